@@ -1,0 +1,89 @@
+# What a developer or a first-time user types. Needs GNU make, Python 3.11 or newer, and nothing else: all of it
+# goes into .venv, pinned and checked by hash.
+
+ifeq ($(origin PYTHON),undefined)
+PYTHONS := python3 python3.14 python3.13 python3.12 python3.11
+else
+PYTHONS := $(PYTHON)
+endif
+UV   ?= uv
+VENV := .venv
+BIN  := $(VENV)/bin
+PIP  := $(BIN)/python -m pip install --quiet
+
+# An index or a proxy that PIP_* names is honoured. What would send packages elsewhere than into .venv, or change
+# what is installed, is not.
+export PIP_USER := 0
+export PIP_REQUIRE_HASHES := 0
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON PIP_DRY_RUN PIP_NO_DEPS
+unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check format lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  PYTHON=python3.12 chooses the interpreter that .venv is made with"
+
+demo: $(VENV)/.project ## a simulated provider and the daemon on it, until Ctrl-C; FOR=12: for 12 seconds
+	@$(BIN)/steno demo $(if $(FOR),--for $(FOR))
+
+test: $(VENV)/.dev ## run the tests; ARGS="-k audit -x" goes to pytest
+	$(BIN)/pytest $(ARGS)
+
+check: $(VENV)/.dev ## lint, formatting, types, and which way imports point
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.dev ## sort imports, fix what can be fixed safely, format
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+# The pins that stand are kept; ARGS=--upgrade moves them all, ARGS="--upgrade-package rich" one. Each lock is one
+# resolution for all Pythons and machines, and the second keeps to the first.
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+           --no-header --no-emit-index-url --no-emit-find-links
+lock: ## write requirements*.lock from pyproject.toml (needs uv)
+	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
+	$(COMPILE) $(ARGS) --group build -o requirements.lock pyproject.toml
+	$(COMPILE) $(ARGS) --group build --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+
+clean: ## remove .venv and every cache
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Each stamp below is touched only when its step went well, so that nothing is installed twice and nothing is left
+# half installed. When the Python that .venv was made with has gone, so must .venv, stamps and all.
+$(shell test -x $(BIN)/python || rm -rf $(VENV))
+
+$(BIN)/python:
+	@for python in $(PYTHONS); do \
+	    if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	        echo "making $(VENV) with $$("$$python" -V)"; \
+	        "$$python" -m venv --clear $(VENV) && exit 0; \
+	        rm -rf $(VENV); exit 1; \
+	    fi; \
+	done; \
+	echo "steno needs Python 3.11 or newer, and none of these is: $(PYTHONS)." >&2; \
+	echo "Say where one is: make PYTHON=/path/to/python3.12 ..." >&2; \
+	exit 1
+
+# Order-only: .venv's python is a link, and the age of what it points to says nothing.
+$(VENV)/.locked: requirements.lock | $(BIN)/python
+	@echo "installing requirements.lock"
+	@$(PIP) --require-hashes -r requirements.lock
+	@touch $@
+
+# The build backend comes from the lock. --no-index makes sure that nothing else is fetched.
+$(VENV)/.project: pyproject.toml $(VENV)/.locked
+	@$(PIP) --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock | $(VENV)/.project
+	@echo "installing requirements-dev.lock"
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
