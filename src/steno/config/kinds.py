@@ -1,0 +1,182 @@
+"""The kinds of value a configuration may hold: names, addresses, URLs, paths, amounts.
+
+A kind is an annotated type. msgspec enforces its bounds and patterns; where those cannot say it, the kind
+carries more in `Meta.extra`, which `checking.py` reads:
+
+- `must`: the words for a value that does not fit, in place of those derived from the type;
+- `fault`: a function from a value that fits the type to what is still wrong with it, or None.
+"""
+
+import re
+from ipaddress import IPv6Address
+from typing import Annotated, Final
+from urllib.parse import SplitResult, urlsplit
+
+from msgspec import Meta
+
+# Names end with \Z, not $: a $ would let a newline at the end pass, into a label or a header.
+_TCHARS: Final = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z"
+"""RFC 9110 section 5.6.2, `token`: what a header's name and a subprotocol are made of."""
+
+_HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+
+PORT_MAX: Final = 65_535
+
+PUT_ELSEWHERE: Final = (
+    'put it into a file and write { file = "/path" } here, or into the environment and write { env = "NAME" }'
+)
+
+
+def split_listen(listen: str) -> tuple[str, int] | None:
+    """Split `127.0.0.1:9464`, `localhost:9464` or `[::1]:9464` into host and port, or None if it is neither.
+
+    The host is without brackets, as sockets want it. Port 0 stands for any free port.
+    """
+    host, _, digits = listen.rpartition(":")
+    bare = _bare_host(host)
+    if bare is None or not re.fullmatch(r"[0-9]{1,5}", digits) or int(digits) > PORT_MAX:
+        return None
+    return bare, int(digits)
+
+
+def _bare_host(host: str) -> str | None:
+    if not (host.startswith("[") and host.endswith("]")):
+        return host if _HOST.fullmatch(host) else None
+    try:
+        return str(IPv6Address(host[1:-1]))
+    except ValueError:
+        return None
+
+
+def listen_fault(listen: str) -> str | None:
+    """Say what is wrong with an address to listen on."""
+    if split_listen(listen) is None:
+        return 'must be an address and a port, such as "127.0.0.1:9464" or "[::1]:9464"'
+    return None
+
+
+def url_fault(url: str) -> str | None:
+    """Say what is wrong with the URL of a websocket."""
+    if not re.fullmatch(r"[!-~]+", url):
+        return "must be printable ASCII without spaces: percent-encode every other character"
+    parts = _split(url)
+    if parts is None or not parts.hostname:
+        return "must be a URL with a host, such as wss://relay.example/v1/events"
+    if parts.scheme not in ("ws", "wss"):
+        return "must begin with ws:// or wss://"
+    if "@" in parts.netloc:
+        return f"must not hold a user or a password. Send the secret as a header: {PUT_ELSEWHERE}"
+    if "#" in url:
+        return "must not hold a fragment (#...): a websocket has none"
+    return None
+
+
+def _split(url: str) -> SplitResult | None:
+    """Split a URL; None where its host or port is not one. Labels are tried as the resolver would do it."""
+    try:
+        parts = urlsplit(url)
+        (parts.hostname or "").encode("idna")
+        return None if parts.port == 0 else parts
+    except ValueError:  # UnicodeError is one
+        return None
+
+
+def mask_url(url: str) -> str:
+    """Replace each value of a URL's query by `***`, since some providers take their key there."""
+    address, mark, query = url.partition("?")
+    return address + mark + "&".join(_mask_parameter(part) for part in query.split("&"))
+
+
+def _mask_parameter(part: str) -> str:
+    name, equals, _ = part.partition("=")
+    if equals:
+        return f"{name}=***"
+    return "***" if part else ""
+
+
+def header_fault(name: str) -> str | None:
+    """Say why a header may not be set, where the websocket handshake writes it itself."""
+    lower = name.lower()
+    if lower == "sec-websocket-protocol":
+        return "Sec-WebSocket-Protocol is written by the handshake: use subprotocols"
+    if lower in _HANDSHAKE_HEADERS:
+        return f"{_HANDSHAKE_HEADERS[lower]} is written by the handshake and cannot be set"
+    return None
+
+
+_HANDSHAKE_HEADERS: Final = {
+    name.lower(): name
+    for name in (
+        "Connection",
+        "Content-Length",
+        "Host",
+        "Sec-WebSocket-Accept",
+        "Sec-WebSocket-Extensions",
+        "Sec-WebSocket-Key",
+        "Sec-WebSocket-Version",
+        "Transfer-Encoding",
+        "Upgrade",
+    )
+}
+
+
+def subprotocol_fault(name: str) -> str | None:
+    """Refuse the subprotocol in which browsers, which cannot set headers, send OpenAI's API key."""
+    if name.lower().startswith("openai-insecure-api-key"):
+        return f"must not hold an API key. Send it as a header, Authorization: {PUT_ELSEWHERE}"
+    return None
+
+
+SourceName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}\Z",
+        extra={
+            "must": "must be 1 to 63 of a-z, 0-9, `_`, `.` and `-`, the first a letter or a digit: "
+            "it becomes a metric label"
+        },
+    ),
+]
+Listen = Annotated[str, Meta(extra={"fault": listen_fault})]
+Url = Annotated[str, Meta(extra={"fault": url_fault})]
+FilePath = Annotated[
+    str,
+    Meta(
+        pattern=r"^[^\x00-\x1f\x7f]+\Z",
+        max_length=4096,
+        extra={"must": "must be a path, neither empty nor with control characters"},
+    ),
+]
+VariableName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,254}\Z",
+        extra={"must": "must be the name of an environment variable: letters, digits and `_`"},
+    ),
+]
+HeaderName = Annotated[
+    str,
+    Meta(
+        pattern=_TCHARS,
+        max_length=256,
+        extra={
+            "must": "a header's name must be letters, digits and `-`, without spaces",
+            "fault": header_fault,
+        },
+    ),
+]
+Subprotocol = Annotated[
+    str,
+    Meta(
+        pattern=_TCHARS,
+        max_length=256,
+        extra={
+            "must": "a subprotocol must be letters, digits, `-`, `.` and `_`, without spaces",
+            "fault": subprotocol_fault,
+        },
+    ),
+]
+QueueBytes = Annotated[int, Meta(ge=64 * 1024, le=1 << 40)]
+FrameBytes = Annotated[int, Meta(ge=1024, le=1 << 30)]
+FlushSeconds = Annotated[float, Meta(gt=0, le=60)]
+WaitSeconds = Annotated[float, Meta(gt=0, le=3600)]

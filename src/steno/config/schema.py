@@ -1,0 +1,158 @@
+"""The tables of the configuration as frozen Structs: every key, its default, and why it is what it is.
+
+Every key has a default but a source's name, kind and address. Sizes are in bytes and times in seconds, with
+the unit in the name. `rules` and `must` are read by `checking.py` and are no keys.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, Final, Literal
+
+from msgspec import Struct
+
+from steno.config.kinds import (
+    PUT_ELSEWHERE,
+    FilePath,
+    FlushSeconds,
+    FrameBytes,
+    HeaderName,
+    Listen,
+    QueueBytes,
+    SourceName,
+    Subprotocol,
+    Url,
+    VariableName,
+    WaitSeconds,
+    split_listen,
+)
+from steno.config.rules import CONFIG_RULES, CONNECT_RULES, SECRET_RULES, Rule
+from steno.limits import Limits
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+
+class Http(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[http]`: the daemon's own HTTP face, `/metrics`, `/healthz`, `/readyz` and `/v1/...`."""
+
+    listen: Listen = "127.0.0.1:9464"
+    """Address and port. Loopback, since the face has no password; 9464 is OpenTelemetry's exporter port."""
+
+    ready: Literal["all", "any", "none"] = "all"
+    """How many sources must be connected before `/readyz` says yes."""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host (IPv6 without brackets) and port of `listen`; port 0 stands for any free port.
+
+        Raises ValueError where `listen` is no address, which a `Config` that was read cannot hold.
+        """
+        address = split_listen(self.listen)
+        if address is None:
+            raise ValueError("listen is not an address and a port")
+        return address
+
+
+class Audit(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[audit]`: the log that can be proved."""
+
+    directory: FilePath | None = None
+    """Folder of the segments. Absent: `$LOGS_DIRECTORY`; without either there is no audit log."""
+
+    content: Literal["none"] = "none"
+    """What is kept of the words that were said. `none`: ids, numbers and closed words only."""
+
+    flush_seconds: FlushSeconds = 1.0
+    """Longest time a record waits before it is on the disk: what a loss of power may cost."""
+
+    segment_bytes: QueueBytes = 64 * MIB
+    """Size at which a segment is closed and the next one opened: small enough to ship and to verify alone."""
+
+    queue_bytes: QueueBytes = 16 * MIB
+    """Records waiting for the disk; past it the sources wait, so that no record is ever dropped."""
+
+
+def audit_directory(audit: Audit, environ: Mapping[str, str]) -> Path | None:
+    """Find the folder of the audit log: as configured, else systemd's `$LOGS_DIRECTORY`, else None.
+
+    systemd joins several folders with colons; the first is the unit's main one.
+    """
+    folder = audit.directory or environ.get("LOGS_DIRECTORY", "").split(":")[0]
+    return Path(folder) if folder else None
+
+
+class Log(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[log]`: the operational log on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe line that is written."""
+
+    format: Literal["auto", "json", "console"] = "auto"
+    """`json` lines for machines, `console` for people; `auto` is `console` on a terminal, else `json`."""
+
+
+class SecretRef(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where a secret is found, so that it is never written in the configuration itself: one of the two."""
+
+    rules: ClassVar[tuple[Rule, ...]] = SECRET_RULES
+    must: ClassVar[str] = f"a secret must not be written here: {PUT_ELSEWHERE}"
+
+    file: FilePath | None = None
+    """A file that holds the whole value and at most one newline after it."""
+
+    env: VariableName | None = None
+    """An environment variable that holds the whole value."""
+
+
+class Connect(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[[sources]]` with `kind = "connect"`: a websocket the daemon opens and reads."""
+
+    rules: ClassVar[tuple[Rule, ...]] = CONNECT_RULES
+
+    name: SourceName
+    """Names the source in metrics, records and conversation keys; no two sources share one."""
+
+    kind: Literal["connect"]
+    """How frames are come by."""
+
+    url: Url
+    """`ws://` or `wss://`. What stands in its query is masked wherever the URL is shown."""
+
+    headers: dict[HeaderName, SecretRef] = {}
+    """Headers of the handshake; each value is read where its `SecretRef` says, anew at every attempt."""
+
+    subprotocols: tuple[Subprotocol, ...] = ()
+    """Subprotocols to offer, the preferred one first."""
+
+    ca_file: FilePath | None = None
+    """Certificates (PEM) to trust in place of the system's. The server's is verified in either case."""
+
+    frame_bytes: FrameBytes = 16 * MIB
+    """Longest message that is taken; a longer one ends the connection with 1009."""
+
+    open_timeout_seconds: WaitSeconds = 10.0
+    """Longest time for an attempt to connect: name lookup, TCP, TLS and handshake together."""
+
+    ping_interval_seconds: WaitSeconds = 20.0
+    """Time between two pings: under the idle timeout, often 60 s, of what stands between the two ends."""
+
+    ping_timeout_seconds: WaitSeconds = 20.0
+    """Silence after a ping that means the other end is gone."""
+
+    backoff_seconds: WaitSeconds = 0.5
+    """Bound of the first wait before connecting again. A wait is random from 0 to a bound that doubles."""
+
+    backoff_max_seconds: WaitSeconds = 60.0
+    """Where the bound stops to double: the longest an outage outlasts its end."""
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole configuration. `Config()` is what runs without a file."""
+
+    rules: ClassVar[tuple[Rule, ...]] = CONFIG_RULES
+
+    http: Http = Http()
+    audit: Audit = Audit()
+    log: Log = Log()
+    limits: Limits = Limits()
+    sources: tuple[Connect, ...] = ()

@@ -1,0 +1,59 @@
+"""The value of a secret, read from where the configuration says it is. Its value is in no message.
+
+A secret is read when it is needed, not when the configuration is: a token may change while the daemon runs.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+from steno.config.schema import SecretRef
+from steno.errors import ConfigError, Fault
+
+SECRET_BYTES: Final = 64 * 1024
+"""Longest secret that is read. Servers refuse headers long before; it is here for devices that never end."""
+
+
+def read_secret(ref: SecretRef) -> str:
+    """Read a secret, without the one newline an editor leaves behind it.
+
+    Raises ConfigError, which names the file or the variable, where there is none or no header can carry it.
+    """
+    place, value = _from_file(ref.file) if ref.file is not None else _from_environment(ref.env or "")
+    secret = re.sub(r"\r?\n\Z", "", value)
+    if not secret:
+        raise _failure(place, "is empty")
+    if re.search(r"[^\t -~]", secret):
+        # A line break would begin a header of its own; beyond ASCII, servers differ in what they read.
+        raise _failure(place, "must be one line of printable ASCII")
+    return secret
+
+
+def _from_file(file: str) -> tuple[str, str]:
+    try:
+        with Path(file).open("rb") as stream:
+            content = stream.read(SECRET_BYTES + 1)
+    except OSError as error:
+        raise _failure(file, f"cannot be read: {(error.strerror or 'input error').lower()}") from None
+    if len(content) > SECRET_BYTES:
+        raise _failure(file, f"is longer than {SECRET_BYTES} bytes")
+    return file, _decoded(content, file)
+
+
+def _decoded(content: bytes, file: str) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise _failure(file, "is not UTF-8") from None
+
+
+def _from_environment(name: str) -> tuple[str, str]:
+    value = os.environ.get(name)
+    if value is None:
+        raise _failure(f"${name}", "is not set")
+    return f"${name}", value
+
+
+def _failure(place: str, message: str) -> ConfigError:
+    return ConfigError([Fault(place, "", message)])

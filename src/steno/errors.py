@@ -1,0 +1,72 @@
+"""What can go wrong in a way that an operator can mend: a small tree, each branch with its own exit code.
+
+    StenoError              70   never raised as such: the branch to catch
+      UsageError            64   the command line asks for what cannot be done
+      DataError             65   what was read is not what it should be (a recording, an audit log)
+      UnavailableError      69   something that is needed is not there: a port taken, a folder not writable
+      ConfigError           78   the configuration is wrong; holds every fault of it
+
+The codes are those of BSD's sysexits, so that a service manager can tell what a restart may heal (69) from
+what it cannot (64, 65, 78). A message says what to do next, and never repeats what may be a secret.
+"""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from msgspec import Struct
+
+
+class StenoError(Exception):
+    """Root of the tree: something outside the program is wrong, and the message says what.
+
+    The command line prints the message without a traceback and exits with `exit_code`.
+    """
+
+    exit_code: ClassVar[int] = 70
+
+
+class UsageError(StenoError):
+    """The command line asks for something that cannot be done."""
+
+    exit_code = 64
+
+
+class DataError(StenoError):
+    """Something that was to be read is not what it should be."""
+
+    exit_code = 65
+
+
+class UnavailableError(StenoError):
+    """Something the daemon needs is not there, and may be there later."""
+
+    exit_code = 69
+
+
+class Fault(Struct, frozen=True):
+    """One thing that is wrong in the configuration, on one line: `FILE: key.path: what is wrong`."""
+
+    file: str
+    """The file, or the place outside any file, such as `$NAME`."""
+
+    key: str
+    """The path of the key, such as `sources.relay.url`; empty where the fault is the whole file's."""
+
+    message: str
+    """What is wrong and what would be right. Never holds the value that was found."""
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.file, self.key, self.message) if part)
+
+
+class ConfigError(StenoError):
+    """The configuration is wrong. All its faults are told at once, one line each."""
+
+    exit_code = 78
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(self.faults)
+
+    def __str__(self) -> str:
+        return "\n".join(str(fault) for fault in self.faults)

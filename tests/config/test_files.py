@@ -1,0 +1,111 @@
+"""The files in config/ are right: the example shows every key with its default, the others run."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import FieldInfo, fields
+
+from steno.config import Audit, Config, Connect, Http, Log, load, parse
+from steno.limits import Limits
+
+FOLDER = Path(__file__).parents[2] / "config"
+EXAMPLE = (FOLDER / "steno.toml").read_text()
+TABLES: dict[str, type[Struct]] = {
+    "http": Http,
+    "audit": Audit,
+    "log": Log,
+    "limits": Limits,
+    "sources": Connect,
+}
+KEYS = [(table, field) for table, struct in TABLES.items() for field in fields(struct)]
+KEY_LINE = re.compile(r"(# )?(\w+) = (.+)")
+
+
+def shown(table: str) -> dict[str, Any]:
+    """Return a table of the example as TOML; of the sources, the one that is there."""
+    found = tomllib.loads(EXAMPLE)[table]
+    return dict(found[0] if table == "sources" else found)
+
+
+def lines(table: str) -> list[str]:
+    """Return the lines of a table of the example, its header and what stands above it left out."""
+    return re.split(rf"^\[+{table}\]+$", EXAMPLE, flags=re.MULTILINE)[1].split("\n[")[0].strip().splitlines()
+
+
+def default(field: FieldInfo) -> object:
+    value = field.default if field.default_factory is NODEFAULT else field.default_factory()
+    return None if value is NODEFAULT else msgspec.to_builtins(value)
+
+
+def test_every_table_is_in_the_example() -> None:
+    assert list(tomllib.loads(EXAMPLE)) == [field.name for field in fields(Config)] == list(TABLES)
+
+
+@pytest.mark.parametrize(("table", "field"), KEYS, ids=[f"{table}.{field.name}" for table, field in KEYS])
+def test_the_example_shows_every_key_with_its_default(table: str, field: FieldInfo) -> None:
+    named = [match[2] for match in map(KEY_LINE.fullmatch, lines(table)) if match]
+
+    assert field.name in named
+    if field.required:
+        assert field.name in shown(table)
+    elif field.default is None:
+        assert field.name not in shown(table)
+    else:
+        assert shown(table)[field.name] == msgspec.convert(default(field), list | dict | int | float | str)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_example_shows_the_keys_in_the_order_of_the_struct(table: str) -> None:
+    named = [match[2] for match in map(KEY_LINE.fullmatch, lines(table)) if match]
+
+    assert list(dict.fromkeys(named)) == [field.name for field in fields(TABLES[table])]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_example_says_why_above_each_key(table: str) -> None:
+    body = lines(table)
+    keys = [number for number, line in enumerate(body) if KEY_LINE.fullmatch(line)]
+
+    assert all(number > 0 and body[number - 1].startswith("# ") for number in keys)
+
+
+def test_what_is_commented_out_in_the_example_is_right_too() -> None:
+    commented = re.findall(r"^# (\w+) = ", EXAMPLE, flags=re.MULTILINE)
+    without = re.sub(rf"^({'|'.join(commented)}) = .*\n", "", EXAMPLE, flags=re.MULTILINE)
+    text = re.sub(r"^# (?=\w+ = )", "", without, flags=re.MULTILINE)
+
+    config = parse(text, "steno.toml")
+
+    assert (config.audit.directory, config.sources[0].ca_file) == (
+        "/var/log/steno",
+        "/etc/steno/relay-ca.pem",
+    )
+    assert sorted(config.sources[0].headers) == ["Authorization", "X-Tenant"]
+
+
+def test_the_example_is_the_defaults_and_one_source() -> None:
+    relay = Connect(name="relay", kind="connect", url="wss://relay.example/v1/events")
+
+    assert load(FOLDER / "steno.toml") == Config(sources=(relay,))
+
+
+def test_the_minimal_file_is_the_defaults_and_one_source() -> None:
+    relay = Connect(name="relay", kind="connect", url="ws://127.0.0.1:8765/v1/realtime")
+
+    assert load(FOLDER / "minimal.toml") == Config(sources=(relay,))
+
+
+def test_the_demo_reads_two_voice_lines_and_a_back_office() -> None:
+    config = load(FOLDER / "demo.toml")
+
+    assert config.http.listen == "127.0.0.1:9464"
+    assert {source.name: source.url for source in config.sources} == {
+        "front-desk": "ws://127.0.0.1:8765/v1/realtime?model=gpt-realtime&line=1",
+        "support": "ws://127.0.0.1:8765/v1/realtime?model=gpt-realtime&line=2",
+        "back-office": "ws://127.0.0.1:8765/v1/assistants",
+    }

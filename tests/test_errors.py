@@ -1,0 +1,31 @@
+"""Each branch of the tree has its exit code, and a configuration's faults are told a line each."""
+
+import pytest
+
+from steno.errors import ConfigError, DataError, Fault, StenoError, UnavailableError, UsageError
+
+
+@pytest.mark.parametrize(
+    ("branch", "code"),
+    [(StenoError, 70), (UsageError, 64), (DataError, 65), (UnavailableError, 69), (ConfigError, 78)],
+)
+def test_each_branch_has_its_exit_code(branch: type[StenoError], code: int) -> None:
+    assert issubclass(branch, StenoError)
+    assert branch.exit_code == code
+
+
+def test_a_fault_names_file_and_key() -> None:
+    assert str(Fault("steno.toml", "http.listen", "is wrong")) == "steno.toml: http.listen: is wrong"
+
+
+def test_a_fault_of_the_whole_file_names_no_key() -> None:
+    assert str(Fault("steno.toml", "", "is not UTF-8")) == "steno.toml: is not UTF-8"
+
+
+def test_a_configuration_error_is_one_line_a_fault() -> None:
+    faults = (Fault("a.toml", "x", "is missing"), Fault("a.toml", "y", "unknown key"))
+
+    error = ConfigError(iter(faults))
+
+    assert error.faults == faults
+    assert str(error) == "a.toml: x: is missing\na.toml: y: unknown key"
