@@ -1,0 +1,294 @@
+"""Runs of an assistant as a relay of the Assistants stream frames them: `{"event": ..., "data": ...}`.
+
+`stream` is the only name others need. Within the first 14 seconds of every connection something of everything
+happens: an answer, a function call in its two parts, code that is run, a run that fails, a run cut short.
+"""
+
+from collections.abc import Callable, Generator, Iterator
+from random import Random
+from typing import Any, Final
+
+import msgspec
+
+from steno.simulate.assistants_objects import (
+    Desk,
+    Thread,
+    message_delta,
+    spend,
+    step_delta,
+    text_content,
+    total,
+)
+from steno.simulate.assistants_scripts import ERRORS, OFFICES
+from steno.simulate.steps import Step, pieces
+
+_BUSY_UNTIL_SECONDS: Final = 14.0  # no run begins after it
+_THREADS_MAX: Final = 3
+_NEW_THREAD: Final = 0.4  # how likely a run opens a thread while there may be more
+_CODE_TOOL: Final = {"type": "code_interpreter"}
+
+Story = Callable[[Desk, Thread], Iterator[Step]]
+
+
+def stream(rng: Random, started_at: int) -> Iterator[Step]:
+    """Play one connection, of 12 to 20 seconds of runs, that began at the unix second `started_at`.
+
+    The frames are a function of the state of `rng` and of `started_at` alone.
+    """
+    desk = Desk(rng, started_at, rng.choice(OFFICES))
+    threads: list[Thread] = []
+    stories: list[Story] = [answer, call_function, run_code, run_out]
+    rng.shuffle(stories)
+    stories.insert(rng.randint(1, len(stories)), fail)
+    desk.wait(0.1, 0.3)
+    while stories or desk.now < _BUSY_UNTIL_SECONDS:
+        thread = _pick(desk, threads)
+        if thread not in threads:
+            threads.append(thread)
+            yield desk.tell("thread.created", thread.object)
+        story = stories.pop(0) if stories else answer
+        yield from story(desk, thread)
+        desk.wait(0.2, 0.6)
+
+
+def _pick(desk: Desk, threads: list[Thread]) -> Thread:
+    """Choose the thread of the next run: a new one while there are few, else one that goes on."""
+    if not threads or (len(threads) < _THREADS_MAX and desk.rng.random() < _NEW_THREAD):
+        return desk.new_thread()
+    thread = desk.rng.choice(threads)
+    thread.prompt_tokens += desk.rng.randint(15, 45)  # the user's next message
+    return thread
+
+
+# The stories: a run each.
+
+
+def answer(desk: Desk, thread: Thread) -> Iterator[Step]:
+    """Play a run of one message."""
+    run = desk.new_run(thread, [])
+    yield from _start(desk, run)
+    usage = yield from _write(desk, thread, run, desk.rng.choice(desk.office.answers))
+    yield from _complete(desk, run, [usage])
+
+
+def call_function(desk: Desk, thread: Thread) -> Iterator[Step]:
+    """Play a run that stops for a function's output: its stream ends, and a second one takes it up again."""
+    call = desk.rng.choice(desk.office.calls)
+    function = {"name": desk.office.function["name"], "arguments": _compact(call.arguments)}
+    run = desk.new_run(thread, [{"type": "function", "function": desk.office.function}])
+    yield from _start(desk, run)
+    step = yield from _begin_tools(desk, run)
+    call_id = desk.ids.plain("call")
+    yield from _ask(desk, step, call_id, function)
+    tool_call = {"id": call_id, "type": "function", "function": function}
+    run |= {
+        "status": "requires_action",
+        "required_action": {
+            "type": "submit_tool_outputs",
+            "submit_tool_outputs": {"tool_calls": [tool_call]},
+        },
+    }
+    yield desk.tell("thread.run.requires_action", run)
+    yield _done(desk)
+    desk.wait(0.2, 0.6)
+    usage = spend(thread, len(pieces(function["arguments"])) + 9)
+    tool_call = {**tool_call, "function": {**function, "output": call.output}}
+    yield _end_step(desk, step, usage, [tool_call])
+    run |= {"status": "queued", "required_action": None}
+    yield desk.tell("thread.run.queued", run)
+    yield _begin(desk, run)
+    thread.prompt_tokens += len(pieces(call.output)) + 5
+    answered = yield from _write(desk, thread, run, call.answer)
+    yield from _complete(desk, run, [usage, answered])
+
+
+def run_code(desk: Desk, thread: Thread) -> Iterator[Step]:
+    """Play a run that writes a program, has it run, and answers from what it printed."""
+    work = desk.rng.choice(desk.office.sums)
+    run = desk.new_run(thread, [_CODE_TOOL])
+    yield from _start(desk, run)
+    step = yield from _begin_tools(desk, run)
+    call_id = desk.ids.plain("call")
+    begun = {"id": call_id, "type": "code_interpreter", "code_interpreter": {"input": "", "outputs": []}}
+    yield desk.tell("thread.run.step.delta", step_delta(step, begun))
+    for piece in pieces(work.code):
+        desk.wait(0.01, 0.025)
+        yield desk.tell("thread.run.step.delta", step_delta(step, _code({"input": piece})))
+    desk.wait(0.3, 0.6)
+    logs = {"type": "logs", "logs": work.printed}
+    yield desk.tell("thread.run.step.delta", step_delta(step, _code({"outputs": [{"index": 0, **logs}]})))
+    desk.wait(0.02, 0.05)
+    usage = spend(thread, len(pieces(work.code)) + 6)
+    yield _end_step(desk, step, usage, [{"id": call_id, **_code({"input": work.code, "outputs": [logs]})}])
+    thread.prompt_tokens += len(pieces(work.printed)) + 5
+    answered = yield from _write(desk, thread, run, work.answer)
+    yield from _complete(desk, run, [usage, answered])
+
+
+def run_out(desk: Desk, thread: Thread) -> Iterator[Step]:
+    """Play a run whose answer is longer than the completion tokens it may use: it ends as `incomplete`."""
+    limit = desk.rng.choice((16, 20, 24))
+    run = desk.new_run(thread, [], max_completion_tokens=limit)
+    yield from _start(desk, run)
+    text = desk.rng.choice(desk.office.long_answers)
+    usage = yield from _write(desk, thread, run, text, tokens=limit)
+    run |= {
+        "status": "incomplete",
+        "expires_at": None,
+        "incomplete_details": {"reason": "max_completion_tokens"},
+        "usage": usage,
+    }
+    yield desk.tell("thread.run.incomplete", run)
+    yield _done(desk)
+
+
+def fail(desk: Desk, thread: Thread) -> Iterator[Step]:
+    """Play a run that fails before or while it writes; a failed run is not charged."""
+    code, why = desk.rng.choice(ERRORS)
+    run = desk.new_run(thread, [])
+    yield from _start(desk, run)
+    step, message = yield from _begin_message(desk, run)
+    said = pieces(desk.rng.choice(desk.office.long_answers)) if code == "server_error" else []
+    text = yield from _stream_text(desk, message, said[: desk.rng.randint(4, 9)])
+    desk.wait(0.1, 0.3)
+    yield _cut_message(desk, message, text, "run_failed")
+    failed = {
+        "status": "failed",
+        "failed_at": desk.second,
+        "last_error": {"code": code, "message": why},
+        "usage": total([]),
+    }
+    step |= failed
+    yield desk.tell("thread.run.step.failed", step)
+    run |= {**failed, "expires_at": None}
+    yield desk.tell("thread.run.failed", run)
+    yield _done(desk)
+
+
+# The run.
+
+
+def _start(desk: Desk, run: dict[str, Any]) -> Iterator[Step]:
+    yield desk.tell("thread.run.created", run)
+    yield desk.tell("thread.run.queued", run)
+    yield _begin(desk, run)
+
+
+def _begin(desk: Desk, run: dict[str, Any]) -> Step:
+    desk.wait(0.15, 0.4)
+    run |= {"status": "in_progress", "started_at": desk.second}
+    return desk.tell("thread.run.in_progress", run)
+
+
+def _complete(desk: Desk, run: dict[str, Any], usages: list[dict[str, Any]]) -> Iterator[Step]:
+    desk.wait(0.02, 0.06)
+    run |= {
+        "status": "completed",
+        "expires_at": None,
+        "completed_at": desk.second,
+        "usage": total(usages),
+    }
+    yield desk.tell("thread.run.completed", run)
+    yield _done(desk)
+
+
+def _done(desk: Desk) -> Step:
+    return desk.tell("done", "[DONE]")
+
+
+# Its steps.
+
+
+def _begin_tools(desk: Desk, run: dict[str, Any]) -> Generator[Step, None, dict[str, Any]]:
+    """Open a step of tool calls, empty at first; returns it."""
+    desk.wait(0.3, 0.6)
+    step = desk.new_step(run, {"type": "tool_calls", "tool_calls": []})
+    yield from _open_step(desk, step)
+    return step
+
+
+def _open_step(desk: Desk, step: dict[str, Any]) -> Iterator[Step]:
+    yield desk.tell("thread.run.step.created", step)
+    yield desk.tell("thread.run.step.in_progress", step)
+
+
+def _end_step(
+    desk: Desk, step: dict[str, Any], usage: dict[str, Any], tool_calls: list[dict[str, Any]] | None = None
+) -> Step:
+    step |= {"status": "completed", "completed_at": desk.second, "usage": usage}
+    if tool_calls is not None:
+        step["step_details"] = {"type": "tool_calls", "tool_calls": tool_calls}
+    return desk.tell("thread.run.step.completed", step)
+
+
+def _ask(desk: Desk, step: dict[str, Any], call_id: str, function: dict[str, Any]) -> Iterator[Step]:
+    """Stream a function call: its name first, then its arguments piece by piece."""
+    begun = {"name": function["name"], "arguments": "", "output": None}
+    call = {"id": call_id, "type": "function", "function": begun}
+    yield desk.tell("thread.run.step.delta", step_delta(step, call))
+    for piece in pieces(function["arguments"]):
+        desk.wait(0.01, 0.03)
+        call = {"type": "function", "function": {"arguments": piece}}
+        yield desk.tell("thread.run.step.delta", step_delta(step, call))
+    desk.wait(0.02, 0.05)
+
+
+def _code(members: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "code_interpreter", "code_interpreter": members}
+
+
+def _compact(arguments: dict[str, str]) -> str:
+    return msgspec.json.encode(arguments).decode()
+
+
+# Its messages.
+
+
+def _write(
+    desk: Desk, thread: Thread, run: dict[str, Any], text: str, tokens: int | None = None
+) -> Generator[Step, None, dict[str, Any]]:
+    """Play the step of one message, cut off after `tokens` where they are given; returns the step's usage."""
+    step, message = yield from _begin_message(desk, run)
+    said = yield from _stream_text(desk, message, pieces(text)[:tokens])
+    desk.wait(0.02, 0.06)
+    if tokens is None:
+        message |= {"status": "completed", "completed_at": desk.second, "content": text_content(said)}
+        yield desk.tell("thread.message.completed", message)
+    else:
+        yield _cut_message(desk, message, said, "max_tokens")
+    usage = spend(thread, len(pieces(said)))
+    yield _end_step(desk, step, usage)
+    return usage
+
+
+def _begin_message(
+    desk: Desk, run: dict[str, Any]
+) -> Generator[Step, None, tuple[dict[str, Any], dict[str, Any]]]:
+    """Open a step and its message; returns both."""
+    desk.wait(0.3, 0.6)
+    message_id = desk.ids.plain("msg")
+    details = {"type": "message_creation", "message_creation": {"message_id": message_id}}
+    step = desk.new_step(run, details)
+    yield from _open_step(desk, step)
+    message = desk.new_message(run, message_id)
+    yield desk.tell("thread.message.created", message)
+    yield desk.tell("thread.message.in_progress", message)
+    return step, message
+
+
+def _stream_text(desk: Desk, message: dict[str, Any], said: list[str]) -> Generator[Step, None, str]:
+    """Stream the pieces of a text; returns it whole."""
+    for n, piece in enumerate(said):
+        desk.wait(0.02, 0.05)
+        yield desk.tell("thread.message.delta", message_delta(message, piece, first=n == 0))
+    return "".join(said)
+
+
+def _cut_message(desk: Desk, message: dict[str, Any], said: str, reason: str) -> Step:
+    message |= {
+        "status": "incomplete",
+        "incomplete_details": {"reason": reason},
+        "incomplete_at": desk.second,
+        "content": text_content(said),
+    }
+    return desk.tell("thread.message.incomplete", message)

@@ -1,0 +1,234 @@
+"""One voice session as the GA protocol frames it: the session, its items and its responses, each event whole.
+
+This file knows members and their order; `voice_turns` knows what happens in a call and when.
+"""
+
+from collections.abc import Iterator
+from math import inf
+from random import Random
+from typing import Any, Final
+
+import msgspec
+
+from steno.simulate.steps import SAMPLE_RATE, Ids, Score, Step
+from steno.simulate.voice_scripts import DEFAULT_INSTRUCTIONS, Script
+from steno.simulate.voice_usage import Ledger
+
+SESSION_SECONDS: Final = 3600
+"""How long the service lets a session live."""
+
+_LIMITS_TOLD: Final = 0.3  # how likely a response is followed by what is left of the rate limit
+
+_PCM: Final = {"type": "audio/pcm", "rate": SAMPLE_RATE}
+
+
+class Setup(msgspec.Struct, frozen=True):
+    """How a session was configured: what varies from one to the next."""
+
+    script: Script
+    model: str
+    voice: str
+    transcription_model: str
+    silence_ms: int
+    max_output_tokens: int | str
+    """An integer, or `"inf"`."""
+    phased: bool
+    """Whether the model marks its messages `commentary` or `final_answer`: newer ones do."""
+
+
+class OpenResponse(msgspec.Struct):
+    """A response in progress: what it has put out so far."""
+
+    id: str
+    output: list[dict[str, Any]]
+    text_tokens: int = 0
+    audio_tokens: int = 0
+    heard_tokens: int | None = None
+    """Where the caller cut it short: the audio tokens that were played."""
+
+
+class VoiceSession:
+    """The state of a session, and the events that change it.
+
+    `now` is the second, counted from the start of the session, that the call has come to. Events are put down
+    for any second from `now` on; `steps` takes up those that lie behind.
+    """
+
+    def __init__(self, rng: Random, started_at: int, setup: Setup) -> None:
+        self.rng = rng
+        self.setup = setup
+        self.now = 0.0
+        self.items: list[str] = []
+        self.ledger = Ledger(instruction_tokens=len(setup.script.instructions) // 4 + 90)
+        self.interrupted = False
+        self._limits_told = False
+        self._started_at = started_at
+        self._score = Score()
+        self._ids = Ids(rng)
+        self._id = self.new_id("sess", 0.0)
+        self._conversation_id = self.new_id("conv", 0.0)
+
+    def steps(self, *, to_the_end: bool = False) -> Iterator[Step]:
+        """Take up what was put down for before `now`, or everything."""
+        return self._score.take(inf if to_the_end else self.now)
+
+    def new_id(self, prefix: str, at: float) -> str:
+        """Make an id as of the second `at` of the session."""
+        return self._ids.dated(prefix, self._started_at + at)
+
+    def new_call_id(self) -> str:
+        """Make the id of a function call."""
+        return self._ids.call()
+
+    def send(self, at: float, kind: str, **members: Any) -> None:
+        """Put an event down for the second `at`."""
+        event_id = self.new_id("event", at)
+        self._score.put(at, {"type": kind, "event_id": event_id, **members})
+
+    def send_delta(self, at: float, kind: str, where: dict[str, Any], delta: str) -> None:
+        """Put a delta of text down: those come padded, so that their size on the wire tells nothing."""
+        self.send(at, kind, **where, delta=delta, obfuscation=self._ids.padding(delta))
+
+    # The session itself.
+
+    def open(self) -> None:
+        """Send `session.created`, then `session.updated` with what the client asked for."""
+        setup = self.setup
+        self.send(self.now, "session.created", session=self._session(DEFAULT_INSTRUCTIONS, [], None, "inf"))
+        self.now += self.rng.uniform(0.1, 0.25)
+        transcription = {"model": setup.transcription_model, "language": None, "prompt": None}
+        configured = self._session(
+            setup.script.instructions, [setup.script.tool], transcription, setup.max_output_tokens
+        )
+        self.send(self.now, "session.updated", session=configured)
+        self.now += self.rng.uniform(0.2, 0.4)
+
+    def _session(
+        self,
+        instructions: str,
+        tools: list[dict[str, Any]],
+        transcription: dict[str, Any] | None,
+        max_output_tokens: int | str,
+    ) -> dict[str, Any]:
+        return {
+            "type": "realtime",
+            "object": "realtime.session",
+            "id": self._id,
+            "model": self.setup.model,
+            "output_modalities": ["audio"],
+            "instructions": instructions,
+            "tools": tools,
+            "tool_choice": "auto",
+            "max_output_tokens": max_output_tokens,
+            "tracing": None,
+            "truncation": "auto",
+            "prompt": None,
+            "expires_at": self._started_at + SESSION_SECONDS,
+            "audio": {
+                "input": self._audio_input(transcription),
+                "output": {"format": _PCM, "voice": self.setup.voice, "speed": 1.0},
+            },
+            "include": None,
+        }
+
+    def _audio_input(self, transcription: dict[str, Any] | None) -> dict[str, Any]:
+        return {
+            "format": _PCM,
+            "transcription": transcription,
+            "noise_reduction": None,
+            "turn_detection": {
+                "type": "server_vad",
+                "threshold": 0.5,
+                "prefix_padding_ms": 300,
+                "silence_duration_ms": self.setup.silence_ms,
+                "idle_timeout_ms": None,
+                "create_response": True,
+                "interrupt_response": True,
+            },
+        }
+
+    # Items: each is announced when it is added and again when it is done.
+
+    def add_client_item(self, at: float, item: dict[str, Any]) -> None:
+        """Send an item that is whole from the start: a caller's utterance, or the output of a function."""
+        previous = self.items[-1] if self.items else None
+        self.items.append(item["id"])
+        self.send(at, "conversation.item.added", previous_item_id=previous, item=item)
+        self.send(at + 0.001, "conversation.item.done", previous_item_id=previous, item=item)
+
+    def add_output_item(self, at: float, response: OpenResponse, item: dict[str, Any]) -> int:
+        """Open an item of a response; returns its output index."""
+        index = len(response.output)
+        previous = self.items[-1] if self.items else None
+        self.items.append(item["id"])
+        response.output.append(item)
+        self.send(
+            at, "response.output_item.added", response_id=response.id, output_index=index, item=dict(item)
+        )
+        self.send(at + 0.001, "conversation.item.added", previous_item_id=previous, item=dict(item))
+        return index
+
+    def finish_output_item(self, at: float, response: OpenResponse, index: int, **final: Any) -> None:
+        """Close an item of a response with the members `final`."""
+        item = response.output[index]
+        item.update(final)
+        place = self.items.index(item["id"])
+        # As on the wire: a model's item that follows the head of the conversation is done after null.
+        previous = self.items[place - 1] if place > 1 else None
+        self.send(at, "conversation.item.done", previous_item_id=previous, item=item)
+        self.send(
+            at + 0.001, "response.output_item.done", response_id=response.id, output_index=index, item=item
+        )
+
+    # Responses.
+
+    def begin_response(self, at: float) -> OpenResponse:
+        """Send `response.created`."""
+        response = OpenResponse(id=self.new_id("resp", at), output=[])
+        self.send(at, "response.created", response=self._response(response, "in_progress", None, None))
+        return response
+
+    def end_response(
+        self,
+        at: float,
+        response: OpenResponse,
+        status: str,
+        details: dict[str, Any] | None = None,
+        usage: dict[str, Any] | None = None,
+    ) -> None:
+        """Send `response.done`, and now and then what is left of the rate limit.
+
+        `details` are the status details without their `type`; `usage` is reckoned where it is not given.
+        """
+        if usage is None:
+            usage = self.ledger.respond(
+                response.text_tokens, response.audio_tokens, heard_tokens=response.heard_tokens
+            )
+        if details is not None:
+            details = {"type": status, **details}
+        self.send(at, "response.done", response=self._response(response, status, details, usage))
+        limits = self.ledger.rate_limits(at, usage)
+        if not self._limits_told or self.rng.random() < _LIMITS_TOLD:
+            self._limits_told = True
+            self.send(at + 0.002, "rate_limits.updated", rate_limits=limits)
+
+    def _response(
+        self,
+        response: OpenResponse,
+        status: str,
+        details: dict[str, Any] | None,
+        usage: dict[str, Any] | None,
+    ) -> dict[str, Any]:
+        return {
+            "object": "realtime.response",
+            "id": response.id,
+            "status": status,
+            "status_details": details,
+            "output": list(response.output),
+            "conversation_id": self._conversation_id,
+            "output_modalities": ["audio"],
+            "max_output_tokens": self.setup.max_output_tokens,
+            "audio": {"output": {"format": _PCM, "voice": self.setup.voice}},
+            "usage": usage,
+            "metadata": None,
+        }

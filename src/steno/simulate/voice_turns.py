@@ -1,0 +1,170 @@
+"""What happens in a call, turn by turn, and how long it takes: callers speak, the model answers or fails to.
+
+Each turn begins at the session's `now` and moves it to where the next may begin. Its events are put down in
+the order in which they are thought of; the score puts them in the order of time, so that transcription,
+answer and interruption interleave as they do on the wire.
+"""
+
+from typing import Any, Final
+
+from steno.simulate.steps import pieces
+from steno.simulate.voice_answers import TOKEN_MS, Cue, call_function, plan, sound_ms, speak, within
+from steno.simulate.voice_scripts import INTERJECTIONS, Exchange, Lookup
+from steno.simulate.voice_session import VoiceSession
+from steno.simulate.voice_usage import no_usage
+
+_PREFIX_MS: Final = 300  # the sound kept from before speech was detected
+_VAD_FRAME_MS: Final = 32  # the voice detector decides once a frame
+_CALLER_WORD_SECONDS: Final = 0.18
+_CALLER_SECONDS: Final = (0.7, 1.5)  # the shortest and the longest line
+
+
+def chat(s: VoiceSession, exchange: Exchange) -> None:
+    """Play a turn that goes well: a line, an answer."""
+    _hear(s, exchange.caller)
+    response = s.begin_response(s.now)
+    cues = plan(s, exchange.agent, s.now + s.rng.uniform(0.35, 0.85))
+    done_at = speak(s, response, cues, phase="final_answer")
+    s.end_response(done_at, response, "completed")
+    _let_play(s, cues)
+
+
+def look_up(s: VoiceSession, lookup: Lookup) -> None:
+    """Play a turn that takes a function: a response that calls it, its output, a response that answers."""
+    _hear(s, lookup.caller)
+    response = s.begin_response(s.now)
+    at = s.now + s.rng.uniform(0.35, 0.6)
+    call_id, called_at = call_function(s, response, lookup, at)
+    s.end_response(called_at, response, "completed")
+    s.now = called_at + s.rng.uniform(0.15, 0.4)
+    _hand_over(s, call_id, lookup.output)
+    answer = s.begin_response(s.now + 0.004)
+    cues = plan(s, lookup.agent, s.now + s.rng.uniform(0.3, 0.55))
+    done_at = speak(s, answer, cues, phase="final_answer")
+    s.end_response(done_at, answer, "completed")
+    _let_play(s, cues)
+
+
+def barge_in(s: VoiceSession, exchange: Exchange) -> None:
+    """Play a turn whose answer the caller interrupts: the next turn begins while its audio is still coming.
+
+    The service cancels the response; the client then truncates the item to what was played.
+    """
+    _hear(s, exchange.caller)
+    response = s.begin_response(s.now)
+    first_audio_at = s.now + s.rng.uniform(0.35, 0.85)
+    cut_at = first_audio_at + s.rng.uniform(0.45, 0.75)
+    cues = [cue for cue in plan(s, exchange.agent, first_audio_at) if cue.at < cut_at]
+    # The player of the client starts a little late, so a little less was heard.
+    heard_ms = min(round((cut_at - first_audio_at) * 1000) - s.rng.randint(20, 80), sound_ms(cues))
+    response.heard_tokens = heard_ms // TOKEN_MS
+    done_at = speak(s, response, cues, phase="final_answer", status="incomplete", closes_at=cut_at + 0.008)
+    s.end_response(done_at, response, "cancelled", {"reason": "turn_detected"})
+    s.send(
+        done_at + s.rng.uniform(0.02, 0.06),
+        "conversation.item.truncated",
+        item_id=response.output[0]["id"],
+        content_index=0,
+        audio_end_ms=heard_ms,
+    )
+    s.now, s.interrupted = cut_at, True
+
+
+def cut_short(s: VoiceSession, exchange: Exchange) -> None:
+    """Play a turn whose answer ends too soon: by the session's token limit, or else by a filter."""
+    limit = s.setup.max_output_tokens
+    reason = "max_output_tokens" if isinstance(limit, int) else "content_filter"
+    tokens = limit if isinstance(limit, int) else s.rng.randint(30, 45)
+    _hear(s, exchange.caller)
+    response = s.begin_response(s.now)
+    cues = within(tokens, plan(s, exchange.agent, s.now + s.rng.uniform(0.35, 0.85)))
+    done_at = speak(s, response, cues, phase="final_answer", status="incomplete")
+    s.end_response(done_at, response, "incomplete", {"reason": reason})
+    _let_play(s, cues)
+
+
+def fail(s: VoiceSession, line: str, error: dict[str, Any]) -> None:
+    """Play a turn that gets no answer: the response fails with `error`, and no `error` event tells of it."""
+    _hear(s, line)
+    response = s.begin_response(s.now)
+    failed_at = s.now + s.rng.uniform(0.25, 0.6)
+    s.end_response(failed_at, response, "failed", {"error": error}, usage=no_usage())
+    s.now = failed_at + s.rng.uniform(0.3, 0.6)
+
+
+def _let_play(s: VoiceSession, cues: list[Cue]) -> None:
+    """Move on to where the caller has heard the answer and draws breath."""
+    first_audio_at = next(cue.at for cue in cues if cue.audio_ms)
+    s.now = first_audio_at + sound_ms(cues) / 1000 + s.rng.uniform(0.1, 0.3)
+
+
+def _hand_over(s: VoiceSession, call_id: str, output: str) -> None:
+    """Let the client add the function's output to the conversation."""
+    item_id = s.new_id("item", s.now)
+    item = {"id": item_id, "type": "function_call_output", "call_id": call_id, "output": output}
+    s.add_client_item(s.now, item)
+    s.ledger.read(len(pieces(output)) + 8)
+
+
+# The caller.
+
+
+def _hear(s: VoiceSession, line: str) -> None:
+    """Let the caller speak `line`: detected, committed, made an item, and transcribed meanwhile."""
+    if s.interrupted:
+        line = _interjected(s, line)
+        s.interrupted = False
+    seconds = len(line.split()) * _CALLER_WORD_SECONDS + s.rng.uniform(0.0, 0.25)
+    started, stopped = s.now, s.now + min(max(seconds, _CALLER_SECONDS[0]), _CALLER_SECONDS[1])
+    item_id = s.new_id("item", started)
+    start_ms, end_ms = max(_frame_ms(started) - _PREFIX_MS, 0), _frame_ms(stopped)
+    s.send(started, "input_audio_buffer.speech_started", audio_start_ms=start_ms, item_id=item_id)
+    s.send(stopped, "input_audio_buffer.speech_stopped", audio_end_ms=end_ms, item_id=item_id)
+    previous = s.items[-1] if s.items else None
+    s.send(stopped + 0.002, "input_audio_buffer.committed", previous_item_id=previous, item_id=item_id)
+    content = [{"type": "input_audio", "transcript": None}]
+    s.add_client_item(
+        stopped + 0.003,
+        {"id": item_id, "type": "message", "status": "completed", "role": "user", "content": content},
+    )
+    audio_tokens = s.ledger.hear(end_ms - start_ms)
+    s.now = stopped + 0.006
+    _transcribe(s, item_id, line, end_ms - start_ms, audio_tokens)
+
+
+def _interjected(s: VoiceSession, line: str) -> str:
+    keeps_its_capital = line.startswith(("I ", "I'"))
+    return f"{s.rng.choice(INTERJECTIONS)} {line if keeps_its_capital else line[0].lower() + line[1:]}"
+
+
+def _frame_ms(second: float) -> int:
+    return int(second * 1000) // _VAD_FRAME_MS * _VAD_FRAME_MS
+
+
+def _transcribe(s: VoiceSession, item_id: str, line: str, audio_ms: int, audio_tokens: int) -> None:
+    """Send the transcript of the caller's line: it runs beside the response, and may end after it."""
+    where = {"item_id": item_id, "content_index": 0}
+    by_duration = s.setup.transcription_model == "gpt-realtime-whisper"
+    # As on the wire: this model begins its deltas with a space that its final transcript does not have.
+    said = pieces(f" {line}" if by_duration else line)
+    at = s.now + s.rng.uniform(0.05, 0.3)
+    for piece in said:
+        s.send_delta(at, "conversation.item.input_audio_transcription.delta", where, piece)
+        at += s.rng.uniform(0.01, 0.06)
+    usage = _seconds_usage(audio_ms) if by_duration else _tokens_usage(audio_tokens, len(said))
+    kind = "conversation.item.input_audio_transcription.completed"
+    s.send(at + s.rng.uniform(0.05, 0.2), kind, **where, transcript=line, usage=usage)
+
+
+def _seconds_usage(audio_ms: int) -> dict[str, Any]:
+    return {"type": "duration", "seconds": max(round(audio_ms / 1000), 1)}
+
+
+def _tokens_usage(audio_tokens: int, text_tokens: int) -> dict[str, Any]:
+    return {
+        "type": "tokens",
+        "total_tokens": audio_tokens + text_tokens,
+        "input_tokens": audio_tokens,
+        "input_token_details": {"text_tokens": 0, "audio_tokens": audio_tokens},
+        "output_tokens": text_tokens,
+    }

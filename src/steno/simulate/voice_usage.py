@@ -1,0 +1,87 @@
+"""What the turns of a voice session cost: the tokens of each response, and what is left of the rate limit.
+
+The figures follow the service's own arithmetic: heard audio is 10 tokens a second, spoken audio 20; the
+input of a response is the whole conversation so far; what an earlier response already read counts as
+cached, in blocks of 64.
+"""
+
+from typing import Any, Final
+
+_CACHE_BLOCK: Final = 64
+_TOKENS_A_MINUTE: Final = 40_000
+
+
+class Ledger:
+    """The running token account of one session."""
+
+    def __init__(self, instruction_tokens: int) -> None:
+        self._text = instruction_tokens
+        self._audio = 0
+        self._cached_text = 0
+        self._cached_audio = 0
+        self._limit_used = 0.0
+        self._limit_at = 0.0
+
+    def hear(self, audio_ms: int) -> int:
+        """Add what the caller said to the conversation; returns its audio tokens."""
+        self._audio += audio_ms // 100
+        return audio_ms // 100
+
+    def read(self, text_tokens: int) -> None:
+        """Add text to the conversation: the output of a function."""
+        self._text += text_tokens
+
+    def respond(
+        self, text_tokens: int, audio_tokens: int, *, heard_tokens: int | None = None
+    ) -> dict[str, Any]:
+        """Account for a response that put out these tokens; returns its `usage`.
+
+        `heard_tokens` is how much of the audio stays in the conversation where the caller cut it short.
+        """
+        usage = _usage(
+            {"text_tokens": self._text, "audio_tokens": self._audio},
+            {"text_tokens": self._cached_text, "audio_tokens": self._cached_audio},
+            {"text_tokens": text_tokens, "audio_tokens": audio_tokens},
+        )
+        self._cached_text = self._text - self._text % _CACHE_BLOCK
+        self._cached_audio = self._audio - self._audio % _CACHE_BLOCK
+        self._text += text_tokens
+        self._audio += audio_tokens if heard_tokens is None else heard_tokens
+        return usage
+
+    def rate_limits(self, at: float, usage: dict[str, Any]) -> list[dict[str, Any]]:
+        """Give the `rate_limits` after a response at the second `at`: tokens only, refilled over a minute."""
+        refilled = (at - self._limit_at) * _TOKENS_A_MINUTE / 60
+        self._limit_used = max(self._limit_used - refilled, 0.0) + usage["total_tokens"]
+        self._limit_at = at
+        used = round(self._limit_used)
+        return [
+            {
+                "name": "tokens",
+                "limit": _TOKENS_A_MINUTE,
+                "remaining": _TOKENS_A_MINUTE - used,
+                "reset_seconds": round(used * 60 / _TOKENS_A_MINUTE, 3),
+            }
+        ]
+
+
+def no_usage() -> dict[str, Any]:
+    """Give the `usage` of a response that ended before the model ran: an object of zeros, never null."""
+    none = {"text_tokens": 0, "audio_tokens": 0}
+    return _usage(none, none, none)
+
+
+def _usage(read: dict[str, int], cached: dict[str, int], written: dict[str, int]) -> dict[str, Any]:
+    tokens_in, tokens_out = sum(read.values()), sum(written.values())
+    return {
+        "total_tokens": tokens_in + tokens_out,
+        "input_tokens": tokens_in,
+        "output_tokens": tokens_out,
+        "input_token_details": {
+            **read,
+            "image_tokens": 0,
+            "cached_tokens": sum(cached.values()),
+            "cached_tokens_details": {**cached, "image_tokens": 0},
+        },
+        "output_token_details": {**written},
+    }
