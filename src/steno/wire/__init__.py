@@ -1,0 +1,26 @@
+"""Upstream's words: a frozen Struct per object and event, and the decoder. Pure.
+
+`decode` turns the bytes of a frame into an event and never raises. `whole` gives the bytes of the object that
+an event carries, so that nothing of it is lost. `mask` hides secrets in such bytes.
+"""
+
+from steno.wire.base import AssistantsEvent, Drifted, Event, Malformed, RealtimeEvent, Unknown
+from steno.wire.decode import CLIENT_EVENTS, NAMES, Decoded, decode, whole
+from steno.wire.secrets import mask
+from steno.wire.slow import Enveloped
+
+__all__ = [
+    "CLIENT_EVENTS",
+    "NAMES",
+    "AssistantsEvent",
+    "Decoded",
+    "Drifted",
+    "Enveloped",
+    "Event",
+    "Malformed",
+    "RealtimeEvent",
+    "Unknown",
+    "decode",
+    "mask",
+    "whole",
+]

@@ -1,0 +1,500 @@
+"""The events of the Realtime API, server and client, GA and beta names: one Struct a type.
+
+A beta event whose name alone differs is a subclass of the GA one, so that reducers treat both the same. Client
+events are here because a tap, a proxy or a recording sees both directions; no name is used by both.
+Source: `type` and members as in the published API and in recordings; see `RealtimeEvent` for what all share.
+"""
+
+from typing import Final
+
+from steno.wire.base import Amount, Id, Index, Number, RealtimeEvent, Tokens, Wire
+from steno.wire.realtime_objects import (
+    ContentPart,
+    ErrorDetail,
+    Item,
+    RealtimeResponse,
+    RealtimeResponseUsage,
+    RealtimeSessionCreateResponse,
+)
+
+# Session and conversation ---------------------------------------------------------------------------------
+
+
+class SessionCreated(RealtimeEvent, frozen=True, tag="session.created"):
+    """The first event of a direct socket; a sideband socket does not get it."""
+
+    session: RealtimeSessionCreateResponse | None = None
+
+
+class SessionUpdated(RealtimeEvent, frozen=True, tag="session.updated"):
+    """The whole configuration that is now in force."""
+
+    session: RealtimeSessionCreateResponse | None = None
+
+
+class TranscriptionSessionCreated(SessionCreated, frozen=True, tag="transcription_session.created"):
+    """Beta: a session that only transcribes."""
+
+
+class TranscriptionSessionUpdated(SessionUpdated, frozen=True, tag="transcription_session.updated"):
+    """Beta: the configuration of a session that only transcribes."""
+
+
+class Conversation(Wire, frozen=True):
+    """The conversation that a session speaks in."""
+
+    id: Id | None = None
+
+
+class ConversationCreated(RealtimeEvent, frozen=True, tag="conversation.created"):
+    """Seen from compatible servers only: OpenAI tells the id in `response.created` first."""
+
+    conversation: Conversation | None = None
+
+
+# Items ----------------------------------------------------------------------------------------------------
+
+
+class _ItemEvent(RealtimeEvent, frozen=True):
+    item: Item | None = None
+    previous_item_id: Id | None = None
+
+
+class ItemAdded(_ItemEvent, frozen=True, tag="conversation.item.added"):
+    """An item entered the conversation; the model's own ones are still empty."""
+
+
+class ItemCreated(ItemAdded, frozen=True, tag="conversation.item.created"):
+    """Beta name of `conversation.item.added`."""
+
+
+class ItemDone(_ItemEvent, frozen=True, tag="conversation.item.done"):
+    """The final form of an item. A spoken user turn gets here before its transcript does."""
+
+
+class ItemRetrieved(_ItemEvent, frozen=True, tag="conversation.item.retrieved"):
+    """The answer to a request for one item; with its audio, the largest frame of the protocol."""
+
+
+class ItemTruncated(RealtimeEvent, frozen=True, tag="conversation.item.truncated"):
+    """What was played of a spoken item ended at `audio_end_ms`; upstream dropped the rest and its transcript."""
+
+    item_id: Id | None = None
+    content_index: Index | None = None
+    audio_end_ms: Number | None = None
+
+
+class ItemDeleted(RealtimeEvent, frozen=True, tag="conversation.item.deleted"):
+    """An item left the conversation."""
+
+    item_id: Id | None = None
+
+
+# Transcription of what the user said -----------------------------------------------------------------------
+
+
+class _TranscriptionEvent(RealtimeEvent, frozen=True):
+    item_id: Id | None = None
+    content_index: Index | None = None
+
+
+class TranscriptionTokenDetails(Wire, frozen=True):
+    """What the transcribed input consisted of."""
+
+    text_tokens: Tokens | None = None
+    audio_tokens: Tokens | None = None
+
+
+class TranscriptionUsage(Wire, frozen=True):
+    """What a transcription is billed by: `tokens`, or `duration` in seconds."""
+
+    type: str | None = None
+    seconds: Amount | None = None
+    total_tokens: Tokens | None = None
+    input_tokens: Tokens | None = None
+    output_tokens: Tokens | None = None
+    input_token_details: TranscriptionTokenDetails | None = None
+
+
+class TranscriptionDelta(_TranscriptionEvent, frozen=True, tag="conversation.item.input_audio_transcription.delta"):
+    """A piece of a transcript."""
+
+    delta: str | None = None
+
+
+class TranscriptionCompleted(
+    _TranscriptionEvent, frozen=True, tag="conversation.item.input_audio_transcription.completed"
+):
+    """A transcript. May come late, twice, or growing: the last one of an item stands."""
+
+    transcript: str | None = None
+    usage: TranscriptionUsage | None = None
+    status: str | None = None
+    """Not OpenAI's: servers that send growing transcripts say `in_progress` until the last."""
+
+
+class TranscriptionSegment(_TranscriptionEvent, frozen=True, tag="conversation.item.input_audio_transcription.segment"):
+    """One speaker's part of a transcript."""
+
+    id: Id | None = None
+    text: str | None = None
+    speaker: str | None = None
+    start: Number | None = None
+    end: Number | None = None
+
+
+class TranscriptionFailed(_TranscriptionEvent, frozen=True, tag="conversation.item.input_audio_transcription.failed"):
+    """There will be no transcript of this item; the item itself is not affected."""
+
+    error: ErrorDetail | None = None
+
+
+# Input audio ----------------------------------------------------------------------------------------------
+
+
+class SpeechStarted(RealtimeEvent, frozen=True, tag="input_audio_buffer.speech_started"):
+    """The user began to speak; `item_id` is the item that this will become."""
+
+    item_id: Id | None = None
+    audio_start_ms: Number | None = None
+
+
+class SpeechStopped(RealtimeEvent, frozen=True, tag="input_audio_buffer.speech_stopped"):
+    """The user stopped speaking, as far as the voice detector can tell."""
+
+    item_id: Id | None = None
+    audio_end_ms: Number | None = None
+
+
+class InputCommitted(RealtimeEvent, frozen=True, tag="input_audio_buffer.committed"):
+    """The input became an item. These come in the order of what was said; transcripts do not."""
+
+    item_id: Id | None = None
+    previous_item_id: Id | None = None
+
+
+class InputCleared(RealtimeEvent, frozen=True, tag="input_audio_buffer.cleared"):
+    """The input was thrown away."""
+
+
+class InputTimeout(RealtimeEvent, frozen=True, tag="input_audio_buffer.timeout_triggered"):
+    """The user said nothing for so long that the model was asked to speak."""
+
+    item_id: Id | None = None
+    audio_start_ms: Number | None = None
+    audio_end_ms: Number | None = None
+
+
+class DtmfReceived(RealtimeEvent, frozen=True, tag="input_audio_buffer.dtmf_event_received"):
+    """A key was pressed on a telephone (SIP). Has no `event_id`; the key itself is not read: it may be a PIN."""
+
+    received_at: Number | None = None
+
+
+# Playback (WebRTC and SIP) --------------------------------------------------------------------------------
+
+
+class _PlaybackEvent(RealtimeEvent, frozen=True):
+    response_id: Id | None = None
+
+
+class PlaybackStarted(_PlaybackEvent, frozen=True, tag="output_audio_buffer.started"):
+    """The caller begins to hear a response."""
+
+
+class PlaybackStopped(_PlaybackEvent, frozen=True, tag="output_audio_buffer.stopped"):
+    """All of a response was played; comes after `response.done`."""
+
+
+class PlaybackCleared(_PlaybackEvent, frozen=True, tag="output_audio_buffer.cleared"):
+    """The rest of a response will not be heard."""
+
+
+# Responses ------------------------------------------------------------------------------------------------
+
+
+class ResponseCreated(RealtimeEvent, frozen=True, tag="response.created"):
+    """A response began."""
+
+    response: RealtimeResponse | None = None
+
+
+class ResponseDone(RealtimeEvent, frozen=True, tag="response.done"):
+    """A response ended, whatever its status. This object stands, whatever the deltas said."""
+
+    response: RealtimeResponse | None = None
+    usage: RealtimeResponseUsage | None = None
+    """Not OpenAI's: xAI puts the usage here and an empty one into the response."""
+
+
+class _OutputEvent(RealtimeEvent, frozen=True):
+    response_id: Id | None = None
+    item_id: Id | None = None
+    output_index: Index | None = None
+
+
+class _PartEvent(_OutputEvent, frozen=True):
+    content_index: Index | None = None
+
+
+class OutputItemAdded(RealtimeEvent, frozen=True, tag="response.output_item.added"):
+    """The model began an item. Several may be open at once."""
+
+    response_id: Id | None = None
+    output_index: Index | None = None
+    item: Item | None = None
+
+
+class OutputItemDone(RealtimeEvent, frozen=True, tag="response.output_item.done"):
+    """The final form of an item of a response."""
+
+    response_id: Id | None = None
+    output_index: Index | None = None
+    item: Item | None = None
+
+
+class ContentPartAdded(_PartEvent, frozen=True, tag="response.content_part.added"):
+    """The model began a part of a message."""
+
+    part: ContentPart | None = None
+
+
+class ContentPartDone(_PartEvent, frozen=True, tag="response.content_part.done"):
+    """The final form of a part of a message."""
+
+    part: ContentPart | None = None
+
+
+class TextDelta(_PartEvent, frozen=True, tag="response.output_text.delta"):
+    """A piece of text."""
+
+    delta: str | None = None
+
+
+class TextDone(_PartEvent, frozen=True, tag="response.output_text.done"):
+    """The whole text of a part."""
+
+    text: str | None = None
+
+
+class TranscriptDelta(_PartEvent, frozen=True, tag="response.output_audio_transcript.delta"):
+    """A piece of what the model says, as text."""
+
+    delta: str | None = None
+
+
+class TranscriptDone(_PartEvent, frozen=True, tag="response.output_audio_transcript.done"):
+    """All that the model says in a part, as text."""
+
+    transcript: str | None = None
+
+
+class AudioDelta(_PartEvent, frozen=True, tag="response.output_audio.delta"):
+    """A piece of speech: base64, measured and never decoded or kept."""
+
+    delta: str | None = None
+
+
+def audio_bytes(delta: str) -> int:
+    """Return how many bytes of audio the base64 text `delta` codes, told from its length."""
+    return max(0, len(delta) * 3 // 4 - delta.count("=", -2))
+
+
+class AudioDone(_PartEvent, frozen=True, tag="response.output_audio.done"):
+    """The last piece of speech of a part has been sent."""
+
+
+class ArgumentsDelta(_OutputEvent, frozen=True, tag="response.function_call_arguments.delta"):
+    """A piece of a function call's arguments."""
+
+    call_id: Id | None = None
+    delta: str | None = None
+
+
+class ArgumentsDone(_OutputEvent, frozen=True, tag="response.function_call_arguments.done"):
+    """The arguments of a function call; cut-off JSON when the response was cut off."""
+
+    call_id: Id | None = None
+    name: str | None = None
+    arguments: str | None = None
+
+
+class BetaTextDelta(TextDelta, frozen=True, tag="response.text.delta"):
+    """Beta name of `response.output_text.delta`."""
+
+
+class BetaTextDone(TextDone, frozen=True, tag="response.text.done"):
+    """Beta name of `response.output_text.done`."""
+
+
+class BetaTranscriptDelta(TranscriptDelta, frozen=True, tag="response.audio_transcript.delta"):
+    """Beta name of `response.output_audio_transcript.delta`."""
+
+
+class BetaTranscriptDone(TranscriptDone, frozen=True, tag="response.audio_transcript.done"):
+    """Beta name of `response.output_audio_transcript.done`."""
+
+
+class BetaAudioDelta(AudioDelta, frozen=True, tag="response.audio.delta"):
+    """Beta name of `response.output_audio.delta`."""
+
+
+class BetaAudioDone(AudioDone, frozen=True, tag="response.audio.done"):
+    """Beta name of `response.output_audio.done`."""
+
+
+# MCP ------------------------------------------------------------------------------------------------------
+
+
+class _McpListEvent(RealtimeEvent, frozen=True):
+    item_id: Id | None = None
+
+
+class McpListToolsInProgress(_McpListEvent, frozen=True, tag="mcp_list_tools.in_progress"):
+    """The tools of a server are being fetched."""
+
+
+class McpListToolsCompleted(_McpListEvent, frozen=True, tag="mcp_list_tools.completed"):
+    """The tools of a server are known."""
+
+
+class McpListToolsFailed(_McpListEvent, frozen=True, tag="mcp_list_tools.failed"):
+    """The tools of a server could not be fetched."""
+
+
+class McpArgumentsDelta(_OutputEvent, frozen=True, tag="response.mcp_call_arguments.delta"):
+    """A piece of an MCP call's arguments."""
+
+    delta: str | None = None
+
+
+class McpArgumentsDone(_OutputEvent, frozen=True, tag="response.mcp_call_arguments.done"):
+    """The arguments of an MCP call."""
+
+    arguments: str | None = None
+
+
+class _McpCallEvent(RealtimeEvent, frozen=True):
+    """These name no response: it follows from the item."""
+
+    item_id: Id | None = None
+    output_index: Index | None = None
+
+
+class McpCallInProgress(_McpCallEvent, frozen=True, tag="response.mcp_call.in_progress"):
+    """An MCP call is under way."""
+
+
+class McpCallCompleted(_McpCallEvent, frozen=True, tag="response.mcp_call.completed"):
+    """An MCP call returned."""
+
+
+class McpCallFailed(_McpCallEvent, frozen=True, tag="response.mcp_call.failed"):
+    """An MCP call failed."""
+
+
+# Limits and errors ----------------------------------------------------------------------------------------
+
+
+class RateLimit(Wire, frozen=True):
+    """What is left of one limit: `requests` or `tokens`."""
+
+    name: str | None = None
+    limit: Number | None = None
+    remaining: Number | None = None
+    reset_seconds: Number | None = None
+
+
+class RateLimitsUpdated(RealtimeEvent, frozen=True, tag="rate_limits.updated"):
+    """What is left of the limits. GA sends it now and then, after `response.done`; Azure never."""
+
+    rate_limits: tuple[RateLimit, ...] | None = None
+
+
+class RealtimeError(RealtimeEvent, frozen=True, tag="error"):
+    """Something that was asked of upstream failed; the session goes on unless the code says otherwise."""
+
+    error: ErrorDetail | None = None
+
+
+# Client events --------------------------------------------------------------------------------------------
+
+
+class SessionUpdate(RealtimeEvent, frozen=True, tag="session.update"):
+    """The client asks for another configuration; what counts is the answer, `session.updated`."""
+
+
+class TranscriptionSessionUpdate(SessionUpdate, frozen=True, tag="transcription_session.update"):
+    """Beta: the same for a session that only transcribes."""
+
+
+class InputAppend(RealtimeEvent, frozen=True, tag="input_audio_buffer.append"):
+    """A piece of the user's audio. Not read: upstream tells what it heard."""
+
+
+class InputCommit(RealtimeEvent, frozen=True, tag="input_audio_buffer.commit"):
+    """The client ends the user's turn."""
+
+
+class InputClear(RealtimeEvent, frozen=True, tag="input_audio_buffer.clear"):
+    """The client throws the input away."""
+
+
+class PlaybackClear(RealtimeEvent, frozen=True, tag="output_audio_buffer.clear"):
+    """The client cuts playback off."""
+
+
+class ItemCreate(_ItemEvent, frozen=True, tag="conversation.item.create"):
+    """The client adds an item, such as the output of a function call."""
+
+
+class ItemRetrieve(RealtimeEvent, frozen=True, tag="conversation.item.retrieve"):
+    """The client asks for one item."""
+
+    item_id: Id | None = None
+
+
+class ItemTruncate(RealtimeEvent, frozen=True, tag="conversation.item.truncate"):
+    """The client says how much of an item was played."""
+
+    item_id: Id | None = None
+    content_index: Index | None = None
+    audio_end_ms: Number | None = None
+
+
+class ItemDelete(RealtimeEvent, frozen=True, tag="conversation.item.delete"):
+    """The client removes an item."""
+
+    item_id: Id | None = None
+
+
+class ResponseCreate(RealtimeEvent, frozen=True, tag="response.create"):
+    """The client asks for a response."""
+
+
+class ResponseCancel(RealtimeEvent, frozen=True, tag="response.cancel"):
+    """The client cuts a response off."""
+
+    response_id: Id | None = None
+
+
+SERVER_EVENTS: Final[tuple[type[RealtimeEvent], ...]] = (
+    SessionCreated, SessionUpdated, TranscriptionSessionCreated, TranscriptionSessionUpdated,
+    ConversationCreated, ItemAdded, ItemCreated, ItemDone, ItemRetrieved, ItemTruncated, ItemDeleted,
+    TranscriptionDelta, TranscriptionCompleted, TranscriptionSegment, TranscriptionFailed,
+    SpeechStarted, SpeechStopped, InputCommitted, InputCleared, InputTimeout, DtmfReceived,
+    PlaybackStarted, PlaybackStopped, PlaybackCleared,
+    ResponseCreated, ResponseDone, OutputItemAdded, OutputItemDone, ContentPartAdded, ContentPartDone,
+    TextDelta, TextDone, TranscriptDelta, TranscriptDone, AudioDelta, AudioDone, ArgumentsDelta, ArgumentsDone,
+    BetaTextDelta, BetaTextDone, BetaTranscriptDelta, BetaTranscriptDone, BetaAudioDelta, BetaAudioDone,
+    McpListToolsInProgress, McpListToolsCompleted, McpListToolsFailed, McpArgumentsDelta, McpArgumentsDone,
+    McpCallInProgress, McpCallCompleted, McpCallFailed,
+    RateLimitsUpdated, RealtimeError,
+)  # fmt: skip
+"""What upstream says: the 46 GA types, and the beta names that differ."""
+
+CLIENT_EVENTS: Final[tuple[type[RealtimeEvent], ...]] = (
+    SessionUpdate, TranscriptionSessionUpdate, InputAppend, InputCommit, InputClear, PlaybackClear,
+    ItemCreate, ItemRetrieve, ItemTruncate, ItemDelete, ResponseCreate, ResponseCancel,
+)  # fmt: skip
+"""What a client says: the 11 GA types, and one of beta."""

@@ -1,0 +1,243 @@
+"""The objects inside Realtime events: responses, items, usage, sessions. GA and beta forms in one.
+
+Source: the API description and recordings of OpenAI, Azure, Azure Voice Live and xAI. Statuses and kinds are
+plain strings: an upstream that invents one must not make an event unreadable; the reducers know the closed sets.
+"""
+
+from typing import Any
+
+from steno.wire.base import Id, Number, Tokens, UnixSeconds, Wire
+
+
+class ErrorDetail(Wire, frozen=True):
+    """What went wrong: `error` events, failed responses, failed transcriptions. `message` is upstream's prose."""
+
+    type: str | None = None
+    code: str | None = None
+    message: str | None = None
+    param: str | None = None
+    event_id: str | None = None
+    """The client event that caused it, where upstream can tell."""
+
+
+class ContentPart(Wire, frozen=True):
+    """One part of a message: its text or its transcript. Audio and images are left in the bytes."""
+
+    type: str | None = None
+    text: str | None = None
+    transcript: str | None = None
+
+
+class Item(Wire, frozen=True):
+    """One item of a conversation; which members it has follows from `type`.
+
+    `message` (role, content), `function_call` (name, arguments, call_id), `function_call_output` (call_id,
+    output), `mcp_list_tools`, `mcp_call`, `mcp_approval_request`, `mcp_approval_response`.
+    """
+
+    id: Id | None = None
+    type: str | None = None
+    object: str | None = None
+    status: str | None = None
+    role: str | None = None
+    content: tuple[ContentPart, ...] | None = None
+    name: str | None = None
+    arguments: str | None = None
+    call_id: Id | None = None
+    output: str | None = None
+    server_label: str | None = None
+    approval_request_id: Id | None = None
+    approve: bool | None = None
+    error: ErrorDetail | None = None
+
+
+class ModalityTokens(Wire, frozen=True):
+    """Tokens by modality; the same shape serves input, output and cached details."""
+
+    text_tokens: Tokens | None = None
+    audio_tokens: Tokens | None = None
+    image_tokens: Tokens | None = None
+
+
+class InputTokenDetails(ModalityTokens, frozen=True):
+    """What the input consisted of. Cached tokens are part of it, not beside it."""
+
+    cached_tokens: Tokens | None = None
+    cached_tokens_details: ModalityTokens | None = None
+
+
+class OutputTokenDetails(ModalityTokens, frozen=True):
+    """What the output consisted of. Reasoning tokens are part of the text tokens."""
+
+    reasoning_tokens: Tokens | None = None
+
+
+class RealtimeResponseUsage(Wire, frozen=True):
+    """What a response is billed by; null while it is in progress."""
+
+    total_tokens: Tokens | None = None
+    input_tokens: Tokens | None = None
+    output_tokens: Tokens | None = None
+    input_token_details: InputTokenDetails | None = None
+    output_token_details: OutputTokenDetails | None = None
+
+
+class RealtimeResponseStatusDetail(Wire, frozen=True):
+    """Why a response ended other than completed: a `reason`, or an `error` when it failed."""
+
+    type: str | None = None
+    reason: str | None = None
+    error: ErrorDetail | None = None
+
+
+class Voice(Wire, frozen=True):
+    """A voice that is not one of the built-in names: a custom voice (`id`), or Voice Live's (`name`, `type`)."""
+
+    id: str | None = None
+    name: str | None = None
+    type: str | None = None
+
+
+class AudioFormat(Wire, frozen=True):
+    """How audio is coded: `audio/pcm` with a sample rate in Hz, `audio/pcmu`, `audio/pcma`."""
+
+    type: str | None = None
+    rate: Number | None = None
+
+
+class AudioOutput(Wire, frozen=True):
+    """Configuration of spoken output. `format` is a word in beta dialects, an object in GA."""
+
+    format: str | AudioFormat | None = None
+    voice: str | Voice | None = None
+    speed: Number | None = None
+
+
+class ResponseAudio(Wire, frozen=True):
+    """Configuration of the audio of one response."""
+
+    output: AudioOutput | None = None
+
+
+class RealtimeResponse(Wire, frozen=True):
+    """A response of the Realtime API: `response.created`, `response.done`.
+
+    GA says `output_modalities` and `audio`; beta says `modalities`, `voice`, `output_audio_format`,
+    `temperature`. `max_output_tokens` is a number or the string `inf`. `model` is no member of OpenAI's object;
+    where a compatible server sends one it is believed.
+    """
+
+    id: Id | None = None
+    object: str | None = None
+    status: str | None = None
+    status_details: RealtimeResponseStatusDetail | None = None
+    output: tuple[Item, ...] | None = None
+    output_modalities: tuple[str, ...] | None = None
+    modalities: tuple[str, ...] | None = None
+    conversation_id: Id | None = None
+    max_output_tokens: int | str | None = None
+    audio: ResponseAudio | None = None
+    voice: str | Voice | None = None
+    output_audio_format: str | None = None
+    temperature: Number | None = None
+    metadata: dict[str, str] | None = None
+    usage: RealtimeResponseUsage | None = None
+    model: str | None = None
+
+
+class Transcription(Wire, frozen=True):
+    """How input speech is written down."""
+
+    model: str | None = None
+    language: str | None = None
+    prompt: str | None = None
+
+
+class TurnDetection(Wire, frozen=True):
+    """Voice activity detection: `server_vad` or `semantic_vad`; null is push-to-talk."""
+
+    type: str | None = None
+    threshold: Number | None = None
+    prefix_padding_ms: Number | None = None
+    silence_duration_ms: Number | None = None
+    idle_timeout_ms: Number | None = None
+    create_response: bool | None = None
+    interrupt_response: bool | None = None
+    eagerness: str | None = None
+
+
+class NoiseReduction(Wire, frozen=True):
+    """Noise reduction of the input: `near_field` or `far_field`."""
+
+    type: str | None = None
+
+
+class AudioInput(Wire, frozen=True):
+    """Configuration of spoken input, GA form."""
+
+    format: str | AudioFormat | None = None
+    transcription: Transcription | None = None
+    noise_reduction: NoiseReduction | None = None
+    turn_detection: TurnDetection | None = None
+
+
+class SessionAudio(Wire, frozen=True):
+    """The GA home of everything about audio."""
+
+    input: AudioInput | None = None
+    output: AudioOutput | None = None
+
+
+class Tool(Wire, frozen=True):
+    """A tool that the model may call: a function, or an MCP server (whose headers and tokens stay undecoded)."""
+
+    type: str | None = None
+    name: str | None = None
+    description: str | None = None
+    parameters: Any = None
+    server_label: str | None = None
+
+
+class ClientSecret(Wire, frozen=True):
+    """An ephemeral key. Its `value` is a secret and is not declared, so that no Struct can carry it on."""
+
+    expires_at: UnixSeconds | None = None
+
+
+class RealtimeSessionCreateResponse(Wire, frozen=True):
+    """A session: the reply to its creation, `session.created`, `session.updated`. Beta and GA members.
+
+    `client_secret` is null in events and an object in the reply of the beta API.
+    """
+
+    id: Id | None = None
+    object: str | None = None
+    type: str | None = None
+    model: str | None = None
+    expires_at: UnixSeconds | None = None
+    client_secret: ClientSecret | str | None = None
+    """A string only where it was masked already."""
+    modalities: tuple[str, ...] | None = None
+    output_modalities: tuple[str, ...] | None = None
+    instructions: str | None = None
+    voice: str | Voice | None = None
+    audio: SessionAudio | None = None
+    input_audio_format: str | None = None
+    output_audio_format: str | None = None
+    input_audio_transcription: Transcription | None = None
+    turn_detection: TurnDetection | None = None
+    input_audio_noise_reduction: NoiseReduction | None = None
+    tools: tuple[Tool, ...] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    temperature: Number | None = None
+    speed: Number | None = None
+    max_response_output_tokens: int | str | None = None
+    max_output_tokens: int | str | None = None
+
+
+def transcription_model(session: RealtimeSessionCreateResponse) -> str | None:
+    """The model that writes down the input of `session`, GA place first, then beta's."""
+    audio = session.audio
+    if audio and audio.input and audio.input.transcription:
+        return audio.input.transcription.model
+    return session.input_audio_transcription.model if session.input_audio_transcription else None

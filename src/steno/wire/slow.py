@@ -1,0 +1,276 @@
+"""The second look: it finds out what a frame is that the compiled decoder refused.
+
+Forms are tried in this order: a CloudEvent (`specversion`), an Assistants pair (`event` and `data`), a known
+bare object (`object`), a client secret (`value`, `expires_at`, `session`), an event (`type`).
+"""
+
+import json
+import re
+from collections.abc import Callable
+from functools import cache
+from types import NoneType
+from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from steno.limits import NESTING_DEPTH
+from steno.wire import assistants, realtime, sessions
+from steno.wire.base import IDENTIFYING, Drifted, Event, Malformed, Unknown, Wire
+
+S = TypeVar("S", bound=Struct)
+
+
+class Enveloped(Wire, frozen=True):
+    """An event that came in a CloudEvent 1.0, and what the envelope says of it."""
+
+    event: Event | Unknown | Malformed | Drifted
+    payload: bytes
+    """The bytes of `data`: what the event was decoded from."""
+    id: str
+    source: str
+    subject: str | None = None
+    time: str | None = None
+    """RFC 3339, as it came."""
+    sequence: str | int | None = None
+
+
+class _Header(Struct, frozen=True, gc=False):
+    """The members that tell the forms apart, undecoded."""
+
+    specversion: Raw | UnsetType = UNSET
+    event: Raw | UnsetType = UNSET
+    data: Raw | UnsetType = UNSET
+    object: Raw | UnsetType = UNSET
+    value: Raw | UnsetType = UNSET
+    expires_at: Raw | UnsetType = UNSET
+    session: Raw | UnsetType = UNSET
+    sequence_number: Raw | UnsetType = UNSET
+    type: Raw | UnsetType = UNSET
+
+
+class _CloudEvent(Struct, frozen=True, gc=False):
+    """The attributes of a CloudEvent that are read; `data` stays as it came. Some identify, others may drift."""
+
+    specversion: str
+    id: str
+    source: str
+    data: Raw
+    subject: str | None = None
+    time: Any = None
+    sequence: Any = None
+
+
+class _Status(Struct, frozen=True, gc=False):
+    status: Raw | UnsetType = UNSET
+
+
+_HEADER: Final = msgspec.json.Decoder(_Header)
+_STATUS: Final = msgspec.json.Decoder(_Status)
+_ANY: Final = msgspec.json.Decoder(Raw)
+_CLOUD_EVENT: Final = msgspec.json.Decoder(_CloudEvent)
+_REALTIME: Final = {
+    str(kind.__struct_config__.tag): kind for kind in (*realtime.SERVER_EVENTS, *realtime.CLIENT_EVENTS)
+}
+_ASSISTANTS: Final = {str(kind.__struct_config__.tag): kind for kind in assistants.EVENTS}
+_OBJECTS: Final[dict[str, tuple[type[Event], str]]] = {
+    "thread": (assistants.ThreadEvent, "data"),
+    "thread.run": (assistants.RunEvent, "data"),
+    "thread.run.step": (assistants.StepEvent, "data"),
+    "thread.message": (assistants.MessageEvent, "data"),
+    "realtime.session": (sessions.SessionSeen, "session"),
+    "realtime.transcription_session": (sessions.SessionSeen, "session"),
+    "chatkit.session": (sessions.ChatKitSessionSeen, "session"),
+}
+"""`object` of a bare object: the event it is wrapped in, and as which member."""
+
+_STRINGS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+"""Strings, the last of which may be cut off. Possessive: hostile input is gone through once, without a stack."""
+_BRACKETS: Final = re.compile(rb"[\[{\]}]")
+
+
+def is_utf8(payload: bytes) -> bool:
+    """Tell whether all of `payload` is UTF-8, members that nobody reads included."""
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_json(payload: bytes) -> bool:
+    try:
+        _ANY.decode(payload)
+    except ValueError:
+        return False
+    return True
+
+
+def too_deep(payload: bytes) -> bool:
+    """Tell whether brackets nest deeper in `payload` than `NESTING_DEPTH`."""
+    if payload.find(b"{", 1) < 0 and payload.find(b"[") < 0:
+        return False  # flat, as what carries audio is: the search is faster than the count
+    if payload.count(b"{") + payload.count(b"[") <= NESTING_DEPTH:
+        return False
+    depth = 0
+    for bracket in _BRACKETS.finditer(_STRINGS.sub(b"", payload)):
+        depth += 1 if bracket[0] in b"[{" else -1
+        if depth > NESTING_DEPTH:
+            return True
+    return False
+
+
+def decode(payload: bytes, unwrap: Callable[[bytes], Any] | None) -> Event | Unknown | Malformed | Drifted | Enveloped:
+    """Decode a `payload` that is UTF-8 and that the compiled decoder did not take.
+
+    Args:
+        payload: the bytes.
+        unwrap: decodes what is in an envelope; None where an envelope would be in another.
+    """
+    if too_deep(payload):
+        return Malformed(reason="too_deep")
+    try:
+        header = _HEADER.decode(payload)
+    except msgspec.ValidationError:
+        return Malformed(reason="not_object" if _is_json(payload) else "not_json")
+    except (ValueError, RecursionError):
+        return Malformed(reason="not_json")
+    if header.specversion is not UNSET:
+        return _cloud_event(payload, unwrap) if unwrap else Malformed(reason="bad_envelope")
+    return _bare(payload, header)
+
+
+def _cloud_event(payload: bytes, unwrap: Callable[[bytes], Any]) -> Enveloped | Malformed:
+    try:
+        envelope = _CLOUD_EVENT.decode(payload)
+    except ValueError:
+        return Malformed(reason="bad_envelope")
+    if not envelope.specversion.startswith("1."):
+        return Malformed(reason="bad_envelope")
+    data = bytes(envelope.data)
+    return Enveloped(
+        event=unwrap(data),
+        payload=data,
+        id=envelope.id,
+        source=envelope.source,
+        subject=envelope.subject,
+        time=envelope.time if isinstance(envelope.time, str) else None,
+        sequence=envelope.sequence if isinstance(envelope.sequence, str | int) else None,
+    )
+
+
+def _bare(payload: bytes, header: _Header) -> Event | Unknown | Malformed | Drifted:
+    if header.event is not UNSET and header.data is not UNSET:
+        return _named(_ASSISTANTS, _word(header.event), payload)
+    if (bare := _word(header.object)) in _OBJECTS:
+        kind, member = _OBJECTS[bare]
+        return _admit_all(kind, lambda: {member: _loads(payload)})
+    if bare == "realtime.response":
+        return _admit_all(_response_kind(payload), lambda: {"response": _loads(payload)})
+    if UNSET not in (header.value, header.expires_at, header.session):
+        return _admit_all(sessions.ClientSecretSeen, lambda: _loads(payload))
+    name = _word(header.type)
+    if name is None and bare is not None:
+        return Unknown(type=bare)
+    if name is not None and header.sequence_number is not UNSET:
+        return Unknown(type=name)  # the Responses API's, though some of its names are Realtime's too
+    return _named(_REALTIME, name, payload)
+
+
+def _named(kinds: dict[str, Any], name: str | None, payload: bytes) -> Event | Unknown | Malformed | Drifted:
+    if name is None:
+        return Malformed(reason="no_discriminator")
+    if (kind := kinds.get(name)) is None:
+        return Unknown(type=name)
+    return _admit_all(kind, lambda: _loads(payload))
+
+
+def _response_kind(payload: bytes) -> type[Event]:
+    """A bare response is its beginning or its end, as its status says."""
+    begins = _word(_STATUS.decode(payload).status) == "in_progress"
+    return realtime.ResponseCreated if begins else realtime.ResponseDone
+
+
+def _word(raw: Raw | UnsetType) -> str | None:
+    """Return the string that `raw` is, or None where it is absent, empty or no string."""
+    if raw is UNSET:
+        return None
+    try:
+        return msgspec.json.decode(raw, type=str) or None
+    except ValueError:
+        return None
+
+
+def _loads(payload: bytes) -> dict[str, Any]:
+    """Read what is known to be an object. Numbers too long to be meant are infinite instead of an error."""
+    value: dict[str, Any] = json.loads(payload, parse_int=_whole_number)
+    return value
+
+
+def _whole_number(digits: str) -> int | float:
+    return int(digits) if len(digits) < 64 else float("inf")  # noqa: PLR2004  # no count has 64 digits
+
+
+# Admission: member by member ------------------------------------------------------------------------------
+
+
+class _BadIdentifierError(ValueError):
+    """A member that says what the event is about has a wrong type."""
+
+
+def _admit_all(kind: type[Event], members: Callable[[], dict[str, Any]]) -> Event | Malformed | Drifted:
+    """Build an event of `kind` from the members that fit, and say how many did not."""
+    dropped: list[str] = []
+    try:
+        event = _build(kind, members(), dropped)
+    except _BadIdentifierError:
+        return Malformed(reason="bad_identifier")
+    except (ValueError, RecursionError):
+        return Malformed(reason="not_json")
+    return Drifted(event=event, members=len(dropped)) if dropped else event
+
+
+def _build(kind: type[S], members: dict[str, Any], dropped: list[str]) -> S:
+    admitted = {}
+    for name, annotation in _fields(kind):
+        if name in members:
+            value = _admit(members[name], annotation, name, dropped)
+            if value is not UNSET:
+                admitted[name] = value
+    return kind(**admitted)
+
+
+@cache
+def _fields(kind: type[Struct]) -> tuple[tuple[str, Any], ...]:
+    return tuple((f.encode_name, f.type) for f in msgspec.structs.fields(kind) if f.type is not UnsetType)
+
+
+def _admit(value: Any, annotation: Any, name: str, dropped: list[str]) -> Any:
+    """Return `value` as `annotation` wants it, with what does not fit left out; UNSET where nothing fits."""
+    try:
+        return msgspec.convert(value, annotation)
+    except (ValueError, RecursionError):
+        pass
+    for part in _parts(annotation):
+        if isinstance(value, dict) and isinstance(part, type) and issubclass(part, Struct):
+            return _build(part, value, dropped)
+        if isinstance(value, list) and get_origin(part) is tuple:
+            kept = (_admit(element, get_args(part)[0], name, dropped) for element in value)
+            return tuple(element for element in kept if element is not UNSET)
+    if any(_identifies(part) for part in _parts(annotation)):
+        raise _BadIdentifierError
+    dropped.append(name)
+    return UNSET
+
+
+def _parts(annotation: Any) -> tuple[Any, ...]:
+    """Return the members of a union but None, or the one type that `annotation` is."""
+    if get_origin(annotation) in (Annotated, tuple) or not get_args(annotation):
+        return (annotation,)
+    return tuple(part for part in get_args(annotation) if part is not NoneType)
+
+
+def _identifies(annotation: Any) -> bool:
+    if get_origin(annotation) is not Annotated:
+        return False
+    return any(isinstance(m, Meta) and (m.extra or {}).get(IDENTIFYING) for m in get_args(annotation)[1:])

@@ -1,0 +1,623 @@
+"""Bytes in, an event out: what is an event, what drifts, and what is none."""
+
+import json
+from typing import Any, get_args
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steno.limits import NESTING_DEPTH, TOKENS_MAX
+from steno.wire import (
+    CLIENT_EVENTS,
+    NAMES,
+    AssistantsEvent,
+    Drifted,
+    Enveloped,
+    Malformed,
+    RealtimeEvent,
+    Unknown,
+    assistants,
+    decode,
+    realtime,
+    sessions,
+    slow,
+)
+from steno.wire import realtime_objects as objects
+from steno.wire.base import Reason
+from steno.wire.decode import BARE_EVENTS, Decoded
+from tests.core import play
+
+
+def names(text: str) -> list[str]:
+    return text.split()
+
+
+GA_SERVER = names("""
+    session.created session.updated conversation.created
+    conversation.item.added conversation.item.created conversation.item.done conversation.item.retrieved
+    conversation.item.truncated conversation.item.deleted
+    conversation.item.input_audio_transcription.delta conversation.item.input_audio_transcription.completed
+    conversation.item.input_audio_transcription.segment conversation.item.input_audio_transcription.failed
+    input_audio_buffer.speech_started input_audio_buffer.speech_stopped input_audio_buffer.committed
+    input_audio_buffer.cleared input_audio_buffer.timeout_triggered input_audio_buffer.dtmf_event_received
+    output_audio_buffer.started output_audio_buffer.stopped output_audio_buffer.cleared
+    response.created response.done response.output_item.added response.output_item.done
+    response.content_part.added response.content_part.done
+    response.output_text.delta response.output_text.done
+    response.output_audio_transcript.delta response.output_audio_transcript.done
+    response.output_audio.delta response.output_audio.done
+    response.function_call_arguments.delta response.function_call_arguments.done
+    mcp_list_tools.in_progress mcp_list_tools.completed mcp_list_tools.failed
+    response.mcp_call_arguments.delta response.mcp_call_arguments.done
+    response.mcp_call.in_progress response.mcp_call.completed response.mcp_call.failed
+    rate_limits.updated error
+""")
+
+BETA_SERVER = names("""
+    transcription_session.created transcription_session.updated
+    response.text.delta response.text.done response.audio_transcript.delta response.audio_transcript.done
+    response.audio.delta response.audio.done
+""")
+
+CLIENT = names("""
+    session.update input_audio_buffer.append input_audio_buffer.commit input_audio_buffer.clear
+    output_audio_buffer.clear conversation.item.create conversation.item.retrieve conversation.item.delete
+    conversation.item.truncate response.create response.cancel transcription_session.update
+""")
+
+ASSISTANTS = names("""
+    thread.created
+    thread.run.created thread.run.queued thread.run.in_progress thread.run.requires_action thread.run.completed
+    thread.run.incomplete thread.run.failed thread.run.cancelling thread.run.cancelled thread.run.expired
+    thread.run.step.created thread.run.step.in_progress thread.run.step.delta thread.run.step.completed
+    thread.run.step.failed thread.run.step.cancelled thread.run.step.expired
+    thread.message.created thread.message.in_progress thread.message.delta thread.message.completed
+    thread.message.incomplete
+    error done
+""")
+
+BARE = names("""
+    realtime.session realtime.client_secret chatkit.session thread thread.run thread.run.step thread.message
+""")
+
+
+def told(value: Any) -> Decoded:
+    return decode(json.dumps(value).encode())
+
+
+# Every event has its Struct -------------------------------------------------------------------------------------
+
+
+def test_the_lists_are_as_long_as_the_published_ones() -> None:
+    """The protocol has 46 GA server events, 11 client events and one of beta, 24 Assistants events and `done`."""
+    assert (len(GA_SERVER), len(CLIENT), len(ASSISTANTS)) == (46, 11 + 1, 24 + 1)
+
+
+@pytest.mark.parametrize("name", [*GA_SERVER, *BETA_SERVER, *CLIENT])
+def test_every_realtime_event_is_known_by_its_type(name: str) -> None:
+    """No published event is unknown, and it may come with nothing but its type."""
+    event = told({"type": name})
+    assert isinstance(event, RealtimeEvent)
+    assert NAMES[type(event)] == name
+
+
+@pytest.mark.parametrize("name", ASSISTANTS)
+def test_every_assistants_event_is_known_by_its_pair(name: str) -> None:
+    """The name stands outside of the object, and the object may be empty."""
+    event = told({"event": name, "data": {}})
+    assert isinstance(event, AssistantsEvent)
+    assert NAMES[type(event)] == name
+
+
+def test_nothing_else_is_decoded() -> None:
+    """Whatever has a Struct is on a list above, so that no event is invented here."""
+    assert sorted(NAMES.values()) == sorted([*GA_SERVER, *BETA_SERVER, *CLIENT, *ASSISTANTS, *BARE])
+    assert sorted(NAMES[kind] for kind in CLIENT_EVENTS) == sorted(CLIENT)
+    assert sorted(NAMES[kind] for kind in BARE_EVENTS) == sorted(BARE)
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_every_event_says_what_it_is(kind: type[msgspec.Struct]) -> None:
+    """A reader of the code finds the meaning of an event where it is declared."""
+    assert "__doc__" in vars(kind)
+    assert kind.__doc__
+
+
+# What an event is -----------------------------------------------------------------------------------------------
+
+
+def test_members_are_read_and_unknown_ones_are_no_error() -> None:
+    """Upstream adds members as it likes."""
+    event = told(
+        {
+            "event_id": "event_1",
+            "type": "response.output_text.delta",
+            "response_id": "resp_1",
+            "item_id": "item_1",
+            "output_index": 0,
+            "content_index": 2,
+            "delta": "Hi",
+            "obfuscation": "x8Fq",
+            "new": {"deep": [1, None]},
+        }
+    )
+    expected = realtime.TextDelta(
+        event_id="event_1",
+        response_id="resp_1",
+        item_id="item_1",
+        output_index=0,
+        content_index=2,
+        delta="Hi",
+    )
+    assert expected == event
+
+
+def test_null_is_absent() -> None:
+    """Every member may be null: no dialect agrees with another on which are."""
+    nothing = {"item_id": None, "previous_item_id": None, "event_id": None, "item": None}
+    assert realtime.ItemAdded() == told({"type": "conversation.item.added", **nothing})
+    assert realtime.AudioDelta() == told({"type": "response.output_audio.delta", "delta": None})
+
+
+def test_a_beta_event_is_the_event_that_it_became() -> None:
+    """Where the name alone changed, a reducer need not tell the two apart."""
+    event = told({"type": "response.audio_transcript.delta", "delta": "Hi"})
+    assert isinstance(event, realtime.TranscriptDelta)
+    assert realtime.BetaTranscriptDelta(delta="Hi") == event
+
+
+def test_a_type_that_is_not_known_is_an_event_all_the_same() -> None:
+    """It is named, and the next release of upstream breaks nothing."""
+    assert Unknown(type="ping") == told({"type": "ping", "timestamp": 1})
+    assert Unknown(type="thread.run.paused") == told({"event": "thread.run.paused", "data": {}})
+    assert Unknown(type=" error") == told({"type": " error"})
+
+
+def test_the_type_may_stand_anywhere_and_escaped() -> None:
+    """Not every server writes the type first."""
+    expected = realtime.SpeechStarted(item_id="i")
+    assert expected == told({"item_id": "i", "type": "input_audio_buffer.speech_started"})
+    assert expected == decode(rb'{ "item_id":"i", "\u0074ype":"input_audio_buffer.speech_\u0073tarted" }')
+
+
+def test_a_key_on_the_telephone_is_no_pair() -> None:
+    """The DTMF event has a member `event`, which is the key that was pressed."""
+    name = "input_audio_buffer.dtmf_event_received"
+    assert realtime.DtmfReceived(received_at=5) == told({"event": "9", "type": name, "received_at": 5})
+
+
+def test_of_two_members_of_one_name_the_last_stands() -> None:
+    """As every JSON reader has it, whichever of our two looks at it."""
+    expected = realtime.ItemDeleted(item_id="b")
+    twice = b'{"type":"conversation.item.deleted","item_id":"a","item_id":"b"}'
+    assert expected == decode(twice)
+    assert expected == decode(b'{"type":"error","item_id":"b","type":"conversation.item.deleted"}')
+
+
+def test_numbers_that_nobody_reads_may_be_as_large_as_they_like() -> None:
+    """They stay in the bytes."""
+    expected = realtime.RealtimeError()
+    for number in ("1e999", "-1e999", "9" * 5000, "-" + "9" * 5000, "0." + "9" * 5000):
+        assert expected == decode(b'{"type":"error","new":%s}' % number.encode())
+
+
+# The order in which forms are tried -----------------------------------------------------------------------------
+
+CLOUD = {"specversion": "1.0", "id": "1", "source": "s"}
+PAIR = {"event": "thread.run.queued", "data": {"id": "run_1"}}
+OBJECT = {"object": "realtime.session", "id": "sess_1"}
+SECRET = {"value": "ek_1", "expires_at": 5, "session": {"id": "sess_2"}}
+TYPED = {"type": "session.created"}
+
+
+def test_a_cloud_event_goes_before_everything() -> None:
+    """What `specversion` stands on is an envelope, whatever else stands on it."""
+    event = told({**SECRET, **OBJECT, **TYPED, "event": "done", **CLOUD, "data": TYPED})
+    inner = realtime.SessionCreated()
+    assert Enveloped(event=inner, payload=b'{"type": "session.created"}', id="1", source="s") == event
+
+
+def test_then_a_pair() -> None:
+    """Both `event` and `data` make one; a type beside them is not looked at."""
+    expected = assistants.RunQueued(data=assistants.ThreadRun(id="run_1"))
+    assert expected == told({**SECRET, **OBJECT, **TYPED, **PAIR})
+    assert expected == told({**PAIR, **TYPED, **OBJECT, **SECRET})
+
+
+def test_then_a_known_object() -> None:
+    """A bare object is known by what it says it is."""
+    session = objects.RealtimeSessionCreateResponse(object="realtime.session", id="sess_1", type="session.created")
+    assert sessions.SessionSeen(session=session) == told({**OBJECT, **TYPED})
+    timed = msgspec.structs.replace(session, expires_at=5)
+    assert sessions.SessionSeen(session=timed) == told({**SECRET, **OBJECT, **TYPED})
+
+
+def test_then_a_client_secret() -> None:
+    """Three members make one, and its value is not among what is decoded."""
+    session = objects.RealtimeSessionCreateResponse(id="sess_2")
+    assert sessions.ClientSecretSeen(session=session, expires_at=5) == told({**SECRET, **TYPED})
+
+
+def test_then_a_type() -> None:
+    """Half of another form is no such form."""
+    created = realtime.SessionCreated()
+    assert created == told({**TYPED, "event": "done"})
+    assert created == told({"event": "done", **TYPED})
+    assert created == told({**TYPED, "data": {}})
+    assert created == told({**TYPED, "value": "x", "expires_at": 5})
+    assert created == told({**TYPED, "object": "list"})
+
+
+def test_an_object_that_is_not_known_is_named() -> None:
+    """It has a discriminator, and even where that is the name of an event it is none."""
+    assert Unknown(type="list") == told({"object": "list", "data": []})
+    assert Unknown(type="session.created") == told({"object": "session.created"})
+
+
+def test_events_of_the_responses_api_are_not_taken_for_their_namesakes() -> None:
+    """They are counted by a sequence number, and differ in their members."""
+    event = {"type": "response.output_text.delta", "item_id": "msg_1", "delta": "Hi"}
+    assert Unknown(type="response.output_text.delta") == told({**event, "sequence_number": 4})
+    assert Unknown(type="response.completed") == told({"type": "response.completed", "sequence_number": 5})
+
+
+def test_bare_objects_come_as_events() -> None:
+    """What a REST reply holds is read as what it is: five objects, and what goes with them."""
+    run = assistants.RunEvent(data=assistants.ThreadRun(id="run_1", object="thread.run"))
+    object_ = assistants.RunStepObject(id="step_1", object="thread.run.step", type="tool_calls")
+    step = assistants.StepEvent(data=object_)
+    note = assistants.MessageEvent(data=assistants.Message(id="msg_1", object="thread.message"))
+    thread = assistants.ThreadEvent(data=assistants.Thread(id="thread_1", object="thread"))
+    chat = sessions.ChatKitSessionSeen(session=sessions.ChatKitSession(id="cksess_1", object="chatkit.session"))
+    assert [run, step, note, thread, chat] == [
+        told({"id": "run_1", "object": "thread.run"}),
+        told({"id": "step_1", "object": "thread.run.step", "type": "tool_calls"}),
+        told({"id": "msg_1", "object": "thread.message"}),
+        told({"id": "thread_1", "object": "thread"}),
+        told({"id": "cksess_1", "object": "chatkit.session", "client_secret": "ek_1"}),
+    ]
+
+
+def test_a_bare_response_is_its_beginning_or_its_end() -> None:
+    """Its status tells which."""
+    bare = {"object": "realtime.response", "id": "resp_1"}
+    response = objects.RealtimeResponse(object="realtime.response", id="resp_1")
+    begun = msgspec.structs.replace(response, status="in_progress")
+    ended = msgspec.structs.replace(response, status="completed")
+    assert realtime.ResponseCreated(response=begun) == told({**bare, "status": "in_progress"})
+    assert realtime.ResponseDone(response=ended) == told({**bare, "status": "completed"})
+    odd = Drifted(event=realtime.ResponseDone(response=response), members=1)
+    assert odd == told({**bare, "status": ["in_progress"]})
+
+
+# Envelopes ------------------------------------------------------------------------------------------------------
+
+
+def test_an_envelope_gives_its_subject_its_time_and_the_bytes_in_it() -> None:
+    """Spacing inside of it is upstream's own, and stays."""
+    data = b'{ "type": "input_audio_buffer.cleared" }'
+    payload = (
+        b'{"specversion":"1.0","id":"7","source":"//relay","subject":"call-1","time":"2026-11-21T10:00:00Z",'
+        b'"sequence":"12","datacontenttype":"application/json","data":%s}' % data
+    )
+    assert decode(payload) == Enveloped(
+        event=realtime.InputCleared(),
+        payload=data,
+        id="7",
+        source="//relay",
+        subject="call-1",
+        time="2026-11-21T10:00:00Z",
+        sequence="12",
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "inner"),
+    [
+        ({"type": "ping"}, Unknown(type="ping")),
+        ({"event": "done", "data": "[DONE]"}, assistants.StreamDone(data="[DONE]")),
+        ({"type": "error", "error": 5}, Drifted(event=realtime.RealtimeError(), members=1)),
+        ({"type": "error", "event_id": 5}, Malformed(reason="bad_identifier")),
+        ("[DONE]", Malformed(reason="not_object")),
+        (None, Malformed(reason="not_object")),
+        ({}, Malformed(reason="no_discriminator")),
+        ({**CLOUD, "data": TYPED}, Malformed(reason="bad_envelope")),
+    ],
+)
+def test_what_is_in_an_envelope_is_decoded_as_if_it_came_alone(data: Any, inner: Any) -> None:
+    """But for another envelope: two are a mistake."""
+    event = told({**CLOUD, "data": data})
+    assert isinstance(event, Enveloped)
+    assert inner == event.event
+
+
+def test_attributes_that_name_nothing_may_be_of_any_type() -> None:
+    """An envelope whose time is a number still carries its event."""
+    event = told({**CLOUD, "time": 5, "sequence": 12, "subject": None, "data": TYPED})
+    assert event == Enveloped(
+        event=realtime.SessionCreated(), payload=b'{"type": "session.created"}', id="1", source="s", sequence=12
+    )
+
+
+# What is none ---------------------------------------------------------------------------------------------------
+
+
+def deep(brackets: int) -> bytes:
+    inner = brackets - 1
+    return b'{"type":"error","new":' + b"[" * inner + b"]" * inner + b"}"
+
+
+MALFORMED: list[tuple[bytes, Reason]] = [
+    (b'{"type":"error","new":"\xff"}', "not_utf8"),
+    (b'{"type":"error","new\xc3":1}', "not_utf8"),
+    (b'{"type":"error","new":"\xed\xa0\x80"}', "not_utf8"),
+    (b'{"type":"input_audio_buffer.append","audio":"\xc0\xaf"}', "not_utf8"),
+    ('{"type":"error"}'.encode("utf-16"), "not_utf8"),
+    (b"", "not_json"),
+    (b" ", "not_json"),
+    (b"ping", "not_json"),
+    (b"[DONE]", "not_json"),
+    (b'\xef\xbb\xbf{"type":"error"}', "not_json"),
+    (b'{"type":"error"', "not_json"),
+    (b'{"type":"error",', "not_json"),
+    (b'{"type":"error"}}', "not_json"),
+    (b'{"type":"error"}{"type":"error"}', "not_json"),
+    (b'{"type":"error","new":NaN}', "not_json"),
+    (b'{"type":"error","new":-Infinity}', "not_json"),
+    (b'{"type":"error","new":01}', "not_json"),
+    (b"{'type':'error'}", "not_json"),
+    (b'{"type":"error","new":"\n"}', "not_json"),
+    (rb'{"type":"error","new":"\q"}', "not_json"),
+    (rb'{"type":"error","new":"\ud800"}', "not_json"),
+    (rb'{"type":"error","new":"\udc00 and more"}', "not_json"),
+    (rb'{"type":"\ud800"}', "not_json"),
+    (rb'{"object":"realtime.response","new":"\ud800"}', "not_json"),
+    (b"{" * 50, "not_json"),
+    (b"[]", "not_object"),
+    (b'[{"type":"error"}]', "not_object"),
+    (b'"x"', "not_object"),
+    (b"1", "not_object"),
+    (b"1e999", "not_object"),
+    (b"9" * 5000, "not_object"),
+    (b"null", "not_object"),
+    (b"true", "not_object"),
+    (b"{}", "no_discriminator"),
+    (b'{"type":null}', "no_discriminator"),
+    (b'{"type":""}', "no_discriminator"),
+    (b'{"type":5}', "no_discriminator"),
+    (b'{"type":["error"]}', "no_discriminator"),
+    (b'{"type":{"type":"error"}}', "no_discriminator"),
+    (b'{"event":5,"data":{}}', "no_discriminator"),
+    (b'{"event":"done"}', "no_discriminator"),
+    (b'{ "event":"done" }', "no_discriminator"),
+    (b'{"data":{"type":"error"}}', "no_discriminator"),
+    (b'{"value":"ek_1","expires_at":5}', "no_discriminator"),
+    (deep(NESTING_DEPTH + 1), "too_deep"),
+    (deep(5_000), "too_deep"),
+    (b'{"new":' * 201 + b"1" + b"}" * 201, "too_deep"),
+    (b"[" * 201 + b"]" * 201, "too_deep"),
+    (b"[" * 5_000, "too_deep"),
+    (b'{"type":"response.output_audio.delta","new":' + b"[" * 200 + b"]" * 200 + b"}", "too_deep"),
+    (b'{"event":"done","data":' + b"[" * 200 + b"]" * 200 + b"}", "too_deep"),
+    (b'{"specversion":"1.0","data":' + b"[" * 200 + b"]" * 200 + b"}", "too_deep"),
+    (b'{"type":"error","event_id":5}', "bad_identifier"),
+    (b'{"type":"response.output_text.delta","response_id":["resp_1"]}', "bad_identifier"),
+    (b'{"type":"response.output_text.delta","item_id":{"id":"item_1"}}', "bad_identifier"),
+    (b'{"type":"conversation.item.added","item":{"id":false}}', "bad_identifier"),
+    (b'{"type":"response.done","response":{"id":1e999}}', "bad_identifier"),
+    (b'{"type":"response.done","response":{"output":[{"id":"a"},{"call_id":7}]}}', "bad_identifier"),
+    (b'{"event":"thread.run.created","data":{"thread_id":0}}', "bad_identifier"),
+    (b'{"object":"thread.run","id":0}', "bad_identifier"),
+    (b'{"specversion":"1.0","id":"1","source":"s"}', "bad_envelope"),
+    (b'{"specversion":"1.0","id":1,"source":"s","data":{"type":"error"}}', "bad_envelope"),
+    (b'{"specversion":"1.0","id":"1","source":"s","subject":5,"data":{"type":"error"}}', "bad_envelope"),
+    (b'{"specversion":"0.3","id":"1","source":"s","data":{"type":"error"}}', "bad_envelope"),
+    (b'{"specversion":1.0,"id":"1","source":"s","data":{"type":"error"}}', "bad_envelope"),
+]
+
+
+@pytest.mark.parametrize(("payload", "reason"), MALFORMED, ids=lambda value: repr(value)[:60])
+def test_what_is_no_event_says_why(payload: bytes, reason: Reason) -> None:
+    """The reason is one of our own words, so that nothing hostile gets into a metric or a log."""
+    assert Malformed(reason=reason) == decode(payload)
+
+
+def test_every_reason_has_a_play() -> None:
+    """The list of reasons is closed, and none of them is dead."""
+    assert set(get_args(Reason)) == {reason for _, reason in MALFORMED}
+
+
+def test_the_deepest_nesting_that_is_taken() -> None:
+    """The limit is ours, not the decoder's, and brackets in words are none."""
+    assert realtime.RealtimeError() == decode(deep(NESTING_DEPTH))
+    brackets = json.dumps("[" * 500 + '\\"{').encode()
+    assert realtime.RealtimeError() == decode(b'{"type":"error","new":%s}' % brackets)
+    assert realtime.RealtimeError() == decode(b'{"type":"error","new":[%s[]]}' % (b"[]," * 500))
+
+
+# What drifts ----------------------------------------------------------------------------------------------------
+
+DRIFTS: list[tuple[dict[str, Any], Any]] = [
+    (
+        {"type": "input_audio_buffer.speech_started", "item_id": "i", "audio_start_ms": "soon"},
+        Drifted(event=realtime.SpeechStarted(item_id="i"), members=1),
+    ),
+    (
+        {"type": "response.output_audio.delta", "response_id": "r", "delta": 5},
+        Drifted(event=realtime.AudioDelta(response_id="r"), members=1),
+    ),
+    (
+        {"type": "response.output_text.delta", "delta": ["a"], "content_index": -1, "output_index": 1.5},
+        Drifted(event=realtime.TextDelta(), members=3),
+    ),
+    (
+        {"type": "response.done", "response": {"id": "r", "status_details": "unimplemented", "status": "completed"}},
+        Drifted(event=realtime.ResponseDone(response=objects.RealtimeResponse(id="r", status="completed")), members=1),
+    ),
+    (
+        {"type": "response.done", "response": {"id": "r", "output": [{"id": "a"}, 5, None, {"id": "b", "role": 1}]}},
+        Drifted(
+            event=realtime.ResponseDone(
+                response=objects.RealtimeResponse(id="r", output=(objects.Item(id="a"), objects.Item(id="b")))
+            ),
+            members=3,
+        ),
+    ),
+    (
+        {"type": "response.done", "response": {"usage": {"input_tokens": -1, "output_tokens": 7}}},
+        Drifted(
+            event=realtime.ResponseDone(
+                response=objects.RealtimeResponse(usage=objects.RealtimeResponseUsage(output_tokens=7))
+            ),
+            members=1,
+        ),
+    ),
+    (
+        {"type": "response.done", "response": {"usage": {"input_tokens": TOKENS_MAX + 1, "total_tokens": True}}},
+        Drifted(
+            event=realtime.ResponseDone(response=objects.RealtimeResponse(usage=objects.RealtimeResponseUsage())),
+            members=2,
+        ),
+    ),
+    (
+        {"type": "response.created", "response": [1]},
+        Drifted(event=realtime.ResponseCreated(), members=1),
+    ),
+    (
+        {"type": "session.updated", "session": {"id": "s", "voice": {"name": "a", "type": 5}, "tools": {}}},
+        Drifted(
+            event=realtime.SessionUpdated(
+                session=objects.RealtimeSessionCreateResponse(id="s", voice=objects.Voice(name="a"))
+            ),
+            members=2,
+        ),
+    ),
+    (
+        {"type": "rate_limits.updated", "rate_limits": [{"name": "tokens", "remaining": "none"}]},
+        Drifted(event=realtime.RateLimitsUpdated(rate_limits=(realtime.RateLimit(name="tokens"),)), members=1),
+    ),
+    (
+        {
+            "type": "conversation.item.input_audio_transcription.completed",
+            "item_id": "i",
+            "usage": {"type": "duration", "seconds": -3, "input_tokens": -5},
+        },
+        Drifted(
+            event=realtime.TranscriptionCompleted(item_id="i", usage=realtime.TranscriptionUsage(type="duration")),
+            members=2,
+        ),
+    ),
+    (
+        {"event": "thread.run.created", "data": {"id": "run_1", "usage": "free", "metadata": {"a": 1}}},
+        Drifted(event=assistants.RunCreated(data=assistants.ThreadRun(id="run_1")), members=2),
+    ),
+    (
+        {"event": "thread.run.created", "data": "broken"},
+        Drifted(event=assistants.RunCreated(), members=1),
+    ),
+    (
+        {"object": "chatkit.session", "id": "c", "workflow": {"version": 2}},
+        Drifted(
+            event=sessions.ChatKitSessionSeen(
+                session=sessions.ChatKitSession(id="c", object="chatkit.session", workflow=sessions.ChatKitWorkflow())
+            ),
+            members=1,
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("event", "expected"), DRIFTS)
+def test_a_member_of_a_wrong_type_reads_as_absent(event: dict[str, Any], expected: Drifted) -> None:
+    """Its neighbours stay, and how many were left out is told."""
+    assert expected == told(event)
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 5000, "1" + "0" * 40, "1e300"])
+def test_a_number_that_cannot_be_meant_reads_as_absent(number: str) -> None:
+    """It could neither be added up nor be written down."""
+    payload = b'{"type":"conversation.item.truncated","item_id":"i","audio_end_ms":%s}' % number.encode()
+    assert Drifted(event=realtime.ItemTruncated(item_id="i"), members=1) == decode(payload)
+
+
+# Whatever the bytes are -----------------------------------------------------------------------------------------
+
+FRAMES = [*play.voice_session(), *play.assistants_streams(), {**CLOUD, "data": TYPED}, OBJECT, SECRET, PAIR]
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(GA_SERVER),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.text(max_size=8) | st.sampled_from(["id", "type", "event", "data", "object"]), inner, max_size=3
+        )
+    ),
+    max_leaves=6,
+)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> bytes:
+    """A frame that is right, but for a few members anywhere in it."""
+    frame = json.loads(json.dumps(draw(st.sampled_from(FRAMES))))
+    for _ in range(draw(st.integers(1, 3))):
+        place, name = draw(st.sampled_from(_places(frame) or [(frame, "x")]))
+        match draw(st.sampled_from(["replace", "remove", "add"])):
+            case "replace":
+                place[name] = draw(JSON)
+            case "remove" if isinstance(place, dict):
+                place.pop(name, None)
+            case "remove":
+                del place[name]
+            case _ if isinstance(place, dict):
+                place[draw(st.sampled_from(["id", "type", "object", "value", "data", "sequence_number", "x"]))] = draw(
+                    JSON
+                )
+            case _:
+                place.append(draw(JSON))
+    payload = json.dumps(frame, ensure_ascii=draw(st.booleans())).encode(errors="surrogatepass")
+    cut = draw(st.integers(0, len(payload)))
+    return draw(st.sampled_from([payload, payload, payload, payload[:cut]]))
+
+
+def _places(value: Any) -> list[tuple[Any, Any]]:
+    places: list[tuple[Any, Any]] = []
+    for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        places.append((value, name))
+        if isinstance(inner, dict | list):
+            places += _places(inner)
+    return places
+
+
+def test_a_generated_frame_decodes_to_itself() -> None:
+    """The frames that the properties start from are events, without drift."""
+    kinds = {type(told(frame)) for frame in FRAMES}
+    assert not kinds & {Malformed, Drifted}
+
+
+@given(st.binary() | st.binary().map(lambda junk: b'{"type":"error","new":' + junk + b"}"))
+def test_any_bytes_decode_without_raising(payload: bytes) -> None:
+    """A frame is input, and input raises nothing."""
+    _sound(payload)
+
+
+@given(JSON | st.fixed_dictionaries({"type": st.sampled_from(GA_SERVER)}, optional={"item": JSON, "response": JSON}))
+def test_any_json_decodes_without_raising(value: Any) -> None:
+    """Nor does anything that is JSON, NaN and lone surrogates included."""
+    _sound(json.dumps(value).encode())
+
+
+@given(mutated())
+def test_any_mutation_of_a_frame_decodes_without_raising(payload: bytes) -> None:
+    """Nor does anything that is nearly an event."""
+    _sound(payload)
+
+
+def _sound(payload: bytes) -> None:
+    first = decode(payload)
+    assert first == decode(payload)
+    if isinstance(first, Malformed):
+        assert first.reason in get_args(Reason)
+    if type(first) in NAMES:
+        assert first == slow.decode(payload, None), "both looks see the same event"
