@@ -1,0 +1,32 @@
+"""ChatKit sessions, as far as a relay tells of them: bare objects, no events of their own yet."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from steno.core import facts
+from steno.core.conversation import Conversation
+from steno.core.facts import Fact
+from steno.core.frame import Frame
+from steno.wire import RealtimeEvent, sessions, whole
+
+
+class ChatKitConversation(Conversation):
+    """A ChatKit session."""
+
+    family = "chatkit"
+
+
+def session_told(state: ChatKitConversation, event: sessions.ChatKitSessionSeen, frame: Frame) -> Sequence[Fact]:
+    """A session was made, or is seen again."""
+    session = event.session
+    if session is None:
+        return state.reject(event, "missing_object")
+    told = facts.SessionChanged if state.session else facts.SessionOpened
+    kept = whole(event, frame.payload)
+    state.session = kept if len(kept) <= state.limits.object_bytes else b""
+    return (told(session_id=session.id, model=None, expires_at=session.expires_at),)
+
+
+HANDLERS: Final[Mapping[type[RealtimeEvent], Callable[[ChatKitConversation, Any, Frame], Sequence[Fact]]]] = {
+    sessions.ChatKitSessionSeen: session_told,
+}

@@ -1,0 +1,230 @@
+"""What all conversations have: a key, totals, the objects that are kept whole, and the tool calls in progress."""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from steno.core.facts import EventRejected, Fact, Tokens
+from steno.core.frame import Micros
+from steno.limits import ENDED_IDS, Limits
+from steno.wire import NAMES, Event
+
+PARTS: Final = 256
+"""Parts of one item, message or step whose words are kept; real ones have a handful. What an upstream writes into
+further ones stands in the whole objects alone: an index costs nothing to send, and a part costs memory."""
+
+PIECES: Final = 512
+"""Pieces of a growing text before they are joined: small ones take ten times the room of their words."""
+
+BUCKETS: Final = 512
+"""Different sums a conversation; past it further models, or reasons, are summed as `other`. Real ones have ten."""
+
+NOTHING: Sequence[Fact] = ()
+"""What an event leads to that only moved the state."""
+
+Bucket = tuple[str | None, str, str, bool]
+"""Model, direction, modality, cached or not."""
+
+
+class GrowingText:
+    """A text that grows by deltas: kept as pieces, joined when read."""
+
+    __slots__ = ("length", "pieces")
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.pieces: list[str] = []
+        self.length = 0
+
+    def append(self, piece: str) -> None:
+        """Add what a delta brought."""
+        self.pieces.append(piece)
+        self.length += len(piece)
+        if len(self.pieces) > PIECES:
+            self.read()
+
+    def replace(self, whole: str) -> None:
+        """Take `whole` for all that the deltas said."""
+        self.pieces = [whole]
+        self.length = len(whole)
+
+    def read(self) -> str:
+        """Return the text so far."""
+        if len(self.pieces) > 1:
+            self.pieces = ["".join(self.pieces)]
+        return self.pieces[0] if self.pieces else ""
+
+
+def part_of(parts: dict[int, GrowingText], index: int) -> GrowingText | None:
+    """Return the part `index`, made if it is new; None past the number of parts that are kept."""
+    part = parts.get(index)
+    if part is None and index < PARTS:
+        part = parts[index] = GrowingText()
+    return part
+
+
+class Kept:
+    """The newest whole objects of a kind, as the bytes that came; how many had to go is counted."""
+
+    __slots__ = ("dropped", "object_bytes", "objects")
+
+    def __init__(self, limits: Limits) -> None:
+        """Keep as many as `limits.kept_objects`, each as long as `limits.object_bytes`."""
+        self.objects: deque[bytes] = deque(maxlen=limits.kept_objects)
+        self.object_bytes = limits.object_bytes
+        self.dropped = 0
+
+    def add(self, whole: bytes) -> None:
+        """Keep one object that ended."""
+        if len(whole) > self.object_bytes:
+            self.dropped += 1
+            return
+        if len(self.objects) == self.objects.maxlen:
+            self.dropped += 1
+        self.objects.append(whole)
+
+
+class Latest:
+    """The last whole object of each id, in the order in which the ids were first seen; bounded like `Kept`."""
+
+    __slots__ = ("dropped", "limits", "objects")
+
+    def __init__(self, limits: Limits) -> None:
+        """Keep as many ids as `limits.kept_objects`."""
+        self.objects: dict[str, bytes] = {}
+        self.limits = limits
+        self.dropped = 0
+
+    def put(self, key: str, whole: bytes) -> None:
+        """Let `whole` stand for the object `key` from now on."""
+        if len(whole) > self.limits.object_bytes:
+            self.dropped += 1
+            self.objects.pop(key, None)  # what stood there is not the last any more
+            return
+        self.objects[key] = whole
+        if len(self.objects) > self.limits.kept_objects:
+            del self.objects[next(iter(self.objects))]
+            self.dropped += 1
+
+
+class Remembered:
+    """The newest ids of things that ended."""
+
+    __slots__ = ("ids",)
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.ids: dict[str, None] = {}
+
+    def __contains__(self, key: str) -> bool:
+        """Tell whether `key` ended lately."""
+        return key in self.ids
+
+    def add(self, key: str) -> None:
+        """Remember that `key` ended, and forget the oldest when there are too many."""
+        self.ids[key] = None
+        if len(self.ids) > ENDED_IDS:
+            del self.ids[next(iter(self.ids))]
+
+
+class Totals:
+    """What is summed over a whole conversation. Limits on what is kept do not touch it."""
+
+    __slots__ = ("interruptions", "responses", "run_steps", "runs", "seconds", "tokens", "usages")
+
+    def __init__(self) -> None:
+        """Begin at zero."""
+        self.responses: dict[str, int] = {}
+        self.runs: dict[str, int] = {}
+        self.run_steps: dict[str, int] = {}
+        self.interruptions: dict[str, int] = {}
+        self.tokens: dict[Bucket, int] = {}
+        self.seconds: dict[str | None, float] = {}
+        self.usages = 0
+        """How many usages were summed: each is something that has a price."""
+
+    def add_tokens(self, buckets: Iterable[Tokens]) -> None:
+        """Add the buckets of one usage."""
+        before = self.usages
+        for each in buckets:
+            key = (each.model, each.direction, each.modality, each.cached)
+            if key not in self.tokens and len(self.tokens) >= BUCKETS:
+                key = ("other", each.direction, each.modality, each.cached)
+            self.tokens[key] = self.tokens.get(key, 0) + each.tokens
+            self.usages = before + 1
+
+    def add_seconds(self, model: str | None, seconds: float) -> None:
+        """Add a transcription that is billed by duration."""
+        if model not in self.seconds and len(self.seconds) >= BUCKETS:
+            model = "other"
+        self.seconds[model] = self.seconds.get(model, 0) + seconds
+        self.usages += 1
+
+    def interrupt(self, reason: str) -> None:
+        """Count a response that broke off."""
+        if reason not in self.interruptions and len(self.interruptions) >= BUCKETS:
+            reason = "other"
+        self.interruptions[reason] = self.interruptions.get(reason, 0) + 1
+
+    def buckets(self) -> tuple[Tokens, ...]:
+        """Return the sums as buckets, in the order in which each was first counted."""
+        return tuple(Tokens(*key, tokens) for key, tokens in self.tokens.items())
+
+
+class OpenCall:
+    """A tool call that has not ended."""
+
+    __slots__ = ("arguments", "called_at", "kind", "name", "owner")
+
+    def __init__(self, kind: str, name: str | None, owner: str | None) -> None:
+        """Begin a call of `kind` that the response or step `owner` makes."""
+        self.kind = kind
+        self.name = name
+        self.owner = owner
+        self.called_at: Micros | None = None
+        self.arguments: str | None = None
+
+
+class Conversation:
+    """The reduced state of one session or thread: what the families have in common."""
+
+    family = ""
+
+    def __init__(self, key: str, source: str, stream: str, limits: Limits, *, named: bool) -> None:
+        """Begin the conversation `key` of `source` on `stream`; a `named` one outlives its streams."""
+        self.key = key
+        self.source = source
+        self.stream = stream
+        self.last_stream = stream
+        self.limits = limits
+        self.named = named
+        self.number = 0
+        """Which of the conversations seen so far this was: 1 is the first."""
+        self.opened_at: Micros | None = None
+        self.last_at: Micros | None = None
+        self.closed_reason: str | None = None
+        self.conversation_id: str | None = None
+        self.call_id: str | None = None
+        self.session: bytes = b""
+        self.events = 0
+        self.rejected: dict[str, int] = {}
+        self.totals = Totals()
+        self.calls: dict[str, OpenCall] = {}
+        self.ended = Remembered()
+
+    def reject(self, event: Event, reason: str) -> Sequence[Fact]:
+        """Leave the state as it is, and say that `event` did not fit it."""
+        self.rejected[reason] = self.rejected.get(reason, 0) + 1
+        return (EventRejected(event=NAMES[type(event)], reason=reason),)
+
+    def unfinished(self) -> list[bytes]:
+        """Return the objects of what has begun and not ended."""
+        return []
+
+    def dropped_objects(self) -> int:
+        """Return how many whole objects could not be kept."""
+        return 0
+
+    def abandon(self) -> list[Fact]:
+        """Give up what is in progress, since nothing more will come; return what has to be told of that."""
+        return []

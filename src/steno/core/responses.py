@@ -1,0 +1,323 @@
+"""Responses: from `response.created` over deltas to `response.done`, which stands whatever came before it.
+
+The handlers of deltas are on the path of most events: they look two things up, write a piece, and say nothing.
+"""
+
+from collections.abc import Sequence
+
+from steno.core import facts, tools, usage
+from steno.core.conversation import NOTHING
+from steno.core.facts import Fact
+from steno.core.frame import Frame, Micros, seconds
+from steno.core.realtime_state import CALL_KINDS, Item, OpenResponse, RealtimeConversation, content_of, parts_of
+from steno.core.words import RESPONSE_ENDS, closed, response_reason, short
+from steno.wire import realtime, whole
+from steno.wire.realtime_objects import Item as WireItem
+from steno.wire.realtime_objects import RealtimeResponse
+
+
+def created(state: RealtimeConversation, event: realtime.ResponseCreated, frame: Frame) -> Sequence[Fact]:
+    """A response began."""
+    response = event.response
+    if response is None or response.id is None:
+        return state.reject(event, "missing_object")
+    if response.id in state.open or response.id in state.ended_responses:
+        return state.reject(event, "repeated")
+    state.conversation_id = response.conversation_id or state.conversation_id
+    kept = whole(event, frame.payload)
+    opened = OpenResponse(
+        response.id, frame.at, state.model(response), kept if len(kept) <= state.limits.object_bytes else b""
+    )
+    state.open[response.id] = opened
+    started = facts.ResponseStarted(
+        response_id=response.id, conversation_id=response.conversation_id, model=opened.model
+    )
+    if len(state.open) <= state.limits.open_responses:
+        return (started,)
+    oldest = state.open.pop(next(iter(state.open)))
+    return (started, facts.ResponseAbandoned(response_id=oldest.id, model=oldest.model))
+
+
+# Deltas ---------------------------------------------------------------------------------------------------
+
+
+def words_delta(
+    state: RealtimeConversation, event: realtime.TextDelta | realtime.TranscriptDelta, frame: Frame
+) -> Sequence[Fact]:
+    """A piece of text, or of what is said."""
+    response = state.open.get(event.response_id)  # type: ignore[arg-type]  # None is no key, and not found
+    if response is None or event.item_id is None:
+        return state.reject(event, "unknown_response")
+    if response.first_token_at is None:
+        response.first_token_at = frame.at
+    if event.delta:
+        item = state.items.get(event.item_id) or _own_item(state, event.item_id, response)
+        state.grow(item, event.content_index, event.delta)
+    return NOTHING
+
+
+def arguments_delta(
+    state: RealtimeConversation, event: realtime.ArgumentsDelta | realtime.McpArgumentsDelta, frame: Frame
+) -> Sequence[Fact]:
+    """A piece of a call's arguments."""
+    response = state.open.get(event.response_id)  # type: ignore[arg-type]  # likewise
+    if response is None or event.item_id is None:
+        return state.reject(event, "unknown_response")
+    if response.first_token_at is None:
+        response.first_token_at = frame.at
+    if event.delta:
+        item = state.items.get(event.item_id) or _own_item(state, event.item_id, response)
+        state.grow(item, 0, event.delta)
+    return NOTHING
+
+
+def audio_delta(state: RealtimeConversation, event: realtime.AudioDelta, frame: Frame) -> Sequence[Fact]:
+    """A piece of speech: measured, and the answer to a turn if it is the first."""
+    response = state.open.get(event.response_id)  # type: ignore[arg-type]  # likewise
+    if response is None:
+        return state.reject(event, "unknown_response")
+    if response.first_audio_at is None:
+        response.first_audio_at = frame.at
+        state.carries_audio = True
+        response.turn_latency = answer(state, frame.at)
+    if event.delta:
+        response.audio_bytes += realtime.audio_bytes(event.delta)
+    return NOTHING
+
+
+def answer(state: RealtimeConversation, at: Micros | None) -> float | None:
+    """End the wait of the user's last turn, and return how long it was."""
+    latency = seconds(state.turn_at, at)
+    state.turn_at = None
+    return latency
+
+
+def _own_item(state: RealtimeConversation, key: str, response: OpenResponse) -> Item:
+    item = state.item(key)
+    item.response_id = response.id
+    item.role = item.role or "assistant"
+    return item
+
+
+# Parts and items ------------------------------------------------------------------------------------------
+
+
+def text_done(state: RealtimeConversation, event: realtime.TextDone, _frame: Frame) -> Sequence[Fact]:
+    """The whole text of a part."""
+    return _part_done(state, event, event.content_index, event.text)
+
+
+def transcript_done(state: RealtimeConversation, event: realtime.TranscriptDone, _frame: Frame) -> Sequence[Fact]:
+    """All that is said in a part."""
+    return _part_done(state, event, event.content_index, event.transcript)
+
+
+def part_done(state: RealtimeConversation, event: realtime.ContentPartDone, _frame: Frame) -> Sequence[Fact]:
+    """The final form of a part; some servers leave the part out."""
+    part = event.part
+    text = (part.text if part.text is not None else part.transcript) if part else None
+    return _part_done(state, event, event.content_index, text)
+
+
+def _part_done(
+    state: RealtimeConversation,
+    event: realtime.TextDone | realtime.TranscriptDone | realtime.ContentPartDone,
+    index: int | None,
+    text: str | None,
+) -> Sequence[Fact]:
+    response = state.open.get(event.response_id) if event.response_id else None
+    if response is None or event.item_id is None:
+        return state.reject(event, "unknown_response")
+    item = state.items.get(event.item_id) or _own_item(state, event.item_id, response)
+    return _settle(state, item, [] if text is None else [(index or 0, text)], "content")
+
+
+def arguments_done(
+    state: RealtimeConversation, event: realtime.ArgumentsDone | realtime.McpArgumentsDone, frame: Frame
+) -> Sequence[Fact]:
+    """All arguments of a call: it is made, and its output is waited for."""
+    response = state.open.get(event.response_id) if event.response_id else None
+    if response is None or event.item_id is None:
+        return state.reject(event, "unknown_response")
+    item = state.items.get(event.item_id) or _own_item(state, event.item_id, response)
+    call_id = event.call_id if isinstance(event, realtime.ArgumentsDone) else event.item_id
+    tools.called(state, call_id, frame.at, event.arguments)
+    return _settle(state, item, [] if event.arguments is None else [(0, event.arguments)], "arguments")
+
+
+def passed(_state: RealtimeConversation, _event: object, _frame: Frame) -> Sequence[Fact]:
+    """An event that says nothing which another does not say better."""
+    return NOTHING
+
+
+def output_item_added(state: RealtimeConversation, event: realtime.OutputItemAdded, _frame: Frame) -> Sequence[Fact]:
+    """The model began an item."""
+    response = state.open.get(event.response_id) if event.response_id else None
+    if response is None or event.item is None or event.item.id is None:
+        return state.reject(event, "unknown_response" if response is None else "missing_object")
+    return _begin(state, event.item, response.id)
+
+
+def output_item_done(state: RealtimeConversation, event: realtime.OutputItemDone, frame: Frame) -> Sequence[Fact]:
+    """The final form of an item of a response."""
+    response = state.open.get(event.response_id) if event.response_id else None
+    if response is None or event.item is None or event.item.id is None:
+        return state.reject(event, "unknown_response" if response is None else "missing_object")
+    return _end_output(state, event.item, response.id, frame)
+
+
+def _begin(state: RealtimeConversation, told: WireItem, response_id: str | None) -> Sequence[Fact]:
+    """Note an item of a response, and the call that it may be."""
+    item = describe(state, told)
+    item.response_id = response_id
+    return start_call(state, told, response_id)
+
+
+def _end_output(state: RealtimeConversation, told: WireItem, response_id: str | None, frame: Frame) -> Sequence[Fact]:
+    """Take the final form of an item of a response, which need not have been seen to begin."""
+    item = describe(state, told)
+    item.response_id = response_id
+    return (*start_call(state, told, response_id), *_end(state, item, told, frame))
+
+
+def describe(state: RealtimeConversation, told: WireItem) -> Item:
+    """Take over what an upstream item says about itself, but for its words."""
+    item = state.item(told.id or "")
+    item.kind = short(told.type) or item.kind
+    item.role = short(told.role) or item.role
+    return item
+
+
+def start_call(state: RealtimeConversation, told: WireItem, response_id: str | None) -> Sequence[Fact]:
+    """Note that an item is a call of a tool, if it is one."""
+    if told.type not in CALL_KINDS:
+        return NOTHING
+    return tools.start(state, call_key(told), CALL_KINDS[told.type], told.name, response_id)
+
+
+def call_key(told: WireItem) -> str | None:
+    """Return what names the call that an item is: MCP calls are known by their item."""
+    return told.id if told.type == "mcp_call" else told.call_id
+
+
+def end_item(state: RealtimeConversation, told: WireItem, frame: Frame) -> Sequence[Fact]:
+    """Take the final form of an item for what the deltas built."""
+    return _end(state, describe(state, told), told, frame)
+
+
+def _end(state: RealtimeConversation, item: Item, told: WireItem, frame: Frame) -> Sequence[Fact]:
+    if told.type in CALL_KINDS and told.arguments is not None:
+        tools.called(state, call_key(told), frame.at, told.arguments)
+    finished: Sequence[Fact] = NOTHING
+    if told.type == "mcp_call" and (told.output is not None or told.error is not None):
+        finished = tools.finish(state, told.id, "failed" if told.error else "completed", frame.at, told.output)
+    further = _further(item, told)
+    return (*_settle(state, item, parts_of(told), _member(told), further), *finished)
+
+
+def _further(item: Item, told: WireItem) -> list[int]:
+    """Return the parts of `item` that its final form does not have. One without any content tells nothing."""
+    return [index for index in item.parts if index >= len(told.content)] if told.content else []
+
+
+def _member(told: WireItem) -> str:
+    return "arguments" if told.type in CALL_KINDS else "content"
+
+
+def _settle(
+    state: RealtimeConversation,
+    item: Item,
+    parts: list[tuple[int, str]],
+    member: str,
+    further: Sequence[int] = (),
+) -> Sequence[Fact]:
+    """Replace the words of `item`, those of `further` parts by none, and say so if the deltas had led to others."""
+    differs = False
+    for index in further:
+        differs |= item.grew and item.parts[index].length > 0
+        state.drop(item, index)
+    for index, text in parts:
+        differs |= item.grew and index in item.parts and item.parts[index].read() != text
+        state.write(item, index, text)
+    return (facts.DeltasDiffered(item_id=item.id, members=(member,)),) if differs else NOTHING
+
+
+# The end --------------------------------------------------------------------------------------------------
+
+
+def done(state: RealtimeConversation, event: realtime.ResponseDone, frame: Frame) -> Sequence[Fact]:
+    """A response ended; it need not have been seen to begin."""
+    response = event.response
+    if response is None:
+        return state.reject(event, "missing_object")
+    if response.id is not None and response.id in state.ended_responses:
+        return state.reject(event, "repeated")
+    opened = state.open.pop(response.id, None) if response.id is not None else None
+    if response.id is not None:
+        state.ended_responses.add(response.id)
+    state.conversation_id = response.conversation_id or state.conversation_id
+    state.responses.add(whole(event, frame.payload))
+    output = [told for told in response.output or () if told.id]
+    items = [fact for told in output for fact in _end_output(state, told, response.id, frame)]
+    return (*items, *_finish(state, event, response, opened, frame))
+
+
+def _finish(
+    state: RealtimeConversation,
+    event: realtime.ResponseDone,
+    response: RealtimeResponse,
+    opened: OpenResponse | None,
+    frame: Frame,
+) -> Sequence[Fact]:
+    finished = _finished(state, event, response, opened or OpenResponse("", None, None, b""), frame)
+    totals = state.totals
+    totals.responses[finished.status] = totals.responses.get(finished.status, 0) + 1
+    totals.add_tokens(finished.tokens)
+    if finished.reason is None:
+        return (finished,)
+    totals.interrupt(finished.reason)
+    return (
+        finished,
+        facts.ResponseInterrupted(response_id=response.id, reason=finished.reason, model=finished.model),
+        *_abandoned_calls(state, response),
+    )
+
+
+def _abandoned_calls(state: RealtimeConversation, response: RealtimeResponse) -> list[Fact]:
+    """End the calls that a response broke off in: nobody will run half a call."""
+    if response.id is None:
+        return []
+    whole_calls = {call_key(item) for item in response.output or () if item.status == "completed"}
+    mine = [key for key, call in state.calls.items() if call.owner == response.id and key not in whole_calls]
+    return [fact for key in mine for fact in tools.finish(state, key, "abandoned", None)]
+
+
+def _finished(
+    state: RealtimeConversation,
+    event: realtime.ResponseDone,
+    response: RealtimeResponse,
+    opened: OpenResponse,
+    frame: Frame,
+) -> facts.ResponseFinished:
+    status = closed(response.status, RESPONSE_ENDS)
+    model = state.model(response)
+    told = response.usage
+    if told is None or told.output_tokens is None:  # xAI: an empty one, and the true one beside the response
+        told = event.usage or told
+    output = response.output or ()
+    audio = response.audio.output if response.audio else None
+    return facts.ResponseFinished(
+        response_id=response.id,
+        status=status,
+        reason=response_reason(status, response.status_details),
+        conversation_id=response.conversation_id,
+        model=model,
+        items=len(output),
+        output=tuple(content for item in output if (content := content_of(item)) is not None),
+        audio_seconds=state.audio_seconds(opened.audio_bytes, audio, response.output_audio_format),
+        duration_seconds=seconds(opened.created_at, frame.at),
+        time_to_first_token_seconds=seconds(opened.created_at, opened.first_token_at),
+        time_to_first_audio_seconds=seconds(opened.created_at, opened.first_audio_at),
+        turn_latency_seconds=opened.turn_latency,
+        tokens=usage.of_response(told, model),
+    )

@@ -1,0 +1,49 @@
+"""A stream: one websocket connection's frames in order, and what was counted of them."""
+
+from steno.core.realtime_state import RealtimeConversation
+from steno.core.thread_state import ThreadConversation
+from steno.limits import ID_CHARACTERS, SHOWN_UNKNOWN
+
+
+class Stream:
+    """The frames of one connection. `name` is unique; `conversation` is the name of its voice session, if any."""
+
+    __slots__ = (
+        "conversation",
+        "frames",
+        "malformed",
+        "name",
+        "source",
+        "thread",
+        "unknown",
+        "voice",
+    )
+
+    def __init__(self, name: str, source: str, conversation: str | None = None) -> None:
+        """Begin a stream on which nothing was said."""
+        self.name = name
+        self.source = source
+        self.conversation = conversation
+        self.frames = 0
+        self.unknown: dict[str, int] = {}
+        self.malformed: dict[str, int] = {}
+        self.voice: RealtimeConversation | None = None
+        """The voice session that its realtime events belong to."""
+        self.thread: ThreadConversation | None = None
+        """The thread that was spoken of last: what names no thread is about this one."""
+
+    @property
+    def events(self) -> int:
+        """How many frames were events, of known types or not."""
+        return self.frames - sum(self.malformed.values())
+
+    def count_unknown(self, name: str) -> None:
+        """Count an event of a type that is not known; a stream names so many and lumps the rest together."""
+        name = name[:ID_CHARACTERS]
+        if name not in self.unknown and len(self.unknown) >= SHOWN_UNKNOWN:
+            name = "other"
+        self.unknown[name] = self.unknown.get(name, 0) + 1
+
+    def count_malformed(self, reason: str) -> None:
+        """Count a frame that is no event."""
+        self.malformed[reason] = self.malformed.get(reason, 0) + 1

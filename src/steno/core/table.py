@@ -1,0 +1,314 @@
+"""All open conversations: which one an event belongs to, when one begins and when it ends."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final, Literal
+
+from steno.core.chatkit import ChatKitConversation
+from steno.core.conversation import Conversation
+from steno.core.facts import (
+    ConversationClosed,
+    ConversationOpened,
+    EventRejected,
+    Fact,
+    Origin,
+    StreamClosed,
+    StreamOpened,
+)
+from steno.core.frame import Frame, Micros, seconds
+from steno.core.owners import Owners
+from steno.core.realtime_state import RealtimeConversation
+from steno.core.reduce import reduce
+from steno.core.stream import Stream
+from steno.core.thread_state import ThreadConversation
+from steno.limits import ID_CHARACTERS, OWNERS, Limits
+from steno.wire import CLIENT_EVENTS, NAMES, Event, RealtimeEvent, assistants, realtime, sessions
+
+SECOND: Final = 1_000_000
+"""Microseconds."""
+
+Closing = Literal["replaced", "disconnected", "session_expired", "idle", "evicted", "shutdown"]
+Ending = Literal["disconnected", "session_expired", "shutdown"]
+
+_SESSION_BEGINS: Final = (realtime.SessionCreated, realtime.TranscriptionSessionCreated)
+_RARE: Final = frozenset(
+    {*_SESSION_BEGINS, sessions.SessionSeen, sessions.ClientSecretSeen, sessions.ChatKitSessionSeen}
+)
+"""Events that may belong to another conversation than the one before them."""
+_DELTAS: Final = (assistants.StepDeltaEvent, assistants.MessageDeltaEvent)
+_OF_THREAD: Final = (assistants.RunEvent, assistants.StepEvent, assistants.MessageEvent)
+
+
+class Table:
+    """Every conversation that is open, the one that was silent longest first."""
+
+    def __init__(
+        self, limits: Limits, tell: Callable[[Origin, Fact], None], closed: Callable[[Conversation], None]
+    ) -> None:
+        """Hold no conversation yet.
+
+        Args:
+            limits: how many conversations, and how much of each, may be held.
+            tell: is given each fact, with whom it is about.
+            closed: is given each conversation that ended, after its last fact was told.
+        """
+        self.conversations: OrderedDict[str, Conversation] = OrderedDict()
+        self._limits = limits
+        self._tell = tell
+        self._closed = closed
+        self._newest: Conversation | None = None
+        self._opened = 0
+        self._owners = Owners()
+        self._generations: dict[str, int] = {}
+        """Key of a voice session without its `#n`: how many were known by it, where it was more than one."""
+
+    # Events ---------------------------------------------------------------------------------------------
+
+    def feed(self, stream: Stream, event: Event, frame: Frame, name: str | None = None) -> str | None:
+        """Let `event` move its conversation, and tell what follows from that.
+
+        Args:
+            stream: where the event came from.
+            event: what was decoded.
+            frame: the frame that it was decoded from.
+            name: what an envelope calls the conversation; else the stream and the event decide.
+
+        Returns:
+            None, or why the event was rejected.
+        """
+        if (type(event) in CLIENT_EVENTS) is not frame.sent:
+            return self._reject(stream, event, frame, "unexpected_direction")
+        state = self._find(stream, event, frame, name)
+        if state is None:
+            return self._reject(stream, event, frame, "no_conversation")
+        self._touch(state, stream, frame.at)
+        facts = reduce(state, event, frame)
+        if not facts:
+            return None
+        origin = self._origin(state, frame.at, stream, event)
+        for fact in facts:
+            self._tell(origin, fact)
+        first = facts[0]
+        return first.reason if type(first) is EventRejected else None
+
+    def _reject(self, stream: Stream, event: Event, frame: Frame, reason: str) -> str:
+        """Tell of an event that no conversation is known for."""
+        origin = Origin(at=frame.at, source=stream.source, stream=stream.name, event_id=_event_id(event))
+        self._tell(origin, EventRejected(event=NAMES[type(event)], reason=reason))
+        return reason
+
+    def _touch(self, state: Conversation, stream: Stream, at: Micros | None) -> None:
+        state.events += 1
+        state.last_stream = stream.name
+        if at is not None and (state.last_at is None or at > state.last_at):
+            state.last_at = at
+        if state is not self._newest:
+            self._newest = state
+            self.conversations.move_to_end(state.key)
+
+    def _origin(self, state: Conversation, at: Micros | None, stream: Stream | None, event: Event | None) -> Origin:
+        return Origin(
+            at=at,
+            source=state.source,
+            stream=stream.name if stream else None,
+            conversation=state.key,
+            family=state.family,
+            event_id=_event_id(event),
+        )
+
+    # Which conversation ---------------------------------------------------------------------------------
+
+    def _find(self, stream: Stream, event: Event, frame: Frame, name: str | None) -> Conversation | None:
+        """Find the conversation of `event`, opened if it is new; None where it can belong to none."""
+        if not isinstance(event, RealtimeEvent):
+            return self._thread(stream, event, frame)
+        voice = stream.voice
+        if voice is not None and voice.closed_reason is None and not name and type(event) not in _RARE:
+            return voice
+        if isinstance(event, sessions.SessionSeen | sessions.ChatKitSessionSeen):
+            return self._session(stream, event, frame)
+        return self._realtime(stream, event, frame, name)
+
+    def _realtime(self, stream: Stream, event: RealtimeEvent, frame: Frame, name: str | None) -> Conversation | None:
+        named = name or stream.conversation
+        base = f"{stream.source}/{named[:ID_CHARACTERS]}" if named else stream.name
+        state = self.conversations.get(self._key(base))
+        if isinstance(state, RealtimeConversation) and _replaces(event, state, stream):
+            self._close(state, "replaced", frame.at, stream, event)
+            state = None
+        if state is None:
+            key = self._key(base)
+            state = RealtimeConversation(key, stream.source, stream.name, self._limits, named=named is not None)
+            state.base = base
+            self._open(state, stream, event, frame)
+        if not isinstance(state, RealtimeConversation):
+            return None  # another family's bears that very name
+        if not name:
+            stream.voice = state
+        return state
+
+    def _key(self, base: str) -> str:
+        generation = self._generations.get(base, 1)
+        return base if generation == 1 else f"{base}#{generation}"
+
+    def _session(
+        self, stream: Stream, event: sessions.SessionSeen | sessions.ChatKitSessionSeen, frame: Frame
+    ) -> Conversation | None:
+        """Find the conversation of a bare session object: it is known by the session's own id."""
+        if event.session is None or event.session.id is None:
+            return None
+        kind = ChatKitConversation if isinstance(event, sessions.ChatKitSessionSeen) else RealtimeConversation
+        key = f"{stream.source}/{event.session.id[:ID_CHARACTERS]}"
+        state = self.conversations.get(key)
+        if state is None:
+            state = kind(key, stream.source, stream.name, self._limits, named=True)
+            self._open(state, stream, event, frame)
+        return state if isinstance(state, kind) else None
+
+    def _thread(self, stream: Stream, event: Event, frame: Frame) -> ThreadConversation | None:
+        if isinstance(event, _DELTAS):
+            told = event.data
+            owner = self._owners.find(stream.source, told.id) if told and told.id else None
+            known = self.conversations.get(owner) if owner else None
+            return known if isinstance(known, ThreadConversation) else None
+        thread_id = _thread_id(event)
+        if thread_id is None:
+            return stream.thread if stream.thread and stream.thread.closed_reason is None else None
+        key = f"{stream.source}/{thread_id[:ID_CHARACTERS]}"
+        state = self.conversations.get(key)
+        if not isinstance(state, ThreadConversation):
+            if state is not None:
+                return None  # another family's session bears that very name
+            state = ThreadConversation(key, stream.source, stream.name, self._limits)
+            self._open(state, stream, event, frame)
+        stream.thread = state
+        self._owners.note(state, event)
+        return state
+
+    # Beginning and end ----------------------------------------------------------------------------------
+
+    def _open(self, state: Conversation, stream: Stream, event: Event, frame: Frame) -> None:
+        self._opened += 1
+        state.number = self._opened
+        state.opened_at = state.last_at = frame.at
+        self.conversations[state.key] = state
+        self._tell(self._origin(state, frame.at, stream, event), ConversationOpened(family=state.family))
+        if len(self.conversations) > self._limits.conversations:
+            oldest = next(iter(self.conversations.values()))
+            self._close(oldest, "evicted", frame.at, stream, event)
+
+    def _close(
+        self,
+        state: Conversation,
+        reason: Closing,
+        at: Micros | None,
+        stream: Stream | None = None,
+        event: Event | None = None,
+    ) -> None:
+        self._forget(state, reason)
+        origin = self._origin(state, at, stream, event)
+        for fact in state.abandon():
+            self._tell(origin, fact)
+        state.closed_reason = reason
+        totals = state.totals
+        self._tell(
+            origin,
+            ConversationClosed(
+                family=state.family,
+                reason=reason,
+                duration_seconds=seconds(state.opened_at, state.last_at),
+                events=state.events,
+                responses=sum(totals.responses.values()),
+                runs=sum(totals.runs.values()),
+                tokens=totals.buckets(),
+            ),
+        )
+        del self.conversations[state.key]
+        self._closed(state)
+
+    def _forget(self, state: Conversation, reason: Closing) -> None:
+        """Let nothing lead to `state` any more; a voice session that goes on gets the next number."""
+        if isinstance(state, ThreadConversation):
+            self._owners.drop(state)
+        elif isinstance(state, RealtimeConversation) and state.base and reason in ("replaced", "evicted"):
+            self._generations[state.base] = self._generations.get(state.base, 1) + 1
+            if len(self._generations) > OWNERS:
+                del self._generations[next(iter(self._generations))]
+
+    # Streams and time -----------------------------------------------------------------------------------
+
+    def stream_opened(self, stream: Stream, at: Micros | None) -> None:
+        """Tell that `stream` began."""
+        origin = Origin(at=at, source=stream.source, stream=stream.name)
+        self._tell(origin, StreamOpened(source=stream.source))
+
+    def stream_closed(
+        self, stream: Stream, at: Micros | None, code: int | None, *, shutdown: bool, expired: bool = False
+    ) -> Ending:
+        """Close what ends with `stream`, and tell that it ended.
+
+        Args:
+            stream: the stream that ended.
+            at: when.
+            code: the websocket close code; None when the connection broke off.
+            shutdown: whether we closed it, because we stop.
+            expired: whether upstream's words say that the session reached its longest duration.
+
+        Returns:
+            Why it ended.
+        """
+        voice = stream.voice
+        reason: Ending = "disconnected"
+        if shutdown:
+            reason = "shutdown"
+        elif expired or (voice is not None and voice.expired):
+            reason = "session_expired"
+        if voice is not None and not voice.named and voice.closed_reason is None:
+            self._close(voice, reason, at, stream)
+        if shutdown:
+            for state in [each for each in self.conversations.values() if each.last_stream == stream.name]:
+                self._close(state, reason, at, stream)
+        self._generations.pop(stream.name, None)
+        origin = Origin(at=at, source=stream.source, stream=stream.name)
+        self._tell(origin, StreamClosed(source=stream.source, reason=reason, code=code, frames=stream.frames))
+        return reason
+
+    def tick(self, at: Micros) -> None:
+        """Close what has been idle for too long at `at`; told at the second it was due, however late this is."""
+        idle = int(self._limits.idle_seconds * SECOND)
+        due = [
+            (when, state.number, state)
+            for state in self.conversations.values()
+            if state.named and state.last_at is not None
+            if (when := _whole_second(state.last_at + idle)) <= at
+        ]
+        for when, _, state in sorted(due):  # envelopes state times of their own: what was touched last may be due first
+            self._close(state, "idle", when)
+
+    def close_all(self, at: Micros | None) -> None:
+        """Close what is still open, because we stop."""
+        for state in list(self.conversations.values()):
+            self._close(state, "shutdown", at)
+
+
+def _whole_second(at: Micros) -> Micros:
+    """Return the first whole second that is not before `at`."""
+    return -(-at // SECOND) * SECOND
+
+
+def _event_id(event: Event | None) -> str | None:
+    event_id = event.event_id if isinstance(event, RealtimeEvent) else None
+    return event_id[:ID_CHARACTERS] if event_id else None
+
+
+def _replaces(event: RealtimeEvent, state: RealtimeConversation, stream: Stream) -> bool:
+    """Tell whether `event` begins another session on the stream where the present one was last heard of."""
+    if not isinstance(event, _SESSION_BEGINS) or event.session is None or not state.session_id:
+        return False
+    return event.session.id not in (None, state.session_id) and state.last_stream == stream.name
+
+
+def _thread_id(event: Event) -> str | None:
+    if isinstance(event, _OF_THREAD):
+        return event.data.thread_id if event.data else None
+    return event.data.id if isinstance(event, assistants.ThreadEvent) and event.data else None

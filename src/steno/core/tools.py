@@ -1,0 +1,56 @@
+"""Tool calls: from the moment the model begins one, over the call itself, to its output."""
+
+from collections.abc import Sequence
+
+from steno.core.conversation import NOTHING, Conversation, OpenCall
+from steno.core.facts import Content, Fact, ToolCallFinished, ToolCallStarted
+from steno.core.frame import Micros, seconds
+from steno.core.words import TOOL_KINDS, closed, short
+
+
+def start(
+    state: Conversation, call_id: str | None, kind: str | None, name: str | None, owner: str | None
+) -> Sequence[Fact]:
+    """Note that the model begins to call a tool; a call that is known already is left alone."""
+    if call_id is None or call_id in state.calls or call_id in state.ended:
+        return NOTHING
+    call = state.calls[call_id] = OpenCall(closed(kind, TOOL_KINDS), short(name), owner)
+    given_up: Sequence[Fact] = NOTHING
+    if len(state.calls) > state.limits.open_responses:
+        given_up = finish(state, next(iter(state.calls)), "abandoned", None)
+    return (*given_up, ToolCallStarted(call_id=call_id, kind=call.kind, name=call.name))
+
+
+def called(state: Conversation, call_id: str | None, at: Micros | None, arguments: str | None) -> None:
+    """Note that a call is whole: from here on its output is waited for. Arguments that are too long are not kept."""
+    if call_id is not None and (call := state.calls.get(call_id)):
+        call.called_at = at if call.called_at is None else call.called_at
+        if arguments is not None:
+            call.arguments = arguments if len(arguments) <= state.limits.object_bytes else None
+
+
+def finish(
+    state: Conversation, call_id: str | None, status: str, at: Micros | None, output: str | None = None
+) -> Sequence[Fact]:
+    """End a call as completed, failed or abandoned; one that is not known, or has ended, says nothing."""
+    call = state.calls.pop(call_id, None) if call_id is not None else None
+    if call is None or call_id is None:
+        return NOTHING
+    state.ended.add(call_id)
+    return (
+        ToolCallFinished(
+            call_id=call_id,
+            kind=call.kind,
+            name=call.name,
+            status=status,
+            duration_seconds=seconds(call.called_at, at),
+            arguments=None if call.arguments is None else Content("arguments", call.arguments),
+            output=None if output is None else Content("output", output),
+        ),
+    )
+
+
+def finish_all(state: Conversation, owner: str | None, status: str, at: Micros | None) -> list[Fact]:
+    """End all calls of one response or step; all of the conversation's where `owner` is None."""
+    mine = [call_id for call_id, call in state.calls.items() if owner is None or call.owner == owner]
+    return [fact for call_id in mine for fact in finish(state, call_id, status, at)]

@@ -1,0 +1,55 @@
+"""Upstream's words made closed: a status, a code or a kind that is not on a list does not become a label."""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from steno.limits import CLOSED_WORD_BYTES
+from steno.wire.realtime_objects import ErrorDetail, RealtimeResponseStatusDetail
+
+RESPONSE_ENDS: Final = frozenset({"completed", "cancelled", "failed", "incomplete"})
+RUN_ENDS: Final = frozenset({"completed", "cancelled", "failed", "incomplete", "expired"})
+STEP_ENDS: Final = frozenset({"completed", "cancelled", "failed", "expired"})
+INTERRUPTIONS: Final = frozenset({"turn_detected", "client_cancelled", "max_output_tokens", "content_filter"})
+TOOL_KINDS: Final = frozenset({"function", "mcp", "code_interpreter", "file_search"})
+STEP_KINDS: Final = frozenset({"message_creation", "tool_calls"})
+
+_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/+ -]*")
+
+
+def closed(word: str | None, known: frozenset[str]) -> str:
+    """Return `word` if it is `known`, else `other`."""
+    return word if word in known else "other"
+
+
+def code(error: ErrorDetail | None) -> str:
+    """Return the code of an error, else its type, else `unknown`; `other` where that is no word."""
+    if error is None:
+        return "unknown"
+    return short(error.code or error.type) or "unknown"
+
+
+def short(word: str | None) -> str | None:
+    """Return `word` if it is short and looks like a name; `other` where prose stands in its place."""
+    if not word:
+        return None
+    return _named(word) if len(word) <= CLOSED_WORD_BYTES else "other"
+
+
+@lru_cache(maxsize=1_024)  # the same few words come again and again
+def _named(word: str) -> str:
+    return word if _WORD.fullmatch(word) else "other"
+
+
+def response_reason(status: str, details: RealtimeResponseStatusDetail | None) -> str | None:
+    """Return why a response ended with `status`; None when it was completed."""
+    if status == "completed":
+        return None
+    if status == "failed":
+        return code(details.error if details else None)
+    return closed(details.reason, INTERRUPTIONS) if details and details.reason else "unknown"
+
+
+def tells_expiry(close_reason: str) -> bool:
+    """Tell whether a connection was closed because the session reached its longest duration."""
+    return "maximum duration" in close_reason or "session_expired" in close_reason
