@@ -1,0 +1,218 @@
+"""The one seam between what is received and what is told: frame, decode, route, reduce, sinks.
+
+`Pipeline.feed` is synchronous. Between the socket and the state there is no queue, no task and no lock.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final, Protocol
+
+import anyio
+
+from steno import wire
+from steno.core.conversation import Conversation
+from steno.core.facts import Fact, FrameRejected, Origin
+from steno.core.frame import Frame, Micros
+from steno.core.stream import Stream
+from steno.core.table import SECOND, Ending, Table
+from steno.limits import Limits
+
+ENVELOPE_TIME_SECONDS: Final = 300
+"""How far the time that an envelope states may be from its receipt; past it the clock that set it is not believed."""
+
+
+class Sink(Protocol):
+    """What a fact is told to."""
+
+    def tell(self, origin: Origin, fact: Fact) -> None:
+        """Take note of `fact`. Does not wait."""
+
+
+class SourceCounts:
+    """What was seen of a source over all its streams."""
+
+    __slots__ = ("drifted", "frames_rejected", "last_event_at", "received_bytes", "sent_bytes")
+
+    def __init__(self) -> None:
+        """Begin at zero."""
+        self.received_bytes = 0
+        self.sent_bytes = 0
+        self.drifted = 0
+        self.last_event_at: Micros | None = None
+        self.frames_rejected: dict[str, int] = {}
+
+    def reject(self, reason: str) -> None:
+        """Count a frame that was no event, or an event that was out of place."""
+        self.frames_rejected[reason] = self.frames_rejected.get(reason, 0) + 1
+
+
+class Pipeline:
+    """All conversations of one process, and the sinks that are told of them.
+
+    `open` is false while what was told cannot be written down fast enough: a source then awaits `room` before
+    it receives more.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        sinks: Sequence[Sink],
+        closed: Callable[[Conversation], None] = lambda _: None,
+        ended: Callable[[Stream], None] = lambda _: None,
+    ) -> None:
+        """Feed nothing yet.
+
+        Args:
+            limits: what may be held.
+            sinks: who is told of each fact, in this order.
+            closed: is given each conversation that ended.
+            ended: is given each stream that ended.
+        """
+        self.table = Table(limits, self._tell, closed)
+        self.open = True
+        self.sources: dict[str, SourceCounts] = {}
+        self.streams: dict[str, Stream] = {}
+        self.events: dict[type[wire.Event], int] = {}
+        self.others: dict[str, int] = {}
+        """Family to events of unknown types."""
+        self._sinks = tuple(sinks)
+        self._ended = ended
+        self._room = anyio.Event()
+        self._next_second: Micros = 0
+
+    def _tell(self, origin: Origin, fact: Fact) -> None:
+        for sink in self._sinks:
+            sink.tell(origin, fact)
+
+    def source(self, name: str) -> SourceCounts:
+        """Return the counts of the source `name`."""
+        return self.sources.setdefault(name, SourceCounts())
+
+    # Streams --------------------------------------------------------------------------------------------
+
+    def stream_opened(self, name: str, source: str, at: Micros | None, conversation: str | None = None) -> Stream:
+        """Begin the stream `name` of `source`."""
+        self._advance(at)
+        self.source(source)
+        stream = self.streams[name] = Stream(name, source, conversation)
+        self.table.stream_opened(stream, at)
+        return stream
+
+    def stream_closed(
+        self,
+        stream: Stream,
+        at: Micros | None,
+        code: int | None,
+        *,
+        shutdown: bool = False,
+        expired: bool = False,
+    ) -> Ending:
+        """End `stream`; see `Table.stream_closed`."""
+        self._advance(at)
+        ending = self.table.stream_closed(stream, at, code, shutdown=shutdown, expired=expired)
+        del self.streams[stream.name]
+        self._ended(stream)
+        return ending
+
+    # Frames ---------------------------------------------------------------------------------------------
+
+    def feed(self, stream: Stream, frame: Frame) -> None:
+        """Take in one frame: whatever it is, it is counted once, and what follows from it is told."""
+        stream.frames += 1
+        counts = self.sources[stream.source]
+        if frame.sent:
+            counts.sent_bytes += len(frame.payload)
+        else:
+            counts.received_bytes += len(frame.payload)
+        at = frame.at
+        if at is not None:
+            counts.last_event_at = at
+            if at >= self._next_second:
+                self.tick(at)
+        event = wire.decode(frame.payload)
+        if isinstance(event, wire.RealtimeEvent | wire.AssistantsEvent):
+            self._event(stream, counts, event, frame, None)
+        else:
+            self._other(stream, counts, event, frame, None)
+
+    def _event(self, stream: Stream, counts: SourceCounts, event: wire.Event, frame: Frame, name: str | None) -> None:
+        rejected = self.table.feed(stream, event, frame, name)
+        if rejected is None:
+            kind = type(event)
+            self.events[kind] = self.events.get(kind, 0) + 1
+        else:
+            counts.reject(rejected)
+
+    def _other(self, stream: Stream, counts: SourceCounts, told: wire.Decoded, frame: Frame, name: str | None) -> None:
+        """Take in what is no plain event: an envelope is opened, the rest is counted."""
+        match told:
+            case wire.Malformed(reason=reason):
+                stream.count_malformed(reason)
+                counts.reject(reason)
+                origin = Origin(at=frame.at, source=stream.source, stream=stream.name)
+                self._tell(origin, FrameRejected(reason=reason, bytes=len(frame.payload)))
+            case wire.Unknown(type=kind):
+                stream.count_unknown(kind)
+                family = "assistants" if kind.startswith("thread.") else "realtime"
+                self.others[family] = self.others.get(family, 0) + 1
+            case wire.Drifted(event=event, members=members):
+                counts.drifted += members
+                self._event(stream, counts, event, frame, name)
+            case wire.Enveloped(event=inner):
+                opened = Frame(told.payload, _envelope_time(told.time, frame.at), frame.sent)
+                if isinstance(inner, wire.RealtimeEvent | wire.AssistantsEvent):
+                    self._event(stream, counts, inner, opened, told.subject)
+                else:
+                    self._other(stream, counts, inner, opened, told.subject)
+            case wire.RealtimeEvent() | wire.AssistantsEvent():
+                self._event(stream, counts, told, frame, name)
+
+    # Time -----------------------------------------------------------------------------------------------
+
+    def tick(self, at: Micros) -> None:
+        """Let time go on to the last whole second before `at`. Frames do it themselves; this fills silence."""
+        if at >= self._next_second:
+            second = at - at % SECOND
+            self._next_second = second + SECOND
+            self.table.tick(second)
+
+    def _advance(self, at: Micros | None) -> None:
+        if at is not None:
+            self.tick(at)
+
+    # Back-pressure --------------------------------------------------------------------------------------
+
+    def hold(self) -> None:
+        """Ask the sources to read no more, until `release`."""
+        if self.open:
+            self.open = False
+            self._room = anyio.Event()
+
+    def release(self) -> None:
+        """Let the sources read again."""
+        self.open = True
+        self._room.set()
+
+    async def room(self) -> None:
+        """Wait until there is room again."""
+        while not self.open:
+            await self._room.wait()
+
+
+def _envelope_time(stated: str | None, received: Micros | None) -> Micros | None:
+    """Return the time that an envelope states, where it is plausible; else when it was received."""
+    if stated is None:
+        return received
+    try:
+        moment = datetime.fromisoformat(stated)
+    except ValueError:
+        return received
+    if moment.tzinfo is None:
+        return received
+    at = round(moment.timestamp() * 1_000_000)
+    if received is not None and abs(at - received) > ENVELOPE_TIME_SECONDS * SECOND:
+        return received
+    return at
+
+
+__all__ = ["Pipeline", "Sink", "SourceCounts"]

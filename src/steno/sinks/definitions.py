@@ -1,0 +1,144 @@
+"""Every metric of steno as data: its name, kind, labels and meaning. The documentation is held against this."""
+
+from typing import Final, Literal
+
+from msgspec import Struct
+
+VOICE_SECONDS: Final = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
+"""What a caller feels: 0.8 s begins to feel unnatural, so that the buckets are dense there."""
+RESPONSE_SECONDS: Final = (0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 20.0, 30.0, 60.0, 120.0)
+TOOL_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 600.0)
+RUN_SECONDS: Final = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+"""A run is given up after 10 minutes."""
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+
+class Definition(Struct, frozen=True):
+    """One metric. A counter's `name` ends in `_total`."""
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    help: str
+    buckets: tuple[float, ...] = ()
+
+
+def _table(*rows: Definition) -> dict[str, Definition]:
+    return {row.name: row for row in rows}
+
+
+CONVERSATION_METRICS: Final = _table(
+    Definition("steno_events_total", "counter", ("family", "event"), "Events by type; unknown types are `other`."),
+    Definition(
+        "steno_events_rejected_total",
+        "counter",
+        ("source", "reason"),
+        "Frames that were no event, and events that did not fit the state of their conversation.",
+    ),
+    Definition(
+        "steno_drifted_members_total",
+        "counter",
+        ("source",),
+        "Members of events that were of an unexpected type and so read as absent.",
+    ),
+    Definition("steno_frame_bytes_total", "counter", ("source", "direction"), "Bytes of frames, uncompressed."),
+    Definition("steno_conversations", "gauge", ("family",), "Conversations that are open."),
+    Definition("steno_conversations_closed_total", "counter", ("family", "reason"), "Conversations that ended."),
+    Definition("steno_responses_total", "counter", ("model", "status", "reason"), "Realtime responses that ended."),
+    Definition(
+        "steno_response_duration_seconds",
+        "histogram",
+        ("model",),
+        "From response.created to response.done, of completed responses.",
+        RESPONSE_SECONDS,
+    ),
+    Definition(
+        "steno_time_to_first_token_seconds",
+        "histogram",
+        ("model",),
+        "From response.created to the first text, transcript or argument delta, of completed responses.",
+        VOICE_SECONDS,
+    ),
+    Definition(
+        "steno_time_to_first_audio_seconds",
+        "histogram",
+        ("model",),
+        "From response.created to the first audio delta, of completed responses.",
+        VOICE_SECONDS,
+    ),
+    Definition(
+        "steno_turn_latency_seconds",
+        "histogram",
+        ("model",),
+        "From the end of the user's speech to the first audio of the answer, of completed responses.",
+        VOICE_SECONDS,
+    ),
+    Definition("steno_interruptions_total", "counter", ("model", "reason"), "Responses that broke off, by cause."),
+    Definition("steno_tool_calls_total", "counter", ("kind", "status"), "Tool calls that are over."),
+    Definition(
+        "steno_tool_call_duration_seconds",
+        "histogram",
+        ("kind",),
+        "From a whole call to its output, of completed calls.",
+        TOOL_SECONDS,
+    ),
+    Definition("steno_runs_total", "counter", ("model", "status"), "Assistants runs that ended."),
+    Definition(
+        "steno_run_duration_seconds",
+        "histogram",
+        ("model",),
+        "From the first sight of a queued run to its end.",
+        RUN_SECONDS,
+    ),
+    Definition("steno_run_steps_total", "counter", ("kind", "status"), "Steps of runs that ended."),
+    Definition(
+        "steno_run_step_duration_seconds",
+        "histogram",
+        ("kind",),
+        "From the creation of a step to its end.",
+        RUN_SECONDS,
+    ),
+    Definition(
+        "steno_tokens_total",
+        "counter",
+        ("family", "model", "direction", "modality", "cached"),
+        "Tokens as upstream reported them, in disjoint buckets.",
+    ),
+    Definition("steno_unpriced_total", "counter", ("family", "reason"), "Usages that could not be priced, and why."),
+    Definition(
+        "steno_rate_limit_remaining",
+        "gauge",
+        ("source", "kind"),
+        "What upstream last said is left of a limit.",
+    ),
+    Definition("steno_upstream_errors_total", "counter", ("family", "code"), "Errors that upstream reported."),
+    Definition("steno_last_event_timestamp_seconds", "gauge", ("source",), "When the last frame came, in Unix time."),
+)
+"""What follows from frames, ticks and configuration alone: replay writes the same."""
+
+PROCESS_METRICS: Final = _table(
+    Definition("steno_streams", "gauge", ("source",), "Connections that are open."),
+    Definition(
+        "steno_connect_attempts_total",
+        "counter",
+        ("source", "reason"),
+        "Attempts to connect, by outcome: `connected`, or why not.",
+    ),
+    Definition(
+        "steno_stream_gaps_total",
+        "counter",
+        ("source", "reason"),
+        "Streams that broke off, so that events may have been missed.",
+    ),
+    Definition("steno_audit_enabled", "gauge", (), "1 when there is an audit log."),
+    Definition("steno_audit_records_total", "counter", (), "Records written to the audit log."),
+    Definition("steno_audit_write_errors_total", "counter", ("reason",), "Failed writes to the audit log."),
+    Definition("steno_audit_queue_bytes", "gauge", (), "Bytes of records that wait to be written."),
+    Definition("steno_audit_unflushed_seconds", "gauge", (), "Age of the oldest record that is not on the disk yet."),
+    Definition("steno_audit_blocked", "gauge", (), "1 while reading has stopped because the log cannot keep up."),
+    Definition("steno_build_info", "gauge", ("version",), "Always 1; the version that runs."),
+)
+"""What is true of this process alone."""
+
+METRICS: Final = CONVERSATION_METRICS | PROCESS_METRICS
