@@ -1,0 +1,1 @@
+"""Where frames come from: a websocket that the daemon opens, or a recording of one."""

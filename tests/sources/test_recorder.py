@@ -1,0 +1,59 @@
+"""Recordings on disk: a file a stream, its owner's alone."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from steno.core.frame import Frame
+from steno.errors import UnavailableError
+from steno.sources.lines import Close
+from steno.sources.recorder import Recorder
+
+
+def test_records_frames_and_the_close(tmp_path: Path) -> None:
+    """A recording is its frames in order, and how the connection ended."""
+    recorder = Recorder(tmp_path / "made" / "here")
+    recording = recorder.begin("relay/17/1")
+    recording.frame(Frame(b'{"type":"ping"}', 0))
+    recording.close(Close(1, 1000, ""))
+
+    path = tmp_path / "made" / "here" / "relay-17-1.jsonl"
+
+    assert path.read_bytes() == (
+        b'{"dir":"received","at":"1970-01-01T00:00:00.000000Z","data":{"type":"ping"}}\n'
+        b'{"dir":"close","at":"1970-01-01T00:00:00.000001Z","code":1000,"reason":""}\n'
+    )
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_flush_shows_what_was_recorded(tmp_path: Path) -> None:
+    """A recording can be read while it grows."""
+    recorder = Recorder(tmp_path)
+    recording = recorder.begin("relay/17/1")
+    recording.frame(Frame(b'{"type":"ping"}', None))
+
+    recorder.flush()
+
+    assert (tmp_path / "relay-17-1.jsonl").read_bytes() == b'{"dir":"received","data":{"type":"ping"}}\n'
+    recording.close(Close(None, None, ""))
+    recorder.flush()
+
+
+def test_never_overwrites(tmp_path: Path) -> None:
+    """A file that is there is somebody's: it is not touched."""
+    (tmp_path / "relay-17-1.jsonl").write_text("mine")
+
+    with pytest.raises(UnavailableError, match="relay-17-1"):
+        Recorder(tmp_path).begin("relay/17/1")
+
+    assert (tmp_path / "relay-17-1.jsonl").read_text() == "mine"
+
+
+def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    """The path is named, and no traceback shown."""
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(UnavailableError, match="cannot record into"):
+        Recorder(tmp_path / "file")
