@@ -1,0 +1,223 @@
+"""The command line: one function a command, each thin. Errors that an operator can mend end in one clear line.
+
+Exit codes: 0 done; 1 what was asked is not so (`verify`, `health`); 64 usage, 65 data, 69 unavailable, 78
+configuration, as sysexits has them.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import click
+
+from steno import __version__
+from steno.errors import ConfigError, DataError, Fault, StenoError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from steno.replay import Summary
+
+FILE: Final = click.Path(path_type=Path, allow_dash=True)
+CONFIG = click.option("-c", "--config", "config_file", type=FILE, help="Configuration file.")
+INTERRUPTED: Final = 130
+
+
+def main() -> NoReturn:
+    """Run the command that the arguments name, and exit."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.UsageError as error:
+        click.echo(f"steno: {error.format_message()}", err=True)
+        code = UsageError.exit_code
+    except click.exceptions.Exit as exited:
+        code = exited.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    except StenoError as error:
+        prefix = "" if isinstance(error, ConfigError) else "steno: "
+        click.echo(f"{prefix}{error}", err=True)
+        code = error.exit_code
+    except BrokenPipeError:  # the reader of our output has gone, and wants no more
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  # so that the interpreter's last flush is quiet
+        code = 0
+    sys.exit(code)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="steno", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Watch AI conversations on websockets: metrics, and an audit log that can be proved."""
+
+
+# The daemon -----------------------------------------------------------------------------------------------
+
+
+@cli.command()
+@CONFIG
+@click.option("--state", type=FILE, help="Write the state of all conversations here when the daemon stops.")
+@click.option("--record", type=FILE, help="Record every frame into this folder, a file a stream.")
+def run(config_file: Path | None, state: Path | None, record: Path | None) -> None:
+    """Run the daemon until SIGTERM or SIGINT."""
+    import anyio
+
+    from steno import daemon, logs
+    from steno.config import load
+
+    path = _config_file(config_file)
+    config = load(path)
+    logs.configure(config.log.level, config.log.format)
+    with daemon.opened(config, os.environ, state=state, record=record, load=lambda: load(path)) as ready:
+        anyio.run(daemon.serve, ready, backend_options=daemon.event_loop_options())
+
+
+@cli.command()
+@CONFIG
+def check(config_file: Path | None) -> None:
+    """Read the configuration and print all of it, defaults included, secrets masked."""
+    from steno.config import load, render
+
+    click.echo(render(load(_config_file(config_file))), nl=False)
+
+
+@cli.command()
+@click.option("--for", "seconds", type=click.FloatRange(min=0, min_open=True), help="End after so many seconds.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same conversations.")
+def demo(seconds: float | None, seed: int) -> int:
+    """Run a simulated provider on loopback, and the daemon on it."""
+    import anyio
+    from rich.console import Console
+
+    from steno import daemon, logs
+    from steno import demo as demonstration
+
+    logs.configure("warning", "auto")
+    holds = anyio.run(demonstration.demo, Console(), seconds, seed, backend_options=daemon.event_loop_options())
+    return 0 if holds else 1
+
+
+@cli.command()
+@click.argument("url", required=False)
+@CONFIG
+def health(url: str | None, config_file: Path | None) -> int:
+    """Ask a running daemon whether it is ready; exit 0 when it is.
+
+    URL is where to ask, http://127.0.0.1:9464/readyz for instance; without it, the configured address.
+    """
+    from steno.admin.probe import probe
+
+    answer = probe(url or _readiness_url(config_file))
+    click.echo(answer.text, err=not answer.ready)
+    return 0 if answer.ready else 1
+
+
+def _readiness_url(config_file: Path | None) -> str:
+    from steno.admin.probe import readiness_url
+    from steno.config import Config, find, load
+
+    found = find(config_file, os.environ)
+    return readiness_url((load(found) if found else Config()).http.address)
+
+
+def _config_file(explicit: Path | None) -> Path:
+    """Return where the configuration is. Raises ConfigError where there is none."""
+    from steno.config import STANDARD_PLACES, find
+
+    found = find(explicit, os.environ)
+    if found is None:
+        places = ", ".join(("-c FILE", "$STENO_CONFIG", *map(str, STANDARD_PLACES)))
+        raise ConfigError([Fault("steno", "", f"no configuration found; looked for {places}")])
+    return found
+
+
+# Recordings and logs --------------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, type=FILE)
+@CONFIG
+@click.option("--state", type=FILE, help="Write the state of all conversations here, as JSON lines.")
+@click.option("--metrics", type=FILE, help="Write the metrics of the conversations here, as Prometheus text.")
+@click.option("--audit", type=click.Path(path_type=Path), help="Write an audit log into this folder.")
+@click.option("--strict", is_flag=True, help="Exit 65 when a line was malformed.")
+def replay(
+    files: tuple[Path, ...],
+    config_file: Path | None,
+    state: Path | None,
+    metrics: Path | None,
+    audit: Path | None,
+    strict: bool,
+) -> None:
+    """Feed recordings (a frame a line, `-` is standard input) through the daemon's own pipeline."""
+    from rich.console import Console
+
+    from steno import replay as replaying
+    from steno.config import Config, find, load
+
+    if state is not None and state == metrics and str(state) == "-":
+        raise UsageError("only one output can go to standard output")
+    found = find(config_file, os.environ)
+    config = load(found) if found else Config(limits=replaying.LIMITS)
+    outputs = replaying.Outputs(state, metrics, audit)
+    with _progress(files) as progress:
+        summary = replaying.replay(files, config, outputs, sys.stdin.buffer, progress)
+    taken = Path("-") in (state, metrics)
+    _show(Console(stderr=taken), summary)
+    if strict and summary.malformed:
+        raise DataError(f"{sum(summary.malformed.values())} lines were malformed")
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+def verify(paths: tuple[Path, ...]) -> int:
+    """Prove an audit log: a folder, or single segments. Exit 1 when it does not hold."""
+    from steno.audit.verify import describe
+    from steno.audit.verify import verify as prove
+
+    with _progress(paths) as progress:
+        report = prove(list(paths), progress)
+    for line in describe(report):
+        click.echo(line)
+    return 0 if report.ok else 1
+
+
+@contextmanager
+def _progress(files: Sequence[Path]) -> Iterator[Callable[[int], None]]:
+    """Yield what to tell of bytes read; a bar on a terminal, and nothing where nobody watches."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=sum(_size(file) for file in files) or None)
+        yield lambda size: bar.advance(task, size)
+
+
+def _size(path: Path) -> int:
+    """Return how many bytes there are to read, as far as that is known."""
+    if path.is_dir():
+        return sum(each.stat().st_size for each in path.iterdir() if each.is_file())
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _show(console: "Console", summary: "Summary") -> None:
+    """Print what a replay saw."""
+    from steno.tables import conversation_table, outcome_lines
+
+    console.print(conversation_table(summary.rows, "conversations", console.width, summary.total))
+    for line in (f"{'frames':<11}{summary.frames}", *outcome_lines(summary.total)):
+        console.print(line, highlight=False, soft_wrap=True)
+    for heading, counts in (
+        ("unknown event types", summary.unknown),
+        ("malformed", summary.malformed),
+        ("out of place", summary.rejected),
+    ):
+        if counts:
+            words = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+            console.print(f"{heading}: {words}", highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,155 @@
+"""What tests of the real program share: starting it, asking it, serving a recording to it."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
+
+PATIENCE_SECONDS = 30.0
+"""How long a test waits for what must happen before it fails: long, since machines are slow at times."""
+
+T = TypeVar("T")
+
+STENO = (sys.executable, "-m", "steno")
+
+
+def steno(*args: str | Path, stdin: bytes = b"", **environ: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [*STENO, *map(str, args)],
+        input=stdin,
+        capture_output=True,
+        env={**os.environ, **environ},
+        timeout=PATIENCE_SECONDS * 2,
+        check=False,
+    )
+
+
+class Running:
+    """A daemon that runs in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
+        self.process = process
+        self._log = log
+
+    def lines(self) -> list[dict[str, object]]:
+        """Return what it has logged."""
+        return [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
+
+    @property
+    def port(self) -> int:
+        """Where its HTTP face listens, once it says so."""
+        started = wait_for(lambda: next((line for line in self.lines() if line["event"] == "started"), None))
+        return int(str(started["http"]).rsplit(":", 1)[1])
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Ask its HTTP face."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            connection.close()
+
+    def metric(self, line: str) -> float:
+        """Return the value of the series `line`, 0 where it is not there."""
+        _, text = self.get("/metrics")
+        found = re.search(rf"^{re.escape(line)} (\S+)$", text, re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal, wait for the end, and return the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE_SECONDS)
+
+
+@contextmanager
+def running(config: Path, *args: str | Path, **environ: str) -> Iterator[Running]:
+    """Run the daemon with `config`; what it logs stands beside that."""
+    log = config.with_suffix(".log")
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [*STENO, "run", "-c", str(config), *map(str, args)],
+            stderr=file,
+            stdout=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, **environ},
+        )
+    try:
+        yield Running(process, log)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def wait_for(ask: Callable[[], T | None]) -> T:
+    """Ask again and again until the answer counts as true, and return it."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (answer := ask()):
+        assert time.monotonic() < deadline, "what a test waits for did not happen"
+        time.sleep(0.02)
+    return answer
+
+
+async def wait_until(ask: Callable[[], object]) -> None:
+    """Do the same off the event loop, which serves meanwhile."""
+    await anyio.to_thread.run_sync(wait_for, ask)
+
+
+class Upstream:
+    """A real websocket server that says what a recording says, to the first who connects; then it is closed."""
+
+    def __init__(self, frames: Sequence[bytes | str], *, hang_up: bool) -> None:
+        self.frames = frames
+        self.hang_up = hang_up
+        self.requests: list[Request] = []
+        self.closes: list[tuple[int | None, str | None]] = []
+        self.leave = anyio.Event()
+        """Set by a test that wants the server to hang up late."""
+
+    def admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Let one in; tell the others to come later."""
+        self.requests.append(request)
+        return None if len(self.requests) == 1 else connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "enough\n")
+
+    async def speak(self, connection: ServerConnection) -> None:
+        """Say everything, then hang up or wait to be left."""
+        for frame in self.frames:
+            await connection.send(frame)
+        if self.hang_up:
+            self.leave.set()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._leave, connection)
+            await connection.wait_closed()
+            tasks.cancel_scope.cancel()
+        self.closes.append((connection.close_code, connection.close_reason))
+
+    async def _leave(self, connection: ServerConnection) -> None:
+        await self.leave.wait()
+        await connection.close(1000)
+
+
+@asynccontextmanager
+async def upstream(frames: Sequence[bytes | str], *, hang_up: bool) -> AsyncIterator[tuple[Upstream, str]]:
+    """Serve `frames` on loopback; yield the server and its URL."""
+    told = Upstream(frames, hang_up=hang_up)
+    server: Server
+    async with serve(told.speak, "127.0.0.1", 0, process_request=told.admit, compression=None) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        yield told, f"ws://127.0.0.1:{port}/v1/events"

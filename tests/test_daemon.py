@@ -1,0 +1,235 @@
+"""The daemon as a process: real frames over a real websocket become state, metrics and an audit log."""
+
+import json
+import re
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.processes import running, steno, upstream, wait_until
+from tests.recordings import frames
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def configure(folder: Path, url: str, more: str = "") -> Path:
+    """Write a configuration with one source, which reads `url`."""
+    config = folder / "steno.toml"
+    config.write_text(
+        f"""
+        [http]
+        listen = "127.0.0.1:0"
+        [audit]
+        directory = "{folder}/audit"
+        [[sources]]
+        name = "relay"
+        kind = "connect"
+        url = "{url}"
+        {more}
+        """
+    )
+    return config
+
+
+# What was told, in a form that does not depend on how it came -------------------------------------------------
+
+
+def renamed(text: str) -> str:
+    """Give stream and source the names that replay has for them."""
+    return re.sub(r"relay/\d+/\d+", "replay/recording", text)
+
+
+def state(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in renamed(path.read_text()).splitlines()]
+
+
+def records(folder: Path) -> list[tuple[str, str | None, dict[str, Any]]]:
+    """Fact, conversation and body of each record that follows from frames."""
+    told = []
+    for each in records_of_the_log(folder):
+        record = json.loads(renamed(json.dumps(each)))
+        if not record["fact"].startswith(("log.", "daemon.")):
+            record["body"].pop("source", None)
+            told.append((record["fact"], record["conversation"], record["body"]))
+    return told
+
+
+def records_of_the_log(folder: Path) -> list[dict[str, Any]]:
+    segments = sorted(folder.glob("audit-*.jsonl"))
+    return [json.loads(line) for segment in segments for line in segment.read_text().splitlines()]
+
+
+def series(text: str) -> list[str]:
+    """The series of conversation metrics, those of the process left out."""
+    process = ("python_", "process_", "steno_audit_", "steno_connect_", "steno_stream", "steno_build_info")
+    lines = text.replace('source="relay"', 'source="replay"').splitlines()
+    return sorted(line for line in lines if not line.startswith(("#", *process)))
+
+
+def replayed(folder: Path) -> tuple[list[dict[str, Any]], list[str], list[tuple[str, str | None, dict[str, Any]]]]:
+    """Replay the one recording below `folder`."""
+    (source,) = (folder / "recordings").glob("*.jsonl")
+    recording = source.rename(folder / "recording.jsonl")
+    outputs = ("--state", folder / "again.jsonl", "--metrics", folder / "again.prom", "--audit", folder / "again")
+    done = steno("replay", recording, "-c", folder / "steno.toml", *outputs)
+    assert done.returncode == 0, done.stderr
+    return state(folder / "again.jsonl"), series((folder / "again.prom").read_text()), records(folder / "again")
+
+
+@pytest.mark.parametrize("kind", ["voice", "assistants"])
+async def test_replay_of_what_was_recorded_is_what_the_daemon_saw(kind: str, tmp_path: Path) -> None:
+    """State, metrics and audit log of a live stream are those of its recording."""
+    said = frames(kind)
+    async with upstream(said, hang_up=True) as (_, url):
+        config = configure(tmp_path, url)
+        with running(config, "--record", tmp_path / "recordings", "--state", tmp_path / "state.jsonl") as daemon:
+            await wait_until(
+                lambda: daemon.metric('steno_connect_attempts_total{reason="server_error",source="relay"}')
+            )
+            _, metrics = daemon.get("/metrics")
+            code = daemon.stop()
+    same_state, same_metrics, same_records = replayed(tmp_path)
+
+    assert code == 0
+    assert state(tmp_path / "state.jsonl")[-1]["frames"] == len(said)
+    assert same_metrics == series(metrics)
+    if kind == "voice":  # a thread outlives its stream: it ends with the daemon, which no recording tells
+        assert same_state == state(tmp_path / "state.jsonl")
+        assert same_records == records(tmp_path / "audit")
+    assert steno("verify", tmp_path / "audit").returncode == 0
+
+
+async def test_stop_while_a_stream_is_open(tmp_path: Path) -> None:
+    """SIGTERM says good-bye with 1001, writes everything down and exits 0; the recording tells all of that too."""
+    said = frames("voice", most=60)
+    async with upstream(said, hang_up=False) as (server, url):
+        config = configure(tmp_path, url)
+        with running(config, "--record", tmp_path / "recordings", "--state", tmp_path / "state.jsonl") as daemon:
+            await wait_until(
+                lambda: (
+                    daemon.metric('steno_frame_bytes_total{direction="received",source="relay"}') >= sum(map(len, said))
+                )
+            )
+            code = daemon.stop()
+        await wait_until(lambda: server.closes)
+    same_state, _, same_records = replayed(tmp_path)
+
+    assert code == 0
+    assert server.closes == [(1001, "steno is stopping")]
+    assert same_state == state(tmp_path / "state.jsonl")
+    assert [line["closed_reason"] for line in same_state if "key" in line] == ["shutdown"]
+    assert same_records == records(tmp_path / "audit")
+    assert steno("verify", tmp_path / "audit").returncode == 0
+
+
+async def test_health_and_readiness(tmp_path: Path) -> None:
+    """Ready once the source is connected, and not when it has gone; healthy all the while."""
+    async with upstream(frames("voice", most=5), hang_up=False) as (server, url):
+        with running(configure(tmp_path, url)) as daemon:
+            await wait_until(lambda: daemon.get("/readyz")[0] == 200)
+            assert steno("health", f"http://127.0.0.1:{daemon.port}/readyz").returncode == 0
+            server.leave.set()
+
+            await wait_until(lambda: daemon.get("/readyz")[0] == 503)
+            assert daemon.get("/healthz")[0] == 200
+            assert steno("health", f"http://127.0.0.1:{daemon.port}/readyz").returncode == 1
+            assert daemon.stop(signal.SIGINT) == 0
+
+
+async def test_headers_and_subprotocols_are_sent_and_never_shown(tmp_path: Path) -> None:
+    """A token reaches upstream, and neither the log nor the metrics nor the audit log."""
+    (tmp_path / "token").write_text("Bearer canary-1234567890\n")
+    more = f"""
+        headers = {{ Authorization = {{ file = "{tmp_path}/token" }}, X-Team = {{ env = "STENO_TEAM" }} }}
+        subprotocols = ["realtime"]
+    """
+    async with upstream(frames("voice", most=5), hang_up=False) as (server, url):
+        config = configure(tmp_path, url, more)
+        with running(config, STENO_TEAM="canary-team") as daemon:
+            await wait_until(lambda: server.requests)
+            metrics = daemon.get("/metrics")[1]
+            daemon.stop()
+
+    headers = server.requests[0].headers
+    assert (headers["Authorization"], headers["X-Team"]) == ("Bearer canary-1234567890", "canary-team")
+    assert headers["Sec-WebSocket-Protocol"] == "realtime"
+    audit = "".join(path.read_text() for path in (tmp_path / "audit").glob("*.jsonl"))
+    assert "canary" not in metrics + audit + config.with_suffix(".log").read_text()
+
+
+async def test_sighup_reads_the_configuration_again(tmp_path: Path) -> None:
+    """A source that is new is connected, the audit log goes on in a new segment, and a wrong file changes nothing."""
+    async with upstream(frames("voice", most=5), hang_up=False) as (_, one), upstream([], hang_up=False) as (_, two):
+        config = configure(tmp_path, one)
+        first = config.read_text()
+        with running(config) as daemon:
+            await wait_until(lambda: daemon.get("/readyz")[0] == 200)
+            config.write_text("[[sources]]")
+            daemon.process.send_signal(signal.SIGHUP)
+            await wait_until(lambda: [line for line in daemon.lines() if line["level"] == "error"])
+            config.write_text(f'{first}\n[[sources]]\nname = "other"\nkind = "connect"\nurl = "{two}"\n')
+            daemon.process.send_signal(signal.SIGHUP)
+            await wait_until(lambda: daemon.metric('steno_streams{source="other"}'))
+            ready = json.loads(daemon.get("/readyz")[1])
+            config.write_text(first)
+            daemon.process.send_signal(signal.SIGHUP)
+            await wait_until(lambda: "other" not in json.loads(daemon.get("/readyz")[1])["sources"])
+            code = daemon.stop()
+    told = [record for record in records_of_the_log(tmp_path / "audit") if record["fact"] == "daemon.reloaded"]
+
+    assert code == 0
+    assert ready["sources"] == {"relay": True, "other": True}
+    assert [(body["started"], body["stopped"], body["changed"]) for body in (each["body"] for each in told)] == [
+        (["other"], [], []),
+        ([], ["other"], []),
+    ]
+    assert len(list((tmp_path / "audit").glob("*.jsonl"))) == 3
+    assert steno("verify", tmp_path / "audit").returncode == 0
+
+
+async def test_second_signal_ends_at_once(tmp_path: Path) -> None:
+    """Who asks twice does not want to wait for a peer that never answers."""
+    async with upstream(frames("voice", most=5), hang_up=False) as (server, url):
+        with running(configure(tmp_path, url)) as daemon:
+            await wait_until(lambda: server.requests and daemon.get("/readyz")[0] == 200)
+            daemon.process.send_signal(signal.SIGTERM)
+            await wait_until(
+                lambda: any(line["event"] == "stopping" for line in daemon.lines()) or daemon.process.poll() is not None
+            )
+            code = daemon.stop(signal.SIGTERM)
+
+    assert code in {-signal.SIGTERM, 0}  # 0 where the drain was quicker than the second signal
+
+
+async def test_second_daemon_on_the_same_log_is_refused(tmp_path: Path) -> None:
+    """Two writers would break the chain."""
+    async with upstream([], hang_up=False) as (_, url):
+        config = configure(tmp_path, url)
+        with running(config) as daemon:
+            assert daemon.port
+            second = steno("run", "-c", config)
+
+    assert second.returncode == 69
+    assert b"audit" in second.stderr
+    assert b"Traceback" not in second.stderr
+
+
+def test_wrong_configuration_exits_78(tmp_path: Path) -> None:
+    """Each fault has a line that begins with the file and the key, and a guess at what was meant."""
+    config = tmp_path / "steno.toml"
+    config.write_text('[htttp]\n[[sources]]\nname = "relay"\nkind = "connect"\nurll = "ws://localhost"\n')
+
+    done = steno("run", "-c", config)
+
+    assert done.returncode == 78
+    assert done.stderr.decode().splitlines() == [
+        f"{config}: htttp: unknown key, did you mean `http`?",
+        f"{config}: sources.relay.urll: unknown key, did you mean `url`?",
+    ]

@@ -1,0 +1,56 @@
+"""`steno demo`: what a stranger sees first."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from steno.admin.http import bind
+from steno.errors import UnavailableError
+from tests.processes import PATIENCE_SECONDS, STENO, wait_for
+
+
+@contextmanager
+def taken(*ports: int) -> Iterator[None]:
+    """Hold ports as another program would; one that is held already will do."""
+    held = []
+    for port in ports:
+        try:
+            held.append(bind("127.0.0.1", port))
+        except UnavailableError:
+            continue
+    yield
+    for each in held:
+        each.close()
+
+
+@pytest.mark.parametrize("ports", [(), (9464, 8765)])
+def test_shows_the_main_job(ports: tuple[int, ...], tmp_path: Path) -> None:
+    """It says where to look, counts, sums up, verifies its audit log and exits 0, whichever ports are free."""
+    with taken(*ports):
+        done = subprocess.run(
+            [*STENO, "demo", "--for", "7"], capture_output=True, text=True, timeout=PATIENCE_SECONDS * 2, check=False
+        )
+
+    assert done.returncode == 0, done.stderr
+    assert "http://127.0.0.1:" in done.stdout
+    assert "audit records" in done.stdout
+    assert "what was seen" in done.stdout
+    assert "completed" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_ends_in_order_on_a_signal() -> None:
+    """Ctrl-C is how most demos end: with the table, and exit 0."""
+    with subprocess.Popen([*STENO, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        first = wait_for(process.stdout.readline)
+        wait_for(lambda: "Ctrl-C" in process.stdout.readline())  # type: ignore[union-attr]  # it is a pipe
+        process.terminate()
+        rest, errors = process.communicate(timeout=PATIENCE_SECONDS)
+
+    assert first.startswith("provider")
+    assert (process.returncode, errors) == (0, "")
+    assert "what was seen" in rest

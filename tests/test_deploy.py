@@ -1,0 +1,181 @@
+"""What is shipped beside the code: the locks, the container image and the systemd unit."""
+
+import json
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pytest
+
+import steno
+
+TOP: Final = Path(__file__).parents[1]
+DEPLOY: Final = TOP / "deploy"
+LOCKS: Final = ("requirements.lock", "requirements-dev.lock")
+REQUIREMENT: Final = re.compile(
+    r"(?P<name>[a-z0-9-]+)==(?P<version>[0-9][^ ;]*)( ; [^#]+?)?(?P<hashes>( +--hash=sha256:[0-9a-f]{64})*)"
+)
+
+needs_systemd = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed here"
+)
+
+
+class Pin(NamedTuple):
+    """One requirement of a lock: its exact version, and how many files of that release are allowed."""
+
+    version: str
+    hashes: int
+
+
+def read_lock(name: str) -> dict[str, Pin]:
+    """Read a lock; a line that is not an exact version and its hashes fails the test."""
+    joined = (TOP / name).read_text(encoding="utf-8").replace("\\\n", "")
+    lines = [line.strip() for line in joined.splitlines()]
+    pins = {}
+    for line in lines:
+        if not line or line.startswith("#"):
+            continue
+        match = REQUIREMENT.fullmatch(line)
+        assert match, f"{name}: {line[:80]}"
+        pins[match["name"]] = Pin(match["version"], match["hashes"].count("--hash="))
+    return pins
+
+
+def read_project() -> dict[str, Any]:
+    return tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def names(requirements: list[str]) -> set[str]:
+    """Normalise the names of requirements as a lock spells them."""
+    bare = (re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0] for requirement in requirements)
+    return {re.sub(r"[-_.]+", "-", name).lower() for name in bare}
+
+
+def read_unit() -> dict[str, list[str]]:
+    """Read the systemd unit: key to its values, in order."""
+    unit: dict[str, list[str]] = {}
+    for line in (DEPLOY / "steno.service").read_text(encoding="utf-8").splitlines():
+        key, equals, value = line.partition("=")
+        if equals and not line.startswith("#"):
+            unit.setdefault(key, []).append(value)
+    return unit
+
+
+def read_dockerfile() -> list[tuple[str, str]]:
+    """Read the Dockerfile: instruction and arguments, in order, continued lines joined."""
+    joined = (DEPLOY / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line for line in joined.splitlines() if line and not line.startswith("#")]
+    return [(word, rest) for word, _, rest in (line.partition(" ") for line in lines)]
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_requirement_of_a_lock_has_hashes(name: str) -> None:
+    pins = read_lock(name)
+
+    assert pins
+    assert [pin for pin, (_, hashes) in pins.items() if not hashes] == []
+
+
+@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("forbidden", ["--index-url", "--extra-index-url", "--find-links", "://", " @ "])
+def test_a_lock_names_no_place_to_fetch_from(name: str, forbidden: str) -> None:
+    assert forbidden not in (TOP / name).read_text(encoding="utf-8")
+
+
+def test_the_lock_holds_all_that_the_project_and_its_build_ask_for() -> None:
+    project = read_project()
+    asked = names(project["project"]["dependencies"]) | names(project["build-system"]["requires"])
+
+    assert asked - set(read_lock("requirements.lock")) == set()
+
+
+def test_the_dev_lock_holds_all_that_development_asks_for() -> None:
+    asked = names(read_project()["dependency-groups"]["dev"])
+
+    assert asked - set(read_lock("requirements-dev.lock")) == set()
+
+
+def test_the_dev_lock_holds_the_daemons_lock() -> None:
+    development = read_lock("requirements-dev.lock")
+    daemon = read_lock("requirements.lock")
+
+    assert {name: development.get(name) for name in daemon} == daemon
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    dockerfile = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+
+    assert read_project()["project"]["version"] == steno.__version__
+    assert f'org.opencontainers.image.version="{steno.__version__}"' in dockerfile
+
+
+def test_the_container_starts_the_program_itself_and_not_a_shell() -> None:
+    instructions = dict(read_dockerfile())
+
+    assert json.loads(instructions["ENTRYPOINT"]) == ["steno"]
+    assert json.loads(instructions["CMD"]) == ["run"]
+    assert json.loads(instructions["HEALTHCHECK"].partition("CMD ")[2]) == ["steno", "health"]
+    assert instructions["STOPSIGNAL"] == "SIGTERM"
+
+
+def test_the_container_runs_as_a_user_with_a_number() -> None:
+    users = [rest for word, rest in read_dockerfile() if word == "USER"]
+
+    assert users == ["10001:10001"]
+
+
+def test_the_container_installs_only_what_is_pinned() -> None:
+    installs = [rest for word, rest in read_dockerfile() if word == "RUN" and "pip install" in rest]
+
+    assert installs
+    assert [rest for rest in installs if "--require-hashes" not in rest and "--no-index" not in rest] == []
+
+
+def test_the_unit_does_not_restart_what_would_fail_again() -> None:
+    assert read_unit()["RestartPreventExitStatus"] == ["64 65 78"]
+
+
+def test_the_unit_claims_only_what_the_daemon_does() -> None:
+    unit = read_unit()
+
+    assert unit["Type"] == ["exec"]
+    assert {"WatchdogSec", "NotifyAccess", "DynamicUser"} & set(unit) == set()
+
+
+def test_the_unit_gives_the_drain_its_time() -> None:
+    drain_seconds = 10
+
+    assert int(read_unit()["TimeoutStopSec"][0].removesuffix("s")) > drain_seconds
+
+
+@needs_systemd
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    # systemd looks for the program too, which is not installed where tests run: another stands in for it.
+    unit = (DEPLOY / "steno.service").read_text(encoding="utf-8").replace("/opt/steno/bin/steno", "/bin/sh")
+    copy = tmp_path / "steno.service"
+    copy.write_text(unit, encoding="utf-8")
+
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(copy)], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@needs_systemd
+def test_the_unit_stays_closed() -> None:
+    # 1.1 on systemd's scale of exposure; a daemon that opens connections cannot get much below 1.
+    threshold = "--threshold=15"
+
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", threshold, str(DEPLOY / "steno.service")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout
