@@ -79,12 +79,12 @@ class Running:
 
 
 @contextmanager
-def running(config: Path, *args: str | Path, **environ: str) -> Iterator[Running]:
-    """Run the daemon with `config`; what it logs stands beside that."""
+def running(config: Path, *args: str | Path, limit: str = "", **environ: str) -> Iterator[Running]:
+    """Run the daemon with `config`, after the statements of `limit`; what it logs stands beside the configuration."""
     log = config.with_suffix(".log")
     with log.open("w") as file:
         process = subprocess.Popen(
-            [*STENO, "run", "-c", str(config), *map(str, args)],
+            [sys.executable, "-c", f"{limit}\nfrom steno.cli import main; main()", "run", "-c", config, *args],
             stderr=file,
             stdout=subprocess.DEVNULL,
             text=True,

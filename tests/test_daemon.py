@@ -6,9 +6,11 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.to_thread
 import pytest
 
-from tests.processes import running, steno, upstream, wait_until
+from tests.processes import Running, running, steno, upstream, wait_until
 from tests.recordings import frames
 
 pytestmark = pytest.mark.anyio
@@ -36,6 +38,11 @@ def configure(folder: Path, url: str, more: str = "") -> Path:
         """
     )
     return config
+
+
+async def ended(daemon: Running, number: int = signal.SIGTERM) -> int:
+    """Stop the daemon while the event loop of the test serves on, and return its exit code."""
+    return await anyio.to_thread.run_sync(daemon.stop, number)
 
 
 # What was told, in a form that does not depend on how it came -------------------------------------------------
@@ -94,7 +101,7 @@ async def test_replay_of_what_was_recorded_is_what_the_daemon_saw(kind: str, tmp
                 lambda: daemon.metric('steno_connect_attempts_total{reason="server_error",source="relay"}')
             )
             _, metrics = daemon.get("/metrics")
-            code = daemon.stop()
+            code = await ended(daemon)
     same_state, same_metrics, same_records = replayed(tmp_path)
 
     assert code == 0
@@ -117,7 +124,7 @@ async def test_stop_while_a_stream_is_open(tmp_path: Path) -> None:
                     daemon.metric('steno_frame_bytes_total{direction="received",source="relay"}') >= sum(map(len, said))
                 )
             )
-            code = daemon.stop()
+            code = await ended(daemon)
         await wait_until(lambda: server.closes)
     same_state, _, same_records = replayed(tmp_path)
 
@@ -140,7 +147,7 @@ async def test_health_and_readiness(tmp_path: Path) -> None:
             await wait_until(lambda: daemon.get("/readyz")[0] == 503)
             assert daemon.get("/healthz")[0] == 200
             assert steno("health", f"http://127.0.0.1:{daemon.port}/readyz").returncode == 1
-            assert daemon.stop(signal.SIGINT) == 0
+            assert await ended(daemon, signal.SIGINT) == 0
 
 
 async def test_headers_and_subprotocols_are_sent_and_never_shown(tmp_path: Path) -> None:
@@ -155,13 +162,32 @@ async def test_headers_and_subprotocols_are_sent_and_never_shown(tmp_path: Path)
         with running(config, STENO_TEAM="canary-team") as daemon:
             await wait_until(lambda: server.requests)
             metrics = daemon.get("/metrics")[1]
-            daemon.stop()
+            await ended(daemon)
 
     headers = server.requests[0].headers
     assert (headers["Authorization"], headers["X-Team"]) == ("Bearer canary-1234567890", "canary-team")
     assert headers["Sec-WebSocket-Protocol"] == "realtime"
     audit = "".join(path.read_text() for path in (tmp_path / "audit").glob("*.jsonl"))
     assert "canary" not in metrics + audit + config.with_suffix(".log").read_text()
+
+
+async def test_disk_that_is_full(tmp_path: Path) -> None:
+    """While the log cannot be written the daemon is not ready and says why; stopping then is not a success."""
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({16 * 1024}, {16 * 1024}))"
+    async with upstream(frames("voice"), hang_up=False) as (_, url):
+        config = configure(tmp_path, url, more="[limits]\ndrain_seconds = 3.0")
+        with running(config, limit=limit) as daemon:
+            await wait_until(lambda: daemon.metric('steno_audit_write_errors_total{reason="no_space"}'))
+            ready = daemon.get("/readyz")
+            code = await ended(daemon)
+        (segment,) = (tmp_path / "audit").glob("*.jsonl")
+
+    assert (ready[0], json.loads(ready[1])["audit"]) == (503, False)
+    assert code == 69
+    assert "could not be flushed in time" in config.with_suffix(".log").read_text()
+    assert "Traceback" not in config.with_suffix(".log").read_text()
+    assert segment.stat().st_size <= 16 * 1024
+    assert steno("verify", tmp_path / "audit").returncode == 0
 
 
 async def test_sighup_reads_the_configuration_again(tmp_path: Path) -> None:
@@ -181,7 +207,7 @@ async def test_sighup_reads_the_configuration_again(tmp_path: Path) -> None:
             config.write_text(first)
             daemon.process.send_signal(signal.SIGHUP)
             await wait_until(lambda: "other" not in json.loads(daemon.get("/readyz")[1])["sources"])
-            code = daemon.stop()
+            code = await ended(daemon)
     told = [record for record in records_of_the_log(tmp_path / "audit") if record["fact"] == "daemon.reloaded"]
 
     assert code == 0
@@ -203,7 +229,7 @@ async def test_second_signal_ends_at_once(tmp_path: Path) -> None:
             await wait_until(
                 lambda: any(line["event"] == "stopping" for line in daemon.lines()) or daemon.process.poll() is not None
             )
-            code = daemon.stop(signal.SIGTERM)
+            code = await ended(daemon)
 
     assert code in {-signal.SIGTERM, 0}  # 0 where the drain was quicker than the second signal
 

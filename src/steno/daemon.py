@@ -109,8 +109,8 @@ class Daemon:
         """Begin to stop, in order."""
         self._stopping.set()
 
-    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Run until `stop` or a signal, then drain. Raises UnavailableError where the drain left records unwritten."""
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> bool:
+        """Run until `stop` or a signal, then drain; return whether all that was to be recorded is on the disk."""
         registry = daemon_registry(self.pipeline, self.metrics, [self.sources, self.audit])
         http = HttpServer(application(registry, self.healthy, self.ready), self.socket)
         async with anyio.create_task_group() as tasks:
@@ -121,10 +121,11 @@ class Daemon:
             tasks.start_soon(self._tick)
             task_status.started()
             await self._read()
-            await self._finish()
+            written = await self._finish()
             http.stop()
             await http.stopped.wait()
             tasks.cancel_scope.cancel()
+        return written
 
     def _started(self) -> None:
         self._log.info(
@@ -157,8 +158,8 @@ class Daemon:
                 scope.deadline = anyio.current_time() + self._config.limits.drain_seconds * SHARE_OF_SOURCES
                 await self.sources.stop()
 
-    async def _finish(self) -> None:
-        """Close what is open, write the state, end the audit log."""
+    async def _finish(self) -> bool:
+        """Close what is open, write the state, end the audit log; return whether that was written in time."""
         now = self.clock.now()
         streams = list(self.pipeline.streams.values())
         for stream in streams:  # a source that could not end in time
@@ -169,8 +170,7 @@ class Daemon:
         left = self._config.limits.drain_seconds * (1 - SHARE_OF_SOURCES)
         written = await anyio.to_thread.run_sync(self.audit.finish, self.clock.now(), left)
         self._log.info("stopped")
-        if not written:
-            raise UnavailableError("the audit log could not be flushed in time: records are missing at its end")
+        return written
 
     async def watch_signals(self) -> None:
         """Stop at the first SIGTERM or SIGINT; a second one ends the process at once. SIGHUP: see `reload`."""
@@ -253,11 +253,16 @@ def opened(
 
 
 async def serve(daemon: Daemon) -> None:
-    """Run `daemon` in the foreground of this process, with its signals."""
+    """Run `daemon` in the foreground of this process, with its signals.
+
+    Raises UnavailableError where the drain left records unwritten.
+    """
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(daemon.watch_signals)
-        await daemon.run()
+        written = await daemon.run()
         tasks.cancel_scope.cancel()
+    if not written:
+        raise UnavailableError("the audit log could not be flushed in time: records are missing at its end")
 
 
 def event_loop_options() -> dict[str, bool]:

@@ -15,9 +15,9 @@ from steno.core.frame import seconds
 _STARTED: Final = re.compile(r"/\d{16}/")
 """The daemon's start in the name of a stream: the same in all rows, and long."""
 
-OTHER_COLUMNS: Final = 54
+OTHER_COLUMNS: Final = 60
 """What a row takes beside the name of its conversation."""
-SHORTEST_NAME: Final = 26
+SHORTEST_NAME: Final = 20
 
 
 class Row(Struct, frozen=True):

@@ -140,11 +140,7 @@ PLANTED = (f'"{MARKER}"', f'["{MARKER}"]', f'{{ value = "{MARKER}" }}', f'{{ fil
     "before",
     [
         *(f"[{table}]\n{field.name} = " for table, struct in TABLES.items() for field in fields(struct)),
-        *(
-            f'[[sources]]\nname = "relay"\n{field.name} = '
-            for field in fields(Connect)
-            if field.name != "name"
-        ),
+        *(f'[[sources]]\nname = "relay"\n{field.name} = ' for field in fields(Connect) if field.name != "name"),
         *(source(f"headers.A.{field.name} = ") for field in fields(SecretRef)),
         *(f"{field.name} = " for field in fields(Config)),
         "[[sources]]\nname = ",

@@ -76,9 +76,7 @@ def test_a_file_is_read(tmp_path: Path, start: str) -> None:
         (b"[http]\nlisten = 1", "http.listen: must be text in quotes"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_told_with_its_name(
-    tmp_path: Path, content: bytes | None, fault: str
-) -> None:
+def test_what_is_wrong_with_a_file_is_told_with_its_name(tmp_path: Path, content: bytes | None, fault: str) -> None:
     file = tmp_path / "steno.toml"
     if content is not None:
         file.write_bytes(content)
@@ -145,10 +143,7 @@ def test_brackets_nest_only_so_deep() -> None:
 
 
 def test_words_that_are_new_to_us_are_not_repeated() -> None:
-    assert (
-        reading._syntax_words("Brand new: secret (at line 1, column 2)", "")
-        == "line 1, column 2: is not TOML"
-    )
+    assert reading._syntax_words("Brand new: secret (at line 1, column 2)", "") == "line 1, column 2: is not TOML"
 
 
 @settings(deadline=None)  # a busy machine is no fault

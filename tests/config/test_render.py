@@ -130,9 +130,7 @@ SOURCES = st.builds(
 )
 CONFIGS = st.builds(
     Config,
-    http=st.builds(
-        Http, listen=st.sampled_from(["localhost:0", "[::]:80"]), ready=st.sampled_from(["all", "none"])
-    ),
+    http=st.builds(Http, listen=st.sampled_from(["localhost:0", "[::]:80"]), ready=st.sampled_from(["all", "none"])),
     audit=st.builds(Audit, directory=st.none() | PATHS, flush_seconds=SECONDS),
     limits=st.builds(Limits, conversations=st.integers(1, 9), drain_seconds=SECONDS),
     sources=st.lists(SOURCES, max_size=3, unique_by=lambda entry: entry.name).map(tuple),

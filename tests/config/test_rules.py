@@ -20,9 +20,7 @@ def test_the_longest_wait_is_no_shorter_than_the_first() -> None:
 
     assert told(source("backoff_seconds = 61")) == [fault]
     assert told(source("backoff_max_seconds = 0.4")) == [fault]
-    assert (
-        parse(source("backoff_seconds = 2", "backoff_max_seconds = 2"), FILE).sources[0].backoff_seconds == 2
-    )
+    assert parse(source("backoff_seconds = 2", "backoff_max_seconds = 2"), FILE).sources[0].backoff_seconds == 2
 
 
 def test_a_header_stands_once_whatever_the_case_of_its_letters() -> None:
@@ -32,9 +30,7 @@ def test_a_header_stands_once_whatever_the_case_of_its_letters() -> None:
 
 
 def test_a_subprotocol_stands_once() -> None:
-    assert told(source('subprotocols = ["a", "b", "a"]')) == [
-        "sources.relay.subprotocols: holds a subprotocol twice"
-    ]
+    assert told(source('subprotocols = ["a", "b", "a"]')) == ["sources.relay.subprotocols: holds a subprotocol twice"]
 
 
 def test_no_two_sources_share_a_name() -> None:

@@ -19,9 +19,7 @@ from steno.errors import ConfigError
         (b"a" * 65_536, "a" * 65_536),
     ],
 )
-def test_a_file_holds_the_value_and_at_most_one_newline_after_it(
-    tmp_path: Path, content: bytes, secret: str
-) -> None:
+def test_a_file_holds_the_value_and_at_most_one_newline_after_it(tmp_path: Path, content: bytes, secret: str) -> None:
     file = tmp_path / "token"
     file.write_bytes(content)
 
@@ -69,9 +67,7 @@ def test_a_variable_holds_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
         (b"MARKER\xff", "must be one line of printable ASCII"),
     ],
 )
-def test_a_variable_with_a_wrong_value_is_named(
-    monkeypatch: pytest.MonkeyPatch, value: bytes, fault: str
-) -> None:
+def test_a_variable_with_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, value: bytes, fault: str) -> None:
     monkeypatch.setenv("RELAY_TOKEN", os.fsdecode(value))
 
     assert failure(SecretRef(env="RELAY_TOKEN")) == f"$RELAY_TOKEN: {fault}"

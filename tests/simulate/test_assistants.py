@@ -99,11 +99,7 @@ def order(told: list[Event]) -> list[str]:
 
 def ended(seed: int, kind: str) -> list[dict[str, Any]]:
     """Give the objects of a kind in their last state."""
-    last = {
-        e["data"]["id"]: e["data"]
-        for e in events(seed)
-        if e["event"] != "done" and e["data"]["object"] == kind
-    }
+    last = {e["data"]["id"]: e["data"] for e in events(seed) if e["event"] != "done" and e["data"]["object"] == kind}
     return list(last.values())
 
 

@@ -41,9 +41,7 @@ def test_a_realtime_id_begins_with_its_second() -> None:
     assert ids.dated("item", second + 1.9)[5:10] == "000B0"
 
 
-@pytest.mark.parametrize(
-    ("delta", "length"), [("", 16), (",", 15), (" Hello", 10), ("x" * 16, 16), ("x" * 20, 12)]
-)
+@pytest.mark.parametrize(("delta", "length"), [("", 16), (",", 15), (" Hello", 10), ("x" * 16, 16), ("x" * 20, 12)])
 def test_deltas_are_padded_to_blocks(delta: str, length: int) -> None:
     assert len(Ids(Random(1)).padding(delta)) == length
 

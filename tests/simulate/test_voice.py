@@ -64,9 +64,7 @@ def responses(seed: int, status: str = "") -> list[dict[str, Any]]:
 
 def of_response(seed: int, response_id: str) -> list[Event]:
     return [
-        event
-        for event in events(seed)
-        if event.get("response_id", event.get("response", {}).get("id")) == response_id
+        event for event in events(seed) if event.get("response_id", event.get("response", {}).get("id")) == response_id
     ]
 
 
@@ -133,9 +131,7 @@ def test_a_session_takes_18_to_25_seconds(seed: int) -> None:
 def test_sessions_differ_in_model_limit_transcription_outcome_and_order() -> None:
     configured = [events(seed, "session.updated")[0]["session"] for seed in SEEDS]
     details = [response["status_details"] for seed in SEEDS for response in responses(seed)]
-    transcribed = [
-        event["usage"]["type"] for seed in SEEDS for event in events(seed, f"{TRANSCRIPTION}.completed")
-    ]
+    transcribed = [event["usage"]["type"] for seed in SEEDS for event in events(seed, f"{TRANSCRIPTION}.completed")]
     orders = {tuple(response["status"] for response in responses(seed))[:5] for seed in SEEDS}
 
     assert {session["model"] for session in configured} == {"gpt-realtime", "gpt-realtime-2.1"}
@@ -196,17 +192,14 @@ def test_a_recorded_turn_has_the_same_order() -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_item_follows_the_one_before_it(seed: int) -> None:
     added = events(seed, "conversation.item.added")
-    committed = {
-        event["item_id"]: event["previous_item_id"] for event in events(seed, "input_audio_buffer.committed")
-    }
+    committed = {event["item_id"]: event["previous_item_id"] for event in events(seed, "input_audio_buffer.committed")}
 
     assert [event["previous_item_id"] for event in added] == [
         None,
         *(before["item"]["id"] for before in added[:-1]),
     ]
     assert all(
-        event["previous_item_id"] == committed.get(event["item"]["id"], event["previous_item_id"])
-        for event in added
+        event["previous_item_id"] == committed.get(event["item"]["id"], event["previous_item_id"]) for event in added
     )
 
 
@@ -216,9 +209,7 @@ def test_deltas_add_up_to_what_is_done(seed: int) -> None:
         told = of_response(seed, response["id"])
         for item in response["output"]:
             mine = [event for event in told if event.get("item_id") == item["id"]]
-            said = "".join(
-                event["delta"] for event in mine if event["type"].endswith(("script.delta", "ments.delta"))
-            )
+            said = "".join(event["delta"] for event in mine if event["type"].endswith(("script.delta", "ments.delta")))
             whole = item["arguments"] if item["type"] == "function_call" else item["content"][0]["transcript"]
 
             assert said == whole
@@ -226,14 +217,10 @@ def test_deltas_add_up_to_what_is_done(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_function_call_is_answered_with_its_output(seed: int) -> None:
-    call = next(
-        item for response in responses(seed) for item in response["output"] if item["type"] == "function_call"
-    )
+    call = next(item for response in responses(seed) for item in response["output"] if item["type"] == "function_call")
     told = [event for event in events(seed) if not event["type"].endswith(".delta")]
     done = next(n for n, event in enumerate(told) if call in event.get("response", {}).get("output", []))
-    after = [
-        event for event in told[done + 1 :] if event["type"].startswith(("conversation.item.a", "response."))
-    ]
+    after = [event for event in told[done + 1 :] if event["type"].startswith(("conversation.item.a", "response."))]
 
     assert isinstance(json.loads(call["arguments"]), dict)
     assert after[0]["item"]["type"] == "function_call_output"
@@ -307,9 +294,7 @@ def audio_ms(event: Event) -> int:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_callers_speak_for_about_a_second(seed: int) -> None:
-    spoken = [
-        (at, event) for at, event in timed(seed) if event["type"].startswith("input_audio_buffer.speech_")
-    ]
+    spoken = [(at, event) for at, event in timed(seed) if event["type"].startswith("input_audio_buffer.speech_")]
     for (started_at, started), (stopped_at, stopped) in zip(spoken[::2], spoken[1::2], strict=True):
         assert started["item_id"] == stopped["item_id"]
         assert 0.69 < stopped_at - started_at < 1.51
@@ -396,9 +381,7 @@ def test_frames_have_the_members_and_the_order_of_recorded_ones() -> None:
     unlike = {path: members - real[path] for path, members in ours.items() if members - real[path]}
     named = {path: {tuple(sorted(one)) for one in documented[path]} for path in unlike}
     invented = {
-        path: members
-        for path, members in unlike.items()
-        if {tuple(sorted(one)) for one in members} - named[path]
+        path: members for path, members in unlike.items() if {tuple(sorted(one)) for one in members} - named[path]
     }
 
     # No recording has these: a type that nobody knows, and why a response did not complete.

@@ -8,7 +8,7 @@ import pytest
 from steno.core.frame import Frame
 from steno.errors import UnavailableError
 from steno.sources.lines import Close
-from steno.sources.recorder import Recorder
+from steno.sources.recorder import Recorder, Recording
 
 
 def test_records_frames_and_the_close(tmp_path: Path) -> None:
@@ -39,6 +39,19 @@ def test_flush_shows_what_was_recorded(tmp_path: Path) -> None:
     assert (tmp_path / "relay-17-1.jsonl").read_bytes() == b'{"dir":"received","data":{"type":"ping"}}\n'
     recording.close(Close(None, None, ""))
     recorder.flush()
+
+
+def test_disk_that_is_full_ends_the_recording_and_not_the_reader(tmp_path: Path) -> None:
+    """What cannot be written is told in the log; whoever reads the stream goes on."""
+    ended: list[Recording] = []
+    recording = Recording(Path("/dev/full").open("wb"), ended.append)
+
+    recording.frame(Frame(b"{}", None))
+    recording.flush()
+    recording.frame(Frame(b"{}", None))
+    recording.close(Close(None, None, ""))
+
+    assert set(ended) == {recording}
 
 
 def test_never_overwrites(tmp_path: Path) -> None:

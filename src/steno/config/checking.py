@@ -132,9 +132,7 @@ def _key_flaws(key: str, value: object, fields: dict[str, FieldInfo], at: str) -
 def _meant(key: str, fields: dict[str, FieldInfo]) -> str | None:
     """Guess the key that was meant: one that was written before its table's header, or one spelt alike."""
     for name, field in fields.items():
-        if _is_struct(field.type) and key in {
-            inner.encode_name for inner in msgspec.structs.fields(field.type)
-        }:
+        if _is_struct(field.type) and key in {inner.encode_name for inner in msgspec.structs.fields(field.type)}:
             return f"{name}.{key}"
     close = get_close_matches(key[:SHOWN_KEY_CHARACTERS].lower(), fields, n=1, cutoff=LIKENESS)
     return close[0] if close else None
@@ -150,9 +148,7 @@ def _default(field: FieldInfo) -> object:
     return None if field.default is NODEFAULT else field.default
 
 
-def _rule_flaws(
-    table: dict[str, object], rules: tuple[Rule, ...], doubtful: set[str], at: str
-) -> Iterator[Flaw]:
+def _rule_flaws(table: dict[str, object], rules: tuple[Rule, ...], doubtful: set[str], at: str) -> Iterator[Flaw]:
     for rule in rules:
         if doubtful.isdisjoint(rule.keys):
             for key, what in rule.check(table):

@@ -261,9 +261,7 @@ def _write(
     return usage
 
 
-def _begin_message(
-    desk: Desk, run: dict[str, Any]
-) -> Generator[Step, None, tuple[dict[str, Any], dict[str, Any]]]:
+def _begin_message(desk: Desk, run: dict[str, Any]) -> Generator[Step, None, tuple[dict[str, Any], dict[str, Any]]]:
     """Open a step and its message; returns both."""
     desk.wait(0.3, 0.6)
     message_id = desk.ids.plain("msg")

@@ -162,9 +162,7 @@ class VoiceSession:
         previous = self.items[-1] if self.items else None
         self.items.append(item["id"])
         response.output.append(item)
-        self.send(
-            at, "response.output_item.added", response_id=response.id, output_index=index, item=dict(item)
-        )
+        self.send(at, "response.output_item.added", response_id=response.id, output_index=index, item=dict(item))
         self.send(at + 0.001, "conversation.item.added", previous_item_id=previous, item=dict(item))
         return index
 
@@ -176,9 +174,7 @@ class VoiceSession:
         # As on the wire: a model's item that follows the head of the conversation is done after null.
         previous = self.items[place - 1] if place > 1 else None
         self.send(at, "conversation.item.done", previous_item_id=previous, item=item)
-        self.send(
-            at + 0.001, "response.output_item.done", response_id=response.id, output_index=index, item=item
-        )
+        self.send(at + 0.001, "response.output_item.done", response_id=response.id, output_index=index, item=item)
 
     # Responses.
 
@@ -201,9 +197,7 @@ class VoiceSession:
         `details` are the status details without their `type`; `usage` is reckoned where it is not given.
         """
         if usage is None:
-            usage = self.ledger.respond(
-                response.text_tokens, response.audio_tokens, heard_tokens=response.heard_tokens
-            )
+            usage = self.ledger.respond(response.text_tokens, response.audio_tokens, heard_tokens=response.heard_tokens)
         if details is not None:
             details = {"type": status, **details}
         self.send(at, "response.done", response=self._response(response, status, details, usage))

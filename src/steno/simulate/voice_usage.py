@@ -31,9 +31,7 @@ class Ledger:
         """Add text to the conversation: the output of a function."""
         self._text += text_tokens
 
-    def respond(
-        self, text_tokens: int, audio_tokens: int, *, heard_tokens: int | None = None
-    ) -> dict[str, Any]:
+    def respond(self, text_tokens: int, audio_tokens: int, *, heard_tokens: int | None = None) -> dict[str, Any]:
         """Account for a response that put out these tokens; returns its `usage`.
 
         `heard_tokens` is how much of the audio stays in the conversation where the caller cut it short.

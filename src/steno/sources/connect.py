@@ -23,6 +23,7 @@ from steno.config import Connect, mask_url, read_secret
 from steno.core.frame import Frame
 from steno.core.stream import Stream
 from steno.core.words import tells_expiry
+from steno.errors import UnavailableError
 from steno.pipeline import Pipeline
 from steno.sources.backoff import HEALTHY_SECONDS, Backoff
 from steno.sources.clock import Clock
@@ -178,9 +179,16 @@ class ConnectSource:
         self._unresponsive = self._failed = False
         self.connected = True
         name = f"{self.name}/{self._clock.start}/{self.counters.streams}"
-        recording = self._recorder.begin(name) if self._recorder else None
+        recording = self._recording(name)
         self._log.info("connected", stream=name, url=self._url)
         return self._pipeline.stream_opened(name, self.name, self._clock.now()), recording
+
+    def _recording(self, stream: str) -> Recording | None:
+        try:
+            return self._recorder.begin(stream) if self._recorder else None
+        except UnavailableError as error:
+            self._log.error("this stream is not recorded", stream=stream, reason=str(error))
+            return None
 
     def _end(self, stream: Stream, recording: Recording | None, close: Close) -> None:
         if recording:

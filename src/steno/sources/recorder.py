@@ -2,8 +2,11 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
+
+import structlog
 
 from steno.core.frame import Frame
 from steno.errors import UnavailableError
@@ -23,7 +26,7 @@ class Recorder:
             raise UnavailableError(f"cannot record into {folder}: {error.strerror}") from error
 
     def begin(self, stream: str) -> "Recording":
-        """Begin the recording of `stream`."""
+        """Begin the recording of `stream`. Raises UnavailableError where its file cannot be made."""
         path = self._folder / (stream.replace("/", "-") + ".jsonl")
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -35,12 +38,12 @@ class Recorder:
 
     def flush(self) -> None:
         """Hand what was recorded to the system, so that a reader sees it."""
-        for recording in self._open:
+        for recording in tuple(self._open):
             recording.flush()
 
 
 class Recording:
-    """The file of one stream."""
+    """The file of one stream. A disk that cannot take it ends the recording, not the stream."""
 
     def __init__(self, file: BinaryIO, ended: Callable[["Recording"], None]) -> None:
         """Write to `file`, and say to `ended` when that is over."""
@@ -49,14 +52,29 @@ class Recording:
 
     def frame(self, frame: Frame) -> None:
         """Write one frame."""
-        self._file.write(frame_line(frame))
+        self._write(frame_line(frame))
 
     def close(self, close: Close) -> None:
         """Write how the connection ended, and end the file."""
-        self._file.write(close_line(close))
-        self._file.close()
-        self._ended(self)
+        self._write(close_line(close))
+        self._end()
 
     def flush(self) -> None:
         """Hand what was written to the system."""
-        self._file.flush()
+        self._write(b"", flush=True)
+
+    def _write(self, line: bytes, *, flush: bool = False) -> None:
+        if self._file.closed:
+            return
+        try:
+            self._file.write(line)
+            if flush:
+                self._file.flush()
+        except OSError as error:
+            structlog.get_logger().error("a recording breaks off", file=self._file.name, reason=error.strerror)
+            self._end()
+
+    def _end(self) -> None:
+        with suppress(OSError):  # what could not be written cannot be written now either
+            self._file.close()
+        self._ended(self)
