@@ -25,7 +25,7 @@ from steno.outputs import METRICS_MODE, STATE_MODE, StateWriter, output
 from steno.pipeline import Pipeline, Sink
 from steno.sinks.audit import AuditSink
 from steno.sinks.metrics import Metrics
-from steno.sources.lines import Close, parse
+from steno.sources.lines import Close, conversation_of, parse
 from steno.tables import Row, row_of, sum_of
 
 SOURCE = "replay"
@@ -142,7 +142,7 @@ class _Replay:
             if stream is None:
                 parts += 1
                 part = name if parts == 1 else f"{name}#{parts}"
-                stream = self._pipeline.stream_opened(part, SOURCE, told.at)
+                stream = self._pipeline.stream_opened(part, SOURCE, told.at, conversation_of(line))
             if isinstance(told, Frame):
                 self._pipeline.feed(stream, told)
             else:

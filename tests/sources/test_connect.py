@@ -20,7 +20,7 @@ from steno.core.stream import Stream
 from steno.limits import Limits
 from steno.pipeline import Pipeline
 from steno.sources.clock import Clock
-from steno.sources.connect import ConnectSource, Counters
+from steno.sources.connect import ConnectSource, Counters, conversation_name
 
 pytestmark = pytest.mark.anyio
 
@@ -314,3 +314,16 @@ async def test_tls_is_verified(certificate: Path) -> None:
 
     assert dict(friend.source.counters.attempts) == {"connected": 1}
     assert "connected" not in stranger.source.counters.attempts
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("wss://api.example/v1/realtime?model=gpt-realtime", None),
+        ("wss://api.example/v1/realtime?call_id=rtc_1", "rtc_1"),
+        ("wss://relay.example/?call_id=rtc_1&conversation=desk%201", "desk 1"),
+    ],
+)
+def test_name_of_the_conversation(url: str, name: str | None) -> None:
+    """A sideband is named after the call it listens to, unless the operator names it otherwise."""
+    assert conversation_name(url) == name

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steno.core.frame import Frame
-from steno.sources.lines import Close, close_line, frame_line, parse
+from steno.sources.lines import Close, close_line, conversation_of, frame_line, parse
 from steno.wire import Malformed, decode
 
 AT = 1_767_225_600_123_456
@@ -119,3 +119,21 @@ def test_recorded_rubbish_is_malformed_for_the_same_reason() -> None:
 
     assert isinstance(back, Frame)
     assert decode(back.payload) == Malformed(reason="not_json")
+
+
+def test_first_line_names_the_conversation() -> None:
+    """A call that was listened to keeps its name in a recording."""
+    line = frame_line(Frame(b'{"type":"ping"}', None), "rtc_1").removesuffix(b"\n")
+
+    assert line == b'{"dir":"received","conversation":"rtc_1","data":{"type":"ping"}}'
+    assert conversation_of(line) == "rtc_1"
+    assert parse(line) == Frame(b'{"type":"ping"}', None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b'{"type":"x","conversation":"y"}', b'{"dir":"received","data":{}}', b'{"dir":1,"conversation":"y"}', b"\xff"],
+)
+def test_other_lines_name_none(line: bytes) -> None:
+    """Only the first line of a recording, and not an event that has such a member."""
+    assert conversation_of(line) is None

@@ -10,7 +10,7 @@ import asyncio
 import ssl
 from collections import defaultdict
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import anyio
 import structlog
@@ -38,6 +38,13 @@ CLOSE_SECONDS: Final = 5.0
 """How long the other end may take to answer our close."""
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def conversation_name(url: str) -> str | None:
+    """Return what `url` calls the conversation behind it: `?conversation=`, or the id of the call it listens to."""
+    query = parse_qs(urlsplit(url).query)
+    named = query.get("conversation") or query.get("call_id")
+    return named[0] if named else None
 
 
 class _Ended(Struct, frozen=True):
@@ -179,13 +186,14 @@ class ConnectSource:
         self._unresponsive = self._failed = False
         self.connected = True
         name = f"{self.name}/{self._clock.start}/{self.counters.streams}"
-        recording = self._recording(name)
+        conversation = conversation_name(self._config.url)
+        recording = self._recording(name, conversation)
         self._log.info("connected", stream=name, url=self._url)
-        return self._pipeline.stream_opened(name, self.name, self._clock.now()), recording
+        return self._pipeline.stream_opened(name, self.name, self._clock.now(), conversation), recording
 
-    def _recording(self, stream: str) -> Recording | None:
+    def _recording(self, stream: str, conversation: str | None) -> Recording | None:
         try:
-            return self._recorder.begin(stream) if self._recorder else None
+            return self._recorder.begin(stream, conversation) if self._recorder else None
         except UnavailableError as error:
             self._log.error("this stream is not recorded", stream=stream, reason=str(error))
             return None

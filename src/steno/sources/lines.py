@@ -2,7 +2,8 @@
 
 Written is `{"dir":"received"|"sent","at":...,"data":...}`; where a frame is no JSON, `text` or `base64` stands in
 place of `data`, so that it comes back as it was. A connection's end is `{"dir":"close","code":...,"reason":...}`,
-with `"local":true` when it was steno that closed because it stopped. Secrets are masked.
+with `"local":true` when it was steno that closed because it stopped. Where the connection had a name for its
+conversation, the first line has it: `"conversation":"rtc_..."`. Secrets are masked.
 """
 
 import base64
@@ -36,6 +37,7 @@ class _Line(Struct, frozen=True, gc=False):
     code: int | None = None
     reason: str | None = None
     local: bool = False
+    conversation: str | None = None
 
 
 _LINE: Final = msgspec.json.Decoder(_Line)
@@ -44,11 +46,11 @@ _PLAIN: Final = (b'{"type":', b'{"event":')
 """How a line begins that is a bare frame, as most are: it need not be searched for `dir`."""
 
 
-def frame_line(frame: Frame) -> bytes:
-    """Return `frame` as a line, newline included."""
-    member = _member(frame.payload)
+def frame_line(frame: Frame, conversation: str | None = None) -> bytes:
+    """Return `frame` as a line, newline included; the first of a stream names its `conversation`, if it has a name."""
     direction = b"sent" if frame.sent else b"received"
-    return b'{"dir":"%b",%b%b}\n' % (direction, _at(frame.at), member)
+    name = b"" if conversation is None else b'"conversation":%b,' % msgspec.json.encode(conversation)
+    return b'{"dir":"%b",%b%b%b}\n' % (direction, _at(frame.at), name, _member(frame.payload))
 
 
 def _member(payload: bytes) -> bytes:
@@ -90,6 +92,16 @@ def parse(line: bytes) -> Frame | Close:
         return Close(at, told.code, told.reason or "", told.local)
     payload = _payload(told)
     return Frame(line, None) if payload is None else Frame(payload, at, told.dir == "sent")
+
+
+def conversation_of(line: bytes) -> str | None:
+    """Return the name that a recording's first line gives its conversation."""
+    if line.startswith(_PLAIN) or b'"conversation"' not in line:
+        return None
+    try:
+        return _LINE.decode(line).conversation
+    except (ValueError, RecursionError):
+        return None
 
 
 def _payload(told: _Line) -> bytes | None:

@@ -25,14 +25,14 @@ class Recorder:
         except OSError as error:
             raise UnavailableError(f"cannot record into {folder}: {error.strerror}") from error
 
-    def begin(self, stream: str) -> "Recording":
-        """Begin the recording of `stream`. Raises UnavailableError where its file cannot be made."""
+    def begin(self, stream: str, conversation: str | None = None) -> "Recording":
+        """Begin the recording of `stream`, whose `conversation` may have a name. Raises UnavailableError where its file cannot be made."""
         path = self._folder / (stream.replace("/", "-") + ".jsonl")
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
             raise UnavailableError(f"cannot record into {path}: {error.strerror}") from error
-        recording = Recording(os.fdopen(descriptor, "wb"), self._open.discard)
+        recording = Recording(os.fdopen(descriptor, "wb"), self._open.discard, conversation)
         self._open.add(recording)
         return recording
 
@@ -45,14 +45,16 @@ class Recorder:
 class Recording:
     """The file of one stream. A disk that cannot take it ends the recording, not the stream."""
 
-    def __init__(self, file: BinaryIO, ended: Callable[["Recording"], None]) -> None:
-        """Write to `file`, and say to `ended` when that is over."""
+    def __init__(self, file: BinaryIO, ended: Callable[["Recording"], None], conversation: str | None = None) -> None:
+        """Write to `file`, and say to `ended` when that is over; the first line names the `conversation`."""
+        self._conversation = conversation
         self._file = file
         self._ended = ended
 
     def frame(self, frame: Frame) -> None:
         """Write one frame."""
-        self._write(frame_line(frame))
+        self._write(frame_line(frame, self._conversation))
+        self._conversation = None
 
     def close(self, close: Close) -> None:
         """Write how the connection ended, and end the file."""
