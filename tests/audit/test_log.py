@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import steno
 from steno.audit.format import entry, segment_name
 from steno.audit.log import SUBMIT_BYTES
 from steno.audit.report import Reason
@@ -261,7 +260,7 @@ except UnavailableError as error:
 
 
 def start_second(folder: Path) -> "subprocess.CompletedProcess[str]":
-    environ = os.environ | {"PYTHONPATH": str(Path(steno.__file__).parents[1])}
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.run(
         [sys.executable, "-c", SECOND, str(folder)], capture_output=True, text=True, check=False, env=environ
     )

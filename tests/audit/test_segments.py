@@ -143,8 +143,9 @@ def test_a_log_is_not_continued_where_records_are_missing(tmp_path: Path, kept: 
         (tmp_path / segment_name(1)).write_bytes(b"".join(chained(1)[0]))
     (tmp_path / segment_name(3)).touch()
 
-    with pytest.raises(DataError, match=r"the records before audit-0+3\.jsonl are missing"):
-        recover(tmp_path)
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"the records before audit-0+3\.jsonl are missing"):
+            recover(tmp_path)
 
 
 # Made -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import steno
 from steno.audit.format import entry
 from steno.audit.writer import AuditWriter
 from tests.audit.plays import AT, files, opened, proved, records, said, told, until
@@ -50,19 +49,38 @@ class Disk:
     """Stands in for `fdatasync`: works, hangs, or fails, as the play has it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.goes_on = threading.Event()
-        self.goes_on.set()
         self.fails: int | None = None
+        self._permits: threading.Semaphore | None = None
         self.asked = 0
         self._real = os.fdatasync
         monkeypatch.setattr(os, "fdatasync", self.fdatasync)
 
     def fdatasync(self, descriptor: int) -> None:
         self.asked += 1
-        self.goes_on.wait(30)
+        if self._permits:
+            self._permits.acquire(timeout=30)
         if self.fails is not None:
             raise OSError(self.fails, "as the play has it")
         self._real(descriptor)
+
+    def hang(self) -> None:
+        self._permits = threading.Semaphore(0)
+
+    def go_on(self, times: int = 1000) -> None:
+        assert self._permits
+        self._permits.release(times)
+
+
+class Watched(threading.Condition):
+    """Tells when the thread waits, and for how long it means to."""
+
+    def __init__(self) -> None:
+        super().__init__(threading.Lock())
+        self.waits: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout)
+        return super().wait(timeout)
 
 
 @pytest.fixture
@@ -96,10 +114,15 @@ def test_records_wait_for_company_no_longer_than_their_time(tmp_path: Path) -> N
 
 
 def test_enough_records_do_not_wait(tmp_path: Path, disk: Disk) -> None:
-    writer = started(tmp_path, flush_seconds=NEVER, flush_bytes=3 * SIZE)
+    log = opened(tmp_path)
+    writer = AuditWriter(log, flush_seconds=NEVER, queue_bytes=1 << 20, flush_bytes=3 * SIZE)
+    writer._changed = watched = Watched()
+    writer.start()
     asked = disk.asked
-    for number in range(3):
-        writer.submit(said(number))
+    writer.submit(said(0))
+    until(lambda: any(watched.waits))  # the thread waits for company
+    writer.submit(said(1))
+    writer.submit(said(2))
     until(lambda: writer.queued_bytes == 0)
 
     assert disk.asked == asked + 1
@@ -148,7 +171,7 @@ def test_a_full_queue_is_told_once_and_room_once(tmp_path: Path, disk: Disk) -> 
         on_full=lambda: happened.append("full"),
         on_room=lambda: happened.append("room"),
     )
-    disk.goes_on.clear()
+    disk.hang()
     for number in range(3):
         writer.submit(said(number))
     assert (happened, writer.full) == ([], False)
@@ -157,7 +180,7 @@ def test_a_full_queue_is_told_once_and_room_once(tmp_path: Path, disk: Disk) -> 
         writer.submit(said(number))
     assert (happened, writer.full, writer.queued_bytes) == (["full"], True, 9 * SIZE)
 
-    disk.goes_on.set()
+    disk.go_on()
     until(lambda: not writer.full)
     assert writer.close(AT, 30)
     assert happened == ["full", "room"]
@@ -166,16 +189,20 @@ def test_a_full_queue_is_told_once_and_room_once(tmp_path: Path, disk: Disk) -> 
 
 def test_room_is_told_at_half(tmp_path: Path, disk: Disk) -> None:
     writer = started(tmp_path, queue_bytes=4 * SIZE)
-    disk.goes_on.clear()
+    disk.hang()
     writer.submit(said(0))
     until(lambda: writer.stalled_seconds(monotonic() + 1) >= 1)  # it is being written, alone
     for number in range(1, 4):
         writer.submit(said(number))
     assert writer.full
 
-    disk.goes_on.set()
+    disk.go_on(1)
+    until(lambda: writer.queued_bytes == 3 * SIZE)
+    assert writer.full
+
+    disk.go_on()
     until(lambda: not writer.full)
-    assert writer.queued_bytes <= 2 * SIZE
+    assert writer.queued_bytes == 0
     assert writer.close(AT, 30)
 
 
@@ -232,14 +259,14 @@ def test_a_disk_that_stays_broken_does_not_hold_up_the_end(tmp_path: Path, disk:
 
 def test_a_disk_that_hangs_does_not_hold_up_the_end(tmp_path: Path, disk: Disk) -> None:
     writer = started(tmp_path)
-    disk.goes_on.clear()
+    disk.hang()
     writer.submit(said(1))
     until(lambda: writer.stalled_seconds(monotonic() + 7) >= 7)
 
     assert not writer.close(AT, 0.01)
     assert writer.alive
 
-    disk.goes_on.set()
+    disk.go_on()
     until(lambda: not writer.alive)
     assert told(tmp_path) == ["| log.opened", "event_1", "log.closed"]
 
@@ -292,8 +319,7 @@ print(number + 1)
 
 def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     """A limit on the size of files fails as a full disk does: after some of the bytes."""
-    root = Path(steno.__file__).parents[1]
-    environ = os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{Path(__file__).parents[2]}"}
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
 
     done = subprocess.run(
         [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=False, env=environ

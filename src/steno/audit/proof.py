@@ -1,8 +1,8 @@
 """A log held against its format: numbers, chain, segments, up to the first record that does not hold. Pure.
 
 What is proved is that the records stand as they were chained: none changed, left out or put elsewhere. That
-the newest were not cut off takes more: a head (number and hash) that was kept elsewhere. That the whole log was
-not written anew takes such a head too, or a key that the forger did not have.
+the newest were not cut off takes more: a head (number and hash) that was kept elsewhere. That the log was not
+written anew as a whole takes such a head too, or a key that the forger did not have.
 """
 
 from collections.abc import Iterable

@@ -101,31 +101,27 @@ def recover(directory: Path) -> Recovered:
             are missing.
         OSError: a file cannot be read, cut or deleted.
     """
-    recovered_bytes = 0
-    unbegun: Path | None = None
+    begun, end, torn_bytes = None, Tail(0, GENESIS, 0, 0), 0
+    unbegun: list[Path] = []
     for path in reversed(segments(directory)):
-        ending = tail(path)
-        recovered_bytes += ending.torn_bytes
-        if ending.seq:
-            _check_next(unbegun, ending.seq)
-            _cut(path, ending)
-            return Recovered(ending.seq, ending.hash, recovered_bytes)
-        unbegun = path
+        found = tail(path)
+        torn_bytes += found.torn_bytes
+        if found.seq:
+            begun, end = path, found
+            break
+        unbegun.append(path)
+    # A file without a record promises by its name which one is next. If it is not, nothing is touched.
+    if any(segment_seq(path.name) != end.seq + 1 for path in unbegun):
+        raise DataError(f"{directory}: the records before {unbegun[-1].name} are missing")
+    for path in unbegun:
         path.unlink()
         sync_folder(directory)
-    _check_next(unbegun, 0)
-    return Recovered(0, GENESIS, recovered_bytes)
-
-
-def _check_next(unbegun: Path | None, last_seq: int) -> None:
-    """Refuse to go on where a file without a record promised another number than the one that is next."""
-    if unbegun is not None and segment_seq(unbegun.name) != last_seq + 1:
-        raise DataError(f"{unbegun.parent}: the records before {unbegun.name} are missing")
+    if begun and end.torn_bytes:
+        _cut(begun, end)
+    return Recovered(end.seq, end.hash, torn_bytes)
 
 
 def _cut(path: Path, ending: Tail) -> None:
-    if not ending.torn_bytes:
-        return
     descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
         os.ftruncate(descriptor, ending.whole_bytes)

@@ -2,7 +2,7 @@
 
 Records are handed over without their numbers and wait in a queue; the thread takes all there are, gives them
 their numbers, and puts them on the disk together. What could not be written is kept and tried again, in its
-order, for as long as it takes: nothing is dropped. The queue says when it is full, and whoever fills it stops.
+order, as long as it takes: nothing is dropped. The queue says when it is full, and whoever fills it stops.
 """
 
 import errno
