@@ -107,13 +107,13 @@ async def test_reads_and_says_good_bye() -> None:
 
 
 async def test_connects_again_after_a_session_that_ended() -> None:
-    """A clean close is no gap, and a new stream begins at once."""
+    """A clean close is no gap, and a new stream begins soon."""
 
     async def speak(connection: ServerConnection) -> None:
         await connection.send(PING)
 
     async with play(speak) as acted:
-        await acted.until(lambda: len(acted.closed) == 3)
+        await acted.until(lambda: len(acted.closed) >= 3)
 
     assert [(fact.reason, fact.code) for fact in acted.closed[:3]] == [("disconnected", 1000)] * 3
     assert dict(acted.source.counters.gaps) == {}

@@ -9,6 +9,8 @@ RETRY_AFTER_SECONDS: Final = 300.0
 HEALTHY_SECONDS: Final = 10.0
 """How long a connection must have lasted to count as a success, however it ended. A server that accepts and
 then closes at once would else be asked again without end, at full speed."""
+SHORT_SESSION_SECONDS: Final = 1.0
+"""How long it must have lasted where it ended in order, after it said something: a run of an assistant is short."""
 
 
 class Backoff:

@@ -25,7 +25,7 @@ from steno.core.stream import Stream
 from steno.core.words import tells_expiry
 from steno.errors import UnavailableError
 from steno.pipeline import Pipeline
-from steno.sources.backoff import HEALTHY_SECONDS, Backoff
+from steno.sources.backoff import HEALTHY_SECONDS, SHORT_SESSION_SECONDS, Backoff
 from steno.sources.clock import Clock
 from steno.sources.failures import reason_of, retry_after
 from steno.sources.lines import Close
@@ -178,7 +178,8 @@ class ConnectSource:
             with anyio.move_on_after(CLOSE_SECONDS, shield=True):
                 await connection.close(GOING_AWAY)
         lasted = anyio.current_time() - began
-        return _Ended(good=lasted >= HEALTHY_SECONDS or (close.code in CLEAN_CODES and stream.frames > 0))
+        enough = SHORT_SESSION_SECONDS if close.code in CLEAN_CODES and stream.frames else HEALTHY_SECONDS
+        return _Ended(good=lasted >= enough)
 
     def _begin(self, connection: ClientConnection) -> tuple[Stream, Recording | None]:
         self.counters.streams += 1
