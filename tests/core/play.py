@@ -7,7 +7,10 @@ assert play.say(event("input_audio_buffer.speech_started", item_id="item_1")) ==
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
+
+from hypothesis import strategies as st
 
 from steno.core.conversation import Conversation
 from steno.core.facts import Fact, Origin
@@ -45,10 +48,12 @@ class Play:
         """Open a further stream of the same source."""
         return self.pipeline.stream_opened(name, SOURCE, self.now, conversation)
 
-    def close(self, stream: Stream | None = None, code: int | None = 1000, **how: bool) -> list[Fact]:
+    def close(
+        self, stream: Stream | None = None, code: int | None = 1000, *, expired: bool = False, shutdown: bool = False
+    ) -> list[Fact]:
         """Close a stream; return what was told of it."""
         before = len(self.told)
-        self.pipeline.stream_closed(stream or self.stream, self.now, code, **how)
+        self.pipeline.stream_closed(stream or self.stream, self.now, code, expired=expired, shutdown=shutdown)
         return [fact for _, fact in self.told[before:]]
 
     def wait(self, milliseconds: int) -> None:
@@ -132,7 +137,7 @@ def session(key: str = "sess_1", kind: str = "session.created", **members: Any) 
     return event(kind, session={"id": key, "object": "realtime.session", "model": "gpt-realtime", **members})
 
 
-def created(key: str = "resp_1", **members: Any) -> Event:
+def created(key: str | None = "resp_1", **members: Any) -> Event:
     """`response.created`."""
     return event("response.created", response={"id": key, "status": "in_progress", "output": [], **members})
 
@@ -156,7 +161,7 @@ def message(key: str, text: str, kind: str = "output_text", **members: Any) -> E
     }
 
 
-def call(key: str, call_id: str, arguments: str = "{}", **members: Any) -> Event:
+def call(key: str, call_id: str | None, arguments: str = "{}", **members: Any) -> Event:
     """An item that calls a function, whole."""
     return {
         "id": key,
@@ -180,20 +185,20 @@ def audio(piece: str = "AAAA", **members: Any) -> Event:
     return delta(piece, kind="output_audio", **members)
 
 
-def run(status: str, key: str = "run_1", *, named: str | None = None, **members: Any) -> Event:
+def run(status: str | None, key: str = "run_1", *, named: str | None = None, **members: Any) -> Event:
     """An event of a run, `named` otherwise than its status where they differ."""
     data = {"id": key, "object": "thread.run", "thread_id": "thread_1", "status": status, "model": "gpt-4o"}
     return pair(f"thread.run.{named or status}", **{**data, **members})
 
 
-def step(status: str, key: str = "step_1", *, named: str | None = None, **members: Any) -> Event:
+def step(status: str | None, key: str = "step_1", *, named: str | None = None, **members: Any) -> Event:
     """An event of a step, `named` otherwise than its status where they differ."""
     data = {"id": key, "object": "thread.run.step", "thread_id": "thread_1", "run_id": "run_1"}
     rest = {"type": "tool_calls", "status": status, "step_details": {"type": "tool_calls", "tool_calls": []}}
     return pair(f"thread.run.step.{named or status}", **{**data, **rest, **members})
 
 
-def note(status: str, key: str = "msg_1", *, named: str | None = None, **members: Any) -> Event:
+def note(status: str | None, key: str = "msg_1", *, named: str | None = None, **members: Any) -> Event:
     """An event of a message of a thread, `named` otherwise than its status where they differ."""
     data = {"id": key, "object": "thread.message", "thread_id": "thread_1", "run_id": "run_1"}
     return pair(
@@ -356,3 +361,43 @@ def note_delta(piece: str, key: str = "msg_1", index: int = 0) -> Event:
     """A piece of a message of a thread."""
     content = [{"index": index, "type": "text", "text": {"value": piece}}]
     return pair("thread.message.delta", id=key, object="thread.message.delta", delta={"content": content})
+
+
+# Whatever is sent ---------------------------------------------------------------------------------------------
+
+NAMES = st.sampled_from(["id", "type", "event", "data", "object", "value", "sequence_number", "error", "done"])
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | NAMES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8) | NAMES, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@st.composite
+def mutated(draw: st.DrawFn, frames: Sequence[Event]) -> bytes:
+    """A frame that is right, but for a few members anywhere in it, and may be cut off."""
+    frame = json.loads(json.dumps(draw(st.sampled_from(frames))))
+    for _ in range(draw(st.integers(1, 3))):
+        place, name = draw(st.sampled_from(_places(frame) or [(frame, "x")]))
+        match draw(st.sampled_from(["replace", "remove", "add"])):
+            case "remove" if name in place or isinstance(place, list):
+                del place[name]
+            case "add" if isinstance(place, dict):
+                place[draw(NAMES)] = draw(JSON)
+            case "add":
+                place.append(draw(JSON))
+            case _:
+                place[name] = draw(JSON)
+    payload = json.dumps(frame, ensure_ascii=draw(st.booleans())).encode(errors="surrogatepass")
+    cut = draw(st.integers(0, len(payload)))
+    return draw(st.sampled_from([payload, payload, payload, payload[:cut]]))
+
+
+def _places(value: Any) -> list[tuple[Any, Any]]:
+    """Every object and list in `value`, with the name or the index of each of its members."""
+    places: list[tuple[Any, Any]] = []
+    for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        places.append((value, name))
+        if isinstance(inner, dict | list):
+            places += _places(inner)
+    return places

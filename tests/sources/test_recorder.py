@@ -44,7 +44,7 @@ def test_flush_shows_what_was_recorded(tmp_path: Path) -> None:
 def test_disk_that_is_full_ends_the_recording_and_not_the_reader(tmp_path: Path) -> None:
     """What cannot be written is told in the log; whoever reads the stream goes on."""
     ended: list[Recording] = []
-    recording = Recording(Path("/dev/full").open("wb"), ended.append)
+    recording = Recording(Path("/dev/full").open("wb"), ended.append)  # noqa: SIM115  # the recording closes it
 
     recording.frame(Frame(b"{}", None))
     recording.flush()

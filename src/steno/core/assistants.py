@@ -9,7 +9,7 @@ from typing import Any, Final
 from steno.core import facts, tools, usage
 from steno.core.conversation import NOTHING, PARTS, part_of
 from steno.core.facts import Content, Fact
-from steno.core.frame import Frame, seconds
+from steno.core.frame import Frame
 from steno.core.thread_state import OpenMessage, OpenRun, OpenStep, ThreadConversation
 from steno.core.words import RUN_ENDS, STEP_ENDS, STEP_KINDS, closed, code, short
 from steno.wire import NAMES, AssistantsEvent, assistants, whole
@@ -89,7 +89,7 @@ def _end_run(state: ThreadConversation, run: assistants.ThreadRun, status: str, 
             status=status,
             reason=_run_reason(run, status),
             model=short(run.model),
-            duration_seconds=seconds(opened.seen_at if opened else None, frame.at),
+            duration_seconds=state.elapsed(opened.seen_at if opened else None, frame.at),
             tokens=tokens,
         ),
     )
@@ -180,7 +180,7 @@ def _end_step(state: ThreadConversation, step: assistants.RunStepObject, status:
             kind=opened.kind,
             status=status,
             reason=(short(step.last_error.code) or "unknown") if step.last_error else None,
-            duration_seconds=seconds(opened.seen_at, frame.at),
+            duration_seconds=state.elapsed(opened.seen_at, frame.at),
             prompt_tokens=told.prompt_tokens if told else None,
             completion_tokens=told.completion_tokens if told else None,
         ),

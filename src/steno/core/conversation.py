@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from steno.core.facts import EventRejected, Fact, Tokens
-from steno.core.frame import Micros
+from steno.core.frame import Micros, seconds
 from steno.limits import ENDED_IDS, Limits
 from steno.wire import NAMES, Event
 
@@ -211,6 +211,18 @@ class Conversation:
         self.totals = Totals()
         self.calls: dict[str, OpenCall] = {}
         self.ended = Remembered()
+
+    def elapsed(self, since: Micros | None, until: Micros | None) -> float | None:
+        """Return the seconds from `since` to `until`; None where either is unknown, or the times contradict.
+
+        Times of receipt never run backwards; those that an envelope or a recording states may. What they say then is
+        no duration: it is dropped, and counted in `rejected`.
+        """
+        lasted = seconds(since, until)
+        if lasted is None or lasted >= 0:
+            return lasted
+        self.rejected["negative_duration"] = self.rejected.get("negative_duration", 0) + 1
+        return None
 
     def reject(self, event: Event, reason: str) -> Sequence[Fact]:
         """Leave the state as it is, and say that `event` did not fit it."""

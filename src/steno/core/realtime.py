@@ -9,7 +9,7 @@ from typing import Any, Final
 from steno.core import facts, responses, tools, usage
 from steno.core.conversation import NOTHING, PARTS
 from steno.core.facts import Content, Fact
-from steno.core.frame import Frame, seconds
+from steno.core.frame import Frame
 from steno.core.realtime_state import RealtimeConversation, parts_of
 from steno.core.words import closed, code, short
 from steno.wire import RealtimeEvent, realtime, sessions, whole
@@ -74,7 +74,7 @@ def speech_started(state: RealtimeConversation, event: realtime.SpeechStarted, f
 
 def speech_stopped(state: RealtimeConversation, event: realtime.SpeechStopped, frame: Frame) -> Sequence[Fact]:
     """The user has spoken: from here on the caller waits."""
-    duration = seconds(state.speech_started_at, frame.at)
+    duration = state.elapsed(state.speech_started_at, frame.at)
     state.speech_started_at = None
     state.turn_at = frame.at
     state.spoken = True

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from steno.core import facts, tools, usage
 from steno.core.conversation import NOTHING
 from steno.core.facts import Fact
-from steno.core.frame import Frame, Micros, seconds
+from steno.core.frame import Frame, Micros
 from steno.core.realtime_state import CALL_KINDS, Item, OpenResponse, RealtimeConversation, content_of, parts_of
 from steno.core.words import RESPONSE_ENDS, closed, response_reason, short
 from steno.wire import realtime, whole
@@ -87,7 +87,7 @@ def audio_delta(state: RealtimeConversation, event: realtime.AudioDelta, frame: 
 
 def answer(state: RealtimeConversation, at: Micros | None) -> float | None:
     """End the wait of the user's last turn, and return how long it was."""
-    latency = seconds(state.turn_at, at)
+    latency = state.elapsed(state.turn_at, at)
     state.turn_at = None
     return latency
 
@@ -315,9 +315,9 @@ def _finished(
         items=len(output),
         output=tuple(content for item in output if (content := content_of(item)) is not None),
         audio_seconds=state.audio_seconds(opened.audio_bytes, audio, response.output_audio_format),
-        duration_seconds=seconds(opened.created_at, frame.at),
-        time_to_first_token_seconds=seconds(opened.created_at, opened.first_token_at),
-        time_to_first_audio_seconds=seconds(opened.created_at, opened.first_audio_at),
+        duration_seconds=state.elapsed(opened.created_at, frame.at),
+        time_to_first_token_seconds=state.elapsed(opened.created_at, opened.first_token_at),
+        time_to_first_audio_seconds=state.elapsed(opened.created_at, opened.first_audio_at),
         turn_latency_seconds=opened.turn_latency,
         tokens=usage.of_response(told, model),
     )

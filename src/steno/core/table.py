@@ -24,6 +24,9 @@ from steno.core.thread_state import ThreadConversation
 from steno.limits import ID_CHARACTERS, OWNERS, Limits
 from steno.wire import CLIENT_EVENTS, NAMES, Event, RealtimeEvent, assistants, realtime, sessions
 
+CALL_ID_PREFIX: Final = "rtc_"
+"""How the id of a call begins, for whoever names a conversation after the call that it is."""
+
 SECOND: Final = 1_000_000
 """Microseconds."""
 
@@ -140,6 +143,7 @@ class Table:
             key = self._key(base)
             state = RealtimeConversation(key, stream.source, stream.name, self._limits, named=named is not None)
             state.base = base
+            state.call_id = named if named and named.startswith(CALL_ID_PREFIX) else None
             self._open(state, stream, event, frame)
         if not isinstance(state, RealtimeConversation):
             return None  # another family's bears that very name

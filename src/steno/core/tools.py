@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from steno.core.conversation import NOTHING, Conversation, OpenCall
 from steno.core.facts import Content, Fact, ToolCallFinished, ToolCallStarted
-from steno.core.frame import Micros, seconds
+from steno.core.frame import Micros
 from steno.core.words import TOOL_KINDS, closed, short
 
 
@@ -43,7 +43,7 @@ def finish(
             kind=call.kind,
             name=call.name,
             status=status,
-            duration_seconds=seconds(call.called_at, at),
+            duration_seconds=state.elapsed(call.called_at, at),
             arguments=None if call.arguments is None else Content("arguments", call.arguments),
             output=None if output is None else Content("output", output),
         ),

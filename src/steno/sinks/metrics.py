@@ -45,7 +45,6 @@ class Metrics:
         self.histograms: dict[str, dict[Labels, Histogram]] = {
             name: {} for name, row in CONVERSATION_METRICS.items() if row.kind == "histogram"
         }
-        self.negative_durations = 0
         self._label_values = label_values
         self._words: defaultdict[str, set[str]] = defaultdict(set)
 
@@ -60,11 +59,8 @@ class Metrics:
         self.numbers[name][labels] += amount
 
     def observe(self, name: str, labels: Labels, value: float | None) -> None:
-        """Observe a duration; one that is not known is none, and a negative one is no duration."""
+        """Observe a duration; one that is not known is none."""
         if value is None:
-            return
-        if value < 0:
-            self.negative_durations += 1
             return
         histogram = self.histograms[name].get(labels)
         if histogram is None:

@@ -26,7 +26,10 @@ class Recorder:
             raise UnavailableError(f"cannot record into {folder}: {error.strerror}") from error
 
     def begin(self, stream: str, conversation: str | None = None) -> "Recording":
-        """Begin the recording of `stream`, whose `conversation` may have a name. Raises UnavailableError where its file cannot be made."""
+        """Begin the recording of `stream`, whose `conversation` may have a name.
+
+        Raises UnavailableError where its file cannot be made.
+        """
         path = self._folder / (stream.replace("/", "-") + ".jsonl")
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
