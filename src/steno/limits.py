@@ -40,6 +40,9 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     transcript_bytes: Bytes = 1024 * 1024
     """Words kept a conversation; past it the oldest items lose their text, their lengths stay."""
 
+    duplicates_window: Count = 1_024
+    """Events a conversation whose identity is remembered, so that one that is delivered again changes nothing."""
+
     label_values: Count = 100
     """Values an upstream word may take as a metric label; past it: `other`."""
 

@@ -3,15 +3,17 @@
 `Pipeline.feed` is synchronous. Between the socket and the state there is no queue, no task and no lock.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
 import anyio
+from msgspec import Struct
 
 from steno import wire
 from steno.core.conversation import Conversation
-from steno.core.facts import Fact, FrameRejected, Origin
+from steno.core.facts import EventsMissed, Fact, FrameRejected, Origin
 from steno.core.frame import Frame, Micros
 from steno.core.stream import Stream
 from steno.core.table import SECOND, Ending, Table
@@ -19,6 +21,22 @@ from steno.limits import Limits
 
 ENVELOPE_TIME_SECONDS: Final = 300
 """How far the time that an envelope states may be from its receipt; past it the clock that set it is not believed."""
+
+SENDERS: Final = 1_024
+"""Senders of numbered envelopes remembered a source; past it the one that was silent longest is forgotten."""
+SEQUENCE_DIGITS: Final = 18
+
+
+class _Envelope(Struct, frozen=True, gc=False):
+    """What an envelope says about the event in it."""
+
+    subject: str | None = None
+    """The name of the conversation."""
+    identity: str | None = None
+    """What tells the event from all others, in its conversation."""
+
+
+_NO_ENVELOPE: Final = _Envelope()
 
 
 class Sink(Protocol):
@@ -31,7 +49,7 @@ class Sink(Protocol):
 class SourceCounts:
     """What was seen of a source over all its streams."""
 
-    __slots__ = ("drifted", "frames_rejected", "last_event_at", "received_bytes", "sent_bytes")
+    __slots__ = ("_sequences", "drifted", "frames_rejected", "last_event_at", "received_bytes", "sent_bytes")
 
     def __init__(self) -> None:
         """Begin at zero."""
@@ -40,6 +58,26 @@ class SourceCounts:
         self.drifted = 0
         self.last_event_at: Micros | None = None
         self.frames_rejected: dict[str, int] = {}
+        self._sequences: OrderedDict[str, int] = OrderedDict()
+        """Sender of envelopes to the highest number that it gave."""
+
+    def missing_before(self, sender: str, sequence: str | int | None) -> int:
+        """Return how many events of `sender` are missing before the one that bears `sequence`.
+
+        Only a decimal number that counts up tells of gaps; one that comes late or again fills none.
+        """
+        digits = str(sequence)
+        if not digits.isdecimal() or len(digits) > SEQUENCE_DIGITS:
+            return 0
+        number = int(digits)
+        last = self._sequences.get(sender)
+        if last is not None and number <= last:
+            return 0
+        self._sequences[sender] = number
+        self._sequences.move_to_end(sender)
+        if len(self._sequences) > SENDERS:
+            self._sequences.popitem(last=False)
+        return 0 if last is None else number - last - 1
 
     def reject(self, reason: str) -> None:
         """Count a frame that was no event, or an event that was out of place."""
@@ -131,19 +169,23 @@ class Pipeline:
                 self.tick(at)
         event = wire.decode(frame.payload)
         if isinstance(event, wire.RealtimeEvent | wire.AssistantsEvent):
-            self._event(stream, counts, event, frame, None)
+            self._event(stream, counts, event, frame, _NO_ENVELOPE)
         else:
-            self._other(stream, counts, event, frame, None)
+            self._other(stream, counts, event, frame, _NO_ENVELOPE)
 
-    def _event(self, stream: Stream, counts: SourceCounts, event: wire.Event, frame: Frame, name: str | None) -> None:
-        rejected = self.table.feed(stream, event, frame, name)
+    def _event(
+        self, stream: Stream, counts: SourceCounts, event: wire.Event, frame: Frame, envelope: "_Envelope"
+    ) -> None:
+        rejected = self.table.feed(stream, event, frame, envelope.subject, envelope.identity)
         if rejected is None:
             kind = type(event)
             self.events[kind] = self.events.get(kind, 0) + 1
         else:
             counts.reject(rejected)
 
-    def _other(self, stream: Stream, counts: SourceCounts, told: wire.Decoded, frame: Frame, name: str | None) -> None:
+    def _other(
+        self, stream: Stream, counts: SourceCounts, told: wire.Decoded, frame: Frame, envelope: "_Envelope"
+    ) -> None:
         """Take in what is no plain event: an envelope is opened, the rest is counted."""
         match told:
             case wire.Malformed(reason=reason):
@@ -157,15 +199,24 @@ class Pipeline:
                 self.others[family] = self.others.get(family, 0) + 1
             case wire.Drifted(event=event, members=members):
                 counts.drifted += members
-                self._event(stream, counts, event, frame, name)
+                self._event(stream, counts, event, frame, envelope)
             case wire.Enveloped(event=inner):
                 opened = Frame(told.payload, _envelope_time(told.time, frame.at), frame.sent)
+                self._sequence(stream, counts, told, opened.at)
+                inside = _Envelope(told.subject, f"{told.source}\0{told.id}")
                 if isinstance(inner, wire.RealtimeEvent | wire.AssistantsEvent):
-                    self._event(stream, counts, inner, opened, told.subject)
+                    self._event(stream, counts, inner, opened, inside)
                 else:
-                    self._other(stream, counts, inner, opened, told.subject)
+                    self._other(stream, counts, inner, opened, inside)
             case wire.RealtimeEvent() | wire.AssistantsEvent():
-                self._event(stream, counts, told, frame, name)
+                self._event(stream, counts, told, frame, envelope)
+
+    def _sequence(self, stream: Stream, counts: SourceCounts, told: wire.Enveloped, at: Micros | None) -> None:
+        """Tell of events that are missing before this one, where its sender numbers them."""
+        missing = counts.missing_before(told.source, told.sequence)
+        if missing:
+            origin = Origin(at=at, source=stream.source, stream=stream.name)
+            self._tell(origin, EventsMissed(missing=missing))
 
     # Time -----------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ play.wait(250)
 assert play.say(event("input_audio_buffer.speech_started", item_id="item_1")) == [...]
 """
 
+import itertools
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -127,9 +128,12 @@ def pair(kind: str, **data: Any) -> Event:
 
 
 def cloud_event(data: Any, subject: str | None = None, **attributes: Any) -> Event:
-    """A CloudEvent 1.0 around `data`."""
+    """A CloudEvent 1.0 around `data`, with an id of its own."""
     named = {} if subject is None else {"subject": subject}
-    return {"specversion": "1.0", "id": "1", "source": "//relay", **named, **attributes, "data": data}
+    return {"specversion": "1.0", "id": f"evt_{next(_IDS)}", "source": "//relay", **named, **attributes, "data": data}
+
+
+_IDS = itertools.count(1)
 
 
 def session(key: str = "sess_1", kind: str = "session.created", **members: Any) -> Event:

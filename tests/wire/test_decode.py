@@ -545,49 +545,6 @@ def test_a_number_that_cannot_be_meant_reads_as_absent(number: str) -> None:
 # Whatever the bytes are -----------------------------------------------------------------------------------------
 
 FRAMES = [*play.voice_session(), *play.assistants_streams(), {**CLOUD, "data": TYPED}, OBJECT, SECRET, PAIR]
-JSON: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(GA_SERVER),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.text(max_size=8) | st.sampled_from(["id", "type", "event", "data", "object"]), inner, max_size=3
-        )
-    ),
-    max_leaves=6,
-)
-
-
-@st.composite
-def mutated(draw: st.DrawFn) -> bytes:
-    """A frame that is right, but for a few members anywhere in it."""
-    frame = json.loads(json.dumps(draw(st.sampled_from(FRAMES))))
-    for _ in range(draw(st.integers(1, 3))):
-        place, name = draw(st.sampled_from(_places(frame) or [(frame, "x")]))
-        match draw(st.sampled_from(["replace", "remove", "add"])):
-            case "replace":
-                place[name] = draw(JSON)
-            case "remove" if isinstance(place, dict):
-                place.pop(name, None)
-            case "remove":
-                del place[name]
-            case _ if isinstance(place, dict):
-                place[draw(st.sampled_from(["id", "type", "object", "value", "data", "sequence_number", "x"]))] = draw(
-                    JSON
-                )
-            case _:
-                place.append(draw(JSON))
-    payload = json.dumps(frame, ensure_ascii=draw(st.booleans())).encode(errors="surrogatepass")
-    cut = draw(st.integers(0, len(payload)))
-    return draw(st.sampled_from([payload, payload, payload, payload[:cut]]))
-
-
-def _places(value: Any) -> list[tuple[Any, Any]]:
-    places: list[tuple[Any, Any]] = []
-    for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
-        places.append((value, name))
-        if isinstance(inner, dict | list):
-            places += _places(inner)
-    return places
 
 
 def test_a_generated_frame_decodes_to_itself() -> None:
@@ -602,13 +559,16 @@ def test_any_bytes_decode_without_raising(payload: bytes) -> None:
     _sound(payload)
 
 
-@given(JSON | st.fixed_dictionaries({"type": st.sampled_from(GA_SERVER)}, optional={"item": JSON, "response": JSON}))
+@given(
+    play.JSON
+    | st.fixed_dictionaries({"type": st.sampled_from(GA_SERVER)}, optional={"item": play.JSON, "response": play.JSON})
+)
 def test_any_json_decodes_without_raising(value: Any) -> None:
     """Nor does anything that is JSON, NaN and lone surrogates included."""
     _sound(json.dumps(value).encode())
 
 
-@given(mutated())
+@given(play.mutated(FRAMES))
 def test_any_mutation_of_a_frame_decodes_without_raising(payload: bytes) -> None:
     """Nor does anything that is nearly an event."""
     _sound(payload)

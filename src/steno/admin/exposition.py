@@ -17,6 +17,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from steno.core.table import DUPLICATE
 from steno.pipeline import Pipeline
 from steno.sinks.definitions import METRICS, Definition
 from steno.sinks.metrics import Histogram, Labels, Metrics
@@ -52,6 +53,7 @@ class ConversationCollector(Collector):
                 for name, counts in sources
                 for reason, count in list(counts.frames_rejected.items())
             },
+            "steno_duplicates_total": {(name,): counts.frames_rejected.get(DUPLICATE, 0) for name, counts in sources},
             "steno_drifted_members_total": {(name,): counts.drifted for name, counts in sources},
             "steno_frame_bytes_total": {
                 (name, direction): size

@@ -127,6 +127,28 @@ class Remembered:
             del self.ids[next(iter(self.ids))]
 
 
+class Seen:
+    """The identities of the newest events, to know one that is delivered again."""
+
+    __slots__ = ("_known", "_order", "_window")
+
+    def __init__(self, window: int) -> None:
+        """Remember `window` of them."""
+        self._window = window
+        self._order: deque[str] = deque()
+        self._known: set[str] = set()
+
+    def again(self, identity: str) -> bool:
+        """Tell whether `identity` was seen lately; if not, remember it."""
+        if identity in self._known:
+            return True
+        self._known.add(identity)
+        self._order.append(identity)
+        if len(self._order) > self._window:
+            self._known.discard(self._order.popleft())
+        return False
+
+
 class Totals:
     """What is summed over a whole conversation. Limits on what is kept do not touch it."""
 
@@ -211,6 +233,7 @@ class Conversation:
         self.totals = Totals()
         self.calls: dict[str, OpenCall] = {}
         self.ended = Remembered()
+        self.seen = Seen(limits.duplicates_window)
 
     def elapsed(self, since: Micros | None, until: Micros | None) -> float | None:
         """Return the seconds from `since` to `until`; None where either is unknown, or the times contradict.

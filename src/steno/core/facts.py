@@ -85,6 +85,12 @@ class FrameRejected(Fact, frozen=True):
     bytes: int
 
 
+class EventsMissed(Fact, frozen=True):
+    """A sender that numbers its events left numbers out: so many never came."""
+
+    missing: int
+
+
 class EventRejected(Fact, frozen=True):
     """An event did not fit the state; it was left as it is."""
 
@@ -385,6 +391,7 @@ NAMES: Final[dict[type[Fact], str]] = {
     StreamOpened: "stream.opened",
     StreamClosed: "stream.closed",
     FrameRejected: "frame.rejected",
+    EventsMissed: "events.missed",
     EventRejected: "event.rejected",
     ConversationOpened: "conversation.opened",
     ConversationClosed: "conversation.closed",

@@ -1,5 +1,7 @@
 """Whose step or message a delta is: it names neither its thread nor its run."""
 
+from collections import OrderedDict
+
 from steno.core.thread_state import ThreadConversation
 from steno.core.words import STEP_ENDS
 from steno.limits import OWNERS
@@ -14,7 +16,7 @@ class Owners:
 
     def __init__(self) -> None:
         """Know of none."""
-        self._threads: dict[tuple[str, str], str] = {}
+        self._threads: OrderedDict[tuple[str, str], str] = OrderedDict()
 
     def find(self, source: str, key: str) -> str | None:
         """Return the key of the thread of the step or message `key` of `source`."""
@@ -32,7 +34,7 @@ class Owners:
             return
         self._threads[key] = thread.key
         if len(self._threads) > OWNERS:
-            del self._threads[next(iter(self._threads))]
+            self._threads.popitem(last=False)
 
     def drop(self, thread: ThreadConversation) -> None:
         """Forget what belongs to `thread`, as far as it knows of it."""

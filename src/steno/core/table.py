@@ -27,6 +27,9 @@ from steno.wire import CLIENT_EVENTS, NAMES, Event, RealtimeEvent, assistants, r
 CALL_ID_PREFIX: Final = "rtc_"
 """How the id of a call begins, for whoever names a conversation after the call that it is."""
 
+DUPLICATE: Final = "duplicate"
+"""Why an event that was delivered again is rejected. It says no fact: the first delivery said all."""
+
 SECOND: Final = 1_000_000
 """Microseconds."""
 
@@ -67,7 +70,9 @@ class Table:
 
     # Events ---------------------------------------------------------------------------------------------
 
-    def feed(self, stream: Stream, event: Event, frame: Frame, name: str | None = None) -> str | None:
+    def feed(
+        self, stream: Stream, event: Event, frame: Frame, name: str | None = None, identity: str | None = None
+    ) -> str | None:
         """Let `event` move its conversation, and tell what follows from that.
 
         Args:
@@ -75,6 +80,7 @@ class Table:
             event: what was decoded.
             frame: the frame that it was decoded from.
             name: what an envelope calls the conversation; else the stream and the event decide.
+            identity: what an envelope knows the event by; else the `event_id` of a received Realtime event.
 
         Returns:
             None, or why the event was rejected.
@@ -84,6 +90,11 @@ class Table:
         state = self._find(stream, event, frame, name)
         if state is None:
             return self._reject(stream, event, frame, "no_conversation")
+        if identity is None and isinstance(event, RealtimeEvent) and not frame.sent:
+            identity = event.event_id  # a client's ids repeat, and are none
+        if identity and state.seen.again(identity):
+            state.rejected[DUPLICATE] = state.rejected.get(DUPLICATE, 0) + 1
+            return DUPLICATE
         self._touch(state, stream, frame.at)
         facts = reduce(state, event, frame)
         if not facts:

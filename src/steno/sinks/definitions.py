@@ -42,6 +42,15 @@ CONVERSATION_METRICS: Final = _table(
         ("source",),
         "Members of events that were of an unexpected type and so read as absent.",
     ),
+    Definition(
+        "steno_duplicates_total",
+        "counter",
+        ("source",),
+        "Events that were delivered again; they change nothing.",
+    ),
+    Definition(
+        "steno_missed_events_total", "counter", ("source",), "Events that the numbers of their sender say are missing."
+    ),
     Definition("steno_frame_bytes_total", "counter", ("source", "direction"), "Bytes of frames, uncompressed."),
     Definition("steno_conversations", "gauge", ("family",), "Conversations that are open."),
     Definition("steno_conversations_closed_total", "counter", ("family", "reason"), "Conversations that ended."),

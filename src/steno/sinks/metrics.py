@@ -93,6 +93,10 @@ class Metrics:
             self.add("steno_unpriced_total", (family or NO_MODEL, "no_price_list"))
 
 
+def _missed(metrics: Metrics, origin: Origin, fact: facts.EventsMissed) -> None:
+    metrics.add("steno_missed_events_total", (origin.source,), fact.missing)
+
+
 def _closed(metrics: Metrics, _origin: Origin, fact: facts.ConversationClosed) -> None:
     metrics.add("steno_conversations_closed_total", (fact.family, fact.reason))
 
@@ -155,6 +159,7 @@ def _error(metrics: Metrics, origin: Origin, fact: facts.UpstreamErred) -> None:
 
 
 TOLD: Final[Mapping[type[Fact], Callable[[Metrics, Origin, Any], None]]] = {
+    facts.EventsMissed: _missed,
     facts.ConversationClosed: _closed,
     facts.ResponseFinished: _response,
     facts.ResponseInterrupted: _interrupted,

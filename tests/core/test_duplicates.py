@@ -1,0 +1,82 @@
+"""An event that is delivered again changes nothing, and is counted."""
+
+import pytest
+
+from steno.core.facts import EventsMissed
+from tests.core.play import Play, cloud_event, created, session
+
+SPEECH = {"type": "input_audio_buffer.speech_started", "event_id": "event_1", "item_id": "item_1"}
+
+
+def test_second_delivery_changes_nothing() -> None:
+    """The same `event_id` in the same conversation is the same event."""
+    play = Play()
+    first = play.say(SPEECH)
+    again = play.say(SPEECH)
+
+    assert len(first) == 2
+    assert again == []
+    assert play.rejected == {"duplicate": 1}
+
+
+def test_window_is_bounded() -> None:
+    """Past the window an identity is forgotten: memory does not grow with a stream."""
+    play = Play(duplicates_window=2)
+    events = [{**SPEECH, "event_id": f"event_{number}"} for number in (1, 2, 3, 1)]
+    for event in events:
+        play.say(event)
+
+    assert play.rejected == {}
+
+
+@pytest.mark.parametrize("missing", [{}, {"event_id": None}])
+def test_event_without_an_identity_is_never_a_duplicate(missing: dict[str, None]) -> None:
+    """What has no id may be said twice and mean it."""
+    play = Play()
+    nameless = {key: value for key, value in SPEECH.items() if key != "event_id"} | missing
+    for _ in range(2):
+        play.say(nameless)
+
+    assert play.rejected == {}
+
+
+def test_ids_of_a_client_are_none() -> None:
+    """A client numbers its events as it likes, and begins anew."""
+    play = Play()
+    for _ in range(2):
+        play.say({"type": "response.create", "event_id": "1"}, sent=True)
+
+    assert play.rejected == {}
+
+
+def test_envelope_is_known_by_source_and_id() -> None:
+    """The same envelope twice is a duplicate; another sender's may have the same id."""
+    play = Play()
+    once = cloud_event(session("sess_1"), "call-1", id="1", source="//a")
+    for frame in (once, once, cloud_event(created(), "call-1", id="1", source="//b")):
+        play.say(frame)
+
+    assert play.rejected == {"duplicate": 1}
+
+
+@pytest.mark.parametrize(
+    ("sequences", "missing"),
+    [
+        (["1", "2", "3"], []),
+        (["1", "4"], [2]),
+        (["0001", "0003"], [1]),
+        ([1, 3], [1]),
+        (["2", "1", "3"], []),
+        (["1", "1", "2"], []),
+        (["a", "c"], []),
+        (["1", "-5", "2"], []),
+        (["1", "9" * 30], []),
+    ],
+)
+def test_numbers_of_a_sender_reveal_gaps(sequences: list[str | int], missing: list[int]) -> None:
+    """Where `sequence` is a decimal number that counts up, what it leaves out never came."""
+    play = Play()
+    for sequence in sequences:
+        play.say(cloud_event(session(), "call-1", sequence=sequence))
+
+    assert play.of(EventsMissed) == [EventsMissed(missing=number) for number in missing]
