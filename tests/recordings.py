@@ -8,7 +8,10 @@ from typing import Any
 import msgspec
 
 from steno.audit.format import timestamp
-from steno.simulate import assistants, voice
+from steno.core.frame import Frame
+from steno.simulate import assistants, voice, zoo
+from steno.simulate.steps import Cut
+from steno.sources.lines import Close, close_line, frame_line
 
 STARTED_AT = 1_767_225_600
 
@@ -33,3 +36,24 @@ def recording(kind: str, seed: int = 1) -> bytes:
         b'{"dir":"received","at":"%b","data":%b}\n' % (timestamp(at).encode(), msgspec.json.encode(event))
         for at, event in timed(kind, seed)
     )
+
+
+def quirk(name: str, seed: int = 1) -> bytes:
+    """Return a quirk of the zoo as a recording with times, its close included; secrets are masked.
+
+    A quirk that takes two connections is one recording: what follows a close is another stream.
+    """
+    return b"".join(
+        close_line(told) if isinstance(told, Close) else frame_line(told) for told in quirk_lines(name, seed)
+    )
+
+
+def quirk_lines(name: str, seed: int = 1) -> Iterator[Frame | Close]:
+    """Yield a quirk's frames with their times, and where its connections end. No two quirks share an id."""
+    told = zoo.QUIRKS[name]
+    at = STARTED_AT * 1_000_000
+    for step in told.make(random.Random(f"{seed}/{name}"), STARTED_AT):
+        at += round(step.after_seconds * 1_000_000)
+        yield Close(at, 1000, "") if isinstance(step, Cut) else Frame(step.payload(), at)
+    if told.close is not None:
+        yield Close(at, *told.close)

@@ -66,20 +66,20 @@ def _pick(desk: Desk, threads: list[Thread]) -> Thread:
 def answer(desk: Desk, thread: Thread) -> Iterator[Step]:
     """Play a run of one message."""
     run = desk.new_run(thread, [])
-    yield from _start(desk, run)
-    usage = yield from _write(desk, thread, run, desk.rng.choice(desk.office.answers))
-    yield from _complete(desk, run, [usage])
+    yield from start(desk, run)
+    usage = yield from write(desk, thread, run, desk.rng.choice(desk.office.answers))
+    yield from complete(desk, run, [usage])
 
 
 def call_function(desk: Desk, thread: Thread) -> Iterator[Step]:
     """Play a run that stops for a function's output: its stream ends, and a second one takes it up again."""
     call = desk.rng.choice(desk.office.calls)
-    function = {"name": desk.office.function["name"], "arguments": _compact(call.arguments)}
+    function = {"name": desk.office.function["name"], "arguments": compact(call.arguments)}
     run = desk.new_run(thread, [{"type": "function", "function": desk.office.function}])
-    yield from _start(desk, run)
-    step = yield from _begin_tools(desk, run)
+    yield from start(desk, run)
+    step = yield from begin_tools(desk, run)
     call_id = desk.ids.plain("call")
-    yield from _ask(desk, step, call_id, function)
+    yield from ask(desk, step, call_id, function)
     tool_call = {"id": call_id, "type": "function", "function": function}
     run |= {
         "status": "requires_action",
@@ -89,25 +89,25 @@ def call_function(desk: Desk, thread: Thread) -> Iterator[Step]:
         },
     }
     yield desk.tell("thread.run.requires_action", run)
-    yield _done(desk)
+    yield done(desk)
     desk.wait(0.2, 0.6)
     usage = spend(thread, len(pieces(function["arguments"])) + 9)
     tool_call = {**tool_call, "function": {**function, "output": call.output}}
-    yield _end_step(desk, step, usage, [tool_call])
+    yield end_step(desk, step, usage, [tool_call])
     run |= {"status": "queued", "required_action": None}
     yield desk.tell("thread.run.queued", run)
-    yield _begin(desk, run)
+    yield begin(desk, run)
     thread.prompt_tokens += len(pieces(call.output)) + 5
-    answered = yield from _write(desk, thread, run, call.answer)
-    yield from _complete(desk, run, [usage, answered])
+    answered = yield from write(desk, thread, run, call.answer)
+    yield from complete(desk, run, [usage, answered])
 
 
 def run_code(desk: Desk, thread: Thread) -> Iterator[Step]:
     """Play a run that writes a program, has it run, and answers from what it printed."""
     work = desk.rng.choice(desk.office.sums)
     run = desk.new_run(thread, [_CODE_TOOL])
-    yield from _start(desk, run)
-    step = yield from _begin_tools(desk, run)
+    yield from start(desk, run)
+    step = yield from begin_tools(desk, run)
     call_id = desk.ids.plain("call")
     begun = {"id": call_id, "type": "code_interpreter", "code_interpreter": {"input": "", "outputs": []}}
     yield desk.tell("thread.run.step.delta", step_delta(step, begun))
@@ -119,19 +119,19 @@ def run_code(desk: Desk, thread: Thread) -> Iterator[Step]:
     yield desk.tell("thread.run.step.delta", step_delta(step, _code({"outputs": [{"index": 0, **logs}]})))
     desk.wait(0.02, 0.05)
     usage = spend(thread, len(pieces(work.code)) + 6)
-    yield _end_step(desk, step, usage, [{"id": call_id, **_code({"input": work.code, "outputs": [logs]})}])
+    yield end_step(desk, step, usage, [{"id": call_id, **_code({"input": work.code, "outputs": [logs]})}])
     thread.prompt_tokens += len(pieces(work.printed)) + 5
-    answered = yield from _write(desk, thread, run, work.answer)
-    yield from _complete(desk, run, [usage, answered])
+    answered = yield from write(desk, thread, run, work.answer)
+    yield from complete(desk, run, [usage, answered])
 
 
 def run_out(desk: Desk, thread: Thread) -> Iterator[Step]:
     """Play a run whose answer is longer than the completion tokens it may use: it ends as `incomplete`."""
     limit = desk.rng.choice((16, 20, 24))
     run = desk.new_run(thread, [], max_completion_tokens=limit)
-    yield from _start(desk, run)
+    yield from start(desk, run)
     text = desk.rng.choice(desk.office.long_answers)
-    usage = yield from _write(desk, thread, run, text, tokens=limit)
+    usage = yield from write(desk, thread, run, text, tokens=limit)
     run |= {
         "status": "incomplete",
         "expires_at": None,
@@ -139,19 +139,19 @@ def run_out(desk: Desk, thread: Thread) -> Iterator[Step]:
         "usage": usage,
     }
     yield desk.tell("thread.run.incomplete", run)
-    yield _done(desk)
+    yield done(desk)
 
 
 def fail(desk: Desk, thread: Thread) -> Iterator[Step]:
     """Play a run that fails before or while it writes; a failed run is not charged."""
     code, why = desk.rng.choice(ERRORS)
     run = desk.new_run(thread, [])
-    yield from _start(desk, run)
-    step, message = yield from _begin_message(desk, run)
+    yield from start(desk, run)
+    step, message = yield from begin_message(desk, run)
     said = pieces(desk.rng.choice(desk.office.long_answers)) if code == "server_error" else []
-    text = yield from _stream_text(desk, message, said[: desk.rng.randint(4, 9)])
+    text = yield from stream_text(desk, message, said[: desk.rng.randint(4, 9)])
     desk.wait(0.1, 0.3)
-    yield _cut_message(desk, message, text, "run_failed")
+    yield cut_message(desk, message, text, "run_failed")
     failed = {
         "status": "failed",
         "failed_at": desk.second,
@@ -162,25 +162,28 @@ def fail(desk: Desk, thread: Thread) -> Iterator[Step]:
     yield desk.tell("thread.run.step.failed", step)
     run |= {**failed, "expires_at": None}
     yield desk.tell("thread.run.failed", run)
-    yield _done(desk)
+    yield done(desk)
 
 
 # The run.
 
 
-def _start(desk: Desk, run: dict[str, Any]) -> Iterator[Step]:
+def start(desk: Desk, run: dict[str, Any]) -> Iterator[Step]:
+    """Tell of a run up to where it works."""
     yield desk.tell("thread.run.created", run)
     yield desk.tell("thread.run.queued", run)
-    yield _begin(desk, run)
+    yield begin(desk, run)
 
 
-def _begin(desk: Desk, run: dict[str, Any]) -> Step:
+def begin(desk: Desk, run: dict[str, Any]) -> Step:
+    """Let a queued run work."""
     desk.wait(0.15, 0.4)
     run |= {"status": "in_progress", "started_at": desk.second}
     return desk.tell("thread.run.in_progress", run)
 
 
-def _complete(desk: Desk, run: dict[str, Any], usages: list[dict[str, Any]]) -> Iterator[Step]:
+def complete(desk: Desk, run: dict[str, Any], usages: list[dict[str, Any]]) -> Iterator[Step]:
+    """End a run whose steps used `usages`."""
     desk.wait(0.02, 0.06)
     run |= {
         "status": "completed",
@@ -189,17 +192,18 @@ def _complete(desk: Desk, run: dict[str, Any], usages: list[dict[str, Any]]) -> 
         "usage": total(usages),
     }
     yield desk.tell("thread.run.completed", run)
-    yield _done(desk)
+    yield done(desk)
 
 
-def _done(desk: Desk) -> Step:
+def done(desk: Desk) -> Step:
+    """End the stream."""
     return desk.tell("done", "[DONE]")
 
 
 # Its steps.
 
 
-def _begin_tools(desk: Desk, run: dict[str, Any]) -> Generator[Step, None, dict[str, Any]]:
+def begin_tools(desk: Desk, run: dict[str, Any]) -> Generator[Step, None, dict[str, Any]]:
     """Open a step of tool calls, empty at first; returns it."""
     desk.wait(0.3, 0.6)
     step = desk.new_step(run, {"type": "tool_calls", "tool_calls": []})
@@ -212,16 +216,17 @@ def _open_step(desk: Desk, step: dict[str, Any]) -> Iterator[Step]:
     yield desk.tell("thread.run.step.in_progress", step)
 
 
-def _end_step(
+def end_step(
     desk: Desk, step: dict[str, Any], usage: dict[str, Any], tool_calls: list[dict[str, Any]] | None = None
 ) -> Step:
+    """End a step as completed, with the calls that it made."""
     step |= {"status": "completed", "completed_at": desk.second, "usage": usage}
     if tool_calls is not None:
         step["step_details"] = {"type": "tool_calls", "tool_calls": tool_calls}
     return desk.tell("thread.run.step.completed", step)
 
 
-def _ask(desk: Desk, step: dict[str, Any], call_id: str, function: dict[str, Any]) -> Iterator[Step]:
+def ask(desk: Desk, step: dict[str, Any], call_id: str, function: dict[str, Any]) -> Iterator[Step]:
     """Stream a function call: its name first, then its arguments piece by piece."""
     begun = {"name": function["name"], "arguments": "", "output": None}
     call = {"id": call_id, "type": "function", "function": begun}
@@ -237,31 +242,32 @@ def _code(members: dict[str, Any]) -> dict[str, Any]:
     return {"type": "code_interpreter", "code_interpreter": members}
 
 
-def _compact(arguments: dict[str, str]) -> str:
+def compact(arguments: dict[str, str]) -> str:
+    """Give the arguments of a function as JSON text."""
     return msgspec.json.encode(arguments).decode()
 
 
 # Its messages.
 
 
-def _write(
+def write(
     desk: Desk, thread: Thread, run: dict[str, Any], text: str, tokens: int | None = None
 ) -> Generator[Step, None, dict[str, Any]]:
     """Play the step of one message, cut off after `tokens` where they are given; returns the step's usage."""
-    step, message = yield from _begin_message(desk, run)
-    said = yield from _stream_text(desk, message, pieces(text)[:tokens])
+    step, message = yield from begin_message(desk, run)
+    said = yield from stream_text(desk, message, pieces(text)[:tokens])
     desk.wait(0.02, 0.06)
     if tokens is None:
         message |= {"status": "completed", "completed_at": desk.second, "content": text_content(said)}
         yield desk.tell("thread.message.completed", message)
     else:
-        yield _cut_message(desk, message, said, "max_tokens")
+        yield cut_message(desk, message, said, "max_tokens")
     usage = spend(thread, len(pieces(said)))
-    yield _end_step(desk, step, usage)
+    yield end_step(desk, step, usage)
     return usage
 
 
-def _begin_message(desk: Desk, run: dict[str, Any]) -> Generator[Step, None, tuple[dict[str, Any], dict[str, Any]]]:
+def begin_message(desk: Desk, run: dict[str, Any]) -> Generator[Step, None, tuple[dict[str, Any], dict[str, Any]]]:
     """Open a step and its message; returns both."""
     desk.wait(0.3, 0.6)
     message_id = desk.ids.plain("msg")
@@ -274,7 +280,7 @@ def _begin_message(desk: Desk, run: dict[str, Any]) -> Generator[Step, None, tup
     return step, message
 
 
-def _stream_text(desk: Desk, message: dict[str, Any], said: list[str]) -> Generator[Step, None, str]:
+def stream_text(desk: Desk, message: dict[str, Any], said: list[str]) -> Generator[Step, None, str]:
     """Stream the pieces of a text; returns it whole."""
     for n, piece in enumerate(said):
         desk.wait(0.02, 0.05)
@@ -282,7 +288,8 @@ def _stream_text(desk: Desk, message: dict[str, Any], said: list[str]) -> Genera
     return "".join(said)
 
 
-def _cut_message(desk: Desk, message: dict[str, Any], said: str, reason: str) -> Step:
+def cut_message(desk: Desk, message: dict[str, Any], said: str, reason: str) -> Step:
+    """Break a message off for `reason`, where `said` is all of it."""
     message |= {
         "status": "incomplete",
         "incomplete_details": {"reason": reason},

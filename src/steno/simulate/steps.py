@@ -33,6 +33,24 @@ class Step(msgspec.Struct, frozen=True):
     event: dict[str, Any]
     """The frame, before it becomes JSON."""
 
+    def payload(self) -> bytes:
+        """Return the frame as it is sent."""
+        return msgspec.json.encode(self.event)
+
+
+class RawStep(Step, frozen=True):
+    """A frame that no encoder would write: its bytes as they are; `event` is empty."""
+
+    raw: bytes
+
+    def payload(self) -> bytes:
+        """Return the frame as it is sent."""
+        return self.raw
+
+
+class Cut(Step, frozen=True):
+    """No frame: the connection ends here, in order, and what follows is said on the next one; `event` is empty."""
+
 
 class Score:
     """Frames put down with the second they are due, in any order; taken up as steps in order of time.

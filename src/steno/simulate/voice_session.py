@@ -27,13 +27,14 @@ class Setup(msgspec.Struct, frozen=True):
 
     script: Script
     model: str
-    voice: str
+    voice: str | dict[str, str]
     transcription_model: str
     silence_ms: int
     max_output_tokens: int | str
     """An integer, or `"inf"`."""
     phased: bool
     """Whether the model marks its messages `commentary` or `final_answer`: newer ones do."""
+    output_modalities: tuple[str, ...] = ("audio",)
 
 
 class OpenResponse(msgspec.Struct):
@@ -45,6 +46,10 @@ class OpenResponse(msgspec.Struct):
     audio_tokens: int = 0
     heard_tokens: int | None = None
     """Where the caller cut it short: the audio tokens that were played."""
+    metadata: dict[str, str] | None = None
+    """What the client wrote on it, to know it again."""
+    out_of_band: bool = False
+    """Whether it belongs to no conversation."""
 
 
 class VoiceSession:
@@ -115,7 +120,7 @@ class VoiceSession:
             "object": "realtime.session",
             "id": self._id,
             "model": self.setup.model,
-            "output_modalities": ["audio"],
+            "output_modalities": list(self.setup.output_modalities),
             "instructions": instructions,
             "tools": tools,
             "tool_choice": "auto",
@@ -178,9 +183,11 @@ class VoiceSession:
 
     # Responses.
 
-    def begin_response(self, at: float) -> OpenResponse:
+    def begin_response(
+        self, at: float, *, metadata: dict[str, str] | None = None, out_of_band: bool = False
+    ) -> OpenResponse:
         """Send `response.created`."""
-        response = OpenResponse(id=self.new_id("resp", at), output=[])
+        response = OpenResponse(self.new_id("resp", at), output=[], metadata=metadata, out_of_band=out_of_band)
         self.send(at, "response.created", response=self._response(response, "in_progress", None, None))
         return response
 
@@ -219,10 +226,10 @@ class VoiceSession:
             "status": status,
             "status_details": details,
             "output": list(response.output),
-            "conversation_id": self._conversation_id,
-            "output_modalities": ["audio"],
+            "conversation_id": None if response.out_of_band else self._conversation_id,
+            "output_modalities": list(self.setup.output_modalities),
             "max_output_tokens": self.setup.max_output_tokens,
             "audio": {"output": {"format": _PCM, "voice": self.setup.voice}},
             "usage": usage,
-            "metadata": None,
+            "metadata": response.metadata,
         }

@@ -5,13 +5,16 @@ the order in which they are thought of; the score puts them in the order of time
 answer and interruption interleave as they do on the wire.
 """
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from steno.simulate.steps import pieces
 from steno.simulate.voice_answers import TOKEN_MS, Cue, call_function, plan, sound_ms, speak, within
 from steno.simulate.voice_scripts import INTERJECTIONS, Exchange, Lookup
-from steno.simulate.voice_session import VoiceSession
+from steno.simulate.voice_session import OpenResponse, VoiceSession
 from steno.simulate.voice_usage import no_usage
+
+TRANSCRIPTION: Final = "conversation.item.input_audio_transcription"
+"""What the events of a transcript begin with."""
 
 _PREFIX_MS: Final = 300  # the sound kept from before speech was detected
 _VAD_FRAME_MS: Final = 32  # the voice detector decides once a frame
@@ -21,23 +24,29 @@ _CALLER_SECONDS: Final = (0.7, 1.5)  # the shortest and the longest line
 
 def chat(s: VoiceSession, exchange: Exchange) -> None:
     """Play a turn that goes well: a line, an answer."""
-    _hear(s, exchange.caller)
+    hear(s, exchange.caller)
+    answer(s, exchange.agent)
+
+
+def answer(s: VoiceSession, text: str) -> OpenResponse:
+    """Send a response that says `text`; returns it as it ended."""
     response = s.begin_response(s.now)
-    cues = plan(s, exchange.agent, s.now + s.rng.uniform(0.35, 0.85))
+    cues = plan(s, text, s.now + s.rng.uniform(0.35, 0.85))
     done_at = speak(s, response, cues, phase="final_answer")
     s.end_response(done_at, response, "completed")
     _let_play(s, cues)
+    return response
 
 
 def look_up(s: VoiceSession, lookup: Lookup) -> None:
     """Play a turn that takes a function: a response that calls it, its output, a response that answers."""
-    _hear(s, lookup.caller)
+    hear(s, lookup.caller)
     response = s.begin_response(s.now)
     at = s.now + s.rng.uniform(0.35, 0.6)
     call_id, called_at = call_function(s, response, lookup, at)
     s.end_response(called_at, response, "completed")
     s.now = called_at + s.rng.uniform(0.15, 0.4)
-    _hand_over(s, call_id, lookup.output)
+    hand_over(s, call_id, lookup.output)
     answer = s.begin_response(s.now + 0.004)
     cues = plan(s, lookup.agent, s.now + s.rng.uniform(0.3, 0.55))
     done_at = speak(s, answer, cues, phase="final_answer")
@@ -50,7 +59,7 @@ def barge_in(s: VoiceSession, exchange: Exchange) -> None:
 
     The service cancels the response; the client then truncates the item to what was played.
     """
-    _hear(s, exchange.caller)
+    hear(s, exchange.caller)
     response = s.begin_response(s.now)
     first_audio_at = s.now + s.rng.uniform(0.35, 0.85)
     cut_at = first_audio_at + s.rng.uniform(0.45, 0.75)
@@ -75,7 +84,7 @@ def cut_short(s: VoiceSession, exchange: Exchange) -> None:
     limit = s.setup.max_output_tokens
     reason = "max_output_tokens" if isinstance(limit, int) else "content_filter"
     tokens = limit if isinstance(limit, int) else s.rng.randint(30, 45)
-    _hear(s, exchange.caller)
+    hear(s, exchange.caller)
     response = s.begin_response(s.now)
     cues = within(tokens, plan(s, exchange.agent, s.now + s.rng.uniform(0.35, 0.85)))
     done_at = speak(s, response, cues, phase="final_answer", status="incomplete")
@@ -85,7 +94,7 @@ def cut_short(s: VoiceSession, exchange: Exchange) -> None:
 
 def fail(s: VoiceSession, line: str, error: dict[str, Any]) -> None:
     """Play a turn that gets no answer: the response fails with `error`, and no `error` event tells of it."""
-    _hear(s, line)
+    hear(s, line)
     response = s.begin_response(s.now)
     failed_at = s.now + s.rng.uniform(0.25, 0.6)
     s.end_response(failed_at, response, "failed", {"error": error}, usage=no_usage())
@@ -98,7 +107,7 @@ def _let_play(s: VoiceSession, cues: list[Cue]) -> None:
     s.now = first_audio_at + sound_ms(cues) / 1000 + s.rng.uniform(0.1, 0.3)
 
 
-def _hand_over(s: VoiceSession, call_id: str, output: str) -> None:
+def hand_over(s: VoiceSession, call_id: str, output: str) -> None:
     """Let the client add the function's output to the conversation."""
     item_id = s.new_id("item", s.now)
     item = {"id": item_id, "type": "function_call_output", "call_id": call_id, "output": output}
@@ -109,8 +118,24 @@ def _hand_over(s: VoiceSession, call_id: str, output: str) -> None:
 # The caller.
 
 
-def _hear(s: VoiceSession, line: str) -> None:
+class Utterance(NamedTuple):
+    """What a caller said: the item that it became, and how long it was."""
+
+    item_id: str
+    line: str
+    audio_ms: int
+    audio_tokens: int
+
+
+def hear(s: VoiceSession, line: str) -> Utterance:
     """Let the caller speak `line`: detected, committed, made an item, and transcribed meanwhile."""
+    said = utter(s, line)
+    transcribe(s, said)
+    return said
+
+
+def utter(s: VoiceSession, line: str) -> Utterance:
+    """Let the caller speak `line`, and nobody write it down yet."""
     if s.interrupted:
         line = _interjected(s, line)
         s.interrupted = False
@@ -120,16 +145,21 @@ def _hear(s: VoiceSession, line: str) -> None:
     start_ms, end_ms = max(_frame_ms(started) - _PREFIX_MS, 0), _frame_ms(stopped)
     s.send(started, "input_audio_buffer.speech_started", audio_start_ms=start_ms, item_id=item_id)
     s.send(stopped, "input_audio_buffer.speech_stopped", audio_end_ms=end_ms, item_id=item_id)
+    s.now = stopped
+    return commit(s, item_id, line, end_ms - start_ms)
+
+
+def commit(s: VoiceSession, item_id: str, line: str, audio_ms: int) -> Utterance:
+    """Let the caller's speech become an item."""
     previous = s.items[-1] if s.items else None
-    s.send(stopped + 0.002, "input_audio_buffer.committed", previous_item_id=previous, item_id=item_id)
+    s.send(s.now + 0.002, "input_audio_buffer.committed", previous_item_id=previous, item_id=item_id)
     content = [{"type": "input_audio", "transcript": None}]
     s.add_client_item(
-        stopped + 0.003,
+        s.now + 0.003,
         {"id": item_id, "type": "message", "status": "completed", "role": "user", "content": content},
     )
-    audio_tokens = s.ledger.hear(end_ms - start_ms)
-    s.now = stopped + 0.006
-    _transcribe(s, item_id, line, end_ms - start_ms, audio_tokens)
+    s.now += 0.006
+    return Utterance(item_id, line, audio_ms, s.ledger.hear(audio_ms))
 
 
 def _interjected(s: VoiceSession, line: str) -> str:
@@ -141,30 +171,29 @@ def _frame_ms(second: float) -> int:
     return int(second * 1000) // _VAD_FRAME_MS * _VAD_FRAME_MS
 
 
-def _transcribe(s: VoiceSession, item_id: str, line: str, audio_ms: int, audio_tokens: int) -> None:
+def transcribe(s: VoiceSession, said: Utterance) -> None:
     """Send the transcript of the caller's line: it runs beside the response, and may end after it."""
-    where = {"item_id": item_id, "content_index": 0}
+    where = {"item_id": said.item_id, "content_index": 0}
     by_duration = s.setup.transcription_model == "gpt-realtime-whisper"
     # As on the wire: this model begins its deltas with a space that its final transcript does not have.
-    said = pieces(f" {line}" if by_duration else line)
+    words = pieces(f" {said.line}" if by_duration else said.line)
     at = s.now + s.rng.uniform(0.05, 0.3)
-    for piece in said:
-        s.send_delta(at, "conversation.item.input_audio_transcription.delta", where, piece)
+    for piece in words:
+        s.send_delta(at, f"{TRANSCRIPTION}.delta", where, piece)
         at += s.rng.uniform(0.01, 0.06)
-    usage = _seconds_usage(audio_ms) if by_duration else _tokens_usage(audio_tokens, len(said))
-    kind = "conversation.item.input_audio_transcription.completed"
-    s.send(at + s.rng.uniform(0.05, 0.2), kind, **where, transcript=line, usage=usage)
+    usage = transcription_usage(s, said)
+    s.send(at + s.rng.uniform(0.05, 0.2), f"{TRANSCRIPTION}.completed", **where, transcript=said.line, usage=usage)
 
 
-def _seconds_usage(audio_ms: int) -> dict[str, Any]:
-    return {"type": "duration", "seconds": max(round(audio_ms / 1000), 1)}
-
-
-def _tokens_usage(audio_tokens: int, text_tokens: int) -> dict[str, Any]:
+def transcription_usage(s: VoiceSession, said: Utterance) -> dict[str, Any]:
+    """Give the `usage` of the transcript of what the caller said: by duration or by tokens, as the model has it."""
+    if s.setup.transcription_model == "gpt-realtime-whisper":
+        return {"type": "duration", "seconds": max(round(said.audio_ms / 1000), 1)}
+    text_tokens = len(pieces(said.line))
     return {
         "type": "tokens",
-        "total_tokens": audio_tokens + text_tokens,
-        "input_tokens": audio_tokens,
-        "input_token_details": {"text_tokens": 0, "audio_tokens": audio_tokens},
+        "total_tokens": said.audio_tokens + text_tokens,
+        "input_tokens": said.audio_tokens,
+        "input_token_details": {"text_tokens": 0, "audio_tokens": said.audio_tokens},
         "output_tokens": text_tokens,
     }
