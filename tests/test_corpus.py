@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steno.core import facts
@@ -201,6 +201,7 @@ def test_whatever_was_recorded_goes_through(file: Path) -> None:
         json.loads(conversation_line(state))
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.data())
 def test_a_damaged_recording_goes_through_too(data: st.DataObject) -> None:
     """Frames that are lost, doubled or out of order make no sum negative, and lose no count."""

@@ -79,8 +79,11 @@ def run(config_file: Path | None, state: Path | None, record: Path | None) -> No
 def check(config_file: Path | None) -> None:
     """Read the configuration and print all of it, defaults included, secrets masked."""
     from steno.config import load, render
+    from steno.pricing import load_prices
 
-    click.echo(render(load(_config_file(config_file))), nl=False)
+    config = load(_config_file(config_file))
+    load_prices(Path(config.prices.file) if config.prices.file else None)
+    click.echo(render(config), nl=False)
 
 
 @cli.command()
@@ -142,6 +145,7 @@ def _config_file(explicit: Path | None) -> Path:
 @click.option("--state", type=FILE, help="Write the state of all conversations here, as JSON lines.")
 @click.option("--metrics", type=FILE, help="Write the metrics of the conversations here, as Prometheus text.")
 @click.option("--audit", type=click.Path(path_type=Path), help="Write an audit log into this folder.")
+@click.option("--prices", type=FILE, help="Price everything by this list, over the one that is shipped.")
 @click.option("--strict", is_flag=True, help="Exit 65 when a line was malformed.")
 def replay(
     files: tuple[Path, ...],
@@ -149,6 +153,7 @@ def replay(
     state: Path | None,
     metrics: Path | None,
     audit: Path | None,
+    prices: Path | None,
     strict: bool,
 ) -> None:
     """Feed recordings (a frame a line, `-` is standard input) through the daemon's own pipeline."""
@@ -156,14 +161,17 @@ def replay(
 
     from steno import replay as replaying
     from steno.config import Config, find, load
+    from steno.pricing import load_prices
 
     if state is not None and state == metrics and str(state) == "-":
         raise UsageError("only one output can go to standard output")
     found = find(config_file, os.environ)
     config = load(found) if found else Config(limits=replaying.LIMITS)
     outputs = replaying.Outputs(state, metrics, audit)
+    configured = Path(config.prices.file) if config.prices.file else None
+    table = load_prices(prices, "--prices") if prices else load_prices(configured)
     with _progress(files) as progress:
-        summary = replaying.replay(files, config, outputs, sys.stdin.buffer, progress)
+        summary = replaying.replay(files, config, outputs, table, sys.stdin.buffer, progress)
     taken = Path("-") in (state, metrics)
     _show(Console(stderr=taken), summary)
     if strict and summary.malformed:

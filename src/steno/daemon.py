@@ -25,10 +25,12 @@ from steno.admin.http import Condition, HttpServer, application, bind
 from steno.auditing import Auditing, opened_log
 from steno.config import Config, Connect, digest
 from steno.core.conversation import Conversation
+from steno.core.prices import PriceTable
 from steno.core.stream import Stream
 from steno.errors import ConfigError, UnavailableError
 from steno.outputs import STATE_MODE, StateWriter, output
 from steno.pipeline import Pipeline
+from steno.pricing import load_prices
 from steno.sinks.metrics import Metrics
 from steno.sources.clock import Clock
 from steno.sources.connect import ConnectSource, Counters
@@ -63,6 +65,7 @@ class Daemon:
         audit: Auditing,
         recorder: Recorder | None,
         state: StateWriter | None,
+        prices: PriceTable,
         load: Callable[[], Config] | None,
     ) -> None:
         """Wire what was opened; see `opened`."""
@@ -80,7 +83,7 @@ class Daemon:
         """Each is given the conversations that end."""
         self.metrics = Metrics(config.limits.label_values)
         self.pipeline = Pipeline(
-            config.limits, [self.metrics, *audit.sinks], self._conversation_closed, self._stream_ended
+            config.limits, [self.metrics, *audit.sinks], self._conversation_closed, self._stream_ended, prices
         )
         self.sources = Roster(config.sources, self._source)
 
@@ -187,16 +190,18 @@ class Daemon:
     def reload(self) -> None:
         """Read the configuration again, and begin a new audit segment. A wrong one changes nothing but is told.
 
-        Sources, the log's level and form, and how many sources make ready take effect at once; what is bound or
-        opened at the start, and the limits, at the next start.
+        Sources, the log's level and form, and how many sources make ready take effect at once, prices in the
+        conversations that open from now on; what is bound or opened at the start, and the limits, at the next start.
         """
         old = self._config
         try:
             new = self._load() if self._load else old
+            prices = _prices(new)
         except ConfigError as error:
             self._log.error("the configuration is wrong, and the old one stays", faults=list(map(str, error.faults)))
             return
         self._config = new
+        self.pipeline.table.prices = prices
         if self._load:
             logs.configure(new.log.level, new.log.format)
         changes = self.sources.replace(new.sources)
@@ -222,6 +227,10 @@ class Daemon:
         return Condition(enough and log and running, {"audit": log, "sources": connected, "stopping": not running})
 
 
+def _prices(config: Config) -> PriceTable:
+    return load_prices(Path(config.prices.file) if config.prices.file else None)
+
+
 @contextmanager
 def opened(
     config: Config,
@@ -241,6 +250,7 @@ def opened(
         load: reads the configuration again, where it came from a file.
 
     Raises:
+        ConfigError: the price list is none.
         UnavailableError: a port is taken, a folder cannot be written, or another daemon writes the log.
     """
     clock = Clock()
@@ -249,7 +259,7 @@ def opened(
         audit = stack.enter_context(opened_log(config, environ, clock.start))
         recorder = Recorder(record) if record else None
         writer = StateWriter(stack.enter_context(output(state, STATE_MODE))) if state else None
-        yield Daemon(config, clock, sock, audit, recorder, writer, load)
+        yield Daemon(config, clock, sock, audit, recorder, writer, _prices(config), load)
 
 
 async def serve(daemon: Daemon) -> None:

@@ -15,6 +15,7 @@ from steno import wire
 from steno.core.conversation import Conversation
 from steno.core.facts import EventsMissed, Fact, FrameRejected, Origin
 from steno.core.frame import Frame, Micros
+from steno.core.prices import PriceTable
 from steno.core.stream import Stream
 from steno.core.table import SECOND, Ending, Table
 from steno.limits import Limits
@@ -97,6 +98,7 @@ class Pipeline:
         sinks: Sequence[Sink],
         closed: Callable[[Conversation], None] = lambda _: None,
         ended: Callable[[Stream], None] = lambda _: None,
+        prices: PriceTable | None = None,
     ) -> None:
         """Feed nothing yet.
 
@@ -105,8 +107,9 @@ class Pipeline:
             sinks: who is told of each fact, in this order.
             closed: is given each conversation that ended.
             ended: is given each stream that ended.
+            prices: what usage is priced by.
         """
-        self.table = Table(limits, self._tell, closed)
+        self.table = Table(limits, self._tell, closed, prices)
         self.open = True
         self.sources: dict[str, SourceCounts] = {}
         self.streams: dict[str, Stream] = {}

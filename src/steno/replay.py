@@ -17,6 +17,7 @@ from steno.auditing import open_log
 from steno.config import Config
 from steno.core.conversation import Conversation
 from steno.core.frame import Frame
+from steno.core.prices import PriceTable
 from steno.core.stream import Stream
 from steno.core.words import tells_expiry
 from steno.errors import DataError
@@ -60,13 +61,16 @@ class Summary(Struct, frozen=True):
 Progress = Callable[[int], None]
 
 
-def replay(files: Sequence[Path], config: Config, outputs: Outputs, stdin: IO[bytes], progress: Progress) -> Summary:
+def replay(
+    files: Sequence[Path], config: Config, outputs: Outputs, prices: PriceTable, stdin: IO[bytes], progress: Progress
+) -> Summary:
     """Feed `files` in order, each a stream, and write `outputs`.
 
     Args:
         files: recordings, a frame a line; `-` is standard input.
         config: limits and policies; sources and addresses are not used.
         outputs: what is written.
+        prices: what usage is priced by.
         stdin: where standard input is read from.
         progress: is told how many bytes were read since the last time.
 
@@ -75,7 +79,7 @@ def replay(files: Sequence[Path], config: Config, outputs: Outputs, stdin: IO[by
         UnavailableError: an output cannot be written.
     """
     with ExitStack() as stack:
-        run = _Replay(config, outputs, stack)
+        run = _Replay(config, outputs, prices, stack)
         for file, name in zip(files, stream_names(files), strict=True):
             run.feed(name, _lines(file, stdin, progress))
         return run.finish(outputs)
@@ -107,7 +111,7 @@ def _lines(file: Path, stdin: IO[bytes], progress: Progress) -> Iterable[bytes]:
 class _Replay:
     """The pipeline of one replay, and what it writes to."""
 
-    def __init__(self, config: Config, outputs: Outputs, stack: ExitStack) -> None:
+    def __init__(self, config: Config, outputs: Outputs, prices: PriceTable, stack: ExitStack) -> None:
         self._metrics = Metrics(config.limits.label_values)
         self._log = None
         sinks: list[Sink] = [self._metrics]
@@ -121,7 +125,7 @@ class _Replay:
         self._frames = 0
         self._unknown: Counter[str] = Counter()
         self._malformed: Counter[str] = Counter()
-        self._pipeline = Pipeline(config.limits, sinks, self._closed, self._ended)
+        self._pipeline = Pipeline(config.limits, sinks, self._closed, self._ended, prices)
 
     def _closed(self, state: Conversation) -> None:
         self._rows.append((state.number, row_of(state)))

@@ -78,7 +78,7 @@ def test_words_and_tokens_within_a_list() -> None:
         b'"output":[{"kind":"transcript","length":30},{"kind":"text","length":0}],"audio_seconds":null,'
         b'"duration_seconds":1.5,"time_to_first_token_seconds":null,"time_to_first_audio_seconds":null,'
         b'"turn_latency_seconds":null,'
-        b'"tokens":[{"model":"m","direction":"output","modality":"audio","cached":false,"tokens":7}]}'
+        b'"tokens":[{"model":"m","direction":"output","modality":"audio","cached":false,"tokens":7}],"cost":null}'
     )
 
 

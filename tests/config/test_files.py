@@ -10,7 +10,7 @@ import pytest
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo, fields
 
-from steno.config import Audit, Config, Connect, Http, Log, load, parse
+from steno.config import Audit, Config, Connect, Http, Log, Prices, load, parse
 from steno.limits import Limits
 
 FOLDER = Path(__file__).parents[2] / "config"
@@ -20,6 +20,7 @@ TABLES: dict[str, type[Struct]] = {
     "audit": Audit,
     "log": Log,
     "limits": Limits,
+    "prices": Prices,
     "sources": Connect,
 }
 KEYS = [(table, field) for table, struct in TABLES.items() for field in fields(struct)]

@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from steno.core.conversation import Conversation
-from steno.core.facts import Fact, Origin
+from steno.core.facts import Cost, Fact, Origin
 from steno.core.frame import Frame, Micros
 from steno.core.state import conversation_line
 from steno.core.stream import Stream
@@ -22,6 +22,9 @@ from steno.limits import Limits
 from steno.pipeline import Pipeline
 
 Event = dict[str, Any]
+
+UNPRICED = Cost(unpriced="no_price_list")
+"""What usage costs in a play, which has no price list."""
 
 BEGIN: Micros = 1_790_000_000_000_000
 """A whole second."""

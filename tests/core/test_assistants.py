@@ -7,6 +7,7 @@ import pytest
 from steno.core import facts
 from steno.core.facts import Content, EventRejected, Tokens
 from tests.core.play import (
+    UNPRICED,
     Event,
     Play,
     assistants_streams,
@@ -96,7 +97,7 @@ def test_two_runs_in_the_order_of_the_recordings() -> None:
             prompt_tokens=50,
             completion_tokens=20,
         ),
-        run_finished("completed", duration_seconds=1.9, tokens=TOKENS),
+        run_finished("completed", duration_seconds=1.9, tokens=TOKENS, cost=UNPRICED),
         facts.RunStarted(run_id="run_2", assistant_id=None, model="gpt-4o"),
         run_finished("failed", run_id="run_2", reason="rate_limit_exceeded", duration_seconds=0.1),
         facts.UpstreamErred(code="server_error", kind="server_error", message=Content("message", "Gone.")),
@@ -132,7 +133,7 @@ def test_a_run_ends_once_and_says_why(status: str, members: Event, reason: str |
     play = begun()
     play.wait(500)
     ended = run(status, usage=USAGE, **members)
-    assert play.say(ended) == [run_finished(status, reason=reason, duration_seconds=0.5, tokens=TOKENS)]
+    assert play.say(ended) == [run_finished(status, reason=reason, duration_seconds=0.5, tokens=TOKENS, cost=UNPRICED)]
     assert play.say(ended) == [EventRejected(event=f"thread.run.{status}", reason="repeated")]
     assert play.say(run("in_progress")) == [EventRejected(event="thread.run.in_progress", reason="ended")]
     line = play.line(THREAD)

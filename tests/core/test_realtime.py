@@ -6,7 +6,7 @@ import pytest
 
 from steno.core import facts
 from steno.core.facts import Content, Tokens
-from tests.core.play import Event, Play, audio, call, created, done, event, message, session, spoken_turn
+from tests.core.play import UNPRICED, Event, Play, audio, call, created, done, event, message, session, spoken_turn
 
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
 
@@ -67,6 +67,7 @@ def test_a_spoken_turn_in_the_order_of_the_recordings() -> None:
             transcript=Content("transcript", "How are you?"),
             seconds=2.0,
             tokens=(),
+            cost=UNPRICED,
         ),
         facts.ResponseFinished(
             response_id="resp_1",
@@ -82,6 +83,7 @@ def test_a_spoken_turn_in_the_order_of_the_recordings() -> None:
             time_to_first_audio_seconds=0.06,
             turn_latency_seconds=0.1,
             tokens=tokens,
+            cost=UNPRICED,
         ),
         facts.RateLimitReported(kind="tokens", limit=9, remaining=5, reset_seconds=None),
     ]
@@ -173,6 +175,7 @@ def finished(text: str, *, paid: bool = True, item: str = "user_1") -> facts.Tra
         transcript=Content("transcript", text),
         seconds=None,
         tokens=tokens if paid else (),
+        cost=UNPRICED if paid else None,
     )
 
 

@@ -1,11 +1,12 @@
 """What holds whatever is said: in any order, twice, never, from several conversations at once."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steno.core import facts
@@ -111,6 +112,7 @@ def lines(play: Play) -> dict[str, dict[str, Any]]:
     return {key: {name: line[name] for name in line.keys() - NOTHING_BUT_COUNTED} for key, line in told.items()}
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(scenes())
 def test_whatever_is_said_leaves_a_sound_state(scene: Scene) -> None:
     """Nothing raises; sums are of what was; what is bounded is within its bounds."""
@@ -153,6 +155,7 @@ def sound(state: Any) -> None:
         assert 0 <= state.words <= TIGHT["transcript_bytes"]
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.lists(FRAME.map(lambda frame: json.dumps(frame).encode()) | mutated(FRAMES), max_size=40))
 def test_whatever_is_nearly_an_event_leaves_a_sound_state(payloads: list[bytes]) -> None:
     """Members of wrong types, or none, or from other events: what the decoder lets pass, no handler falls over."""
@@ -166,6 +169,7 @@ def test_whatever_is_nearly_an_event_leaves_a_sound_state(payloads: list[bytes])
             json.loads(conversation_line(state))
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(scenes())
 def test_what_is_rejected_changes_nothing(scene: Scene) -> None:
     """Disorder is counted and told, and the state is what it was."""
@@ -179,20 +183,24 @@ def test_what_is_rejected_changes_nothing(scene: Scene) -> None:
             assert {key: line for key, line in lines(play).items() if key in before} == before
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(scenes())
 def test_what_ended_is_told_once(scene: Scene) -> None:
-    """Each response, run and step, whatever is repeated; usage above all."""
+    """Each response and run, whatever is repeated, for as long as its conversation is open; usage above all."""
     play = Play()
     for what, how in scene:
         act(play, what, how)
-    ends = [
-        (origin.conversation, fact.response_id if isinstance(fact, facts.ResponseFinished) else fact.run_id)
-        for origin, fact in play.told
-        if isinstance(fact, facts.ResponseFinished | facts.RunFinished)
-    ]
+    opened: Counter[str | None] = Counter()
+    ends = []
+    for origin, fact in play.told:
+        opened[origin.conversation] += isinstance(fact, facts.ConversationOpened)
+        if isinstance(fact, facts.ResponseFinished | facts.RunFinished):
+            ended = fact.response_id if isinstance(fact, facts.ResponseFinished) else fact.run_id
+            ends.append((origin.conversation, opened[origin.conversation], ended))
     assert len(ends) == len(set(ends))
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(scenes())
 def test_the_same_frames_give_the_same_facts(scene: Scene) -> None:
     """State and facts are a function of frames and ticks."""
@@ -203,6 +211,7 @@ def test_the_same_frames_give_the_same_facts(scene: Scene) -> None:
     assert lines(first) == lines(second)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(scenes())
 def test_times_change_nothing_but_durations(scene: Scene) -> None:
     """A recording without them leads to the same conversations, as long as none of them falls silent."""

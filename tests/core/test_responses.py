@@ -6,7 +6,21 @@ import pytest
 
 from steno.core import facts
 from steno.core.facts import Content, EventRejected, Fact, Tokens
-from tests.core.play import STREAM, USAGE, Event, Play, audio, call, created, delta, done, event, message, session
+from tests.core.play import (
+    STREAM,
+    UNPRICED,
+    USAGE,
+    Event,
+    Play,
+    audio,
+    call,
+    created,
+    delta,
+    done,
+    event,
+    message,
+    session,
+)
 
 IDS = {"response_id": "resp_1", "item_id": "item_1", "output_index": 0, "content_index": 0}
 
@@ -294,6 +308,7 @@ def test_a_response_that_was_completed() -> None:
                 Tokens("gpt-realtime", "output", "text", False, 10),
                 Tokens("gpt-realtime", "output", "audio", False, 30),
             ),
+            cost=UNPRICED,
         ),
     ]
 
@@ -382,7 +397,7 @@ def test_usage_beside_the_response_counts() -> None:
         Tokens("gpt-realtime", "input", "unknown", False, 5),
         Tokens("gpt-realtime", "output", "unknown", False, 2),
     )
-    assert told == [finished(tokens=tokens)]
+    assert told == [finished(tokens=tokens, cost=UNPRICED)]
 
 
 def test_the_model_is_the_responses_else_the_sessions() -> None:

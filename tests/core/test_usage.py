@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steno.core import usage
@@ -223,6 +223,7 @@ def sound(buckets: Buckets) -> None:
     assert {modality for _, modality, _ in places} <= {"text", "audio", "image", "unknown"}
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(COUNT, COUNT, INPUT, OUTPUT)
 def test_any_usage_of_a_response_adds_up(
     inputs: int | None, outputs: int | None, input_details: dict[str, Any] | None, output_details: dict[str, Any] | None
@@ -239,6 +240,7 @@ def test_any_usage_of_a_response_adds_up(
     assert total(buckets, "output") == (split_of(output_details) if outputs is None else outputs)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(COUNT, INPUT)
 def test_what_is_cached_adds_up_too(inputs: int | None, details: dict[str, Any] | None) -> None:
     """It is what upstream says is cached, as far as there is so much."""
@@ -248,6 +250,7 @@ def test_what_is_cached_adds_up_too(inputs: int | None, details: dict[str, Any] 
     assert sum(tokens for _, _, hit, tokens in buckets if hit) == min(cached, total(buckets, "input"))
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(COUNT, COUNT, st.none() | st.fixed_dictionaries({}, optional={"cached_tokens": COUNT}))
 def test_any_usage_of_a_run_adds_up(prompt: int | None, completion: int | None, details: dict[str, Any] | None) -> None:
     """Prompt and completion, each."""
@@ -256,6 +259,7 @@ def test_any_usage_of_a_run_adds_up(prompt: int | None, completion: int | None, 
     assert (total(buckets, "input"), total(buckets, "output")) == (prompt or 0, completion or 0)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(COUNT, COUNT, st.none() | st.fixed_dictionaries({}, optional={"text_tokens": COUNT, "audio_tokens": COUNT}))
 def test_any_usage_of_a_transcription_adds_up(
     inputs: int | None, outputs: int | None, details: dict[str, Any] | None

@@ -1,7 +1,7 @@
 """Facts in, numbers out."""
 
 from steno.core import facts
-from steno.core.facts import Fact, Origin, Tokens
+from steno.core.facts import Cost, Fact, Origin, Tokens
 from steno.sinks.definitions import CONVERSATION_METRICS, METRICS
 from steno.sinks.metrics import TOLD, Histogram, Metrics
 
@@ -49,12 +49,12 @@ def observed(metrics: Metrics) -> dict[str, tuple[int, float]]:
 
 def test_completed_response() -> None:
     """A response that was completed is counted, priced or not, and timed."""
-    metrics = told(response(tokens=(Tokens("gpt-realtime", "input", "audio", True, 5),)))
+    metrics = told(response(tokens=(Tokens("gpt-realtime", "input", "audio", True, 5),), cost=Cost(usd="0.0000025")))
 
     assert numbers(metrics) == {
         "steno_responses_total": {("gpt-realtime", "completed", "none"): 1},
         "steno_tokens_total": {("realtime", "gpt-realtime", "input", "audio", "true"): 5},
-        "steno_unpriced_total": {("realtime", "no_price_list"): 1},
+        "steno_cost_usd_total": {("realtime", "gpt-realtime"): 0.0000025},
     }
     assert observed(metrics) == {
         "steno_response_duration_seconds": (1, 2.0),
@@ -68,7 +68,10 @@ def test_interrupted_response_is_counted_and_not_averaged_in() -> None:
     """What a caller cut off says nothing of how long answers take; its tokens are billed all the same."""
     metrics = told(
         response(
-            status="cancelled", reason="turn_detected", tokens=(Tokens("gpt-realtime", "output", "text", False, 3),)
+            status="cancelled",
+            reason="turn_detected",
+            tokens=(Tokens("gpt-realtime", "output", "text", False, 3),),
+            cost=Cost(unpriced="unknown_model"),
         ),
         facts.ResponseInterrupted(response_id="resp_1", reason="turn_detected", model="gpt-realtime"),
     )
@@ -77,7 +80,7 @@ def test_interrupted_response_is_counted_and_not_averaged_in() -> None:
         "steno_responses_total": {("gpt-realtime", "cancelled", "turn_detected"): 1},
         "steno_interruptions_total": {("gpt-realtime", "turn_detected"): 1},
         "steno_tokens_total": {("realtime", "gpt-realtime", "output", "text", "false"): 3},
-        "steno_unpriced_total": {("realtime", "no_price_list"): 1},
+        "steno_unpriced_total": {("realtime", "unknown_model"): 1},
     }
     assert observed(metrics) == {}
 
@@ -152,6 +155,7 @@ def test_runs_steps_tools_errors_and_limits() -> None:
             transcript=None,
             seconds=3.0,
             tokens=(),
+            cost=Cost(usd="0.0003"),
         ),
     )
 
@@ -162,7 +166,7 @@ def test_runs_steps_tools_errors_and_limits() -> None:
         "steno_upstream_errors_total": {("realtime", "session_expired"): 1},
         "steno_rate_limit_remaining": {("relay", "tokens"): 40},
         "steno_conversations_closed_total": {("realtime", "disconnected"): 1},
-        "steno_unpriced_total": {("realtime", "no_price_list"): 1},
+        "steno_cost_usd_total": {("realtime", "whisper-1"): 0.0003},
     }
     assert observed(metrics) == {
         "steno_run_duration_seconds": (1, 3.0),

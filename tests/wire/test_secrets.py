@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from steno.wire import mask
@@ -160,6 +160,7 @@ def planted(draw: st.DrawFn) -> str:
     return json.dumps(value, ensure_ascii=draw(st.booleans()), indent=draw(st.sampled_from([None, 2])))
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(planted())
 def test_a_planted_secret_never_survives(text: str) -> None:
     """Whatever stands around it."""
@@ -168,6 +169,7 @@ def test_a_planted_secret_never_survives(text: str) -> None:
     assert b"\n" not in shown
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(planted() | JSON.map(json.dumps) | st.text())
 def test_masking_twice_is_masking_once(text: str) -> None:
     """What was recorded masked is replayed, and shown masked."""
@@ -175,6 +177,7 @@ def test_masking_twice_is_masking_once(text: str) -> None:
     assert mask(once) == once
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(JSON)
 def test_what_is_json_stays_json(value: Any) -> None:
     """And what holds neither a name nor a shape of a secret stays what it was."""
@@ -184,6 +187,7 @@ def test_what_is_json_stays_json(value: Any) -> None:
     assert json.dumps(shown) == json.dumps(value)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.binary())
 def test_no_bytes_make_it_raise(payload: bytes) -> None:
     """It is the last thing before a file, and must write something."""

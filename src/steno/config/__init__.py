@@ -15,7 +15,7 @@ Only `cli` and `daemon` read it; every other part receives its own table.
 from steno.config.kinds import mask_url, split_listen
 from steno.config.reading import STANDARD_PLACES, find, load, parse
 from steno.config.render import digest, render
-from steno.config.schema import Audit, Config, Connect, Http, Log, SecretRef, audit_directory
+from steno.config.schema import Audit, Config, Connect, Http, Log, Prices, SecretRef, audit_directory
 from steno.config.secret import read_secret
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Connect",
     "Http",
     "Log",
+    "Prices",
     "SecretRef",
     "audit_directory",
     "digest",

@@ -91,6 +91,13 @@ class Log(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`json` lines for machines, `console` for people; `auto` is `console` on a terminal, else `json`."""
 
 
+class Prices(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[prices]`: what usage costs."""
+
+    file: FilePath | None = None
+    """A price list that goes before the one that is shipped, model by model: your own contract, newer prices."""
+
+
 class SecretRef(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where a secret is found, so that it is never written in the configuration itself: one of the two."""
 
@@ -155,4 +162,5 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     audit: Audit = Audit()
     log: Log = Log()
     limits: Limits = Limits()
+    prices: Prices = Prices()
     sources: tuple[Connect, ...] = ()

@@ -6,7 +6,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from steno.core import facts, tools, usage
+from steno.core import costs, facts, tools, usage
 from steno.core.conversation import NOTHING, PARTS, part_of
 from steno.core.facts import Content, Fact
 from steno.core.frame import Frame
@@ -91,6 +91,7 @@ def _end_run(state: ThreadConversation, run: assistants.ThreadRun, status: str, 
             model=short(run.model),
             duration_seconds=state.elapsed(opened.seen_at if opened else None, frame.at),
             tokens=tokens,
+            cost=costs.of_tokens(state, tokens),
         ),
     )
 

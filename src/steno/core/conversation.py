@@ -2,10 +2,12 @@
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Final
 
 from steno.core.facts import EventRejected, Fact, Tokens
 from steno.core.frame import Micros, seconds
+from steno.core.prices import PriceTable, add_usd, usd_text
 from steno.limits import ENDED_IDS, Limits
 from steno.wire import NAMES, Event
 
@@ -152,7 +154,7 @@ class Seen:
 class Totals:
     """What is summed over a whole conversation. Limits on what is kept do not touch it."""
 
-    __slots__ = ("interruptions", "responses", "run_steps", "runs", "seconds", "tokens", "usages")
+    __slots__ = ("cost", "interruptions", "responses", "run_steps", "runs", "seconds", "tokens", "unpriced")
 
     def __init__(self) -> None:
         """Begin at zero."""
@@ -162,25 +164,36 @@ class Totals:
         self.interruptions: dict[str, int] = {}
         self.tokens: dict[Bucket, int] = {}
         self.seconds: dict[str | None, float] = {}
-        self.usages = 0
-        """How many usages were summed: each is something that has a price."""
+        self.cost = Decimal(0)
+        """USD of all that was priced, exact."""
+        self.unpriced: dict[str, int] = {}
+        """Why usages have no price, and how many."""
 
     def add_tokens(self, buckets: Iterable[Tokens]) -> None:
         """Add the buckets of one usage."""
-        before = self.usages
         for each in buckets:
             key = (each.model, each.direction, each.modality, each.cached)
             if key not in self.tokens and len(self.tokens) >= BUCKETS:
                 key = ("other", each.direction, each.modality, each.cached)
             self.tokens[key] = self.tokens.get(key, 0) + each.tokens
-            self.usages = before + 1
 
     def add_seconds(self, model: str | None, seconds: float) -> None:
         """Add a transcription that is billed by duration."""
         if model not in self.seconds and len(self.seconds) >= BUCKETS:
             model = "other"
         self.seconds[model] = self.seconds.get(model, 0) + seconds
-        self.usages += 1
+
+    def add_cost(self, usd: Decimal) -> None:
+        """Add what a usage costs."""
+        self.cost = add_usd(self.cost, usd)
+
+    def add_unpriced(self, reason: str) -> None:
+        """Count a usage that has no price; `reason` is of a closed list."""
+        self.unpriced[reason] = self.unpriced.get(reason, 0) + 1
+
+    def cost_usd(self) -> str | None:
+        """Return the cost of all usages; None where one of them has no price."""
+        return None if self.unpriced else usd_text(self.cost)
 
     def interrupt(self, reason: str) -> None:
         """Count a response that broke off."""
@@ -219,6 +232,8 @@ class Conversation:
         self.stream = stream
         self.last_stream = stream
         self.limits = limits
+        self.prices: PriceTable | None = None
+        """What usage is priced by; whoever opens the conversation gives it."""
         self.named = named
         self.number = 0
         """Which of the conversations seen so far this was: 1 is the first."""

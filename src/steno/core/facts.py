@@ -55,6 +55,38 @@ class Tokens(Struct, frozen=True):
     tokens: int
 
 
+class CostLine(Struct, frozen=True):
+    """A quantity and its rate: so many tokens of a bucket, or so many seconds. Decimals are strings: exact."""
+
+    rate: str
+    """USD a token, a second or a minute."""
+    per: str
+    quantity: str
+    direction: str | None = None
+    modality: str | None = None
+    cached: bool | None = None
+
+
+class Cost(Struct, frozen=True, kw_only=True):
+    """What a usage costs and how that is known, or why it has no price: one of `usd` and `unpriced`."""
+
+    usd: str | None = None
+    """A decimal string."""
+    unpriced: str | None = None
+    """no_price_list, no_model, unknown_model, unknown_modality, no_rate, no_usage."""
+    model: str | None = None
+    """The name that the rates were found under."""
+    table_version: str | None = None
+    lines: tuple[CostLine, ...] = ()
+
+
+class Unpriced(Struct, frozen=True):
+    """How many usages have no price for one reason."""
+
+    reason: str
+    usages: int
+
+
 class Fact(Struct, frozen=True, kw_only=True):
     """Base of all facts."""
 
@@ -117,6 +149,8 @@ class ConversationClosed(Fact, frozen=True):
     responses: int
     runs: int
     tokens: tuple[Tokens, ...]
+    cost_usd: str | None = "0"
+    unpriced: tuple[Unpriced, ...] = ()
 
 
 class SessionOpened(Fact, frozen=True):
@@ -179,6 +213,7 @@ class TranscriptionFinished(Fact, frozen=True):
     transcript: Content | None
     seconds: float | None
     tokens: tuple[Tokens, ...]
+    cost: Cost | None = None
 
 
 # Items ----------------------------------------------------------------------------------------------------
@@ -233,6 +268,7 @@ class ResponseFinished(Fact, frozen=True):
     time_to_first_audio_seconds: float | None
     turn_latency_seconds: float | None
     tokens: tuple[Tokens, ...]
+    cost: Cost | None = None
 
 
 class ResponseInterrupted(Fact, frozen=True):
@@ -354,6 +390,7 @@ class RunFinished(Fact, frozen=True):
     model: str | None
     duration_seconds: float | None
     tokens: tuple[Tokens, ...]
+    cost: Cost | None = None
 
 
 class RunStepStarted(Fact, frozen=True):

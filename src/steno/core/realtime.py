@@ -6,7 +6,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from steno.core import facts, responses, tools, usage
+from steno.core import costs, facts, responses, tools, usage
 from steno.core.conversation import NOTHING, PARTS
 from steno.core.facts import Content, Fact
 from steno.core.frame import Frame
@@ -137,24 +137,39 @@ def transcription_completed(
         return NOTHING
     if again and before == text:
         return state.reject(event, "repeated")
-    told = None if again else event.usage
     item.transcribed.add(min(index, PARTS))
+    return (_transcribed(state, event.item_id, text, None if again else event.usage, counted=again),)
+
+
+def _transcribed(
+    state: RealtimeConversation,
+    item_id: str,
+    text: str,
+    told: realtime.TranscriptionUsage | None,
+    *,
+    counted: bool,
+) -> Fact:
+    """Note what a transcription used, unless that was `counted` before."""
     model = state.transcription_model
     tokens = usage.of_transcription(told, model)
     state.totals.add_tokens(tokens)
-    duration = float(told.seconds) if told and told.seconds is not None else None
+    duration = float(told.seconds) if told and told.seconds is not None and told.seconds >= 0 else None
+    cost = costs.of_tokens(state, tokens)
     if duration is not None:
         state.totals.add_seconds(model, duration)
-    finished = facts.TranscriptionFinished(
-        item_id=event.item_id,
+        cost = costs.of_seconds(state, model, duration)
+    elif told is None and not counted:
+        cost = costs.of_nothing_told(state)
+    return facts.TranscriptionFinished(
+        item_id=item_id,
         status="completed",
         code=None,
         model=model,
         transcript=Content("transcript", text),
         seconds=duration,
         tokens=tokens,
+        cost=cost,
     )
-    return (finished,)
 
 
 def transcription_failed(
@@ -170,6 +185,7 @@ def transcription_failed(
             transcript=None,
             seconds=None,
             tokens=(),
+            cost=None,
         ),
     )
 

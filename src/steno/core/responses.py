@@ -5,7 +5,7 @@ The handlers of deltas are on the path of most events: they look two things up, 
 
 from collections.abc import Sequence
 
-from steno.core import facts, tools, usage
+from steno.core import costs, facts, tools, usage
 from steno.core.conversation import NOTHING
 from steno.core.facts import Fact
 from steno.core.frame import Frame, Micros
@@ -306,6 +306,7 @@ def _finished(
         told = event.usage or told
     output = response.output or ()
     audio = response.audio.output if response.audio else None
+    tokens = usage.of_response(told, model)
     return facts.ResponseFinished(
         response_id=response.id,
         status=status,
@@ -319,5 +320,6 @@ def _finished(
         time_to_first_token_seconds=state.elapsed(opened.created_at, opened.first_token_at),
         time_to_first_audio_seconds=state.elapsed(opened.created_at, opened.first_audio_at),
         turn_latency_seconds=opened.turn_latency,
-        tokens=usage.of_response(told, model),
+        tokens=tokens,
+        cost=costs.of_tokens(state, tokens),
     )

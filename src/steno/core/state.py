@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
-from steno.core.conversation import Conversation, Totals
+from steno.core.conversation import Conversation
 from steno.core.realtime_state import Item, RealtimeConversation
 from steno.core.stream import Stream
 from steno.core.thread_state import ThreadConversation
@@ -96,19 +96,14 @@ def _totals(state: Conversation) -> dict[str, Any]:
     return {
         "tokens": totals.buckets(),
         "seconds": [{"model": model, "seconds": seconds_text(value)} for model, value in totals.seconds.items()],
-        "cost_usd": "0" if totals.usages == 0 else None,
-        "unpriced": _unpriced(totals),
+        "cost_usd": totals.cost_usd(),
+        "unpriced": totals.unpriced,
         "responses": totals.responses,
         "runs": totals.runs,
         "run_steps": totals.run_steps,
         "interruptions": totals.interruptions,
         "dropped_objects": state.dropped_objects(),
     }
-
-
-def _unpriced(totals: Totals) -> dict[str, int]:
-    """Why there is no cost: as long as there is no price list, nothing that was used has a price."""
-    return {"no_price_list": totals.usages} if totals.usages else {}
 
 
 def seconds_text(value: float) -> str:

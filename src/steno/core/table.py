@@ -14,9 +14,11 @@ from steno.core.facts import (
     Origin,
     StreamClosed,
     StreamOpened,
+    Unpriced,
 )
 from steno.core.frame import Frame, Micros, seconds
 from steno.core.owners import Owners
+from steno.core.prices import PriceTable
 from steno.core.realtime_state import RealtimeConversation
 from steno.core.reduce import reduce
 from steno.core.stream import Stream
@@ -49,7 +51,11 @@ class Table:
     """Every conversation that is open, the one that was silent longest first."""
 
     def __init__(
-        self, limits: Limits, tell: Callable[[Origin, Fact], None], closed: Callable[[Conversation], None]
+        self,
+        limits: Limits,
+        tell: Callable[[Origin, Fact], None],
+        closed: Callable[[Conversation], None],
+        prices: PriceTable | None = None,
     ) -> None:
         """Hold no conversation yet.
 
@@ -57,7 +63,9 @@ class Table:
             limits: how many conversations, and how much of each, may be held.
             tell: is given each fact, with whom it is about.
             closed: is given each conversation that ended, after its last fact was told.
+            prices: what usage is priced by, in conversations that open from now on.
         """
+        self.prices = prices
         self.conversations: OrderedDict[str, Conversation] = OrderedDict()
         self._limits = limits
         self._tell = tell
@@ -205,6 +213,7 @@ class Table:
     def _open(self, state: Conversation, stream: Stream, event: Event, frame: Frame) -> None:
         self._opened += 1
         state.number = self._opened
+        state.prices = self.prices
         state.opened_at = state.last_at = frame.at
         self.conversations[state.key] = state
         self._tell(self._origin(state, frame.at, stream, event), ConversationOpened(family=state.family))
@@ -236,6 +245,8 @@ class Table:
                 responses=sum(totals.responses.values()),
                 runs=sum(totals.runs.values()),
                 tokens=totals.buckets(),
+                cost_usd=totals.cost_usd(),
+                unpriced=tuple(Unpriced(reason, usages) for reason, usages in totals.unpriced.items()),
             ),
         )
         del self.conversations[state.key]

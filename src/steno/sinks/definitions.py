@@ -114,6 +114,9 @@ CONVERSATION_METRICS: Final = _table(
         ("family", "model", "direction", "modality", "cached"),
         "Tokens as upstream reported them, in disjoint buckets.",
     ),
+    Definition(
+        "steno_cost_usd_total", "counter", ("family", "model"), "What usages cost, in USD, where they have a price."
+    ),
     Definition("steno_unpriced_total", "counter", ("family", "reason"), "Usages that could not be priced, and why."),
     Definition(
         "steno_rate_limit_remaining",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from steno.core import facts
-from steno.core.facts import Fact, Origin, Tokens
+from steno.core.facts import Cost, Fact, Origin, Tokens
 from steno.sinks.definitions import CONVERSATION_METRICS
 
 Labels = tuple[str, ...]
@@ -78,19 +78,24 @@ class Metrics:
             known.add(value)
         return value
 
-    def add_tokens(self, family: str | None, buckets: tuple[Tokens, ...]) -> None:
-        """Count the tokens of one usage, none of which has a price yet."""
+    def add_usage(self, origin: Origin, model: str | None, buckets: tuple[Tokens, ...], cost: Cost | None) -> None:
+        """Count the tokens of one usage of `model`, and what it cost, or why that is not known."""
+        family = origin.family or NO_MODEL
         for each in buckets:
             labels = (
-                family or NO_MODEL,
+                family,
                 self.word("model", each.model),
                 each.direction,
                 each.modality,
                 "true" if each.cached else "false",
             )
             self.add("steno_tokens_total", labels, each.tokens)
-        if buckets:
-            self.add("steno_unpriced_total", (family or NO_MODEL, "no_price_list"))
+        if cost is None:
+            return
+        if cost.usd is not None:
+            self.add("steno_cost_usd_total", (family, self.word("model", model)), float(cost.usd))
+        else:
+            self.add("steno_unpriced_total", (family, cost.unpriced or NO_MODEL))
 
 
 def _missed(metrics: Metrics, origin: Origin, fact: facts.EventsMissed) -> None:
@@ -106,7 +111,7 @@ def _response(metrics: Metrics, origin: Origin, fact: facts.ResponseFinished) ->
     model = metrics.word("model", fact.model)
     reason = metrics.word("reason", fact.reason) if fact.reason else "none"
     metrics.add("steno_responses_total", (model, fact.status, reason))
-    metrics.add_tokens(origin.family, fact.tokens)
+    metrics.add_usage(origin, fact.model, fact.tokens, fact.cost)
     if fact.status == COMPLETED:
         metrics.observe("steno_response_duration_seconds", (model,), fact.duration_seconds)
         metrics.observe("steno_time_to_first_token_seconds", (model,), fact.time_to_first_token_seconds)
@@ -125,9 +130,7 @@ def _playback(metrics: Metrics, _origin: Origin, fact: facts.PlaybackStarted) ->
 
 
 def _transcription(metrics: Metrics, origin: Origin, fact: facts.TranscriptionFinished) -> None:
-    metrics.add_tokens(origin.family, fact.tokens)
-    if fact.seconds is not None:
-        metrics.add("steno_unpriced_total", (origin.family or NO_MODEL, "no_price_list"))
+    metrics.add_usage(origin, fact.model, fact.tokens, fact.cost)
 
 
 def _tool_call(metrics: Metrics, _origin: Origin, fact: facts.ToolCallFinished) -> None:
@@ -139,7 +142,7 @@ def _tool_call(metrics: Metrics, _origin: Origin, fact: facts.ToolCallFinished) 
 def _run(metrics: Metrics, origin: Origin, fact: facts.RunFinished) -> None:
     model = metrics.word("model", fact.model)
     metrics.add("steno_runs_total", (model, fact.status))
-    metrics.add_tokens(origin.family, fact.tokens)
+    metrics.add_usage(origin, fact.model, fact.tokens, fact.cost)
     metrics.observe("steno_run_duration_seconds", (model,), fact.duration_seconds)
 
 

@@ -57,8 +57,8 @@ class _CloudEvent(Struct, frozen=True, gc=False):
     source: str
     data: Raw
     subject: str | None = None
-    time: Any = None
-    sequence: Any = None
+    time: Raw | UnsetType = UNSET
+    sequence: Raw | UnsetType = UNSET
 
 
 class _Status(Struct, frozen=True, gc=False):
@@ -68,6 +68,7 @@ class _Status(Struct, frozen=True, gc=False):
 _HEADER: Final = msgspec.json.Decoder(_Header)
 _STATUS: Final = msgspec.json.Decoder(_Status)
 _ANY: Final = msgspec.json.Decoder(Raw)
+_SEQUENCE: Final[msgspec.json.Decoder[str | int | None]] = msgspec.json.Decoder(str | int | None)
 _CLOUD_EVENT: Final = msgspec.json.Decoder(_CloudEvent)
 _REALTIME: Final = {
     str(kind.__struct_config__.tag): kind for kind in (*realtime.SERVER_EVENTS, *realtime.CLIENT_EVENTS)
@@ -154,9 +155,17 @@ def _cloud_event(payload: bytes, unwrap: Callable[[bytes], Any]) -> Enveloped | 
         id=envelope.id,
         source=envelope.source,
         subject=envelope.subject,
-        time=envelope.time if isinstance(envelope.time, str) else None,
-        sequence=envelope.sequence if isinstance(envelope.sequence, str | int) else None,
+        time=_word(envelope.time),
+        sequence=_sequence(envelope.sequence),
     )
+
+
+def _sequence(raw: Raw | UnsetType) -> str | int | None:
+    """Return the number that an envelope bears, which the extension has as a string."""
+    try:
+        return None if raw is UNSET else _SEQUENCE.decode(raw)
+    except ValueError:
+        return None
 
 
 def _bare(payload: bytes, header: _Header) -> Event | Unknown | Malformed | Drifted:
