@@ -114,13 +114,13 @@ def test_runs_steps_tools_errors_and_limits() -> None:
     """Everything else that has a number."""
     metrics = told(
         facts.RunFinished(
-            run_id="run_1", status="failed", reason="server_error", model="gpt-4o", duration_seconds=3.0, tokens=()
+            run_id="run_1", status="completed", reason=None, model="gpt-4o", duration_seconds=3.0, tokens=()
         ),
         facts.RunStepFinished(
             step_id="step_1",
             run_id="run_1",
             kind="tool_calls",
-            status="failed",
+            status="completed",
             reason=None,
             duration_seconds=1.0,
             prompt_tokens=None,
@@ -160,8 +160,8 @@ def test_runs_steps_tools_errors_and_limits() -> None:
     )
 
     assert numbers(metrics) == {
-        "steno_runs_total": {("gpt-4o", "failed"): 1},
-        "steno_run_steps_total": {("tool_calls", "failed"): 1},
+        "steno_runs_total": {("gpt-4o", "completed"): 1},
+        "steno_run_steps_total": {("tool_calls", "completed"): 1},
         "steno_tool_calls_total": {("function", "completed"): 1},
         "steno_upstream_errors_total": {("realtime", "session_expired"): 1},
         "steno_rate_limit_remaining": {("relay", "tokens"): 40},

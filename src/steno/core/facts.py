@@ -232,6 +232,10 @@ class ItemTruncated(Fact, frozen=True):
 
     item_id: str | None
     audio_end_ms: float | None
+    generated_ms: float | None = None
+    """How long the speech was that upstream made; None where no audio was seen."""
+    heard: Content | None = None
+    """The words that were heard, by proportion; None where that cannot be told."""
 
 
 class ItemDeleted(Fact, frozen=True):
@@ -276,7 +280,10 @@ class ResponseInterrupted(Fact, frozen=True):
 
     response_id: str | None
     reason: str
+    """turn_detected, client_cancelled, max_output_tokens, content_filter, failed, unknown, other."""
     model: str | None
+    code: str | None = None
+    """What the failure was called."""
 
 
 class ResponseAbandoned(Fact, frozen=True):
@@ -311,6 +318,8 @@ class PlaybackCleared(Fact, frozen=True):
     """The rest of a response was not heard."""
 
     response_id: str | None
+    played_seconds: float | None = None
+    """How long it was played."""
 
 
 # Tools ----------------------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ def speech_stopped(state: RealtimeConversation, event: realtime.SpeechStopped, f
 
 def input_committed(state: RealtimeConversation, event: realtime.InputCommitted, frame: Frame) -> Sequence[Fact]:
     """The user's words became an item; with push-to-talk this is where the wait begins."""
-    if not state.spoken:
+    if not state.spoken and (event.item_id is None or event.item_id != state.silence):
         state.turn_at = frame.at
     state.spoken = False
     if event.item_id is not None:
@@ -93,8 +93,9 @@ def input_committed(state: RealtimeConversation, event: realtime.InputCommitted,
     return (facts.InputCommitted(item_id=event.item_id),)
 
 
-def input_timed_out(_state: RealtimeConversation, event: realtime.InputTimeout, _frame: Frame) -> Sequence[Fact]:
+def input_timed_out(state: RealtimeConversation, event: realtime.InputTimeout, _frame: Frame) -> Sequence[Fact]:
     """The user said nothing."""
+    state.silence = event.item_id
     return (facts.InputTimedOut(item_id=event.item_id),)
 
 
@@ -238,8 +239,15 @@ def item_truncated(state: RealtimeConversation, event: realtime.ItemTruncated, _
     item = state.items.get(event.item_id) if event.item_id else None
     if item is None:
         return state.reject(event, "unknown_item")
-    item.audio_end_ms = event.audio_end_ms
-    return (facts.ItemTruncated(item_id=item.id, audio_end_ms=event.audio_end_ms),)
+    item.heard_ms = event.audio_end_ms
+    heard, _ = item.heard()
+    told = facts.ItemTruncated(
+        item_id=item.id,
+        audio_end_ms=event.audio_end_ms,
+        generated_ms=item.generated_ms,
+        heard=None if heard is None else Content("transcript", heard),
+    )
+    return (told,)
 
 
 def item_deleted(state: RealtimeConversation, event: realtime.ItemDeleted, _frame: Frame) -> Sequence[Fact]:
@@ -255,7 +263,15 @@ def item_deleted(state: RealtimeConversation, event: realtime.ItemDeleted, _fram
 
 def playback_started(state: RealtimeConversation, event: realtime.PlaybackStarted, frame: Frame) -> Sequence[Fact]:
     """The caller hears a response; where no audio is carried, this is what answers the turn."""
-    latency = None if state.carries_audio else responses.answer(state, frame.at)
+    response = state.open.get(event.response_id) if event.response_id else None
+    answers = not state.carries_audio and not (response and response.out_of_band)
+    latency = responses.answer(state, frame.at) if answers else None
+    if event.response_id is not None and frame.at is not None:
+        state.playing_since[event.response_id] = frame.at
+        if len(state.playing_since) > state.limits.open_responses:
+            del state.playing_since[next(iter(state.playing_since))]
+    if response is not None and latency is not None:
+        response.turn_latency, latency = latency, None  # told when it ended: what is cut off is not averaged in
     return (
         facts.PlaybackStarted(response_id=event.response_id, model=state.session_model, turn_latency_seconds=latency),
     )
@@ -263,15 +279,26 @@ def playback_started(state: RealtimeConversation, event: realtime.PlaybackStarte
 
 def playback_stopped(state: RealtimeConversation, event: realtime.PlaybackStopped, _frame: Frame) -> Sequence[Fact]:
     """The caller heard all of a response."""
+    if event.response_id is not None:
+        state.playing_since.pop(event.response_id, None)
     for item in state.items.values():
         if item.response_id is not None and item.response_id == event.response_id:
-            item.heard_whole = item.audio_end_ms is None
+            item.heard_whole = item.heard_ms is None
     return (facts.PlaybackStopped(response_id=event.response_id),)
 
 
-def playback_cleared(_state: RealtimeConversation, event: realtime.PlaybackCleared, _frame: Frame) -> Sequence[Fact]:
-    """The rest of a response is not heard."""
-    return (facts.PlaybackCleared(response_id=event.response_id),)
+def playback_cleared(state: RealtimeConversation, event: realtime.PlaybackCleared, frame: Frame) -> Sequence[Fact]:
+    """The rest of a response is not heard: what was, is told by how long it played."""
+    since = state.playing_since.pop(event.response_id, None) if event.response_id else None
+    played = state.elapsed(since, frame.at)
+    left = None if played is None else played * 1000
+    for item in state.items.values():
+        if item.response_id is not None and item.response_id == event.response_id and item.kind == "message":
+            generated = item.generated_ms
+            item.heard_ms = left if generated is None or left is None else min(left, generated)
+            left = 0 if generated is None or left is None else max(left - generated, 0)
+            item.heard_ms = 0.0 if item.heard_ms is None else item.heard_ms
+    return (facts.PlaybackCleared(response_id=event.response_id, played_seconds=played),)
 
 
 # MCP, limits, errors --------------------------------------------------------------------------------------

@@ -22,11 +22,14 @@ class Item:
     """A turn, a call or an output: who, and the words as far as they are known."""
 
     __slots__ = (
-        "audio_end_ms",
+        "audio_bytes",
         "grew",
+        "heard_ms",
         "heard_whole",
         "id",
         "kind",
+        "ms_per_byte",
+        "out_of_band",
         "parts",
         "response_id",
         "role",
@@ -45,7 +48,13 @@ class Item:
         self.transcribed: set[int] = set()
         """The parts whose transcript was told, and with it their usage."""
         self.heard_whole = False
-        self.audio_end_ms: float | None = None
+        self.out_of_band = False
+        """Whether a response outside the conversation made it: it is no turn of anybody's."""
+        self.audio_bytes = 0
+        """What deltas brought of its speech."""
+        self.ms_per_byte = MS_PER_BYTE["pcm16"]
+        self.heard_ms: float | None = None
+        """How much of its speech was played, where upstream or the playback tells."""
 
     def text(self) -> str:
         """Return all words, parts in order."""
@@ -56,6 +65,29 @@ class Item:
     def length(self) -> int:
         """Return how many characters are held."""
         return sum(part.length for part in self.parts.values())
+
+    @property
+    def generated_ms(self) -> float | None:
+        """How long its speech is; None where no audio was seen."""
+        return round(self.audio_bytes * self.ms_per_byte, 3) if self.audio_bytes else None
+
+    def heard(self) -> tuple[str | None, str]:
+        """Return what the caller heard of its words, and how that is known.
+
+        `whole`: playback told that it ended. `estimated`: the part of the words that is the played part of the
+        speech, to the last whole word. `unknown`: nothing tells, or not how long the speech was.
+        """
+        if self.heard_whole:
+            return self.text(), "whole"
+        generated = self.generated_ms
+        if self.heard_ms is None or generated is None:
+            return None, "unknown"
+        text = self.text()
+        if self.heard_ms >= generated:
+            return text, "estimated"
+        cut = round(len(text) * max(self.heard_ms, 0) / generated)
+        inside = cut < len(text) and not text[cut].isspace() and cut > 0 and not text[cut - 1].isspace()
+        return (text[:cut].rpartition(" ")[0] if inside else text[:cut]).rstrip(), "estimated"
 
 
 class OpenResponse:
@@ -68,6 +100,7 @@ class OpenResponse:
         "first_token_at",
         "id",
         "model",
+        "out_of_band",
         "turn_latency",
         "whole",
     )
@@ -78,6 +111,8 @@ class OpenResponse:
         self.created_at = created_at
         self.model = model
         self.whole = whole
+        self.out_of_band = False
+        """Whether it was asked for outside the conversation: it answers nobody."""
         self.first_token_at: Micros | None = None
         self.first_audio_at: Micros | None = None
         self.turn_latency: float | None = None
@@ -109,6 +144,10 @@ class RealtimeConversation(Conversation):
         self.ended_responses = Remembered()
         self.carries_audio = False
         self.speech_started_at: Micros | None = None
+        self.playing_since: dict[str, Micros] = {}
+        """Response to when the caller began to hear it."""
+        self.silence: str | None = None
+        """The item that the silence becomes which ran into the idle timeout: nobody waits for an answer to it."""
         self.turn_at: Micros | None = None
         """When the user stopped speaking, as long as nothing has answered."""
         self.spoken = False
@@ -178,11 +217,15 @@ class RealtimeConversation(Conversation):
         """Return the model of `response`, else the session's, else None."""
         return short(response.model if response else None) or self.session_model
 
+    def ms_per_byte(self, told: str | None = None) -> float:
+        """Return how long a byte of audio lasts in the format `told`, else the session's."""
+        return MS_PER_BYTE.get(told or self.audio_format or "pcm16", MS_PER_BYTE["pcm16"])
+
     def audio_seconds(self, size: int, output: objects.AudioOutput | None, beta_format: str | None) -> float | None:
         """Return how long `size` bytes of audio last, by the response's format or else the session's."""
         told = output.format if output else None
-        name = (told.type if isinstance(told, objects.AudioFormat) else told) or beta_format or self.audio_format
-        return round(size * MS_PER_BYTE.get(name or "pcm16", 1 / 48) / 1000, 6) if size else None
+        name = (told.type if isinstance(told, objects.AudioFormat) else told) or beta_format
+        return round(size * self.ms_per_byte(name) / 1000, 6) if size else None
 
     def unfinished(self) -> list[bytes]:
         """Return the objects of the responses in progress."""

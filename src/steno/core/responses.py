@@ -4,6 +4,7 @@ The handlers of deltas are on the path of most events: they look two things up, 
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from steno.core import costs, facts, tools, usage
 from steno.core.conversation import NOTHING
@@ -13,7 +14,9 @@ from steno.core.realtime_state import CALL_KINDS, Item, OpenResponse, RealtimeCo
 from steno.core.words import RESPONSE_ENDS, closed, response_reason, short
 from steno.wire import realtime, whole
 from steno.wire.realtime_objects import Item as WireItem
-from steno.wire.realtime_objects import RealtimeResponse
+from steno.wire.realtime_objects import RealtimeResponse, conversation_of
+
+FAILED: Final = "failed"
 
 
 def created(state: RealtimeConversation, event: realtime.ResponseCreated, frame: Frame) -> Sequence[Fact]:
@@ -23,14 +26,15 @@ def created(state: RealtimeConversation, event: realtime.ResponseCreated, frame:
         return state.reject(event, "missing_object")
     if response.id in state.open or response.id in state.ended_responses:
         return state.reject(event, "repeated")
-    state.conversation_id = response.conversation_id or state.conversation_id
+    state.conversation_id = conversation_of(response) or state.conversation_id
     kept = whole(event, frame.payload)
     opened = OpenResponse(
         response.id, frame.at, state.model(response), kept if len(kept) <= state.limits.object_bytes else b""
     )
+    opened.out_of_band = response.conversation_id is None
     state.open[response.id] = opened
     started = facts.ResponseStarted(
-        response_id=response.id, conversation_id=response.conversation_id, model=opened.model
+        response_id=response.id, conversation_id=conversation_of(response), model=opened.model
     )
     if len(state.open) <= state.limits.open_responses:
         return (started,)
@@ -78,10 +82,15 @@ def audio_delta(state: RealtimeConversation, event: realtime.AudioDelta, frame: 
         return state.reject(event, "unknown_response")
     if response.first_audio_at is None:
         response.first_audio_at = frame.at
-        state.carries_audio = True
-        response.turn_latency = answer(state, frame.at)
+        if not response.out_of_band:
+            state.carries_audio = True
+            response.turn_latency = answer(state, frame.at)
     if event.delta:
-        response.audio_bytes += realtime.audio_bytes(event.delta)
+        size = realtime.audio_bytes(event.delta)
+        response.audio_bytes += size
+        if event.item_id is not None:
+            item = state.items.get(event.item_id) or _own_item(state, event.item_id, response)
+            item.audio_bytes += size
     return NOTHING
 
 
@@ -95,6 +104,8 @@ def answer(state: RealtimeConversation, at: Micros | None) -> float | None:
 def _own_item(state: RealtimeConversation, key: str, response: OpenResponse) -> Item:
     item = state.item(key)
     item.response_id = response.id
+    item.out_of_band = response.out_of_band
+    item.ms_per_byte = state.ms_per_byte()
     item.role = item.role or "assistant"
     return item
 
@@ -163,20 +174,26 @@ def output_item_done(state: RealtimeConversation, event: realtime.OutputItemDone
     response = state.open.get(event.response_id) if event.response_id else None
     if response is None or event.item is None or event.item.id is None:
         return state.reject(event, "unknown_response" if response is None else "missing_object")
-    return _end_output(state, event.item, response.id, frame)
+    return _end_output(state, event.item, response.id, frame, out_of_band=response.out_of_band)
 
 
 def _begin(state: RealtimeConversation, told: WireItem, response_id: str | None) -> Sequence[Fact]:
     """Note an item of a response, and the call that it may be."""
     item = describe(state, told)
     item.response_id = response_id
+    item.ms_per_byte = state.ms_per_byte()
+    opened = state.open.get(response_id) if response_id else None
+    item.out_of_band = opened is not None and opened.out_of_band
     return start_call(state, told, response_id)
 
 
-def _end_output(state: RealtimeConversation, told: WireItem, response_id: str | None, frame: Frame) -> Sequence[Fact]:
+def _end_output(
+    state: RealtimeConversation, told: WireItem, response_id: str | None, frame: Frame, *, out_of_band: bool
+) -> Sequence[Fact]:
     """Take the final form of an item of a response, which need not have been seen to begin."""
     item = describe(state, told)
     item.response_id = response_id
+    item.out_of_band = out_of_band
     return (*start_call(state, told, response_id), *_end(state, item, told, frame))
 
 
@@ -255,10 +272,11 @@ def done(state: RealtimeConversation, event: realtime.ResponseDone, frame: Frame
     opened = state.open.pop(response.id, None) if response.id is not None else None
     if response.id is not None:
         state.ended_responses.add(response.id)
-    state.conversation_id = response.conversation_id or state.conversation_id
+    state.conversation_id = conversation_of(response) or state.conversation_id
     state.responses.add(whole(event, frame.payload))
     output = [told for told in response.output or () if told.id]
-    items = [fact for told in output for fact in _end_output(state, told, response.id, frame)]
+    apart = response.conversation_id is None
+    items = [fact for told in output for fact in _end_output(state, told, response.id, frame, out_of_band=apart)]
     return (*items, *_finish(state, event, response, opened, frame))
 
 
@@ -275,10 +293,16 @@ def _finish(
     totals.add_tokens(finished.tokens)
     if finished.reason is None:
         return (finished,)
-    totals.interrupt(finished.reason)
+    cause = FAILED if finished.status == FAILED else finished.reason
+    totals.interrupt(cause)
     return (
         finished,
-        facts.ResponseInterrupted(response_id=response.id, reason=finished.reason, model=finished.model),
+        facts.ResponseInterrupted(
+            response_id=response.id,
+            reason=cause,
+            code=finished.reason if cause == FAILED else None,
+            model=finished.model,
+        ),
         *_abandoned_calls(state, response),
     )
 
@@ -311,7 +335,7 @@ def _finished(
         response_id=response.id,
         status=status,
         reason=response_reason(status, response.status_details),
-        conversation_id=response.conversation_id,
+        conversation_id=conversation_of(response),
         model=model,
         items=len(output),
         output=tuple(content for item in output if (content := content_of(item)) is not None),

@@ -41,6 +41,7 @@ def conversation_line(state: Conversation) -> bytes:
             "messages": _objects(thread.message_objects.objects.values() if thread else ()),
             "unfinished": _objects(state.unfinished()),
             "transcript": _spoken(realtime) if realtime else _written(thread) if thread else [],
+            "speech": _speech(realtime) if realtime else [],
             "totals": _totals(state),
             "rejected": state.rejected,
             "events": state.events,
@@ -74,14 +75,35 @@ def _objects(wholes: Iterable[bytes]) -> list[Raw]:
     return [_object(whole) for whole in wholes]
 
 
+def _turns(state: RealtimeConversation) -> list[Item]:
+    """Return the items that are somebody's turn, in the order of the conversation."""
+    items = (state.items[key] for key in state.order)
+    return [item for item in items if item.kind == "message" and not item.out_of_band]
+
+
 def _spoken(state: RealtimeConversation) -> list[dict[str, Any]]:
-    return [_turn(state.items[key]) for key in state.order if state.items[key].kind == "message"]
+    return [
+        {"item_id": item.id, "role": item.role, "text": item.text(), "heard": _heard(item)[0]} for item in _turns(state)
+    ]
 
 
-def _turn(item: Item) -> dict[str, Any]:
-    """A turn, and what the caller heard of it: all, where playback says so; else that is not known."""
-    text = item.text()
-    return {"item_id": item.id, "role": item.role, "text": text, "heard": text if item.heard_whole else None}
+def _speech(state: RealtimeConversation) -> list[dict[str, Any]]:
+    """What is known of the model's speech: how long it was, how much of it was played, and how `heard` is known."""
+    return [
+        {
+            "item_id": item.id,
+            "generated_ms": item.generated_ms,
+            "heard_ms": item.heard_ms,
+            "heard_how": _heard(item)[1],
+        }
+        for item in _turns(state)
+        if item.role == "assistant"
+    ]
+
+
+def _heard(item: Item) -> tuple[str | None, str]:
+    """Return what the caller heard of a turn, and how that is known: the model's turns alone are heard."""
+    return item.heard() if item.role == "assistant" else (None, "unknown")
 
 
 def _written(state: ThreadConversation) -> list[dict[str, Any]]:

@@ -143,12 +143,14 @@ def _run(metrics: Metrics, origin: Origin, fact: facts.RunFinished) -> None:
     model = metrics.word("model", fact.model)
     metrics.add("steno_runs_total", (model, fact.status))
     metrics.add_usage(origin, fact.model, fact.tokens, fact.cost)
-    metrics.observe("steno_run_duration_seconds", (model,), fact.duration_seconds)
+    if fact.status == COMPLETED:
+        metrics.observe("steno_run_duration_seconds", (model,), fact.duration_seconds)
 
 
 def _run_step(metrics: Metrics, _origin: Origin, fact: facts.RunStepFinished) -> None:
     metrics.add("steno_run_steps_total", (fact.kind, fact.status))
-    metrics.observe("steno_run_step_duration_seconds", (fact.kind,), fact.duration_seconds)
+    if fact.status == COMPLETED:
+        metrics.observe("steno_run_step_duration_seconds", (fact.kind,), fact.duration_seconds)
 
 
 def _rate_limit(metrics: Metrics, origin: Origin, fact: facts.RateLimitReported) -> None:

@@ -6,6 +6,8 @@ plain strings: an upstream that invents one must not make an event unreadable; t
 
 from typing import Any
 
+from msgspec import UNSET, UnsetType
+
 from steno.wire.base import Id, Number, Tokens, UnixSeconds, Wire
 
 
@@ -134,7 +136,8 @@ class RealtimeResponse(Wire, frozen=True):
     output: tuple[Item, ...] | None = None
     output_modalities: tuple[str, ...] | None = None
     modalities: tuple[str, ...] | None = None
-    conversation_id: Id | None = None
+    conversation_id: Id | UnsetType | None = UNSET
+    """Null is out of band: outside the conversation. A server that leaves it out has one conversation alone."""
     max_output_tokens: int | str | None = None
     audio: ResponseAudio | None = None
     voice: str | Voice | None = None
@@ -143,6 +146,11 @@ class RealtimeResponse(Wire, frozen=True):
     metadata: dict[str, str] | None = None
     usage: RealtimeResponseUsage | None = None
     model: str | None = None
+
+
+def conversation_of(response: RealtimeResponse) -> str | None:
+    """Return the id of the conversation that `response` belongs to, where it names one."""
+    return response.conversation_id or None
 
 
 class Transcription(Wire, frozen=True):

@@ -1,0 +1,134 @@
+"""What the caller heard of what was said: known, estimated by proportion, or not to be known."""
+
+import pytest
+
+from steno.core.conversation import GrowingText
+from steno.core.facts import Content, ItemTruncated, PlaybackCleared, ResponseFinished
+from steno.core.realtime_state import Item
+from tests.core.play import Play, audio, created, done, event, message, session
+
+SECOND_OF_AUDIO = "AAAA" * 16_000
+"""48,000 bytes in base64."""
+WORDS = "one two three four"
+
+
+def spoken(seconds: int = 1, **members: object) -> Play:
+    """A response that said `WORDS` in so many seconds of audio, on a stream that carries it."""
+    play = Play()
+    play.say(session(), created(**members))
+    play.say(*[audio(SECOND_OF_AUDIO)] * seconds)
+    play.say(done(output=[message("item_1", WORDS, "output_audio")], **members))
+    return play
+
+
+def heard(play: Play) -> tuple[object, object]:
+    (turn,), (speech,) = play.line()["transcript"], play.line()["speech"]
+    return turn["heard"], speech["heard_how"]
+
+
+@pytest.mark.parametrize(
+    ("end_ms", "words"),
+    [(0, ""), (500, "one two"), (550, "one two"), (950, "one two three"), (1000, WORDS), (5000, WORDS), (-5, "")],
+)
+def test_truncation_tells_how_much_was_heard(end_ms: int, words: str) -> None:
+    """The played part of the speech is the heard part of the words, to the last whole one."""
+    play = spoken()
+
+    told = play.say(event("conversation.item.truncated", item_id="item_1", content_index=0, audio_end_ms=end_ms))
+
+    assert told == [
+        ItemTruncated(item_id="item_1", audio_end_ms=end_ms, generated_ms=1000.0, heard=Content("transcript", words))
+    ]
+    assert heard(play) == (words, "estimated")
+
+
+def test_what_was_played_to_its_end_was_heard() -> None:
+    """Playback that stopped by itself is known."""
+    play = spoken()
+    play.say(event("output_audio_buffer.started", response_id="resp_1"))
+    play.say(event("output_audio_buffer.stopped", response_id="resp_1"))
+
+    assert heard(play) == (WORDS, "whole")
+
+
+def test_what_was_cleared_was_heard_for_as_long_as_it_played() -> None:
+    """The time between start and clear is what was played."""
+    play = spoken()
+    play.say(event("output_audio_buffer.started", response_id="resp_1"))
+    play.wait(500)
+
+    told = play.say(event("output_audio_buffer.cleared", response_id="resp_1"))
+
+    assert told == [PlaybackCleared(response_id="resp_1", played_seconds=0.5)]
+    assert heard(play) == ("one two", "estimated")
+
+
+def test_a_stop_after_a_clear_does_not_make_it_whole() -> None:
+    """What was cut off stays cut off."""
+    play = spoken()
+    play.say(event("output_audio_buffer.started", response_id="resp_1"))
+    play.say(event("output_audio_buffer.cleared", response_id="resp_1"))
+    play.say(event("output_audio_buffer.stopped", response_id="resp_1"))
+
+    assert heard(play) == ("", "estimated")
+
+
+def test_a_sideband_cannot_know() -> None:
+    """It carries no audio: how long the speech was is not known, and so not which words were heard."""
+    play = spoken(seconds=0)
+    play.say(event("output_audio_buffer.started", response_id="resp_1"))
+    play.wait(500)
+    play.say(event("output_audio_buffer.cleared", response_id="resp_1"))
+
+    assert heard(play) == (None, "unknown")
+    assert play.line()["speech"][0]["heard_ms"] == 500
+
+
+def test_nobody_tells() -> None:
+    """A socket tells nothing of playback."""
+    assert heard(spoken()) == (None, "unknown")
+
+
+def test_out_of_band_is_no_turn() -> None:
+    """A response outside the conversation answers nobody, and its words are nobody's turn."""
+    play = Play()
+    play.say(session(), event("input_audio_buffer.speech_stopped"))
+    play.say(created("aside", conversation_id=None), created("answer", conversation_id="conv_1"))
+    play.wait(200)
+    play.say(audio(SECOND_OF_AUDIO, response_id="aside", item_id="item_9"))
+    play.wait(200)
+    play.say(audio(SECOND_OF_AUDIO, response_id="answer"))
+    play.say(done("aside", conversation_id=None, output=[message("item_9", "calm")]))
+    play.say(done("answer", conversation_id="conv_1", output=[message("item_1", WORDS)]))
+
+    finished = [fact for fact in play.facts if isinstance(fact, ResponseFinished)]
+    latencies = {fact.response_id: fact.turn_latency_seconds for fact in finished}
+    assert latencies == {"aside": None, "answer": 0.4}
+    assert [turn["text"] for turn in play.line()["transcript"]] == [WORDS]
+    assert len(play.line()["responses"]) == 2
+
+
+def test_silence_is_no_turn() -> None:
+    """Nobody waits for an answer to a silence that ran into the idle timeout."""
+    play = Play()
+    play.say(session(), event("input_audio_buffer.timeout_triggered", item_id="item_0"))
+    play.say(event("input_audio_buffer.committed", item_id="item_0"), created())
+    play.wait(300)
+    play.say(audio(SECOND_OF_AUDIO), done())
+
+    (finished,) = play.of(ResponseFinished)
+    assert isinstance(finished, ResponseFinished)
+    assert finished.turn_latency_seconds is None
+
+
+@pytest.mark.parametrize(
+    ("text", "ms", "cut"), [("", 500, ""), ("word", 500, ""), ("a b", 700, "a"), ("a b", 400, "a")]
+)
+def test_words_are_cut_whole(text: str, ms: float, cut: str) -> None:
+    """Half a word was not heard as one."""
+    item = Item("item_1")
+    item.parts[0] = GrowingText()
+    item.parts[0].append(text)
+    item.audio_bytes, item.heard_ms = 48_000, ms
+
+    assert item.heard() == (cut, "estimated")
