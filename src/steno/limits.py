@@ -69,5 +69,9 @@ SHOWN_UNKNOWN: Final = 64
 CLOSED_WORD_BYTES: Final = 64
 """Longest upstream word (a status, a code, a model) that is taken as a label or a closed word."""
 
+ID_LONGEST: Final = 512
+"""Characters of the longest identifier that is believed: real ones have 21 to 40. A frame with a longer one is
+malformed, since identifiers are what memory is keyed by."""
+
 ID_CHARACTERS: Final = 256
 """Longest upstream identifier that names a conversation or stands in an audit record; a longer one is cut."""

@@ -23,6 +23,8 @@ from steno.limits import Limits
 ENVELOPE_TIME_SECONDS: Final = 300
 """How far the time that an envelope states may be from its receipt; past it the clock that set it is not believed."""
 
+LATEST_TIME: Final = 253_000_000_000 * SECOND
+"""Late in the year 9987. Where nothing tells when an envelope was received, its time must at least be writable."""
 SENDERS: Final = 1_024
 """Senders of numbered envelopes remembered a source; past it the one that was silent longest is forgotten."""
 SEQUENCE_DIGITS: Final = 18
@@ -171,10 +173,15 @@ class Pipeline:
             if at >= self._next_second:
                 self.tick(at)
         event = wire.decode(frame.payload)
-        if isinstance(event, wire.RealtimeEvent | wire.AssistantsEvent):
-            self._event(stream, counts, event, frame, _NO_ENVELOPE)
-        else:
+        kind = type(event)
+        if kind not in wire.NAMES:
             self._other(stream, counts, event, frame, _NO_ENVELOPE)
+            return
+        rejected = self.table.feed(stream, event, frame)  # type: ignore[arg-type]  # it is one of NAMES
+        if rejected is None:
+            self.events[kind] = self.events.get(kind, 0) + 1
+        else:
+            counts.reject(rejected)
 
     def _event(
         self, stream: Stream, counts: SourceCounts, event: wire.Event, frame: Frame, envelope: "_Envelope"
@@ -264,9 +271,9 @@ def _envelope_time(stated: str | None, received: Micros | None) -> Micros | None
     if moment.tzinfo is None:
         return received
     at = round(moment.timestamp() * 1_000_000)
-    if received is not None and abs(at - received) > ENVELOPE_TIME_SECONDS * SECOND:
-        return received
-    return at
+    if received is None:
+        return at if 0 <= at < LATEST_TIME else None
+    return at if abs(at - received) <= ENVELOPE_TIME_SECONDS * SECOND else received
 
 
 __all__ = ["Pipeline", "Sink", "SourceCounts"]

@@ -12,12 +12,12 @@ SECOND_OF_AUDIO = "AAAA" * 16_000
 WORDS = "one two three four"
 
 
-def spoken(seconds: int = 1, **members: object) -> Play:
+def spoken(seconds: int = 1) -> Play:
     """A response that said `WORDS` in so many seconds of audio, on a stream that carries it."""
     play = Play()
-    play.say(session(), created(**members))
+    play.say(session(), created())
     play.say(*[audio(SECOND_OF_AUDIO)] * seconds)
-    play.say(done(output=[message("item_1", WORDS, "output_audio")], **members))
+    play.say(done(output=[message("item_1", WORDS, "output_audio")]))
     return play
 
 

@@ -1,6 +1,7 @@
 """Conversations: which one an event belongs to, when one begins, and when and why it ends."""
 
 import gc
+import json
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from steno.core import facts
 from steno.core.facts import EventRejected, Fact, Origin
-from steno.core.frame import Micros
+from steno.core.frame import Frame, Micros
 from tests.core.play import (
     BEGIN,
     SOURCE,
@@ -349,6 +350,7 @@ def test_a_thread_that_closed_may_be_heard_of_again() -> None:
     play.say(run("queued"))
     play.wait(11_000)
     assert play.say(run("in_progress")) == [
+        facts.RunAbandoned(run_id="run_1"),
         closed("idle", "assistants"),
         facts.ConversationOpened(family="assistants"),
         facts.RunStarted(run_id="run_1", assistant_id=None, model="gpt-4o"),
@@ -405,7 +407,8 @@ def test_a_voice_session_that_was_evicted_goes_on_under_the_next_number() -> Non
     """What it is told of afterwards must not be added to what was already told as its sum."""
     play = Play(conversations=1)
     play.say(session("sess_1"), run("queued"))
-    assert play.say(created())[:2] == [OPENED, closed("evicted", "assistants")]
+    abandoned = facts.RunAbandoned(run_id="run_1")
+    assert play.say(created())[:3] == [OPENED, abandoned, closed("evicted", "assistants")]
     assert play.open_keys == [f"{STREAM}#2"]
     play.say(created("resp_2"))
     assert play.line(f"{STREAM}#2")["events"] == 2
@@ -457,3 +460,31 @@ def test_when_we_stop_everything_closes() -> None:
     assert play.open_keys == []
     told: list[Fact] = [fact for fact in play.facts if isinstance(fact, facts.StreamClosed)]
     assert told == [ended("shutdown", frames=3)]
+
+
+# Redelivered, and hostile -----------------------------------------------------------------------------------------
+
+
+def test_a_session_that_is_told_of_again_is_not_another() -> None:
+    """A redelivered beginning does not end what has gone on since."""
+    play = Play()
+    begun = cloud_event(session("sess_1"), "call-1")
+    play.say(begun, cloud_event(session("sess_1", "session.updated"), "call-1"), begun)
+    assert play.open_keys == ["relay/call-1"]
+    assert play.rejected == {"duplicate": 1}
+
+
+def test_an_identifier_that_is_too_long_spoils_its_event() -> None:
+    """Memory is keyed by identifiers: none may be as long as its sender likes."""
+    play = Play()
+    play.say({"type": "input_audio_buffer.speech_started", "event_id": "e" * 513})
+    assert play.stream.malformed == {"bad_identifier": 1}
+    assert play.open_keys == []
+
+
+def test_an_envelope_from_the_end_of_time_has_no_time() -> None:
+    """Where nothing tells when it was received, a time that cannot be written is none."""
+    play = Play()
+    late = cloud_event(session(), "call-1", time="9999-12-31T23:59:59-23:59")
+    play.pipeline.feed(play.stream, Frame(json.dumps(late).encode(), None))
+    assert {origin.at for origin, _ in play.told[1:]} == {None}

@@ -199,7 +199,7 @@ def test_facts_without_a_number_are_not_forgotten() -> None:
         facts.InputTimedOut, facts.DtmfReceived, facts.ItemAdded, facts.ItemTruncated, facts.ItemDeleted,
         facts.ResponseStarted, facts.ResponseAbandoned, facts.DeltasDiffered, facts.PlaybackStopped,
         facts.PlaybackCleared, facts.ToolCallStarted, facts.ThreadCreated, facts.RunStarted, facts.RunActionRequired,
-        facts.RunStepStarted, facts.MessageFinished,
+        facts.RunStepStarted, facts.RunAbandoned, facts.RunStepAbandoned, facts.MessageFinished,
     }  # fmt: skip
 
     assert set(facts.NAMES) == for_the_log_alone | set(TOLD)

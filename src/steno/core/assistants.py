@@ -62,9 +62,12 @@ def _begin_run(state: ThreadConversation, run: assistants.ThreadRun, status: str
     if run.id is None or run.id in state.open_runs:
         return NOTHING
     state.open_runs[run.id] = OpenRun(frame.at if status in RUN_BEGINS else None)
-    if len(state.open_runs) > state.limits.open_responses:
-        del state.open_runs[next(iter(state.open_runs))]
-    return (facts.RunStarted(run_id=run.id, assistant_id=run.assistant_id, model=short(run.model)),)
+    started = facts.RunStarted(run_id=run.id, assistant_id=run.assistant_id, model=short(run.model))
+    if len(state.open_runs) <= state.limits.open_responses:
+        return (started,)
+    oldest = next(iter(state.open_runs))
+    del state.open_runs[oldest]
+    return (started, facts.RunAbandoned(run_id=oldest))
 
 
 def _require_action(state: ThreadConversation, run: assistants.ThreadRun, frame: Frame) -> Sequence[Fact]:
@@ -133,9 +136,12 @@ def _begin_step(
     kind = closed(step.type, STEP_KINDS)
     seen_at = frame.at if isinstance(event, assistants.StepCreated) else None
     state.open_steps[step.id] = OpenStep(seen_at, step.run_id, kind)
-    if len(state.open_steps) > state.limits.open_responses:
-        del state.open_steps[next(iter(state.open_steps))]
-    return (facts.RunStepStarted(step_id=step.id, run_id=step.run_id, kind=kind),)
+    started = facts.RunStepStarted(step_id=step.id, run_id=step.run_id, kind=kind)
+    if len(state.open_steps) <= state.limits.open_responses:
+        return (started,)
+    oldest = next(iter(state.open_steps))
+    gone = state.open_steps.pop(oldest)
+    return (started, facts.RunStepAbandoned(step_id=oldest, run_id=gone.run_id))
 
 
 def step_delta(state: ThreadConversation, event: assistants.StepDeltaEvent, _frame: Frame) -> Sequence[Fact]:

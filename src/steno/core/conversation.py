@@ -140,6 +140,10 @@ class Seen:
         self._order: deque[str] = deque()
         self._known: set[str] = set()
 
+    def __contains__(self, identity: str) -> bool:
+        """Tell whether `identity` was seen lately."""
+        return identity in self._known
+
     def again(self, identity: str) -> bool:
         """Tell whether `identity` was seen lately; if not, remember it."""
         if identity in self._known:

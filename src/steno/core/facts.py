@@ -402,6 +402,19 @@ class RunFinished(Fact, frozen=True):
     cost: Cost | None = None
 
 
+class RunAbandoned(Fact, frozen=True):
+    """A run had not ended when its thread was closed, or too many were open; upstream may yet end it."""
+
+    run_id: str
+
+
+class RunStepAbandoned(Fact, frozen=True):
+    """A step had not ended when its thread was closed, or too many were open."""
+
+    step_id: str
+    run_id: str | None
+
+
 class RunStepStarted(Fact, frozen=True):
     """A step was first seen."""
 
@@ -468,7 +481,9 @@ NAMES: Final[dict[type[Fact], str]] = {
     RunStarted: "run.started",
     RunActionRequired: "run.action_required",
     RunFinished: "run.finished",
+    RunAbandoned: "run.abandoned",
     RunStepStarted: "run_step.started",
+    RunStepAbandoned: "run_step.abandoned",
     RunStepFinished: "run_step.finished",
     MessageFinished: "message.finished",
 }

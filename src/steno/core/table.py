@@ -95,11 +95,11 @@ class Table:
         """
         if (type(event) in CLIENT_EVENTS) is not frame.sent:
             return self._reject(stream, event, frame, "unexpected_direction")
-        state = self._find(stream, event, frame, name)
-        if state is None:
-            return self._reject(stream, event, frame, "no_conversation")
         if identity is None and isinstance(event, RealtimeEvent) and not frame.sent:
             identity = event.event_id  # a client's ids repeat, and are none
+        state = self._find(stream, event, frame, name, identity)
+        if state is None:
+            return self._reject(stream, event, frame, "no_conversation")
         if identity and state.seen.again(identity):
             state.rejected[DUPLICATE] = state.rejected.get(DUPLICATE, 0) + 1
             return DUPLICATE
@@ -140,7 +140,9 @@ class Table:
 
     # Which conversation ---------------------------------------------------------------------------------
 
-    def _find(self, stream: Stream, event: Event, frame: Frame, name: str | None) -> Conversation | None:
+    def _find(
+        self, stream: Stream, event: Event, frame: Frame, name: str | None, identity: str | None
+    ) -> Conversation | None:
         """Find the conversation of `event`, opened if it is new; None where it can belong to none."""
         if not isinstance(event, RealtimeEvent):
             return self._thread(stream, event, frame)
@@ -149,13 +151,15 @@ class Table:
             return voice
         if isinstance(event, sessions.SessionSeen | sessions.ChatKitSessionSeen):
             return self._session(stream, event, frame)
-        return self._realtime(stream, event, frame, name)
+        return self._realtime(stream, event, frame, name, identity)
 
-    def _realtime(self, stream: Stream, event: RealtimeEvent, frame: Frame, name: str | None) -> Conversation | None:
+    def _realtime(
+        self, stream: Stream, event: RealtimeEvent, frame: Frame, name: str | None, identity: str | None
+    ) -> Conversation | None:
         named = name or stream.conversation
         base = f"{stream.source}/{named[:ID_CHARACTERS]}" if named else stream.name
         state = self.conversations.get(self._key(base))
-        if isinstance(state, RealtimeConversation) and _replaces(event, state, stream):
+        if isinstance(state, RealtimeConversation) and _replaces(event, state, stream, identity):
             self._close(state, "replaced", frame.at, stream, event)
             state = None
         if state is None:
@@ -327,8 +331,10 @@ def _event_id(event: Event | None) -> str | None:
     return event_id[:ID_CHARACTERS] if event_id else None
 
 
-def _replaces(event: RealtimeEvent, state: RealtimeConversation, stream: Stream) -> bool:
+def _replaces(event: RealtimeEvent, state: RealtimeConversation, stream: Stream, identity: str | None) -> bool:
     """Tell whether `event` begins another session on the stream where the present one was last heard of."""
+    if identity and identity in state.seen:
+        return False
     if not isinstance(event, _SESSION_BEGINS) or event.session is None or not state.session_id:
         return False
     return event.session.id not in (None, state.session_id) and state.last_stream == stream.name

@@ -2,7 +2,7 @@
 
 from steno.core import tools
 from steno.core.conversation import Conversation, GrowingText, Kept, Latest, Remembered, part_of
-from steno.core.facts import Fact
+from steno.core.facts import Fact, RunAbandoned, RunStepAbandoned
 from steno.core.frame import Micros
 from steno.limits import Limits
 
@@ -124,7 +124,9 @@ class ThreadConversation(Conversation):
         return self.runs.dropped + self.run_steps.dropped + self.message_objects.dropped
 
     def abandon(self) -> list[Fact]:
-        """Give up the calls in progress; runs go on without us, and may be heard of again."""
+        """Give up what is in progress: runs go on without us, and may be heard of again."""
+        gone: list[Fact] = [RunStepAbandoned(step_id=key, run_id=step.run_id) for key, step in self.open_steps.items()]
+        gone += [RunAbandoned(run_id=key) for key in self.open_runs]
         self.open_runs.clear()
         self.open_steps.clear()
-        return tools.finish_all(self, None, "abandoned", None)
+        return [*tools.finish_all(self, None, "abandoned", None), *gone]

@@ -61,7 +61,7 @@ def _member(payload: bytes) -> bytes:
     try:
         _JSON.decode(payload)
     except (ValueError, RecursionError):
-        return b'"text":' + msgspec.json.encode(mask_text(payload.decode()))
+        return b'"text":' + msgspec.json.encode(mask(payload).decode(errors="replace"))
     return b'"data":' + mask(payload)
 
 

@@ -8,12 +8,12 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from steno.limits import TOKENS_MAX
+from steno.limits import ID_LONGEST, TOKENS_MAX
 
 IDENTIFYING: Final = "identifying"
 """Mark in `Meta.extra` of members that say what an event is about: of a wrong type, they spoil the event."""
 
-Id = Annotated[str, Meta(extra={IDENTIFYING: True})]
+Id = Annotated[str, Meta(max_length=ID_LONGEST, extra={IDENTIFYING: True})]
 Tokens = Annotated[int, Meta(ge=0, le=TOKENS_MAX)]
 Index = Annotated[int, Meta(ge=0, le=1 << 31)]
 _BELIEVED: Final = Meta(ge=-TOKENS_MAX, le=TOKENS_MAX)
