@@ -58,7 +58,7 @@ def test_a_frame_counts_as_what_it_is() -> None:
     play.feed(b"\xff")
     assert counts(play) == {
         "events": {"session.created": 2, "response.created": 1, "error": 1, "thread.run.queued": 1},
-        "others": {"realtime": 3, "assistants": 2},
+        "others": {"realtime": 3, "chatkit": 1, "assistants": 1},
         "rejected": {
             "unknown_response": 1,
             "unexpected_direction": 1,

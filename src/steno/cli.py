@@ -216,7 +216,7 @@ def _size(path: Path) -> int:
 
 def _show(console: "Console", summary: "Summary") -> None:
     """Print what a replay saw."""
-    from steno.tables import conversation_table, outcome_lines
+    from steno.tables import conversation_table, counted, outcome_lines
 
     console.print(conversation_table(summary.rows, "conversations", console.width, summary.total))
     for line in (f"{'frames':<11}{summary.frames}", *outcome_lines(summary.total)):
@@ -227,5 +227,4 @@ def _show(console: "Console", summary: "Summary") -> None:
         ("out of place", summary.rejected),
     ):
         if counts:
-            words = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
-            console.print(f"{heading}: {words}", highlight=False, markup=False, soft_wrap=True)
+            console.print(f"{heading}: {counted(counts)}", highlight=False, markup=False, soft_wrap=True)

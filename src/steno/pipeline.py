@@ -203,9 +203,8 @@ class Pipeline:
                 counts.reject(reason)
                 origin = Origin(at=frame.at, source=stream.source, stream=stream.name)
                 self._tell(origin, FrameRejected(reason=reason, bytes=len(frame.payload)))
-            case wire.Unknown(type=kind):
+            case wire.Unknown(type=kind, family=family):
                 stream.count_unknown(kind)
-                family = "assistants" if kind.startswith("thread.") else "realtime"
                 self.others[family] = self.others.get(family, 0) + 1
             case wire.Drifted(event=event, members=members):
                 counts.drifted += members
@@ -227,6 +226,11 @@ class Pipeline:
         if missing:
             origin = Origin(at=at, source=stream.source, stream=stream.name)
             self._tell(origin, EventsMissed(missing=missing))
+
+    @property
+    def now(self) -> Micros:
+        """The last whole second that time went on to."""
+        return max(0, self._next_second - SECOND)
 
     # Time -----------------------------------------------------------------------------------------------
 

@@ -17,6 +17,8 @@ _STARTED: Final = re.compile(r"/\d{16}/")
 
 OTHER_COLUMNS: Final = 60
 """What a row takes beside the name of its conversation."""
+SHOWN_NAMES: Final = 12
+SHOWN_LETTERS: Final = 60
 SHORTEST_NAME: Final = 20
 
 
@@ -97,7 +99,7 @@ def conversation_table(rows: Sequence[Row], title: str, width: int, total: Row |
 
 def _cells(row: Row, room: int) -> Sequence[str]:
     return (
-        _shortened(_STARTED.sub("/…/", row.key), room),
+        _printable(_shortened(_STARTED.sub("/…/", row.key), room)),
         row.state,
         str(row.events),
         _some(sum(row.responses.values())),
@@ -131,6 +133,18 @@ def _some(number: int) -> str:
 
 def _words(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
+
+
+def counted(counts: dict[str, int]) -> str:
+    """Return the most frequent of `counts` in words. Names may be upstream's: what could move a cursor is hidden."""
+    frequent = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    shown = ", ".join(f"{_printable(name)} {count}" for name, count in frequent[:SHOWN_NAMES])
+    more = len(frequent) - SHOWN_NAMES
+    return f"{shown}, and {more} more" if more > 0 else shown
+
+
+def _printable(name: str) -> str:
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name[:SHOWN_LETTERS])
 
 
 def _added(counts: Iterable[dict[str, int]]) -> dict[str, int]:

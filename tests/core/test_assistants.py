@@ -97,7 +97,9 @@ def test_two_runs_in_the_order_of_the_recordings() -> None:
             prompt_tokens=50,
             completion_tokens=20,
         ),
-        run_finished("completed", duration_seconds=1.9, tokens=TOKENS, cost=UNPRICED),
+        run_finished(
+            "completed", duration_seconds=1.9, queue_seconds=0.2, action_seconds=0.3, tokens=TOKENS, cost=UNPRICED
+        ),
         facts.RunStarted(run_id="run_2", assistant_id=None, model="gpt-4o"),
         run_finished("failed", run_id="run_2", reason="rate_limit_exceeded", duration_seconds=0.1),
         facts.UpstreamErred(code="server_error", kind="server_error", message=Content("message", "Gone.")),
@@ -183,12 +185,17 @@ def test_a_status_of_tomorrow_is_no_end() -> None:
 
 
 def test_a_run_that_requires_action_goes_on() -> None:
-    """How many calls it waits for is told, each time it waits."""
+    """How many calls it waits for is told, each time it waits; how long it waited is added up."""
     play = begun()
+    play.wait(500)
     for _ in range(2):
+        play.say(run("in_progress"))
         assert play.say(run("requires_action")) == [facts.RunActionRequired(run_id="run_1", calls=0)]
-        assert play.say(run("queued"), run("in_progress")) == []
-    assert play.say(run("expired")) == [run_finished("expired")]
+        play.wait(250)
+        assert play.say(run("queued")) == []
+    assert play.say(run("expired")) == [
+        run_finished("expired", duration_seconds=1.0, queue_seconds=0.5, action_seconds=0.5)
+    ]
 
 
 @pytest.mark.parametrize(

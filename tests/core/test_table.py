@@ -152,7 +152,8 @@ def test_why_a_stream_ended_is_why_its_session_did(expired: bool, shutdown: bool
     """What the close says, unless it is we who stop."""
     play = Play()
     play.say(session())
-    assert play.close(code=1001, expired=expired, shutdown=shutdown) == [closed(reason), ended(reason, 1001)]
+    told = [facts.SessionExpired(session_id="sess_1", kind="realtime")] if reason == "session_expired" else []
+    assert play.close(code=1001, expired=expired, shutdown=shutdown) == [*told, closed(reason), ended(reason, 1001)]
 
 
 def test_a_session_that_upstream_called_expired_has_expired() -> None:
@@ -251,14 +252,14 @@ def test_sessions_from_replies_are_known_by_their_own_ids() -> None:
     play = Play()
     assert play.say(chat, chat) == [
         facts.ConversationOpened(family="chatkit"),
-        facts.SessionOpened(session_id="cksess_1", model=None, expires_at=5),
-        facts.SessionChanged(session_id="cksess_1", model=None, expires_at=5),
+        facts.SessionOpened(session_id="cksess_1", model=None, expires_at=5, kind="chatkit"),
+        facts.SessionChanged(session_id="cksess_1", model=None, expires_at=5, kind="chatkit"),
     ]
     assert play.say({"id": "sess_1", "object": "realtime.session"}, secret) == [
         OPENED,
         facts.SessionOpened(session_id="sess_1", model=None, expires_at=None),
         OPENED,
-        facts.SessionOpened(session_id="sess_2", model="m", expires_at=7),
+        facts.SessionOpened(session_id="sess_2", model="m", expires_at=7, kind="client_secret"),
     ]
     assert play.open_keys == ["relay/cksess_1", "relay/sess_1", "relay/sess_2"]
     assert play.line("relay/sess_2")["session"] == {"id": "sess_2", "model": "m"}

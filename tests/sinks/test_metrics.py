@@ -195,7 +195,9 @@ def test_facts_without_a_number_are_not_forgotten() -> None:
     """Each fact either has a row in the table, or is known to be for the audit log alone."""
     for_the_log_alone = {
         facts.StreamOpened, facts.StreamClosed, facts.FrameRejected, facts.EventRejected, facts.ConversationOpened,
-        facts.SessionOpened, facts.SessionChanged, facts.SpeechStarted, facts.SpeechStopped, facts.InputCommitted,
+        facts.SessionOpened, facts.SessionChanged,
+        facts.SessionNearsEnd, facts.SessionExpired, facts.SessionCancelled,
+        facts.SpeechStarted, facts.SpeechStopped, facts.InputCommitted,
         facts.InputTimedOut, facts.DtmfReceived, facts.ItemAdded, facts.ItemTruncated, facts.ItemDeleted,
         facts.ResponseStarted, facts.ResponseAbandoned, facts.DeltasDiffered, facts.PlaybackStopped,
         facts.PlaybackCleared, facts.ToolCallStarted, facts.ThreadCreated, facts.RunStarted, facts.RunActionRequired,

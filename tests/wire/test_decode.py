@@ -171,7 +171,8 @@ def test_a_beta_event_is_the_event_that_it_became() -> None:
 def test_a_type_that_is_not_known_is_an_event_all_the_same() -> None:
     """It is named, and the next release of upstream breaks nothing."""
     assert Unknown(type="ping") == told({"type": "ping", "timestamp": 1})
-    assert Unknown(type="thread.run.paused") == told({"event": "thread.run.paused", "data": {}})
+    assert Unknown(type="thread.item.added", family="chatkit") == told({"type": "thread.item.added"})
+    assert Unknown(type="thread.run.paused", family="assistants") == told({"event": "thread.run.paused", "data": {}})
     assert Unknown(type=" error") == told({"type": " error"})
 
 

@@ -17,6 +17,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from steno.core.session import ACTIVE
 from steno.core.table import DUPLICATE
 from steno.pipeline import Pipeline
 from steno.sinks.definitions import METRICS, Definition
@@ -61,6 +62,7 @@ class ConversationCollector(Collector):
                 for direction, size in (("received", counts.received_bytes), ("sent", counts.sent_bytes))
             },
             "steno_conversations": self._open(),
+            **self._sessions(),
             "steno_last_event_timestamp_seconds": {
                 (name,): counts.last_event_at / 1_000_000
                 for name, counts in sources
@@ -76,6 +78,23 @@ class ConversationCollector(Collector):
         for family, count in list(self._pipeline.others.items()):
             numbers[family, "other"] = count
         return numbers
+
+    def _sessions(self) -> dict[str, Numbers]:
+        """Sessions that have not ended, and those that will soon, as of the last whole second."""
+        known: dict[Labels, float] = {}
+        soon: dict[int, dict[Labels, float]] = {60: {}, 300: {}}
+        now = self._pipeline.now
+        for state in list(self._pipeline.table.conversations.values()):
+            life = state.session_life
+            if life.status == ACTIVE:
+                known[life.kind,] = known.get((life.kind,), 0) + 1
+            for within, numbers in soon.items():
+                for kind in state.ending(within, now):
+                    numbers[kind,] = numbers.get((kind,), 0) + 1
+        return {
+            "steno_sessions": known,
+            **{f"steno_sessions_ending_{within}_seconds": numbers for within, numbers in soon.items()},
+        }
 
     def _open(self) -> Numbers:
         numbers: dict[Labels, float] = {("realtime",): 0, ("assistants",): 0, ("chatkit",): 0}

@@ -51,6 +51,7 @@ def run_told(state: ThreadConversation, event: assistants.RunEvent, frame: Frame
     state.model = short(run.model) or state.model
     state.runs.put(run.id, whole(event, frame.payload))
     begun = _begin_run(state, run, status, frame)
+    _note_times(state, run.id, status, frame)
     if status in RUN_ENDS:
         return (*begun, *_end_run(state, run, status, frame))
     if status == "requires_action":
@@ -58,10 +59,26 @@ def run_told(state: ThreadConversation, event: assistants.RunEvent, frame: Frame
     return begun
 
 
+def _note_times(state: ThreadConversation, run_id: str, status: str, frame: Frame) -> None:
+    """Note when a run went to work, and for how long it waited for the outputs of its tools."""
+    opened = state.open_runs.get(run_id)
+    if opened is None:
+        return
+    if status == "in_progress" and opened.started_at is None:
+        opened.started_at = frame.at
+    if status == "requires_action":
+        opened.action_at = frame.at
+    elif opened.action_at is not None:
+        waited = state.elapsed(opened.action_at, frame.at)
+        opened.action_at = None
+        if waited is not None:
+            opened.action_seconds = round((opened.action_seconds or 0) + waited, 6)
+
+
 def _begin_run(state: ThreadConversation, run: assistants.ThreadRun, status: str, frame: Frame) -> Sequence[Fact]:
     if run.id is None or run.id in state.open_runs:
         return NOTHING
-    state.open_runs[run.id] = OpenRun(frame.at if status in RUN_BEGINS else None)
+    state.open_runs[run.id] = OpenRun(frame.at if status in RUN_BEGINS else None, run.expires_at)
     started = facts.RunStarted(run_id=run.id, assistant_id=run.assistant_id, model=short(run.model))
     if len(state.open_runs) <= state.limits.open_responses:
         return (started,)
@@ -93,6 +110,8 @@ def _end_run(state: ThreadConversation, run: assistants.ThreadRun, status: str, 
             reason=_run_reason(run, status),
             model=short(run.model),
             duration_seconds=state.elapsed(opened.seen_at if opened else None, frame.at),
+            queue_seconds=state.elapsed(opened.seen_at, opened.started_at) if opened else None,
+            action_seconds=opened.action_seconds if opened else None,
             tokens=tokens,
             cost=costs.of_tokens(state, tokens),
         ),

@@ -7,6 +7,7 @@ from steno.core import facts
 from steno.core.conversation import Conversation
 from steno.core.facts import Fact
 from steno.core.frame import Frame
+from steno.core.session import CANCELLED, EXPIRED
 from steno.wire import RealtimeEvent, sessions, whole
 
 
@@ -24,7 +25,10 @@ def session_told(state: ChatKitConversation, event: sessions.ChatKitSessionSeen,
     told = facts.SessionChanged if state.session else facts.SessionOpened
     kept = whole(event, frame.payload)
     state.session = kept if len(kept) <= state.limits.object_bytes else b""
-    return (told(session_id=session.id, model=None, expires_at=session.expires_at),)
+    life = state.session_life
+    life.tell(session.id, "chatkit", session.expires_at, frame.at)
+    ended = life.end(session.status) if session.status in (EXPIRED, CANCELLED) else ()
+    return (told(session_id=session.id, model=None, expires_at=session.expires_at, kind="chatkit"), *ended)
 
 
 HANDLERS: Final[Mapping[type[RealtimeEvent], Callable[[ChatKitConversation, Any, Frame], Sequence[Fact]]]] = {

@@ -8,6 +8,7 @@ from typing import Final
 from steno.core.facts import EventRejected, Fact, Tokens
 from steno.core.frame import Micros, seconds
 from steno.core.prices import PriceTable, add_usd, usd_text
+from steno.core.session import SessionLife
 from steno.limits import ENDED_IDS, Limits
 from steno.wire import NAMES, Event
 
@@ -247,6 +248,7 @@ class Conversation:
         self.conversation_id: str | None = None
         self.call_id: str | None = None
         self.session: bytes = b""
+        self.session_life = SessionLife()
         self.events = 0
         self.rejected: dict[str, int] = {}
         self.totals = Totals()
@@ -270,6 +272,10 @@ class Conversation:
         """Leave the state as it is, and say that `event` did not fit it."""
         self.rejected[reason] = self.rejected.get(reason, 0) + 1
         return (EventRejected(event=NAMES[type(event)], reason=reason),)
+
+    def ending(self, seconds: int, now: Micros) -> list[str]:
+        """Return the kind of each thing whose deadline is at most so many `seconds` away."""
+        return [self.session_life.kind] if self.session_life.ends_within(seconds, now) else []
 
     def unfinished(self) -> list[bytes]:
         """Return the objects of what has begun and not ended."""

@@ -154,19 +154,43 @@ class ConversationClosed(Fact, frozen=True):
 
 
 class SessionOpened(Fact, frozen=True):
-    """Upstream told of a session."""
+    """Upstream told of a session: realtime, transcription, client_secret or chatkit."""
 
     session_id: str | None
     model: str | None
     expires_at: float | None
+    kind: str = "realtime"
 
 
 class SessionChanged(Fact, frozen=True):
-    """The configuration of a session was replaced."""
+    """The configuration of a session was replaced, or the session is told of again."""
 
     session_id: str | None
     model: str | None
     expires_at: float | None
+    kind: str = "realtime"
+
+
+class SessionNearsEnd(Fact, frozen=True):
+    """A session ends in so many seconds, 300 and 60, by the deadline that upstream gave it."""
+
+    session_id: str | None
+    kind: str
+    seconds_left: int
+
+
+class SessionExpired(Fact, frozen=True):
+    """A session reached its deadline, or upstream says that it has expired."""
+
+    session_id: str | None
+    kind: str
+
+
+class SessionCancelled(Fact, frozen=True):
+    """Upstream says that a session was cancelled."""
+
+    session_id: str | None
+    kind: str
 
 
 # What the user did ----------------------------------------------------------------------------------------
@@ -363,6 +387,8 @@ class UpstreamErred(Fact, frozen=True):
     code: str
     kind: str | None
     message: Content | None
+    effect: str = "unknown"
+    """benign, ends_session, final, unknown."""
 
 
 # Assistants -----------------------------------------------------------------------------------------------
@@ -400,6 +426,10 @@ class RunFinished(Fact, frozen=True):
     duration_seconds: float | None
     tokens: tuple[Tokens, ...]
     cost: Cost | None = None
+    queue_seconds: float | None = None
+    """From its first sight to its first work."""
+    action_seconds: float | None = None
+    """How long it waited for the outputs of its tools, all times added up."""
 
 
 class RunAbandoned(Fact, frozen=True):
@@ -456,6 +486,9 @@ NAMES: Final[dict[type[Fact], str]] = {
     ConversationClosed: "conversation.closed",
     SessionOpened: "session.opened",
     SessionChanged: "session.changed",
+    SessionNearsEnd: "session.nears_end",
+    SessionExpired: "session.expired",
+    SessionCancelled: "session.cancelled",
     SpeechStarted: "speech.started",
     SpeechStopped: "speech.stopped",
     InputCommitted: "input.committed",

@@ -11,13 +11,26 @@ from steno.core.conversation import NOTHING, PARTS
 from steno.core.facts import Content, Fact
 from steno.core.frame import Frame
 from steno.core.realtime_state import RealtimeConversation, parts_of
+from steno.core.session import EXPIRED
 from steno.core.words import closed, code, short
 from steno.wire import RealtimeEvent, realtime, sessions, whole
-from steno.wire.realtime_objects import AudioFormat, RealtimeSessionCreateResponse, transcription_model
+from steno.wire.realtime_objects import AudioFormat, ClientSecret, RealtimeSessionCreateResponse, transcription_model
 
 Handler = Callable[[RealtimeConversation, Any, Frame], Sequence[Fact]]
 
 SESSION_EXPIRED: Final = "session_expired"
+EFFECTS: Final = {
+    "response_cancel_not_active": "benign",
+    "conversation_already_has_active_response": "benign",
+    "input_audio_buffer_commit_empty": "benign",
+    SESSION_EXPIRED: "ends_session",
+    "beta_api_shape_disabled": "final",
+    "insufficient_quota": "final",
+    "invalid_api_key": "final",
+    "account_deactivated": "final",
+    "billing_hard_limit_reached": "final",
+}
+"""What an error means for what comes after it: nothing; the end of this session; no session will do better."""
 LIMIT_KINDS: Final = frozenset({"requests", "tokens"})
 
 
@@ -37,9 +50,22 @@ def session_told(
     _configure(state, session)
     kept = whole(event, frame.payload)
     state.session = kept if len(kept) <= state.limits.object_bytes else b""
+    kind, expires_at = _kind_and_end(event, session)
+    state.session_life.tell(session.id, kind, expires_at, frame.at)
     told = facts.SessionOpened if first else facts.SessionChanged
-    expires_at = session.expires_at or (event.expires_at if isinstance(event, sessions.ClientSecretSeen) else None)
-    return (told(session_id=session.id, model=short(session.model), expires_at=expires_at or None),)
+    return (told(session_id=session.id, model=short(session.model), expires_at=expires_at, kind=kind),)
+
+
+def _kind_and_end(event: object, session: RealtimeSessionCreateResponse) -> tuple[str, float | None]:
+    """Return what kind of session this is, and the Unix second at which it ends, or its client secret does."""
+    secret = session.client_secret
+    ends = secret.expires_at if isinstance(secret, ClientSecret) else None
+    if isinstance(event, sessions.ClientSecretSeen):
+        ends = event.expires_at
+    if isinstance(event, sessions.SessionSeen) and ends:
+        return "client_secret", ends
+    transcribes = session.type == "transcription" or session.object == "realtime.transcription_session"
+    return "transcription" if transcribes else "realtime", session.expires_at or None
 
 
 def _configure(state: RealtimeConversation, session: RealtimeSessionCreateResponse) -> None:
@@ -334,13 +360,13 @@ def error(state: RealtimeConversation, event: realtime.RealtimeError, _frame: Fr
     told = event.error
     state.expired |= told is not None and told.code == SESSION_EXPIRED
     message = told.message if told else None
-    return (
-        facts.UpstreamErred(
-            code=code(told),
-            kind=short(told.type) if told else None,
-            message=None if message is None else Content("message", message),
-        ),
+    erred = facts.UpstreamErred(
+        code=code(told),
+        kind=short(told.type) if told else None,
+        message=None if message is None else Content("message", message),
+        effect=EFFECTS.get((told.code if told else None) or "", "unknown"),
     )
+    return (erred, *(state.session_life.end(EXPIRED) if state.expired else ()))
 
 
 HANDLERS: Final[Mapping[type[RealtimeEvent], Handler]] = {

@@ -21,6 +21,7 @@ from steno.core.owners import Owners
 from steno.core.prices import PriceTable
 from steno.core.realtime_state import RealtimeConversation
 from steno.core.reduce import reduce
+from steno.core.session import EXPIRED
 from steno.core.stream import Stream
 from steno.core.thread_state import ThreadConversation
 from steno.limits import ID_CHARACTERS, OWNERS, Limits
@@ -293,6 +294,9 @@ class Table:
             reason = "shutdown"
         elif expired or (voice is not None and voice.expired):
             reason = "session_expired"
+        if voice is not None and voice.closed_reason is None and reason == "session_expired":
+            for fact in voice.session_life.end(EXPIRED):
+                self._tell(self._origin(voice, at, stream, None), fact)
         if voice is not None and not voice.named and voice.closed_reason is None:
             self._close(voice, reason, at, stream)
         if shutdown:
@@ -304,16 +308,18 @@ class Table:
         return reason
 
     def tick(self, at: Micros) -> None:
-        """Close what has been idle for too long at `at`; told at the second it was due, however late this is."""
+        """Do what is due up to `at`, each at the whole second it was due, however late this is."""
         idle = int(self._limits.idle_seconds * SECOND)
-        due = [
-            (when, state.number, state)
-            for state in self.conversations.values()
-            if state.named and state.last_at is not None
-            if (when := _whole_second(state.last_at + idle)) <= at
-        ]
-        for when, _, state in sorted(due):  # envelopes state times of their own: what was touched last may be due first
-            self._close(state, "idle", when)
+        due: list[tuple[Micros, int, bool, Conversation]] = []
+        for state in self.conversations.values():
+            due += [(when, state.number, False, state) for when in state.session_life.dues(at)]
+            if state.named and state.last_at is not None and (when := _whole_second(state.last_at + idle)) <= at:
+                due.append((when, state.number, True, state))
+        for when, _, is_idle, state in sorted(due, key=lambda each: each[:3]):
+            if is_idle:
+                self._close(state, "idle", when)
+            elif state.closed_reason is None:
+                self._tell(self._origin(state, when, None, None), state.session_life.reach())
 
     def close_all(self, at: Micros | None) -> None:
         """Close what is still open, because we stop."""

@@ -10,11 +10,18 @@ from steno.limits import Limits
 class OpenRun:
     """A run that has not ended."""
 
-    __slots__ = ("seen_at",)
+    __slots__ = ("action_at", "action_seconds", "expires_at", "seen_at", "started_at")
 
-    def __init__(self, seen_at: Micros | None) -> None:
-        """Begin a run that was first seen at `seen_at`."""
+    def __init__(self, seen_at: Micros | None, expires_at: float | None) -> None:
+        """Begin a run that was first seen at `seen_at`, and that upstream gives up at the Unix second `expires_at`."""
         self.seen_at = seen_at
+        self.expires_at = expires_at
+        self.started_at: Micros | None = None
+        """When it was first at work."""
+        self.action_at: Micros | None = None
+        """Since when it waits for the outputs of its tools."""
+        self.action_seconds: float | None = None
+        """How long it has waited for such, all times added up."""
 
 
 class OpenStep:
@@ -114,6 +121,11 @@ class ThreadConversation(Conversation):
                 return
             self.words -= message.length()
             message.parts.clear()
+
+    def ending(self, seconds: int, now: Micros) -> list[str]:
+        """Return `run` for each run that upstream gives up within so many `seconds`."""
+        ends = (run.expires_at for run in list(self.open_runs.values()))
+        return ["run" for end in ends if end and 0 <= end * 1_000_000 - now <= seconds * 1_000_000]
 
     def unfinished(self) -> list[bytes]:
         """Return the objects of the steps in progress; a run stands among the runs whatever its status."""

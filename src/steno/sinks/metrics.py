@@ -145,6 +145,8 @@ def _run(metrics: Metrics, origin: Origin, fact: facts.RunFinished) -> None:
     metrics.add_usage(origin, fact.model, fact.tokens, fact.cost)
     if fact.status == COMPLETED:
         metrics.observe("steno_run_duration_seconds", (model,), fact.duration_seconds)
+        metrics.observe("steno_run_queue_seconds", (model,), fact.queue_seconds)
+        metrics.observe("steno_run_action_seconds", (model,), fact.action_seconds)
 
 
 def _run_step(metrics: Metrics, _origin: Origin, fact: facts.RunStepFinished) -> None:

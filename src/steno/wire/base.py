@@ -72,6 +72,8 @@ class Unknown(Wire, frozen=True):
     """A well-formed event of a type that steno does not know; it is counted and changes nothing."""
 
     type: str
+    family: str = "realtime"
+    """By the form that it came in: `event` and `data` are an Assistants stream's; ChatKit's threads say `type`."""
 
 
 class Malformed(Wire, frozen=True):

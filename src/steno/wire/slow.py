@@ -190,8 +190,15 @@ def _named(kinds: dict[str, Any], name: str | None, payload: bytes) -> Event | U
     if name is None:
         return Malformed(reason="no_discriminator")
     if (kind := kinds.get(name)) is None:
-        return Unknown(type=name)
+        return Unknown(type=name, family=_family(kinds, name))
     return _admit_all(kind, lambda: _loads(payload))
+
+
+def _family(kinds: dict[str, Any], name: str) -> str:
+    """Tell whose an unknown event is: by its form, and ChatKit's threads by what they are called."""
+    if kinds is _ASSISTANTS:
+        return "assistants"
+    return "chatkit" if name.startswith("thread.") else "realtime"
 
 
 def _response_kind(payload: bytes) -> type[Event]:

@@ -1,0 +1,71 @@
+"""The life of a session: which kind it is, when it must end, and what has to be told on the way there."""
+
+from typing import Final
+
+from steno.core.facts import Fact, SessionCancelled, SessionExpired, SessionNearsEnd
+from steno.core.frame import Micros
+
+SECOND: Final = 1_000_000
+"""Microseconds."""
+THRESHOLDS: Final = (300, 60, 0)
+"""Seconds before its deadline at which a session is told of: it nears its end, twice, and then has expired."""
+LATEST: Final = 253_000_000_000
+"""Unix seconds late in the year 9987: a deadline after that is none."""
+
+ACTIVE: Final = "active"
+EXPIRED: Final = "expired"
+CANCELLED: Final = "cancelled"
+
+
+class SessionLife:
+    """What is known of a session's end. `kind` is realtime, transcription, client_secret or chatkit."""
+
+    __slots__ = ("deadline", "id", "kind", "passed", "status")
+
+    def __init__(self) -> None:
+        """Begin with a session that nobody told of."""
+        self.id: str | None = None
+        self.kind = "realtime"
+        self.status: str | None = None
+        """active, expired or cancelled; None before anything was told."""
+        self.deadline: Micros | None = None
+        self.passed = 0
+        """How many of the thresholds lie behind."""
+
+    def tell(self, key: str | None, kind: str, expires_at: float | None, now: Micros | None) -> None:
+        """Note that upstream told of the session, and of the Unix second at which it ends."""
+        self.id, self.kind = key or self.id, kind
+        self.status = self.status or ACTIVE
+        deadline = int(expires_at * SECOND) if expires_at and 0 < expires_at < LATEST else None
+        if deadline is not None and deadline != self.deadline:
+            self.deadline = deadline
+            self.passed = sum(1 for left in THRESHOLDS if now is not None and deadline - left * SECOND <= now)
+
+    def dues(self, at: Micros) -> list[Micros]:
+        """Return the whole seconds, up to `at`, at which a threshold is reached that was not told of yet."""
+        if self.deadline is None or self.status != ACTIVE:
+            return []
+        deadline = self.deadline
+        seconds = (-(-(deadline - left * SECOND) // SECOND) * SECOND for left in THRESHOLDS[self.passed :])
+        return [second for second in seconds if second <= at]
+
+    def reach(self) -> Fact:
+        """Pass the next threshold, and return what that is."""
+        left = THRESHOLDS[self.passed]
+        self.passed += 1
+        if left:
+            return SessionNearsEnd(session_id=self.id, kind=self.kind, seconds_left=left)
+        self.status = EXPIRED
+        return SessionExpired(session_id=self.id, kind=self.kind)
+
+    def end(self, status: str) -> list[Fact]:
+        """Note that upstream says that the session expired or was cancelled; what is known says nothing."""
+        if self.status in (EXPIRED, CANCELLED):
+            return []
+        self.status = status
+        ended = SessionExpired if status == EXPIRED else SessionCancelled
+        return [ended(session_id=self.id, kind=self.kind)]
+
+    def ends_within(self, seconds: int, now: Micros) -> bool:
+        """Tell whether it is active and ends within so many `seconds` of `now`."""
+        return self.status == ACTIVE and self.deadline is not None and 0 <= self.deadline - now <= seconds * SECOND

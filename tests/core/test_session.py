@@ -1,0 +1,143 @@
+"""The life of a session: told when it nears its end, when it has expired, when it was cancelled; each once."""
+
+import pytest
+
+from steno.core.facts import (
+    Fact,
+    SessionCancelled,
+    SessionExpired,
+    SessionNearsEnd,
+    SessionOpened,
+    UpstreamErred,
+)
+from tests.core.play import BEGIN, Play, event, run, session
+
+NOW = BEGIN // 1_000_000
+"""Unix seconds."""
+
+
+def ends(play: Play) -> list[tuple[int, Fact]]:
+    """Each fact about an end, with the second at which it was so."""
+    kinds = SessionNearsEnd | SessionExpired | SessionCancelled
+    return [((origin.at or 0) // 1_000_000 - NOW, fact) for origin, fact in play.told if isinstance(fact, kinds)]
+
+
+def pass_by(play: Play, seconds: int) -> None:
+    """Let so many seconds pass in silence."""
+    play.wait(seconds * 1000)
+    play.pipeline.tick(play.now or 0)
+
+
+def near(left: int, kind: str = "realtime", key: str = "sess_1") -> SessionNearsEnd:
+    return SessionNearsEnd(session_id=key, kind=kind, seconds_left=left)
+
+
+@pytest.mark.parametrize("steps", [[1] * 3700, [3700], [3000, 290, 300, 110]])
+def test_told_at_the_second_it_was_due(steps: list[int]) -> None:
+    """Whether ticks come each second or once after a silence."""
+    play = Play()
+    play.say(session(expires_at=NOW + 3600))
+    for seconds in steps:
+        pass_by(play, seconds)
+
+    assert ends(play) == [
+        (3300, near(300)),
+        (3540, near(60)),
+        (3600, SessionExpired(session_id="sess_1", kind="realtime")),
+    ]
+
+
+def test_a_new_deadline_counts_anew() -> None:
+    """What is told of again with more time is not near its end any more."""
+    play = Play()
+    play.say(session(expires_at=NOW + 100))
+    pass_by(play, 45)
+    play.say(session(kind="session.updated", expires_at=NOW + 400))
+    pass_by(play, 60)
+
+    assert ends(play) == [(40, near(60)), (100, near(300))]
+
+
+def test_thresholds_that_lie_behind_are_not_told() -> None:
+    """A session that was first seen in its last minute nears nothing: it only ends."""
+    play = Play()
+    play.say(session(expires_at=NOW + 30))
+    pass_by(play, 31)
+
+    assert ends(play) == [(30, SessionExpired(session_id="sess_1", kind="realtime"))]
+
+
+@pytest.mark.parametrize("expires_at", [0, None, -5, 10**15])
+def test_no_deadline(expires_at: int | None) -> None:
+    """Zero, which client secrets have, and what cannot be a time."""
+    play = Play()
+    play.say(session(expires_at=expires_at))
+    pass_by(play, 10000)
+
+    assert ends(play) == []
+
+
+def test_upstream_says_that_it_expired() -> None:
+    """Once, though an error, the close and the deadline all say so."""
+    play = Play()
+    play.say(session(expires_at=NOW + 3600))
+    play.wait(3_600_500)
+    play.say(event("error", error={"code": "session_expired", "type": "invalid_request_error", "message": "Over."}))
+    play.pipeline.stream_closed(play.stream, play.now, 1001, expired=True)
+
+    assert [fact for _, fact in ends(play)].count(SessionExpired(session_id="sess_1", kind="realtime")) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "effect"),
+    [
+        ("response_cancel_not_active", "benign"),
+        ("session_expired", "ends_session"),
+        ("insufficient_quota", "final"),
+        ("something_new", "unknown"),
+    ],
+)
+def test_what_an_error_means(code: str, effect: str) -> None:
+    """Errors that are benign and errors that are final are told apart."""
+    play = Play()
+    play.say(event("error", error={"code": code}))
+
+    (erred,) = play.of(UpstreamErred)
+    assert isinstance(erred, UpstreamErred)
+    assert erred.effect == effect
+
+
+CHATKIT = {"object": "chatkit.session", "id": "cksess_1", "expires_at": NOW + 600, "status": "active", "user": "u"}
+
+
+@pytest.mark.parametrize(("status", "fact"), [("expired", SessionExpired), ("cancelled", SessionCancelled)])
+def test_chatkit_session(status: str, fact: type[Fact]) -> None:
+    """Its status is believed."""
+    play = Play()
+    play.say(CHATKIT, {**CHATKIT, "status": status})
+    pass_by(play, 700)
+
+    assert [type(told) for _, told in ends(play)] == [fact]
+
+
+def test_client_secret_and_the_beta_reply() -> None:
+    """The secret's own end is the deadline."""
+    play = Play()
+    play.say({"value": "ek_1", "expires_at": NOW + 600, "session": {"id": "sess_1", "expires_at": 0}})
+    play.say({"object": "realtime.session", "id": "sess_2", "client_secret": {"value": "ek_2", "expires_at": NOW + 60}})
+
+    opened = [fact for fact in play.facts if isinstance(fact, SessionOpened)]
+    assert [(fact.session_id, fact.kind, fact.expires_at) for fact in opened] == [
+        ("sess_1", "client_secret", NOW + 600),
+        ("sess_2", "client_secret", NOW + 60),
+    ]
+
+
+def test_what_ends_soon() -> None:
+    """Sessions and runs are asked for what ends within a time."""
+    play = Play()
+    play.say(session(expires_at=NOW + 200), run("queued", expires_at=NOW + 30))
+    states = play.pipeline.table.conversations.values()
+    ending = {within: [kind for state in states for kind in state.ending(within, BEGIN)] for within in (60, 300)}
+
+    assert ending == {60: ["run"], 300: ["realtime", "run"]}
