@@ -85,6 +85,7 @@ def test_two_runs_in_the_order_of_the_recordings() -> None:
             duration_seconds=0.2,
             arguments=arguments,
             output=Content("output", "2"),
+            arguments_whole=True,
         ),
         step_finished("completed", duration_seconds=0.6, prompt_tokens=50, completion_tokens=20),
         facts.RunStepStarted(step_id="step_2", run_id="run_1", kind="message_creation"),

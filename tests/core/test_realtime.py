@@ -272,7 +272,7 @@ def test_the_small_things_are_told_too() -> None:
         event(f"{buffer}.dtmf_event_received", event="9"),
         event(f"{buffer}.cleared"),
         event(f"{TRANSCRIPTION}.segment", item_id="user_1", text="Hi"),
-        event("mcp_list_tools.completed", item_id="item_1"),
+        event("mcp_list_tools.in_progress", item_id="item_1"),
     ) == [facts.InputTimedOut(item_id="user_1"), facts.DtmfReceived()]
 
 

@@ -27,8 +27,12 @@ def ended(status: str = "completed", **members: Any) -> facts.ToolCallFinished:
         "duration_seconds": None,
         "arguments": Content("arguments", "{}"),
         "output": None,
+        **members,
     }
-    return facts.ToolCallFinished(status=status, **{**told, **members})
+    arguments = told["arguments"]
+    if arguments is not None and told["kind"] in {"function", "mcp"} and "arguments_whole" not in told:
+        told["arguments_whole"] = arguments.text.endswith("}")
+    return facts.ToolCallFinished(status=status, **told)
 
 
 def output(call_id: str | None = "call_1", words: str | None = "12 degrees") -> Event:
@@ -175,7 +179,7 @@ def mcp(status: str = "completed", **members: Any) -> facts.ToolCallFinished:
 
 
 def test_an_mcp_call_is_known_by_its_item() -> None:
-    """It is upstream who runs it, and who says when it is over."""
+    """It is upstream who runs it, and who says when it is over; what it returned is in the item after that."""
     play = begun()
     added = event("response.output_item.added", response_id="resp_1", item=remote(arguments=""))
     assert play.say(added) == [facts.ToolCallStarted(call_id="mcp_1", kind="mcp", name="search")]
@@ -183,8 +187,10 @@ def test_an_mcp_call_is_known_by_its_item() -> None:
     play.say(event("response.mcp_call_arguments.done", **ids, arguments="{}"))
     play.say(event("response.mcp_call.in_progress", item_id="mcp_1"))
     play.wait(900)
-    assert play.say(event("response.mcp_call.completed", item_id="mcp_1")) == [mcp(duration_seconds=0.9)]
+    assert play.say(event("response.mcp_call.completed", item_id="mcp_1")) == []
+    play.wait(100)
     whole = event("response.output_item.done", response_id="resp_1", item=remote(output="found"))
+    assert play.say(whole) == [mcp(duration_seconds=0.9, output=Content("output", "found"))]
     assert play.say(whole) == []
 
 
@@ -192,13 +198,14 @@ def test_an_mcp_call_that_fails() -> None:
     """By its event, or by the error in its item."""
     play = begun()
     play.say(event("response.output_item.added", response_id="resp_1", item=remote()))
-    assert play.say(event("response.mcp_call.failed", item_id="mcp_1")) == [mcp("failed", arguments=None)]
+    assert play.say(event("response.mcp_call.failed", item_id="mcp_1")) == []
+    assert calls(play.close()) == [mcp("failed", arguments=None)]
     play = begun()
     error = {"type": "http_error", "code": 502, "message": "No."}
     told = calls(play.say(event("response.output_item.done", response_id="resp_1", item=remote(error=error))))
     assert told == [
         facts.ToolCallStarted(call_id="mcp_1", kind="mcp", name="search"),
-        mcp("failed", duration_seconds=0.0),
+        mcp("failed", duration_seconds=0.0, error="502"),
     ]
 
 
@@ -206,6 +213,24 @@ def test_the_end_of_an_mcp_call_that_nobody_knows_says_nothing() -> None:
     """It began before we came."""
     play = begun()
     assert play.say(event("response.mcp_call.completed", item_id="mcp_1"), event("response.mcp_call.failed")) == []
+
+
+def test_tools_that_are_listed_and_approved() -> None:
+    """What a server offers, and what a person allows, is told."""
+    play = begun()
+    play.say(event("mcp_list_tools.in_progress", item_id="list_1"))
+    wanted = {"id": "ask_1", "type": "mcp_approval_request", "name": "pay", "server_label": "bank", "arguments": "{}"}
+    given = {"id": "say_1", "type": "mcp_approval_response", "approval_request_id": "ask_1", "approve": False}
+    play.say(event("mcp_list_tools.completed", item_id="list_1"), event("mcp_list_tools.failed", item_id="list_2"))
+    play.say(event("conversation.item.added", item=wanted), event("conversation.item.done", item=wanted))
+    play.say(event("conversation.item.added", item=given), event("conversation.item.done", item=given))
+    kinds = facts.ToolsListed | facts.ApprovalRequested | facts.ApprovalGiven
+    assert [fact for fact in play.facts if isinstance(fact, kinds)] == [
+        facts.ToolsListed(item_id="list_1", status="completed"),
+        facts.ToolsListed(item_id="list_2", status="failed"),
+        facts.ApprovalRequested(item_id="ask_1", name="pay"),
+        facts.ApprovalGiven(request_id="ask_1", approved=False),
+    ]
 
 
 # Steps of a run -------------------------------------------------------------------------------------------------

@@ -214,7 +214,7 @@ class Totals:
 class OpenCall:
     """A tool call that has not ended."""
 
-    __slots__ = ("arguments", "called_at", "kind", "name", "owner")
+    __slots__ = ("arguments", "called_at", "kind", "name", "outcome", "owner")
 
     def __init__(self, kind: str, name: str | None, owner: str | None) -> None:
         """Begin a call of `kind` that the response or step `owner` makes."""
@@ -223,6 +223,8 @@ class OpenCall:
         self.owner = owner
         self.called_at: Micros | None = None
         self.arguments: str | None = None
+        self.outcome: tuple[str, Micros | None] | None = None
+        """How and when it ended, where its output is still to come."""
 
 
 class Conversation:

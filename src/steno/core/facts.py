@@ -367,6 +367,31 @@ class ToolCallFinished(Fact, frozen=True):
     duration_seconds: float | None
     arguments: Content | None
     output: Content | None
+    arguments_whole: bool | None = None
+    """Whether the arguments are JSON; those that were cut off are not. For code, which is none, it says nothing."""
+    error: str | None = None
+    """The code of a failure, where upstream tells one."""
+
+
+class ToolsListed(Fact, frozen=True):
+    """The tools of an MCP server were fetched, or could not be: completed, failed."""
+
+    item_id: str | None
+    status: str
+
+
+class ApprovalRequested(Fact, frozen=True):
+    """The model waits for a person to approve an MCP call."""
+
+    item_id: str | None
+    name: str | None
+
+
+class ApprovalGiven(Fact, frozen=True):
+    """An MCP call was approved, or was not."""
+
+    request_id: str | None
+    approved: bool | None
 
 
 # Limits and errors ----------------------------------------------------------------------------------------
@@ -508,6 +533,9 @@ NAMES: Final[dict[type[Fact], str]] = {
     PlaybackCleared: "playback.cleared",
     ToolCallStarted: "tool_call.started",
     ToolCallFinished: "tool_call.finished",
+    ToolsListed: "tools.listed",
+    ApprovalRequested: "approval.requested",
+    ApprovalGiven: "approval.given",
     RateLimitReported: "rate_limit.reported",
     UpstreamErred: "upstream.erred",
     ThreadCreated: "thread.created",

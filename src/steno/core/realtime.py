@@ -250,12 +250,19 @@ def item_done(state: RealtimeConversation, event: realtime.ItemDone, frame: Fram
 
 def item_create(state: RealtimeConversation, event: realtime.ItemCreate, frame: Frame) -> Sequence[Fact]:
     """The client asks for an item; upstream's answer adds it, but an output is seen here first."""
-    return _output(state, event, frame)
+    told = event.item
+    return _output(state, event, frame) if told and told.type == "function_call_output" else NOTHING
 
 
 def _output(state: RealtimeConversation, event: Any, frame: Frame) -> Sequence[Fact]:
     told = event.item
-    if told is None or told.type != "function_call_output":
+    if told is None:
+        return NOTHING
+    if told.type == "mcp_approval_response" and not isinstance(event, realtime.ItemDone):
+        return (facts.ApprovalGiven(request_id=told.approval_request_id, approved=told.approve),)
+    if told.type == "mcp_approval_request" and isinstance(event, realtime.ItemDone):
+        return (facts.ApprovalRequested(item_id=told.id, name=short(told.name)),)
+    if told.type != "function_call_output":
         return NOTHING
     return tools.finish(state, told.call_id, "completed", frame.at, told.output)
 
@@ -331,13 +338,23 @@ def playback_cleared(state: RealtimeConversation, event: realtime.PlaybackCleare
 
 
 def mcp_call_completed(state: RealtimeConversation, event: realtime.McpCallCompleted, frame: Frame) -> Sequence[Fact]:
-    """An MCP call returned."""
-    return tools.finish(state, event.item_id, "completed", frame.at)
+    """An MCP call returned; what it returned is in the item that follows."""
+    tools.returned(state, event.item_id, "completed", frame.at)
+    return NOTHING
 
 
 def mcp_call_failed(state: RealtimeConversation, event: realtime.McpCallFailed, frame: Frame) -> Sequence[Fact]:
-    """An MCP call failed."""
-    return tools.finish(state, event.item_id, "failed", frame.at)
+    """An MCP call failed; with which error is in the item that follows."""
+    tools.returned(state, event.item_id, "failed", frame.at)
+    return NOTHING
+
+
+def tools_listed(
+    _state: RealtimeConversation, event: realtime.McpListToolsCompleted | realtime.McpListToolsFailed, _frame: Frame
+) -> Sequence[Fact]:
+    """The tools of an MCP server are known, or could not be fetched."""
+    status = "completed" if isinstance(event, realtime.McpListToolsCompleted) else "failed"
+    return (facts.ToolsListed(item_id=event.item_id, status=status),)
 
 
 def rate_limits_updated(
@@ -364,7 +381,7 @@ def error(state: RealtimeConversation, event: realtime.RealtimeError, _frame: Fr
         code=code(told),
         kind=short(told.type) if told else None,
         message=None if message is None else Content("message", message),
-        effect=EFFECTS.get((told.code if told else None) or "", "unknown"),
+        effect=EFFECTS.get(str(told.code) if told else "", "unknown"),
     )
     return (erred, *(state.session_life.end(EXPIRED) if state.expired else ()))
 
@@ -417,8 +434,8 @@ HANDLERS: Final[Mapping[type[RealtimeEvent], Handler]] = {
     realtime.ArgumentsDelta: responses.arguments_delta,
     realtime.ArgumentsDone: responses.arguments_done,
     realtime.McpListToolsInProgress: responses.passed,
-    realtime.McpListToolsCompleted: responses.passed,
-    realtime.McpListToolsFailed: responses.passed,
+    realtime.McpListToolsCompleted: tools_listed,
+    realtime.McpListToolsFailed: tools_listed,
     realtime.McpArgumentsDelta: responses.arguments_delta,
     realtime.McpArgumentsDone: responses.arguments_done,
     realtime.McpCallInProgress: responses.passed,

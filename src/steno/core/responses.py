@@ -11,7 +11,7 @@ from steno.core.conversation import NOTHING
 from steno.core.facts import Fact
 from steno.core.frame import Frame, Micros
 from steno.core.realtime_state import CALL_KINDS, Item, OpenResponse, RealtimeConversation, content_of, parts_of
-from steno.core.words import RESPONSE_ENDS, closed, response_reason, short
+from steno.core.words import RESPONSE_ENDS, closed, code, response_reason, short
 from steno.wire import realtime, whole
 from steno.wire.realtime_objects import Item as WireItem
 from steno.wire.realtime_objects import RealtimeResponse, conversation_of
@@ -226,10 +226,17 @@ def _end(state: RealtimeConversation, item: Item, told: WireItem, frame: Frame) 
     if told.type in CALL_KINDS and told.arguments is not None:
         tools.called(state, call_key(told), frame.at, told.arguments)
     finished: Sequence[Fact] = NOTHING
-    if told.type == "mcp_call" and (told.output is not None or told.error is not None):
-        finished = tools.finish(state, told.id, "failed" if told.error else "completed", frame.at, told.output)
+    if told.type == "mcp_call" and _has_ended(state, told):
+        error = code(told.error) if told.error else None
+        finished = tools.finish(state, told.id, "failed" if error else "completed", frame.at, told.output, error)
     further = _further(item, told)
     return (*_settle(state, item, parts_of(told), _member(told), further), *finished)
+
+
+def _has_ended(state: RealtimeConversation, told: WireItem) -> bool:
+    """Tell whether an MCP call is over: by what its item holds, or by what was said before."""
+    call = state.calls.get(told.id) if told.id else None
+    return told.output is not None or told.error is not None or (call is not None and call.outcome is not None)
 
 
 def _further(item: Item, told: WireItem) -> list[int]:

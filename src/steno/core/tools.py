@@ -2,10 +2,15 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from steno.core.conversation import NOTHING, Conversation, OpenCall
 from steno.core.facts import Content, Fact, ToolCallFinished, ToolCallStarted
 from steno.core.frame import Micros
 from steno.core.words import TOOL_KINDS, closed, short
+
+TAKES_JSON = frozenset({"function", "mcp"})
+"""Kinds of calls whose arguments are JSON; others take code, or nothing."""
 
 
 def start(
@@ -29,25 +34,53 @@ def called(state: Conversation, call_id: str | None, at: Micros | None, argument
             call.arguments = arguments if len(arguments) <= state.limits.object_bytes else None
 
 
+def returned(state: Conversation, call_id: str | None, status: str, at: Micros | None) -> None:
+    """Note how a call ended whose output comes in an event after this one."""
+    if call_id is not None and (call := state.calls.get(call_id)):
+        call.outcome = (status, at)
+
+
 def finish(
-    state: Conversation, call_id: str | None, status: str, at: Micros | None, output: str | None = None
+    state: Conversation,
+    call_id: str | None,
+    status: str,
+    at: Micros | None,
+    output: str | None = None,
+    error: str | None = None,
 ) -> Sequence[Fact]:
-    """End a call as completed, failed or abandoned; one that is not known, or has ended, says nothing."""
+    """End a call as completed, failed or abandoned; one that is not known, or has ended, says nothing.
+
+    Where it was known before how the call ended, that stands. `error` is the code of a failure.
+    """
     call = state.calls.pop(call_id, None) if call_id is not None else None
     if call is None or call_id is None:
         return NOTHING
     state.ended.add(call_id)
+    status, at = call.outcome or (status, at)
     return (
         ToolCallFinished(
             call_id=call_id,
             kind=call.kind,
             name=call.name,
             status=status,
-            duration_seconds=state.elapsed(call.called_at, at),
+            duration_seconds=None if status == "abandoned" else state.elapsed(call.called_at, at),
             arguments=None if call.arguments is None else Content("arguments", call.arguments),
             output=None if output is None else Content("output", output),
+            arguments_whole=_is_json(call.arguments) if call.kind in TAKES_JSON else None,
+            error=error,
         ),
     )
+
+
+def _is_json(arguments: str | None) -> bool | None:
+    """Tell whether `arguments` are whole: a call that was cut off leaves half a JSON text. None for none."""
+    if arguments is None:
+        return None
+    try:
+        msgspec.json.decode(arguments)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def finish_all(state: Conversation, owner: str | None, status: str, at: Micros | None) -> list[Fact]:

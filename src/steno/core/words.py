@@ -26,7 +26,7 @@ def code(error: ErrorDetail | None) -> str:
     """Return the code of an error, else its type, else `unknown`; `other` where that is no word."""
     if error is None:
         return "unknown"
-    return short(error.code or error.type) or "unknown"
+    return short(str(error.code) if error.code is not None else error.type) or short(error.type) or "unknown"
 
 
 def short(word: str | None) -> str | None:

@@ -15,7 +15,8 @@ class ErrorDetail(Wire, frozen=True):
     """What went wrong: `error` events, failed responses, failed transcriptions. `message` is upstream's prose."""
 
     type: str | None = None
-    code: str | None = None
+    code: str | int | None = None
+    """A word; a number where an MCP server failed by HTTP or protocol."""
     message: str | None = None
     param: str | None = None
     event_id: str | None = None
