@@ -21,7 +21,7 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format lock clean
+.PHONY: help demo test golden check format docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ demo: $(VENV)/.project ## a simulated provider and the daemon on it, until Ctrl-
 test: $(VENV)/.dev ## run the tests; ARGS="-k audit -x" goes to pytest
 	$(BIN)/pytest $(ARGS)
 
+golden: $(VENV)/.dev ## write the outputs in tests/golden anew, to be read as a diff
+	STENO_GOLDEN=write $(BIN)/pytest -q tests/test_golden.py
+
 check: $(VENV)/.dev ## lint, formatting, types, and which way imports point
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -42,6 +45,9 @@ check: $(VENV)/.dev ## lint, formatting, types, and which way imports point
 format: $(VENV)/.dev ## sort imports, fix what can be fixed safely, format
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.project ## write the pages of docs/ that follow from the code
+	PYTHONPATH=. $(BIN)/python tools/facts_page.py
 
 # The pins that stand are kept; ARGS=--upgrade moves them all, ARGS="--upgrade-package rich" one. Each lock is one
 # resolution for all Pythons and machines, and the second keeps to the first.
@@ -54,7 +60,7 @@ lock: ## write requirements*.lock from pyproject.toml (needs uv)
 
 clean: ## remove .venv and every cache
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp below is touched only when its step went well, so that nothing is installed twice and nothing is left
 # half installed. When the Python that .venv was made with has gone, so must .venv, stamps and all.

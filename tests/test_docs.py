@@ -4,9 +4,18 @@ import re
 from pathlib import Path
 
 from steno.core.facts import NAMES
+from steno.core.reduce import HANDLERS
+from steno.core.responses import passed
 from steno.sinks.definitions import METRICS
+from steno.wire import NAMES as EVENTS
+from tools import facts_page
 
 ROOT = Path(__file__).parent.parent
+
+
+def event_rows() -> list[tuple[str, str]]:
+    page = (ROOT / "docs/protocol-coverage.md").read_text()
+    return re.findall(r"^\| `([a-z_.]+)` \| (\S.*) \|$", page, re.MULTILINE)
 
 
 def test_every_metric_is_documented_with_its_labels() -> None:
@@ -24,6 +33,23 @@ def test_every_fact_is_documented() -> None:
     own = {"log.opened", "log.closed", "daemon.started", "daemon.reloaded", "daemon.stopped"}
 
     assert sorted(rows) == sorted({*NAMES.values(), *own})
+
+
+def test_the_page_of_facts_is_current() -> None:
+    """It is written by a program; who changed a fact lets it write again."""
+    assert facts_page.PAGE.read_text() == facts_page.page(), "docs/facts.md is out of date: run make docs"
+
+
+def test_every_event_type_is_documented() -> None:
+    """A row an event type, and no row too many; `error` is of two families."""
+    assert sorted(name for name, _ in event_rows()) == sorted(EVENTS.values())
+
+
+def test_what_is_passed_over_is_documented_as_passed() -> None:
+    """And nothing else is."""
+    assert {name for name, said in event_rows() if said.startswith("Passed")} == {
+        EVENTS[kind] for kind, handler in HANDLERS.items() if handler is passed
+    }
 
 
 def test_paths_that_are_named_exist() -> None:

@@ -547,3 +547,19 @@ def test_without_times_there_are_no_durations() -> None:
     assert latencies(untimed) == [None]
     assert untimed.line() == timed.line()
     assert {origin.at for origin, _ in untimed.told} == {None}
+
+
+def test_an_item_that_was_asked_for_tells_its_words_where_there_are_none() -> None:
+    """What is known already stands."""
+    play = begun()
+    play.say(item("a"), item("b"))
+    play.say(event("conversation.item.input_audio_transcription.completed", item_id="b", transcript="Known."))
+    for key in "ab":
+        told = {
+            "id": key,
+            "type": "message",
+            "role": "user",
+            "content": [{"type": "input_audio", "transcript": "Asked."}],
+        }
+        play.say(event("conversation.item.retrieved", item=told))
+    assert [text for _, text in transcript(play)] == ["Asked.", "Known."]

@@ -60,7 +60,8 @@ def test_a_voice_session_as_a_line() -> None:
         "messages": [],
         "unfinished": [created("resp_2")["response"]],
         "transcript": [{"item_id": "item_1", "role": "assistant", "text": "Hi", "heard": None}],
-        "speech": [{"item_id": "item_1", "generated_ms": None, "heard_ms": None, "heard_how": "unknown"}],
+        "speech": [],
+        "tools": [],
         "totals": {
             **TOTALS,
             "tokens": [
@@ -97,6 +98,7 @@ def test_a_thread_as_a_line() -> None:
         "unfinished": [step("in_progress", "step_2")["data"]],
         "transcript": [{"item_id": "msg_1", "role": "assistant", "text": "Hi", "heard": None}],
         "speech": [],
+        "tools": [],
         "totals": {**TOTALS, "runs": {"failed": 1}, "run_steps": {"completed": 1}},
         "rejected": {},
         "events": 8,

@@ -489,3 +489,12 @@ def test_an_envelope_from_the_end_of_time_has_no_time() -> None:
     late = cloud_event(session(), "call-1", time="9999-12-31T23:59:59-23:59")
     play.pipeline.feed(play.stream, Frame(json.dumps(late).encode(), None))
     assert {origin.at for origin, _ in play.told[1:]} == {None}
+
+
+def test_an_error_is_about_the_thread_that_its_envelope_names() -> None:
+    """Not about the one that was spoken of last."""
+    play = Play()
+    play.say(cloud_event(run("queued", thread_id="t1"), "t1"), cloud_event(run("queued", thread_id="t2"), "t2"))
+    play.say(cloud_event({"event": "error", "data": {"error": {"code": "server_error"}}}, "t1"))
+    erred = [origin.conversation for origin, fact in play.told if isinstance(fact, facts.UpstreamErred)]
+    assert erred == ["relay/t1"]

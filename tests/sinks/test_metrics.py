@@ -197,7 +197,7 @@ def test_facts_without_a_number_are_not_forgotten() -> None:
         facts.StreamOpened, facts.StreamClosed, facts.FrameRejected, facts.EventRejected, facts.ConversationOpened,
         facts.SessionOpened, facts.SessionChanged,
         facts.SessionNearsEnd, facts.SessionExpired, facts.SessionCancelled,
-        facts.SpeechStarted, facts.SpeechStopped, facts.InputCommitted,
+        facts.SpeechStarted, facts.InputCommitted,
         facts.InputTimedOut, facts.DtmfReceived, facts.ItemAdded, facts.ItemTruncated, facts.ItemDeleted,
         facts.ResponseStarted, facts.ResponseAbandoned, facts.DeltasDiffered, facts.PlaybackStopped,
         facts.PlaybackCleared, facts.ToolCallStarted, facts.ToolsListed,

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Final
 
+from msgspec import Struct
+
 from steno.core.facts import EventRejected, Fact, Tokens
 from steno.core.frame import Micros, seconds
 from steno.core.prices import PriceTable, add_usd, usd_text
@@ -227,6 +229,15 @@ class OpenCall:
         """How and when it ended, where its output is still to come."""
 
 
+class EndedCall(Struct, frozen=True):
+    """A tool call that is over: which tool it was, and how it ended."""
+
+    call_id: str
+    kind: str
+    name: str | None
+    status: str
+
+
 class Conversation:
     """The reduced state of one session or thread: what the families have in common."""
 
@@ -255,6 +266,8 @@ class Conversation:
         self.rejected: dict[str, int] = {}
         self.totals = Totals()
         self.calls: dict[str, OpenCall] = {}
+        self.tool_log: deque[EndedCall] = deque(maxlen=limits.kept_objects)
+        """The newest tool calls that are over."""
         self.ended = Remembered()
         self.seen = Seen(limits.duplicates_window)
 

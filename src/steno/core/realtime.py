@@ -220,9 +220,7 @@ def transcription_failed(
 # Items ----------------------------------------------------------------------------------------------------
 
 
-def item_added(
-    state: RealtimeConversation, event: realtime.ItemAdded | realtime.ItemRetrieved, frame: Frame
-) -> Sequence[Fact]:
+def item_added(state: RealtimeConversation, event: realtime.ItemAdded, frame: Frame) -> Sequence[Fact]:
     """An item entered the conversation: a turn, a call, or the output of one."""
     told = event.item
     if told is None or told.id is None:
@@ -238,6 +236,18 @@ def item_added(
         facts.ItemAdded(item_id=told.id, kind=short(told.type), role=short(told.role)),
         *_output(state, event, frame),
     )
+
+
+def item_retrieved(state: RealtimeConversation, event: realtime.ItemRetrieved, _frame: Frame) -> Sequence[Fact]:
+    """An item as upstream has it: tells the words of one that has none here."""
+    told = event.item
+    if told is None or told.id is None:
+        return state.reject(event, "missing_object")
+    item = state.items.get(told.id)
+    if item is not None and not item.length():
+        for index, text in parts_of(told):
+            state.write(item, index, text)
+    return NOTHING
 
 
 def item_done(state: RealtimeConversation, event: realtime.ItemDone, frame: Frame) -> Sequence[Fact]:
@@ -407,7 +417,7 @@ HANDLERS: Final[Mapping[type[RealtimeEvent], Handler]] = {
     realtime.ItemAdded: item_added,
     realtime.ItemCreated: item_added,
     realtime.ItemDone: item_done,
-    realtime.ItemRetrieved: responses.passed,
+    realtime.ItemRetrieved: item_retrieved,
     realtime.ItemTruncated: item_truncated,
     realtime.ItemDeleted: item_deleted,
     realtime.PlaybackStarted: playback_started,

@@ -33,6 +33,7 @@ class Item:
         "parts",
         "response_id",
         "role",
+        "spoken",
         "transcribed",
     )
 
@@ -53,6 +54,8 @@ class Item:
         self.audio_bytes = 0
         """What deltas brought of its speech."""
         self.ms_per_byte = MS_PER_BYTE["pcm16"]
+        self.spoken = False
+        """Whether its words were said, not written."""
         self.heard_ms: float | None = None
         """How much of its speech was played, where upstream or the playback tells."""
 

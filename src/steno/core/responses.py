@@ -223,6 +223,7 @@ def end_item(state: RealtimeConversation, told: WireItem, frame: Frame) -> Seque
 
 
 def _end(state: RealtimeConversation, item: Item, told: WireItem, frame: Frame) -> Sequence[Fact]:
+    item.spoken = item.spoken or any(part.transcript is not None for part in told.content or ())
     if told.type in CALL_KINDS and told.arguments is not None:
         tools.called(state, call_key(told), frame.at, told.arguments)
     finished: Sequence[Fact] = NOTHING

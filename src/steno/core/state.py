@@ -42,6 +42,7 @@ def conversation_line(state: Conversation) -> bytes:
             "unfinished": _objects(state.unfinished()),
             "transcript": _spoken(realtime) if realtime else _written(thread) if thread else [],
             "speech": _speech(realtime) if realtime else [],
+            "tools": list(state.tool_log),
             "totals": _totals(state),
             "rejected": state.rejected,
             "events": state.events,
@@ -97,7 +98,7 @@ def _speech(state: RealtimeConversation) -> list[dict[str, Any]]:
             "heard_how": _heard(item)[1],
         }
         for item in _turns(state)
-        if item.role == "assistant"
+        if item.role == "assistant" and (item.spoken or item.audio_bytes)
     ]
 
 

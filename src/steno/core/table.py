@@ -146,7 +146,7 @@ class Table:
     ) -> Conversation | None:
         """Find the conversation of `event`, opened if it is new; None where it can belong to none."""
         if not isinstance(event, RealtimeEvent):
-            return self._thread(stream, event, frame)
+            return self._thread(stream, event, frame, name)
         voice = stream.voice
         if voice is not None and voice.closed_reason is None and not name and type(event) not in _RARE:
             return voice
@@ -193,7 +193,7 @@ class Table:
             self._open(state, stream, event, frame)
         return state if isinstance(state, kind) else None
 
-    def _thread(self, stream: Stream, event: Event, frame: Frame) -> ThreadConversation | None:
+    def _thread(self, stream: Stream, event: Event, frame: Frame, name: str | None) -> ThreadConversation | None:
         if isinstance(event, _DELTAS):
             told = event.data
             owner = self._owners.find(stream.source, told.id) if told and told.id else None
@@ -201,7 +201,8 @@ class Table:
             return known if isinstance(known, ThreadConversation) else None
         thread_id = _thread_id(event)
         if thread_id is None:
-            return stream.thread if stream.thread and stream.thread.closed_reason is None else None
+            named = self.conversations.get(f"{stream.source}/{name[:ID_CHARACTERS]}") if name else stream.thread
+            return named if isinstance(named, ThreadConversation) and named.closed_reason is None else None
         key = f"{stream.source}/{thread_id[:ID_CHARACTERS]}"
         state = self.conversations.get(key)
         if not isinstance(state, ThreadConversation):

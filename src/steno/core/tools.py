@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from steno.core.conversation import NOTHING, Conversation, OpenCall
+from steno.core.conversation import NOTHING, Conversation, EndedCall, OpenCall
 from steno.core.facts import Content, Fact, ToolCallFinished, ToolCallStarted
 from steno.core.frame import Micros
 from steno.core.words import TOOL_KINDS, closed, short
@@ -57,6 +57,7 @@ def finish(
         return NOTHING
     state.ended.add(call_id)
     status, at = call.outcome or (status, at)
+    state.tool_log.append(EndedCall(call_id, call.kind, call.name, status))
     return (
         ToolCallFinished(
             call_id=call_id,

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 VOICE_SECONDS: Final = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 """What a caller feels: 0.8 s begins to feel unnatural, so that the buckets are dense there."""
+SPEECH_SECONDS: Final = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 20.0, 30.0, 60.0)
 RESPONSE_SECONDS: Final = (0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 20.0, 30.0, 60.0, 120.0)
 TOOL_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 600.0)
 RUN_SECONDS: Final = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
@@ -97,6 +98,13 @@ CONVERSATION_METRICS: Final = _table(
         VOICE_SECONDS,
     ),
     Definition("steno_interruptions_total", "counter", ("model", "reason"), "Responses that broke off, by cause."),
+    Definition(
+        "steno_user_speech_duration_seconds",
+        "histogram",
+        (),
+        "From the start to the end of what a user said, as the voice detector heard it.",
+        SPEECH_SECONDS,
+    ),
     Definition("steno_tool_calls_total", "counter", ("kind", "status"), "Tool calls that are over."),
     Definition(
         "steno_tool_call_duration_seconds",

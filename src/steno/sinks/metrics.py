@@ -124,6 +124,10 @@ def _interrupted(metrics: Metrics, _origin: Origin, fact: facts.ResponseInterrup
     metrics.add("steno_interruptions_total", labels)
 
 
+def _speech(metrics: Metrics, _origin: Origin, fact: facts.SpeechStopped) -> None:
+    metrics.observe("steno_user_speech_duration_seconds", (), fact.duration_seconds)
+
+
 def _playback(metrics: Metrics, _origin: Origin, fact: facts.PlaybackStarted) -> None:
     labels = (metrics.word("model", fact.model),)
     metrics.observe("steno_turn_latency_seconds", labels, fact.turn_latency_seconds)
@@ -170,6 +174,7 @@ TOLD: Final[Mapping[type[Fact], Callable[[Metrics, Origin, Any], None]]] = {
     facts.ConversationClosed: _closed,
     facts.ResponseFinished: _response,
     facts.ResponseInterrupted: _interrupted,
+    facts.SpeechStopped: _speech,
     facts.PlaybackStarted: _playback,
     facts.TranscriptionFinished: _transcription,
     facts.ToolCallFinished: _tool_call,

@@ -1,0 +1,264 @@
+# ruff: noqa: INP001  # a script of the house, in no package
+"""Writes docs/facts.md: each fact with its members, and one that simulated conversations really led to.
+
+What a member is stands in its docstring, or else in `MEMBERS`. The same code gives the same page.
+"""
+
+import ast
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Final, get_args, get_origin
+
+import msgspec
+from msgspec import Struct
+
+from steno.audit.content import body
+from steno.core import facts
+from steno.core.facts import NAMES, Content, Fact, Origin
+from steno.core.frame import Frame, Micros
+from steno.core.stream import Stream
+from steno.core.words import tells_expiry
+from steno.limits import Limits
+from steno.pipeline import Pipeline
+from steno.pricing import load_prices
+from steno.simulate import zoo
+from steno.sources.lines import parse
+from tests.recordings import quirk, recording
+
+PAGE: Final = Path(__file__).parent.parent / "docs/facts.md"
+SOURCE: Final = "replay"
+
+MEMBERS: Final = {
+    "action_seconds": "How long it waited for its tools.",
+    "approved": "Whether it was.",
+    "arguments": "What the tool was called with.",
+    "assistant_id": "The assistant.",
+    "audio_end_ms": "Where it ends in the session's audio.",
+    "audio_seconds": "Length of the speech that was seen.",
+    "audio_start_ms": "Where it begins in the session's audio.",
+    "bytes": "Length of the frame.",
+    "cached": "Whether upstream had it cached.",
+    "call_id": "The call.",
+    "calls": "How many calls it waits for.",
+    "code": "Upstream's code for what went wrong.",
+    "completion_tokens": "Tokens written.",
+    "conversation_id": "Upstream's own id of the conversation; null where the response is out of band.",
+    "cost": "What that costs.",
+    "cost_usd": "Sum of what has a price, in USD.",
+    "direction": "input or output.",
+    "duration_seconds": "How long it took.",
+    "effect": "What it means for what comes after.",
+    "event": "Upstream's name of the event.",
+    "events": "How many events it had.",
+    "expires_at": "When it ends, in Unix seconds.",
+    "family": "realtime, assistants or chatkit.",
+    "frames": "How many frames it carried.",
+    "item_id": "The item.",
+    "items": "How many items it made.",
+    "kind": "Which kind.",
+    "limit": "The whole of it.",
+    "lines": "What it adds up from.",
+    "members": "Which members differed.",
+    "message": "What upstream said of it.",
+    "message_id": "The message.",
+    "missing": "How many.",
+    "modality": "text, audio, image or unknown.",
+    "model": "The model.",
+    "name": "Which tool.",
+    "output": "What came of it.",
+    "per": "What the rate is for: token, second or minute.",
+    "prompt_tokens": "Tokens read.",
+    "quantity": "How many of them.",
+    "reason": "Why.",
+    "remaining": "What is left of it.",
+    "request_id": "The request that is answered.",
+    "reset_seconds": "When it is whole again.",
+    "response_id": "The response.",
+    "responses": "How many responses ended in it.",
+    "role": "Whose it is.",
+    "run_id": "The run.",
+    "runs": "How many runs ended in it.",
+    "seconds": "Length of what was transcribed, where that is what is billed.",
+    "seconds_left": "How many.",
+    "session_id": "The session.",
+    "source": "The source, by its name in the configuration.",
+    "status": "How it ended.",
+    "step_id": "The step.",
+    "table_version": "Which price list it was priced by.",
+    "text": "What it says.",
+    "thread_id": "The thread.",
+    "time_to_first_audio_seconds": "From its beginning to its first audio.",
+    "time_to_first_token_seconds": "From its beginning to its first word or argument.",
+    "tokens": "Tokens used, each in one bucket.",
+    "transcript": "What was said.",
+    "turn_latency_seconds": "From the end of the user's speech to the answer.",
+    "unpriced": "What has no price, by reason.",
+    "usages": "How many.",
+    "ItemTruncated.audio_end_ms": "How much of it was heard.",
+    "SessionNearsEnd.seconds_left": "300 or 60.",
+    "StreamClosed.code": "The websocket close code; null when the connection broke off.",
+    "Tokens.tokens": "How many.",
+    "ToolCallFinished.name": "Which tool; null where upstream names none.",
+    "Unpriced.reason": "Why they have none, as in `Cost`.",
+}
+"""What a member is: by its name, or by its Struct and its name where that is more exact."""
+
+TYPES: Final[dict[Any, str]] = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+PARTS: Final[tuple[type[Struct], ...]] = (facts.Tokens, facts.Cost, facts.CostLine, facts.Unpriced)
+
+INTRODUCTION: Final = """\
+# Facts
+
+What steno says has happened. Each fact is a record of the audit log ([audit.md](audit.md) has the rest of the record),
+named as here, with the members below as its `body`, in their order. Null is what is not known: durations where the
+input has no times, ids that upstream left out. The examples are from simulated conversations.
+
+This page is written by `make docs`.
+"""
+
+
+class Examples:
+    """A sink that keeps of each fact the one that tells most, the first of equals."""
+
+    def __init__(self) -> None:
+        """Know of none."""
+        self.best: dict[type[Fact], tuple[int, bytes]] = {}
+
+    def tell(self, _origin: Origin, fact: Fact) -> None:
+        """Keep `fact` if it tells more than what was seen of its kind."""
+        told = sum(1 for name in fact.__struct_fields__ if getattr(fact, name) not in (None, ()))
+        if told > self.best.get(type(fact), (-1, b""))[0]:
+            self.best[type(fact)] = (told, body(fact))
+
+
+def examples() -> dict[type[Fact], bytes]:
+    """Replay what the project simulates, the plain stories first, and return the body of a fact of each kind."""
+    sink = Examples()
+    for kind in ("voice", "assistants"):
+        for seed in (1, 2, 3):
+            _replay(f"{SOURCE}/{kind}-{seed}", recording(kind, seed), sink)
+    for name in zoo.QUIRKS:
+        _replay(f"{SOURCE}/{name}", quirk(name), sink)
+    return {kind: example for kind, (_, example) in sink.best.items()}
+
+
+def _replay(name: str, lines: bytes, sink: Examples) -> None:
+    pipeline = Pipeline(Limits(), [sink], prices=load_prices(None))
+    stream: Stream | None = None
+    at: Micros | None = None
+    for line in lines.splitlines():
+        told = parse(line)
+        at = told.at
+        stream = stream or pipeline.stream_opened(name, SOURCE, at)
+        if isinstance(told, Frame):
+            pipeline.feed(stream, told)
+        else:
+            pipeline.stream_closed(stream, at, told.code, expired=tells_expiry(told.reason))
+            stream = None
+    if stream is not None:
+        pipeline.stream_closed(stream, at, 1000)
+    pipeline.table.close_all(at)
+
+
+# The page -------------------------------------------------------------------------------------------------
+
+
+def page() -> str:
+    """Return all of docs/facts.md."""
+    source = inspect.getsource(facts)
+    defined = {node.name: node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)}
+    found = examples()
+    blocks = [INTRODUCTION]
+    section = ""
+    for kind in sorted(NAMES, key=lambda each: defined[each.__name__].lineno):
+        heading = _section(source, defined[kind.__name__].lineno)
+        if heading != section:
+            section = heading
+            blocks.append(f"## {section}\n")
+        blocks.append(f"### `{NAMES[kind]}`\n\n{_meaning(kind)}\n")
+        blocks.append(_table(kind, defined[kind.__name__]))
+        if kind in found:
+            blocks.append(f"```json\n{_shown(found[kind])}\n```\n")
+    blocks.append("## What members are made of\n")
+    blocks.append(
+        "### `Content`\n\nWords of people or models. They are not kept: there is their `kind` "
+        "(transcript, text, arguments, output, message) and their `length` in characters.\n"
+    )
+    for part in PARTS:
+        blocks += [f"### `{part.__name__}`\n\n{_meaning(part)}\n", _table(part, defined[part.__name__])]
+    return "\n".join(block for block in blocks if block)
+
+
+def _section(source: str, line: int) -> str:
+    """Return the heading above a line of `source`."""
+    before = source.splitlines()[:line]
+    return next(each.strip("# -") for each in reversed(before) if each.startswith("# ") and each.endswith("---"))
+
+
+def _meaning(kind: type[Struct]) -> str:
+    return inspect.cleandoc(kind.__doc__ or "")
+
+
+def _table(kind: type[Struct], defined: ast.ClassDef) -> str:
+    own = dict(_docstrings(defined))
+    rows = [
+        f"| `{field.name}` | {_type(field.type)} | {own.get(field.name) or _word(kind, field.name)} |"
+        for field in msgspec.structs.fields(kind)
+    ]
+    return "\n".join(["| member | type | what it is |", "| --- | --- | --- |", *rows, ""]) if rows else ""
+
+
+def _docstrings(defined: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    """Yield the members that have a docstring, and what it says."""
+    for member, said in zip(defined.body, defined.body[1:], strict=False):
+        if not (isinstance(member, ast.AnnAssign) and isinstance(member.target, ast.Name)):
+            continue
+        if isinstance(said, ast.Expr) and isinstance(said.value, ast.Constant):
+            yield member.target.id, " ".join(str(said.value.value).split())
+
+
+def _word(kind: type[Struct], name: str) -> str:
+    said = MEMBERS.get(f"{kind.__name__}.{name}") or MEMBERS.get(name)
+    if said is None:
+        raise LookupError(f"say what {kind.__name__}.{name} is: in a docstring under it, or in MEMBERS of {__file__}")
+    return said
+
+
+def _type(annotation: Any) -> str:
+    """Return what a member is, in words."""
+    if get_origin(annotation) is UnionType:
+        kinds = [_type(each) for each in get_args(annotation) if each is not NoneType]
+        return " or ".join([*kinds, "null"])
+    if get_origin(annotation) is tuple:
+        return f"list of {_type(get_args(annotation)[0])}"
+    if isinstance(annotation, type) and issubclass(annotation, Struct | Content):
+        return f"`{annotation.__name__}`"
+    return TYPES[annotation]
+
+
+def _shown(example: bytes) -> str:
+    """Return a body with a line a member, and a line an element of its lists."""
+    members: dict[str, Any] = msgspec.json.decode(example)
+    lines = [f"  {_compact(name)}: {_value(value, '  ')}" for name, value in members.items()]
+    return "{\n" + ",\n".join(lines) + "\n}" if lines else "{}"
+
+
+def _value(value: Any, indent: str) -> str:
+    if isinstance(value, list) and any(isinstance(each, dict) for each in value):
+        inner = indent + "  "
+        return "[\n" + ",\n".join(inner + _compact(each) for each in value) + f"\n{indent}]"
+    if isinstance(value, dict) and any(isinstance(each, list) for each in value.values()):
+        inner = indent + "  "
+        lines = [f"{inner}{_compact(name)}: {_value(each, inner)}" for name, each in value.items()]
+        return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
+    return _compact(value)
+
+
+def _compact(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
