@@ -3,6 +3,8 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from functools import reduce
 from typing import Final
 
 from msgspec import Struct
@@ -11,6 +13,7 @@ from rich.table import Table
 
 from steno.core.conversation import Conversation, Totals
 from steno.core.frame import seconds
+from steno.core.prices import add_usd, usd_text
 
 _STARTED: Final = re.compile(r"/\d{16}/")
 """The daemon's start in the name of a stream: the same in all rows, and long."""
@@ -35,6 +38,10 @@ class Row(Struct, frozen=True):
     tokens_in: int
     tokens_cached: int
     tokens_out: int
+    cost: Decimal
+    """USD of what has a price."""
+    unpriced: dict[str, int]
+    """Why usages have none, and how many."""
     seconds: float | None
 
 
@@ -52,6 +59,8 @@ def row_of(state: Conversation) -> Row:
         tokens_in=_tokens(totals, "input"),
         tokens_cached=_tokens(totals, "input", cached=True),
         tokens_out=_tokens(totals, "output"),
+        cost=totals.cost,
+        unpriced=dict(totals.unpriced),
         seconds=seconds(state.opened_at, state.last_at),
     )
 
@@ -70,6 +79,8 @@ def sum_of(rows: Iterable[Row]) -> Row:
         tokens_in=sum(row.tokens_in for row in rows),
         tokens_cached=sum(row.tokens_cached for row in rows),
         tokens_out=sum(row.tokens_out for row in rows),
+        cost=reduce(add_usd, (row.cost for row in rows), Decimal(0)),
+        unpriced=_added(row.unpriced for row in rows),
         seconds=None,
     )
 
@@ -123,7 +134,8 @@ def outcome_lines(total: Row) -> list[str]:
     kinds = (("responses", total.responses), ("broken off", total.interruptions), ("runs", total.runs))
     lines = [f"{name:<11}{_words(counts)}" for name, counts in kinds if counts]
     tokens = f"{total.tokens_in} in, {total.tokens_cached} of them cached, {total.tokens_out} out"
-    return [*lines, f"{'tokens':<11}{tokens}"]
+    lines += [f"{'tokens':<11}{tokens}", f"{'cost':<11}{usd_text(total.cost)} USD"]
+    return [*lines, f"{'unpriced':<11}{_words(total.unpriced)}"] if total.unpriced else lines
 
 
 def _some(number: int) -> str:
