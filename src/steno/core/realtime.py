@@ -1,4 +1,6 @@
-"""Realtime conversations: sessions, what the user does, items, playback, errors. Responses have their own file.
+"""Realtime conversations: sessions, what the user does, items, errors.
+
+Responses, tools, transcription and playback have files of their own.
 
 `HANDLERS` at the end is the state machine: which event does what.
 """
@@ -6,14 +8,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from steno.core import costs, facts, responses, tools, usage
-from steno.core.conversation import NOTHING, PARTS
+from steno.core import facts, playback, responses, tools, transcription
+from steno.core.conversation import NOTHING
 from steno.core.facts import Content, Fact
 from steno.core.frame import Frame
 from steno.core.realtime_state import RealtimeConversation, parts_of
 from steno.core.session import EXPIRED
 from steno.core.words import closed, code, short
-from steno.wire import RealtimeEvent, realtime, sessions, whole
+from steno.wire import RealtimeEvent, realtime, realtime_client, sessions, whole
 from steno.wire.realtime_objects import AudioFormat, ClientSecret, RealtimeSessionCreateResponse, transcription_model
 
 Handler = Callable[[RealtimeConversation, Any, Frame], Sequence[Fact]]
@@ -130,93 +132,6 @@ def dtmf_received(_state: RealtimeConversation, _event: realtime.DtmfReceived, _
     return (facts.DtmfReceived(),)
 
 
-# Transcription --------------------------------------------------------------------------------------------
-
-
-def transcription_delta(
-    state: RealtimeConversation, event: realtime.TranscriptionDelta, _frame: Frame
-) -> Sequence[Fact]:
-    """A piece of what the user said."""
-    if event.item_id is None:
-        return state.reject(event, "missing_id")
-    if event.delta:
-        state.grow(state.item(event.item_id), event.content_index, event.delta)
-    return NOTHING
-
-
-def transcription_completed(
-    state: RealtimeConversation, event: realtime.TranscriptionCompleted, _frame: Frame
-) -> Sequence[Fact]:
-    """What the user said. The last one of a part stands; the usage of a part counts once.
-
-    That the deltas led to other words is not told: in recordings they begin with a space which the whole has not.
-    """
-    if event.item_id is None:
-        return state.reject(event, "missing_id")
-    item = state.item(event.item_id)
-    item.kind, item.role = item.kind or "message", item.role or "user"
-    index = event.content_index or 0
-    text = event.transcript or ""
-    again = index in item.transcribed
-    before = item.parts[index].read() if index in item.parts else ""
-    state.write(item, index, text)
-    if event.status == "in_progress":
-        return NOTHING
-    if again and before == text:
-        return state.reject(event, "repeated")
-    item.transcribed.add(min(index, PARTS))
-    return (_transcribed(state, event.item_id, text, None if again else event.usage, counted=again),)
-
-
-def _transcribed(
-    state: RealtimeConversation,
-    item_id: str,
-    text: str,
-    told: realtime.TranscriptionUsage | None,
-    *,
-    counted: bool,
-) -> Fact:
-    """Note what a transcription used, unless that was `counted` before."""
-    model = state.transcription_model
-    tokens = usage.of_transcription(told, model)
-    state.totals.add_tokens(tokens)
-    duration = float(told.seconds) if told and told.seconds is not None and told.seconds >= 0 else None
-    cost = costs.of_tokens(state, tokens)
-    if duration is not None:
-        state.totals.add_seconds(model, duration)
-        cost = costs.of_seconds(state, model, duration)
-    elif told is None and not counted:
-        cost = costs.of_nothing_told(state)
-    return facts.TranscriptionFinished(
-        item_id=item_id,
-        status="completed",
-        code=None,
-        model=model,
-        transcript=Content("transcript", text),
-        seconds=duration,
-        tokens=tokens,
-        cost=cost,
-    )
-
-
-def transcription_failed(
-    state: RealtimeConversation, event: realtime.TranscriptionFailed, _frame: Frame
-) -> Sequence[Fact]:
-    """What the user said will not be known."""
-    return (
-        facts.TranscriptionFinished(
-            item_id=event.item_id,
-            status="failed",
-            code=code(event.error),
-            model=state.transcription_model,
-            transcript=None,
-            seconds=None,
-            tokens=(),
-            cost=None,
-        ),
-    )
-
-
 # Items ----------------------------------------------------------------------------------------------------
 
 
@@ -258,7 +173,7 @@ def item_done(state: RealtimeConversation, event: realtime.ItemDone, frame: Fram
     return (*responses.end_item(state, told, frame), *_output(state, event, frame))
 
 
-def item_create(state: RealtimeConversation, event: realtime.ItemCreate, frame: Frame) -> Sequence[Fact]:
+def item_create(state: RealtimeConversation, event: realtime_client.ItemCreate, frame: Frame) -> Sequence[Fact]:
     """The client asks for an item; upstream's answer adds it, but an output is seen here first."""
     told = event.item
     return _output(state, event, frame) if told and told.type == "function_call_output" else NOTHING
@@ -277,71 +192,12 @@ def _output(state: RealtimeConversation, event: Any, frame: Frame) -> Sequence[F
     return tools.finish(state, told.call_id, "completed", frame.at, told.output)
 
 
-def item_truncated(state: RealtimeConversation, event: realtime.ItemTruncated, _frame: Frame) -> Sequence[Fact]:
-    """The caller heard no more of an item than this."""
-    item = state.items.get(event.item_id) if event.item_id else None
-    if item is None:
-        return state.reject(event, "unknown_item")
-    item.heard_ms = event.audio_end_ms
-    heard, _ = item.heard()
-    told = facts.ItemTruncated(
-        item_id=item.id,
-        audio_end_ms=event.audio_end_ms,
-        generated_ms=item.generated_ms,
-        heard=None if heard is None else Content("transcript", heard),
-    )
-    return (told,)
-
-
 def item_deleted(state: RealtimeConversation, event: realtime.ItemDeleted, _frame: Frame) -> Sequence[Fact]:
     """An item is no part of the conversation any more."""
     if event.item_id is None or event.item_id not in state.items:
         return state.reject(event, "unknown_item")
     state.remove(event.item_id)
     return (facts.ItemDeleted(item_id=event.item_id),)
-
-
-# Playback -------------------------------------------------------------------------------------------------
-
-
-def playback_started(state: RealtimeConversation, event: realtime.PlaybackStarted, frame: Frame) -> Sequence[Fact]:
-    """The caller hears a response; where no audio is carried, this is what answers the turn."""
-    response = state.open.get(event.response_id) if event.response_id else None
-    answers = not state.carries_audio and not (response and response.out_of_band)
-    latency = responses.answer(state, frame.at) if answers else None
-    if event.response_id is not None and frame.at is not None:
-        state.playing_since[event.response_id] = frame.at
-        if len(state.playing_since) > state.limits.open_responses:
-            del state.playing_since[next(iter(state.playing_since))]
-    if response is not None and latency is not None:
-        response.turn_latency, latency = latency, None  # told when it ended: what is cut off is not averaged in
-    return (
-        facts.PlaybackStarted(response_id=event.response_id, model=state.session_model, turn_latency_seconds=latency),
-    )
-
-
-def playback_stopped(state: RealtimeConversation, event: realtime.PlaybackStopped, _frame: Frame) -> Sequence[Fact]:
-    """The caller heard all of a response."""
-    if event.response_id is not None:
-        state.playing_since.pop(event.response_id, None)
-    for item in state.items.values():
-        if item.response_id is not None and item.response_id == event.response_id:
-            item.heard_whole = item.heard_ms is None
-    return (facts.PlaybackStopped(response_id=event.response_id),)
-
-
-def playback_cleared(state: RealtimeConversation, event: realtime.PlaybackCleared, frame: Frame) -> Sequence[Fact]:
-    """The rest of a response is not heard: what was, is told by how long it played."""
-    since = state.playing_since.pop(event.response_id, None) if event.response_id else None
-    played = state.elapsed(since, frame.at)
-    left = None if played is None else played * 1000
-    for item in state.items.values():
-        if item.response_id is not None and item.response_id == event.response_id and item.kind == "message":
-            generated = item.generated_ms
-            item.heard_ms = left if generated is None or left is None else min(left, generated)
-            left = 0 if generated is None or left is None else max(left - generated, 0)
-            item.heard_ms = 0.0 if item.heard_ms is None else item.heard_ms
-    return (facts.PlaybackCleared(response_id=event.response_id, played_seconds=played),)
 
 
 # MCP, limits, errors --------------------------------------------------------------------------------------
@@ -410,19 +266,19 @@ HANDLERS: Final[Mapping[type[RealtimeEvent], Handler]] = {
     realtime.InputCleared: responses.passed,
     realtime.InputTimeout: input_timed_out,
     realtime.DtmfReceived: dtmf_received,
-    realtime.TranscriptionDelta: transcription_delta,
-    realtime.TranscriptionCompleted: transcription_completed,
+    realtime.TranscriptionDelta: transcription.transcription_delta,
+    realtime.TranscriptionCompleted: transcription.transcription_completed,
     realtime.TranscriptionSegment: responses.passed,
-    realtime.TranscriptionFailed: transcription_failed,
+    realtime.TranscriptionFailed: transcription.transcription_failed,
     realtime.ItemAdded: item_added,
     realtime.ItemCreated: item_added,
     realtime.ItemDone: item_done,
     realtime.ItemRetrieved: item_retrieved,
-    realtime.ItemTruncated: item_truncated,
+    realtime.ItemTruncated: playback.item_truncated,
     realtime.ItemDeleted: item_deleted,
-    realtime.PlaybackStarted: playback_started,
-    realtime.PlaybackStopped: playback_stopped,
-    realtime.PlaybackCleared: playback_cleared,
+    realtime.PlaybackStarted: playback.playback_started,
+    realtime.PlaybackStopped: playback.playback_stopped,
+    realtime.PlaybackCleared: playback.playback_cleared,
     realtime.ResponseCreated: responses.created,
     realtime.ResponseDone: responses.done,
     realtime.OutputItemAdded: responses.output_item_added,
@@ -453,17 +309,17 @@ HANDLERS: Final[Mapping[type[RealtimeEvent], Handler]] = {
     realtime.McpCallFailed: mcp_call_failed,
     realtime.RateLimitsUpdated: rate_limits_updated,
     realtime.RealtimeError: error,
-    realtime.SessionUpdate: responses.passed,
-    realtime.TranscriptionSessionUpdate: responses.passed,
-    realtime.InputAppend: responses.passed,
-    realtime.InputCommit: responses.passed,
-    realtime.InputClear: responses.passed,
-    realtime.PlaybackClear: responses.passed,
-    realtime.ItemCreate: item_create,
-    realtime.ItemRetrieve: responses.passed,
-    realtime.ItemTruncate: responses.passed,
-    realtime.ItemDelete: responses.passed,
-    realtime.ResponseCreate: responses.passed,
-    realtime.ResponseCancel: responses.passed,
+    realtime_client.SessionUpdate: responses.passed,
+    realtime_client.TranscriptionSessionUpdate: responses.passed,
+    realtime_client.InputAppend: responses.passed,
+    realtime_client.InputCommit: responses.passed,
+    realtime_client.InputClear: responses.passed,
+    realtime_client.PlaybackClear: responses.passed,
+    realtime_client.ItemCreate: item_create,
+    realtime_client.ItemRetrieve: responses.passed,
+    realtime_client.ItemTruncate: responses.passed,
+    realtime_client.ItemDelete: responses.passed,
+    realtime_client.ResponseCreate: responses.passed,
+    realtime_client.ResponseCancel: responses.passed,
 }
 """What each event does. `passed` is a decision, not an omission: another event says the same and more."""

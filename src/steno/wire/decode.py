@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw
 
 from steno.limits import NESTING_DEPTH
-from steno.wire import assistants, realtime, sessions, slow
+from steno.wire import assistants, realtime, realtime_client, sessions, slow
 from steno.wire.base import AssistantsEvent, Drifted, Event, Malformed, RealtimeEvent, Unknown
 from steno.wire.slow import Enveloped
 
@@ -32,7 +32,7 @@ BARE_EVENTS: Final[tuple[type[Event], ...]] = (
 
 _EVENTS: Final[tuple[type[Event], ...]] = (
     *realtime.SERVER_EVENTS,
-    *realtime.CLIENT_EVENTS,
+    *realtime_client.CLIENT_EVENTS,
     *assistants.EVENTS,
     *BARE_EVENTS,
 )
@@ -41,7 +41,7 @@ _EVENTS: Final[tuple[type[Event], ...]] = (
 NAMES: Final[dict[type[Event], str]] = {kind: str(kind.__struct_config__.tag) for kind in _EVENTS}
 """Event class to upstream's name for it."""
 
-CLIENT_EVENTS: Final = frozenset(realtime.CLIENT_EVENTS)
+CLIENT_EVENTS: Final = frozenset(realtime_client.CLIENT_EVENTS)
 
 
 def _carrying(member: str, *kinds: type[Event]) -> dict[type[Event], str]:
@@ -63,7 +63,7 @@ def _union(kinds: tuple[type[Event], ...]) -> Any:
 
 
 _REALTIME: Final[msgspec.json.Decoder[RealtimeEvent]] = msgspec.json.Decoder(
-    _union((*realtime.SERVER_EVENTS, *realtime.CLIENT_EVENTS))
+    _union((*realtime.SERVER_EVENTS, *realtime_client.CLIENT_EVENTS))
 )
 _ASSISTANTS: Final[msgspec.json.Decoder[AssistantsEvent]] = msgspec.json.Decoder(_union(assistants.EVENTS))
 _MEMBERS: Final[dict[str, msgspec.json.Decoder[msgspec.Struct]]] = {

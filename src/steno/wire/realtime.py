@@ -1,7 +1,7 @@
-"""The events of the Realtime API, server and client, GA and beta names: one Struct a type.
+"""What upstream says in the Realtime API, GA and beta names: one Struct a type.
 
 A beta event whose name alone differs is a subclass of the GA one, so that reducers treat both the same. Client
-events are here because a tap, a proxy or a recording sees both directions; no name is used by both.
+events, no name of which is used here, have a file of their own.
 Source: `type` and members as in the published API and in recordings; see `RealtimeEvent` for what all share.
 """
 
@@ -417,67 +417,6 @@ class RealtimeError(RealtimeEvent, frozen=True, tag="error"):
     error: ErrorDetail | None = None
 
 
-# Client events --------------------------------------------------------------------------------------------
-
-
-class SessionUpdate(RealtimeEvent, frozen=True, tag="session.update"):
-    """The client asks for another configuration; what counts is the answer, `session.updated`."""
-
-
-class TranscriptionSessionUpdate(SessionUpdate, frozen=True, tag="transcription_session.update"):
-    """Beta: the same for a session that only transcribes."""
-
-
-class InputAppend(RealtimeEvent, frozen=True, tag="input_audio_buffer.append"):
-    """A piece of the user's audio. Not read: upstream tells what it heard."""
-
-
-class InputCommit(RealtimeEvent, frozen=True, tag="input_audio_buffer.commit"):
-    """The client ends the user's turn."""
-
-
-class InputClear(RealtimeEvent, frozen=True, tag="input_audio_buffer.clear"):
-    """The client throws the input away."""
-
-
-class PlaybackClear(RealtimeEvent, frozen=True, tag="output_audio_buffer.clear"):
-    """The client cuts playback off."""
-
-
-class ItemCreate(_ItemEvent, frozen=True, tag="conversation.item.create"):
-    """The client adds an item, such as the output of a function call."""
-
-
-class ItemRetrieve(RealtimeEvent, frozen=True, tag="conversation.item.retrieve"):
-    """The client asks for one item."""
-
-    item_id: Id | None = None
-
-
-class ItemTruncate(RealtimeEvent, frozen=True, tag="conversation.item.truncate"):
-    """The client says how much of an item was played."""
-
-    item_id: Id | None = None
-    content_index: Index | None = None
-    audio_end_ms: Number | None = None
-
-
-class ItemDelete(RealtimeEvent, frozen=True, tag="conversation.item.delete"):
-    """The client removes an item."""
-
-    item_id: Id | None = None
-
-
-class ResponseCreate(RealtimeEvent, frozen=True, tag="response.create"):
-    """The client asks for a response."""
-
-
-class ResponseCancel(RealtimeEvent, frozen=True, tag="response.cancel"):
-    """The client cuts a response off."""
-
-    response_id: Id | None = None
-
-
 SERVER_EVENTS: Final[tuple[type[RealtimeEvent], ...]] = (
     SessionCreated, SessionUpdated, TranscriptionSessionCreated, TranscriptionSessionUpdated,
     ConversationCreated, ItemAdded, ItemCreated, ItemDone, ItemRetrieved, ItemTruncated, ItemDeleted,
@@ -492,9 +431,3 @@ SERVER_EVENTS: Final[tuple[type[RealtimeEvent], ...]] = (
     RateLimitsUpdated, RealtimeError,
 )  # fmt: skip
 """What upstream says: the 46 GA types, and the beta names that differ."""
-
-CLIENT_EVENTS: Final[tuple[type[RealtimeEvent], ...]] = (
-    SessionUpdate, TranscriptionSessionUpdate, InputAppend, InputCommit, InputClear, PlaybackClear,
-    ItemCreate, ItemRetrieve, ItemTruncate, ItemDelete, ResponseCreate, ResponseCancel,
-)  # fmt: skip
-"""What a client says: the 11 GA types, and one of beta."""

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from steno.limits import NESTING_DEPTH
-from steno.wire import assistants, realtime, sessions
+from steno.wire import assistants, realtime, realtime_client, sessions
 from steno.wire.base import IDENTIFYING, Drifted, Event, Malformed, Unknown, Wire
 
 S = TypeVar("S", bound=Struct)
@@ -71,7 +71,7 @@ _ANY: Final = msgspec.json.Decoder(Raw)
 _SEQUENCE: Final[msgspec.json.Decoder[str | int | None]] = msgspec.json.Decoder(str | int | None)
 _CLOUD_EVENT: Final = msgspec.json.Decoder(_CloudEvent)
 _REALTIME: Final = {
-    str(kind.__struct_config__.tag): kind for kind in (*realtime.SERVER_EVENTS, *realtime.CLIENT_EVENTS)
+    str(kind.__struct_config__.tag): kind for kind in (*realtime.SERVER_EVENTS, *realtime_client.CLIENT_EVENTS)
 }
 _ASSISTANTS: Final = {str(kind.__struct_config__.tag): kind for kind in assistants.EVENTS}
 _OBJECTS: Final[dict[str, tuple[type[Event], str]]] = {
