@@ -17,7 +17,6 @@ import anyio
 import anyio.to_thread
 import msgspec
 import structlog
-from anyio.abc import TaskStatus
 
 from steno import __version__, logs
 from steno.admin.exposition import daemon_registry
@@ -112,7 +111,7 @@ class Daemon:
         """Begin to stop, in order."""
         self._stopping.set()
 
-    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> bool:
+    async def run(self) -> bool:
         """Run until `stop` or a signal, then drain; return whether all that was to be recorded is on the disk."""
         registry = daemon_registry(self.pipeline, self.metrics, [self.sources, self.audit])
         http = HttpServer(application(registry, self.healthy, self.ready), self.socket)
@@ -122,7 +121,6 @@ class Daemon:
             tasks.start_soon(http.run)
             self._started()
             tasks.start_soon(self._tick)
-            task_status.started()
             await self._read()
             written = await self._finish()
             http.stop()

@@ -184,7 +184,7 @@ class Pipeline:
             counts.reject(rejected)
 
     def _event(
-        self, stream: Stream, counts: SourceCounts, event: wire.Event, frame: Frame, envelope: "_Envelope"
+        self, stream: Stream, counts: SourceCounts, event: wire.Event, frame: Frame, envelope: _Envelope
     ) -> None:
         rejected = self.table.feed(stream, event, frame, envelope.subject, envelope.identity)
         if rejected is None:
@@ -194,7 +194,7 @@ class Pipeline:
             counts.reject(rejected)
 
     def _other(
-        self, stream: Stream, counts: SourceCounts, told: wire.Decoded, frame: Frame, envelope: "_Envelope"
+        self, stream: Stream, counts: SourceCounts, told: wire.Decoded, frame: Frame, envelope: _Envelope
     ) -> None:
         """Take in what is no plain event: an envelope is opened, the rest is counted."""
         match told:
