@@ -11,9 +11,9 @@ from typing import Final
 import msgspec
 import pytest
 
-from steno.config import Config
+from steno.config import parse
 from steno.pricing import load_prices
-from steno.replay import LIMITS, Outputs, replay
+from steno.replay import DEFAULTS, Outputs, replay
 
 GOLDEN: Final = Path(__file__).parent / "golden"
 STORIES: Final = sorted(path.parent.name for path in GOLDEN.glob("*/recording.jsonl"))
@@ -24,7 +24,7 @@ SHOWN: Final = ("fact", "conversation", "at", "body")
 def replayed(recording: Path, folder: Path) -> dict[str, str]:
     """Replay a recording as `steno replay` does without a configuration; return the golden files' texts by name."""
     outputs = Outputs(state=folder / "state", metrics=folder / "metrics", audit=folder / "audit")
-    replay([recording], Config(limits=LIMITS), outputs, load_prices(None), io.BytesIO(), lambda _: None)
+    replay([recording], parse("", "", DEFAULTS), outputs, load_prices(None), io.BytesIO(), lambda _: None)
     return {
         "state.json": state_text((folder / "state").read_bytes()),
         "metrics.prom": metrics_text((folder / "metrics").read_text()),

@@ -216,3 +216,19 @@ def test_mistakes_end_in_a_clear_line(args: list[str], code: int, word: bytes, t
     assert done.returncode == code
     assert word in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("limits", "kept"), [("", 300), ("[limits]\nitems = 9", 300), ("[limits]\nkept_objects = 2", 2)]
+)
+def test_all_objects_are_kept_unless_the_configuration_says_otherwise(tmp_path: Path, limits: str, kept: int) -> None:
+    """A configuration that says nothing of it changes nothing."""
+    done = ({"type": "response.done", "response": {"id": f"resp_{n}", "status": "completed"}} for n in range(300))
+    file = written(tmp_path, "many.jsonl", (json.dumps(each).encode() for each in done))
+    config = written(tmp_path, "steno.toml", limits.encode())
+
+    ran = steno("replay", file, "-c", config, "--state", tmp_path / "state")
+
+    assert ran.returncode == 0, ran.stderr
+    state = lines(tmp_path / "state")[0]
+    assert (len(state["responses"]), state["totals"]["dropped_objects"]) == (kept, 300 - kept)

@@ -19,6 +19,7 @@ from steno.errors import ConfigError, DataError, Fault, StenoError, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from steno.audit.evidence import Evidence
     from steno.replay import Summary
 
 FILE: Final = click.Path(path_type=Path, allow_dash=True)
@@ -160,13 +161,13 @@ def replay(
     from rich.console import Console
 
     from steno import replay as replaying
-    from steno.config import Config, find, load
+    from steno.config import find, load, parse
     from steno.pricing import load_prices
 
     if state is not None and state == metrics and str(state) == "-":
         raise UsageError("only one output can go to standard output")
     found = find(config_file, os.environ)
-    config = load(found) if found else Config(limits=replaying.LIMITS)
+    config = load(found, replaying.DEFAULTS) if found else parse("", "", replaying.DEFAULTS)
     outputs = replaying.Outputs(state, metrics, audit)
     configured = Path(config.prices.file) if config.prices.file else None
     table = load_prices(prices, "--prices") if prices else load_prices(configured)
@@ -180,16 +181,45 @@ def replay(
 
 @cli.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-def verify(paths: tuple[Path, ...]) -> int:
+@click.option(
+    "--key-file",
+    "key_files",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="The key the log is hashed under; repeat it for a log that had several.",
+)
+@click.option(
+    "--keyed-from",
+    type=click.IntRange(min=1),
+    metavar="SEQ",
+    help="With --key-file: records before SEQ may be hashed without a key.",
+)
+@click.option("--head", "heads", multiple=True, metavar="SEQ:HASH", help="A record that the log must have; repeatable.")
+def verify(paths: tuple[Path, ...], key_files: tuple[Path, ...], keyed_from: int | None, heads: tuple[str, ...]) -> int:
     """Prove an audit log: a folder, or single segments. Exit 1 when it does not hold."""
     from steno.audit.verify import describe
     from steno.audit.verify import verify as prove
 
+    evidence = _evidence(key_files, keyed_from, heads)
     with _progress(paths) as progress:
-        report = prove(list(paths), progress)
+        report = prove(list(paths), progress, evidence=evidence)
     for line in describe(report):
         click.echo(line)
     return 0 if report.ok else 1
+
+
+def _evidence(key_files: Sequence[Path], keyed_from: int | None, heads: Sequence[str]) -> "Evidence":
+    """Return what a log is to be held against. Raises UsageError where that makes no sense."""
+    from steno.audit.evidence import Evidence, parse_head
+    from steno.audit.verify import read_keys
+
+    if keyed_from is not None and not key_files:
+        raise UsageError("--keyed-from says where a key came into use: give the key with --key-file")
+    try:
+        kept = tuple(map(parse_head, heads))
+    except ValueError as error:
+        raise UsageError(f"--head: {error}") from None
+    return Evidence(keys=read_keys(key_files), keyed_from=keyed_from or 1, heads=kept)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from msgspec import Struct
 
@@ -21,7 +21,6 @@ from steno.core.prices import PriceTable
 from steno.core.stream import Stream
 from steno.core.words import tells_expiry
 from steno.errors import DataError
-from steno.limits import Limits
 from steno.outputs import METRICS_MODE, STATE_MODE, StateWriter, output
 from steno.pipeline import Pipeline, Sink
 from steno.sinks.audit import AuditSink
@@ -31,8 +30,8 @@ from steno.tables import Row, row_of, sum_of
 
 SOURCE = "replay"
 STANDARD_INPUT = Path("-")
-LIMITS = Limits(kept_objects=10_000_000)
-"""What holds without a configuration: a recording ends, so that all of it can be kept."""
+DEFAULTS: Final = {"limits": {"kept_objects": 10_000_000}}
+"""What holds where the configuration does not say otherwise: a recording ends, so that all of it can be kept."""
 SHOWN_ROWS = 200
 """Conversations in the table for people; all of them are in the state."""
 

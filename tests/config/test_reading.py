@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from steno.config import find, load, parse, reading
 from steno.errors import ConfigError
+from steno.limits import Limits
 from tests.config.plays import FILE, source, told
 
 
@@ -151,3 +152,11 @@ def test_words_that_are_new_to_us_are_not_repeated() -> None:
 @example("")
 def test_any_text_is_a_configuration_or_a_list_of_faults(text: str) -> None:
     assert all(told(text))
+
+
+def test_a_command_may_have_defaults_of_its_own() -> None:
+    """They hold where the file says nothing, and what the file says goes before them."""
+    defaults = {"limits": {"kept_objects": 7}}
+    assert parse("", "", defaults).limits.kept_objects == 7
+    assert parse("[limits]\nitems = 5", "", defaults).limits == Limits(items=5, kept_objects=7)
+    assert parse("[limits]\nkept_objects = 9", "", defaults).limits.kept_objects == 9

@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -43,8 +44,15 @@ def _is_there(place: Path) -> bool:
         return True
 
 
-def load(path: Path) -> Config:
-    """Read a file. Raises ConfigError, which holds every fault, where it cannot be read or is wrong."""
+Defaults = Mapping[str, Mapping[str, Any]]
+"""Tables to keys to what holds where the file does not say otherwise."""
+
+
+def load(path: Path, defaults: Defaults = MappingProxyType({})) -> Config:
+    """Read a file; `defaults` go before those of the schema.
+
+    Raises ConfigError, which holds every fault, where it cannot be read or is wrong.
+    """
     content = _content(path)
     if len(content) > FILE_BYTES:
         raise _failure(str(path), f"is longer than {FILE_BYTES} bytes")
@@ -52,11 +60,11 @@ def load(path: Path) -> Config:
         text = content.decode("utf-8-sig")  # some editors write a byte order mark
     except UnicodeDecodeError as error:
         raise _failure(str(path), f"is not UTF-8 (byte {error.start + 1})") from None
-    return parse(text, str(path))
+    return parse(text, str(path), defaults)
 
 
-def parse(text: str, file: str) -> Config:
-    """Read TOML text; `file` is its name in the faults.
+def parse(text: str, file: str, defaults: Defaults = MappingProxyType({})) -> Config:
+    """Read TOML text; `file` is its name in the faults, and `defaults` go before those of the schema.
 
     Raises ConfigError where it is wrong: with every fault, or with the first one where it is not TOML.
     """
@@ -64,7 +72,9 @@ def parse(text: str, file: str) -> Config:
     faults = [Fault(file, flaw.key, flaw.what) for flaw in flaws(data, Config, "")]
     if faults:
         raise ConfigError(faults)
-    return msgspec.convert(data, Config)
+    return msgspec.convert(
+        {**data, **{table: {**keys, **data.get(table, {})} for table, keys in defaults.items()}}, Config
+    )
 
 
 def _content(path: Path) -> bytes:
