@@ -271,7 +271,9 @@ def test_bare_objects_come_as_events() -> None:
     step = assistants.StepEvent(data=object_)
     note = assistants.MessageEvent(data=assistants.Message(id="msg_1", object="thread.message"))
     thread = assistants.ThreadEvent(data=assistants.Thread(id="thread_1", object="thread"))
-    chat = sessions.ChatKitSessionSeen(session=sessions.ChatKitSession(id="cksess_1", object="chatkit.session"))
+    chat = sessions.ChatKitSessionSeen(
+        session=sessions.ChatKitSession(id="cksess_1", object="chatkit.session", client_secret="***")
+    )
     assert [run, step, note, thread, chat] == [
         told({"id": "run_1", "object": "thread.run"}),
         told({"id": "step_1", "object": "thread.run.step", "type": "tool_calls"}),
@@ -279,6 +281,24 @@ def test_bare_objects_come_as_events() -> None:
         told({"id": "thread_1", "object": "thread"}),
         told({"id": "cksess_1", "object": "chatkit.session", "client_secret": "ek_1"}),
     ]
+
+
+@pytest.mark.parametrize("secret", ["ek_1", {"value": "ek_1", "expires_at": 5}, ["ek_1"], 7])
+@pytest.mark.parametrize("kind", ["chatkit.session", "realtime.session"])
+def test_no_struct_carries_a_client_secret(kind: str, secret: object) -> None:
+    """Whatever its form, it is gone once the object is decoded."""
+    seen = told({"id": "sess_1", "object": kind, "client_secret": secret})
+    assert "ek_1" not in repr(seen)
+
+
+def test_run_has_all_its_members_as_a_library_type() -> None:
+    """Those that are not declared stand in `extra`, with secrets hidden."""
+    payload = b'{"id":"run_1","status":"queued","top_p":0.5,"tool_resources":{"api_key":"sk-1234567890"},"extra":1}'
+    run = assistants.read_thread_run(payload)
+    assert (run.id, run.status) == ("run_1", "queued")
+    assert run.extra == {"top_p": 0.5, "tool_resources": {"api_key": "***"}, "extra": 1}
+    with pytest.raises(ValueError, match="Expected"):
+        assistants.read_thread_run(b"[]")
 
 
 def test_a_bare_response_is_its_beginning_or_its_end() -> None:

@@ -6,8 +6,12 @@ The API was only ever sent as server-sent events; on a websocket a relay sends e
 
 from typing import Any, Final
 
+import msgspec
+from msgspec import field
+
 from steno.wire.base import AssistantsEvent, Id, Index, Tokens, UnixSeconds, Wire
 from steno.wire.realtime_objects import ErrorDetail
+from steno.wire.secrets import mask
 
 
 class PromptTokenDetails(Wire, frozen=True):
@@ -119,7 +123,11 @@ class RequiredAction(Wire, frozen=True):
 
 
 class ThreadRun(Wire, frozen=True):
-    """A run of an assistant on a thread. Of two ways to say how it ended, `status` is the one to believe."""
+    """A run of an assistant on a thread. Of two ways to say how it ended, `status` is the one to believe.
+
+    `extra` holds the members that are not declared here, where `read_thread_run` made the run; the decoder of frames
+    leaves them in the bytes that are kept.
+    """
 
     id: Id | None = None
     object: str | None = None
@@ -140,6 +148,22 @@ class ThreadRun(Wire, frozen=True):
     tools: tuple[Any, ...] | None = None
     metadata: dict[str, str] | None = None
     usage: CompletionUsage | None = None
+    extra: dict[str, Any] | None = field(default=None, name="steno:extra")
+    """Under a name that nobody sends."""
+
+
+def read_thread_run(payload: bytes) -> ThreadRun:
+    """Read a whole run, from JSON, with all of its members; secrets in `extra` read as `***`.
+
+    Raises msgspec.DecodeError, a ValueError, where `payload` is no run.
+    """
+    run = msgspec.json.decode(payload, type=ThreadRun)
+    members = msgspec.json.decode(mask(payload), type=dict[str, Any])
+    unknown = {name: value for name, value in members.items() if name not in _DECLARED}
+    return msgspec.structs.replace(run, extra=unknown)
+
+
+_DECLARED: Final = frozenset(ThreadRun.__struct_encode_fields__)
 
 
 class Text(Wire, frozen=True):

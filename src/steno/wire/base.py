@@ -7,8 +7,12 @@ it is skipped here and stays in the bytes that are kept of whole objects. Every 
 from typing import Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import force_setattr
 
 from steno.limits import ID_LONGEST, TOKENS_MAX
+
+MASK: Final = "***"
+"""What is shown in place of a secret."""
 
 IDENTIFYING: Final = "identifying"
 """Mark in `Meta.extra` of members that say what an event is about: of a wrong type, they spoil the event."""
@@ -39,6 +43,12 @@ Reason = Literal[
 
 class Wire(Struct, frozen=True, gc=False, kw_only=True):
     """Base of every upstream object. They are trees, so that the garbage collector need not look at them."""
+
+
+def conceal(told: Wire, member: str) -> None:
+    """Forget the secret in a `member` of what was just decoded; that there is one stays."""
+    if getattr(told, member) is not None:
+        force_setattr(told, member, MASK)
 
 
 class RealtimeEvent(Wire, frozen=True, tag_field="type"):

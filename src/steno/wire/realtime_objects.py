@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
-from steno.wire.base import Id, Number, Tokens, UnixSeconds, Wire
+from steno.wire.base import Id, Number, Tokens, UnixSeconds, Wire, conceal
 
 
 class ErrorDetail(Wire, frozen=True):
@@ -208,9 +208,13 @@ class Tool(Wire, frozen=True):
 
 
 class ClientSecret(Wire, frozen=True):
-    """An ephemeral key. Its `value` is a secret and is not declared, so that no Struct can carry it on."""
+    """An ephemeral key. Its `value` reads as `***`: no Struct carries a secret on."""
 
+    value: Any = None
     expires_at: UnixSeconds | None = None
+
+    def __post_init__(self) -> None:
+        conceal(self, "value")
 
 
 class RealtimeSessionCreateResponse(Wire, frozen=True):
@@ -225,7 +229,6 @@ class RealtimeSessionCreateResponse(Wire, frozen=True):
     model: str | None = None
     expires_at: UnixSeconds | None = None
     client_secret: ClientSecret | str | None = None
-    """A string only where it was masked already."""
     modalities: tuple[str, ...] | None = None
     output_modalities: tuple[str, ...] | None = None
     instructions: str | None = None
@@ -242,6 +245,10 @@ class RealtimeSessionCreateResponse(Wire, frozen=True):
     speed: Number | None = None
     max_response_output_tokens: int | str | None = None
     max_output_tokens: int | str | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.client_secret, str):
+            conceal(self, "client_secret")
 
 
 def transcription_model(session: RealtimeSessionCreateResponse) -> str | None:

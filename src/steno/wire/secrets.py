@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
-MASK: Final = "***"
+from steno.wire.base import MASK
 
 _SECRET_NAMES: Final = frozenset(
     {

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from steno.wire.base import Id, Number, RealtimeEvent, UnixSeconds, Wire
+from steno.wire.base import Id, Number, RealtimeEvent, UnixSeconds, Wire, conceal
 from steno.wire.realtime_objects import RealtimeSessionCreateResponse
 
 
@@ -28,7 +28,7 @@ class ChatKitSessionRateLimits(Wire, frozen=True):
 
 
 class ChatKitSession(Wire, frozen=True):
-    """A ChatKit session: `status` is active, expired or cancelled. `client_secret` is not declared: a secret.
+    """A ChatKit session: `status` is active, expired or cancelled. `client_secret` reads as `***`.
 
     `user` is the end user's identifier and so personal data. `request_id` is no member of the body: a relay
     may pass the reply's `x-request-id` header on under that name.
@@ -38,12 +38,16 @@ class ChatKitSession(Wire, frozen=True):
     object: str | None = None
     status: str | None = None
     expires_at: UnixSeconds | None = None
+    client_secret: Any = None
     workflow: ChatKitWorkflow | None = None
     user: str | None = None
     rate_limits: ChatKitSessionRateLimits | None = None
     max_requests_per_1_minute: Number | None = None
     chatkit_configuration: Any = None
     request_id: Id | None = None
+
+    def __post_init__(self) -> None:
+        conceal(self, "client_secret")
 
 
 class SessionSeen(RealtimeEvent, frozen=True, tag="realtime.session"):
