@@ -51,7 +51,7 @@ def counts(play: Play) -> dict[str, Any]:
 def test_a_frame_counts_as_what_it_is() -> None:
     """A known event, another, or rejected with a reason; what is in an envelope as what is in it."""
     play = Play()
-    play.say(session(), created(), audio(response_id="resp_9"), {"type": "ping"}, {"type": "thread.item.added"})
+    play.say(session(), created(), audio(response_id=None), {"type": "ping"}, {"type": "thread.item.added"})
     play.say(event("session.update"), event("error", error=5))
     play.say(cloud_event(session(), "call-1"), cloud_event({"type": "ping"}), cloud_event([]), {"specversion": "1.0"})
     play.say({"event": "thread.run.paused", "data": {}}, run("queued"), {"object": "list"})

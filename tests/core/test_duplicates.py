@@ -19,6 +19,17 @@ def test_second_delivery_changes_nothing() -> None:
     assert play.rejected == {"duplicate": 1}
 
 
+def test_first_session_that_is_told_of_again_after_the_second_opens_no_third() -> None:
+    """The session that replaced another knows what was said to that one."""
+    play = Play()
+    first = {**session("sess_1"), "event_id": "event_1"}
+    play.say(first, {**session("sess_2"), "event_id": "event_2"})
+    assert play.say(first) == []
+
+    assert play.rejected == {"duplicate": 1}
+    assert list(play.pipeline.table.conversations) == [f"{play.stream.name}#2"]
+
+
 def test_window_is_bounded() -> None:
     """Past the window an identity is forgotten: memory does not grow with a stream."""
     play = Play(duplicates_window=2)

@@ -173,32 +173,73 @@ def test_how_long_audio_lasts_follows_from_its_format(formats: Event, seconds: f
     assert play.say(done()) == [finished(audio_seconds=seconds, time_to_first_audio_seconds=0.0)]
 
 
-UNKNOWN = [
-    delta("a", response_id="resp_2"),
-    delta("a", response_id=None),
-    delta("a", item_id=None),
-    delta("a", kind="function_call_arguments", response_id="resp_2"),
-    delta("a", kind="mcp_call_arguments", item_id=None),
-    audio(response_id="resp_2"),
-    audio(response_id=None),
-    event("response.output_text.done", **{**IDS, "response_id": "resp_2"}, text="a"),
-    event("response.output_audio_transcript.done", **{**IDS, "item_id": None}, transcript="a"),
-    event("response.content_part.done", **{**IDS, "response_id": None}, part={"text": "a"}),
-    event("response.function_call_arguments.done", **{**IDS, "response_id": "resp_2"}, arguments="a"),
-    event("response.output_item.added", response_id="resp_2", item=message("item_1", "a")),
-    event("response.output_item.done", response_id=None, item=message("item_1", "a")),
+NAMELESS = [
+    (delta("a", response_id=None), "unknown_response"),
+    (delta("a", item_id=None), "missing_id"),
+    (delta("a", response_id="resp_2", item_id=None), "missing_id"),
+    (delta("a", kind="mcp_call_arguments", item_id=None), "missing_id"),
+    (audio(response_id=None), "unknown_response"),
+    (event("response.output_audio_transcript.done", **{**IDS, "item_id": None}, transcript="a"), "missing_id"),
+    (event("response.content_part.done", **{**IDS, "response_id": None}, part={"text": "a"}), "unknown_response"),
+    (event("response.output_item.done", response_id=None, item=message("item_1", "a")), "unknown_response"),
+    (event("response.output_item.added", response_id="resp_2", item={"type": "message"}), "missing_object"),
 ]
 
 
-@pytest.mark.parametrize("stray", UNKNOWN, ids=lambda stray: stray["type"])
-def test_what_belongs_to_no_open_response_is_rejected(stray: Event) -> None:
+@pytest.mark.parametrize(("stray", "reason"), NAMELESS, ids=lambda told: told["type"] if isinstance(told, dict) else "")
+def test_what_names_no_response_or_item_is_rejected(stray: Event, reason: str) -> None:
     """It is counted, and leaves the state as it was."""
     play = begun()
     before = play.line()
-    assert play.say(stray) == [EventRejected(event=stray["type"], reason="unknown_response")]
-    expected = {**before, "rejected": {"unknown_response": 1}, "events": before["events"] + 1}
-    assert play.line() == expected
-    assert (play.rejected, play.state().items) == ({"unknown_response": 1}, {})
+    assert play.say(stray) == [EventRejected(event=stray["type"], reason=reason)]
+    assert play.line() == {**before, "rejected": {reason: 1}, "events": before["events"] + 1}
+    assert (play.rejected, play.state().items, list(play.state().open)) == ({reason: 1}, {}, ["resp_1"])
+
+
+LATE = {**IDS, "response_id": "resp_2"}
+FIRST = [
+    delta("a", response_id="resp_2"),
+    delta("a", kind="function_call_arguments", response_id="resp_2"),
+    audio(response_id="resp_2"),
+    event("response.output_text.done", **LATE, text="a"),
+    event("response.output_audio_transcript.done", **LATE, transcript="a"),
+    event("response.content_part.done", **LATE, part={"text": "a"}),
+    event("response.function_call_arguments.done", **LATE, arguments="a", call_id="call_1"),
+    event("response.output_item.added", response_id="resp_2", item=message("item_1", "a")),
+    event("response.output_item.done", response_id="resp_2", item=message("item_1", "a")),
+]
+
+
+@pytest.mark.parametrize("first", FIRST, ids=lambda first: first["type"])
+def test_the_first_event_that_names_a_response_begins_it(first: Event) -> None:
+    """Whoever joins in the middle of an answer never sees its `response.created`; it has no durations then."""
+    play = Play()
+    play.say(session())
+    told = play.say(first)
+    assert told[0] == facts.ResponseStarted(
+        response_id="resp_2", conversation_id=None, model=play.state().session_model
+    )
+    assert play.rejected == {}
+    (ended,) = [fact for fact in play.say(done(id="resp_2")) if isinstance(fact, facts.ResponseFinished)]
+    assert (ended.duration_seconds, ended.time_to_first_token_seconds, ended.time_to_first_audio_seconds) == (
+        None,
+        None,
+        None,
+    )
+    assert play.say(first) == [EventRejected(event=first["type"], reason="unknown_response")]
+
+
+def test_responses_that_were_only_named_are_bounded_too() -> None:
+    """Past the limit the oldest is given up, whoever began it."""
+    play = Play(open_responses=2)
+    play.say(session())
+    for number in range(4):
+        play.say(delta("a", response_id=f"resp_{number}", item_id=f"item_{number}"))
+    assert list(play.state().open) == ["resp_2", "resp_3"]
+    assert [fact.response_id for fact in play.facts if isinstance(fact, facts.ResponseAbandoned)] == [
+        "resp_0",
+        "resp_1",
+    ]
 
 
 def test_what_comes_after_the_end_is_rejected() -> None:

@@ -133,6 +133,25 @@ def test_client_secret_and_the_beta_reply() -> None:
     ]
 
 
+def test_reply_and_live_session_of_one_id_are_one_conversation() -> None:
+    """Whichever comes first: the reply to its creation, or the session itself."""
+    bare = {"object": "realtime.session", "id": "sess_1", "client_secret": {"value": "ek_2", "expires_at": NOW + 60}}
+    for told in ([bare, session("sess_1")], [session("sess_1"), bare], [session("sess_1"), bare, session("sess_1")]):
+        play = Play()
+        play.say(*told)
+        assert len(play.pipeline.table.conversations) == 1
+        assert [type(fact) for fact in play.facts if isinstance(fact, SessionOpened)] == [SessionOpened]
+
+
+def test_session_that_ended_is_not_found_by_its_id() -> None:
+    """What comes after the end is about another conversation."""
+    play = Play()
+    play.say(session("sess_1"), session("sess_2"))
+    play.say({"object": "realtime.session", "id": "sess_1"})
+
+    assert list(play.pipeline.table.conversations) == [f"{play.stream.name}#2", f"{play.stream.source}/sess_1"]
+
+
 def test_what_ends_soon() -> None:
     """Sessions and runs are asked for what ends within a time."""
     play = Play()

@@ -70,9 +70,9 @@ class Item:
         return sum(part.length for part in self.parts.values())
 
     @property
-    def generated_ms(self) -> float | None:
+    def generated_ms(self) -> int | None:
         """How long its speech is; None where no audio was seen."""
-        return round(self.audio_bytes * self.ms_per_byte, 3) if self.audio_bytes else None
+        return round(self.audio_bytes * self.ms_per_byte) if self.audio_bytes else None
 
     def heard(self) -> tuple[str | None, str]:
         """Return what the caller heard of its words, and how that is known.
@@ -133,6 +133,8 @@ class RealtimeConversation(Conversation):
         self.base = ""
         """The key without the number that tells it from earlier sessions of the same stream or name."""
         self.session_id: str | None = None
+        self.known_session: str | None = None
+        """The session whose id leads to this conversation."""
         self.session_model: str | None = None
         self.transcription_model: str | None = None
         self.audio_format: str | None = None

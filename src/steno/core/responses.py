@@ -3,12 +3,12 @@
 The handlers of deltas are on the path of most events: they look two things up, write a piece, and say nothing.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from steno.core import costs, facts, tools, usage
 from steno.core.conversation import NOTHING
-from steno.core.facts import Fact
+from steno.core.facts import EventRejected, Fact
 from steno.core.frame import Frame, Micros
 from steno.core.realtime_state import CALL_KINDS, Item, OpenResponse, RealtimeConversation, content_of, parts_of
 from steno.core.words import RESPONSE_ENDS, closed, code, response_reason, short
@@ -33,13 +33,38 @@ def created(state: RealtimeConversation, event: realtime.ResponseCreated, frame:
     )
     opened.out_of_band = response.conversation_id is None
     state.open[response.id] = opened
-    started = facts.ResponseStarted(
-        response_id=response.id, conversation_id=conversation_of(response), model=opened.model
-    )
+    return _started(state, opened, conversation_of(response))
+
+
+def _started(state: RealtimeConversation, opened: OpenResponse, conversation_id: str | None) -> Sequence[Fact]:
+    """Tell that a response began, and which one had to be given up where too many are open."""
+    started = facts.ResponseStarted(response_id=opened.id, conversation_id=conversation_id, model=opened.model)
     if len(state.open) <= state.limits.open_responses:
         return (started,)
     oldest = state.open.pop(next(iter(state.open)))
     return (started, facts.ResponseAbandoned(response_id=oldest.id, model=oldest.model))
+
+
+def _unannounced(
+    handler: Callable[[RealtimeConversation, Any, Frame], Sequence[Fact]],
+    state: RealtimeConversation,
+    event: Any,
+    frame: Frame,
+) -> Sequence[Fact]:
+    """Begin the response that `event` is about, and let `handler` go on.
+
+    Its `response.created` was not seen: a client that joins in the middle of an answer is not sent it again. When
+    it began is not known, and so it has no durations. What comes after its end begins nothing.
+    """
+    key = event.response_id
+    if key is None or key in state.ended_responses:
+        return state.reject(event, "unknown_response")
+    opened = state.open[key] = OpenResponse(key, None, state.session_model, b"")
+    told = handler(state, event, frame)
+    if told and type(told[0]) is EventRejected:
+        del state.open[key]
+        return told
+    return (*_started(state, opened, None), *told)
 
 
 # Deltas ---------------------------------------------------------------------------------------------------
@@ -50,8 +75,10 @@ def words_delta(
 ) -> Sequence[Fact]:
     """A piece of text, or of what is said."""
     response = state.open.get(event.response_id)  # type: ignore[arg-type]  # None is no key, and not found
-    if response is None or event.item_id is None:
-        return state.reject(event, "unknown_response")
+    if response is None:
+        return _unannounced(words_delta, state, event, frame)
+    if event.item_id is None:
+        return state.reject(event, "missing_id")
     if response.first_token_at is None:
         response.first_token_at = frame.at
     if event.delta:
@@ -65,8 +92,10 @@ def arguments_delta(
 ) -> Sequence[Fact]:
     """A piece of a call's arguments."""
     response = state.open.get(event.response_id)  # type: ignore[arg-type]  # likewise
-    if response is None or event.item_id is None:
-        return state.reject(event, "unknown_response")
+    if response is None:
+        return _unannounced(arguments_delta, state, event, frame)
+    if event.item_id is None:
+        return state.reject(event, "missing_id")
     if response.first_token_at is None:
         response.first_token_at = frame.at
     if event.delta:
@@ -79,7 +108,7 @@ def audio_delta(state: RealtimeConversation, event: realtime.AudioDelta, frame: 
     """A piece of speech: measured, and the answer to a turn if it is the first."""
     response = state.open.get(event.response_id)  # type: ignore[arg-type]  # likewise
     if response is None:
-        return state.reject(event, "unknown_response")
+        return _unannounced(audio_delta, state, event, frame)
     if response.first_audio_at is None:
         response.first_audio_at = frame.at
         if not response.out_of_band:
@@ -113,34 +142,28 @@ def _own_item(state: RealtimeConversation, key: str, response: OpenResponse) -> 
 # Parts and items ------------------------------------------------------------------------------------------
 
 
-def text_done(state: RealtimeConversation, event: realtime.TextDone, _frame: Frame) -> Sequence[Fact]:
-    """The whole text of a part."""
-    return _part_done(state, event, event.content_index, event.text)
+_PartDone = realtime.TextDone | realtime.TranscriptDone | realtime.ContentPartDone
 
 
-def transcript_done(state: RealtimeConversation, event: realtime.TranscriptDone, _frame: Frame) -> Sequence[Fact]:
-    """All that is said in a part."""
-    return _part_done(state, event, event.content_index, event.transcript)
-
-
-def part_done(state: RealtimeConversation, event: realtime.ContentPartDone, _frame: Frame) -> Sequence[Fact]:
-    """The final form of a part; some servers leave the part out."""
-    part = event.part
-    text = (part.text if part.text is not None else part.transcript) if part else None
-    return _part_done(state, event, event.content_index, text)
-
-
-def _part_done(
-    state: RealtimeConversation,
-    event: realtime.TextDone | realtime.TranscriptDone | realtime.ContentPartDone,
-    index: int | None,
-    text: str | None,
-) -> Sequence[Fact]:
+def part_done(state: RealtimeConversation, event: _PartDone, frame: Frame) -> Sequence[Fact]:
+    """The whole text of a part, or all that is said in it."""
     response = state.open.get(event.response_id) if event.response_id else None
-    if response is None or event.item_id is None:
-        return state.reject(event, "unknown_response")
+    if response is None:
+        return _unannounced(part_done, state, event, frame)
+    if event.item_id is None:
+        return state.reject(event, "missing_id")
     item = state.items.get(event.item_id) or _own_item(state, event.item_id, response)
-    return _settle(state, item, [] if text is None else [(index or 0, text)], "content")
+    text = _words_of(event)
+    return _settle(state, item, [] if text is None else [(event.content_index or 0, text)], "content")
+
+
+def _words_of(event: _PartDone) -> str | None:
+    if isinstance(event, realtime.TextDone):
+        return event.text
+    if isinstance(event, realtime.TranscriptDone):
+        return event.transcript
+    part = event.part  # some servers leave the part out
+    return (part.text if part.text is not None else part.transcript) if part else None
 
 
 def arguments_done(
@@ -148,8 +171,10 @@ def arguments_done(
 ) -> Sequence[Fact]:
     """All arguments of a call: it is made, and its output is waited for."""
     response = state.open.get(event.response_id) if event.response_id else None
-    if response is None or event.item_id is None:
-        return state.reject(event, "unknown_response")
+    if response is None:
+        return _unannounced(arguments_done, state, event, frame)
+    if event.item_id is None:
+        return state.reject(event, "missing_id")
     item = state.items.get(event.item_id) or _own_item(state, event.item_id, response)
     call_id = event.call_id if isinstance(event, realtime.ArgumentsDone) else event.item_id
     tools.called(state, call_id, frame.at, event.arguments)
@@ -161,19 +186,23 @@ def passed(_state: RealtimeConversation, _event: object, _frame: Frame) -> Seque
     return NOTHING
 
 
-def output_item_added(state: RealtimeConversation, event: realtime.OutputItemAdded, _frame: Frame) -> Sequence[Fact]:
+def output_item_added(state: RealtimeConversation, event: realtime.OutputItemAdded, frame: Frame) -> Sequence[Fact]:
     """The model began an item."""
     response = state.open.get(event.response_id) if event.response_id else None
-    if response is None or event.item is None or event.item.id is None:
-        return state.reject(event, "unknown_response" if response is None else "missing_object")
+    if response is None:
+        return _unannounced(output_item_added, state, event, frame)
+    if event.item is None or event.item.id is None:
+        return state.reject(event, "missing_object")
     return _begin(state, event.item, response.id)
 
 
 def output_item_done(state: RealtimeConversation, event: realtime.OutputItemDone, frame: Frame) -> Sequence[Fact]:
     """The final form of an item of a response."""
     response = state.open.get(event.response_id) if event.response_id else None
-    if response is None or event.item is None or event.item.id is None:
-        return state.reject(event, "unknown_response" if response is None else "missing_object")
+    if response is None:
+        return _unannounced(output_item_done, state, event, frame)
+    if event.item is None or event.item.id is None:
+        return state.reject(event, "missing_object")
     return _end_output(state, event.item, response.id, frame, out_of_band=response.out_of_band)
 
 

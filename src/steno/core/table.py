@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from steno.core.chatkit import ChatKitConversation
-from steno.core.conversation import Conversation
+from steno.core.conversation import Conversation, Seen
 from steno.core.facts import (
     ConversationClosed,
     ConversationOpened,
@@ -44,6 +44,7 @@ _RARE: Final = frozenset(
     {*_SESSION_BEGINS, sessions.SessionSeen, sessions.ClientSecretSeen, sessions.ChatKitSessionSeen}
 )
 """Events that may belong to another conversation than the one before them."""
+_TELLS_ID: Final = frozenset({*_SESSION_BEGINS, sessions.SessionSeen, sessions.ClientSecretSeen})
 _DELTAS: Final = (assistants.StepDeltaEvent, assistants.MessageDeltaEvent)
 _OF_THREAD: Final = (assistants.RunEvent, assistants.StepEvent, assistants.MessageEvent)
 
@@ -74,6 +75,8 @@ class Table:
         self._newest: Conversation | None = None
         self._opened = 0
         self._owners = Owners()
+        self._sessions: dict[tuple[str, str], str] = {}
+        """Source and id of each voice session that told its id: the key of its conversation."""
         self._generations: dict[str, int] = {}
         """Key of a voice session without its `#n`: how many were known by it, where it was more than one."""
 
@@ -108,6 +111,8 @@ class Table:
         facts = reduce(state, event, frame)
         if not facts:
             return None
+        if type(event) in _TELLS_ID and isinstance(state, RealtimeConversation):
+            self._know_session(state)
         origin = self._origin(state, frame.at, stream, event)
         for fact in facts:
             self._tell(origin, fact)
@@ -160,20 +165,46 @@ class Table:
         named = name or stream.conversation
         base = f"{stream.source}/{named[:ID_CHARACTERS]}" if named else stream.name
         state = self.conversations.get(self._key(base))
+        seen: Seen | None = None
         if isinstance(state, RealtimeConversation) and _replaces(event, state, stream, identity):
+            seen = state.seen  # what was said to the session before may be delivered again to this one
             self._close(state, "replaced", frame.at, stream, event)
             state = None
+        if state is None and not named:
+            state = self._told_of(stream, event)
         if state is None:
-            key = self._key(base)
-            state = RealtimeConversation(key, stream.source, stream.name, self._limits, named=named is not None)
-            state.base = base
-            state.call_id = named if named and named.startswith(CALL_ID_PREFIX) else None
-            self._open(state, stream, event, frame)
+            state = self._opened_voice(base, stream, event, frame, named)
+            state.seen = seen or state.seen
         if not isinstance(state, RealtimeConversation):
             return None  # another family's bears that very name
         if not name:
             stream.voice = state
         return state
+
+    def _opened_voice(
+        self, base: str, stream: Stream, event: RealtimeEvent, frame: Frame, named: str | None
+    ) -> RealtimeConversation:
+        key = self._key(base)
+        state = RealtimeConversation(key, stream.source, stream.name, self._limits, named=named is not None)
+        state.base = base
+        state.call_id = named if named and named.startswith(CALL_ID_PREFIX) else None
+        self._open(state, stream, event, frame)
+        return state
+
+    def _know_session(self, state: RealtimeConversation) -> None:
+        """Let the session that `state` is about now lead to it, and an earlier one no more."""
+        if state.known_session:
+            self._sessions.pop((state.source, state.known_session), None)
+        state.known_session = state.session_id
+        if state.session_id:
+            self._sessions[state.source, state.session_id] = state.key
+
+    def _told_of(self, stream: Stream, event: RealtimeEvent) -> RealtimeConversation | None:
+        """Find the conversation of a session that began, where its object came before, as a reply to its creation."""
+        if not isinstance(event, _SESSION_BEGINS) or event.session is None or event.session.id is None:
+            return None
+        state = self.conversations.get(self._sessions.get((stream.source, event.session.id), ""))
+        return state if isinstance(state, RealtimeConversation) else None
 
     def _key(self, base: str) -> str:
         generation = self._generations.get(base, 1)
@@ -182,12 +213,12 @@ class Table:
     def _session(
         self, stream: Stream, event: sessions.SessionSeen | sessions.ChatKitSessionSeen, frame: Frame
     ) -> Conversation | None:
-        """Find the conversation of a bare session object: it is known by the session's own id."""
+        """Find the conversation of a bare session object: the one that lives, else one known by the session's id."""
         if event.session is None or event.session.id is None:
             return None
         kind = ChatKitConversation if isinstance(event, sessions.ChatKitSessionSeen) else RealtimeConversation
         key = f"{stream.source}/{event.session.id[:ID_CHARACTERS]}"
-        state = self.conversations.get(key)
+        state = self.conversations.get(self._sessions.get((stream.source, event.session.id), key))
         if state is None:
             state = kind(key, stream.source, stream.name, self._limits, named=True)
             self._open(state, stream, event, frame)
@@ -262,7 +293,10 @@ class Table:
         """Let nothing lead to `state` any more; a voice session that goes on gets the next number."""
         if isinstance(state, ThreadConversation):
             self._owners.drop(state)
-        elif isinstance(state, RealtimeConversation) and state.base and reason in ("replaced", "evicted"):
+            return
+        if isinstance(state, RealtimeConversation) and state.known_session:
+            self._sessions.pop((state.source, state.known_session), None)
+        if isinstance(state, RealtimeConversation) and state.base and reason in ("replaced", "evicted"):
             self._generations[state.base] = self._generations.get(state.base, 1) + 1
             if len(self._generations) > OWNERS:
                 del self._generations[next(iter(self._generations))]

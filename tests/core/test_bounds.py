@@ -1,0 +1,335 @@
+"""Whatever grows is bounded: each bound is reached, and what lies beyond it is lost in the way that is promised."""
+
+from collections.abc import Callable
+
+import pytest
+
+from steno.core import facts, owners, table
+from steno.core.conversation import BUCKETS, PARTS, PIECES, GrowingText
+from steno.core.facts import EventRejected, Tokens
+from steno.core.owners import Owners
+from steno.core.thread_state import ThreadConversation
+from steno.limits import CLOSED_WORD_BYTES, ID_CHARACTERS, ID_LONGEST, OWNERS, Limits
+from steno.pipeline import SENDERS
+from steno.sinks.metrics import Metrics
+from steno.wire import assistants
+from tests.core.play import (
+    BEGIN,
+    SOURCE,
+    STREAM,
+    Event,
+    Play,
+    call,
+    cloud_event,
+    created,
+    delta,
+    done,
+    event,
+    line_of,
+    note,
+    note_delta,
+    run,
+    session,
+    step,
+    step_delta,
+)
+
+THREAD = f"{SOURCE}/thread_1"
+CLEARED = event("input_audio_buffer.cleared")
+
+
+def transcribed(number: int, index: int = 0) -> Event:
+    """What the user said, written down, billed by duration."""
+    return event(
+        "conversation.item.input_audio_transcription.completed",
+        item_id=f"user_{number}",
+        content_index=index,
+        transcript=f"{number}.{index}",
+        usage={"type": "duration", "seconds": 1},
+    )
+
+
+# Conversations --------------------------------------------------------------------------------------------------
+
+
+def test_the_conversation_that_was_used_least_lately_goes_and_leaves_its_totals() -> None:
+    """Its last fact bears them, and whoever is given what closed has them too."""
+    play = Play(conversations=3)
+    used = {"input_tokens": 7, "output_tokens": 5}
+    for name in ("a", "b", "c"):
+        play.say(cloud_event(session(f"sess_{name}"), name), cloud_event(done(f"resp_{name}", usage=used), name))
+    play.say(cloud_event(CLEARED, "a"))
+    play.wait(1_500)
+    play.told.clear()
+    play.say(cloud_event(CLEARED, "d"))
+
+    buckets = (
+        Tokens("gpt-realtime", "input", "unknown", cached=False, tokens=7),
+        Tokens("gpt-realtime", "output", "unknown", cached=False, tokens=5),
+    )
+    evicted = facts.ConversationClosed(
+        family="realtime",
+        reason="evicted",
+        duration_seconds=0.0,
+        events=2,
+        responses=1,
+        runs=0,
+        tokens=buckets,
+        cost_usd=None,
+        unpriced=(facts.Unpriced("no_price_list", 1),),
+    )
+    closings = [(origin.conversation, origin.at, fact) for origin, fact in play.told if fact == evicted]
+    assert closings == [("relay/b", BEGIN + 1_500_000, evicted)]
+    assert play.open_keys == ["relay/c", "relay/a", "relay/d"]
+    [line] = map(line_of, play.closed)
+    assert (line["key"], line["closed_reason"], line["totals"]["responses"]) == ("relay/b", "evicted", {"completed": 1})
+    assert [(each["direction"], each["tokens"]) for each in line["totals"]["tokens"]] == [("input", 7), ("output", 5)]
+
+
+def test_no_token_is_lost_however_many_conversations_go() -> None:
+    """What closed and what is open add up to what was reported."""
+    play = Play(conversations=2)
+    for number in range(50):
+        play.say(cloud_event(done(f"resp_{number}", usage={"input_tokens": 1 + number}), f"call-{number % 7}"))
+    told = [line_of(state) for state in (*play.closed, *play.pipeline.table.conversations.values())]
+    assert sum(each["tokens"] for line in told for each in line["totals"]["tokens"]) == sum(range(1, 51))
+    closed = [fact for fact in play.facts if isinstance(fact, facts.ConversationClosed)]
+    assert sum(each.tokens for fact in closed for each in fact.tokens) == sum(range(1, 49))
+
+
+def test_numbers_of_sessions_are_remembered_of_so_many_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that was forgotten begins again without a number."""
+    monkeypatch.setattr(table, "OWNERS", 2)
+    play = Play()
+    for name in ("a", "b", "c"):
+        play.say(cloud_event(session("sess_1"), name), cloud_event(session("sess_2"), name))
+    for name in ("b", "c"):
+        play.say(cloud_event(CLEARED, name))
+    assert play.open_keys == ["relay/a#2", "relay/b#2", "relay/c#2"]
+    play.say(cloud_event(CLEARED, "a"))
+    assert play.open_keys == ["relay/a#2", "relay/b#2", "relay/c#2", "relay/a"]
+
+
+# Objects that are kept whole ------------------------------------------------------------------------------------
+
+
+def test_more_ended_steps_than_are_kept_push_the_oldest_out() -> None:
+    """Runs, steps and messages are bounded apart; how many went is told."""
+    play = Play(kept_objects=2)
+    play.say(*(step("completed", f"step_{number}") for number in range(5)))
+    line = play.line(THREAD)
+    assert [each["id"] for each in line["run_steps"]] == ["step_3", "step_4"]
+    assert (line["totals"]["dropped_objects"], line["totals"]["run_steps"]) == (3, {"completed": 5})
+
+
+def test_so_many_tool_calls_that_are_over_are_shown() -> None:
+    """The newest; a fact told of all of them."""
+    play = Play(kept_objects=2)
+    play.say(session())
+    for number in range(4):
+        play.say(done(f"resp_{number}", output=[call(f"item_{number}", f"call_{number}")]))
+        output = {"id": f"out_{number}", "type": "function_call_output", "call_id": f"call_{number}", "output": "1"}
+        play.say(event("conversation.item.done", item=output))
+    assert [each["call_id"] for each in play.line()["tools"]] == ["call_2", "call_3"]
+    assert len(play.of(facts.ToolCallFinished)) == 4
+
+
+def test_what_is_in_progress_is_bounded_in_bytes_too() -> None:
+    """A response or a session that is too long is told of, and not kept."""
+    play = Play(object_bytes=1024)
+    long = "x" * 1024
+    play.say(created(metadata={"a": long}), {"object": "chatkit.session", "id": "cksess_1"})
+    play.say({"object": "chatkit.session", "id": "cksess_1", "user": long})
+    assert play.line()["unfinished"] == []
+    assert play.line("relay/cksess_1")["session"] is None
+    assert play.of(facts.ResponseStarted, facts.SessionChanged) == [
+        facts.ResponseStarted(response_id="resp_1", conversation_id=None, model=None),
+        facts.SessionChanged(session_id="cksess_1", model=None, expires_at=None, kind="chatkit"),
+    ]
+
+
+def test_so_many_responses_are_known_to_be_played() -> None:
+    """Of one that is forgotten nobody can tell how long it played."""
+    play = Play(open_responses=2)
+    play.say(*(event("output_audio_buffer.started", response_id=f"resp_{number}") for number in range(3)))
+    play.wait(500)
+    assert play.say(*(event("output_audio_buffer.cleared", response_id=f"resp_{number}") for number in range(3))) == [
+        facts.PlaybackCleared(response_id="resp_0", played_seconds=None),
+        facts.PlaybackCleared(response_id="resp_1", played_seconds=0.5),
+        facts.PlaybackCleared(response_id="resp_2", played_seconds=0.5),
+    ]
+
+
+# Words ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_growing_text_is_joined_before_its_pieces_are_many() -> None:
+    """Nothing of it is lost."""
+    text = GrowingText()
+    most = 0
+    for number in range(3 * PIECES):
+        text.append(str(number % 10))
+        most = max(most, len(text.pieces))
+    assert (most, text.length) == (PIECES, 3 * PIECES)
+    assert text.read() == "".join(str(number % 10) for number in range(3 * PIECES))
+
+
+def test_so_many_parts_of_an_item_are_kept() -> None:
+    """Whether deltas or the final form bring them; the whole object has them all."""
+    play = Play()
+    play.say(session(), created())
+    play.say(*(delta("x", content_index=index) for index in (0, PARTS - 1, PARTS, 2**31)))
+    assert sorted(play.state().items["item_1"].parts) == [0, PARTS - 1]
+    content = [{"type": "output_text", "text": "y"}] * (PARTS + 3)
+    item = {"id": "item_2", "type": "message", "role": "assistant", "content": content}
+    play.say(done(output=[item]))
+    assert play.state().items["item_2"].text() == "y" * PARTS
+    assert play.line()["responses"][0]["output"] == [item]
+
+
+def test_so_many_parts_of_what_the_user_said_are_told_apart() -> None:
+    """Of further ones it is not remembered which they were."""
+    play = Play()
+    play.say(session(), *(transcribed(1, index) for index in (0, PARTS - 1, PARTS, PARTS + 1, 2**31)))
+    item = play.state().items["user_1"]
+    assert (sorted(item.parts), sorted(item.transcribed)) == ([0, PARTS - 1], [0, PARTS - 1, PARTS])
+
+
+def test_so_many_parts_of_a_message_and_of_a_step_are_kept() -> None:
+    """A thread's are bounded as a voice session's are."""
+    play = Play()
+    play.say(note("in_progress"), step("in_progress", named="created"))
+    play.say(*(note_delta("x", index=index) for index in (0, PARTS - 1, PARTS)))
+    for index in (0, PARTS - 1, PARTS):
+        function = {"name": "add", "arguments": "{}"}
+        play.say(step_delta({"index": index, "id": f"call_{index}", "type": "function", "function": function}))
+    state = play.state(THREAD)
+    kept = [0, PARTS - 1]
+    assert sorted(state.messages["msg_1"].parts) == kept
+    assert (sorted(state.open_steps["step_1"].texts), sorted(state.open_steps["step_1"].call_ids)) == (kept, kept)
+
+
+# Sums -----------------------------------------------------------------------------------------------------------
+
+
+def test_invented_models_of_transcriptions_are_summed_as_other() -> None:
+    """Past a number of different ones; no second is lost."""
+    play = Play()
+    for number in range(BUCKETS + 3):
+        play.say(session(kind="session.updated", input_audio_transcription={"model": f"m{number}"}))
+        play.say(transcribed(number))
+    seconds = play.line()["totals"]["seconds"]
+    assert (len(seconds), sum(float(each["seconds"]) for each in seconds)) == (BUCKETS + 1, BUCKETS + 3)
+    assert seconds[-2:] == [{"model": f"m{BUCKETS - 1}", "seconds": "1"}, {"model": "other", "seconds": "3"}]
+
+
+WITH_WORD: dict[str, tuple[str, int, Callable[[str, str], Event]]] = {
+    "model": ("steno_responses_total", 0, lambda key, word: done(key, model=word)),
+    "reason": ("steno_responses_total", 2, lambda key, word: done(key, "failed", status_details=failure(word))),
+    "code": ("steno_upstream_errors_total", 1, lambda _, word: event("error", **failure(word))),
+    "run's model": ("steno_runs_total", 0, lambda key, word: run("completed", key, model=word)),
+}
+"""Where upstream's words become a label: the metric, which of its labels, and an event that brings one."""
+
+
+def failure(word: str) -> Event:
+    return {"error": {"type": "server_error", "code": word}}
+
+
+@pytest.mark.parametrize("kind", WITH_WORD)
+def test_labels_take_so_many_of_upstreams_words(kind: str) -> None:
+    """Whichever event they come in; those that were known keep their name."""
+    metric, place, make = WITH_WORD[kind]
+    play, metrics = Play(), Metrics(3)
+    play.say(*(make(f"key_{key}", f"word_{number}") for key, number in enumerate((1, 2, 3, 4, 5, 1))))
+    for origin, fact in play.told:
+        metrics.tell(origin, fact)
+    counted = {labels[place]: number for labels, number in metrics.numbers[metric].items()}
+    assert counted == {"word_1": 2, "word_2": 1, "word_3": 1, "other": 2}
+
+
+@pytest.mark.parametrize(("length", "told"), [(CLOSED_WORD_BYTES, "w" * CLOSED_WORD_BYTES), (65, "other")])
+def test_a_word_is_short(length: int, told: str) -> None:
+    """What is longer is no name of a model or a code."""
+    play = Play()
+    word = "w" * length
+    play.say(done(model=word, usage={"input_tokens": 1}), run("failed", last_error={"code": word, "message": ""}))
+    [finished, ended] = play.of(facts.ResponseFinished, facts.RunFinished)
+    assert isinstance(finished, facts.ResponseFinished)
+    assert isinstance(ended, facts.RunFinished)
+    assert (finished.model, finished.tokens[0].model, ended.reason) == (told, told, told)
+
+
+# Identifiers ----------------------------------------------------------------------------------------------------
+
+WITH_ID: dict[str, Callable[[str], Event]] = {
+    "event": lambda key: {**CLEARED, "event_id": key},
+    "response": created,
+    "item": lambda key: event("conversation.item.added", item={"id": key, "type": "message"}),
+    "session": session,
+    "call": lambda key: event("conversation.item.added", item={"id": "i", "call_id": key}),
+    "thread": lambda key: run("queued", thread_id=key),
+    "run": lambda key: run("queued", key),
+    "step": lambda key: step("in_progress", key),
+    "message": lambda key: note("in_progress", key),
+    "chatkit": lambda key: {"object": "chatkit.session", "id": key},
+}
+
+
+@pytest.mark.parametrize("kind", WITH_ID)
+def test_an_identifier_is_believed_up_to_a_length(kind: str) -> None:
+    """One character more, and the frame is malformed: memory is keyed by identifiers."""
+    play = Play()
+    play.say(WITH_ID[kind]("x" * ID_LONGEST))
+    assert (play.stream.malformed, play.stream.events) == ({}, 1)
+    play.say(WITH_ID[kind]("y" * (ID_LONGEST + 1)))
+    assert (play.stream.malformed, play.stream.events) == ({"bad_identifier": 1}, 1)
+
+
+def test_a_key_is_cut() -> None:
+    """Whatever names the conversation: what was said of it after the cut finds it again."""
+    play = Play(conversation="n" * 300)
+    play.say(CLEARED, CLEARED)
+    play.say(cloud_event(CLEARED, "s" * 300), cloud_event(CLEARED, "s" * 300))
+    play.say(run("queued", thread_id="t" * 300), run("in_progress", thread_id="t" * 300))
+    play.say(*[{"object": "realtime.session", "id": "r" * 300}] * 2)
+    assert play.open_keys == [f"relay/{letter * ID_CHARACTERS}" for letter in "nstr"]
+    assert [state.events for state in play.pipeline.table.conversations.values()] == [2, 2, 2, 2]
+
+
+# What belongs to whom -------------------------------------------------------------------------------------------
+
+
+def test_owners_of_so_many_steps_and_messages_are_known() -> None:
+    """The one that was noted first is forgotten first."""
+    known = Owners()
+    thread = ThreadConversation(THREAD, SOURCE, STREAM, Limits())
+    for number in range(OWNERS + 2):
+        message = assistants.Message(id=f"msg_{number}", thread_id="thread_1", status="in_progress")
+        known.note(thread, assistants.MessageCreated(data=message))
+    found = [known.find(SOURCE, f"msg_{number}") for number in (0, 1, 2, OWNERS + 1)]
+    assert found == [None, None, THREAD, THREAD]
+
+
+def test_a_delta_whose_owner_is_forgotten_belongs_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is rejected and told; until its message is spoken of again."""
+    monkeypatch.setattr(owners, "OWNERS", 2)
+    play = Play()
+    play.say(*(note("in_progress", f"msg_{number}", thread_id=f"thread_{number}") for number in range(3)))
+    assert play.say(*(note_delta("Hi", f"msg_{number}") for number in range(3))) == [
+        EventRejected(event="thread.message.delta", reason="no_conversation")
+    ]
+    play.say(note("in_progress", "msg_0", thread_id="thread_0"))
+    assert play.say(note_delta("Hi", "msg_0")) == []
+
+
+def test_so_many_senders_are_known_by_their_numbers() -> None:
+    """The one that was silent longest is forgotten, and so what it leaves out is not told."""
+    play = Play()
+    for number in range(SENDERS):
+        play.say(cloud_event(CLEARED, "call-1", source=f"//{number}", sequence="1"))
+    play.say(cloud_event(CLEARED, "call-1", source="//0", sequence="2"))
+    play.say(cloud_event(CLEARED, "call-1", source="//new", sequence="1"))
+    for sender in ("//0", "//1", "//2"):
+        play.say(cloud_event(CLEARED, "call-1", source=sender, sequence="5"))
+    assert play.of(facts.EventsMissed) == [facts.EventsMissed(missing=2)]
