@@ -6,6 +6,7 @@ import pytest
 
 from steno.wire import Drifted, Enveloped, decode, whole
 from steno.wire.base import AssistantsEvent, RealtimeEvent
+from steno.wire.realtime import TextDelta
 
 
 def kept(payload: bytes) -> bytes:
@@ -49,6 +50,7 @@ def test_the_bytes_are_those_that_came(envelope: bytes) -> None:
     "bare",
     [
         b'{"object":"realtime.response", "id":"resp_1","status":"completed"}',
+        rb'{"object":"realtime.response", "id":"resp_1","status":"completed","new":"\ud83d"}',
         b'{"id":"resp_1","object":"realtime.response","status":"in_progress"}',
         b'{"object":"thread.run", "id":"run_1", "new":1.10}',
         b'{"object":"thread.run.step", "id":"step_1"}',
@@ -61,6 +63,15 @@ def test_the_bytes_are_those_that_came(envelope: bytes) -> None:
 def test_a_bare_object_is_its_own_whole(bare: bytes) -> None:
     """There is nothing around it."""
     assert kept(bare) == bare
+
+
+def test_half_a_character_stays_as_it_came() -> None:
+    """Which is read as U+FFFD: a server may cut a character in two where it cuts a text."""
+    half = rb'{"id":"resp_1","status":"completed","new":"\\ud83d \ud83d","pair":"\ud83d\ude00"}'
+    assert kept(b'{"type":"response.done","response":%b}' % half) == half
+    delta = decode(rb'{"type":"response.output_text.delta","delta":"a\uDE00b\ud83d\ude00\\ud83d"}')
+    assert isinstance(delta, TextDelta)
+    assert delta.delta == "a\ufffdb\U0001f600\\ud83d"
 
 
 def test_it_is_a_copy() -> None:

@@ -90,6 +90,22 @@ _STRINGS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _BRACKETS: Final = re.compile(rb"[\[{\]}]")
 
 
+_ESCAPES: Final = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+"""Escapes in JSON: pairs of surrogates, halves of pairs, all others."""
+
+
+def mended(payload: bytes) -> bytes:
+    """Return `payload` with each half of a pair of surrogates as U+FFFD, in as many bytes.
+
+    A server that cuts a text into deltas may cut a character in two. JSON can say that, and no decoder takes it.
+    """
+    if b"\\ud" not in payload and b"\\uD" not in payload:
+        return payload
+    return _ESCAPES.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], payload)
+
+
 def is_utf8(payload: bytes) -> bool:
     """Tell whether all of `payload` is UTF-8, members that nobody reads included."""
     try:
@@ -130,6 +146,7 @@ def decode(payload: bytes, unwrap: Callable[[bytes], Any] | None) -> Event | Unk
     """
     if too_deep(payload):
         return Malformed(reason="too_deep")
+    payload = mended(payload)
     try:
         header = _HEADER.decode(payload)
     except msgspec.ValidationError:
