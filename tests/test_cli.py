@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from steno import __version__
+from tests.audit.plays import write
 from tests.processes import steno
 
 ROOT = Path(__file__).parent.parent
@@ -73,6 +74,57 @@ def test_verify_of_nothing(tmp_path: Path) -> None:
 
     assert done.returncode == 65
     assert str(tmp_path).encode() in done.stderr
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """Return the folder of a log: three records under a key, which is beside it."""
+    write(tmp_path / "log", [1], key=b"sesame")
+    (tmp_path / "key").write_text("sesame\n")
+    return tmp_path / "log"
+
+
+def test_verify_with_a_key_and_a_head(log: Path) -> None:
+    """It prints the head that the next proof takes."""
+    done = steno("verify", log, "--key-file", log.parent / "key")
+
+    told = dict(line.split(maxsplit=1) for line in done.stdout.decode().splitlines())
+    assert (done.returncode, done.stderr, told["proved"]) == (0, b"", "3 records in 1 segment")
+
+    again = steno("verify", log, "--key-file", log.parent / "key", "--head", told["head"])
+
+    assert again.returncode == 0
+    assert b"head 3 is in the log" in again.stdout
+
+
+def test_verify_of_what_does_not_hold(log: Path) -> None:
+    """Exit 1, and the first line says where and why; the key stands nowhere."""
+    keyless = steno("verify", log)
+    cut = steno("verify", log, "--key-file", log.parent / "key", "--head", f"9:{'0' * 64}")
+    plain = steno("verify", log, "--key-file", log.parent / "key", "--keyed-from", "9")
+
+    assert (keyless.returncode, cut.returncode, plain.returncode) == (1, 1, 0)
+    assert b"line 1, record 1: it is hashed under a key: give that with --key-file" in keyless.stdout
+    assert b"line 4, record 4: the log ends before a head that was kept" in cut.stdout
+    assert b"sesame" not in keyless.stdout + cut.stdout + plain.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["--head", "12"], 64, "--head: a head is SEQ:HASH"),
+        (["--keyed-from", "1"], 64, "--keyed-from says where a key came into use"),
+        (["--keyed-from", "0", "--key-file", "key"], 64, "Invalid value for '--keyed-from'"),
+        (["--key-file", "gone"], 65, "cannot use the key in gone: cannot be read"),
+    ],
+)
+def test_verify_against_what_makes_no_sense(log: Path, args: list[str], code: int, message: str) -> None:
+    """One line, which says what would be right."""
+    done = steno("verify", log, *args)
+
+    assert done.returncode == code
+    assert message in done.stderr.decode()
+    assert done.stderr.count(b"\n") == 1
 
 
 def test_health_of_nobody() -> None:

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from steno.audit.report import Fault, Gap, Reason, Report, describe
+from steno.audit.report import Damage, Fault, Gap, Reason, Report, describe
 
 HELD = Report(
     ok=True,
@@ -14,11 +14,6 @@ HELD = Report(
     last_at="2026-01-02T00:00:00.000000Z",
     previous="00",
     head="abc",
-    gaps=(),
-    gap_records=0,
-    retired=None,
-    recovered_bytes=0,
-    fault=None,
 )
 MENDED = (
     "  A daemon that is running now may be in the middle of a write. One that died has left this "
@@ -61,6 +56,54 @@ def test_what_the_log_admits() -> None:
         'gap       record 5: {"records":3}',
         "          and 2 gaps more",
     ]
+
+
+def test_what_the_log_was_held_against() -> None:
+    report = replace(HELD, keyed_from=3, key_ids=("aa", "bb"), heads=(2, 4), checkpoints=1)
+
+    assert describe(report)[-4:] == [
+        "keyed     from record 3 on, under key aa then bb",
+        "kept      head 2 is in the log",
+        "kept      head 4 is in the log",
+        "agreed    1 checkpoint with the chain",
+    ]
+
+
+def test_a_head_that_cannot_be_checked_is_no_success() -> None:
+    report = replace(HELD, ok=False, first_seq=4, retired=3, heads_unchecked=(2, 7))
+
+    assert describe(report) == [
+        "THE AUDIT LOG HOLDS, BUT A HEAD THAT WAS KEPT IS NOT PROVED",
+        "proved    5 records in 2 segments",
+        "records   4 to 5",
+        "times     2026-01-01T00:00:00.000000Z to 2026-01-02T00:00:00.000000Z",
+        "head      5:abc",
+        "relative to the hash 00, which stands before record 4",
+        "kept      head 2 CANNOT BE CHECKED: record 2 was retired",
+        "kept      head 7 CANNOT BE CHECKED: record 7 is not in what was given",
+        "retired   records up to 3, as the log itself tells",
+    ]
+
+
+def test_a_head_behind_a_fault_is_not_reached() -> None:
+    fault = Fault("audit-1.jsonl", 6, 6, Reason.CUT, "record 7")
+
+    told = describe(replace(HELD, ok=False, fault=fault, heads_unchecked=(7,)))
+
+    assert told[0].endswith(
+        "record 6: the log ends before a head that was kept: its newest records are missing (record 7)"
+    )
+    assert told[-1] == "kept      head 7 CANNOT BE CHECKED: the proof ends before it"
+
+
+def test_what_the_log_tells_of_the_damage_is_labelled() -> None:
+    fault = Fault("audit-1.jsonl", 6, 6, Reason.HASH)
+
+    told = describe(replace(HELD, ok=False, fault=fault, damage=Damage("audit-1.jsonl", "changed")))
+
+    assert told[1] == (
+        "  The log itself tells of it: audit-1.jsonl was changed. That stands after the fault, so it is NOT PROVED."
+    )
 
 
 def test_a_fault_is_named_first() -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from steno.audit import verify as room
+from steno.audit.evidence import Evidence, Head
 from steno.audit.format import segment_name
-from steno.audit.report import Fault, Reason
-from steno.audit.verify import describe, verify
+from steno.audit.report import Damage, Fault, Reason
+from steno.audit.verify import describe, read_keys, verify
 from steno.errors import DataError, UsageError
+from tests.audit.forger import Forger
 from tests.audit.plays import AT, files, opened, said, write
 
 
@@ -34,9 +36,34 @@ def test_a_folder_holds(log: Path) -> None:
 
 def test_a_folder_under_a_key_holds(tmp_path: Path) -> None:
     write(tmp_path, [1], key=b"key")
+    (tmp_path / "key").write_bytes(b"key\n")
 
-    assert verify([tmp_path], key=b"key").ok
+    assert verify([tmp_path], evidence=Evidence(keys=read_keys([tmp_path / "key"]))).ok
     assert not verify([tmp_path]).ok
+
+
+@pytest.mark.parametrize(
+    ("held", "why"),
+    [(None, "cannot be read: no such file or directory"), (b"\n", "is empty"), (b"\xff", "is not UTF-8")],
+)
+def test_a_key_that_cannot_be_used_is_named_by_its_file(tmp_path: Path, held: bytes | None, why: str) -> None:
+    if held is not None:
+        (tmp_path / "key").write_bytes(held)
+
+    with pytest.raises(DataError) as raised:
+        read_keys([tmp_path / "key"])
+
+    assert str(raised.value) == f"cannot use the key in {tmp_path / 'key'}: {why}"
+
+
+def test_a_head_that_was_kept_tells_a_tail_that_is_missing(log: Path) -> None:
+    head = Head(12, bytes.fromhex(verify([log]).head or ""))
+    (log / list(files(log))[-1]).unlink()
+
+    assert verify([log]).ok
+    assert verify([log], evidence=Evidence(heads=(head,))).fault == Fault(
+        list(files(log))[-1], 4, 9, Reason.CUT, "record 12"
+    )
 
 
 def test_segments_hold_in_any_order_relative_to_what_was_before(log: Path) -> None:
@@ -97,6 +124,32 @@ def test_a_log_that_is_being_written_holds_up_to_what_was_flushed(tmp_path: Path
         log.append(said(2))
 
         assert verify([tmp_path]).last_seq == log.flushed_seq == 2
+
+
+@pytest.mark.parametrize(("number", "damage"), [(0, "truncated"), (1, "deleted"), (1, "changed")])
+def test_what_the_log_tells_of_the_segment_at_fault_is_repeated(tmp_path: Path, number: int, damage: str) -> None:
+    """A segment that was cut at its end or deleted is missed only where the next one begins."""
+    log = Forger().begin().add(said(1)).begin().add(said(2))
+    name = list(log.held)[number]
+    log.begin().tell("log.damaged", segment=name, damage=damage, last_seq=9)
+    for each, held in log.held.items():
+        (tmp_path / each).write_bytes(held)
+    _hurt(tmp_path / name, damage)
+
+    report = verify([tmp_path])
+
+    assert report.fault is not None
+    assert report.damage == Damage(name, damage)  # type: ignore[arg-type]  # the words above are of the closed list
+
+
+def _hurt(path: Path, damage: str) -> None:
+    held = path.read_bytes()
+    if damage == "deleted":
+        path.unlink()
+    elif damage == "truncated":
+        path.write_bytes(held[: held.index(b"\n") + 1])
+    else:
+        path.write_bytes(held.replace(b"item_2", b"item_3"))
 
 
 def test_a_line_without_end_is_no_torn_one(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -21,13 +21,30 @@ class Reason(StrEnum):
     UNOPENED = "the segment does not begin with log.opened"
     REOPENED = "log.opened stands within a segment"
     SCHEMA = "log.opened names another schema than steno.audit/1"
-    ALGORITHM = "log.opened names another algorithm than this proof is made with"
+    ALGORITHM = "log.opened names no algorithm of steno.audit/1, or a key where there is none"
     PREVIOUS = "log.opened names another hash before it than the chain has"
     MISNAMED = "the segment's name is not that of its first record"
     ENDED = "a record stands after log.closed"
     EMPTY = "the segment holds no record"
     UNBEGUN = "the last segment holds no record yet"
     BEGINNING = "the log does not begin at record 1, and no log.retired names what is missing"
+    RETIREMENT = "log.retired names another hash or record than the log has"
+    CHECKPOINT = "log.checkpoint names another head than the chain has"
+    KEYED = "it is hashed under a key: give that with --key-file"
+    KEY = "it is hashed under a key that was not given: give each with --key-file"
+    UNKEYED = "it is not hashed under a key: --keyed-from says up to where that is right"
+    KEYLESS = "the log goes on without a key after it had one"
+    UNREACHED = "the log ends before the record from which on it is to be hashed under a key"
+    HEAD = "the log has another hash than the head that was kept"
+    CUT = "the log ends before a head that was kept: its newest records are missing"
+
+
+class Refusal(Exception):  # noqa: N818  # a finding, which the proof raises and catches
+    """A record does not hold."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        self.reason = reason
+        self.detail = detail
 
 
 class Fault(Struct, frozen=True):
@@ -40,6 +57,8 @@ class Fault(Struct, frozen=True):
     seq: int | None
     """The number of the record that should stand there; None where that cannot be known."""
     reason: Reason
+    detail: str = ""
+    """Which head or which key it is about."""
 
 
 class Gap(Struct, frozen=True):
@@ -47,13 +66,21 @@ class Gap(Struct, frozen=True):
 
     seq: int
     body: str
-    """What it declares, as JSON."""
+    """What it declares, as JSON in ASCII."""
+
+
+class Damage(Struct, frozen=True):
+    """A record that tells that a segment was touched. It stands after a fault, so it is not proved."""
+
+    segment: str
+    damage: Literal["deleted", "renamed", "replaced", "truncated", "changed"]
 
 
 class Report(Struct, frozen=True, kw_only=True):
     """What was proved: everything before `fault`, or the whole where there is none."""
 
     ok: bool
+    """Whether there is no fault, and no kept head is left that could not be checked."""
     records: int
     segments: int
     """Segments that were begun, the one with the fault included."""
@@ -68,34 +95,52 @@ class Report(Struct, frozen=True, kw_only=True):
     """The hash before the first record, in hex."""
     head: str | None
     """The hash of the last record, in hex. Kept elsewhere, it proves later that nothing was rewritten."""
-    gaps: tuple[Gap, ...]
+    keyed_from: int | None = None
+    """The first record that is hashed under a key."""
+    key_ids: tuple[str, ...] = ()
+    """The keys that the log is hashed under, in the order of their use."""
+    heads: tuple[int, ...] = ()
+    """Records of which a head was kept, and which have that hash."""
+    heads_unchecked: tuple[int, ...] = ()
+    """Records of which a head was kept, and which stand outside of what was given."""
+    checkpoints: int = 0
+    """How many `log.checkpoint` agree with the chain."""
+    gaps: tuple[Gap, ...] = ()
     """Gaps that the log itself declares: the first 1,000."""
-    gap_records: int
+    gap_records: int = 0
     """How many records declare a gap."""
-    retired: int | None
+    retired: int | None = None
     """The last record that was retired, as the log tells."""
-    recovered_bytes: int
+    recovered_bytes: int = 0
     """Bytes cut off at starts, of records that were being written when the writer died."""
-    fault: Fault | None
+    fault: Fault | None = None
+    damage: Damage | None = None
+    """What the log tells, after the fault, of a segment at fault. Not proved."""
 
 
 def describe(report: Report) -> list[str]:
     """Return `report` as lines for a terminal: the verdict, what was proved, what the log itself admits."""
-    return [*_verdict(report), *_proved(report), *_admitted(report)]
+    return [*_verdict(report), *_proved(report), *_kept(report), *_admitted(report)]
 
 
 def _verdict(report: Report) -> Iterator[str]:
     fault = report.fault
     if fault is None:
-        yield "the audit log holds"
+        yield "the audit log holds" if report.ok else "THE AUDIT LOG HOLDS, BUT A HEAD THAT WAS KEPT IS NOT PROVED"
         return
     place = f"{fault.segment}, line {fault.line}" if fault.line else fault.segment
     number = "" if fault.seq is None else f", record {fault.seq}"
-    yield f"THE AUDIT LOG DOES NOT HOLD: {place}{number}: {fault.reason}"
+    detail = f" ({fault.detail})" if fault.detail else ""
+    yield f"THE AUDIT LOG DOES NOT HOLD: {place}{number}: {fault.reason}{detail}"
     if fault.reason in (Reason.TORN, Reason.UNBEGUN):
         yield (
             "  A daemon that is running now may be in the middle of a write. One that died has left this "
             "behind: its next start mends it and says so in log.opened."
+        )
+    if report.damage:
+        yield (
+            f"  The log itself tells of it: {report.damage.segment} was {report.damage.damage}. That stands after the "
+            "fault, so it is NOT PROVED."
         )
 
 
@@ -103,7 +148,7 @@ def _proved(report: Report) -> Iterator[str]:
     if not report.records:
         yield "proved    nothing"
         return
-    before = "" if report.ok else "before it, "
+    before = "" if report.fault is None else "before it, "
     yield f"proved    {before}{_count(report.records, 'record')} in {_count(report.segments, 'segment')}"
     yield f"records   {report.first_seq} to {report.last_seq}"
     if report.first_at:
@@ -111,6 +156,26 @@ def _proved(report: Report) -> Iterator[str]:
     yield f"head      {report.last_seq}:{report.head}"
     if report.first_seq != 1:
         yield f"relative to the hash {report.previous}, which stands before record {report.first_seq}"
+
+
+def _kept(report: Report) -> Iterator[str]:
+    """Say what was held against what the operator has, and against what the log told of itself on the way."""
+    if report.keyed_from:
+        yield f"keyed     from record {report.keyed_from} on, under key {' then '.join(report.key_ids)}"
+    for seq in report.heads:
+        yield f"kept      head {seq} is in the log"
+    for seq in report.heads_unchecked:
+        yield f"kept      head {seq} CANNOT BE CHECKED: {_absence(report, seq)}"
+    if report.checkpoints:
+        yield f"agreed    {_count(report.checkpoints, 'checkpoint')} with the chain"
+
+
+def _absence(report: Report, seq: int) -> str:
+    if report.fault and seq > (report.last_seq or 0):
+        return "the proof ends before it"
+    if report.retired and seq <= report.retired:
+        return f"record {seq} was retired"
+    return f"record {seq} is not in what was given"
 
 
 def _admitted(report: Report) -> Iterator[str]:

@@ -1,0 +1,292 @@
+"""Whatever is done to a log that was written is found, or it stands here what it takes to find it."""
+
+import io
+from collections.abc import Callable, Iterator
+from itertools import combinations
+
+import pytest
+
+from steno.audit.evidence import Evidence, Head, Keys
+from steno.audit.format import HASH_BYTES, key_id, segment_name
+from steno.audit.proof import Verifier
+from steno.audit.report import Reason, Report
+from tests.audit.forger import Forger, Segments, lines
+from tests.audit.plays import said
+
+KEY = b"of the house"
+OTHER = b"of somebody else"
+
+
+def written(key: bytes | None = None, word: int = 0) -> Forger:
+    """Write a log of three segments and 12 records; `word` makes it another one."""
+    log = Forger(key=key).begin().add(said(word)).add(said(2)).checkpoint().end()
+    log.begin().add(said(3)).tell("log.gap", reason="shed", facts=2).end()
+    return log.begin().add(said(4)).add(said(5))
+
+
+@pytest.fixture(scope="module", params=[None, KEY], ids=["plain", "keyed"])
+def key(request: pytest.FixtureRequest) -> bytes | None:
+    """Return what the log is hashed under."""
+    told: bytes | None = request.param
+    return told
+
+
+@pytest.fixture(scope="module")
+def log(key: bytes | None) -> Segments:
+    """Return a log, which holds."""
+    held = written(key).held
+    report = proved(held, key)
+    assert (report.ok, report.records, report.segments, report.checkpoints) == (True, 12, 3, 1)
+    return held
+
+
+def proved(held: Segments, key: bytes | None, *heads: Head, keyed_from: int = 1) -> Report:
+    """Prove a whole log, read in the order of its names."""
+    keys = Keys([key]) if key else Keys()
+    verifier = Verifier(whole=True, evidence=Evidence(keys=keys, keyed_from=keyed_from, heads=heads))
+    names = sorted(held)
+    for name in names:
+        if not verifier.segment(name, io.BytesIO(held[name]), newest=name == names[-1]):
+            break
+    return verifier.report()
+
+
+def reason(report: Report) -> Reason:
+    """Return why a log does not hold."""
+    assert report.fault is not None
+    assert not report.ok
+    return report.fault.reason
+
+
+def head(held: Segments) -> Head:
+    """Return the head of a log, as it is kept elsewhere."""
+    last = lines(held[max(held)])[-1]
+    return Head(sum(len(lines(each)) for each in held.values()), bytes.fromhex(last[-HASH_BYTES:][9:73].decode()))
+
+
+# Bytes ----------------------------------------------------------------------------------------------------
+
+Change = Callable[[bytes, int], bytes]
+
+CHANGES: dict[str, Change] = {
+    "another bit": lambda held, at: held[:at] + bytes([held[at] ^ 1]) + held[at + 1 :],
+    "another case": lambda held, at: held[:at] + bytes([held[at] ^ 32]) + held[at + 1 :],
+    "every bit": lambda held, at: held[:at] + bytes([held[at] ^ 255]) + held[at + 1 :],
+    "newline": lambda held, at: held[:at] + (b"\n" if held[at] != 10 else b" ") + held[at + 1 :],
+    "carriage return": lambda held, at: held[:at] + b"\r" + held[at + 1 :],
+    "left out": lambda held, at: held[:at] + held[at + 1 :],
+    "twice": lambda held, at: held[: at + 1] + held[at:],
+    "space before": lambda held, at: held[:at] + b" " + held[at:],
+    "cut off": lambda held, at: held[: at + 1],
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_byte_that_is_changed_is_found(log: Segments, key: bytes | None, change: str) -> None:
+    """Each byte of each segment, but for a cut behind a record of the newest, which is below."""
+    newest = max(log)
+    for name, held in log.items():
+        for at in range(len(held)):
+            changed = CHANGES[change](held, at)
+            if change == "cut off" and ((name == newest and changed.endswith(b"\n")) or changed == held):
+                continue
+            assert changed != held
+            assert not proved(log | {name: changed}, key).ok, (name, at)
+
+
+# Lines ----------------------------------------------------------------------------------------------------
+
+
+def places(log: Segments) -> Iterator[tuple[str, int]]:
+    """Yield where each line stands."""
+    for name, held in log.items():
+        for at in range(len(lines(held))):
+            yield name, at
+
+
+def put(log: Segments, name: str, at: int, line: bytes) -> Segments:
+    """Return the log with a line more."""
+    held = lines(log[name])
+    return log | {name: b"".join([*held[:at], line, *held[at:]])}
+
+
+def without(log: Segments, name: str, at: int) -> tuple[Segments, bytes]:
+    """Return the log with a line less, and that line."""
+    held = lines(log[name])
+    return log | {name: b"".join([*held[:at], *held[at + 1 :]])}, held[at]
+
+
+def test_every_line_that_is_removed_is_found(log: Segments, key: bytes | None) -> None:
+    """But for the very last, which is a tail that is cut off."""
+    *most, _ = places(log)
+
+    assert [place for place in most if proved(without(log, *place)[0], key).ok] == []
+
+
+def test_every_line_that_stands_twice_is_found(log: Segments, key: bytes | None) -> None:
+    for name, at in places(log):
+        line = lines(log[name])[at]
+
+        assert reason(proved(put(log, name, at, line), key)) in {Reason.NUMBER, Reason.REOPENED}
+
+
+def test_every_line_that_stands_elsewhere_is_found(log: Segments, key: bytes | None) -> None:
+    """In its own segment or in another one, swapped with the next or far away."""
+    for place in places(log):
+        rest, line = without(log, *place)
+        for name, held in rest.items():
+            for at in range(len(lines(held)) + 1):
+                moved = put(rest, name, at, line)
+
+                assert moved == log or not proved(moved, key).ok, (place, name, at)
+
+
+def test_a_line_from_another_log_of_the_same_shape_is_found(log: Segments, key: bytes | None) -> None:
+    other = written(key, word=9).held
+    for name, at in places(log):
+        line = lines(other[name])[at]
+        mixed = put(without(log, name, at)[0], name, at, line)
+
+        assert mixed == log or not proved(mixed, key).ok, (name, at)
+
+
+# Segments -------------------------------------------------------------------------------------------------
+
+
+def test_every_segment_that_is_removed_is_found(log: Segments, key: bytes | None) -> None:
+    """But for the newest, which is a tail that is cut off."""
+    first, second, third = log
+
+    assert reason(proved({second: log[second], third: log[third]}, key)) == Reason.BEGINNING
+    assert reason(proved({first: log[first], third: log[third]}, key)) == Reason.MISSING
+
+
+def test_every_segment_that_is_renamed_is_found(log: Segments, key: bytes | None) -> None:
+    for name in log:
+        for seq in range(1, 15):
+            if segment_name(seq) in log:
+                continue
+            renamed = {segment_name(seq) if each == name else each: held for each, held in log.items()}
+
+            assert not proved(renamed, key).ok, (name, seq)
+
+
+def test_all_segments_that_changed_places_are_found(log: Segments, key: bytes | None) -> None:
+    for one, other in combinations(log, 2):
+        assert reason(proved(log | {one: log[other], other: log[one]}, key)) == Reason.MISNAMED
+
+
+def test_every_segment_that_is_emptied_is_found(log: Segments, key: bytes | None) -> None:
+    first, second, third = log
+
+    assert reason(proved(log | {first: b""}, key)) == Reason.EMPTY
+    assert reason(proved(log | {second: b""}, key)) == Reason.EMPTY
+    assert reason(proved(log | {third: b""}, key)) == Reason.UNBEGUN
+
+
+def test_a_segment_that_is_there_twice_is_found(log: Segments, key: bytes | None) -> None:
+    for held in log.values():
+        assert reason(proved(log | {segment_name(13): held}, key)) == Reason.MISNAMED
+
+
+# The tail -------------------------------------------------------------------------------------------------
+
+
+def cut(log: Segments, last: int) -> Segments:
+    """Return the log up to record `last`, as if it had never gone on."""
+    kept: Segments = {}
+    for number, (name, at) in enumerate(places(log), start=1):
+        if number <= last:
+            kept[name] = kept.get(name, b"") + lines(log[name])[at]
+    return kept
+
+
+@pytest.mark.parametrize("last", range(1, 12))
+def test_a_tail_that_is_cut_off_is_found_by_a_kept_head_alone(log: Segments, key: bytes | None, last: int) -> None:
+    """The chain cannot tell a log that was cut between two records from one that ended there, keyed or not."""
+    assert proved(cut(log, last), key).last_seq == last
+    assert proved(cut(log, last), key).ok
+    assert proved(cut(log, last), key, head(cut(log, last))).ok
+
+    assert reason(proved(cut(log, last), key, head(log))) == Reason.CUT
+
+
+def test_a_tail_that_is_torn_off_within_a_record_is_told_as_torn(log: Segments, key: bytes | None) -> None:
+    first, _, third = log
+
+    assert reason(proved(log | {third: log[third][:-5]}, key)) == Reason.TORN
+    assert reason(proved(log | {first: log[first][:-5]}, key)) == Reason.UNREADABLE
+
+
+# Written anew ---------------------------------------------------------------------------------------------
+
+
+def test_a_log_written_anew_is_found_by_any_kept_head() -> None:
+    """With right hashes: the chain alone cannot tell it from the true one."""
+    log, anew = written().held, written(word=9).held
+
+    assert proved(anew, None).ok
+    for last in range(2, 13):  # they differ from record 2 on
+        assert reason(proved(anew, None, head(cut(log, last)))) == Reason.HEAD
+
+
+def test_a_log_written_anew_behind_a_kept_head_is_not_found_by_it() -> None:
+    log, anew = Forger().begin().add(said(1)), Forger().begin().add(said(1))
+    kept = head(log.held)
+    log.add(said(2))
+    anew.add(said(9))
+
+    assert proved(anew.held, None, kept).ok
+    assert reason(proved(anew.held, None, kept, head(log.held))) == Reason.HEAD
+
+
+@pytest.mark.parametrize(
+    ("anew", "why"),
+    [
+        (written(word=9), Reason.UNKEYED),
+        (written(OTHER, word=9), Reason.KEY),
+    ],
+    ids=["without a key", "under another key"],
+)
+def test_a_log_written_anew_by_who_has_not_the_key_is_found(anew: Forger, why: Reason) -> None:
+    assert reason(proved(anew.held, KEY)) == why
+
+
+def test_who_only_knows_the_name_of_the_key_is_found() -> None:
+    anew = Forger(key=OTHER).begin(key_id=key_id(KEY)).add(said(1))
+
+    assert reason(proved(anew.held, KEY)) == Reason.HASH
+
+
+def test_a_log_written_anew_by_who_has_the_key_is_found_by_a_kept_head_alone() -> None:
+    anew = written(KEY, word=9).held
+
+    assert proved(anew, KEY).ok
+    assert reason(proved(anew, KEY, head(written(KEY).held))) == Reason.HEAD
+
+
+def test_who_has_not_the_key_cannot_go_on_with_a_keyed_log() -> None:
+    log = written(KEY)
+    log.key = None
+
+    assert reason(proved(log.begin().add(said(9)).held, KEY)) == Reason.KEYLESS
+
+
+def joined(word: int) -> Forger:
+    """Write a log that has a key from record 4 on."""
+    log = Forger().begin().add(said(word)).end()
+    log.key = KEY
+    return log.begin().add(said(2))
+
+
+def test_what_was_written_before_there_was_a_key_is_proved_by_what_stands_under_it() -> None:
+    log, anew, first = joined(1).held, joined(9).held, segment_name(1)
+
+    assert proved(log, KEY, keyed_from=4).ok
+    assert reason(proved(log | {first: anew[first]}, KEY, keyed_from=4)) == Reason.PREVIOUS
+
+
+def test_what_was_written_under_the_key_is_missed_where_it_is_gone() -> None:
+    log, first = joined(1).held, segment_name(1)
+
+    assert reason(proved({first: log[first]}, KEY, keyed_from=4)) == Reason.UNREACHED
