@@ -149,10 +149,11 @@ class Pipeline:
         *,
         shutdown: bool = False,
         expired: bool = False,
+        gap: str | None = None,
     ) -> Ending:
         """End `stream`; see `Table.stream_closed`."""
         self._advance(at)
-        ending = self.table.stream_closed(stream, at, code, shutdown=shutdown, expired=expired)
+        ending = self.table.stream_closed(stream, at, code, shutdown=shutdown, expired=expired, gap=gap)
         del self.streams[stream.name]
         self._ended(stream)
         return ending

@@ -154,7 +154,7 @@ class _Replay:
 
     def _close(self, stream: Stream, close: Close) -> None:
         self._pipeline.stream_closed(
-            stream, close.at, close.code, shutdown=close.local, expired=tells_expiry(close.reason)
+            stream, close.at, close.code, shutdown=close.local, expired=tells_expiry(close.reason), gap=close.gap
         )
 
     def finish(self, outputs: Outputs) -> Summary:

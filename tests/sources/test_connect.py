@@ -157,7 +157,7 @@ async def test_connection_that_breaks_off_is_a_gap() -> None:
     async with play(speak) as acted:
         await acted.until(lambda: acted.closed)
 
-    assert acted.closed[0] == StreamClosed(source="relay", reason="disconnected", code=None, frames=1)
+    assert acted.closed[0] == StreamClosed(source="relay", reason="disconnected", code=None, frames=1, gap="broken_off")
     assert acted.source.counters.gaps["broken_off"] >= 1
 
 
@@ -189,7 +189,9 @@ async def test_peer_that_went_silent_is_left() -> None:
         await acted.until(lambda: acted.source.counters.gaps["unresponsive"] >= 2)
         over.set()
 
-    assert acted.closed[0] == StreamClosed(source="relay", reason="disconnected", code=None, frames=0)
+    assert acted.closed[0] == StreamClosed(
+        source="relay", reason="disconnected", code=None, frames=0, gap="unresponsive"
+    )
 
 
 async def test_no_room_means_no_reading_and_no_disconnect() -> None:
@@ -210,6 +212,28 @@ async def test_no_room_means_no_reading_and_no_disconnect() -> None:
 
     assert held <= 1
     assert [fact.reason for fact in acted.closed] == ["shutdown"]
+
+
+async def test_peer_that_gave_up_while_nothing_was_read_is_a_gap_of_ours() -> None:
+    """What it had sent is read all the same; that more may be missing is said, and whose fault it was."""
+
+    async def speak(connection: ServerConnection) -> None:
+        if not left.is_set():
+            for _ in range(20):
+                await connection.send(PING)
+            await connection.close(1011, "the reader is too slow")
+            left.set()
+        await connection.wait_closed()
+
+    left = anyio.Event()
+    async with play(speak) as acted:
+        acted.pipeline.hold()
+        await acted.until(left.is_set)
+        acted.pipeline.release()
+        await acted.until(lambda: acted.closed)
+
+    assert acted.closed[0] == StreamClosed(source="relay", reason="disconnected", code=1011, frames=20, gap="blocked")
+    assert dict(acted.source.counters.gaps) == {"blocked": 1}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steno.core.frame import Frame
-from steno.sources.lines import Close, close_line, conversation_of, frame_line, parse
+from steno.sources.lines import Close, Gap, close_line, conversation_of, frame_line, parse
 from steno.wire import Malformed, decode
 
 AT = 1_767_225_600_123_456
@@ -43,6 +43,19 @@ def test_any_payload_decodes_to_the_same_after_a_recording(payload: bytes) -> No
 
     assert isinstance(back, Frame)
     assert decode(back.payload) == decode(payload)
+
+
+@pytest.mark.parametrize("gap", [None, "blocked", "broken_off"])
+def test_end_of_a_connection_comes_back(gap: Gap | None) -> None:
+    """Its code, its words, whose doing it was, and why events may be missing."""
+    close = Close(AT, 1011, "too slow", local=gap is None, gap=gap)
+
+    assert parse(close_line(close).removesuffix(b"\n")) == close
+
+
+def test_gap_that_nobody_knows_is_none() -> None:
+    """The word becomes a label: the list is closed."""
+    assert parse(b'{"dir":"close","code":1006,"gap":"because"}') == Close(None, 1006, "")
 
 
 def test_pretty_printed_frame_is_one_line() -> None:

@@ -309,7 +309,14 @@ class Table:
         self._tell(origin, StreamOpened(source=stream.source))
 
     def stream_closed(
-        self, stream: Stream, at: Micros | None, code: int | None, *, shutdown: bool, expired: bool = False
+        self,
+        stream: Stream,
+        at: Micros | None,
+        code: int | None,
+        *,
+        shutdown: bool,
+        expired: bool = False,
+        gap: str | None = None,
     ) -> Ending:
         """Close what ends with `stream`, and tell that it ended.
 
@@ -319,6 +326,7 @@ class Table:
             code: the websocket close code; None when the connection broke off.
             shutdown: whether we closed it, because we stop.
             expired: whether upstream's words say that the session reached its longest duration.
+            gap: why events may be missing; of a closed list.
 
         Returns:
             Why it ended.
@@ -339,7 +347,8 @@ class Table:
                 self._close(state, reason, at, stream)
         self._generations.pop(stream.name, None)
         origin = Origin(at=at, source=stream.source, stream=stream.name)
-        self._tell(origin, StreamClosed(source=stream.source, reason=reason, code=code, frames=stream.frames))
+        closed = StreamClosed(source=stream.source, reason=reason, code=code, frames=stream.frames, gap=gap)
+        self._tell(origin, closed)
         return reason
 
     def tick(self, at: Micros) -> None:

@@ -7,12 +7,14 @@ pong says nothing about the other end.
 """
 
 import asyncio
+import math
 import ssl
 from collections import defaultdict
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
+import msgspec
 import structlog
 from msgspec import Struct
 from websockets.asyncio.client import ClientConnection, connect
@@ -28,7 +30,7 @@ from steno.pipeline import Pipeline
 from steno.sources.backoff import HEALTHY_SECONDS, SHORT_SESSION_SECONDS, Backoff
 from steno.sources.clock import Clock
 from steno.sources.failures import reason_of, retry_after
-from steno.sources.lines import Close
+from steno.sources.lines import Close, Gap
 from steno.sources.recorder import Recorder, Recording
 
 CLEAN_CODES: Final = frozenset({1000, 1001})
@@ -36,6 +38,10 @@ GOING_AWAY: Final = 1001
 TOO_BIG: Final = 1009
 CLOSE_SECONDS: Final = 5.0
 """How long the other end may take to answer our close."""
+
+BLAMED_SECONDS: Final = 5.0
+"""A connection that breaks so soon after steno read nothing for a while broke because of that: the other end gave up,
+and what is left of what it had sent is read first."""
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -90,6 +96,8 @@ class ConnectSource:
         self._stopping = anyio.Event()
         self._connection: ClientConnection | None = None
         self._waiting_for_room = False
+        self._waited_until = -math.inf
+        """When the last wait for room ended, by the loop's clock."""
         self._unresponsive = False
         self._failed = False
 
@@ -185,6 +193,7 @@ class ConnectSource:
         self.counters.streams += 1
         self._connection = connection
         self._unresponsive = self._failed = False
+        self._waited_until = -math.inf
         self.connected = True
         name = f"{self.name}/{self._clock.start}/{self.counters.streams}"
         conversation = conversation_name(self._config.url)
@@ -200,23 +209,25 @@ class ConnectSource:
             return None
 
     def _end(self, stream: Stream, recording: Recording | None, close: Close) -> None:
-        if recording:
-            recording.close(close)
-        ending = self._pipeline.stream_closed(
-            stream, close.at, close.code, shutdown=close.local, expired=tells_expiry(close.reason)
-        )
         gap = self._gap(close)
         if gap:
             self.counters.gaps[gap] += 1
+        if recording:
+            recording.close(msgspec.structs.replace(close, gap=gap))
+        ending = self._pipeline.stream_closed(
+            stream, close.at, close.code, shutdown=close.local, expired=tells_expiry(close.reason), gap=gap
+        )
         level = self._log.warning if gap else self._log.info
         level("stream ended", stream=stream.name, reason=gap or ending, code=close.code, frames=stream.frames)
 
-    def _gap(self, close: Close) -> str | None:
+    def _gap(self, close: Close) -> Gap | None:
         """Return why events may have been missed, if so; a session that came to its end misses none."""
         if close.local or close.code in CLEAN_CODES:
             return None
         if self._failed:
             return "internal_error"
+        if anyio.current_time() < self._waited_until + BLAMED_SECONDS:
+            return "blocked"
         if self._unresponsive:
             return "unresponsive"
         if close.code == TOO_BIG:
@@ -245,8 +256,11 @@ class ConnectSource:
 
     async def _wait_for_room(self) -> None:
         self._waiting_for_room = True
-        await self._pipeline.room()
-        self._waiting_for_room = False
+        try:
+            await self._pipeline.room()
+        finally:
+            self._waiting_for_room = False
+            self._waited_until = anyio.current_time()
 
     def _close_of(self, closed: ConnectionClosed) -> Close:
         at = self._clock.now()

@@ -2,13 +2,14 @@
 
 Written is `{"dir":"received"|"sent","at":...,"data":...}`; where a frame is no JSON, `text` or `base64` stands in
 place of `data`, so that it comes back as it was. A connection's end is `{"dir":"close","code":...,"reason":...}`,
-with `"local":true` when it was steno that closed because it stopped. Where the connection had a name for its
-conversation, the first line has it: `"conversation":"rtc_..."`. Secrets are masked.
+with `"local":true` when it was steno that closed because it stopped, and `"gap":"broken_off"` and its like where
+events may be missing. Where the connection had a name for its conversation, the first line has it:
+`"conversation":"rtc_..."`. Secrets are masked.
 """
 
 import base64
 import binascii
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -16,6 +17,9 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from steno.audit.format import parse_timestamp, timestamp
 from steno.core.frame import Frame, Micros
 from steno.wire.secrets import mask, mask_text
+
+Gap = Literal["broken_off", "closed", "unresponsive", "frame_too_big", "blocked", "internal_error"]
+"""Why events may be missing at the end of a stream: a closed list."""
 
 
 class Close(Struct, frozen=True):
@@ -26,6 +30,7 @@ class Close(Struct, frozen=True):
     reason: str
     local: bool = False
     """Whether steno closed it, because it stopped."""
+    gap: Gap | None = None
 
 
 class _Line(Struct, frozen=True, gc=False):
@@ -37,6 +42,7 @@ class _Line(Struct, frozen=True, gc=False):
     code: int | None = None
     reason: str | None = None
     local: bool = False
+    gap: str | None = None
     conversation: str | None = None
 
 
@@ -72,7 +78,8 @@ def close_line(close: Close) -> bytes:
         msgspec.json.encode(mask_text(close.reason)),
     )
     local = b',"local":true' if close.local else b""
-    return b'{"dir":"close",%b%b%b}\n' % (_at(close.at), members, local)
+    gap = b"" if close.gap is None else b',"gap":%b' % msgspec.json.encode(close.gap)
+    return b'{"dir":"close",%b%b%b%b}\n' % (_at(close.at), members, local, gap)
 
 
 def _at(at: Micros | None) -> bytes:
@@ -89,7 +96,8 @@ def parse(line: bytes) -> Frame | Close:
         return Frame(line, None)
     at = _parsed(told.at)
     if told.dir == "close":
-        return Close(at, told.code, told.reason or "", told.local)
+        gap = next((word for word in get_args(Gap) if word == told.gap), None)
+        return Close(at, told.code, told.reason or "", told.local, gap)
     payload = _payload(told)
     return Frame(line, None) if payload is None else Frame(payload, at, told.dir == "sent")
 
