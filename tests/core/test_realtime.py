@@ -6,7 +6,7 @@ import pytest
 
 from steno.core import facts
 from steno.core.facts import Content, Tokens
-from tests.core.play import UNPRICED, Event, Play, audio, call, created, done, event, message, session, spoken_turn
+from tests.core.play import UNPRICED, Event, Play, audio, call, created, done, event, message, run, session, spoken_turn
 
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
 
@@ -563,3 +563,37 @@ def test_an_item_that_was_asked_for_tells_its_words_where_there_are_none() -> No
         }
         play.say(event("conversation.item.retrieved", item=told))
     assert [text for _, text in transcript(play)] == ["Asked.", "Known."]
+
+
+# Words that policies name ------------------------------------------------------------------------------------------
+
+
+def test_words_of_every_kind_are_told_as_such() -> None:
+    """What a model is told to be, what was typed, what a client attached, who the user is."""
+    play = Play()
+    told = play.say(
+        session(instructions="Be kind."),
+        event("conversation.item.added", item={**message("item_1", "Hello", "input_text"), "role": "user"}),
+        created(),
+        done(metadata={"caller": "ann"}),
+        run("queued", instructions="Be brief.", metadata={"ticket": "7"}),
+        {
+            "object": "chatkit.session",
+            "id": "cksess_1",
+            "user": "ann",
+            "workflow": {"id": "wf_1", "state_variables": {"plan": "gold"}},
+        },
+    )
+
+    words = [
+        value for fact in told for name in fact.__struct_fields__ if isinstance(value := getattr(fact, name), Content)
+    ]
+    assert words == [
+        Content("instructions", "Be kind."),
+        Content("text", "Hello"),
+        Content("metadata", '{"caller":"ann"}'),
+        Content("instructions", "Be brief."),
+        Content("metadata", '{"ticket":"7"}'),
+        Content("user", "ann"),
+        Content("metadata", '{"plan":"gold"}'),
+    ]

@@ -249,11 +249,12 @@ def test_sessions_from_replies_are_known_by_their_own_ids() -> None:
     """A relay may pass any of them on, on one stream."""
     chat = {"id": "cksess_1", "object": "chatkit.session", "user": "ann", "expires_at": 5}
     secret = {"value": "ek_1", "expires_at": 7, "session": {"id": "sess_2", "model": "m"}}
+    ann = facts.Content("user", "ann")
     play = Play()
     assert play.say(chat, chat) == [
         facts.ConversationOpened(family="chatkit"),
-        facts.SessionOpened(session_id="cksess_1", model=None, expires_at=5, kind="chatkit"),
-        facts.SessionChanged(session_id="cksess_1", model=None, expires_at=5, kind="chatkit"),
+        facts.SessionOpened(session_id="cksess_1", model=None, expires_at=5, kind="chatkit", user=ann),
+        facts.SessionChanged(session_id="cksess_1", model=None, expires_at=5, kind="chatkit", user=ann),
     ]
     assert play.say({"id": "sess_1", "object": "realtime.session"}, secret) == [
         OPENED,

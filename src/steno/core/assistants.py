@@ -79,7 +79,13 @@ def _begin_run(state: ThreadConversation, run: assistants.ThreadRun, status: str
     if run.id is None or run.id in state.open_runs:
         return NOTHING
     state.open_runs[run.id] = OpenRun(frame.at if status in RUN_BEGINS else None, run.expires_at)
-    started = facts.RunStarted(run_id=run.id, assistant_id=run.assistant_id, model=short(run.model))
+    started = facts.RunStarted(
+        run_id=run.id,
+        assistant_id=run.assistant_id,
+        model=short(run.model),
+        instructions=facts.content("instructions", run.instructions),
+        metadata=facts.attached(run.metadata),
+    )
     if len(state.open_runs) <= state.limits.open_responses:
         return (started,)
     oldest = next(iter(state.open_runs))

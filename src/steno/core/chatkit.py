@@ -28,7 +28,15 @@ def session_told(state: ChatKitConversation, event: sessions.ChatKitSessionSeen,
     life = state.session_life
     life.tell(session.id, "chatkit", session.expires_at, frame.at)
     ended = life.end(session.status) if session.status in (EXPIRED, CANCELLED) else ()
-    return (told(session_id=session.id, model=None, expires_at=session.expires_at, kind="chatkit"), *ended)
+    opened = told(
+        session_id=session.id,
+        model=None,
+        expires_at=session.expires_at,
+        kind="chatkit",
+        user=facts.content("user", session.user),
+        metadata=facts.attached(session.workflow.state_variables if session.workflow else None),
+    )
+    return (opened, *ended)
 
 
 HANDLERS: Final[Mapping[type[RealtimeEvent], Callable[[ChatKitConversation, Any, Frame], Sequence[Fact]]]] = {

@@ -4,11 +4,17 @@ A fact holds identifiers, numbers, closed words and `Content`, never an upstream
 and on which stream is its `Origin`. Durations are in seconds and None where the input carries no times.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from steno.core.frame import Micros
+
+KINDS: Final = ("transcript", "text", "arguments", "output", "instructions", "user", "metadata", "message")
+"""Kinds of words: what was said, what was written, what a tool was called with and what it gave, what a model is told
+to be, who the end user is, what a client attached, and what upstream says of an error."""
 
 
 class Content:
@@ -17,7 +23,7 @@ class Content:
     __slots__ = ("kind", "text")
 
     def __init__(self, kind: str, text: str) -> None:
-        """Hold `text`, which is of a `kind` that policies name: transcript, text, arguments, output, message."""
+        """Hold `text`, which is of one of the `KINDS` that policies name."""
         self.kind = kind
         self.text = text
 
@@ -32,6 +38,16 @@ class Content:
     def __repr__(self) -> str:
         """Show the length, never the words: this may end up in a traceback."""
         return f"Content({self.kind!r}, {len(self.text)} characters)"
+
+
+def content(kind: str, text: str | None) -> Content | None:
+    """Return `text` as words of a `kind`; None where there are none."""
+    return Content(kind, text) if text else None
+
+
+def attached(metadata: Mapping[str, Any] | None) -> Content | None:
+    """Return what a client attached to an object; None where that is nothing."""
+    return Content("metadata", msgspec.json.encode(metadata).decode()) if metadata else None
 
 
 class Origin(Struct, frozen=True, kw_only=True):
@@ -108,6 +124,8 @@ class StreamClosed(Fact, frozen=True):
     """session_expired, disconnected, shutdown."""
     code: int | None
     frames: int
+    gap: str | None = None
+    """Why events may be missing: broken_off, closed, unresponsive, frame_too_big, blocked, internal_error."""
 
 
 class FrameRejected(Fact, frozen=True):
@@ -160,6 +178,12 @@ class SessionOpened(Fact, frozen=True):
     model: str | None
     expires_at: float | None
     kind: str = "realtime"
+    instructions: Content | None = None
+    """What the model is told to be and to do."""
+    user: Content | None = None
+    """Upstream's identifier of the end user: personal data."""
+    metadata: Content | None = None
+    """What the client attached to it, as JSON."""
 
 
 class SessionChanged(Fact, frozen=True):
@@ -169,6 +193,12 @@ class SessionChanged(Fact, frozen=True):
     model: str | None
     expires_at: float | None
     kind: str = "realtime"
+    instructions: Content | None = None
+    """What the model is told to be and to do."""
+    user: Content | None = None
+    """Upstream's identifier of the end user: personal data."""
+    metadata: Content | None = None
+    """What the client attached to it, as JSON."""
 
 
 class SessionNearsEnd(Fact, frozen=True):
@@ -249,6 +279,8 @@ class ItemAdded(Fact, frozen=True):
     item_id: str | None
     kind: str | None
     role: str | None
+    text: Content | None = None
+    """The words that it came with: what was typed. Speech is written down later, and calls are told as calls."""
 
 
 class ItemTruncated(Fact, frozen=True):
@@ -297,6 +329,8 @@ class ResponseFinished(Fact, frozen=True):
     turn_latency_seconds: float | None
     tokens: tuple[Tokens, ...]
     cost: Cost | None = None
+    metadata: Content | None = None
+    """What the client attached to it, as JSON."""
 
 
 class ResponseInterrupted(Fact, frozen=True):
@@ -431,6 +465,10 @@ class RunStarted(Fact, frozen=True):
     run_id: str
     assistant_id: str | None
     model: str | None
+    instructions: Content | None = None
+    """What the model is told to be and to do."""
+    metadata: Content | None = None
+    """What the client attached to it, as JSON."""
 
 
 class RunActionRequired(Fact, frozen=True):

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from steno.core import facts, playback, responses, tools, transcription
 from steno.core.conversation import NOTHING
-from steno.core.facts import Content, Fact
+from steno.core.facts import Content, Fact, content
 from steno.core.frame import Frame
-from steno.core.realtime_state import RealtimeConversation, parts_of
+from steno.core.realtime_state import RealtimeConversation, content_of, parts_of
 from steno.core.session import EXPIRED
 from steno.core.words import closed, code, short
 from steno.wire import RealtimeEvent, realtime, realtime_client, sessions, whole
@@ -55,7 +55,15 @@ def session_told(
     kind, expires_at = _kind_and_end(event, session)
     state.session_life.tell(session.id, kind, expires_at, frame.at)
     told = facts.SessionOpened if first else facts.SessionChanged
-    return (told(session_id=session.id, model=short(session.model), expires_at=expires_at, kind=kind),)
+    return (
+        told(
+            session_id=session.id,
+            model=short(session.model),
+            expires_at=expires_at,
+            kind=kind,
+            instructions=content("instructions", session.instructions),
+        ),
+    )
 
 
 def _kind_and_end(event: object, session: RealtimeSessionCreateResponse) -> tuple[str, float | None]:
@@ -148,7 +156,12 @@ def item_added(state: RealtimeConversation, event: realtime.ItemAdded, frame: Fr
         if text:
             state.write(state.item(told.id), index, text)
     return (
-        facts.ItemAdded(item_id=told.id, kind=short(told.type), role=short(told.role)),
+        facts.ItemAdded(
+            item_id=told.id,
+            kind=short(told.type),
+            role=short(told.role),
+            text=content_of(told) if told.type == "message" else None,
+        ),
         *_output(state, event, frame),
     )
 
