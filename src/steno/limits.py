@@ -74,4 +74,4 @@ ID_LONGEST: Final = 512
 malformed, since identifiers are what memory is keyed by."""
 
 ID_CHARACTERS: Final = 256
-"""Longest upstream identifier that names a conversation or stands in an audit record; a longer one is cut."""
+"""Longest upstream identifier that names a conversation, or the event behind an audit record; a longer one is cut."""

@@ -12,8 +12,10 @@ from tests.core.play import (
     Event,
     Play,
     audio,
+    call,
     cloud_event,
     created,
+    delta,
     done,
     event,
     line_of,
@@ -202,3 +204,24 @@ def test_what_was_used_has_no_price_without_a_price_list() -> None:
     )
     totals = line_of(play.state())["totals"]
     assert (totals["cost_usd"], totals["unpriced"]) == (None, {"no_price_list": 3})
+
+
+@pytest.mark.parametrize("key", [STREAM, "relay/thread_1", "relay/cksess_1"])
+def test_words_that_were_erased_are_in_no_line(key: str) -> None:
+    """Nor are upstream's objects, which hold them; what was counted stays."""
+    play = Play()
+    typed = event("conversation.item.added", item={**message("item_0", "SECRET", "input_text"), "role": "user"})
+    play.say(session(instructions="SECRET"), typed, created(metadata={"a": "SECRET"}), delta("SECRET"))
+    play.say(done(output=[call("item_2", "call_1", "SECRET")]), created("resp_2", metadata={"a": "SECRET"}))
+    play.say(run("queued", instructions="SECRET"), step("in_progress"), step("completed"), note("in_progress"))
+    play.say(note("completed", content=words("SECRET")), step("in_progress", "step_2", metadata={"a": "SECRET"}))
+    play.say({"id": "cksess_1", "object": "chatkit.session", "user": "SECRET"})
+    before = line_of(play.state(key))
+    assert "SECRET" in repr(before)
+
+    play.state(key).erase_words()
+
+    after = line_of(play.state(key))
+    assert "SECRET" not in repr(after)
+    assert {**after["totals"], "dropped_objects": 0} == before["totals"]
+    assert [each["item_id"] for each in after["transcript"]] == [each["item_id"] for each in before["transcript"]]

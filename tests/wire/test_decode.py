@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steno.limits import NESTING_DEPTH, TOKENS_MAX
+from steno.limits import ID_LONGEST, NESTING_DEPTH, TOKENS_MAX
 from steno.wire import (
     CLIENT_EVENTS,
     NAMES,
@@ -604,3 +604,11 @@ def _sound(payload: bytes) -> None:
         assert first.reason in get_args(Reason)
     if type(first) in NAMES:
         assert first == slow.decode(payload, None), "both looks see the same event"
+
+
+@pytest.mark.parametrize("member", ["id", "source", "subject"])
+def test_an_envelope_with_an_identifier_that_is_too_long_is_none(member: str) -> None:
+    """Memory is keyed by what an envelope is known by."""
+    envelope = {"specversion": "1.0", "id": "7", "source": "//relay", "data": {"type": "ping"}}
+    assert isinstance(told({**envelope, member: "x" * ID_LONGEST}), Enveloped)
+    assert told({**envelope, member: "x" * (ID_LONGEST + 1)}) == Malformed(reason="bad_envelope")

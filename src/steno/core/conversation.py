@@ -88,6 +88,11 @@ class Kept:
             self.dropped += 1
         self.objects.append(whole)
 
+    def drop_all(self) -> None:
+        """Let all of them go."""
+        self.dropped += len(self.objects)
+        self.objects.clear()
+
 
 class Latest:
     """The last whole object of each id, in the order in which the ids were first seen; bounded like `Kept`."""
@@ -110,6 +115,11 @@ class Latest:
         if len(self.objects) > self.limits.kept_objects:
             del self.objects[next(iter(self.objects))]
             self.dropped += 1
+
+    def drop_all(self) -> None:
+        """Let all of them go."""
+        self.dropped += len(self.objects)
+        self.objects.clear()
 
 
 class Remembered:
@@ -203,9 +213,7 @@ class Totals:
         return None if self.unpriced else usd_text(self.cost)
 
     def interrupt(self, reason: str) -> None:
-        """Count a response that broke off."""
-        if reason not in self.interruptions and len(self.interruptions) >= BUCKETS:
-            reason = "other"
+        """Count a response that broke off; `reason` is of a closed list."""
         self.interruptions[reason] = self.interruptions.get(reason, 0) + 1
 
     def buckets(self) -> tuple[Tokens, ...]:
@@ -299,6 +307,12 @@ class Conversation:
     def dropped_objects(self) -> int:
         """Return how many whole objects could not be kept."""
         return 0
+
+    def erase_words(self) -> None:
+        """Let go of all that people or models said, upstream's objects with it. Totals, ids and times stay."""
+        self.session = b""
+        for call in self.calls.values():
+            call.arguments = None
 
     def abandon(self) -> list[Fact]:
         """Give up what is in progress, since nothing more will come; return what has to be told of that."""

@@ -85,7 +85,7 @@ def _configure(state: RealtimeConversation, session: RealtimeSessionCreateRespon
     state.transcription_model = short(transcription_model(session))
     output = session.audio.output if session.audio else None
     told = output.format if output else session.output_audio_format
-    state.audio_format = told.type if isinstance(told, AudioFormat) else told
+    state.audio_format = short(told.type if isinstance(told, AudioFormat) else told)
 
 
 def conversation_created(

@@ -240,6 +240,16 @@ class RealtimeConversation(Conversation):
         """Return how many responses could not be kept whole."""
         return self.responses.dropped
 
+    def erase_words(self) -> None:
+        """Let go of the words of all items, and of the responses, ended or not."""
+        super().erase_words()
+        self.responses.drop_all()
+        for response in self.open.values():
+            response.whole = b""
+        for item in self.items.values():
+            item.parts.clear()
+        self.words = 0
+
     def abandon(self) -> list[Fact]:
         """Give up the responses and calls in progress."""
         gone: list[Fact] = [

@@ -187,7 +187,7 @@ class Table:
         key = self._key(base)
         state = RealtimeConversation(key, stream.source, stream.name, self._limits, named=named is not None)
         state.base = base
-        state.call_id = named if named and named.startswith(CALL_ID_PREFIX) else None
+        state.call_id = named[:ID_CHARACTERS] if named and named.startswith(CALL_ID_PREFIX) else None
         self._open(state, stream, event, frame)
         return state
 

@@ -135,6 +135,18 @@ class ThreadConversation(Conversation):
         """Return how many runs, steps and messages could not be kept whole."""
         return self.runs.dropped + self.run_steps.dropped + self.message_objects.dropped
 
+    def erase_words(self) -> None:
+        """Let go of the words of all messages, and of the runs, steps and messages as they came."""
+        super().erase_words()
+        for kept in (self.runs, self.run_steps, self.message_objects):
+            kept.drop_all()
+        for step in self.open_steps.values():
+            step.whole = b""
+            step.texts.clear()
+        for message in self.messages.values():
+            message.parts.clear()
+        self.words = 0
+
     def abandon(self) -> list[Fact]:
         """Give up what is in progress: runs go on without us, and may be heard of again."""
         gone: list[Fact] = [RunStepAbandoned(step_id=key, run_id=step.run_id) for key, step in self.open_steps.items()]

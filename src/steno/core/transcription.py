@@ -35,7 +35,7 @@ def transcription_completed(
     item.kind, item.role = item.kind or "message", item.role or "user"
     index = event.content_index or 0
     text = event.transcript or ""
-    again = index in item.transcribed
+    again = min(index, PARTS) in item.transcribed  # parts past the bound count as one
     before = item.parts[index].read() if index in item.parts else ""
     state.write(item, index, text)
     if event.status == "in_progress":

@@ -16,7 +16,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from steno.limits import NESTING_DEPTH
 from steno.wire import assistants, realtime, realtime_client, sessions
-from steno.wire.base import IDENTIFYING, Drifted, Event, Malformed, Unknown, Wire
+from steno.wire.base import IDENTIFYING, Drifted, Event, Id, Malformed, Unknown, Wire
 
 S = TypeVar("S", bound=Struct)
 
@@ -53,10 +53,10 @@ class _CloudEvent(Struct, frozen=True, gc=False):
     """The attributes of a CloudEvent that are read; `data` stays as it came. Some identify, others may drift."""
 
     specversion: str
-    id: str
-    source: str
+    id: Id
+    source: Id
     data: Raw
-    subject: str | None = None
+    subject: Id | None = None
     time: Raw | UnsetType = UNSET
     sequence: Raw | UnsetType = UNSET
 
