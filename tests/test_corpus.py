@@ -3,10 +3,13 @@
 import json
 import os
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,13 +20,14 @@ from steno.core.state import conversation_line
 from steno.core.stream import Stream
 from steno.core.usage import of_response, of_run
 from steno.wire import assistants, decode, realtime
-from steno.wire.realtime_objects import RealtimeResponseUsage
-from tests.core.play import Play
+from steno.wire.realtime_objects import RealtimeResponse, RealtimeResponseUsage, RealtimeSessionCreateResponse
+from tests.core.play import Play, line_of
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 CORPUS = Path(os.environ.get("STENO_CORPUS", BESIDE))
 OURS = ("rt-openai-*.jsonl", "rt-azure-*.jsonl", "asst-*.jsonl")
 DIALECTS = ("rt-xai_*.jsonl", "rt-azurevoicelive_*.jsonl")
+REPLIES = ("sessions-*.jsonl", "docs__objects.jsonl", "asst-*_rest_objects.jsonl")
 STEP_ENDS = {"completed", "failed", "cancelled", "expired"}
 RUN_ENDS = STEP_ENDS | {"incomplete"}
 
@@ -32,8 +36,11 @@ pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason=f"no recordings: {CO
 
 def files(*patterns: str) -> list[Path]:
     """Recordings of streams: what REST replies held is none."""
-    found = sorted({file for pattern in patterns for file in CORPUS.glob(pattern)})
-    return [file for file in found if not file.stem.endswith("_rest_objects")]
+    return [file for file in matching(*patterns) if not file.stem.endswith("_rest_objects")]
+
+
+def matching(*patterns: str) -> list[Path]:
+    return sorted({file for pattern in patterns for file in CORPUS.glob(pattern)})
 
 
 def each(*patterns: str) -> pytest.MarkDecorator:
@@ -58,9 +65,14 @@ class Replayed:
     def conversations(self) -> list[Conversation]:
         return [*self.play.closed, *self.play.pipeline.table.conversations.values()]
 
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """All conversations as `--state` writes them, in the order in which they were."""
+        return [line_of(state) for state in self.conversations]
+
     def told(self, name: str) -> list[Any]:
-        """A member of all conversations, in the order in which they were."""
-        return [value for state in self.conversations for value in json.loads(conversation_line(state))[name]]
+        """A member of all conversations."""
+        return [value for line in self.lines for value in line[name]]
 
     def tokens(self) -> Counter[str]:
         sums: Counter[str] = Counter()
@@ -77,7 +89,7 @@ def replayed(file: Path) -> Replayed:
 
 def test_there_are_recordings() -> None:
     """A pattern that finds nothing proves nothing."""
-    assert [len(files(pattern)) > 0 for pattern in (*OURS, *DIALECTS)] == [True] * 5
+    assert [len(matching(pattern)) > 0 for pattern in (*OURS, *DIALECTS, *REPLIES)] == [True] * 8
 
 
 @each(*OURS)
@@ -134,6 +146,234 @@ def _is(event: dict[str, Any], kind: str) -> bool:
 
 def _is_end(event: dict[str, Any], kind: str, ends: set[str]) -> bool:
     return _is(event, kind) and event["data"]["status"] in ends
+
+
+# Objects, each as it came ---------------------------------------------------------------------------------------
+
+SESSION_EVENTS = {
+    "session.created",
+    "session.updated",
+    "transcription_session.created",
+    "transcription_session.updated",
+}
+SHOWN = {
+    "realtime.response": ("responses", "unfinished"),
+    "realtime.session": ("session",),
+    "realtime.transcription_session": ("session",),
+    "thread.run": ("runs",),
+    "thread.run.step": ("run_steps", "unfinished"),
+    "thread.message": ("messages",),
+}
+"""Where `--state` shows an upstream object, by what it says it is."""
+NOT_SHOWN = {
+    "thread": "a fact tells of it; it has an id, and settings that no run obeys without repeating them",
+    "thread.message.delta": "the message that it is a piece of is shown",
+    "thread.run.step.delta": "the step that it is a piece of is shown",
+    "realtime.conversation": "its id is shown as `conversation_id`; it has nothing else",
+    "realtime.item": "the response that made it is shown, and the words of all items as the transcript",
+    "response": "the Responses API's, which is another family",
+}
+"""What the recordings hold besides, and why `--state` has no place for it."""
+SECRETS = {"client_secret", "credential"}
+"""The members of the recordings that hold a secret."""
+
+
+def carried(event: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """The object that an event carries or is, and what it is."""
+    match event:
+        case {"event": _, "data": {"object": str(kind)} as whole}:
+            return kind, whole
+        case {"type": "response.created" | "response.done", "response": {"object": str(kind)} as whole}:
+            return kind, whole
+        case {"type": str(kind), "session": dict(whole)} if kind in SESSION_EVENTS:
+            return "realtime.session", whole  # some servers leave `object` out
+        case {"value": _, "session": dict(whole)}:
+            return "realtime.session", whole
+        case {"object": str(kind)}:
+            return kind, event
+        case _:
+            return None
+
+
+def shown(lines: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    """All objects of a kind that `--state` shows."""
+    found = (line[place] for line in lines for place in SHOWN[kind])
+    return [whole for told in found for whole in (told if isinstance(told, list) else [told]) if whole is not None]
+
+
+def masked(value: Any) -> Any:
+    """An object without its secrets."""
+    if isinstance(value, list):
+        return [masked(element) for element in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: "***" if name in SECRETS and member is not None else masked(member) for name, member in value.items()}
+
+
+def objects(file: Path) -> list[tuple[bytes, str, dict[str, Any]]]:
+    """What is shown of a recording: the frame, what it carries, and the object."""
+    payloads = [line for line in file.read_bytes().splitlines() if line.strip()]
+    found = ((payload, carried(json.loads(payload))) for payload in payloads)
+    return [(payload, *told) for payload, told in found if told is not None and told[0] in SHOWN]
+
+
+each_with_objects = pytest.mark.parametrize(
+    "file", [file for file in matching("*.jsonl") if objects(file)], ids=lambda file: file.stem
+)
+
+
+@each_with_objects
+def test_each_object_is_shown_as_it_came(file: Path) -> None:
+    """By itself: member for member, known or not, nested or not, whatever it is and whoever sent it."""
+    for payload, kind, whole in objects(file):
+        play = Play(timed=False)
+        play.feed(payload)
+        lines = [line_of(state) for state in play.pipeline.table.conversations.values()]
+        assert shown(lines, kind) == [masked(whole)]
+        assert play.stream.malformed == {}
+
+
+def test_no_kind_of_object_is_forgotten() -> None:
+    """All that say what they are have a place in `--state`, or a reason why they have none."""
+    events = [json.loads(line) for file in matching("*.jsonl") for line in file.read_bytes().splitlines() if line]
+    places = [place for event in events for place in (event, *event.values()) if isinstance(place, dict)]
+    kinds = {place["object"] for place in places if isinstance(place.get("object"), str)}
+    assert kinds == SHOWN.keys() | NOT_SHOWN.keys()
+
+
+@each(*OURS, *DIALECTS, "sessions-*.jsonl")
+def test_sessions_are_the_last_of_the_recording(file: Path) -> None:
+    """Of each session, the object that upstream sent last; some servers name it only in the first."""
+    told = replayed(file)
+    last: dict[str, dict[str, Any]] = {}
+    for event in told.events:
+        match carried(event):
+            case "realtime.session", whole:
+                last[whole.get("id") or next(reversed(last))] = whole
+    assert [line["session"] for line in told.lines if line["session"]] == [masked(whole) for whole in last.values()]
+
+
+@pytest.mark.parametrize("file", matching("asst-*_rest_objects.jsonl"), ids=lambda file: file.stem)
+def test_replies_are_those_of_the_recording(file: Path) -> None:
+    """Asked for again and again: of each object the last; of threads the facts."""
+    told = replayed(file)
+    for kind in ("thread.run", "thread.run.step", "thread.message"):
+        last = {event["id"]: event for event in told.events if event["object"] == kind}
+        assert {whole["id"]: whole for whole in shown(told.lines, kind) if whole["object"] == kind} == last
+    threads = [fact.thread_id for fact in told.play.facts if isinstance(fact, facts.ThreadCreated)]
+    assert threads == [event["id"] for event in told.events if event["object"] == "thread"]
+    assert (told.stream.malformed, told.stream.unknown, told.play.rejected) == ({}, {}, {})
+
+
+# Words ----------------------------------------------------------------------------------------------------------
+
+
+@each(*OURS, *DIALECTS)
+def test_final_transcripts_are_those_of_the_recording(file: Path) -> None:
+    """Of each turn the words of its last whole; of one that a recording leaves off, the deltas."""
+    told = replayed(file)
+    grown: dict[str, str] = {}
+    wholes: dict[str, str] = {}
+    for event in told.events:
+        for key, words in _wholes(event):
+            wholes[key] = words or wholes.get(key, "")
+        if event.get("type", "").endswith(("transcript.delta", "text.delta", "transcription.delta")):
+            grown[event["item_id"]] = grown.get(event["item_id"], "") + event["delta"]
+    expected = {key: wholes.get(key) or grown.get(key, "") for key in wholes.keys() | grown.keys()}
+    assert {turn["item_id"]: turn["text"] for turn in told.told("transcript")} == expected
+
+
+def _wholes(event: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The turns that an event tells whole, and their words, read without any of the code under test."""
+    match event:
+        case {"type": str(kind), "item_id": str(key), "transcript": str(words)} if kind.endswith(
+            ("transcription.completed", "transcript.done")
+        ):
+            yield key, words
+        case {"type": str(kind), "item_id": str(key), "text": str(words)} if kind.endswith("text.done"):
+            yield key, words
+        case {"type": str(kind), "item_id": str(key), "part": dict(part)} if kind.endswith("part.done"):
+            yield key, _words([part])
+        case {"item": {"type": "message", "id": str(key), "content": list(content)}}:
+            yield key, _words(content)
+        case {"type": "response.done", "response": {"output": list(items)}}:
+            yield from ((item["id"], _words(item["content"])) for item in items if item["type"] == "message")
+        case {"data": {"object": "thread.message", "id": str(key), "content": list(content)}}:
+            yield key, _words(content)
+
+
+def _words(content: list[dict[str, Any]]) -> str:
+    """The words of all parts; a thread's stand one level deeper."""
+    told = (part.get("text") or part.get("transcript") or "" for part in content)
+    return "".join(words["value"] if isinstance(words, dict) else words for words in told)
+
+
+# The library's types --------------------------------------------------------------------------------------------
+
+TYPES: dict[str, type[msgspec.Struct]] = {
+    "realtime.response": RealtimeResponse,
+    "realtime.session": RealtimeSessionCreateResponse,
+    "realtime.transcription_session": RealtimeSessionCreateResponse,
+    "thread.run": assistants.ThreadRun,
+    "thread.run.step": assistants.RunStepObject,
+}
+UNDECLARED: dict[type[msgspec.Struct], set[str]] = {
+    RealtimeResponse: {
+        "output[].phase",  # commentary or answer: the words are the same
+    },
+    RealtimeSessionCreateResponse: {
+        # Settings that say nothing of what happens in the conversation.
+        "include", "prompt", "tracing", "truncation",
+        # Translation: the language that is spoken is no member of the transcript.
+        "audio.output.language",
+        # Another provider's WebRTC reply: what its client connects with.
+        "ice_servers", "session_id", "audio_input_config", "audio_output_config",
+        # Azure Voice Live: the avatar, and finer detection of turns.
+        "animation", "avatar", "input_audio_echo_cancellation", "input_audio_sampling_rate",
+        "input_audio_transcription.custom_speech", "input_audio_transcription.phrase_list",
+        "output_audio_timestamp_types", "truncation_strategy", "turn_detection.appended_text_after_truncation",
+        "turn_detection.auto_truncate", "turn_detection.end_of_utterance_detection",
+        "turn_detection.speech_duration_ms",
+        # xAI: how audio is carried, and the form of a tool that Chat Completions has.
+        "audio.input.transport", "audio.output.transport", "enable_noise_suppression", "enable_phonetic_spelling",
+        "keep_context", "tools[].function",
+    },
+    assistants.ThreadRun: {
+        # How the model was asked: nothing here depends on it.
+        "file_ids", "max_completion_tokens", "max_prompt_tokens", "parallel_tool_calls", "reasoning_effort",
+        "response_format", "temperature", "tool_choice", "tool_resources", "top_p", "truncation_strategy",
+    },
+    assistants.RunStepObject: {
+        # What a tool found or drew: only its call is read.
+        "step_details.tool_calls[].code_interpreter.outputs", "step_details.tool_calls[].file_search",
+    },
+}  # fmt: skip
+"""Members that recordings have and the types do not, and why: they stay in the bytes that are kept."""
+
+
+def undeclared(value: Any, told: Any, path: str = "") -> Iterator[str]:
+    """The members of `value` that the type `told` does not declare, at any depth."""
+    for part in get_args(told) if get_origin(told) in (Union, UnionType) else (told,):
+        if isinstance(value, list) and get_origin(part) is tuple:
+            yield from (name for element in value for name in undeclared(element, get_args(part)[0], f"{path}[]"))
+        if isinstance(value, dict) and isinstance(part, type) and issubclass(part, msgspec.Struct):
+            declared = {field.encode_name: field.type for field in msgspec.structs.fields(part)}
+            for name, member in value.items():
+                place = f"{path}.{name}" if path else name
+                yield from undeclared(member, declared[name], place) if name in declared else [place]
+
+
+def test_types_declare_all_that_recordings_hold() -> None:
+    """But for what is named here, all of which was recorded."""
+    found: dict[type[msgspec.Struct], set[str]] = {kind: set() for kind in UNDECLARED}
+    for file in matching("*.jsonl"):
+        for _, name, whole in objects(file):
+            if name in TYPES:
+                found[TYPES[name]].update(undeclared(whole, TYPES[name]))
+    assert found == UNDECLARED
+
+
+# Sums -----------------------------------------------------------------------------------------------------------
 
 
 @each(*OURS, *DIALECTS)
