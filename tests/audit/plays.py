@@ -1,5 +1,6 @@
 """What the plays about the audit log share: small logs, and what is read back from them."""
 
+import errno
 import io
 import time
 from collections.abc import Callable, Iterable
@@ -8,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from steno.audit.format import entry
+from steno.audit.format import GENESIS, entry, link
 from steno.audit.log import AuditLog
 from steno.audit.proof import Verifier
 from steno.audit.report import Fault, Report
@@ -47,6 +48,16 @@ def said(number: int, at: int | None = AT) -> bytes:
         f"event_{number}",
         b'{"item_id":"item_%d"}' % number,
     )
+
+
+def chained(count: int, first: int = 1) -> tuple[list[bytes], list[bytes]]:
+    """Return `count` linked lines from record `first` on, and their hashes."""
+    lines, hashes, head = [], [], GENESIS
+    for seq in range(first, first + count):
+        line, head = link(seq, said(seq), head)
+        lines.append(line)
+        hashes.append(head)
+    return lines, hashes
 
 
 def write(
@@ -96,6 +107,16 @@ def fault(held: dict[str, bytes], *, whole: bool = True, key: bytes | None = Non
     assert report.fault is not None
     assert not report.ok
     return report.fault
+
+
+def mode(path: Path) -> int:
+    """Return who may do what with a file."""
+    return path.stat().st_mode & 0o7777
+
+
+def broken(*_: object) -> None:
+    """Do what a disk does that is broken."""
+    raise OSError(errno.EIO, "broken")
 
 
 def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:

@@ -6,24 +6,27 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steno.audit.format import entry, segment_name
-from steno.audit.log import SUBMIT_BYTES
+from steno.audit.format import entry, key_id, segment_name
+from steno.audit.group import Head
+from steno.audit.log import SUBMIT_BYTES, Writing
 from steno.audit.report import Reason
 from steno.errors import UnavailableError
-from tests.audit.plays import AT, ZEROS, fault, files, opened, proved, records, said, told, write
+from tests.audit.plays import AT, ZEROS, broken, fault, files, opened, proved, records, said, told, write
 
 FIRST = segment_name(1)
 
 
-def broken(*_: object) -> None:
-    """Do what a disk does that is broken."""
-    raise OSError(errno.EIO, "broken")
+def told_in(segment: bytes) -> list[str]:
+    """Return what one segment tells in short."""
+    return [record["event_id"] or record["fact"] for record in map(json.loads, segment.splitlines())]
 
 
 # What is written ------------------------------------------------------------------------------------------
@@ -119,8 +122,9 @@ def test_a_segment_holds_a_record_however_small_it_is_to_be(tmp_path: Path) -> N
     write(tmp_path, range(3), segment_bytes=1)
 
     assert told(tmp_path) == [
-        *("| log.opened", "log.closed", "| log.opened", "event_0", "log.closed"),
-        *("| log.opened", "event_1", "log.closed", "| log.opened", "event_2", "log.closed"),
+        *("| log.opened", "event_0", "log.closed"),
+        *("| log.opened", "event_1", "log.closed"),
+        *("| log.opened", "event_2", "log.closed"),
     ]
     assert proved(files(tmp_path)).ok
 
@@ -165,11 +169,11 @@ def test_nothing_is_written_before_the_flush(tmp_path: Path) -> None:
         before = files(tmp_path)
         log.append(said(1))
         log.append(said(2))
-        assert (log.seq, log.flushed_seq, log.flushed_records) == (3, 1, 1)
+        assert (log.flushed_seq, log.flushed_records) == (1, 1)
         assert files(tmp_path) == before
 
         log.flush()
-        assert (log.seq, log.flushed_seq, log.flushed_records, log.unflushed_bytes) == (3, 3, 3, 0)
+        assert (log.flushed_seq, log.flushed_records, log.unflushed_bytes) == (3, 3, 0)
         assert told(tmp_path) == ["| log.opened", "event_1", "event_2"]
         assert log.head.hex() == records(tmp_path)[-1]["hash"]
 
@@ -357,10 +361,10 @@ def test_what_could_not_be_written_is_written_by_the_next_flush(
     real = getattr(os, failing)
     failures = 0
 
-    def fail_every_other_time(*args: object) -> object:
+    def fail_every_third_time(*args: object) -> object:
         nonlocal failures
         failures += 1
-        if failures % 2:
+        if failures % 3 == 1:
             raise OSError(errno.ENOSPC, "full")
         return real(*args)
 
@@ -368,7 +372,7 @@ def test_what_could_not_be_written_is_written_by_the_next_flush(
         for number in range(6):
             log.append(said(number))
         with monkeypatch.context() as patched:
-            patched.setattr(os, failing, fail_every_other_time)
+            patched.setattr(os, failing, fail_every_third_time)
             while log.unflushed_bytes:
                 try:
                     log.flush()
@@ -390,7 +394,181 @@ def test_closing_may_be_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert not log.ended
     log.close(AT)
 
-    assert told(tmp_path) == ["| log.opened", "log.closed"]
+    assert told(tmp_path) == ["| log.opened", "| log.opened", "log.closed"]
+    assert proved(files(tmp_path)).ok
+
+
+def test_after_a_failed_sync_what_waited_is_numbered_anew_in_a_new_segment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the failed segment holds what had counted, not a byte more."""
+    with opened(tmp_path) as log:
+        log.append(said(1))
+        log.flush()
+        counted = files(tmp_path)[FIRST]
+        log.append(said(2, at=AT + 1))
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fdatasync", broken)
+            for _ in range(3):
+                with pytest.raises(OSError, match="broken"):
+                    log.flush()
+                assert (log.flushed_seq, files(tmp_path)) == (2, {FIRST: counted})
+        log.close(AT + 2)
+
+    assert told(tmp_path) == ["| log.opened", "event_1", "| log.opened", "event_2", "log.closed"]
+    assert [record["seq"] for record in records(tmp_path)] == [1, 2, 3, 4, 5]
+    assert [record["at"][-4:] for record in records(tmp_path)] == ["456Z", "456Z", "457Z", "457Z", "458Z"]
+    assert proved(files(tmp_path)).ok
+
+
+# Checkpoints ----------------------------------------------------------------------------------------------
+
+
+def test_a_checkpoint_tells_the_record_before_it(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        log.append(said(1))
+        log.check(AT + 1)
+        heads = [log.checkpoint]  # not before it is on the disk
+        log.flush()
+        heads.append(log.checkpoint)
+        log.close(AT)
+
+    held = records(tmp_path)
+    assert held[2]["fact"] == "log.checkpoint"
+    assert held[2]["body"] == {"last_seq": 2, "last_hash": held[1]["hash"]}
+    assert heads == [None, Head(2, bytes.fromhex(held[1]["hash"]), AT + 1)]
+    assert proved(files(tmp_path)).ok
+
+
+def test_a_checkpoint_that_begins_a_segment_tells_its_opening(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        log.rotate(AT)
+        log.check(AT)
+        log.close(AT)
+
+    held = records(tmp_path)
+    assert told(tmp_path) == ["| log.opened", "log.closed", "| log.opened", "log.checkpoint", "log.closed"]
+    assert held[3]["body"] == {"last_seq": 3, "last_hash": held[2]["hash"]}
+
+
+# Under other terms ----------------------------------------------------------------------------------------
+
+
+def test_a_new_segment_may_be_written_under_other_terms(tmp_path: Path) -> None:
+    """The key too; from its first record on, and not before."""
+    other = Writing(version="1.2.4", config_digest="beef", content_policy="redacted", key=b"other")
+    with opened(tmp_path, key=b"key") as log:
+        log.append(said(1))
+        log.rotate(AT, other)
+        log.append(said(2))
+        log.rotate(AT, "cafe")
+        log.close(AT)
+
+    terms = ("version", "config_digest", "content_policy", "key_id")
+    assert [
+        tuple(record["body"][term] for term in terms) for record in records(tmp_path) if "schema" in record["body"]
+    ] == [
+        ("1.2.3", "c0ffee", "none", key_id(b"key")),
+        ("1.2.4", "beef", "redacted", key_id(b"other")),
+        ("1.2.4", "cafe", "redacted", key_id(b"other")),
+    ]
+    segments = list(files(tmp_path).values())
+    assert proved({FIRST: segments[0]}, key=b"key").ok
+    assert proved(dict(list(files(tmp_path).items())[1:]), whole=False, key=b"other").ok
+
+
+def test_a_key_is_not_shown(tmp_path: Path) -> None:
+    with opened(tmp_path, key=b"canary") as log:
+        assert "canary" not in repr(log.writing)
+
+
+# Damaged --------------------------------------------------------------------------------------------------
+
+
+def replaced(path: Path) -> None:
+    path.with_name("new").write_bytes(path.read_bytes())
+    path.with_name("new").rename(path)
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "deleted": Path.unlink,
+    "renamed": lambda path: path.rename(path.with_name("old")),
+    "replaced": replaced,
+    "truncated": lambda path: os.truncate(path, 0),
+    "changed": lambda path: os.truncate(path, 1 << 16),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_to_the_segment_is_told_in_a_new_one(tmp_path: Path, damage: str) -> None:
+    """The next flush sees it, the log goes on, also at the next start, and does not verify."""
+    with opened(tmp_path) as log:
+        log.append(said(1))
+        log.flush()
+        DAMAGES[damage](tmp_path / FIRST)
+        log.append(said(2))
+        log.flush()
+        found = [msgspec.structs.asdict(each) for each in log.damages()]
+        log.append(said(3))
+        log.close(AT)
+
+    expected = {"segment": FIRST, "damage": damage, "last_seq": 2}
+    newest = files(tmp_path)[segment_name(3)]
+    assert found == [expected]
+    assert told_in(newest) == ["log.opened", "log.damaged", "event_2", "event_3", "log.closed"]
+    assert json.loads(newest.splitlines()[1])["body"] == expected
+    assert log.damages() == []
+
+    write(tmp_path, [4])
+    held = files(tmp_path)
+    assert list(held)[-1] == segment_name(8)
+    assert proved(held).ok == (damage == "replaced")  # by the same bytes
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_to_a_closed_segment_is_told_in_this_one(tmp_path: Path, damage: str) -> None:
+    write(tmp_path, [1])
+    with opened(tmp_path) as log:
+        DAMAGES[damage](tmp_path / FIRST)
+        log.check(AT)
+        log.flush()
+        log.check(AT)
+        log.close(AT)
+
+    assert told_in(files(tmp_path)[segment_name(4)]) == [
+        *("log.opened", "log.damaged", "log.checkpoint", "log.checkpoint", "log.closed")
+    ]
+    told_of = json.loads(files(tmp_path)[segment_name(4)].splitlines()[1])["body"]
+    assert told_of == {"segment": FIRST, "damage": damage, "last_seq": 3}
+
+
+def test_a_segment_that_was_closed_meanwhile_is_looked_after(tmp_path: Path) -> None:
+    with opened(tmp_path) as log:
+        log.rotate(AT)
+        log.flush()
+        os.truncate(tmp_path / FIRST, 10)
+        log.check(AT)
+        log.close(AT)
+
+    assert [json.loads(line)["body"] for line in files(tmp_path)[segment_name(3)].splitlines()[1:2]] == [
+        {"segment": FIRST, "damage": "truncated", "last_seq": 2}
+    ]
+
+
+def test_damage_is_told_once_however_often_the_telling_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(tmp_path) as log:
+        (tmp_path / FIRST).unlink()
+        log.append(said(1))
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fdatasync", broken)
+            for _ in range(3):
+                with pytest.raises(OSError, match="broken"):
+                    log.flush()
+        log.close(AT)
+
+    assert told(tmp_path) == ["| log.opened", "log.damaged", "event_1", "log.closed"]
+    assert len(log.damages()) == 1
+    assert log.unflushed_bytes == 0
 
 
 # Any ------------------------------------------------------------------------------------------------------
@@ -427,5 +605,5 @@ def test_any_life_of_a_log_verifies(
 
     report = proved(files(folder))
     assert report.ok
-    assert report.last_seq == log.seq == log.flushed_seq
+    assert report.last_seq == log.flushed_seq
     assert report.head == log.head.hex()

@@ -1,30 +1,15 @@
-"""Files are found in order, made with their modes, read from their end, and mended."""
+"""Segments are found in order and read at either end; the folder is made with its mode."""
 
-import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from steno.audit.format import GENESIS, link, segment_name
-from steno.audit.segments import BLOCK_BYTES, Recovered, Segment, Tail, prepare, recover, segments, tail
+from steno.audit.format import GENESIS, segment_name
+from steno.audit.segments import BLOCK_BYTES, Opening, Tail, opening, prepare, segments, tail
 from steno.errors import DataError
-from tests.audit.plays import said
-
-
-def chained(count: int, first: int = 1) -> tuple[list[bytes], list[bytes]]:
-    """Return `count` linked lines from record `first` on, and their hashes."""
-    lines, hashes, head = [], [], GENESIS
-    for seq in range(first, first + count):
-        line, head = link(seq, said(seq), head)
-        lines.append(line)
-        hashes.append(head)
-    return lines, hashes
-
-
-def mode(path: Path) -> int:
-    return path.stat().st_mode & 0o7777
+from tests.audit.plays import ZEROS, chained, mode, write
 
 
 @pytest.fixture
@@ -102,65 +87,30 @@ def test_tail_that_is_no_record_is_refused(tmp_path: Path, content: bytes) -> No
         tail(path)
 
 
-# Mended ---------------------------------------------------------------------------------------------------
-
-
-def test_an_empty_folder_begins_at_the_beginning(tmp_path: Path) -> None:
-    assert recover(tmp_path) == Recovered(0, GENESIS, 0)
-
-
-def test_a_torn_end_is_cut_off(tmp_path: Path) -> None:
-    lines, hashes = chained(2)
+@pytest.mark.parametrize("content", [b"", b"\n", b'{"seq":1', b"".join(chained(1)[0])])
+def test_what_does_not_begin_with_an_opening_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / segment_name(1)
-    path.write_bytes(b"".join(lines) + b'{"seq":3')
+    path.write_bytes(content)
 
-    assert recover(tmp_path) == Recovered(2, hashes[-1], 8)
-    assert path.read_bytes() == b"".join(lines)
-    assert recover(tmp_path) == Recovered(2, hashes[-1], 0)
-
-
-@pytest.mark.parametrize("content", [b"", b'{"seq":3'])
-def test_a_segment_that_was_hardly_begun_is_deleted(tmp_path: Path, content: bytes) -> None:
-    lines, hashes = chained(2)
-    (tmp_path / segment_name(1)).write_bytes(b"".join(lines))
-    (tmp_path / segment_name(3)).write_bytes(content)
-
-    assert recover(tmp_path) == Recovered(2, hashes[-1], len(content))
-    assert [path.name for path in segments(tmp_path)] == [segment_name(1)]
+    with pytest.raises(DataError, match=r"the first line is not log\.opened"):
+        opening(path)
 
 
-def test_a_log_that_was_hardly_begun_is_deleted(tmp_path: Path) -> None:
-    (tmp_path / segment_name(1)).write_bytes(b"{")
+def test_opening_tells_what_was_before(tmp_path: Path) -> None:
+    write(tmp_path, [1])
 
-    assert recover(tmp_path) == Recovered(0, GENESIS, 1)
-    assert segments(tmp_path) == []
-
-
-@pytest.mark.parametrize("kept", [0, 1])
-def test_a_log_is_not_continued_where_records_are_missing(tmp_path: Path, kept: int) -> None:
-    """The name of an empty file promises records before it; that they are gone is not to be covered up."""
-    if kept:
-        (tmp_path / segment_name(1)).write_bytes(b"".join(chained(1)[0]))
-    (tmp_path / segment_name(3)).touch()
-
-    for _ in range(2):
-        with pytest.raises(DataError, match=r"the records before audit-0+3\.jsonl are missing"):
-            recover(tmp_path)
+    assert opening(tmp_path / segment_name(1)) == Opening(ZEROS, 0)
 
 
 # Made -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("masked")
-def test_folder_and_file_have_their_modes_whatever_the_umask(tmp_path: Path) -> None:
+def test_the_folder_has_its_mode_whatever_the_umask(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "b"
     prepare(folder)
-    segment = Segment(folder, 1)
-    segment.write(b"x")
-    segment.close()
 
     assert mode(folder) == 0o750
-    assert mode(segment.path) == 0o640
 
 
 def test_a_folder_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
@@ -168,91 +118,3 @@ def test_a_folder_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
     prepare(tmp_path)
 
     assert mode(tmp_path) == 0o711
-
-
-def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:
-    (tmp_path / segment_name(1)).write_bytes(b"before")
-
-    with pytest.raises(FileExistsError):
-        Segment(tmp_path, 1).write(b"x")
-    assert (tmp_path / segment_name(1)).read_bytes() == b"before"
-
-
-def test_writes_follow_each_other(tmp_path: Path) -> None:
-    segment = Segment(tmp_path, 1)
-    segment.write(b"one\n")
-    segment.write(b"two\n")
-    segment.close()
-    segment.close()
-
-    assert segment.path.read_bytes() == b"one\ntwo\n"
-
-
-def test_what_is_written_in_pieces_arrives_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write = os.write
-    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:2]))
-    segment = Segment(tmp_path, 1)
-    segment.write(b"one and two\n")
-
-    assert segment.path.read_bytes() == b"one and two\n"
-
-
-@pytest.mark.parametrize("failing", ["fdatasync", "write"])
-def test_a_write_that_failed_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
-) -> None:
-    segment = Segment(tmp_path, 1)
-    segment.write(b"one\n")
-    write = os.write
-
-    def fail(descriptor: int, data: bytes = b"") -> int:
-        write(descriptor, data[:2])
-        raise OSError(errno.ENOSPC, "full")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, failing, fail)
-        with pytest.raises(OSError, match="full"):
-            segment.write(b"two\n")
-    assert segment.path.read_bytes() == b"one\n"
-
-    segment.write(b"three\n")
-    assert segment.path.read_bytes() == b"one\nthree\n"
-
-
-def test_what_could_not_be_cut_at_once_is_cut_before_the_next_write(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    segment = Segment(tmp_path, 1)
-    segment.write(b"one\n")
-
-    def fail(*_: object) -> None:
-        raise OSError(errno.EIO, "broken")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "fdatasync", fail)
-        patched.setattr(os, "ftruncate", fail)
-        with pytest.raises(OSError, match="broken"):
-            segment.write(b"two\n")
-        with pytest.raises(OSError, match="broken"):
-            segment.write(b"two\n")
-    assert segment.path.read_bytes() == b"one\ntwo\n"
-
-    segment.write(b"three\n")
-    assert segment.path.read_bytes() == b"one\nthree\n"
-
-
-def test_a_file_that_could_not_be_made_for_certain_is_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    segment = Segment(tmp_path, 1)
-
-    def fail(_: object) -> None:
-        raise OSError(errno.EIO, "broken")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "fsync", fail)
-        with pytest.raises(OSError, match="broken"):
-            segment.write(b"one\n")
-
-    segment.write(b"one\n")
-    assert segment.path.read_bytes() == b"one\n"

@@ -5,44 +5,54 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steno.audit.format import entry
+from steno.audit.format import entry, timestamp
 from steno.audit.writer import AuditWriter
-from tests.audit.plays import AT, files, opened, proved, records, said, told, until
+from tests.audit.plays import AT, broken, files, opened, proved, records, said, told, until, write
 
 SIZE = len(said(1))
 NEVER = 3600.0
 
 
-def started(
-    folder: Path,
-    *,
-    flush_seconds: float = 0.0,
-    flush_bytes: int = 1 << 20,
-    queue_bytes: int = 1 << 20,
-    on_full: Callable[[], None] = lambda: None,
-    on_room: Callable[[], None] = lambda: None,
-    retry_seconds: float = 0.001,
-) -> AuditWriter:
+SETTINGS: dict[str, Any] = {
+    "flush_seconds": 0.0,
+    "flush_bytes": 1 << 20,
+    "queue_bytes": 1 << 20,
+    "retry_seconds": 0.001,
+    "now": lambda: AT + 5,
+}
+
+
+def started(folder: Path, **settings: Any) -> AuditWriter:
     """Open a log and let a thread write it."""
-    writer = AuditWriter(
-        opened(folder),
-        flush_seconds=flush_seconds,
-        queue_bytes=queue_bytes,
-        on_full=on_full,
-        on_room=on_room,
-        flush_bytes=flush_bytes,
-        retry_seconds=retry_seconds,
-    )
+    writer = AuditWriter(opened(folder), **{**SETTINGS, **settings})
     writer.start()
     return writer
+
+
+class Slow:
+    """A record that is encoded by the thread, or cannot be."""
+
+    def __init__(self, number: int, *, fails: bool = False) -> None:
+        self.at: int | None = AT + number
+        self.size = SIZE
+        self._number = number
+        self._fails = fails
+        self.by = ""
+
+    def entry(self) -> bytes:
+        """Return the record."""
+        self.by = threading.current_thread().name
+        if self._fails:
+            raise RecursionError("words that nobody may see")
+        return said(self._number, at=self.at)
 
 
 class Disk:
@@ -116,7 +126,7 @@ def test_records_wait_for_company_no_longer_than_their_time(tmp_path: Path) -> N
 def test_enough_records_do_not_wait(tmp_path: Path, disk: Disk) -> None:
     log = opened(tmp_path)
     writer = AuditWriter(log, flush_seconds=NEVER, queue_bytes=1 << 20, flush_bytes=3 * SIZE)
-    writer._changed = watched = Watched()
+    writer._queue._changed = watched = Watched()
     writer.start()
     asked = disk.asked
     writer.submit(said(0))
@@ -237,7 +247,7 @@ def test_failed_writes_are_counted_by_reason_and_tried_again(
     until(lambda: writer.queued_bytes == 0 and writer.failing is None)
     assert {each for each, count in writer.write_errors.items() if count} == {reason}
     assert writer.close(AT, 30)
-    assert told(tmp_path) == ["| log.opened", *(f"event_{each}" for each in range(5)), "log.closed"]
+    assert told(tmp_path) == ["| log.opened", "| log.opened", *(f"event_{each}" for each in range(5)), "log.closed"]
     assert proved(files(tmp_path)).ok
 
 
@@ -282,6 +292,327 @@ def test_a_writer_that_waits_or_fails_is_not_stalled(tmp_path: Path, disk: Disk)
 
     disk.fails = None
     assert writer.close(AT, 30)
+
+
+def test_a_failed_write_goes_on_in_the_segment_and_a_failed_sync_in_a_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = started(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", broken)
+        writer.submit(said(1))
+        until(lambda: writer.write_errors["io"] >= 3)
+    until(lambda: writer.queued_bytes == 0)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", broken)
+        writer.submit(said(2))
+        until(lambda: writer.write_errors["io"] >= 6)
+    assert writer.close(AT, 30)
+
+    assert told(tmp_path) == ["| log.opened", "event_1", "| log.opened", "event_2", "log.closed"]
+    assert proved(files(tmp_path)).ok
+
+
+def test_what_must_be_written_before_holds_the_records_back(tmp_path: Path) -> None:
+    """The file of the words that a record names, for one: what fails there is counted as a write that failed."""
+    fails = [OSError(errno.ENOSPC, "full")] * 3
+    seen: list[list[str]] = []
+
+    def before_flush() -> None:
+        seen.append(told(tmp_path))
+        if fails:
+            raise fails.pop()
+
+    writer = started(tmp_path, before_flush=before_flush)
+    writer.submit(said(1))
+    until(lambda: writer.queued_bytes == 0)
+
+    assert (writer.write_errors["no_space"], writer.failing) == (3, None)
+    assert seen == [["| log.opened"]] * 4
+    assert writer.close(AT, 30)
+    assert told(tmp_path) == ["| log.opened", "event_1", "log.closed"]
+
+
+# Shed -----------------------------------------------------------------------------------------------------
+
+
+def test_facts_that_were_shed_are_counted_and_recorded_when_there_is_room(tmp_path: Path, disk: Disk) -> None:
+    writer = started(tmp_path, queue_bytes=2 * SIZE, when_full="shed")
+    disk.fails = errno.ENOSPC
+    for number in range(6):
+        writer.submit(said(number, at=AT + number))
+    assert (writer.full, writer.shed_records) == (True, 4)
+
+    disk.fails = None
+    until(lambda: not writer.full)
+    writer.submit(said(6))
+    assert writer.close(AT, 30)
+
+    told_of = [record for record in records(tmp_path) if record["fact"] in {"item.added", "log.gap"}]
+    assert [record["event_id"] for record in told_of] == ["event_0", "event_1", None, "event_6"]
+    assert (told_of[2]["at"], told_of[2]["body"]) == (
+        timestamp(AT + 5),
+        {"reason": "shed", "facts": 4, "first_at": timestamp(AT + 2), "last_at": timestamp(AT + 5)},
+    )
+    assert proved(files(tmp_path)).ok
+
+
+def test_what_was_shed_until_the_end_is_recorded(tmp_path: Path, disk: Disk) -> None:
+    writer = started(tmp_path, queue_bytes=1, when_full="shed")
+    disk.hang()
+    for number in range(3):
+        writer.submit(said(number, at=None))
+    disk.go_on()
+    assert writer.close(AT, 30)
+
+    (gap,) = [record["body"] for record in records(tmp_path) if record["fact"] == "log.gap"]
+    assert gap == {"reason": "shed", "facts": 2, "first_at": None, "last_at": None}
+    assert writer.shed_records == 2
+
+
+# Encoded late ---------------------------------------------------------------------------------------------
+
+
+def test_what_is_still_to_be_encoded_is_encoded_by_the_thread_in_its_place(tmp_path: Path) -> None:
+    slow = Slow(2)
+    writer = started(tmp_path)
+    writer.submit(said(1))
+    writer.submit(slow)
+    writer.submit(said(3))
+    assert writer.close(AT, 30)
+
+    assert (slow.by, writer.queued_bytes) == ("steno-audit", 0)
+    assert told(tmp_path) == ["| log.opened", "event_1", "event_2", "event_3", "log.closed"]
+
+
+def test_what_cannot_be_encoded_leaves_a_gap_that_tells_no_words(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    writer = started(tmp_path)
+    writer.submit(Slow(1, fails=True))
+    writer.submit(said(2))
+    assert writer.close(AT, 30)
+
+    assert told(tmp_path) == ["| log.opened", "log.gap", "event_2", "log.closed"]
+    when = timestamp(AT + 1)
+    assert records(tmp_path)[1]["body"] == {"reason": "internal_error", "facts": 1, "first_at": when, "last_at": when}
+    assert (writer.internal_errors, capfd.readouterr()) == (1, ("", ""))
+
+
+# Called ---------------------------------------------------------------------------------------------------
+
+
+def test_a_call_comes_after_what_was_submitted_before_and_before_all_else(tmp_path: Path) -> None:
+    writer = started(tmp_path, flush_seconds=NEVER)
+    seen: list[list[str]] = []
+    writer.submit(said(1))
+    future = writer.call(lambda: seen.append(told(tmp_path)))
+    writer.submit(said(2))
+    assert writer.close(AT, 30)
+
+    assert future.result(30) is None
+    assert seen == [["| log.opened", "event_1"]]
+    assert told(tmp_path) == ["| log.opened", "event_1", "event_2", "log.closed"]
+
+
+def test_what_a_call_raises_is_for_whoever_asked(tmp_path: Path) -> None:
+    writer = started(tmp_path)
+    future = writer.call(broken)
+    with pytest.raises(OSError, match="broken"):
+        future.result(30)
+    writer.submit(said(1))
+
+    assert writer.close(AT, 30)
+    assert (told(tmp_path), writer.failing) == (["| log.opened", "event_1", "log.closed"], None)
+
+
+def test_a_call_that_nobody_waits_for_any_more_is_left_out(tmp_path: Path) -> None:
+    writer = started(tmp_path, flush_seconds=NEVER)
+    called: list[int] = []
+    assert writer.call(lambda: called.append(1)).cancel()
+    assert writer.close(AT, 30)
+
+    assert called == []
+
+
+def test_a_call_that_will_never_be_made_is_cancelled(tmp_path: Path, disk: Disk) -> None:
+    writer = started(tmp_path)
+    disk.fails = errno.EIO
+    writer.submit(said(1))
+    calls = [writer.call(lambda: None)]
+    until(lambda: writer.failing is not None)
+    calls.append(writer.call(lambda: None))
+    assert not writer.close(AT, 0.01)
+    until(lambda: not writer.alive)
+    calls.append(writer.call(lambda: None))
+
+    assert [call.cancelled() for call in calls] == [True, True, True]
+
+
+# Flushed --------------------------------------------------------------------------------------------------
+
+
+def test_flushed_waits_until_a_record_is_on_the_disk(tmp_path: Path, disk: Disk) -> None:
+    writer = started(tmp_path)
+    assert writer.flushed(1, 0)
+    disk.hang()
+    writer.submit(said(1))
+    assert not writer.flushed(2, 0.01)
+
+    disk.go_on()
+    assert writer.flushed(2, 30)
+    assert told(tmp_path) == ["| log.opened", "event_1"]
+    assert writer.close(AT, 30)
+
+
+def test_flushed_does_not_wait_for_what_will_never_be(tmp_path: Path) -> None:
+    writer = started(tmp_path)
+    assert writer.close(AT, 30)
+
+    assert writer.flushed_seq == 2
+    assert not writer.flushed(3, NEVER)
+
+
+def test_always_waits_for_no_company(tmp_path: Path) -> None:
+    writer = started(tmp_path, flush_seconds=NEVER, always=True)
+    writer.submit(said(1))
+
+    assert writer.flushed(2, 30)
+    assert writer.close(AT, 30)
+
+
+# Left -----------------------------------------------------------------------------------------------------
+
+
+def test_a_log_that_is_left_is_written_but_not_ended(tmp_path: Path) -> None:
+    writer = started(tmp_path, flush_seconds=NEVER)
+    writer.submit(said(1))
+
+    assert writer.leave()
+    assert told(tmp_path) == ["| log.opened", "event_1"]
+    write(tmp_path, [2])
+    assert proved(files(tmp_path)).ok
+
+
+DIES = """
+import sys
+from pathlib import Path
+from steno.audit.writer import AuditWriter
+from tests.audit.plays import opened, said
+
+writer = AuditWriter(opened(Path(sys.argv[1])), flush_seconds=3600, queue_bytes=1 << 20)
+writer.start()
+writer.submit(said(1))
+raise KeyError
+"""
+
+
+def test_a_process_that_ends_by_an_exception_writes_what_waits(tmp_path: Path) -> None:
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", DIES, str(tmp_path)], capture_output=True, text=True, check=False, env=environ
+    )
+
+    assert done.returncode == 1
+    assert told(tmp_path) == ["| log.opened", "event_1"]
+
+
+# Kept house -----------------------------------------------------------------------------------------------
+
+
+def test_a_segment_is_turned_by_its_age(tmp_path: Path) -> None:
+    """Also while nothing comes."""
+    writer = started(tmp_path, segment_seconds=0.01)
+    until(lambda: writer.records >= 5)
+    assert writer.close(AT, 30)
+
+    assert told(tmp_path)[:5] == ["| log.opened", "log.closed", "| log.opened", "log.closed", "| log.opened"]
+    assert records(tmp_path)[1]["at"] == records(tmp_path)[2]["at"] == timestamp(AT + 5)
+    assert proved(files(tmp_path)).ok
+
+
+def test_a_segment_that_is_young_is_not_turned(tmp_path: Path) -> None:
+    writer = started(tmp_path, segment_seconds=NEVER, checkpoint_seconds=0.001)
+    until(lambda: writer.checkpoints >= 3)
+    assert writer.close(AT, 30)
+
+    assert len(files(tmp_path)) == 1
+
+
+def test_the_head_is_told_after_so_many_records_in_the_log_and_out_of_it(tmp_path: Path) -> None:
+    heads: list[tuple[int, str, str | None]] = []
+    writer = started(
+        tmp_path,
+        flush_seconds=NEVER,
+        checkpoint_records=2,
+        on_checkpoint=lambda *head: heads.append(head),
+    )
+    for number in range(3):
+        writer.submit(said(number))
+    assert writer.close(AT, 30)
+
+    held = records(tmp_path)
+    assert told(tmp_path) == ["| log.opened", "event_0", "event_1", "log.checkpoint", "event_2", "log.closed"]
+    assert held[3]["body"] == {"last_seq": 3, "last_hash": held[2]["hash"]}
+    assert heads == [(3, held[2]["hash"], timestamp(AT + 5))]
+    assert writer.checkpoints == 1
+
+
+def test_the_head_is_told_after_some_time_although_nothing_comes(tmp_path: Path) -> None:
+    heads: list[int] = []
+    writer = started(tmp_path, checkpoint_seconds=0.001, on_checkpoint=lambda *head: heads.append(head[0]))
+    until(lambda: writer.checkpoints >= 2)
+    assert writer.close(AT, 30)
+
+    assert heads[:2] == [1, 2]
+    assert told(tmp_path)[:3] == ["| log.opened", "log.checkpoint", "log.checkpoint"]
+    assert proved(files(tmp_path)).ok
+
+
+def test_old_segments_go_when_the_log_is_opened_and_when_one_is_turned(tmp_path: Path) -> None:
+    for number in range(3):
+        write(tmp_path, [number])
+    writer = started(tmp_path, retention_bytes=1)
+    until(lambda: writer.retired_segments == 3)
+    writer.rotate(AT, "c0ffee")
+    until(lambda: writer.retired_segments == 4)
+    assert writer.close(AT, 30)
+
+    assert told(tmp_path) == ["| log.opened", "log.retired", "log.closed"]
+    assert proved(files(tmp_path)).ok
+
+
+def test_a_segment_that_cannot_be_deleted_is_told_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    undeleted: list[tuple[str, str]] = []
+
+    def refuse(path: object) -> None:
+        raise OSError(errno.EPERM, "not permitted", str(path))
+
+    write(tmp_path, [1])
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "unlink", refuse)
+        writer = started(tmp_path, retention_bytes=1, on_undeleted=lambda *told: undeleted.append(told))
+        until(lambda: bool(undeleted))
+    writer.submit(said(2))
+    until(lambda: writer.queued_bytes == 0)
+
+    assert undeleted == [("audit-00000000000000000001.jsonl", "permission")]
+    assert (writer.write_errors["permission"], writer.failing, writer.retired_segments) == (1, None, 0)
+    assert writer.close(AT, 30)
+    assert proved(files(tmp_path)).ok
+
+
+def test_damage_is_told_and_counted(tmp_path: Path) -> None:
+    damages: list[tuple[str, str]] = []
+    writer = started(tmp_path, on_damage=lambda *told: damages.append(told))
+    (tmp_path / "audit-00000000000000000001.jsonl").unlink()
+    writer.submit(said(1))
+    until(lambda: bool(damages))
+    assert writer.close(AT, 30)
+
+    assert damages == [("audit-00000000000000000001.jsonl", "deleted")]
+    assert writer.damaged_segments == 1
+    assert told(tmp_path) == ["| log.opened", "log.damaged", "event_1", "log.closed"]
 
 
 # A real disk that is full ---------------------------------------------------------------------------------

@@ -32,6 +32,10 @@ RETIRED: Final = "log.retired"
 """Names the last record that was let go when old segments were deleted."""
 GAP: Final = "log.gap"
 """Declares that facts could not be recorded, and how many."""
+CHECKPOINT: Final = "log.checkpoint"
+"""Tells the head of the log, which is told outside of it too."""
+DAMAGED: Final = "log.damaged"
+"""Tells that somebody else did something to a segment."""
 
 # Records --------------------------------------------------------------------------------------------------
 

@@ -1,44 +1,31 @@
 """An audit log that is open for writing: its lock, its numbers and its chain, its segments. I/O.
 
-Records are linked at once and kept in memory until `flush` has put them on the disk. Only `open`, `flush`,
-`submit` and `close` do I/O, so that whoever writes decides when, and may try again: what failed to be written
-is still there.
+Entries wait in memory without numbers. `flush` links them, puts them on the disk, and only then counts them: what
+failed to be written is still there, and gets its numbers anew, in another segment if need be. So only `open`,
+`flush`, `submit` and `close` do I/O, and whoever writes decides when, and may try again.
 """
 
 import os
-from collections import deque
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-import msgspec
-from msgspec import Struct
+from msgspec.structs import replace
 
-from steno.audit.format import CLOSED, OPENED, Opened, algorithm, entry, key_id, link, moment
-from steno.audit.segments import Recovered, Segment, prepare, recover, take
+from steno.audit import own
+from steno.audit.group import Beginning, Checkpoint, Group, Head, Item, Turn, moment_of
+from steno.audit.own import Damage, Damaged, Writing
+from steno.audit.queue import Pending
+from steno.audit.recovery import Recovered, cut, recover
+from steno.audit.segment import Segment
+from steno.audit.segments import prepare, take
+from steno.audit.watch import Watch
 from steno.core.frame import Micros
+
+__all__ = ["AuditLog", "Writing"]
 
 SUBMIT_BYTES: Final = 1024 * 1024
 """What `submit` keeps in memory before it flushes: enough that waiting for the disk costs little a record."""
-
-
-class Writing(Struct, frozen=True, kw_only=True):
-    """What each `log.opened` tells of the one who writes."""
-
-    version: str
-    config_digest: str
-    content_policy: str
-    key: bytes | None = None
-
-
-class _Part:
-    """Records of one segment that are not on the disk yet."""
-
-    __slots__ = ("lines", "segment")
-
-    def __init__(self, segment: Segment) -> None:
-        self.segment = segment
-        self.lines: list[bytes] = []
 
 
 class AuditLog:
@@ -48,35 +35,33 @@ class AuditLog:
     order only where `close` was called: one that was left otherwise says so by what is missing, `log.closed`.
     """
 
-    def __init__(
-        self,
-        directory: Path,
-        lock: int,
-        writing: Writing,
-        segment_bytes: int,
-        end: Recovered,
-    ) -> None:
+    def __init__(self, directory: Path, lock: int, writing: Writing, segment_bytes: int, end: Recovered) -> None:
         """Continue after `end`; use `open`."""
         self.directory = directory
-        self.seq = end.seq
-        """The number of the last record, on the disk or not."""
+        self.flushed_seq = end.seq
+        """The number of the last record, on the disk."""
         self.head = end.hash
         """The hash of that record, as 32 raw bytes."""
-        self.flushed_seq = end.seq
-        """The number of the last record that is on the disk."""
         self.flushed_records = 0
         """Records put on the disk since this log was opened."""
         self.unflushed_bytes = 0
-        """The length of the records that are not on the disk yet."""
-        self._lock = lock
-        self._writing = writing
-        self._segment_bytes = segment_bytes
-        self._size = 0
-        """The length of the segment that records are added to, when all is written."""
-        self._parts: deque[_Part] = deque()
-        """The last one is added to; those before it are written first."""
+        """The length of the entries that are not on the disk yet."""
+        self.checkpoint: Head | None = None
+        """What the last `log.checkpoint` tells that is on the disk."""
         self.ended = False
         """Whether `log.closed` is on the disk."""
+        self.writing = writing
+        """How the segment is written that the next entry belongs to."""
+        self._lock = lock
+        self._segment_bytes = segment_bytes
+        self._pending: list[Item] = []
+        self._segment = Segment(directory, end.seq + 1)
+        self._segment_writing = writing
+        self._beginning: Beginning | None = None
+        """Set while the segment holds nothing yet."""
+        self._watch = Watch(directory)
+        self._closely = False
+        self._found: list[Damaged] = []
         self._ending = False
         self._detached = False
 
@@ -110,12 +95,7 @@ class AuditLog:
             DataError: the folder holds a log that cannot be continued.
             OSError: the folder or a file cannot be made, read or written.
         """
-        writing = Writing(
-            version=version,
-            config_digest=config_digest,
-            content_policy=content_policy,
-            key=key,
-        )
+        writing = Writing(version=version, config_digest=config_digest, content_policy=content_policy, key=key)
         prepare(directory)
         lock = take(directory)
         try:
@@ -125,12 +105,18 @@ class AuditLog:
             raise
         log = cls(directory, lock, writing, segment_bytes, end)
         try:
-            log._begin(at, end.recovered_bytes)
-            log.flush()
+            log._begin(at, end)
         except BaseException:
             log.release()
             raise
         return log
+
+    def _begin(self, at: Micros | None, end: Recovered) -> None:
+        self._beginning = Beginning(at, end.recovered_bytes)
+        self._write_group()
+        if end.torn:
+            cut(end.torn)
+        self._watch.add_all()
 
     def __enter__(self) -> Self:
         return self
@@ -156,84 +142,150 @@ class AuditLog:
 
     def append(self, entry: bytes) -> None:
         """Add one record, from what `format.entry` returned. Nothing is written before `flush`."""
-        if self._ending:
-            raise ValueError("the audit log has ended")
-        if self._size >= self._segment_bytes:
-            self.rotate(moment(entry))
-        self._link(entry)
+        self._add(entry)
+        self.unflushed_bytes += len(entry)
 
-    def submit(self, entry: bytes) -> None:
+    def submit(self, fact: bytes | Pending) -> None:
         """Add one record, and write when there is enough to write. The same name as the writer's thread has.
 
         When this raises OSError the record was added all the same.
         """
-        self.append(entry)
+        self.append(fact if isinstance(fact, bytes) else fact.entry())
         if self.unflushed_bytes >= SUBMIT_BYTES:
             self.flush()
 
-    def rotate(self, at: Micros | None, config_digest: str | None = None) -> None:
+    def check(self, at: Micros | None) -> None:
+        """Add a `log.checkpoint`. The flush that writes it looks closely for damage of closed segments too."""
+        self._add(Checkpoint(at))
+        self._closely = True
+
+    def rotate(self, at: Micros | None, writing: Writing | str | None = None) -> None:
         """End the segment in order and begin the next one. Both are written by the next `flush`.
 
-        From here on the log is written under the configuration that `config_digest` names, where it is given.
+        Args:
+            at: the time of the records that say so.
+            writing: how the log is written from here on, its key included; or only the digest of the
+                configuration, where nothing else changed. None: as before.
         """
-        if config_digest is not None:
-            self._writing = msgspec.structs.replace(self._writing, config_digest=config_digest)
-        self._end(at, "rotated")
-        self._begin(at, 0)
+        if isinstance(writing, str):
+            writing = replace(self.writing, config_digest=writing)
+        self.writing = writing or self.writing
+        self._add(Turn(at, "rotated", self.writing))
 
-    def _begin(self, at: Micros | None, recovered_bytes: int) -> None:
-        self._parts.append(_Part(Segment(self.directory, self.seq + 1)))
-        self._size = 0
-        writing = self._writing
-        opened = Opened(
-            version=writing.version,
-            algorithm=algorithm(writing.key),
-            key_id=key_id(writing.key),
-            config_digest=writing.config_digest,
-            content_policy=writing.content_policy,
-            previous=self.head.hex(),
-            recovered_bytes=recovered_bytes,
-        )
-        self._link(entry(at, OPENED, None, None, None, msgspec.json.encode(opened)))
-
-    def _end(self, at: Micros | None, reason: str) -> None:
-        self._link(entry(at, CLOSED, None, None, None, msgspec.json.encode({"reason": reason})))
-
-    def _link(self, entry: bytes) -> None:
-        line, self.head = link(self.seq + 1, entry, self.head, self._writing.key)
-        self.seq += 1
-        self._size += len(line)
-        self.unflushed_bytes += len(line)
-        self._parts[-1].lines.append(line)
+    def _add(self, item: Item) -> None:
+        if self._ending:
+            raise ValueError("the audit log has ended")
+        self._pending.append(item)
 
     # Written --------------------------------------------------------------------------------------------
 
     @property
     def path(self) -> Path:
         """The segment that the next flush writes to first."""
-        return self._parts[0].segment.path
+        return self._segment.path
 
     def flush(self) -> None:
         """Write what was added, and return when it is on the disk.
 
         When this raises OSError, what was not written is kept, and the next flush tries again from there.
         """
-        while not self.released:
-            part = self._parts[0]
-            if part.lines:
-                self._write(part)
-            if len(self._parts) == 1:
-                return
-            part.segment.close()
-            self._parts.popleft()
+        while (self._pending or self._beginning) and not self.released:
+            self._look()
+            self._write_group()
 
-    def _write(self, part: _Part) -> None:
-        data = b"".join(part.lines)
-        part.segment.write(data)
-        self.flushed_seq += len(part.lines)
-        self.flushed_records += len(part.lines)
-        self.unflushed_bytes -= len(data)
-        part.lines.clear()
+    def _write_group(self) -> None:
+        group = self._gathered()
+        self._segment.write(b"".join(group.lines))
+        self._count(group)
+
+    def _gathered(self) -> Group:
+        """Link what waits, as far as it belongs into this segment."""
+        group = Group(self.flushed_seq, self.head, self._segment_writing.key)
+        if begun := self._beginning:
+            group.add(own.opened(begun.at, self._segment_writing, self.head, begun.recovered_bytes))
+        room = self._segment_bytes - self._segment.size
+        for item in self._pending:
+            if isinstance(item, Turn):
+                group.taken += 1
+                group.end(item)
+                break
+            # However small it is to be, a segment holds more than its beginning.
+            if group.size >= room and group.seq > self._segment.first_seq:
+                group.end(Turn(moment_of(item), "rotated", self._segment_writing))
+                break
+            group.taken += 1
+            if isinstance(item, bytes):
+                group.add(item)
+            else:
+                group.check(item.at)
+        return group
+
+    def _count(self, group: Group) -> None:
+        """Count what is on the disk now."""
+        self.flushed_seq, self.head = group.seq, group.head
+        self.flushed_records += len(group.lines)
+        del self._pending[: group.taken]
+        self.unflushed_bytes = sum(len(each) for each in self._pending if isinstance(each, bytes))
+        self._beginning = None
+        self.checkpoint = group.told or self.checkpoint
+        if group.turn:
+            self._turned(group.turn)
+
+    def _turned(self, turn: Turn) -> None:
+        self._segment.close()
+        if turn.reason == "closed":
+            self.ended = True
+            return
+        if self._segment.stamp:
+            self._watch.add(self._segment.path.name, self._segment.stamp, self.flushed_seq)
+        self._segment_writing = turn.writing
+        self._go_on(turn.at)
+
+    def _go_on(self, at: Micros | None) -> None:
+        """Go on in a new segment."""
+        self._segment = Segment(self.directory, self.flushed_seq + 1)
+        self._beginning = Beginning(at)
+
+    # Damaged --------------------------------------------------------------------------------------------
+
+    def damages(self) -> list[Damaged]:
+        """Return what was found to be damaged since this was last asked."""
+        found, self._found = self._found, []
+        return found
+
+    def _look(self) -> None:
+        """See to it that the segment can be written to, and tell what somebody else did to this or another one."""
+        segment = self._segment
+        if self._beginning is None:
+            segment.mend()
+            if damage := segment.damage():
+                self._leave_damaged(damage)
+            elif segment.abandoned and segment.stamp:
+                segment.leave()
+                self._watch.add(segment.path.name, segment.stamp, self.flushed_seq)
+                self._go_on(moment_of(self._pending[0]))
+        self._tell(self._watch.look(closely=self._closely))
+        self._closely = False
+
+    def _leave_damaged(self, damage: Damage) -> None:
+        """Write no more where what is written is not kept as it was."""
+        left = self._segment
+        left.close()
+        self._go_on(moment_of(self._pending[0]))
+        self._tell([Damaged(left.path.name, damage, self.flushed_seq)])
+
+    def _tell(self, found: list[Damaged]) -> None:
+        """Put what was found before all that waits."""
+        if found:
+            at = self._beginning.at if self._beginning else moment_of(self._pending[0])
+            entries = [own.damaged(at, each) for each in found]
+            self._pending[:0] = entries
+            self.unflushed_bytes += sum(map(len, entries))
+            self._found += found
+
+    def forget(self, name: str) -> None:
+        """Take the segment `name` for one that may go."""
+        self._watch.forget(name)
 
     # Closed ---------------------------------------------------------------------------------------------
 
@@ -245,10 +297,9 @@ class AuditLog:
         if self.released:
             return
         if not self._ending:
-            self._end(at, "closed")
+            self._add(Turn(at, "closed", self.writing))
             self._ending = True
         self.flush()
-        self.ended = True
         self.release()
 
     def release(self) -> None:
@@ -256,8 +307,7 @@ class AuditLog:
         if self.released:
             return
         self._ending = True
-        for part in self._parts:
-            part.segment.close()
+        self._segment.close()
         os.close(self._lock)
         self._lock = -1
 

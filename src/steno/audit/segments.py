@@ -1,23 +1,18 @@
-"""The files of an audit log: found, made, continued, and mended after a writer that died. I/O.
-
-A record counts once `fdatasync` has returned after it was written. What a file holds beyond that may be torn.
-"""
+"""The folder of an audit log: made, taken by one writer, its segments listed and read at either end. I/O."""
 
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
-from steno.audit.format import GENESIS, RECORD, segment_name, segment_seq
+from steno.audit.format import GENESIS, OPENED, RECORD, segment_seq
 from steno.errors import DataError, UnavailableError
 
 FOLDER_MODE: Final = 0o750
-FILE_MODE: Final = 0o640
-"""Readable by the group, so that whoever ships or reads the log need not be its writer."""
 LOCK: Final = ".lock"
 BLOCK_BYTES: Final = 64 * 1024
 """How much is read at once when the end of a file is looked for."""
@@ -36,15 +31,13 @@ class Tail(Struct, frozen=True):
     """What stands after it, of a record that was being written."""
 
 
-class Recovered(Struct, frozen=True):
-    """Where a log is to be continued."""
+class Opening(Struct, frozen=True):
+    """What the first record of a segment tells of what was before."""
 
-    seq: int
-    """The number of its last record; 0 where it has none."""
-    hash: bytes
-    """The hash of that record, as 32 raw bytes."""
+    previous: str
+    """The hash before it, in hex."""
     recovered_bytes: int
-    """What was cut off after it."""
+    """What the last writer left of a record that it did not finish."""
 
 
 # Found ----------------------------------------------------------------------------------------------------
@@ -90,44 +83,22 @@ def _ending(path: Path, line: bytes, whole_bytes: int, end: int) -> Tail:
     return Tail(int(record["seq"]), hashed, whole_bytes, end - whole_bytes)
 
 
-# Mended ---------------------------------------------------------------------------------------------------
+def opening(path: Path) -> Opening:
+    """Return what the segment at `path` begins with.
 
-
-def recover(directory: Path) -> Recovered:
-    """Cut off what a writer that died left unfinished in `directory`; return where the log ends.
-
-    Raises:
-        DataError: the log cannot be continued: its last line is no record, or records before its last file
-            are missing.
-        OSError: a file cannot be read, cut or deleted.
+    Raises DataError where that is no `log.opened`.
     """
-    begun, end, torn_bytes = None, Tail(0, GENESIS, 0, 0), 0
-    unbegun: list[Path] = []
-    for path in reversed(segments(directory)):
-        found = tail(path)
-        torn_bytes += found.torn_bytes
-        if found.seq:
-            begun, end = path, found
-            break
-        unbegun.append(path)
-    # A file without a record promises by its name which one is next. If it is not, nothing is touched.
-    if any(segment_seq(path.name) != end.seq + 1 for path in unbegun):
-        raise DataError(f"{directory}: the records before {unbegun[-1].name} are missing")
-    for path in unbegun:
-        path.unlink()
-        sync_folder(directory)
-    if begun and end.torn_bytes:
-        _cut(begun, end)
-    return Recovered(end.seq, end.hash, torn_bytes)
-
-
-def _cut(path: Path, ending: Tail) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    with path.open("rb") as file:
+        record = RECORD.fullmatch(file.readline(BLOCK_BYTES))
     try:
-        os.ftruncate(descriptor, ending.whole_bytes)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        if record and record["fact"] == OPENED.encode():
+            return _OPENING.decode(record["body"])
+    except ValueError:
+        pass
+    raise DataError(f"{path}: the first line is not {OPENED}; `steno verify` tells more")
+
+
+_OPENING: Final = msgspec.json.Decoder(Opening)
 
 
 # Made -----------------------------------------------------------------------------------------------------
@@ -169,61 +140,3 @@ def sync_folder(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-class Segment:
-    """One file, while it is being written. Made by the first write."""
-
-    def __init__(self, directory: Path, first_seq: int) -> None:
-        """Name the file whose first record is `first_seq`."""
-        self.path = directory / segment_name(first_seq)
-        self._descriptor = -1
-        self._made = False
-        """Whether the file is in its folder for certain."""
-        self._size = 0
-        """How many bytes of it are on the disk for certain."""
-        self._frayed = False
-        """Whether there may be more in the file than that."""
-
-    def _make(self) -> None:
-        """Make the file with mode 0640, whatever the umask. One that is there is never written over."""
-        if self._descriptor < 0:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-            self._descriptor = os.open(self.path, flags, FILE_MODE)
-        os.fchmod(self._descriptor, FILE_MODE)
-        sync_folder(self.path.parent)
-        self._made = True
-
-    def write(self, data: bytes) -> None:
-        """Append `data`, and return when it is on the disk.
-
-        When this raises OSError, nothing of `data` counts; it may be written again later.
-        """
-        if not self._made:
-            self._make()
-        self._mend()
-        self._frayed = True
-        try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
-            os.fdatasync(self._descriptor)
-        except OSError:
-            # At once, so that nobody reads half a record meanwhile. If that fails too: before the next write.
-            with suppress(OSError):
-                self._mend()
-            raise
-        self._frayed = False
-        self._size += len(data)
-
-    def _mend(self) -> None:
-        """Cut off what may have been written of something that failed."""
-        if self._frayed:
-            os.ftruncate(self._descriptor, self._size)
-            self._frayed = False
-
-    def close(self) -> None:
-        """Let go of the file. What was written is on the disk already."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1

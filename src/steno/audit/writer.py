@@ -2,41 +2,32 @@
 
 Records are handed over without their numbers and wait in a queue; the thread takes all there are, gives them
 their numbers, and puts them on the disk together. What could not be written is kept and tried again, in its
-order, as long as it takes: nothing is dropped. The queue says when it is full, and whoever fills it stops.
+order, as long as it takes. When the queue is full, whoever fills it stops (`block`), or facts are dropped, counted
+and stood for by a record (`shed`).
 """
 
-import errno
+import atexit
 import threading
-from collections.abc import Callable
-from time import monotonic
-from typing import Final
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Final, Literal
 
-from msgspec import Struct
-
-from steno.audit.log import AuditLog
+from steno.audit.log import AuditLog, Writing
+from steno.audit.queue import Call, Closing, Pending, Queue, Rotation
+from steno.audit.retention import Policy
+from steno.audit.work import Hooks, Schedule, Work
 from steno.core.frame import Micros
 
 FLUSH_BYTES: Final = 256 * 1024
 """Records that are written before their time is up. Small: the thread that links them holds up others."""
 RETRY_SECONDS: Final = 1.0
 """How long a failed write is left alone: a full disk is not helped by trying harder."""
-
-REASONS: Final = {
-    errno.ENOSPC: "no_space",
-    errno.EDQUOT: "no_space",
-    errno.EFBIG: "no_space",
-    errno.EROFS: "read_only",
-    errno.EACCES: "permission",
-    errno.EPERM: "permission",
-}
-"""Why a write failed, in the words that are counted; every other error is `io`."""
+LEAVE_SECONDS: Final = 5.0
+"""How long a process that ends without having closed its log waits for what is not on the disk yet."""
 
 
-class _Rotation(Struct, frozen=True):
-    """Stands in the queue between records: those after it belong in a new segment."""
-
-    at: Micros
-    config_digest: str
+def _nothing(*_: object) -> None:
+    """Do nothing about what is told."""
 
 
 class AuditWriter:
@@ -51,10 +42,22 @@ class AuditWriter:
         *,
         flush_seconds: float,
         queue_bytes: int,
-        on_full: Callable[[], None] = lambda: None,
-        on_room: Callable[[], None] = lambda: None,
         flush_bytes: int = FLUSH_BYTES,
+        always: bool = False,
+        when_full: Literal["block", "shed"] = "block",
         retry_seconds: float = RETRY_SECONDS,
+        segment_seconds: float | None = None,
+        checkpoint_records: int | None = None,
+        checkpoint_seconds: float | None = None,
+        retention_seconds: float | None = None,
+        retention_bytes: int | None = None,
+        now: Callable[[], Micros | None] = lambda: None,
+        before_flush: Callable[[], None] = _nothing,
+        on_full: Callable[[], None] = _nothing,
+        on_room: Callable[[], None] = _nothing,
+        on_checkpoint: Callable[[int, str, str | None], None] = _nothing,
+        on_damage: Callable[[str, str], None] = _nothing,
+        on_undeleted: Callable[[str, str], None] = _nothing,
     ) -> None:
         """Write nothing before `start`.
 
@@ -62,73 +65,87 @@ class AuditWriter:
             log: what is written. Once started, nobody else may touch it.
             flush_seconds: the longest time a record waits for others before it is written.
             queue_bytes: the length of the records not yet on the disk at which the queue is full.
-            on_full: called by `submit`, in its thread, when the queue has become full.
-            on_room: called by the writing thread when at most half of that is left.
-            flush_bytes: the length of the records that are written before their time is up.
+            flush_bytes: the length of the records that are written before their time is up; what is on the
+                disk together is hardly more.
+            always: whether records do not wait for others, whatever `flush_seconds`.
+            when_full: whether a full queue takes what comes all the same, or sheds facts.
             retry_seconds: how long after a failed write the next one is tried.
+            segment_seconds: the age at which a segment is closed and the next one begun.
+            checkpoint_records: after how many records the head is told.
+            checkpoint_seconds: the longest time between two tellings of the head.
+            retention_seconds: the age past which closed segments are deleted.
+            retention_bytes: the length of the log past which the oldest closed segments are deleted.
+            now: the time of the records that the thread itself makes.
+            before_flush: called before records are written. It may raise OSError, as a write that failed.
+            on_full: called by `submit`, in its thread, when the queue has become full.
+            on_room: when at most half of that is left. This and all below are called by the writing thread.
+            on_checkpoint: with number, hash in hex and time of a head that is told in the log too.
+            on_damage: with the name of a segment that somebody else did something to, and what.
+            on_undeleted: with the name of a segment that could not be deleted, and the reason.
         """
         self._log = log
-        self._flush_seconds = flush_seconds
-        self._flush_bytes = min(flush_bytes, queue_bytes)
-        self._queue_bytes = queue_bytes
-        self._retry_seconds = retry_seconds
         self._on_full = on_full
-        self._on_room = on_room
-        self._thread = threading.Thread(target=self._run, name="steno-audit", daemon=True)
-        self._changed = threading.Condition(threading.Lock())
-        """Held for moments only, never while something is written or linked."""
-        # What follows changes under `_changed`.
-        self._queue: list[bytes | _Rotation] = []
-        self._waiting_bytes = 0
-        self._queued_since: float | None = None
-        self._closing: tuple[Micros | None] | None = None
-        """Holds the time at which the log ends, once it is to end."""
-        self._given_up = False
-        self.queued_bytes = 0
-        """The length of the records that are not on the disk yet."""
-        self.full = False
-        """Whether the queue became full and has not become half empty since."""
-        # What follows changes in the writing thread only.
-        self._writing_since: float | None = None
-        self._batch_since: float | None = None
-        self.write_errors = dict.fromkeys(("no_space", "read_only", "io", "permission"), 0)
-        """How often a write failed, by reason."""
-        self.failing: str | None = None
-        """Why the last write failed; None when it did not."""
+        self._queue = Queue(
+            queue_bytes=queue_bytes,
+            flush_bytes=flush_bytes,
+            flush_seconds=0.0 if always else flush_seconds,
+            sheds=when_full == "shed",
+        )
+        schedule = Schedule(
+            flush_bytes=flush_bytes,
+            retry_seconds=retry_seconds,
+            segment_seconds=segment_seconds,
+            checkpoint_records=checkpoint_records,
+            checkpoint_seconds=checkpoint_seconds,
+        )
+        hooks = Hooks(
+            before_flush=before_flush,
+            on_room=on_room,
+            on_checkpoint=on_checkpoint,
+            on_damage=on_damage,
+            on_undeleted=on_undeleted,
+        )
+        self._work = Work(log, self._queue, Policy(retention_seconds, retention_bytes), schedule, hooks, now)
+        self._thread = threading.Thread(target=self._work.run, name="steno-audit", daemon=True)
 
     # What is asked from outside -------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin to write. From now on the log is the thread's, its end included."""
+        """Begin to write. From now on the log is the thread's, its end included.
+
+        A process that ends without `close`, by an exception, tries to `leave` at least.
+        """
         self._log.detach()
         self._thread.start()
+        atexit.register(self.leave)
 
-    def submit(self, entry: bytes) -> None:
-        """Take one record, from what `format.entry` returned. Does not wait, full or not."""
-        size = len(entry)
-        became_full = False
-        with self._changed:
-            self._queue.append(entry)
-            self.queued_bytes += size
-            before = self._waiting_bytes
-            self._waiting_bytes = before + size
-            if self._queued_since is None:
-                self._queued_since = monotonic()
-                self._changed.notify()
-            elif before < self._flush_bytes <= self._waiting_bytes:
-                self._changed.notify()
-            if self.queued_bytes >= self._queue_bytes and not self.full:
-                self.full = became_full = True
-        if became_full:
+    def submit(self, fact: bytes | Pending) -> None:
+        """Take one record, from what `format.entry` returned or still to be encoded. Does not wait, full or not."""
+        if self._queue.put(fact):
             self._on_full()
 
-    def rotate(self, at: Micros, config_digest: str) -> None:
-        """Begin a new segment, under another configuration, behind the records that were taken so far."""
-        with self._changed:
-            self._queue.append(_Rotation(at, config_digest))
-            if self._queued_since is None:
-                self._queued_since = monotonic()
-                self._changed.notify()
+    def rotate(self, at: Micros, writing: Writing | str) -> None:
+        """Begin a new segment behind the records that were taken so far.
+
+        It is written as `writing` says; or under the configuration of that digest, where nothing else changed.
+        """
+        self._queue.command(Rotation(at, writing))
+
+    def call(self, function: Callable[[], None]) -> "Future[None]":
+        """Let the thread call `function` when all that was submitted before is on the disk, before all else is.
+
+        The future tells when it has returned, or what it raised; it is cancelled where that will never be.
+        """
+        future: Future[None] = Future()
+        if not self._queue.command(Call(function, future)):
+            future.cancel()
+        return future
+
+    def flushed(self, seq: int, timeout: float) -> bool:
+        """Return whether record `seq` is on the disk, waiting for it up to `timeout` seconds."""
+        with self._work.flushed:
+            self._work.flushed.wait_for(lambda: self._work.over or self._log.flushed_seq >= seq, timeout)
+        return self._log.flushed_seq >= seq
 
     def close(self, at: Micros | None, timeout: float) -> bool:
         """Write what waits, end the log in order, and return whether all of it was on the disk in time.
@@ -140,25 +157,80 @@ class AuditWriter:
             timeout: how many seconds that may take. Past it the thread gives up where a write fails, and
                 leaves the log as it is: whole up to the last record that was flushed, but without its end.
         """
-        with self._changed:
-            self._closing = (at,)
-            self._changed.notify()
-        self._thread.join(timeout)
-        with self._changed:
-            self._given_up = True
-            self._changed.notify()
+        self._finish(Closing(at, in_order=True), timeout)
         return not self._thread.is_alive() and self._log.ended
+
+    def leave(self, timeout: float = LEAVE_SECONDS) -> bool:
+        """Write what waits, without ending the log; return whether that was done in time. As `close` otherwise."""
+        self._finish(Closing(None, in_order=False), timeout)
+        return not self._thread.is_alive() and not self._queue.bytes
+
+    def _finish(self, closing: Closing, timeout: float) -> None:
+        atexit.unregister(self.leave)
+        self._queue.close(closing)
+        self._thread.join(timeout)
+        self._queue.give_up()
+
+    @property
+    def queued_bytes(self) -> int:
+        """The length of the records that are not on the disk yet."""
+        return self._queue.bytes
+
+    @property
+    def full(self) -> bool:
+        """Whether the queue became full and has not become half empty since."""
+        return self._queue.full
+
+    @property
+    def shed_records(self) -> int:
+        """Facts that were dropped because the queue was full."""
+        return self._queue.shed_facts
 
     @property
     def records(self) -> int:
         """Records put on the disk since the log was opened, those about the log itself included."""
         return self._log.flushed_records
 
+    @property
+    def flushed_seq(self) -> int:
+        """The number of the last record that is on the disk."""
+        return self._log.flushed_seq
+
+    @property
+    def retired_segments(self) -> int:
+        """Segments deleted because of their age or the size of the log."""
+        return self._work.retention.deleted
+
+    @property
+    def write_errors(self) -> Mapping[str, int]:
+        """How often a write failed, by reason."""
+        return self._work.write_errors
+
+    @property
+    def failing(self) -> str | None:
+        """Why the last write failed; None when it did not."""
+        return self._work.failing
+
+    @property
+    def checkpoints(self) -> int:
+        """How often the head was told."""
+        return self._work.checkpoints
+
+    @property
+    def damaged_segments(self) -> int:
+        """Segments that somebody else did something to."""
+        return self._work.damaged_segments
+
+    @property
+    def internal_errors(self) -> int:
+        """Records that could not be encoded: a mistake of our own."""
+        return self._work.internal_errors
+
     def unflushed_seconds(self, now: float) -> float:
         """Return the age of the oldest record that is not on the disk; `now` is of `time.monotonic`."""
-        since = self._batch_since
+        since = self._queue.taken_since
         if since is None:
-            since = self._queued_since
+            since = self._queue.since
         return 0.0 if since is None else max(0.0, now - since)
 
     @property
@@ -171,71 +243,5 @@ class AuditWriter:
 
         It is 0 while there is nothing to write, and between attempts that fail: that is what it should do.
         """
-        since = self._writing_since
+        since = self._work.writing_since
         return 0.0 if since is None else max(0.0, now - since)
-
-    # The thread -----------------------------------------------------------------------------------------
-
-    def _run(self) -> None:
-        while (batch := self._take()) is not None:
-            size = 0
-            for each in batch:
-                if isinstance(each, _Rotation):
-                    self._log.rotate(each.at, each.config_digest)
-                else:
-                    self._log.append(each)
-                    size += len(each)
-            if not self._persist(self._log.flush):
-                self._log.release()
-                return
-            self._written(size)
-        at = self._closing[0] if self._closing else None
-        if not self._persist(lambda: self._log.close(at)):
-            self._log.release()
-
-    def _take(self) -> list[bytes | _Rotation] | None:
-        """Wait for something to write, and for company for it; return it, None when the log is to end."""
-        with self._changed:
-            while self._queued_since is None:
-                if self._closing:
-                    return None
-                self._changed.wait()
-            due = self._queued_since + self._flush_seconds
-            while not self._closing and self._waiting_bytes < self._flush_bytes:
-                left = due - monotonic()
-                if left <= 0:
-                    break
-                self._changed.wait(left)
-            batch, self._queue = self._queue, []
-            self._waiting_bytes = 0
-            self._batch_since, self._queued_since = self._queued_since, None
-            return batch
-
-    def _persist(self, write: Callable[[], None]) -> bool:
-        """Write until it goes well; return False when told to give up before."""
-        while True:
-            self._writing_since = monotonic()
-            try:
-                write()
-            except OSError as error:
-                self.failing = REASONS.get(error.errno or 0, "io")
-                self.write_errors[self.failing] += 1
-            else:
-                self.failing = None
-                return True
-            finally:
-                self._writing_since = None
-            with self._changed:
-                if self._changed.wait_for(lambda: self._given_up, self._retry_seconds):
-                    return False
-
-    def _written(self, size: int) -> None:
-        """Note that a batch is on the disk."""
-        self._batch_since = None
-        with self._changed:
-            self.queued_bytes -= size
-            has_room = self.full and self.queued_bytes <= self._queue_bytes // 2
-            if has_room:
-                self.full = False
-        if has_room:
-            self._on_room()
