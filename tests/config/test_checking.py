@@ -56,7 +56,7 @@ def test_all_faults_are_told_in_the_order_of_the_file() -> None:
     [
         ("htp = {}", "htp: unknown key, did you mean `http`?"),
         ("[Http]", "Http: unknown key, did you mean `http`?"),
-        ("[audit]\nflush = 2", "audit.flush: unknown key, did you mean `flush_seconds`?"),
+        ("[audit]\nretention = 2", "audit.retention: unknown key, did you mean `retention_days`?"),
         ("[audit]\nflush-seconds = 2", "audit.flush-seconds: unknown key, did you mean `flush_seconds`?"),
         ("[limits]\nconversation = 2", "limits.conversation: unknown key, did you mean `conversations`?"),
         ('listen = "[::1]:80"', "listen: unknown key, did you mean `http.listen`?"),
@@ -93,7 +93,28 @@ def test_a_misspelt_required_key_is_one_fault_and_not_two() -> None:
         (source('subprotocols = "a"'), "sources.relay.subprotocols: must be a list"),
         ("[http]\nlisten = 1", "http.listen: must be text in quotes"),
         ("[log]\nlevel = 2020-01-01", "log.level: must be one of: debug, info, warning, error"),
-        ('[audit]\ncontent = "full"', "audit.content: must be `none`"),
+        ('[audit]\ncontent = "all"', "audit.content: must be one of: none, redacted, full"),
+        ("[audit]\ncontent = 1", "audit.content: must be one of: none, redacted, full"),
+        ("[audit.content]\ntext = 1", "audit.content.text: must be one of: none, redacted, full"),
+        ('[audit.content]\nwords = "full"', "audit.content.words: unknown key"),
+        ('[audit]\nkey = "hush"', f"audit.key: a secret must not be written here: {PUT_ELSEWHERE}"),
+        (
+            '[audit.patterns]\nid = "(C-"',
+            "audit.patterns.id: must be a regular expression, as Python's re module has them",
+        ),
+        ('[audit.patterns]\nid = "C*"', "audit.patterns.id: must not match the empty text"),
+        (
+            '[audit]\nregions = ["de"]',
+            'audit.regions[0]: must be a country by its two letters, such as "DE"',
+        ),
+        (
+            '[audit]\ncontent_files = true\ndigest_key = { env = "K" }',
+            "audit.digest_key: cannot stand beside content_files: a digest in the log would outlive an erasure",
+        ),
+        (
+            "[audit]\nretention_bytes = 100000",
+            "audit.retention_bytes: must be at least twice segment_bytes: the segment being written is never deleted",
+        ),
         ("[audit]\nflush_seconds = nan", "audit.flush_seconds: must be a number, above 0 and 60 or less"),
         ("[limits]\nlabel_values = true", "limits.label_values: must be a whole number, from 1 to 10000000"),
         (f"[audit]\nqueue_bytes = {'9' * 400}", f"audit.queue_bytes: {A_SIZE}"),

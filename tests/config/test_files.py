@@ -57,7 +57,7 @@ def test_the_example_shows_every_key_with_its_default(table: str, field: FieldIn
     elif field.default is None:
         assert field.name not in shown(table)
     else:
-        assert shown(table)[field.name] == msgspec.convert(default(field), list | dict | int | float | str)
+        assert shown(table)[field.name] == msgspec.convert(default(field), list | dict | bool | int | float | str)
 
 
 @pytest.mark.parametrize("table", TABLES)

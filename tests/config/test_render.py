@@ -18,9 +18,20 @@ ready = "any"
 [audit]
 directory = "/var/log/steno"
 content = "none"
+content_files = false
+regions = []
+flush = "grouped"
 flush_seconds = 2.0
+flush_bytes = 262144
+record_bytes = 16384
 segment_bytes = 65536
+segment_seconds = 86400.0
+checkpoint_records = 10000
+checkpoint_seconds = 300.0
 queue_bytes = 65536
+when_full = "block"
+
+[audit.patterns]
 
 [log]
 level = "debug"

@@ -34,7 +34,7 @@ def flaws(value: object, annotation: Any, at: str) -> Iterator[Flaw]:
     `annotation` is the type it should have: a Struct, a dict, a tuple of any length, or a single value's.
     `at` is the path of its key; empty for the whole file.
     """
-    kind = _present(annotation)
+    kind = _present(annotation, value)
     shape = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     if _is_struct(shape):
         yield from _table_flaws(value, shape, at)
@@ -47,11 +47,15 @@ def flaws(value: object, annotation: Any, at: str) -> Iterator[Flaw]:
         yield from _value_flaws(value, kind, at)
 
 
-def _present(annotation: Any) -> Any:
-    """Take `None` out of a type: TOML has no word for it, a key is there or it is not."""
+def _present(annotation: Any, value: object) -> Any:
+    """Take `None` out of a type: TOML has no word for it, a key is there or it is not.
+
+    Of a word or a table, the one is meant that the value looks like.
+    """
     if get_origin(annotation) not in (Union, UnionType):
         return annotation
-    return next(part for part in get_args(annotation) if part is not NoneType)
+    parts = [part for part in get_args(annotation) if part is not NoneType]
+    return next((part for part in parts if _is_struct(part) is isinstance(value, dict)), parts[0])
 
 
 def _is_struct(kind: Any) -> TypeGuard[type[Struct]]:

@@ -176,6 +176,33 @@ Subprotocol = Annotated[
         },
     ),
 ]
+
+
+def pattern_fault(pattern: str) -> str | None:
+    """Say what is wrong with a regular expression; not where, since that would repeat it."""
+    try:
+        compiled = re.compile(pattern)
+    except (re.error, OverflowError, RecursionError):
+        return "must be a regular expression, as Python's re module has them"
+    return "must not match the empty text" if compiled.search("") else None
+
+
+PatternName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z][a-z0-9_]{0,31}\Z",
+        extra={"must": "the name of a pattern must be 1 to 32 of a-z, 0-9 and `_`, the first a letter"},
+    ),
+]
+Pattern = Annotated[str, Meta(min_length=1, max_length=1024, extra={"fault": pattern_fault})]
+Region = Annotated[
+    str,
+    Meta(pattern=r"^[A-Z]{2}\Z", extra={"must": 'must be a country by its two letters, such as "DE"'}),
+]
+FlushBytes = Annotated[int, Meta(ge=1024, le=1 << 30)]
+RecordBytes = Annotated[int, Meta(ge=4096, le=1 << 20)]
+LongSeconds = Annotated[float, Meta(gt=0, le=366 * 86_400)]
+Days = Annotated[float, Meta(gt=0, le=36_600)]
 QueueBytes = Annotated[int, Meta(ge=64 * 1024, le=1 << 40)]
 FrameBytes = Annotated[int, Meta(ge=1024, le=1 << 30)]
 FlushSeconds = Annotated[float, Meta(gt=0, le=60)]

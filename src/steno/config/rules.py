@@ -63,6 +63,23 @@ def source_names(sources: object) -> list[str]:
     return [name if isinstance(name, str) else "" for name in names]
 
 
+def _room_for_two(table: Table) -> Iterator[Flaw]:
+    kept = table["retention_bytes"]
+    if kept is not None and kept < 2 * table["segment_bytes"]:
+        yield Flaw(
+            "retention_bytes", "must be at least twice segment_bytes: the segment being written is never deleted"
+        )
+
+
+def _digest_or_files(table: Table) -> Iterator[Flaw]:
+    if table["content_files"] and table["digest_key"] is not None:
+        yield Flaw("digest_key", "cannot stand beside content_files: a digest in the log would outlive an erasure")
+
+
+AUDIT_RULES: Final = (
+    Rule(frozenset({"retention_bytes", "segment_bytes"}), _room_for_two),
+    Rule(frozenset({"content_files", "digest_key"}), _digest_or_files),
+)
 SECRET_RULES: Final = (Rule(frozenset({"file", "env"}), _one_place),)
 CONNECT_RULES: Final = (
     Rule(frozenset({"backoff_seconds", "backoff_max_seconds"}), _backoff_order),

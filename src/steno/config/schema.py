@@ -12,12 +12,19 @@ from msgspec import Struct
 
 from steno.config.kinds import (
     PUT_ELSEWHERE,
+    Days,
     FilePath,
+    FlushBytes,
     FlushSeconds,
     FrameBytes,
     HeaderName,
     Listen,
+    LongSeconds,
+    Pattern,
+    PatternName,
     QueueBytes,
+    RecordBytes,
+    Region,
     SourceName,
     Subprotocol,
     Url,
@@ -25,8 +32,8 @@ from steno.config.kinds import (
     WaitSeconds,
     split_listen,
 )
-from steno.config.rules import CONFIG_RULES, CONNECT_RULES, SECRET_RULES, Rule
-from steno.limits import Limits
+from steno.config.rules import AUDIT_RULES, CONFIG_RULES, CONNECT_RULES, SECRET_RULES, Rule
+from steno.limits import Count, Limits
 
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -53,23 +60,114 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return address
 
 
+class SecretRef(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where a secret is found, so that it is never written in the configuration itself: one of the two."""
+
+    rules: ClassVar[tuple[Rule, ...]] = SECRET_RULES
+    must: ClassVar[str] = f"a secret must not be written here: {PUT_ELSEWHERE}"
+
+    file: FilePath | None = None
+    """A file that holds the whole value and at most one newline after it."""
+
+    env: VariableName | None = None
+    """An environment variable that holds the whole value."""
+
+
+Words = Literal["none", "redacted", "full"]
+
+
+class Content(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`audit.content` as a table: what is kept of which words; a kind that is absent is kept as `default` says."""
+
+    default: Words = "none"
+    """All kinds that are not named."""
+
+    transcript: Words | None = None
+    """What was said, by the caller and the model."""
+
+    text: Words | None = None
+    """What was written."""
+
+    arguments: Words | None = None
+    """What tools were called with."""
+
+    output: Words | None = None
+    """What tools gave back."""
+
+    instructions: Words | None = None
+    """What the model is told to be and to do."""
+
+    user: Words | None = None
+    """Upstream's identifier of the end user."""
+
+    metadata: Words | None = None
+    """What the client attached to responses, runs and sessions."""
+
+    message: Words | None = None
+    """What upstream says of its errors, which may repeat what was sent."""
+
+
 class Audit(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[audit]`: the log that can be proved."""
+
+    rules: ClassVar[tuple[Rule, ...]] = AUDIT_RULES
 
     directory: FilePath | None = None
     """Folder of the segments. Absent: `$LOGS_DIRECTORY`; without either there is no audit log."""
 
-    content: Literal["none"] = "none"
-    """What is kept of the words that were said. `none`: ids, numbers and closed words only."""
+    content: Words | Content = "none"
+    """What is kept of words: `none`, `redacted`, `full`, or a table by kind. `none`: their lengths alone."""
+
+    content_files: bool = False
+    """Keep words in files beside the log, a file a conversation: there they can be erased."""
+
+    patterns: dict[PatternName, Pattern] = {}
+    """What `redacted` takes out beside what it knows by itself: a name, and a regular expression."""
+
+    regions: tuple[Region, ...] = ()
+    """Countries whose telephone and national numbers are found in their national forms too."""
+
+    key: SecretRef | None = None
+    """The secret that the chain is keyed by: without it nobody can make the log anew."""
+
+    digest_key: SecretRef | None = None
+    """The secret that words are digested by: with it, who knows the words can ask whether they were said."""
+
+    flush: Literal["grouped", "always"] = "grouped"
+    """`always`: records are put on the disk as they come, and wait for no others."""
 
     flush_seconds: FlushSeconds = 1.0
     """Longest time a record waits before it is on the disk: what a loss of power may cost."""
 
+    flush_bytes: FlushBytes = 256 * KIB
+    """Records that are put on the disk before their time is up."""
+
+    record_bytes: RecordBytes = 16 * KIB
+    """Longest record: log shippers split longer lines. What does not fit is cut, with its length and digest."""
+
     segment_bytes: QueueBytes = 64 * MIB
     """Size at which a segment is closed and the next one opened: small enough to ship and to verify alone."""
 
+    segment_seconds: LongSeconds = 86_400.0
+    """Age at which a segment is closed and the next one opened, so that a day's log is whole the day after."""
+
+    retention_days: Days | None = None
+    """Age past which closed segments are deleted. Absent: they are kept."""
+
+    retention_bytes: QueueBytes | None = None
+    """Size of the whole log past which the oldest closed segments are deleted. Absent: they are kept."""
+
+    checkpoint_records: Count = 10_000
+    """Records after which the head of the log is told to the operational log."""
+
+    checkpoint_seconds: WaitSeconds = 300.0
+    """Time after which the head of the log is told to the operational log, if there is a new one."""
+
     queue_bytes: QueueBytes = 16 * MIB
-    """Records waiting for the disk; past it the sources wait, so that no record is ever dropped."""
+    """Records waiting for the disk; what happens past it, `when_full` says."""
+
+    when_full: Literal["block", "shed"] = "block"
+    """`block`: the sources wait, and no record is dropped. `shed`: records are dropped, and a gap is declared."""
 
 
 def audit_directory(audit: Audit, environ: Mapping[str, str]) -> Path | None:
@@ -96,19 +194,6 @@ class Prices(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     file: FilePath | None = None
     """A price list that goes before the one that is shipped, model by model: your own contract, newer prices."""
-
-
-class SecretRef(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where a secret is found, so that it is never written in the configuration itself: one of the two."""
-
-    rules: ClassVar[tuple[Rule, ...]] = SECRET_RULES
-    must: ClassVar[str] = f"a secret must not be written here: {PUT_ELSEWHERE}"
-
-    file: FilePath | None = None
-    """A file that holds the whole value and at most one newline after it."""
-
-    env: VariableName | None = None
-    """An environment variable that holds the whole value."""
 
 
 class Connect(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -184,6 +184,23 @@ PROCESS_METRICS: Final = _table(
     Definition("steno_audit_queue_bytes", "gauge", (), "Bytes of records that wait to be written."),
     Definition("steno_audit_unflushed_seconds", "gauge", (), "Age of the oldest record that is not on the disk yet."),
     Definition("steno_audit_blocked", "gauge", (), "1 while reading has stopped because the log cannot keep up."),
+    Definition("steno_audit_flushed_seq", "gauge", (), "The number of the last record that is on the disk."),
+    Definition(
+        "steno_audit_shed_records_total", "counter", (), "Records that were dropped because the queue was full."
+    ),
+    Definition(
+        "steno_audit_unreadable_records_total",
+        "counter",
+        (),
+        "Records that could not be put into words: a mistake of ours.",
+    ),
+    Definition("steno_audit_checkpoints_total", "counter", (), "How often the head of the log was told."),
+    Definition(
+        "steno_audit_damaged_segments_total", "counter", (), "Segments that somebody else changed, moved or deleted."
+    ),
+    Definition(
+        "steno_audit_retired_segments_total", "counter", (), "Segments deleted for their age or the log's size."
+    ),
     Definition("steno_build_info", "gauge", ("version",), "Always 1; the version that runs."),
 )
 """What is true of this process alone."""
