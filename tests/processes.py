@@ -120,6 +120,7 @@ class Upstream:
         self.hang_up = hang_up
         self.requests: list[Request] = []
         self.closes: list[tuple[int | None, str | None]] = []
+        self.connection: ServerConnection | None = None
         self.leave = anyio.Event()
         """Set by a test that wants the server to hang up late."""
 
@@ -130,6 +131,7 @@ class Upstream:
 
     async def speak(self, connection: ServerConnection) -> None:
         """Say everything, then hang up or wait to be left."""
+        self.connection = connection
         for frame in self.frames:
             await connection.send(frame)
         if self.hang_up:
@@ -139,6 +141,12 @@ class Upstream:
             await connection.wait_closed()
             tasks.cancel_scope.cancel()
         self.closes.append((connection.close_code, connection.close_reason))
+
+    async def say(self, frames: Sequence[bytes | str]) -> None:
+        """Say more to the one who listens."""
+        assert self.connection is not None
+        for frame in frames:
+            await self.connection.send(frame)
 
     async def _leave(self, connection: ServerConnection) -> None:
         await self.leave.wait()

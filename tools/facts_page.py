@@ -8,13 +8,13 @@ import ast
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
-from types import NoneType, UnionType
+from types import ModuleType, NoneType, UnionType
 from typing import Any, Final, get_args, get_origin
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, UnsetType
 
-from steno.audit.content import body
+from steno.audit import content
 from steno.core import facts
 from steno.core.facts import NAMES, Content, Fact, Origin
 from steno.core.frame import Frame, Micros
@@ -115,7 +115,17 @@ What steno says has happened. Each fact is a record of the audit log ([audit.md]
 named as here, with the members below as its `body`, in their order. Null is what is not known: durations where the
 input has no times, ids that upstream left out. The examples are from simulated conversations.
 
+A record has a longest length, `audit.record_bytes`. Where it would be longer, texts are cut first, then lists and
+strings; how long each list or string was stands in one more member of `body`, `cut`.
+
 This page is written by `make docs`.
+"""
+
+WORDS: Final = """\
+### `Content`
+
+Words of people or models, as the content policy has them. Members that do not apply are absent: under `none` there are
+`kind` and `length`, and `digest` where a key for it is configured.
 """
 
 
@@ -125,12 +135,13 @@ class Examples:
     def __init__(self) -> None:
         """Know of none."""
         self.best: dict[type[Fact], tuple[int, bytes]] = {}
+        self._bodies = content.BodyEncoder(content.NONE)
 
     def tell(self, _origin: Origin, fact: Fact) -> None:
         """Keep `fact` if it tells more than what was seen of its kind."""
         told = sum(1 for name in fact.__struct_fields__ if getattr(fact, name) not in (None, ()))
         if told > self.best.get(type(fact), (-1, b""))[0]:
-            self.best[type(fact)] = (told, body(fact))
+            self.best[type(fact)] = (told, self._bodies.body(fact))
 
 
 def examples() -> dict[type[Fact], bytes]:
@@ -168,7 +179,7 @@ def _replay(name: str, lines: bytes, sink: Examples) -> None:
 def page() -> str:
     """Return all of docs/facts.md."""
     source = inspect.getsource(facts)
-    defined = {node.name: node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)}
+    defined = {node.name: node for node in _classes(facts)}
     found = examples()
     blocks = [INTRODUCTION]
     section = ""
@@ -182,13 +193,16 @@ def page() -> str:
         if kind in found:
             blocks.append(f"```json\n{_shown(found[kind])}\n```\n")
     blocks.append("## What members are made of\n")
-    blocks.append(
-        "### `Content`\n\nWords of people or models. They are not kept: there is their `kind` "
-        "(transcript, text, arguments, output, message) and their `length` in characters.\n"
-    )
+    blocks.append(WORDS)
+    blocks.append(_table(content.Shown, next(each for each in _classes(content) if each.name == "Shown")))
     for part in PARTS:
         blocks += [f"### `{part.__name__}`\n\n{_meaning(part)}\n", _table(part, defined[part.__name__])]
     return "\n".join(block for block in blocks if block)
+
+
+def _classes(module: ModuleType) -> Iterator[ast.ClassDef]:
+    """Yield the classes that are defined in a module."""
+    return (node for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.ClassDef))
 
 
 def _section(source: str, line: int) -> str:
@@ -229,8 +243,10 @@ def _word(kind: type[Struct], name: str) -> str:
 def _type(annotation: Any) -> str:
     """Return what a member is, in words."""
     if get_origin(annotation) is UnionType:
-        kinds = [_type(each) for each in get_args(annotation) if each is not NoneType]
-        return " or ".join([*kinds, "null"])
+        kinds = [_type(each) for each in get_args(annotation) if each not in (NoneType, UnsetType)]
+        return " or ".join([*kinds, "null"] if NoneType in get_args(annotation) else kinds)
+    if get_origin(annotation) is dict:
+        return f"{_type(get_args(annotation)[1])} by name"
     if get_origin(annotation) is tuple:
         return f"list of {_type(get_args(annotation)[0])}"
     if isinstance(annotation, type) and issubclass(annotation, Struct | Content):

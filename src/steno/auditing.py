@@ -4,57 +4,98 @@ Where no folder is configured there is no log, and all that is asked of it here 
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from functools import partial as bound
 from pathlib import Path
 from time import monotonic
+from typing import Final, NamedTuple
 
+import anyio.to_thread
 import msgspec
 import structlog
 from msgspec import Struct
 
 from steno import __version__
+from steno.audit.content import BodyEncoder
 from steno.audit.format import entry
 from steno.audit.log import AuditLog
+from steno.audit.word_files import WordFiles
 from steno.audit.writer import AuditWriter
-from steno.config import Config, audit_directory, digest
+from steno.audit_setup import bodies_of, open_log, writing_of
+from steno.config import Audit, Config, audit_directory, digest
 from steno.core.frame import Micros
-from steno.errors import UnavailableError
+from steno.erasing import Erasure, examined, remove
+from steno.errors import ConfigError, UsageError
 from steno.pipeline import Pipeline, Sink
 from steno.sinks.audit import AuditSink
+from steno.sources.clock import Clock
 
 STARTED = "daemon.started"
 STOPPED = "daemon.stopped"
 RELOADED = "daemon.reloaded"
+DAY_SECONDS: Final = 86_400
 
 Numbers = Mapping[tuple[str, ...], float]
+
+
+class Opened(NamedTuple):
+    """What writes a log, from the start."""
+
+    log: AuditLog
+    bodies: BodyEncoder
+    files: WordFiles
 
 
 class Auditing:
     """The log and its thread, or the lack of both."""
 
-    def __init__(self, config: Config, log: AuditLog | None) -> None:
-        """Write into `log`, if there is one, once started."""
-        self.directory = log.directory if log else None
+    def __init__(self, config: Config, opened: Opened | None, now: Callable[[], Micros]) -> None:
+        """Write into the log that was opened, if one was, once started; `now` is the time of its own records."""
+        self._config = config
         self._sources = [source.name for source in config.sources]
         self._pipeline: Pipeline | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._log = structlog.get_logger()
-        self._writer = self._writer_of(log, config) if log else None
+        self.directory: Path | None = None
+        self._writer: AuditWriter | None = None
+        if opened:
+            self._bodies, self._files = opened.bodies, opened.files
+            self.directory = opened.log.directory
+            self._writer = self._writer_of(opened.log, config.audit, now)
 
-    def _writer_of(self, log: AuditLog, config: Config) -> AuditWriter:
+    def _writer_of(self, log: AuditLog, audit: Audit, now: Callable[[], Micros]) -> AuditWriter:
         return AuditWriter(
             log,
-            flush_seconds=config.audit.flush_seconds,
-            queue_bytes=config.audit.queue_bytes,
+            flush_seconds=audit.flush_seconds,
+            flush_bytes=audit.flush_bytes,
+            always=audit.flush == "always",
+            queue_bytes=audit.queue_bytes,
+            when_full=audit.when_full,
+            segment_seconds=audit.segment_seconds,
+            checkpoint_records=audit.checkpoint_records,
+            checkpoint_seconds=audit.checkpoint_seconds,
+            retention_seconds=None if audit.retention_days is None else audit.retention_days * DAY_SECONDS,
+            retention_bytes=audit.retention_bytes,
+            now=now,
+            before_flush=self._files.flush,
             on_full=self._hold,
             on_room=self._room,
+            on_checkpoint=self._checkpoint,
+            on_damage=self._damage,
+            on_retired=self._files.retire,
+            on_undeleted=self._undeleted,
+            on_mistake=self._mistake,
         )
 
     @property
     def sinks(self) -> Sequence[Sink]:
         """What the pipeline tells facts to."""
-        return [AuditSink(self._writer)] if self._writer else []
+        if self._writer is None:
+            return []
+        return [AuditSink(self._writer, self._bodies, self._config.audit.record_bytes)]
 
     # Life -----------------------------------------------------------------------------------------------
 
@@ -73,11 +114,21 @@ class Auditing:
         self._record(at, STOPPED, {})
         return self._writer.close(at, timeout)
 
-    def reopen(self, at: Micros, config_digest: str, changes: Struct) -> None:
-        """Begin a new segment under the configuration that was read again, and record what that changed."""
-        if self._writer:
-            self._record(at, RELOADED, {"config_digest": config_digest, **msgspec.structs.asdict(changes)})
-            self._writer.rotate(at, config_digest)
+    def reopen(self, at: Micros, config: Config, changes: Struct) -> None:
+        """Begin a new segment under the configuration that was read again, and record what that changed.
+
+        The key is read again too; the policy is the one that the daemon was started with.
+        """
+        if self._writer is None:
+            return
+        try:
+            writing = writing_of(msgspec.structs.replace(config, audit=self._config.audit))
+        except ConfigError as error:
+            self._log.error("the key of the audit log cannot be read, and the old one stays", faults=[str(error)])
+            return
+        writing = msgspec.structs.replace(writing, config_digest=digest(config))
+        self._record(at, RELOADED, {"config_digest": writing.config_digest, **msgspec.structs.asdict(changes)})
+        self._writer.rotate(at, writing)
 
     def _record(self, at: Micros, fact: str, body: dict[str, object]) -> None:
         if self._writer:
@@ -87,7 +138,9 @@ class Auditing:
 
     def _hold(self) -> None:
         """Stop reading: called by whoever told the fact that filled the queue, in the event loop."""
-        if self._pipeline:
+        if self._pipeline and not self._blocks:
+            self._log.warning("records are dropped: the audit log cannot keep up", failing=self._failing)
+        elif self._pipeline:
             self._pipeline.hold()
             self._log.warning("reading stops: the audit log cannot keep up", failing=self._failing)
 
@@ -97,10 +150,61 @@ class Auditing:
             with suppress(RuntimeError):  # the loop has ended meanwhile
                 self._loop.call_soon_threadsafe(self._release)
 
+    @property
+    def _blocks(self) -> bool:
+        return self._config.audit.when_full == "block"
+
     def _release(self) -> None:
-        if self._pipeline:
+        if self._pipeline and not self._blocks:
+            self._log.info("records are written again")
+        elif self._pipeline:
             self._pipeline.release()
             self._log.info("reading goes on")
+
+    # Told by the writing thread -------------------------------------------------------------------------
+
+    def _checkpoint(self, seq: int, head: str, at: str | None) -> None:
+        """Tell the head of the log to the operational log: who keeps that line can hold the log against it."""
+        self._log.info("audit checkpoint", head=f"{seq}:{head}", last_at=at)
+
+    def _damage(self, segment: str, damage: str) -> None:
+        self._log.error("somebody else changed the audit log", segment=segment, damage=damage)
+
+    def _undeleted(self, segment: str, reason: str) -> None:
+        self._log.warning("an old segment of the audit log cannot be deleted", segment=segment, reason=reason)
+
+    def _mistake(self, error: Exception) -> None:
+        """Tell where our own code went wrong, and not what it said: that may hold words."""
+        places = traceback.extract_tb(error.__traceback__)
+        where = [f"{Path(place.filename).name}:{place.lineno}" for place in places]
+        self._log.error("internal error; a record could not be written", error=type(error).__name__, where=where)
+
+    # Erased ---------------------------------------------------------------------------------------------
+
+    async def erase(self, conversation: str, at: Micros, forget: Callable[[], bool], *, partial: bool) -> Erasure:
+        """Remove the words of a conversation from the files beside the log, and record that it was done.
+
+        Args:
+            conversation: its key.
+            at: now.
+            forget: removes what is in memory, and tells whether there was anything.
+            partial: whether to do it also where words stand in the log itself.
+
+        Returns when that is on the disk. Raises UsageError where words stand in the log itself, unless `partial`.
+        """
+        if self._writer is None or self.directory is None:
+            raise UsageError("this daemon writes no audit log")
+        directory, writer = self.directory, self._writer
+        await _done(writer.call(_nothing))  # so that what is to be looked through is on the disk
+        traces = await anyio.to_thread.run_sync(bound(examined, directory, conversation, partial=partial))
+        in_memory = forget()
+        erased: list[Erasure] = []
+        await _done(writer.call(lambda: erased.append(remove(self._files, conversation, traces))))
+        erasure = msgspec.structs.replace(erased[0], in_memory=in_memory)
+        if erasure.found:
+            writer.submit(erasure.entry(at, conversation))
+            await _done(writer.call(_nothing))
+        return erasure
 
     # Asked ----------------------------------------------------------------------------------------------
 
@@ -138,34 +242,35 @@ class Auditing:
             "steno_audit_write_errors_total": {(reason,): count for reason, count in writer.write_errors.items()},
             "steno_audit_queue_bytes": {(): writer.queued_bytes},
             "steno_audit_unflushed_seconds": {(): writer.unflushed_seconds(monotonic())},
-            "steno_audit_blocked": {(): 1 if writer.full else 0},
+            "steno_audit_blocked": {(): 1 if writer.full and self._blocks else 0},
+            "steno_audit_flushed_seq": {(): writer.flushed_seq},
+            "steno_audit_shed_records_total": {(): writer.shed_records},
+            "steno_audit_unreadable_records_total": {(): writer.internal_errors},
+            "steno_audit_checkpoints_total": {(): writer.checkpoints},
+            "steno_audit_damaged_segments_total": {(): writer.damaged_segments},
+            "steno_audit_retired_segments_total": {(): writer.retired_segments},
         }
 
 
+def _nothing() -> None:
+    """Be called when all that was submitted before is on the disk."""
+
+
+async def _done(future: Future[None]) -> None:
+    await asyncio.wrap_future(future)
+
+
 @contextmanager
-def opened_log(config: Config, environ: Mapping[str, str], at: Micros) -> Iterator[Auditing]:
+def opened_log(config: Config, environ: Mapping[str, str], clock: Clock) -> Iterator[Auditing]:
     """Open the audit log where the configuration or the environment says, if anywhere.
 
-    Raises UnavailableError, naming the folder, where it cannot be written, and what `AuditLog.open` raises.
+    Raises what `open_log` raises, and ConfigError where a key or a pattern is none.
     """
     directory = audit_directory(config.audit, environ)
     if directory is None:
-        yield Auditing(config, None)
+        yield Auditing(config, None, clock.now)
         return
-    with open_log(directory, config, at) as log:
-        yield Auditing(config, log)
-
-
-def open_log(directory: Path, config: Config, at: Micros | None) -> AuditLog:
-    """Begin a segment in `directory`; see `opened_log` for what it raises."""
-    try:
-        return AuditLog.open(
-            directory,
-            version=__version__,
-            config_digest=digest(config),
-            content_policy=config.audit.content,
-            at=at,
-            segment_bytes=config.audit.segment_bytes,
-        )
-    except OSError as error:
-        raise UnavailableError(f"cannot write the audit log in {directory}: {error.strerror}") from error
+    files = WordFiles(directory)
+    bodies = bodies_of(config.audit, files)
+    with open_log(directory, config, clock.start) as log:
+        yield Auditing(config, Opened(log, bodies, files), clock.now)

@@ -195,17 +195,28 @@ def replay(
     help="With --key-file: records before SEQ may be hashed without a key.",
 )
 @click.option("--head", "heads", multiple=True, metavar="SEQ:HASH", help="A record that the log must have; repeatable.")
-def verify(paths: tuple[Path, ...], key_files: tuple[Path, ...], keyed_from: int | None, heads: tuple[str, ...]) -> int:
+@click.option("--words", is_flag=True, help="Hold the files of words beside the log against it too.")
+def verify(
+    paths: tuple[Path, ...],
+    key_files: tuple[Path, ...],
+    keyed_from: int | None,
+    heads: tuple[str, ...],
+    words: bool,
+) -> int:
     """Prove an audit log: a folder, or single segments. Exit 1 when it does not hold."""
+    from steno.audit import word_proof
     from steno.audit.verify import describe
     from steno.audit.verify import verify as prove
 
     evidence = _evidence(key_files, keyed_from, heads)
+    if words and not paths[0].is_dir():
+        raise UsageError("--words looks at the whole of a log: give its folder")
     with _progress(paths) as progress:
         report = prove(list(paths), progress, evidence=evidence)
-    for line in describe(report):
+    found = word_proof.prove_words(paths[0]) if words else None
+    for line in (*describe(report), *(word_proof.describe(found) if found else ())):
         click.echo(line)
-    return 0 if report.ok else 1
+    return 0 if report.ok and (found is None or found.ok) else 1
 
 
 def _evidence(key_files: Sequence[Path], keyed_from: int | None, heads: Sequence[str]) -> "Evidence":
@@ -220,6 +231,40 @@ def _evidence(key_files: Sequence[Path], keyed_from: int | None, heads: Sequence
     except ValueError as error:
         raise UsageError(f"--head: {error}") from None
     return Evidence(keys=read_keys(key_files), keyed_from=keyed_from or 1, heads=kept)
+
+
+@cli.command()
+@CONFIG
+@click.option("--conversation", required=True, help="The key of the conversation, as the audit log has it.")
+@click.option("--partial", is_flag=True, help="Erase what can be, where words stand in the log itself too.")
+@click.option(
+    "--audit", type=click.Path(path_type=Path), help="The folder of the log, where it is not the configured one."
+)
+def erase(config_file: Path | None, conversation: str, partial: bool, audit: Path | None) -> int:
+    """Remove the words of a conversation that are kept beside the audit log (audit.content_files).
+
+    The daemon that writes the log is asked to do it; where none runs, the log is written by this command. Exit 1 when
+    there was nothing to remove.
+    """
+    from steno import control, erasing
+    from steno.audit_setup import open_log
+    from steno.config import audit_directory, load
+    from steno.sources.clock import Clock
+
+    config = load(_config_file(config_file))
+    directory = audit or audit_directory(config.audit, os.environ)
+    if directory is None or not directory.is_dir():
+        raise UsageError(f"there is no audit log{'' if directory is None else f' in {directory}'}")
+    answer = control.ask(directory, control.Request(conversation, partial))
+    if answer is None:
+        now = Clock().now()
+        erasure = erasing.erase(directory, lambda: open_log(directory, config, now), conversation, now, partial=partial)
+    elif answer.erased is None:
+        raise UsageError(answer.error or "the daemon did not say what it did")
+    else:
+        erasure = answer.erased
+    click.echo(erasing.describe(conversation, erasure))
+    return 0 if erasure.found and not erasure.chained else 1
 
 
 @contextmanager

@@ -18,11 +18,11 @@ import anyio.to_thread
 import msgspec
 import structlog
 
-from steno import __version__, logs
+from steno import __version__, control, logs
 from steno.admin.exposition import daemon_registry
 from steno.admin.http import Condition, HttpServer, application, bind
 from steno.auditing import Auditing, opened_log
-from steno.config import Config, Connect, digest
+from steno.config import Config, Connect
 from steno.core.conversation import Conversation
 from steno.core.prices import PriceTable
 from steno.core.stream import Stream
@@ -119,6 +119,8 @@ class Daemon:
             self.audit.start(self.pipeline, self.clock.start)
             self._ticked_at = anyio.current_time()
             tasks.start_soon(http.run)
+            if self.audit.directory:
+                tasks.start_soon(control.listen, self.audit.directory, self._serve)
             self._started()
             tasks.start_soon(self._tick)
             await self._read()
@@ -138,6 +140,17 @@ class Daemon:
         )
         if self.audit.directory is None:
             self._log.warning("there is no audit log: neither audit.directory nor $LOGS_DIRECTORY is set")
+
+    async def _serve(self, request: control.Request) -> control.Answer:
+        """Remove the words of a conversation, those in memory too."""
+
+        def forget() -> bool:
+            state = self.pipeline.table.conversations.get(request.erase)
+            if state:
+                state.erase_words()
+            return state is not None
+
+        return control.Answer(await self.audit.erase(request.erase, self.clock.now(), forget, partial=request.partial))
 
     async def _tick(self) -> None:
         """Fill silence with the passing of time, on whole seconds."""
@@ -203,7 +216,7 @@ class Daemon:
         if self._load:
             logs.configure(new.log.level, new.log.format)
         changes = self.sources.replace(new.sources)
-        self.audit.reopen(self.clock.now(), digest(new), changes)
+        self.audit.reopen(self.clock.now(), new, changes)
         later = [name for name in ("audit", "limits") if getattr(old, name) != getattr(new, name)]
         later += ["http.listen"] if old.http.listen != new.http.listen else []
         self._log.info("configuration read", **msgspec.structs.asdict(changes), at_next_start=later)
@@ -254,7 +267,7 @@ def opened(
     clock = Clock()
     with ExitStack() as stack:
         sock = stack.enter_context(bind(*config.http.address))
-        audit = stack.enter_context(opened_log(config, environ, clock.start))
+        audit = stack.enter_context(opened_log(config, environ, clock))
         recorder = Recorder(record) if record else None
         writer = StateWriter(stack.enter_context(output(state, STATE_MODE))) if state else None
         yield Daemon(config, clock, sock, audit, recorder, writer, _prices(config), load)

@@ -5,22 +5,25 @@ the same bytes.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Final
 
 from msgspec import Struct
 
 from steno.admin.exposition import replay_text
-from steno.auditing import open_log
+from steno.audit.log import SUBMIT_BYTES, AuditLog
+from steno.audit.queue import Pending
+from steno.audit.word_files import WordFiles
+from steno.audit_setup import bodies_of, open_log
 from steno.config import Config
 from steno.core.conversation import Conversation
 from steno.core.frame import Frame
 from steno.core.prices import PriceTable
 from steno.core.stream import Stream
 from steno.core.words import tells_expiry
-from steno.errors import DataError
+from steno.errors import DataError, UnavailableError
 from steno.outputs import METRICS_MODE, STATE_MODE, StateWriter, output
 from steno.pipeline import Pipeline, Sink
 from steno.sinks.audit import AuditSink
@@ -107,16 +110,56 @@ def _lines(file: Path, stdin: IO[bytes], progress: Progress) -> Iterable[bytes]:
         raise DataError(f"cannot read {file}: {error.strerror}") from error
 
 
+class _Log:
+    """The audit log of a replay: written as it comes, words before the records that name them."""
+
+    def __init__(self, log: AuditLog, files: WordFiles) -> None:
+        self._log = log
+        self._files = files
+
+    def submit(self, fact: bytes | Pending) -> None:
+        """Add one record. Raises UnavailableError where the disk does not take it."""
+        with self._writable():
+            self._log.append(fact if isinstance(fact, bytes) else fact.entry())
+            if self._log.unflushed_bytes >= SUBMIT_BYTES:
+                self._files.flush()
+                self._log.flush()
+
+    def close(self) -> None:
+        """Put all on the disk, and end the log in order. Raises UnavailableError as `submit` does."""
+        with self._writable():
+            self._files.flush()
+            self._log.close(None)
+
+    def leave(self) -> None:
+        """Let the log be written as far as it came, but no record of words that could not be."""
+        try:
+            self._files.flush()
+        except OSError:
+            self._log.release()
+
+    @contextmanager
+    def _writable(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self._log.release()
+            raise UnavailableError(f"cannot write the audit log in {self._log.directory}: {error.strerror}") from error
+
+
 class _Replay:
     """The pipeline of one replay, and what it writes to."""
 
     def __init__(self, config: Config, outputs: Outputs, prices: PriceTable, stack: ExitStack) -> None:
         self._metrics = Metrics(config.limits.label_values)
-        self._log = None
+        self._log: _Log | None = None
         sinks: list[Sink] = [self._metrics]
         if outputs.audit is not None:
-            self._log = stack.enter_context(open_log(outputs.audit, config, None))
-            sinks.append(AuditSink(self._log))
+            files = WordFiles(outputs.audit)
+            bodies = bodies_of(config.audit, files)
+            self._log = _Log(stack.enter_context(open_log(outputs.audit, config, None)), files)
+            stack.callback(self._log.leave)
+            sinks.append(AuditSink(self._log, bodies, config.audit.record_bytes))
         self._state = None
         if outputs.state is not None:
             self._state = StateWriter(stack.enter_context(output(outputs.state, STATE_MODE)))
@@ -167,7 +210,7 @@ class _Replay:
             with output(outputs.metrics, METRICS_MODE) as file:
                 file.write(replay_text(self._pipeline, self._metrics))
         if self._log:
-            self._log.close(None)
+            self._log.close()
         for state in still_open:
             self._rows.append((state.number, row_of(state)))
         for stream in streams:

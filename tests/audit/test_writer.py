@@ -40,11 +40,12 @@ def started(folder: Path, **settings: Any) -> AuditWriter:
 class Slow:
     """A record that is encoded by the thread, or cannot be."""
 
-    def __init__(self, number: int, *, fails: bool = False) -> None:
+    def __init__(self, number: int, *, fails: bool = False, busy: int = 0) -> None:
         self.at: int | None = AT + number
         self.size = SIZE
         self._number = number
         self._fails = fails
+        self._busy = busy
         self.by = ""
 
     def entry(self) -> bytes:
@@ -52,6 +53,9 @@ class Slow:
         self.by = threading.current_thread().name
         if self._fails:
             raise RecursionError("words that nobody may see")
+        if self._busy:
+            self._busy -= 1
+            raise OSError(errno.ENOSPC, "full")
         return said(self._number, at=self.at)
 
 
@@ -397,6 +401,28 @@ def test_what_cannot_be_encoded_leaves_a_gap_that_tells_no_words(
     when = timestamp(AT + 1)
     assert records(tmp_path)[1]["body"] == {"reason": "internal_error", "facts": 1, "first_at": when, "last_at": when}
     assert (writer.internal_errors, capfd.readouterr()) == (1, ("", ""))
+
+
+def test_what_cannot_be_encoded_now_is_tried_again(tmp_path: Path) -> None:
+    """A file that its words go to may be on a disk that is full."""
+    slow = Slow(1, busy=2)
+    writer = started(tmp_path)
+    writer.submit(slow)
+    writer.submit(said(2))
+    assert writer.close(AT, 30)
+
+    assert told(tmp_path) == ["| log.opened", "event_1", "event_2", "log.closed"]
+    assert (writer.write_errors["no_space"], writer.internal_errors, writer.failing) == (2, 0, None)
+
+
+def test_a_mistake_is_told(tmp_path: Path) -> None:
+    """To whoever can tell it without its words."""
+    mistakes: list[Exception] = []
+    writer = started(tmp_path, on_mistake=mistakes.append)
+    writer.submit(Slow(1, fails=True))
+    assert writer.close(AT, 30)
+
+    assert len(mistakes) == 1
 
 
 # Called ---------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-GAPS_KEPT: Final = 1_000
+GAPS_KEPT: Final = 20
 """Declared gaps that a report lists one by one; all are counted."""
 
 
@@ -106,7 +106,7 @@ class Report(Struct, frozen=True, kw_only=True):
     checkpoints: int = 0
     """How many `log.checkpoint` agree with the chain."""
     gaps: tuple[Gap, ...] = ()
-    """Gaps that the log itself declares: the first 1,000."""
+    """Gaps that the log itself declares: the first 20."""
     gap_records: int = 0
     """How many records declare a gap."""
     retired: int | None = None

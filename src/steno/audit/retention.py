@@ -95,18 +95,24 @@ class Retention:
         pairs = [(each.path, after.path) for each, after in pairwise(kept)]
         return [pair for pair in pairs[:count] if pair[0].name not in self._told][: own.RETIRED_NAMES]
 
-    def delete(self) -> None:
+    def delete(self) -> int | None:
         """Delete what was named, once that is on the disk; the oldest first, so that what is left hangs together.
 
-        Raises OSError, with the name of the file, where one cannot be deleted; it is tried again the next time.
+        Returns when the last record in it was written, in nanoseconds since 1970; None where nothing was there. Raises
+        OSError, with the name of the file, where one cannot be deleted; it is tried again the next time.
         """
+        newest: int | None = None
         for name in sorted(self._told):
             self._log.forget(name)
-            (self._log.directory / name).unlink(missing_ok=True)
+            path = self._log.directory / name
+            if path.exists():
+                newest = path.stat().st_mtime_ns
+                path.unlink()
             self._told.discard(name)
             self.deleted += 1
             if not self._told:
                 sync_folder(self._log.directory)
+        return newest
 
 
 def _kept(path: Path) -> Kept:

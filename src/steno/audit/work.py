@@ -51,7 +51,9 @@ class Hooks(Struct, frozen=True, kw_only=True):
     on_room: Callable[[], None]
     on_checkpoint: Callable[[int, str, str | None], None]
     on_damage: Callable[[str, str], None]
+    on_retired: Callable[[int], None]
     on_undeleted: Callable[[str, str], None]
+    on_mistake: Callable[[Exception], None]
 
 
 class Work:
@@ -163,8 +165,9 @@ class Work:
                     self.failing = self._failed(error)
                     if self._queue.gives_up(self._schedule.retry_seconds):
                         raise
-        except Exception:  # noqa: BLE001  # whatever it is, it must not end the log; what it says may be content
+        except Exception as error:  # noqa: BLE001  # whatever it is, it must not end the log
             self.internal_errors += 1
+            self._hooks.on_mistake(error)
             return own.gap(pending.at, "internal_error", 1, pending.at, pending.at)
 
     # Written --------------------------------------------------------------------------------------------
@@ -252,7 +255,9 @@ class Work:
             told = self.retention.tell(self._now(), time_ns())
             if told and not self._persist(self._log.flush):
                 return False
-            self.retention.delete()
+            newest = self.retention.delete()
+            if newest is not None:
+                self._hooks.on_retired(newest)
         except OSError as error:
             self._hooks.on_undeleted(Path(str(error.filename)).name, self._failed(error))
         return True

@@ -57,7 +57,9 @@ class AuditWriter:
         on_room: Callable[[], None] = _nothing,
         on_checkpoint: Callable[[int, str, str | None], None] = _nothing,
         on_damage: Callable[[str, str], None] = _nothing,
+        on_retired: Callable[[int], None] = _nothing,
         on_undeleted: Callable[[str, str], None] = _nothing,
+        on_mistake: Callable[[Exception], None] = _nothing,
     ) -> None:
         """Write nothing before `start`.
 
@@ -81,7 +83,10 @@ class AuditWriter:
             on_room: when at most half of that is left. This and all below are called by the writing thread.
             on_checkpoint: with number, hash in hex and time of a head that is told in the log too.
             on_damage: with the name of a segment that somebody else did something to, and what.
+            on_retired: with the nanosecond since 1970 at which the last record was written of those that were deleted.
+                It may raise OSError, which is told like a segment that cannot be deleted.
             on_undeleted: with the name of a segment that could not be deleted, and the reason.
+            on_mistake: with what was raised where a record could not be put into words. What it says may be content.
         """
         self._log = log
         self._on_full = on_full
@@ -103,7 +108,9 @@ class AuditWriter:
             on_room=on_room,
             on_checkpoint=on_checkpoint,
             on_damage=on_damage,
+            on_retired=on_retired,
             on_undeleted=on_undeleted,
+            on_mistake=on_mistake,
         )
         self._work = Work(log, self._queue, Policy(retention_seconds, retention_bytes), schedule, hooks, now)
         self._thread = threading.Thread(target=self._work.run, name="steno-audit", daemon=True)

@@ -1,0 +1,77 @@
+"""Card numbers and IBANs."""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+from stdnum import iban, luhn, numdb
+
+from steno.redaction.spans import Checks, Span
+
+_CARD: Final = re.compile(r"(?<![0-9])(?<![0-9]\.)(?=([2-689](?:[ -]{0,3}[0-9]){12,18})(?![0-9]))")
+"""13 to 19 digits in any groups, the first one that issuers use. What follows a point is a fraction."""
+
+_DICTATED: Final = re.compile(
+    r"(?<![0-9])(?=((?:[2-689](?:[,.] ?[0-9]){12,18}|[2-689][0-9]{3}(?:[,.] ?[0-9]{4}){3}))(?![0-9]))"
+)
+"""How transcription writes what was said digit by digit or in fours: `4, 1, 1, 1` or `4111. 1111.`."""
+
+_ISSUED: Final = re.compile(
+    r"4(?:\d{12}|\d{15}|\d{18})"  # Visa
+    r"|(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}"  # Mastercard
+    r"|3[47]\d{13}"  # American Express
+    r"|3(?:0[0-5]|09|[689]\d)\d{11,16}"  # Diners Club
+    r"|(?:35\d\d|220[0-4])\d{12,15}"  # JCB, Mir
+    r"|(?:5[06-9]|6\d)\d{11,17}"  # Maestro, Discover, UnionPay, RuPay
+    r"|(?:8[12]\d\d|9792)\d{12}",  # RuPay, Troy
+    re.ASCII,
+)
+"""First digits that issuers use, and how long their numbers are."""
+
+_GROUP_END: Final = re.compile(r"[0-9](?![0-9])")
+_NO_DIGIT: Final = re.compile(r"[^0-9]+")
+
+_IBAN: Final = re.compile(r"[0-9](?<=[A-Za-z]{2}[0-9])[0-9]|[0-9](?<=[A-Za-z]{2}[ -][0-9])[0-9]")
+"""The check digits, and the two letters of the country before them."""
+
+_IBAN_PART: Final = re.compile(r"([1-9][0-9]*)!([nac])")
+_IBAN_CHARACTERS: Final = {"n": "[0-9]", "a": "[A-Za-z]", "c": "[0-9A-Za-z]"}
+
+
+def cards(text: str, start: int, end: int, checks: Checks) -> Iterator[Span]:
+    """Find card numbers between `start` and `end`: an issuer's first digits and length, and Luhn's check digit."""
+    for pattern in (_CARD, _DICTATED):
+        for match in pattern.finditer(text, start, end):
+            if last := _card_end(match[1], checks):
+                yield Span(match.start(), match.start() + last, "card")
+
+
+def _card_end(written: str, checks: Checks) -> int:
+    """Return where the longest card number that `written` begins with ends; 0 where it begins with none."""
+    for last in reversed([match.end() for match in _GROUP_END.finditer(written)]):
+        digits = _NO_DIGIT.sub("", written[:last])
+        if len(digits) < 13:  # noqa: PLR2004 - the shortest card number
+            return 0
+        if _ISSUED.fullmatch(digits) and checks.passes(luhn.is_valid, digits):
+            return last
+    return 0
+
+
+def ibans(text: str, checks: Checks) -> Iterator[Span]:
+    """Find IBANs in any case, in groups or in one: the country's own length and form, and the check digits."""
+    for match in _IBAN.finditer(text):
+        start = match.start() - (2 if text[match.start() - 1].isalpha() else 3)
+        form = _iban_form(text[start : start + 2].upper())
+        written = form.match(text, match.start()) if form else None
+        if written and checks.passes(iban.is_valid, text[start : written.end()].replace(".", "")):
+            yield Span(start, written.end(), "iban")
+
+
+@lru_cache(maxsize=26 * 26)
+def _iban_form(country: str) -> re.Pattern[str] | None:
+    """Return what an IBAN of `country` looks like after its two letters; None where there are none."""
+    known = numdb.get("iban").info(country)[0][1]
+    parts = _IBAN_PART.findall(f"2!n{known['bban']}") if known else []
+    form = "".join(f"(?:[ .-]?{_IBAN_CHARACTERS[kind]}){{{length}}}" for length, kind in parts)
+    return re.compile(form) if form else None

@@ -1,0 +1,155 @@
+"""A whole text in, the text without personal data out. Pure.
+
+The same text gives the same result under the same `VERSION` and the same configuration: nothing here asks the
+clock, the locale or the Unicode tables of the Python that runs it. What was found is never in an error.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+import phonenumbers
+import stdnum
+from msgspec import Struct
+
+from steno.errors import ConfigError, Fault
+from steno.redaction.addresses import emails, ips
+from steno.redaction.fold import Folded, fold
+from steno.redaction.identity import identities
+from steno.redaction.keys import keys
+from steno.redaction.payment import cards, ibans
+from steno.redaction.phones import international, national
+from steno.redaction.spans import Checks, Span, joined
+
+VERSION: Final = f"redacted/1 phonenumbers/{phonenumbers.__version__} python-stdnum/{stdnum.__version__}"
+"""What a record carries. The first number changes whenever this package finds other things than before; the others are
+those of the libraries whose tables it uses. Patterns and regions are the configuration's, which has its own digest."""
+
+CLASSES: Final = ("key", "card", "iban", "national_id", "tax_id", "email", "phone", "ip")
+"""What is looked for, the most severe first."""
+
+CHARACTERS_MAX: Final = 1 << 20
+"""Longest text that is looked at, as long as all words that a conversation keeps; a longer one is dropped."""
+
+_NUMBERS: Final = re.compile(r"[0-9](?:[^0-9]{0,3}+[0-9]){5,}+|(?<![0-9A-Za-z])[A-Za-z]{5}[0-9]{4}(?=[A-Za-z])")
+"""Where numbers can be: six digits with little between them, or India's tax number, which has four."""
+
+_BEFORE: Final = 12
+_AFTER: Final = 12
+"""Letters of a number may stand around its digits: so many characters more are looked at."""
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
+
+
+class Redacted(Struct, frozen=True):
+    """What is left of a text, and what was taken out."""
+
+    text: str | None
+    """The text with placeholders such as `[email]`; None where it could not be looked at, and was dropped."""
+    counts: dict[str, int]
+    """Class -> placeholders of it that were put in; `{"error": 1}` where the text was dropped."""
+
+
+class Redactor:
+    """Finds personal data in texts by the built-in classes and the operator's own patterns.
+
+    `patterns` are regular expressions by name, which becomes the class and the placeholder. `regions` are countries
+    (ISO 3166, such as `DE`): telephone numbers in their national form are found, and their weak national numbers
+    without a name before them. Raises ConfigError, which names the pattern or region and never shows it.
+    """
+
+    version: str = VERSION
+    """What a record carries: two texts that were redacted under one version were treated alike."""
+
+    def __init__(self, patterns: Mapping[str, str] | None = None, regions: Iterable[str] = ()) -> None:
+        self._patterns, faults = _compiled(patterns or {})
+        self._regions = tuple(sorted(set(regions)))
+        faults += [
+            Fault("", "audit.regions", f"{region!r} is no country with telephone numbers, such as 'DE' or 'US'")
+            for region in self._regions
+            if region not in phonenumbers.SUPPORTED_REGIONS
+        ]
+        if faults:
+            raise ConfigError(faults)
+        self._severity = (*self._patterns, *CLASSES)
+
+    def redact(self, text: str) -> Redacted:
+        """Return `text` with a placeholder for each find. Never raises: a text that cannot be looked at is dropped."""
+        if len(text) > CHARACTERS_MAX:
+            return _DROPPED
+        try:
+            return _replaced(text, joined(self._found(text), self._severity))
+        except Exception:  # noqa: BLE001 - what broke may hold the words: nothing of it is told, and nothing is kept
+            return _DROPPED
+
+    def _found(self, text: str) -> Iterator[Span]:
+        folded = fold(text)
+        finds = list(self._in_folded(folded.text))
+        yield from finds if folded.text is text else (_placed(span, folded) for span in finds)
+        for name, pattern in self._patterns.items():
+            yield from _matched(name, pattern, text)
+
+    def _in_folded(self, text: str) -> Iterator[Span]:
+        yield from keys(text)
+        yield from emails(text)
+        for name, pattern in self._patterns.items():
+            yield from _matched(name, pattern, text)
+        checks = Checks()
+        yield from ips(text)
+        yield from ibans(text, checks)
+        yield from international(text, checks)
+        for zone in _NUMBERS.finditer(text):
+            yield from self._in_zone(text, max(0, zone.start() - _BEFORE), zone.end() + _AFTER, checks)
+
+    def _in_zone(self, text: str, start: int, end: int, checks: Checks) -> Iterator[Span]:
+        yield from cards(text, start, end, checks)
+        yield from identities(text, start, end, self._regions, checks)
+        for region in self._regions:
+            yield from national(text, start, end, region, checks)
+
+
+def _compiled(patterns: Mapping[str, str]) -> tuple[dict[str, re.Pattern[str]], list[Fault]]:
+    """Return the patterns in the order of their names, and what is wrong with them."""
+    compiled: dict[str, re.Pattern[str]] = {}
+    faults: list[Fault] = []
+    for name, pattern in sorted(patterns.items()):
+        try:
+            compiled[name] = re.compile(pattern)
+        except (re.error, RecursionError, OverflowError) as error:
+            place = getattr(error, "pos", None)
+            where = "" if place is None else f": see its character {place + 1}"
+            faults.append(Fault("", f"audit.patterns.{name}", f"is not a regular expression of Python{where}"))
+            continue
+        if wrong := _wrong(name, compiled[name]):
+            faults.append(Fault("", f"audit.patterns.{name}", wrong))
+    return compiled, faults
+
+
+def _wrong(name: str, pattern: re.Pattern[str]) -> str | None:
+    if not _NAME.fullmatch(name):
+        return "must be named with small letters, digits and underscores, 32 at most, a letter first"
+    if name in {*CLASSES, "error"}:
+        return "has the name of a built-in class: choose another"
+    return "matches where there is nothing: it must take at least one character" if pattern.search("") else None
+
+
+def _matched(name: str, pattern: re.Pattern[str], text: str) -> Iterator[Span]:
+    return (Span(*match.span(), name) for match in pattern.finditer(text) if match[0])
+
+
+def _placed(span: Span, folded: Folded) -> Span:
+    return Span(folded.place(span.start), folded.place(span.end - 1) + 1, span.kind)
+
+
+def _replaced(text: str, spans: list[Span]) -> Redacted:
+    parts: list[str] = []
+    done = 0
+    for span in spans:
+        parts += text[done : span.start], f"[{span.kind}]"
+        done = span.end
+    counts = Counter(span.kind for span in spans)
+    return Redacted("".join((*parts, text[done:])) if spans else text, dict(sorted(counts.items())))
+
+
+_DROPPED: Final = Redacted(None, {"error": 1})
