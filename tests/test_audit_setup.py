@@ -72,3 +72,14 @@ def test_the_daemon_does_not_start_without_its_key(tmp_path: Path) -> None:
 
     assert (ran.returncode, ran.stderr.decode()) == (78, "$NO_SUCH: is not set\n")
     assert not (tmp_path / "audit").exists()
+
+
+def test_what_cannot_be_redacted_by_is_told_when_the_configuration_is_checked(tmp_path: Path) -> None:
+    """Not only when the daemon starts."""
+    config = tmp_path / "steno.toml"
+    config.write_text('[audit]\ncontent = "redacted"\nregions = ["XX"]')
+
+    ran = steno("check", "-c", config)
+
+    assert ran.returncode == 78
+    assert ran.stderr.decode().startswith("audit.regions: ")

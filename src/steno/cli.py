@@ -79,10 +79,12 @@ def run(config_file: Path | None, state: Path | None, record: Path | None) -> No
 @CONFIG
 def check(config_file: Path | None) -> None:
     """Read the configuration and print all of it, defaults included, secrets masked."""
+    from steno.audit_setup import redactor_of
     from steno.config import load, render
     from steno.pricing import load_prices
 
     config = load(_config_file(config_file))
+    redactor_of(config.audit)
     load_prices(Path(config.prices.file) if config.prices.file else None)
     click.echo(render(config), nl=False)
 
