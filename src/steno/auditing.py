@@ -21,7 +21,7 @@ from msgspec import Struct
 from steno import __version__
 from steno.audit.content import BodyEncoder
 from steno.audit.format import entry
-from steno.audit.log import AuditLog
+from steno.audit.log import AuditLog, Writing
 from steno.audit.word_files import WordFiles
 from steno.audit.writer import AuditWriter
 from steno.audit_setup import bodies_of, open_log, writing_of
@@ -121,14 +121,17 @@ class Auditing:
         """
         if self._writer is None:
             return
+        config_digest = digest(config)
+        self._record(at, RELOADED, {"config_digest": config_digest, **msgspec.structs.asdict(changes)})
+        self._writer.rotate(at, self._writing_anew(config_digest) or config_digest)
+
+    def _writing_anew(self, config_digest: str) -> Writing | None:
+        """Return what the next segments say, with the key as it is now; None where it cannot be read."""
         try:
-            writing = writing_of(msgspec.structs.replace(config, audit=self._config.audit))
+            return msgspec.structs.replace(writing_of(self._config), config_digest=config_digest)
         except ConfigError as error:
             self._log.error("the key of the audit log cannot be read, and the old one stays", faults=[str(error)])
-            return
-        writing = msgspec.structs.replace(writing, config_digest=digest(config))
-        self._record(at, RELOADED, {"config_digest": writing.config_digest, **msgspec.structs.asdict(changes)})
-        self._writer.rotate(at, writing)
+            return None
 
     def _record(self, at: Micros, fact: str, body: dict[str, object]) -> None:
         if self._writer:

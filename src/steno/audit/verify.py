@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from steno.audit.evidence import Evidence, Keys
 from steno.audit.format import segment_name, segment_seq
 from steno.audit.proof import Verifier
-from steno.audit.report import Damage, Fault, Report, describe
+from steno.audit.report import Damage, Fault, Reason, Report, describe
 from steno.audit.segments import segments
 from steno.audit.testimony import told_damage
 from steno.config.schema import SecretRef
@@ -98,8 +98,10 @@ def _lines(path: Path, progress: Progress | None = None) -> Iterator[bytes]:
 def _damage(files: Sequence[Path], fault: Fault) -> Damage | None:
     """Return what the log tells, from the fault on, of the segment at fault.
 
-    That is the one that has the fault, the one that should stand there, or the one before it, which may be cut.
+    That is the one that has the fault, the one that should stand there, or the one before it, which may be cut; where the
+    beginning of a log is missing, the first one of all.
     """
     at = next((at for at, path in enumerate(files) if path.name == fault.segment), 0)
-    names = {path.name for path in files[max(at - 1, 0) : at + 1]} | {segment_name(fault.seq or 1)}
+    missing = 1 if fault.reason is Reason.BEGINNING else fault.seq or 1
+    names = {path.name for path in files[max(at - 1, 0) : at + 1]} | {segment_name(missing)}
     return told_damage(chain.from_iterable(map(_lines, files[at:])), names)
