@@ -98,8 +98,8 @@ def _lines(path: Path, progress: Progress | None = None) -> Iterator[bytes]:
 def _damage(files: Sequence[Path], fault: Fault) -> Damage | None:
     """Return what the log tells, from the fault on, of the segment at fault.
 
-    That is the one that has the fault, the one that should stand there, or the one before it, which may be cut; where the
-    beginning of a log is missing, the first one of all.
+    That is the one that has the fault, the one that should stand there, or the one before it, which may be cut; where
+    the beginning of a log is missing, the first one of all.
     """
     at = next((at for at, path in enumerate(files) if path.name == fault.segment), 0)
     missing = 1 if fault.reason is Reason.BEGINNING else fault.seq or 1
