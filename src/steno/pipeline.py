@@ -19,6 +19,7 @@ from steno.core.prices import PriceTable
 from steno.core.stream import Stream
 from steno.core.table import SECOND, Ending, Table
 from steno.limits import Limits
+from steno.wire import NAMES, decode
 
 ENVELOPE_TIME_SECONDS: Final = 300
 """How far the time that an envelope states may be from its receipt; past it the clock that set it is not believed."""
@@ -164,18 +165,18 @@ class Pipeline:
         """Take in one frame: whatever it is, it is counted once, and what follows from it is told."""
         stream.frames += 1
         counts = self.sources[stream.source]
+        payload, at = frame.payload, frame.at
         if frame.sent:
-            counts.sent_bytes += len(frame.payload)
+            counts.sent_bytes += len(payload)
         else:
-            counts.received_bytes += len(frame.payload)
-        at = frame.at
+            counts.received_bytes += len(payload)
         if at is not None:
             counts.last_event_at = at
             if at >= self._next_second:
                 self.tick(at)
-        event = wire.decode(frame.payload)
+        event = decode(payload)
         kind = type(event)
-        if kind not in wire.NAMES:
+        if kind not in NAMES:
             self._other(stream, counts, event, frame, _NO_ENVELOPE)
             return
         rejected = self.table.feed(stream, event, frame)  # type: ignore[arg-type]  # it is one of NAMES

@@ -20,7 +20,7 @@ from steno.core.frame import Frame, Micros, seconds
 from steno.core.owners import Owners
 from steno.core.prices import PriceTable
 from steno.core.realtime_state import RealtimeConversation
-from steno.core.reduce import reduce
+from steno.core.reduce import HANDLERS
 from steno.core.session import EXPIRED
 from steno.core.stream import Stream
 from steno.core.thread_state import ThreadConversation
@@ -44,9 +44,28 @@ _RARE: Final = frozenset(
     {*_SESSION_BEGINS, sessions.SessionSeen, sessions.ClientSecretSeen, sessions.ChatKitSessionSeen}
 )
 """Events that may belong to another conversation than the one before them."""
-_TELLS_ID: Final = frozenset({*_SESSION_BEGINS, sessions.SessionSeen, sessions.ClientSecretSeen})
 _DELTAS: Final = (assistants.StepDeltaEvent, assistants.MessageDeltaEvent)
 _OF_THREAD: Final = (assistants.RunEvent, assistants.StepEvent, assistants.MessageEvent)
+
+
+class _Route:
+    """What there is to know of a kind of event before it moves anything, in one lookup."""
+
+    __slots__ = ("follows", "handle", "identified", "sent", "tells_id")
+
+    def __init__(self, kind: type[Event]) -> None:
+        self.handle = HANDLERS[kind]
+        self.sent = kind in CLIENT_EVENTS
+        """Whether it is the client that says it."""
+        self.identified = issubclass(kind, RealtimeEvent) and not self.sent
+        """Whether its `event_id` is an identity: a client's repeat, and are none."""
+        self.follows = issubclass(kind, RealtimeEvent) and kind not in _RARE
+        """Whether it belongs to the voice session of its stream, where there is one."""
+        self.tells_id = issubclass(kind, (*_SESSION_BEGINS, sessions.SessionSeen))
+        """Whether it tells the id of a session."""
+
+
+_ROUTES: Final = {kind: _Route(kind) for kind in HANDLERS}
 
 
 class Table:
@@ -97,21 +116,32 @@ class Table:
         Returns:
             None, or why the event was rejected.
         """
-        if (type(event) in CLIENT_EVENTS) is not frame.sent:
+        # The path of every event: a lookup, and no call but the handler's, where nothing is out of the ordinary.
+        route = _ROUTES[type(event)]
+        if route.sent is not frame.sent:
             return self._reject(stream, event, frame, "unexpected_direction")
-        if identity is None and isinstance(event, RealtimeEvent) and not frame.sent:
-            identity = event.event_id  # a client's ids repeat, and are none
-        state = self._find(stream, event, frame, name, identity)
-        if state is None:
-            return self._reject(stream, event, frame, "no_conversation")
+        if identity is None and route.identified:
+            identity = event.event_id  # type: ignore[union-attr]  # only events that have one are
+        state: Conversation | None = stream.voice if route.follows and not name else None
+        if state is None or state.closed_reason is not None:
+            state = self._find(stream, event, frame, name, identity)
+            if state is None:
+                return self._reject(stream, event, frame, "no_conversation")
         if identity and state.seen.again(identity):
             state.rejected[DUPLICATE] = state.rejected.get(DUPLICATE, 0) + 1
             return DUPLICATE
-        self._touch(state, stream, frame.at)
-        facts = reduce(state, event, frame)
+        state.events += 1
+        state.last_stream = stream.name
+        at = frame.at
+        if at is not None and (state.last_at is None or at > state.last_at):
+            state.last_at = at
+        if state is not self._newest:
+            self._newest = state
+            self.conversations.move_to_end(state.key)
+        facts = route.handle(state, event, frame)
         if not facts:
             return None
-        if type(event) in _TELLS_ID and isinstance(state, RealtimeConversation):
+        if route.tells_id and isinstance(state, RealtimeConversation):
             self._know_session(state)
         origin = self._origin(state, frame.at, stream, event)
         for fact in facts:
@@ -124,15 +154,6 @@ class Table:
         origin = Origin(at=frame.at, source=stream.source, stream=stream.name, event_id=_event_id(event))
         self._tell(origin, EventRejected(event=NAMES[type(event)], reason=reason))
         return reason
-
-    def _touch(self, state: Conversation, stream: Stream, at: Micros | None) -> None:
-        state.events += 1
-        state.last_stream = stream.name
-        if at is not None and (state.last_at is None or at > state.last_at):
-            state.last_at = at
-        if state is not self._newest:
-            self._newest = state
-            self.conversations.move_to_end(state.key)
 
     def _origin(self, state: Conversation, at: Micros | None, stream: Stream | None, event: Event | None) -> Origin:
         return Origin(
@@ -152,9 +173,6 @@ class Table:
         """Find the conversation of `event`, opened if it is new; None where it can belong to none."""
         if not isinstance(event, RealtimeEvent):
             return self._thread(stream, event, frame, name)
-        voice = stream.voice
-        if voice is not None and voice.closed_reason is None and not name and type(event) not in _RARE:
-            return voice
         if isinstance(event, sessions.SessionSeen | sessions.ChatKitSessionSeen):
             return self._session(stream, event, frame)
         return self._realtime(stream, event, frame, name, identity)
