@@ -18,6 +18,9 @@ PARTS: Final = 256
 """Parts of one item, message or step whose words are kept; real ones have a handful. What an upstream writes into
 further ones stands in the whole objects alone: an index costs nothing to send, and a part costs memory."""
 
+PART_NOT_KEPT: Final = "part_not_kept"
+"""Why the words of a part beyond those are let go."""
+
 PIECES: Final = 512
 """Pieces of a growing text before they are joined: small ones take ten times the room of their words."""
 
@@ -288,12 +291,16 @@ class Conversation:
         lasted = seconds(since, until)
         if lasted is None or lasted >= 0:
             return lasted
-        self.rejected["negative_duration"] = self.rejected.get("negative_duration", 0) + 1
+        self.note("negative_duration")
         return None
+
+    def note(self, reason: str) -> None:
+        """Count something that was out of place."""
+        self.rejected[reason] = self.rejected.get(reason, 0) + 1
 
     def reject(self, event: Event, reason: str) -> Sequence[Fact]:
         """Leave the state as it is, and say that `event` did not fit it."""
-        self.rejected[reason] = self.rejected.get(reason, 0) + 1
+        self.note(reason)
         return (EventRejected(event=NAMES[type(event)], reason=reason),)
 
     def ending(self, seconds: int, now: Micros) -> list[str]:

@@ -1,7 +1,7 @@
 """The state of a realtime conversation: its session, its items in order, and the responses in progress."""
 
 from steno.core import tools
-from steno.core.conversation import Conversation, GrowingText, Kept, Remembered, part_of
+from steno.core.conversation import PART_NOT_KEPT, Conversation, GrowingText, Kept, Remembered, part_of
 from steno.core.facts import Content, Fact, ResponseAbandoned
 from steno.core.frame import Micros
 from steno.core.words import short
@@ -185,6 +185,7 @@ class RealtimeConversation(Conversation):
         """Add `piece` to a part of `item`."""
         part = item.parts.get(index or 0) or part_of(item.parts, index or 0)
         if part is None:
+            self.note(PART_NOT_KEPT)
             return
         part.append(piece)
         item.grew = True
@@ -196,6 +197,7 @@ class RealtimeConversation(Conversation):
         """Let `text` be all of a part of `item`."""
         part = part_of(item.parts, index)
         if part is None:
+            self.note(PART_NOT_KEPT)
             return
         self.words += len(text) - part.length
         part.replace(text)

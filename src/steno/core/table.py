@@ -128,7 +128,7 @@ class Table:
             if state is None:
                 return self._reject(stream, event, frame, "no_conversation")
         if identity and state.seen.again(identity):
-            state.rejected[DUPLICATE] = state.rejected.get(DUPLICATE, 0) + 1
+            state.note(DUPLICATE)
             return DUPLICATE
         state.events += 1
         state.last_stream = stream.name

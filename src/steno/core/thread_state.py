@@ -1,7 +1,7 @@
 """The state of an assistants conversation: a thread's runs, their steps, and its messages."""
 
 from steno.core import tools
-from steno.core.conversation import Conversation, GrowingText, Kept, Latest, Remembered, part_of
+from steno.core.conversation import PART_NOT_KEPT, Conversation, GrowingText, Kept, Latest, Remembered, part_of
 from steno.core.facts import Fact, RunAbandoned, RunStepAbandoned
 from steno.core.frame import Micros
 from steno.limits import Limits
@@ -93,6 +93,7 @@ class ThreadConversation(Conversation):
         """Add `piece` to a part of `message`."""
         part = message.parts.get(index or 0) or part_of(message.parts, index or 0)
         if part is None:
+            self.note(PART_NOT_KEPT)
             return
         part.append(piece)
         message.grew = True
@@ -104,6 +105,7 @@ class ThreadConversation(Conversation):
         """Let `text` be all of a part of `message`."""
         part = part_of(message.parts, index)
         if part is None:
+            self.note(PART_NOT_KEPT)
             return
         self.words += len(text) - part.length
         part.replace(text)
