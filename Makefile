@@ -21,10 +21,10 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-deep golden check format docs lock clean
+.PHONY: help demo test test-deep test-crash golden check format docs lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  PYTHON=python3.12 chooses the interpreter that .venv is made with"
 
 demo: $(VENV)/.project ## a simulated provider and the daemon on it, until Ctrl-C; FOR=12: for 12 seconds
@@ -36,6 +36,10 @@ test: $(VENV)/.dev ## run the tests; ARGS="-k audit -x" goes to pytest
 # Twenty times the examples of each property, and a million ids: minutes, not seconds.
 test-deep: $(VENV)/.dev ## run the properties and the memory test in their deep form, for minutes
 	STENO_TESTS=deep $(BIN)/pytest -m "hypothesis or deep" --timeout=900 $(ARGS)
+
+# A daemon that dies at each of some thirty points, under four configurations. It prints what it found.
+test-crash: $(VENV)/.dev ## kill the daemon some 200 times and fill its disk, for minutes
+	STENO_TESTS=deep $(BIN)/pytest tests/crash tests/test_full_disk.py --timeout=900 $(ARGS)
 
 golden: $(VENV)/.dev ## write the outputs in tests/golden anew, to be read as a diff
 	STENO_GOLDEN=write $(BIN)/pytest -q tests/test_golden.py

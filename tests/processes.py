@@ -48,7 +48,8 @@ class Running:
 
     def lines(self) -> list[dict[str, object]]:
         """Return what it has logged."""
-        return [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
+        whole, _, _ = self._log.read_text().rpartition("\n")  # the last line may be in the middle of being written
+        return [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
 
     @property
     def port(self) -> int:

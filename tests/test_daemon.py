@@ -171,25 +171,6 @@ async def test_headers_and_subprotocols_are_sent_and_never_shown(tmp_path: Path)
     assert "canary" not in metrics + audit + config.with_suffix(".log").read_text()
 
 
-async def test_disk_that_is_full(tmp_path: Path) -> None:
-    """While the log cannot be written the daemon is not ready and says why; stopping then is not a success."""
-    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({16 * 1024}, {16 * 1024}))"
-    async with upstream(frames("voice"), hang_up=False) as (_, url):
-        config = configure(tmp_path, url, more="[limits]\ndrain_seconds = 3.0")
-        with running(config, limit=limit) as daemon:
-            await wait_until(lambda: daemon.metric('steno_audit_write_errors_total{reason="no_space"}'))
-            ready = daemon.get("/readyz")
-            code = await ended(daemon)
-        (segment,) = (tmp_path / "audit").glob("*.jsonl")
-
-    assert (ready[0], json.loads(ready[1])["audit"]) == (503, False)
-    assert code == 69
-    assert "could not be flushed in time" in config.with_suffix(".log").read_text()
-    assert "Traceback" not in config.with_suffix(".log").read_text()
-    assert segment.stat().st_size <= 16 * 1024
-    assert steno("verify", tmp_path / "audit").returncode == 0
-
-
 async def test_sighup_reads_the_configuration_again(tmp_path: Path) -> None:
     """A source that is new is connected, the audit log goes on in a new segment, and a wrong file changes nothing."""
     async with upstream(frames("voice", most=5), hang_up=False) as (_, one), upstream([], hang_up=False) as (_, two):

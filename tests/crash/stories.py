@@ -1,0 +1,115 @@
+"""What the log must hold of a conversation of the simulated provider: made again from its seed, without a daemon."""
+
+from functools import lru_cache
+from random import Random
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+from steno.audit.queue import Pending
+from steno.core.frame import Frame
+from steno.limits import Limits
+from steno.pipeline import Pipeline
+from steno.pricing import load_prices
+from steno.simulate.server import CONVERSATIONS
+from steno.sinks.audit import AuditSink
+
+SEED: Final = 7
+NOW: Final = 1_790_000_000
+"""The second at which each conversation says that it begins: with the seed it decides every frame."""
+AT: Final = NOW * 1_000_000
+CLOSED: Final = "stream.closed"
+SKIPPED: Final = 100
+"""Connections in a row that a source may have made without recording any of it, because it was killed."""
+
+Record = dict[str, Any]
+
+
+class Told(NamedTuple):
+    """A record without what differs from run to run: numbers, times, names of streams, what is kept of words."""
+
+    fact: str
+    event_id: str | None
+    body: Any
+
+
+class Ending(NamedTuple):
+    """How a stream ended."""
+
+    frames: int
+    code: int | None
+    reason: str
+    gap: str | None
+
+
+class _Records:
+    """Takes records, for want of a log."""
+
+    def __init__(self) -> None:
+        self.told: list[Told] = []
+
+    def submit(self, fact: bytes | Pending) -> None:
+        assert isinstance(fact, bytes)
+        self.told.append(told(msgspec.json.decode(b"{" + fact + b"}")))
+
+
+def told(record: Record) -> Told:
+    """Return what a record tells."""
+    return Told(record["fact"], record["event_id"], _plain(record["body"]))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value without durations, and with no more of words than how many there were."""
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if {"kind", "length"} <= value.keys():
+        return value["kind"], value["length"]
+    return {name: _plain(inner) for name, inner in value.items() if not name.endswith("_seconds")}
+
+
+@lru_cache(512)
+def _frames(path: str, number: int) -> tuple[bytes, ...]:
+    steps = CONVERSATIONS[urlsplit(path).path](Random(f"{SEED}/{path}/{number}"), NOW)
+    return tuple(step.payload() for step in steps)
+
+
+@lru_cache(512)
+def story(source: str, path: str, number: int, ending: Ending | None) -> list[Told]:
+    """Return what is recorded of the `number`-th conversation of `path`; to its last frame, where nothing ends it."""
+    records = _Records()
+    pipeline = Pipeline(Limits(), [AuditSink(records)], prices=load_prices(None))
+    stream = pipeline.stream_opened(f"{source}/0/{number}", source, AT)
+    for frame in _frames(path, number)[: ending.frames if ending else None]:
+        pipeline.feed(stream, Frame(frame, AT))
+    if ending:
+        pipeline.stream_closed(stream, AT, ending.code, shutdown=ending.reason == "shutdown", gap=ending.gap)
+    return records.told
+
+
+class Streams:
+    """Holds what a log has of the streams of one source against what the provider told it, one after the other."""
+
+    def __init__(self, source: str, path: str) -> None:
+        """Expect the conversations of `path`, from the first on."""
+        self._source = source
+        self._path = path
+        self._number = 1
+
+    def check(self, records: list[Record]) -> None:
+        """Take the records of one stream: each fact is there once, in order, and none is missing before the last."""
+        held = list(map(told, records))
+        ends = [at for at, each in enumerate(held) if each.fact == CLOSED]
+        ending = Ending(**{name: held[ends[0]].body[name] for name in Ending._fields}) if ends else None
+        if ends:  # what comes after it is of the end of the daemon
+            del held[ends[0] + 1 :]
+        for number in range(self._number, self._number + SKIPPED):
+            expected = story(self._source, self._path, number, ending)
+            if held == (expected if ending else expected[: len(held)]):
+                self._number = number
+                return
+        raise AssertionError(
+            f"{self._source}: no conversation is told by {len(held)} records, {held[:3]} to {held[-3:]}"
+        )
