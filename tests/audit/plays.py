@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from steno.audit.evidence import Evidence, Keys
 from steno.audit.format import GENESIS, entry, link
 from steno.audit.log import AuditLog
 from steno.audit.proof import Verifier
@@ -94,7 +95,7 @@ def told(directory: Path) -> list[str]:
 
 def proved(held: dict[str, bytes], *, whole: bool = True, key: bytes | None = None) -> Report:
     """Prove segments that are given as bytes."""
-    verifier = Verifier(whole=whole, key=key)
+    verifier = Verifier(whole=whole, evidence=Evidence(keys=Keys([key] if key else [])))
     for name, content in held.items():
         if not verifier.segment(name, io.BytesIO(content), newest=name == list(held)[-1]):
             break

@@ -1,10 +1,10 @@
 """What a log tells of itself: the entries of all `log.*` records, in the form of `format.entry`. Pure."""
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from steno.audit.format import (
     CHECKPOINT,
@@ -54,15 +54,21 @@ class Damaged(Struct, frozen=True):
     """The last record that was put on the disk in that segment."""
 
 
-class _Checkpoint(Struct, frozen=True):
+class Checkpoint(Struct, frozen=True):
+    """The body of `log.checkpoint`: the record before it."""
+
     last_seq: int
     last_hash: str
 
 
-class _Retired(Struct, frozen=True):
+class Retired(Struct, frozen=True):
+    """The body of `log.retired`."""
+
     last_seq: int
+    """The last record of the last segment that goes."""
     last_hash: str
-    segments: Sequence[str]
+    segments: Annotated[tuple[str, ...], Meta(min_length=1)]
+    """The files that go, the oldest first."""
 
 
 class _Gap(Struct, frozen=True):
@@ -97,12 +103,12 @@ def closed(at: Micros | None, reason: Ending) -> bytes:
 
 def checkpoint(at: Micros | None, last_seq: int, last_hash: bytes) -> bytes:
     """Return the entry that tells the head: the number and the hash of the record before this very one."""
-    return _entry(at, CHECKPOINT, _Checkpoint(last_seq, last_hash.hex()))
+    return _entry(at, CHECKPOINT, Checkpoint(last_seq, last_hash.hex()))
 
 
 def retired(at: Micros | None, last_seq: int, last_hash: bytes, names: Sequence[str]) -> bytes:
     """Return the entry that lets the segments `names` go, oldest first, of which the newest ends with `last_seq`."""
-    return _entry(at, RETIRED, _Retired(last_seq, last_hash.hex(), names))
+    return _entry(at, RETIRED, Retired(last_seq, last_hash.hex(), tuple(names)))
 
 
 def gap(at: Micros | None, reason: Loss, facts: int, first_at: Micros | None, last_at: Micros | None) -> bytes:

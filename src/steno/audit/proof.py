@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from steno.audit.evidence import Evidence, Heads, Keying, Keys
+from steno.audit.evidence import Evidence, Heads, Keying
 from steno.audit.format import CLOSED, GENESIS, HASH_BYTES, OPENED, RECORD, SCHEMA, digest, segment_name
 from steno.audit.report import Fault, Reason, Refusal, Report
 from steno.audit.testimony import Chain, Testimony
@@ -38,18 +38,17 @@ _NOTHING: Final = Evidence()
 class Verifier:
     """Is given the segments of one log in order, and stops at the first record that does not hold."""
 
-    def __init__(self, *, whole: bool, key: bytes | None = None, evidence: Evidence = _NOTHING) -> None:
+    def __init__(self, *, whole: bool, evidence: Evidence = _NOTHING) -> None:
         """Hold nothing yet.
 
         Args:
             whole: whether all segments of the log are given. It must then begin at record 1, or tell what was
                 retired, and reach every head that was kept. If not, the first segment is taken to follow what its
                 `previous` says.
-            key: the secret, where all of the log is hashed under one; it stands for the keys of `evidence`.
             evidence: what the log is held against.
         """
         self._whole = whole
-        self._keying = Keying(evidence.keys if key is None else Keys([key]), evidence.keyed_from)
+        self._keying = Keying(evidence.keys, evidence.keyed_from)
         self._heads = Heads(evidence.heads)
         self._chain = Chain()
         self._testimony = Testimony(self._chain)

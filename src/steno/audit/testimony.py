@@ -1,33 +1,16 @@
 """What a log tells of itself, `log.*`, held against its chain; and what it tells of damage after a fault. Pure."""
 
 from collections.abc import Collection, Iterable
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
-from msgspec import Meta, Struct
 
 from steno.audit.format import CHECKPOINT, DAMAGED, GAP, GENESIS, RECORD, RETIRED, segment_name, segment_seq
+from steno.audit.own import Checkpoint, Retired
 from steno.audit.report import GAPS_KEPT, Damage, Gap, Reason, Refusal
 
-
-class _Checkpoint(Struct, frozen=True):
-    """The body of `log.checkpoint`."""
-
-    last_seq: int
-    last_hash: str
-
-
-class _Retirement(Struct, frozen=True):
-    """The body of `log.retired`."""
-
-    last_seq: int
-    last_hash: str
-    segments: Annotated[list[str], Meta(min_length=1)]
-    """The files that go away, the oldest first."""
-
-
-_CHECKPOINT: Final = msgspec.json.Decoder(_Checkpoint)
-_RETIREMENT: Final = msgspec.json.Decoder(_Retirement)
+_CHECKPOINT: Final = msgspec.json.Decoder(Checkpoint)
+_RETIREMENT: Final = msgspec.json.Decoder(Retired)
 _DAMAGE: Final = msgspec.json.Decoder(Damage)
 
 
@@ -78,12 +61,12 @@ class Testimony:
         elif fact == GAP:
             self._gap(body)
 
-    def _checkpoint(self, told: _Checkpoint) -> None:
+    def _checkpoint(self, told: Checkpoint) -> None:
         if (told.last_seq, told.last_hash) != (self._chain.seq, self._chain.head.hex()):
             raise Refusal(Reason.CHECKPOINT)
         self.checkpoints += 1
 
-    def _retire(self, told: _Retirement) -> None:
+    def _retire(self, told: Retired) -> None:
         """Hold a retirement against what it retires, which is deleted only after it is on the disk.
 
         So it may all be still there, or any number of the oldest segments be missing. Where all are, the hash is
