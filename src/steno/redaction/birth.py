@@ -17,7 +17,7 @@ _MONTH: Final = r"(?:0[1-9]|1[0-2])"
 _NO_DIGIT: Final = re.compile(r"[^0-9]+")
 
 _DANISH: Final = re.compile(rf"{_DAY}{_MONTH}[0-9]{{6}}")
-_SWEDISH: Final = re.compile(rf"(?:[0-9]{{2}})?[0-9]{{2}}{_MONTH}(?:0[1-9]|[1-8][0-9]|9[01])[0-9]{{4}}")
+_SWEDISH: Final = re.compile(rf"(?:18|19|20)?[0-9]{{2}}{_MONTH}(?:0[1-9]|[1-8][0-9]|9[01])[0-9]{{4}}")
 _SOUTH_AFRICAN: Final = re.compile(rf"[0-9]{{2}}{_MONTH}{_DAY}[0-9]{{4}}[01][0-9]{{2}}")
 _KOREAN: Final = re.compile(rf"[0-9]{{2}}{_MONTH}{_DAY}[0-9]{{7}}")
 _CHINESE: Final = re.compile(rf"[1-8][0-9]{{5}}(?:19|20)[0-9]{{2}}{_MONTH}{_DAY}[0-9]{{3}}[0-9Xx]")
@@ -50,7 +50,7 @@ def _korean(number: str) -> bool:
 
 
 def _chinese(number: str) -> bool:
-    return _CHINESE.fullmatch(number) is not None and ric.calc_check_digit(number[:-1]) == number[-1].upper()
+    return _CHINESE.fullmatch(number) is not None and ric.calc_check_digit(number) == number[-1].upper()
 
 
 def _norwegian(number: str) -> bool:

@@ -1,6 +1,7 @@
 """One form for each digit and mark, so that a number is found however it is written.
 
 Digits of all scripts become ASCII, as do wide letters, dashes and spaces; characters that nobody sees are left out.
+What JSON writes as an escape counts as the character: tools answer in JSON, and in JSON within JSON.
 The tables stand here in full, since those of Python change with its version, and the same text must always give
 the same result.
 """
@@ -38,6 +39,10 @@ _UNSEEN: Final = re.compile(
 """Soft hyphens, joiners, marks of direction, variants, the frame of a keycap, tags: nothing to see, or only a frame."""
 
 
+_ESCAPE: Final = re.compile(r"(?<!\\)\\++(?:u([0-9A-Fa-f]{4})|[bfnrt/])")
+_UNSEEN_PAD: Final = "\u2060"
+
+
 class Folded(Struct, frozen=True):
     """A text in one form, and where its characters stood."""
 
@@ -55,6 +60,8 @@ class Folded(Struct, frozen=True):
 
 def fold(text: str) -> Folded:
     """Return `text` with one form for each digit, dash and space, and without what nobody sees."""
+    if "\\" in text:
+        text = _ESCAPE.sub(_unescaped, text)
     if text.isascii():
         return Folded(text.replace("\t", " "), [], [])
     cuts: list[int] = []
@@ -65,3 +72,13 @@ def fold(text: str) -> Folded:
         total += len(match[0])
         left_out.append(total)
     return Folded((_UNSEEN.sub("", text) if cuts else text).translate(_FORMS), cuts, left_out)
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    """Return what `escape` stands for, at its end and as long as it is: places stay."""
+    written = escape[0]
+    if escape[1]:
+        return chr(int(escape[1], 16)).rjust(len(written), _UNSEEN_PAD)
+    if written[-1] == "/":
+        return written[-1].rjust(len(written), _UNSEEN_PAD)
+    return (" " if written[-1] == "t" else "\n").rjust(len(written))

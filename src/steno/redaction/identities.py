@@ -85,7 +85,7 @@ RULES: Final = (
     _person("nl.bsn", "9999.99.999", weak=("999999999", "999 999 999"), names="bsn|burgerservicenummer|sofinummer"),
     _person("no.fodselsnummer", "99999999999", "999999 99999"),
     _person("pl.pesel", "99999999999"),
-    _person("pt.cc", "999999999XX9", "99999999 9 XX9"),
+    _person("pt.cc", "999999999AX9", "99999999 9 AX9"),
     _person("ro.cnp", "9999999999999"),
     _person("se.personnummer", "999999-9999", "999999+9999", "99999999-9999", "999999999999", "9999999999"),
     _person("si.emso", "9999999999999"),  # also those of the other countries that were Yugoslavia

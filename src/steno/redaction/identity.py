@@ -52,7 +52,7 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
 def _holds(text: str, start: int, end: int, use: _Use, countries: Collection[str], checks: Checks) -> bool:
     if use.names and use.rule.country not in countries and not _is_named(text, start, use.names):
         return False
-    return checks.passes(use.check, text[start:end])
+    return checks.passes(use.check, text[start:end].replace(" ", ""))  # not every check of the library allows blanks
 
 
 def _is_fraction(before: str, after: str) -> bool:

@@ -29,7 +29,8 @@ _ISSUED: Final = re.compile(
 )
 """First digits that issuers use, and how long their numbers are."""
 
-_GROUP_END: Final = re.compile(r"[0-9](?![0-9])")
+_SHORTEST: Final = 13
+_DIGIT: Final = re.compile("[0-9]")
 _NO_DIGIT: Final = re.compile(r"[^0-9]+")
 
 _IBAN: Final = re.compile(r"[0-9](?<=[A-Za-z]{2}[0-9])[0-9]|[0-9](?<=[A-Za-z]{2}[ -][0-9])[0-9]")
@@ -49,12 +50,13 @@ def cards(text: str, start: int, end: int, checks: Checks) -> Iterator[Span]:
 
 def _card_end(written: str, checks: Checks) -> int:
     """Return where the longest card number that `written` begins with ends; 0 where it begins with none."""
-    for last in reversed([match.end() for match in _GROUP_END.finditer(written)]):
-        digits = _NO_DIGIT.sub("", written[:last])
-        if len(digits) < 13:  # noqa: PLR2004 - the shortest card number
-            return 0
-        if _ISSUED.fullmatch(digits) and checks.passes(luhn.is_valid, digits):
-            return last
+    ends = [match.end() for match in _DIGIT.finditer(written)]
+    digits = _NO_DIGIT.sub("", written)
+    for length in range(len(digits), _SHORTEST - 1, -1):
+        end = ends[length - 1]
+        whole = not written[end : end + 1].isdigit()
+        if whole and _ISSUED.fullmatch(digits, 0, length) and checks.passes(luhn.is_valid, digits[:length]):
+            return end
     return 0
 
 

@@ -1,0 +1,189 @@
+"""Whole texts in, whole texts out: placeholders, counts, the operator's patterns, and what is not found."""
+
+# ruff: noqa: RUF001 - letters and digits that look like others are what is tested
+
+import re
+import tomllib
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import phonenumbers
+import pytest
+import stdnum
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steno.errors import ConfigError
+from steno.redaction import CHARACTERS_MAX, CLASSES, VERSION, Redacted, Redactor, redactor
+from steno.redaction.spans import Span
+from tests.redaction.plays import REDACTOR, redacted
+
+PAGE = Path(__file__).parents[2] / "docs/redaction.md"
+SECRET = "4111 1111 1111 1111"
+
+
+def test_a_text_of_many_kinds() -> None:
+    said = (
+        "I am a@b.de or c@d.org, +49 30 901820, card 4111 1111 1111 1111, account DE89 3704 0044 0532 0130 00, "
+        "SSN 536-90-4399, VAT DE136695976, at 10.0.0.1 with sk-abcdefghijklmnop1234."
+    )
+
+    assert REDACTOR.redact(said) == Redacted(
+        "I am [email] or [email], [phone], card [card], account [iban], "
+        "SSN [national_id], VAT [tax_id], at [ip] with [key].",
+        {"card": 1, "email": 2, "iban": 1, "ip": 1, "key": 1, "national_id": 1, "phone": 1, "tax_id": 1},
+    )
+
+
+def test_a_text_with_nothing_to_hide_is_the_same_text() -> None:
+    said = "Two tables for 19:30 on the 24th, please."
+
+    assert REDACTOR.redact(said) == Redacted(said, {})
+    assert REDACTOR.redact("") == Redacted("", {})
+
+
+def test_the_page_shows_what_really_happens() -> None:
+    """Its example, its classes in their order, and its patterns."""
+    page = PAGE.read_text()
+    before, after = page.split("```\n")[1].splitlines()
+    patterns = tomllib.loads(page.split("```toml\n")[1].split("```")[0])["audit"]["patterns"]
+
+    assert redacted(before) == after
+    assert tuple(re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE)) == CLASSES
+    assert Redactor(patterns).redact("Pat. no. 12 on POL-123456, patient 4").text == "[patient] on [policy], patient 4"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "My name is Anna Schmidt and I live at 12 Harbour Street, 20457 Hamburg.",
+        "I was born on 12 March 1985, that is 12/03/1985 or 1985-03-12.",
+        "It is four one one one, one one one one, one one one one, one one one one.",
+        "anna dot schmidt at example dot org",
+        "my password is hunter2",
+        "My passport is C01X00T47 and the plate is HH AB 1234.",
+        "I have diabetes and my PIN is 4711.",
+        "split 4111 1111\n1111 1111 over lines",
+        "circled ④①①① ①①①① ①①①① ①①①①",
+    ],
+)
+def test_names_and_free_text_are_not_found(text: str) -> None:
+    """The page says so; a change here is a change there."""
+    assert REDACTOR.redact(text) == Redacted(text, {})
+
+
+def test_patterns_have_their_own_class() -> None:
+    mine = Redactor({"policy": r"POL-\d+", "agent": r"(?i)agent \w+"})
+
+    assert mine.redact("Agent Smith on POL-77 and pol-78, a@b.de") == Redacted(
+        "[agent] on [policy] and pol-78, [email]", {"agent": 1, "email": 1, "policy": 1}
+    )
+
+
+def test_patterns_see_the_text_as_it_came_and_as_it_is_folded() -> None:
+    mine = Redactor({"policy": r"POL-\d{3}", "dash": "–"})
+
+    assert mine.redact("POL-١٢٣ – P\u00adOL-123") == Redacted("[policy] [dash] [policy]", {"dash": 1, "policy": 2})
+
+
+def test_a_pattern_wins_over_a_class_of_the_same_length() -> None:
+    assert Redactor({"test_card": r"4111[ \d]+\d"}).redact(SECRET) == Redacted("[test_card]", {"test_card": 1})
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "message"),
+    [
+        ("bad", "secret(", "audit.patterns.bad: is not a regular expression of Python: see its character 7"),
+        (
+            "Bad",
+            "x",
+            "audit.patterns.Bad: must be named with small letters, digits and underscores, 32 at most, a letter first",
+        ),
+        ("email", "x", "audit.patterns.email: has the name of a built-in class: choose another"),
+        ("error", "x", "audit.patterns.error: has the name of a built-in class: choose another"),
+        ("empty", "x*", "audit.patterns.empty: matches where there is nothing: it must take at least one character"),
+    ],
+)
+def test_a_wrong_pattern_is_named_and_not_shown(name: str, pattern: str, message: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        Redactor({name: pattern})
+
+    assert str(raised.value) == message
+
+
+def test_an_unknown_region_is_refused() -> None:
+    with pytest.raises(ConfigError, match=re.escape("audit.regions: 'Germany' is no country with telephone numbers")):
+        Redactor(regions=["DE", "Germany"])
+
+
+def test_a_finder_that_breaks_drops_the_text(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(text: str) -> Iterator[Span]:
+        raise ValueError(text)
+
+    monkeypatch.setattr(redactor, "emails", broken)
+
+    assert REDACTOR.redact(f"my card is {SECRET}") == Redacted(None, {"error": 1})
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_text_that_is_too_long_is_dropped() -> None:
+    assert REDACTOR.redact("x" * CHARACTERS_MAX).counts == {}
+    assert REDACTOR.redact("x" * (CHARACTERS_MAX + 1)) == Redacted(None, {"error": 1})
+
+
+def test_the_version_names_the_rules_and_the_libraries() -> None:
+    assert f"redacted/1 phonenumbers/{phonenumbers.__version__} python-stdnum/{stdnum.__version__}" == VERSION
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["1", "1234567890", "1 ", "1.", "1:", "1-", "(0 ", "11 1 ", "1a", "a", "A", "a.", "a@", "a@b.", "@", ":", "f:",
+     "+1 ", "DE00", "-eyJ", "sk-", "bearer a-", "-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "ABCDE1234 ", "ssn ",
+     "\\", "\\u", "\\n1", r"\u0031", "١", "1\u200b", "\u200b", "例@", " "],
+)  # fmt: skip
+def test_hostile_texts_are_looked_at_to_their_end(unit: str) -> None:
+    """Each would take minutes if the time grew with the square of the length; the timeout of a test is the judge."""
+    card_is_hidden_at_the_end_of(unit, CHARACTERS_MAX)
+
+
+@pytest.mark.parametrize("unit", ["4 ", "4111 ", "123456789,", "+999123456 ", "AB 12 34 56 C ", "ssn 123456780 "])
+def test_texts_of_candidates_are_looked_at_to_their_end(unit: str) -> None:
+    """Past the last check all are hidden, the last card among them."""
+    card_is_hidden_at_the_end_of(unit, CHARACTERS_MAX // 4)
+
+
+def card_is_hidden_at_the_end_of(unit: str, characters: int) -> None:
+    card = f" x {SECRET} x"
+    text = unit * ((characters - len(card)) // len(unit)) + card
+
+    result = REDACTOR.redact(text)
+
+    assert result.text is not None
+    assert SECRET not in result.text
+
+
+@given(st.text() | st.text(st.sampled_from("0123456789 .-+/@:aAE[]()٣\u200b")))
+def test_any_text_is_redacted_and_every_placeholder_is_counted(text: str) -> None:
+    result = REDACTOR.redact(text)
+
+    assert result == REDACTOR.redact(text)
+    assert result.text is not None
+    for kind in CLASSES:
+        assert result.text.count(f"[{kind}]") == text.count(f"[{kind}]") + result.counts.get(kind, 0)
+
+
+@given(st.text(st.sampled_from("ab \u200bé,;\n")), st.text(st.sampled_from("ab \u200bé,;\n")))
+def test_a_card_among_words_is_always_hidden(before: str, after: str) -> None:
+    assert redacted(before + SECRET + after) == f"{before}[card]{after}"
+
+
+def test_errors_hold_no_words() -> None:
+    try:
+        Redactor({"bad": f"{SECRET}("})
+    except ConfigError as error:
+        told = "".join(traceback.format_exception_only(error))
+
+    assert SECRET not in told
