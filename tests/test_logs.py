@@ -96,3 +96,35 @@ def test_tracebacks_show_no_values(form: logs.Format) -> None:
 
     assert "IndexError" in stream.getvalue()
     assert "canary canary" not in stream.getvalue()
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_an_error_does_not_repeat_words(form: logs.Format) -> None:
+    """Neither it, nor its causes, nor those in its group say more than what they are, and where."""
+    stream = io.StringIO()
+    logs.configure("info", form, stream)
+
+    try:
+        try:
+            int("canary")
+        except ValueError as error:
+            error.add_note("canary")
+            raise ExceptionGroup("canary", [KeyError("canary")]) from error
+    except ExceptionGroup:
+        structlog.get_logger().exception("internal error")
+
+    assert [kind in stream.getvalue() for kind in ("ExceptionGroup", "KeyError", "ValueError")] == [True] * 3
+    assert "test_logs.py" in stream.getvalue()
+    assert "canary" not in stream.getvalue()
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_library_does_not_repeat_what_a_task_held(form: logs.Format) -> None:
+    """A task is shown behind the sentence of asyncio, and with it the error and what it says."""
+    stream = io.StringIO()
+    logs.configure("info", form, stream)
+
+    logging.getLogger("asyncio").error("Task exception was never retrieved\nfuture: <Task exception=E('canary')>")
+
+    assert "Task exception was never retrieved" in stream.getvalue()
+    assert "canary" not in stream.getvalue()

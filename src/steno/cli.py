@@ -45,6 +45,11 @@ def main() -> NoReturn:
     except BrokenPipeError:  # the reader of our output has gone, and wants no more
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  # so that the interpreter's last flush is quiet
         code = 0
+    except Exception as error:  # noqa: BLE001  # a mistake of ours: its message may hold words
+        from steno import logs
+
+        click.echo(f"steno: internal error\n{logs.trace(error)}", err=True, nl=False)
+        code = StenoError.exit_code
     sys.exit(code)
 
 

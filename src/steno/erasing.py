@@ -16,6 +16,7 @@ from steno.audit.traces import ERASED, Traces, trace
 from steno.audit.word_files import WordFiles, file_name
 from steno.core.frame import Micros
 from steno.errors import UnavailableError, UsageError
+from steno.wire.secrets import mask_text
 
 
 class Erasure(Struct, frozen=True):
@@ -41,7 +42,7 @@ class Erasure(Struct, frozen=True):
     def entry(self, at: Micros, conversation: str) -> bytes:
         """Return the record that says so."""
         body = {"file": self.file, "texts": self.texts, "bytes": self.size, "chained": self.chained}
-        return entry(at, ERASED, conversation, None, None, msgspec.json.encode(body))
+        return entry(at, ERASED, mask_text(conversation), None, None, msgspec.json.encode(body))
 
 
 def examined(directory: Path, conversation: str, *, partial: bool) -> Traces:

@@ -14,6 +14,7 @@ from rich.table import Table
 from steno.core.conversation import Conversation, Totals
 from steno.core.frame import seconds
 from steno.core.prices import add_usd, usd_text
+from steno.wire.secrets import mask_text
 
 _STARTED: Final = re.compile(r"/\d{16}/")
 """The daemon's start in the name of a stream: the same in all rows, and long."""
@@ -110,7 +111,7 @@ def conversation_table(rows: Sequence[Row], title: str, width: int, total: Row |
 
 def _cells(row: Row, room: int) -> Sequence[str]:
     return (
-        _printable(_shortened(_STARTED.sub("/…/", row.key), room)),
+        _printable(_shortened(_STARTED.sub("/…/", mask_text(row.key)), room)),
         row.state,
         str(row.events),
         _some(sum(row.responses.values())),
@@ -156,7 +157,8 @@ def counted(counts: dict[str, int]) -> str:
 
 
 def _printable(name: str) -> str:
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name[:SHOWN_LETTERS])
+    shown = mask_text(name)[:SHOWN_LETTERS]
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown)
 
 
 def _added(counts: Iterable[dict[str, int]]) -> dict[str, int]:

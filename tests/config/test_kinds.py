@@ -105,6 +105,8 @@ def test_what_is_taken_the_library_takes_too(url: str) -> None:
         ("ws://h/?a=b=c&&d=", "ws://h/?a=***&&d=***"),
         ("ws://h/?token", "ws://h/?***"),
         ("ws://h/?a=1;b=2?c", "ws://h/?a=***"),
+        ("ws://h/sk-proj-abc_DEF-123/v1?a", "ws://h/***/v1?***"),
+        ("ws://desk-management.example/task-oriented", "ws://desk-management.example/task-oriented"),
     ],
 )
 def test_the_values_of_a_query_are_masked(url: str, shown: str) -> None:
@@ -126,6 +128,7 @@ def test_subprotocols_have_a_key_of_their_own() -> None:
 
 def test_an_api_key_is_no_subprotocol() -> None:
     assert (subprotocol_fault("openai-insecure-api-key.sk-1") or "").startswith("must not hold an API key")
+    assert (subprotocol_fault("sk-proj-abcdefgh") or "").startswith("must not hold an API key")
     assert subprotocol_fault("realtime") is None
 
 

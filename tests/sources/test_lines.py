@@ -72,12 +72,14 @@ def test_secrets_are_masked() -> None:
     frames = [
         b'{"type":"session.created","session":{"client_secret":{"value":"ek_1234567890abcdef"}}}',
         b"Bearer abcdefghijklmnop is no JSON",
+        b"\xffBearer abcdefghijklmnop is not UTF-8",
     ]
 
     lines = b"".join(frame_line(Frame(payload, None)) for payload in frames)
 
     assert b"ek_1234567890abcdef" not in lines
     assert b"abcdefghijklmnop" not in lines
+    assert parse(lines.splitlines()[-1]) == Frame(b"\xffBearer *** is not UTF-8", None)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from steno.wire.secrets import mask_text
 SECRET_NAMES = [
     *("client_secret", "authorization", "Authorization", "Proxy-Authorization", "headers", "api_key", "api-key"),
     *("apiKey", "X-API-Key", "OPENAI_API_KEY", "access_token", "access-token", "refresh_token", "Id-Token"),
-    *("bearer_token", "credential", "credentials", "password", "secret"),
+    *("bearer_token", "credential", "credentials", "password", "secret", "clientSecret", "accessToken", "x-apiKey"),
 ]
 KEYS = ["sk-proj-abcdEFGH1234", "ek_68af296e8e408191", "Bearer abc.def-123", "bearer   0123456789abcdef"]
 
@@ -73,6 +73,41 @@ def test_a_word_shaped_like_a_key_is_hidden_wherever_it_stands(key: str) -> None
     assert masked({f"<{key}>": 1}) == {f"<{shown}>": 1}
 
 
+@pytest.mark.parametrize("before", ["\n", "\t", "\\n", "我的密钥是", "é", "_", "=", '"'])
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_begins_behind_whatever_is_no_letter_of_one(before: str, key: str) -> None:
+    """Behind an escape, a letter of another script, or nothing at all."""
+    assert key[-8:] not in json.dumps(masked({"text": f"{before}{key}", "n": [key]}))
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("wss://h/?a=1&api_key=hunter2#x", "wss://h/?a=1&api_key=***#x"),
+        ("at https://h/?access-token=hunter2, see", "at https://h/?access-token=*** see"),
+        ("https://ann:hunter2@h/", "https://ann:***@h/"),
+        ("https://:hunter2:x@h/", "https://:***@h/"),
+        ("https://h:8080/?token_count=5", "https://h:8080/?token_count=5"),
+    ],
+)
+def test_a_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
+    """Parameters that are named as one, and passwords."""
+    assert masked({"server_url": url}) == {"server_url": shown}
+
+
+def test_json_in_a_text_is_masked_as_json() -> None:
+    """The arguments of a call are a text in which members have names too."""
+    inner = {"password": "hunter2", "q": ["a", {"headers": {"x": "hunter2"}}]}
+    shown = {"password": "***", "q": ["a", {"headers": "***"}]}
+
+    told = masked({"arguments": json.dumps(inner), "again": json.dumps({"x": json.dumps(inner)})})
+
+    assert json.loads(told["arguments"]) == shown
+    assert json.loads(json.loads(told["again"])["x"]) == shown
+    assert masked({"text": 'so {"password": "hunter2"} it is'}) == {"text": 'so {"password": "***"} it is'}
+    assert masked({"text": '{"secretary": "Ann"}'}) == {"text": '{"secretary": "Ann"}'}
+
+
 @pytest.mark.parametrize(
     "text", ["risk-management", "task-oriented", "week_number_seven", "sk-", "ek_short", "bearer of news"]
 )
@@ -124,6 +159,13 @@ def test_half_a_character_hides_no_secret() -> None:
         (b'{"headers":{"a":"hunter2","b":["hunter2"', b'{"headers":"***"'),
         (b'{"client_secret":null,"x"', b'{"client_secret":null,"x"'),
         (b"HTTP/1.1 401 Bearer hunter2hunter2", b"HTTP/1.1 401 Bearer ***"),
+        (b'{"text":"a\\nsk-hunter2hunter2', b'{"text":"a\\n***'),
+        (b'{"client\\u005fsecret":"hunter2', b'{"client_secret":"***"'),
+        (b'{"text":"\\u0073k-hunter2hunter2', b'{"text":"***'),
+        (b'{"a":"{\\"password\\":\\"hunter2\\"}', b'{"a":"{\\"password\\":"***"'),
+        (b'{"a":"Bearer 12345678\\/hunter2', b'{"a":"Bearer ***'),
+        (b'{"password":"***hunter2', b'{"password":"***"'),
+        (b'\xff{"client_secret":"hunter2"}\xfe', b'\xff{"client_secret":"***"}\xfe'),
         (b"no key here", b"no key here"),
         (b"", b""),
     ],
@@ -192,3 +234,9 @@ def test_what_is_json_stays_json(value: Any) -> None:
 def test_no_bytes_make_it_raise(payload: bytes) -> None:
     """It is the last thing before a file, and must write something."""
     mask(payload)
+
+
+def test_what_only_looks_as_if_it_held_a_secret_stays_as_it_came() -> None:
+    """Spaces and digits are its sender's."""
+    payload = b'{ "secretary" : 1.50, "passwords_ok" :  true }'
+    assert mask(payload) is payload

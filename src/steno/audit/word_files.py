@@ -26,6 +26,7 @@ import msgspec
 from msgspec import Struct
 
 from steno.audit.segments import sync_folder
+from steno.wire.secrets import mask_text
 
 SCHEMA: Final = "steno.words/1"
 FILE_NAME: Final = re.compile(r"[0-9a-f]{32}\.jsonl")
@@ -260,7 +261,7 @@ def _key(held: bytes, conversation: str) -> bytes | None:
 
 def _told(conversation: str) -> str:
     """Return the key of a conversation as records have it: the name of a recording need not be text."""
-    return conversation.encode(errors="replace").decode()
+    return mask_text(conversation.encode(errors="replace").decode())
 
 
 def _damaged(path: Path) -> Path:

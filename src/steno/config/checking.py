@@ -17,7 +17,7 @@ import msgspec
 from msgspec import NODEFAULT, Struct, inspect
 from msgspec.structs import FieldInfo
 
-from steno.config.kinds import SourceName
+from steno.config.kinds import KEYLIKE, SourceName
 from steno.config.rules import Flaw, Rule, source_names
 from steno.config.words import expectation
 
@@ -160,7 +160,11 @@ def _rule_flaws(table: dict[str, object], rules: tuple[Rule, ...], doubtful: set
 
 
 def _join(at: str, key: str) -> str:
-    """Add a key to a path; what is not a bare key is quoted as TOML would, so that it stays on one line."""
+    """Add a key to a path; what is not a bare key is quoted as TOML would, so that it stays on one line.
+
+    A secret that somebody took for a key is not shown.
+    """
+    key = KEYLIKE.sub("***", key)
     shown = key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
     if len(shown) > SHOWN_KEY_CHARACTERS:
         shown = shown[:SHOWN_KEY_CHARACTERS] + "..."

@@ -20,6 +20,9 @@ _TCHARS: Final = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z"
 
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
+KEYLIKE: Final = re.compile(r"(?<![A-Za-z0-9])(?:sk-|ek_)[A-Za-z0-9_-]{8,}", re.IGNORECASE)
+"""An API key or a client secret, by its looks."""
+
 PORT_MAX: Final = 65_535
 
 PUT_ELSEWHERE: Final = (
@@ -82,9 +85,9 @@ def _split(url: str) -> SplitResult | None:
 
 
 def mask_url(url: str) -> str:
-    """Replace each value of a URL's query by `***`, since some providers take their key there."""
+    """Replace each value of a URL's query by `***`, since some providers take their key there; in the path, keys."""
     address, mark, query = url.partition("?")
-    return address + mark + "&".join(_mask_parameter(part) for part in query.split("&"))
+    return KEYLIKE.sub("***", address) + mark + "&".join(_mask_parameter(part) for part in query.split("&"))
 
 
 def _mask_parameter(part: str) -> str:
@@ -121,9 +124,16 @@ _HANDSHAKE_HEADERS: Final = {
 
 
 def subprotocol_fault(name: str) -> str | None:
-    """Refuse the subprotocol in which browsers, which cannot set headers, send OpenAI's API key."""
-    if name.lower().startswith("openai-insecure-api-key"):
+    """Refuse a key, and the subprotocol in which browsers, which cannot set headers, send OpenAI's."""
+    if name.lower().startswith("openai-insecure-api-key") or KEYLIKE.search(name):
         return f"must not hold an API key. Send it as a header, Authorization: {PUT_ELSEWHERE}"
+    return None
+
+
+def path_fault(path: str) -> str | None:
+    """Refuse a secret where its file should be named."""
+    if path.lower().startswith("bearer ") or KEYLIKE.match(path):
+        return f"must be a path, not the secret itself: {PUT_ELSEWHERE}"
     return None
 
 
@@ -144,7 +154,7 @@ FilePath = Annotated[
     Meta(
         pattern=r"^[^\x00-\x1f\x7f]+\Z",
         max_length=4096,
-        extra={"must": "must be a path, neither empty nor with control characters"},
+        extra={"must": "must be a path, neither empty nor with control characters", "fault": path_fault},
     ),
 ]
 VariableName = Annotated[

@@ -65,11 +65,12 @@ def stream_line(stream: Stream) -> bytes:
 
 
 def _line(members: dict[str, Any]) -> bytes:
-    return msgspec.json.encode(members) + b"\n"
+    """Return a line without secrets: one may be spoken, or stand in a name."""
+    return mask(msgspec.json.encode(members)) + b"\n"
 
 
 def _object(whole: bytes) -> Raw:
-    return Raw(mask(whole))
+    return Raw(mask(whole))  # apart, so that one without secrets stays as it came
 
 
 def _objects(wholes: Iterable[bytes]) -> list[Raw]:

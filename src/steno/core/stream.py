@@ -3,6 +3,7 @@
 from steno.core.realtime_state import RealtimeConversation
 from steno.core.thread_state import ThreadConversation
 from steno.limits import ID_CHARACTERS, SHOWN_UNKNOWN
+from steno.wire.secrets import mask_text
 
 
 class Stream:
@@ -39,7 +40,7 @@ class Stream:
 
     def count_unknown(self, name: str) -> None:
         """Count an event of a type that is not known; a stream names so many and lumps the rest together."""
-        name = name[:ID_CHARACTERS]
+        name = mask_text(name)[:ID_CHARACTERS]
         if name not in self.unknown and len(self.unknown) >= SHOWN_UNKNOWN:
             name = "other"
         self.unknown[name] = self.unknown.get(name, 0) + 1

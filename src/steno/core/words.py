@@ -6,6 +6,7 @@ from typing import Final
 
 from steno.limits import CLOSED_WORD_BYTES
 from steno.wire.realtime_objects import ErrorDetail, RealtimeResponseStatusDetail
+from steno.wire.secrets import mask_text
 
 RESPONSE_ENDS: Final = frozenset({"completed", "cancelled", "failed", "incomplete"})
 RUN_ENDS: Final = frozenset({"completed", "cancelled", "failed", "incomplete", "expired"})
@@ -38,7 +39,7 @@ def short(word: str | None) -> str | None:
 
 @lru_cache(maxsize=1_024)  # the same few words come again and again
 def _named(word: str) -> str:
-    return word if _WORD.fullmatch(word) else "other"
+    return word if _WORD.fullmatch(word) and mask_text(word) == word else "other"
 
 
 def response_reason(status: str, details: RealtimeResponseStatusDetail | None) -> str | None:

@@ -10,6 +10,7 @@ from steno.audit.format import HASH_BYTES, entry
 from steno.audit.queue import Pending
 from steno.core.facts import NAMES, Content, Fact, Origin
 from steno.core.frame import Micros
+from steno.wire.secrets import mask_keys
 
 RECORD_BYTES: Final = 16 * 1024
 """Longest record where nothing else is configured: container runtimes split longer lines."""
@@ -47,7 +48,7 @@ class AuditSink:
         """Return the record of `fact` without its number, cut where it would be too long."""
         start = self._start(origin, fact)
         owner = origin.conversation or origin.stream or ""
-        return start + self._bodies.body(fact, owner, self._longest - len(start))
+        return mask_keys(start + self._bodies.body(fact, owner, self._longest - len(start)))
 
     def _start(self, origin: Origin, fact: Fact) -> bytes:
         """Return what stands before the body. It leaves room for one, however long the names are."""

@@ -63,7 +63,7 @@ def _member(payload: bytes) -> bytes:
     try:
         payload.decode()
     except UnicodeDecodeError:
-        return b'"base64":"%b"' % base64.b64encode(payload)
+        return b'"base64":"%b"' % base64.b64encode(mask(payload))
     try:
         _JSON.decode(payload)
     except (ValueError, RecursionError):

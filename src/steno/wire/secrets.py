@@ -13,43 +13,64 @@ from msgspec import Raw
 
 from steno.wire.base import MASK
 
-_SECRET_NAMES: Final = frozenset(
-    {
-        "client_secret",
-        "authorization",
-        "proxy_authorization",
-        "headers",
-        "api_key",
-        "apikey",
-        "x_api_key",
-        "openai_api_key",
-        "access_token",
-        "refresh_token",
-        "id_token",
-        "bearer_token",
-        "credential",
-        "credentials",
-        "password",
-        "secret",
-    }
+_SECRET_NAMES: Final = (
+    "client_secret",
+    "authorization",
+    "proxy_authorization",
+    "headers",
+    "api_key",
+    "x_api_key",
+    "openai_api_key",
+    "access_token",
+    "refresh_token",
+    "id_token",
+    "bearer_token",
+    "credential",
+    "credentials",
+    "password",
+    "secret",
 )
-"""Names of members that hold a secret, in lower case with underscores."""
+"""Names of members that hold a secret. Case does not count, nor what stands between the words: `-`, `_` or nothing."""
+
+_SQUEEZED: Final = frozenset(name.replace("_", "") for name in _SECRET_NAMES)
+_NAMES: Final = "|".join(_SECRET_NAMES).replace("_", "[-_]?")
+
+_LETTERS: Final = (
+    *(b"secret", b"authorization", b"headers", b"apikey", b"api_key", b"api-key", b"token", b"credential", b"password"),
+    *(b"sk-", b"ek_", b"bearer", b'"value"', b"\\u00", b"://"),
+)
+"""Without one of these, in lower case, there is no `_HINT`. Searched for first: audio is long, and has none."""
 
 _HINT: Final = re.compile(
-    rb"secret|authorization|headers|api[-_]?key|[-_]token\b|credential|password|\\u00|\bsk-|\bek_|bearer|\"value\"",
+    rb"secret|authorization|headers|api[-_]?key|(?:access|refresh|id|bearer)[-_]?token|credential|password"
+    rb"|\\u00|(?:sk-|ek_)[\w-]{8}|bearer|\"value\"|://[^\s/@\":]*+:[^\s/@\"]*+@",
     re.IGNORECASE,
 )
 """What bytes that hold a secret must hold. An escaped letter (`\\u00..`) may hide a name: looked at closely."""
 
-_KEYLIKE: Final = re.compile(r"\b(?:sk-|ek_)[A-Za-z0-9_-]{8,}|\b(Bearer) +[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
+_START: Final = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt]))"
+"""Where a word begins: behind what is no letter in keys, such as one of another script, or behind an escape."""
+
+_KEYLIKE: Final = re.compile(
+    rf"{_START}(?:(?:sk-|ek_)[A-Za-z0-9_-]{{8,}}|(Bearer ) *(?:[A-Za-z0-9._~+/=-]|\\+/){{8,}})"
+    rf"|([?&](?:{_NAMES})=)[^\s&#\"'<>\\]+|(://[^\s/?#:@\"\\]*+:)[^\s/?#@\"\\]+(?=@)",
+    re.IGNORECASE | re.ASCII,
+)
+"""A key, a token, and in a URL a parameter that is named as a secret, or a password before the host."""
 
 _MEMBER: Final = re.compile(
-    rf"""("(?:{"|".join(sorted(_SECRET_NAMES)).replace("_", "[-_]")})"\s*:\s*)"""
-    r"""(?!null\b|"\*{3}")("[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{].*|[^\s"\[{,\]}]++)""",
+    rf"""("(?:{_NAMES})\\*+"\s*:\s*)"""
+    r"""(?!null\b|"\*{3}")("[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{\\].*|[^\s"\[{,\]}]++)""",
     re.IGNORECASE | re.DOTALL,
 )
-"""A secret member where there is no JSON, only text that begins like it. What a list or an object holds is not
-looked for: all that follows it goes."""
+"""A secret member where there is no JSON, only text that begins like it. What a list, an object or a text within a text
+holds is not looked for: all that follows it goes."""
+
+_WITHIN: Final = re.compile(rf'"(?:{_NAMES}|expires_at)\\*+"\s*:|\\u00', re.IGNORECASE)
+"""What a text must hold that is itself JSON, such as the arguments of a call, and has a secret member."""
+
+_ESCAPED: Final = re.compile(r"(?<!\\)\\+u00(2[06bdefBDEF]|3[0-9dDfF]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aAeE])")
+"""An escaped character of those that names and keys are made of."""
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 """Half a character: JSON can name it with an escape, UTF-8 cannot write it."""
@@ -60,18 +81,37 @@ def mask(payload: bytes) -> bytes:
 
     Numbers keep the digits that they came with. What is not JSON, or nests too deep, is masked as text.
     """
-    if not _HINT.search(payload) and not _breaks_line(payload):
+    if not _hints(payload) and not _breaks_line(payload):
         return payload
     try:
-        value = json.loads(payload, parse_int=_verbatim, parse_float=_verbatim, parse_constant=_verbatim)
-        return msgspec.json.encode(_masked(value))
+        value = json.loads(payload.decode(), parse_int=_verbatim, parse_float=_verbatim, parse_constant=_verbatim)
+        masked = _masked(value)
+        return payload if masked == value and not _breaks_line(payload) else msgspec.json.encode(masked)
     except (ValueError, RecursionError):
-        return mask_text(_MEMBER.sub(rf'\1"{MASK}"', payload.decode(errors="replace"))).encode()
+        return _masked_damage(payload.decode(errors="surrogateescape")).encode(errors="surrogateescape")
 
 
 def mask_text(text: str) -> str:
-    """Return `text` with words shaped like API keys, client secrets and bearer tokens hidden."""
-    return _KEYLIKE.sub(lambda match: f"{match[1]} {MASK}" if match[1] else MASK, text)
+    """Return `text` with words shaped like API keys, client secrets and bearer tokens hidden, in URLs passwords too."""
+    return _KEYLIKE.sub(lambda match: f"{match[match.lastindex] if match.lastindex else ''}{MASK}", text)
+
+
+def mask_keys(line: bytes) -> bytes:
+    """Return a line of JSON with what is shaped like a key hidden, names of things included; it stays JSON."""
+    if b"sk-" in line or b"ek_" in line or b"earer " in line:
+        return mask_text(line.decode()).encode()
+    return line
+
+
+def _masked_damage(text: str) -> str:
+    """Return what was to be JSON with its secrets hidden, those that are spelt with escapes too."""
+    plain = _ESCAPED.sub(lambda escape: chr(int(escape[1], 16)), text)
+    return mask_text(_MEMBER.sub(rf'\1"{MASK}"', plain))
+
+
+def _hints(payload: bytes) -> bool:
+    lower = payload.lower()
+    return any(letters in lower for letters in _LETTERS) and _HINT.search(payload) is not None
 
 
 def _breaks_line(payload: bytes) -> bool:
@@ -97,9 +137,11 @@ def _masked(value: Any) -> Any:
 
 
 def _masked_text(text: str) -> str | Raw:
+    if _WITHIN.search(text):
+        text = mask(text.encode(errors="replace")).decode()
     masked = mask_text(text)
     return Raw(json.dumps(masked).encode()) if _SURROGATE.search(masked) else masked
 
 
 def _is_secret(name: str) -> bool:
-    return name.lower().replace("-", "_") in _SECRET_NAMES
+    return name.lower().replace("-", "").replace("_", "") in _SQUEEZED
