@@ -1,0 +1,173 @@
+"""Frames of every type that steno knows, and the stories of the simulated provider, with canaries in their strings."""
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Union, get_args, get_origin
+
+import msgspec
+from msgspec import Struct, UnsetType
+
+from steno.core.frame import Frame
+from steno.simulate import assistants, voice, zoo
+from steno.wire import CLIENT_EVENTS, NAMES, AssistantsEvent, Event, slow
+from steno.wire.base import IDENTIFYING
+from steno.wire.decode import BARE_EVENTS
+from tests.canary.canaries import Canaries, speech, unknown_members
+
+AT: Final = 1_790_000_000_000_000
+SECONDS: Final = AT // 1_000_000
+
+_NAMED: Final = {kind: name for kind, name in NAMES.items() if kind not in BARE_EVENTS}
+"""What has a name of its own on the wire."""
+
+Fill = Callable[[str], str]
+
+
+class Planter:
+    """Builds values of wire types with a canary in each string."""
+
+    def __init__(self, canaries: Canaries, identifier: Fill, *, structs_first: bool) -> None:
+        """Take ids from `identifier`; where a member may be a word or an object, `structs_first` decides."""
+        self.canaries = canaries
+        self._identifier = identifier
+        self._structs_first = structs_first
+
+    def struct(self, kind: type[Struct], place: str, depth: int = 0) -> dict[str, Any]:
+        """Return an object with all members of `kind`, and with some that it has not."""
+        fields = [field for field in msgspec.structs.fields(kind) if field.type is not UnsetType]
+        known = {each.encode_name: self.value(each.type, f"{place}.{each.encode_name}", depth + 1) for each in fields}
+        return {**unknown_members(self.canaries, place), **known}
+
+    def value(self, annotation: Any, place: str, depth: int) -> Any:
+        """Return a value of a type."""
+        kind = self._chosen(annotation)
+        if _is_identifier(kind):
+            return self._identifier(place)
+        if get_origin(kind) is Annotated:
+            return self.value(get_args(kind)[0], place, depth)
+        if get_origin(kind) is tuple:
+            return [self.value(get_args(kind)[0], f"{place}[]", depth)]
+        if get_origin(kind) is dict:
+            return {self.canaries.words(f"{place}, a name"): self.value(get_args(kind)[1], f"{place}{{}}", depth)}
+        if isinstance(kind, type) and issubclass(kind, Struct):
+            return self.struct(kind, place, depth)
+        return self._single(kind, place)
+
+    def _single(self, kind: Any, place: str) -> Any:
+        if kind is str:
+            return speech(self.canaries, place)
+        return {bool: True, int: 1, float: 1.5}.get(kind) or unknown_members(self.canaries, place)
+
+    def _chosen(self, annotation: Any) -> Any:
+        """Return one of the types that a member may have."""
+        if get_origin(annotation) not in (Union, UnionType):
+            return annotation
+        parts = [part for part in get_args(annotation) if part not in (NoneType, UnsetType)]
+        structs = [part for part in parts if isinstance(part, type) and issubclass(part, Struct)]
+        others = [part for part in parts if part not in structs]
+        return ((structs + others) if self._structs_first else (others + structs))[0]
+
+
+def _is_identifier(kind: Any) -> bool:
+    if get_origin(kind) is not Annotated:
+        return False
+    return any((getattr(meta, "extra", None) or {}).get(IDENTIFYING) for meta in get_args(kind)[1:])
+
+
+def every_type(planter: Planter) -> Iterator[tuple[str, Frame]]:
+    """Yield a frame of each type of event, and of each bare object, with what it is."""
+    for kind, name in _NAMED.items():
+        yield name, Frame(_encoded(_event(planter, kind, name)), AT, kind in CLIENT_EVENTS)
+    for name, (kind, member) in slow._OBJECTS.items():
+        bare = planter.value(_type_of(kind, member), f"bare {name}", 0)
+        yield f"bare {name}", Frame(_encoded({**bare, "object": name}), AT)
+    yield "bare client secret", Frame(_encoded(_client_secret(planter)), AT)
+
+
+def _event(planter: Planter, kind: type[Event], name: str) -> dict[str, Any]:
+    tag = "event" if issubclass(kind, AssistantsEvent) else "type"
+    members = planter.struct(kind, name)
+    return {tag: name, **{member: value for member, value in members.items() if member != tag}}
+
+
+def _type_of(kind: type[Struct], member: str) -> Any:
+    return next(field.type for field in msgspec.structs.fields(kind) if field.name == member)
+
+
+def _client_secret(planter: Planter) -> dict[str, Any]:
+    kind = slow._OBJECTS["realtime.session"][0]
+    session = planter.value(_type_of(kind, "session"), "client secret.session", 0)
+    value = planter.canaries.mark("SECRET", "client secret.value")
+    return {"value": value, "expires_at": SECONDS + 600, "session": session}
+
+
+def enveloped(canaries: Canaries, frame: Frame, number: int) -> Frame:
+    """Return a frame in a CloudEvent with canaries in what it says about itself."""
+    attributes = {
+        "specversion": "1.0",
+        "id": f"{number}",
+        "source": f"/relay/{number}",
+        "type": canaries.words("envelope.type"),
+        "datacontenttype": canaries.words("envelope.datacontenttype"),
+        "time": canaries.words("envelope.time"),
+        "sequence": canaries.words("envelope.sequence"),
+        "subject": f"call-{number}",
+        **{name.lower(): value for name, value in unknown_members(canaries, "envelope").items()},
+    }
+    return Frame(_encoded({**attributes, "data": json.loads(frame.payload)}), AT, frame.sent)
+
+
+def _encoded(value: Any) -> bytes:
+    return msgspec.json.encode(value)
+
+
+# Stories --------------------------------------------------------------------------------------------------------
+
+SPOKEN: Final = frozenset(
+    {
+        "transcript",
+        "text",
+        "delta",
+        "arguments",
+        "output",
+        "instructions",
+        "user",
+        "message",
+        "value",
+        "refusal",
+        "input",
+    }
+)
+"""Members that hold words, wherever they stand."""
+
+
+def stories() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Yield the events of all that is simulated, by name."""
+    for name, quirk in zoo.QUIRKS.items():
+        events = [step.event for step in quirk.make(random.Random(1), SECONDS) if step.event]
+        if events and name != "many_unknown_types":
+            yield name, events
+    for name, make in (("voice", voice.session), ("assistants", assistants.stream)):
+        yield name, [step.event for step in make(random.Random(1), SECONDS)][:400]
+
+
+def planted(canaries: Canaries, event: Any, place: str) -> Any:
+    """Return an event with a canary in each of its words, and in members that it had not."""
+    if isinstance(event, list):
+        return [planted(canaries, each, place) for each in event]
+    if not isinstance(event, dict):
+        return event
+    members = {name: _replanted(canaries, event, name, f"{place}.{name}") for name in event}
+    return {**members, "x_secret": canaries.key(place), "password": canaries.mark("SECRET", f"{place}.password")}
+
+
+def _replanted(canaries: Canaries, event: dict[str, Any], name: str, place: str) -> Any:
+    value = event[name]
+    if name == "metadata" and isinstance(value, dict):
+        return {"note": speech(canaries, place), "password": canaries.mark("SECRET", f"{place}.password")}
+    if name not in SPOKEN or not isinstance(value, str):
+        return planted(canaries, value, place)
+    audio = "audio.delta" in str(event.get("type"))
+    return canaries.sound(place) if audio else speech(canaries, place)

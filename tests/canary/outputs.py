@@ -1,0 +1,106 @@
+"""Frames in, all that the daemon would say of them out: the log under every policy, metrics, state, recording."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from steno.admin.exposition import replay_text
+from steno.audit.content import BodyEncoder, Policy
+from steno.audit.queue import Pending
+from steno.audit.word_files import WordFiles
+from steno.core.conversation import Conversation
+from steno.core.frame import Frame
+from steno.core.state import conversation_line, stream_line
+from steno.core.stream import Stream
+from steno.limits import Limits
+from steno.pipeline import Pipeline, Sink
+from steno.pricing import load_prices
+from steno.redaction import Redactor
+from steno.sinks.audit import AuditSink
+from steno.sinks.metrics import Metrics
+from steno.sources.lines import frame_line
+from steno.tables import conversation_table, counted, row_of
+
+RECORD_BYTES = 1 << 20
+"""So that nothing is cut: what was cut off cannot be found."""
+KEY = b"k" * 32
+
+
+class Log:
+    """Takes records, for want of a disk."""
+
+    def __init__(self) -> None:
+        self.entries: list[bytes] = []
+
+    def submit(self, fact: bytes | Pending) -> None:
+        """Keep one."""
+        self.entries.append(fact if isinstance(fact, bytes) else fact.entry())
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return what was kept, decoded."""
+        return [msgspec.json.decode(b"{" + entry + b"}") for entry in self.entries]
+
+
+def encoders(files: WordFiles) -> dict[str, BodyEncoder]:
+    """Return what writes records under each policy."""
+    full = Policy.of("full")
+    return {
+        "none": BodyEncoder(Policy.of("none")),
+        "none with digests": BodyEncoder(Policy.of("none"), digest_key=KEY),
+        "redacted": BodyEncoder(Policy.of("redacted"), redactor=Redactor()),
+        "full": BodyEncoder(full),
+        "full with digests": BodyEncoder(full, digest_key=KEY),
+        "transcripts": BodyEncoder(Policy.of("none", {"transcript": "full"})),
+        "all but messages": BodyEncoder(Policy.of("full", {"message": "none"})),
+        "files": BodyEncoder(Policy.of("full", files=True), files=files),
+    }
+
+
+class Told:
+    """A pipeline with all that listens to it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep files of words in `folder`."""
+        self.files = WordFiles(folder)
+        self.logs = {policy: Log() for policy in encoders(self.files)}
+        self._metrics = Metrics(label_values=100_000)
+        sinks: list[Sink] = [
+            AuditSink(self.logs[policy], bodies, RECORD_BYTES) for policy, bodies in encoders(self.files).items()
+        ]
+        self._state: list[bytes] = []
+        self._recording: list[bytes] = []
+        self._table: list[str] = []
+        self.pipeline = Pipeline(Limits(), [self._metrics, *sinks], self._closed, self._ended, load_prices(None))
+
+    def _closed(self, state: Conversation) -> None:
+        self._state.append(conversation_line(state))
+        table = conversation_table([row_of(state)], "", 400)
+        self._table += [str(cell) for column in table.columns for cell in column.cells]
+
+    def _ended(self, stream: Stream) -> None:
+        self._state.append(stream_line(stream))
+        self._table.append(counted(stream.unknown))
+
+    def feed(self, name: str, frames: Iterable[Frame]) -> None:
+        """Let a stream say `frames`."""
+        stream = self.pipeline.stream_opened(f"relay/1/{name}", "relay", None)
+        for frame in frames:
+            self._recording.append(frame_line(frame))
+            self.pipeline.feed(stream, frame)
+        self.pipeline.stream_closed(stream, None, 1000)
+
+    def outputs(self) -> dict[str, bytes]:
+        """End all, and return what was written, by what it is."""
+        self.pipeline.table.close_all(None)
+        self.files.flush()
+        words = b"".join(path.read_bytes() for path in self.files.folder.glob("*"))
+        return {
+            **{f"audit, {policy}": b"\n".join(log.entries) for policy, log in self.logs.items()},
+            "words": words,
+            "metrics": replay_text(self.pipeline, self._metrics),
+            "state": b"".join(self._state),
+            "recording": b"".join(self._recording),
+            "table": "\n".join(self._table).encode(),
+        }

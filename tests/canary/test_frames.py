@@ -1,0 +1,289 @@
+"""Whatever frame holds a secret or words, and wherever: no output shows the one, and few show the other."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+
+from steno.core.facts import KINDS
+from steno.core.frame import Frame
+from steno.sources.lines import Close, close_line, frame_line
+from steno.wire import NAMES
+from tests.canary.canaries import PERSON, SECRET, SECRET_MEMBERS, SHAPES, SOUND, WORD, Canaries, marks
+from tests.canary.frames import AT, Planter, enveloped, every_type, planted, stories
+from tests.canary.outputs import Log, Told
+
+QUIET = ("audit, none", "audit, none with digests", "audit, files", "metrics", "table")
+"""Outputs that hold no words."""
+
+
+class Played(NamedTuple):
+    """What was planted, and what came out."""
+
+    canaries: Canaries
+    events: set[str]
+    logs: dict[str, Log]
+    outputs: dict[str, bytes]
+
+    def found(self, kind: str, *outputs: str) -> list[str]:
+        """Return where canaries of a kind were found: in these outputs, or in all."""
+        searched = {name: held for name, held in self.outputs.items() if not outputs or name in outputs}
+        return self.canaries.where({name: marks(held, kind) for name, held in searched.items()})
+
+
+def play(folder: Path, canaries: Canaries, identifier: Any) -> Told:
+    """Feed a frame of every type, bare and in an envelope, each on a stream of its own."""
+    told = Told(folder)
+    for structs_first in (True, False):
+        planter = Planter(canaries, identifier, structs_first=structs_first)
+        for number, (name, frame) in enumerate(every_type(planter)):
+            told.feed(f"{name}/{structs_first}", [frame])
+            told.feed(f"{name}/{structs_first}/envelope", [enveloped(canaries, frame, number)])
+    return told
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """Every type of frame and every story of the provider, with canaries in all that they say."""
+    canaries = Canaries()
+    told = play(tmp_path_factory.mktemp("words"), canaries, lambda _: "id_1")
+    for name, events in stories():
+        told.feed(name, [Frame(msgspec.json.encode(planted(canaries, event, name)), AT) for event in events])
+    return Played(canaries, {NAMES[kind] for kind in told.pipeline.events}, told.logs, told.outputs())
+
+
+def shown(value: Any) -> list[dict[str, Any]]:
+    """Return what a record tells of words, at any depth."""
+    if isinstance(value, list):
+        return [each for inner in value for each in shown(inner)]
+    if not isinstance(value, dict):
+        return []
+    return [value] if {"kind", "length"} <= value.keys() else shown(list(value.values()))
+
+
+def kinds(log: Log) -> set[str]:
+    """Return of which kinds words are in a log."""
+    return {each["kind"] for record in log.records() for each in shown(record) if "text" in each}
+
+
+def without_words(value: Any) -> Any:
+    """Return a record without what it tells of words."""
+    if isinstance(value, list):
+        return [without_words(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return None if {"kind", "length"} <= value.keys() else {name: without_words(each) for name, each in value.items()}
+
+
+# What is planted ------------------------------------------------------------------------------------------------
+
+
+def test_every_type_of_event_was_played(played: Played) -> None:
+    unseen = {"conversation.item.truncated", "conversation.item.deleted"}  # of items that are not there
+
+    assert set(NAMES.values()) - played.events <= unseen
+
+
+def test_a_canary_is_found_however_it_is_written() -> None:
+    mark = Canaries().mark(SECRET, "here")
+    escaped = "".join(f"\\u{ord(letter):04x}" for letter in mark)
+    base64 = [msgspec.json.encode(b"." * before + mark.encode() + b"......") for before in range(3)]
+    written = [mark.encode(), escaped.encode(), mark.encode().hex().encode(), mark.encode("utf-16-le"), *base64]
+
+    assert [marks(b"[" + each + b"]", SECRET) for each in written] == [{mark}] * len(written)
+
+
+# Secrets --------------------------------------------------------------------------------------------------------
+
+
+def test_no_output_shows_a_secret(played: Played) -> None:
+    assert len(played.canaries.marked(SECRET)) > 10_000
+    assert played.found(SECRET) == []
+
+
+def test_no_output_shows_a_secret_that_stands_for_an_identifier(tmp_path: Path) -> None:
+    canaries = Canaries()
+
+    outputs = play(tmp_path, canaries, canaries.key).outputs()
+
+    assert canaries.where({name: marks(held, SECRET) for name, held in outputs.items()}) == []
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "{key}"},
+        {"object": "{key}"},
+        {"event": "{key}", "data": {}},
+        {"type": "response.done", "response": {"id": "r", "model": "{key}", "status": "completed"}},
+        {"type": "response.done", "response": {"id": "r", "status": "{key}"}},
+        {"type": "error", "error": {"type": "{key}", "code": "{key}", "message": "no"}},
+        {"type": "rate_limits.updated", "rate_limits": [{"name": "{key}", "remaining": 1}]},
+        {"type": "conversation.item.added", "item": {"id": "i", "type": "{key}", "role": "{key}", "name": "{key}"}},
+        {"type": "conversation.item.added", "item": {"id": "i", "type": "mcp_call", "name": "{key}", "output": "."}},
+        {"specversion": "1.0", "id": "1", "source": "/a", "subject": "{key}", "data": {"type": "session.created"}},
+        {"specversion": "1.0", "id": "{key}", "source": "{key}", "time": "{key}", "sequence": "{key}", "data": {}},
+    ],
+)
+def test_no_output_shows_a_secret_that_stands_for_a_name(event: Any, tmp_path: Path) -> None:
+    told = Told(tmp_path)
+    mark = Canaries().mark(SECRET, "name")
+    frame = msgspec.json.encode(event).replace(b"{key}", f"sk-proj-{mark}".encode())
+
+    told.feed("a", [Frame(frame, AT)])
+
+    assert {name for name, held in told.outputs().items() if marks(held, SECRET)} == set()
+
+
+DAMAGED = (
+    b"GET / HTTP/1.1\r\nAuthorization: Bearer %b\r\n\r\n",
+    b'{"type":"session.created","session":{"client_secret":{"value":"%b',
+    b'{"type":"x","client_secret":"%b","y":"\xff"}',
+    b'\xff\xfe{"api_key":"%b"}',
+    b'{"type":"x","text":"key:\\nsk-proj-%b',
+    b'{"type":"x","arguments":"{\\"password\\":\\"%b\\"}',
+    b'{"type":"x","client\\u005fsecret":"%b"',
+    b'{"type":"x","text":"\\u0073k-proj-%b"',
+    b'{"type":"x","text":"Bearer 12345678\\/%b"',
+    b'{"type":"x","url":"wss://host/?model=a\\u0026api_key=%b"',
+    b'{"type":"x","url":"wss://user:%b@host/"',
+    b"[" * 5_000 + b'{"headers":{"x":"%b"}}' + b"]" * 5_000,
+    b'{"type":5,"apiKey":"%b"}',
+    b'["sk-proj-%b"]',
+    b'"ek_%b"',
+    b"{'type': 'x', 'key': 'sk-proj-%b'}",
+)
+
+
+@pytest.mark.parametrize("damaged", DAMAGED)
+def test_no_output_shows_a_secret_in_a_frame_that_is_none(damaged: bytes, tmp_path: Path) -> None:
+    told = Told(tmp_path)
+    canaries = Canaries()
+
+    told.feed("a", [Frame(damaged.replace(b"%b", canaries.mark(SECRET, "damaged").encode()), AT)])
+
+    assert canaries.where({name: marks(held, SECRET) for name, held in told.outputs().items()}) == []
+
+
+def cuttable(canaries: Canaries) -> list[Any]:
+    """Return values with a secret each."""
+    named = [{name: f"a {canaries.mark(SECRET, name)}"} for name in SECRET_MEMBERS]
+    nested = [{name: [{"x": canaries.mark(SECRET, name)}]} for name in SECRET_MEMBERS]
+    shaped = [f"\n{canaries.key('shaped')}" for _ in SHAPES]
+    within = [msgspec.json.encode(each).decode() for each in (*named, *nested)]
+    url = f"https://host/?model=a&api-key={canaries.mark(SECRET, 'url')}"
+    return [*named, *nested, *shaped, *within, url]
+
+
+@pytest.mark.parametrize("number", range(4 * len(SECRET_MEMBERS) + len(SHAPES) + 1))
+def test_a_frame_may_be_cut_off_anywhere(number: int) -> None:
+    """Of a secret that is cut off itself, at most so much is shown as looks like no key yet."""
+    secret = cuttable(Canaries())[number]
+    payload = msgspec.json.encode({"type": "x", "text": "words", "x": secret})
+
+    lines = [frame_line(Frame(payload[:end], AT)) for end in range(len(payload) + 1)]
+
+    assert [line for line in lines if b"SECRET00" in line] == []
+    assert all(b"words" in line for line in lines[30:])
+
+
+def test_the_reason_of_a_close_shows_no_secret() -> None:
+    canaries = Canaries()
+
+    line = close_line(Close(AT, 1008, f"bad key: {canaries.key('reason')}, {canaries.key('reason')}"))
+
+    assert marks(line, SECRET) == set()
+
+
+# Words ----------------------------------------------------------------------------------------------------------
+
+
+def test_no_words_where_none_are_kept(played: Played) -> None:
+    assert len(played.canaries.marked(WORD)) > 5_000
+    assert played.found(WORD, *QUIET) == []
+    assert played.found(PERSON, *QUIET) == []
+
+
+def test_words_of_all_kinds_where_all_are_kept(played: Played) -> None:
+    assert kinds(played.logs["full"]) == set(KINDS)
+    assert marks(played.outputs["audit, full"], WORD) == marks(played.outputs["audit, full with digests"], WORD)
+    assert len(marks(played.outputs["audit, full"], WORD)) > 300
+
+
+def test_words_of_the_kinds_that_are_kept(played: Played) -> None:
+    assert kinds(played.logs["transcripts"]) == {"transcript"}
+    assert kinds(played.logs["all but messages"]) == set(KINDS) - {"message"}
+
+
+def test_no_words_but_where_a_policy_sees_them(played: Played) -> None:
+    """Whatever is kept: what a record holds beside `Content` are names and numbers."""
+    others = msgspec.json.encode([without_words(record) for record in played.logs["full"].records()])
+
+    assert len(others) > 100_000
+    assert marks(others, WORD) | marks(others, PERSON) == set()
+
+
+def test_personal_data_is_redacted_and_other_words_stay(played: Played) -> None:
+    assert played.found(PERSON, "audit, redacted") == []
+    assert len(marks(played.outputs["audit, full"], PERSON)) > 300
+    assert marks(played.outputs["audit, redacted"], WORD) == marks(played.outputs["audit, full"], WORD)
+
+
+def test_words_in_files_are_not_in_the_chain(played: Played) -> None:
+    assert played.found(WORD, "audit, files") == []
+    assert marks(played.outputs["words"], WORD) == marks(played.outputs["audit, full"], WORD)
+
+
+def test_what_an_operator_asks_for_shows_words(played: Played) -> None:
+    assert len(marks(played.outputs["state"], WORD)) > len(marks(played.outputs["audit, full"], WORD))
+    assert len(marks(played.outputs["recording"], WORD)) > 5_000
+
+
+def test_sound_is_recorded_and_shown_nowhere_else(played: Played) -> None:
+    silent = [name for name in played.outputs if name != "recording"]
+
+    assert marks(played.outputs["recording"], SOUND) == played.canaries.marked(SOUND) != set()
+    assert played.found(SOUND, *silent) == []
+
+
+# What cannot be known -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "my password is {}",
+        "password={}",
+        "{{'password': '{}'}}",
+        "AKIA{}",
+        "ek_ {}",
+        "sk-a, and on it goes with {}",
+    ],
+)
+def test_a_secret_that_neither_looks_like_one_nor_is_called_one_is_taken_for_words(text: str, tmp_path: Path) -> None:
+    """A limit: under `full`, in the state and in a recording it is shown as any words are; under `none` it is not."""
+    told = Told(tmp_path)
+    said = text.format(Canaries().mark(SECRET, "limit"))
+    event = {"type": "conversation.item.input_audio_transcription.completed", "item_id": "i", "transcript": said}
+
+    told.feed("a", [Frame(msgspec.json.encode(event), AT)])
+
+    assert {name for name, held in told.outputs().items() if marks(held, SECRET)} == {
+        *("audit, redacted", "audit, full", "audit, full with digests", "audit, transcripts"),
+        *("audit, all but messages", "words", "state", "recording"),
+    }
+
+
+def test_a_key_that_comes_in_pieces_is_hidden_where_it_is_whole(tmp_path: Path) -> None:
+    """A limit: a recording has the pieces apart, a frame a line, and none looks like a key."""
+    told = Told(tmp_path)
+    mark = Canaries().mark(SECRET, "pieces")
+    of = {"response_id": "r", "item_id": "i"}
+    pieces = [{"type": "response.output_text.delta", **of, "delta": piece} for piece in ("sk-p", f"roj-{mark}")]
+    whole = {"type": "response.output_text.done", **of, "text": f"sk-proj-{mark}"}
+    done = {"type": "response.done", "response": {"id": "r", "status": "completed"}}
+
+    told.feed("a", [Frame(msgspec.json.encode(event), AT) for event in (*pieces, whole, done)])
+
+    assert {name for name, held in told.outputs().items() if marks(held, SECRET)} == {"recording"}
