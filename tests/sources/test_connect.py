@@ -68,7 +68,9 @@ async def play(
     speak: Speak, admit: Admit | None = None, tls: ssl.SSLContext | None = None, **more: object
 ) -> AsyncIterator[Play]:
     """Serve `speak` on loopback, let a source with quick waits read it, and stop it at the end."""
-    async with serve(speak, "127.0.0.1", 0, process_request=admit, ssl=tls, compression=None) as server:
+    async with serve(
+        speak, "127.0.0.1", 0, process_request=admit, ssl=tls, compression=None, close_timeout=1
+    ) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         scheme = "wss" if tls else "ws"
         values = {"url": f"{scheme}://127.0.0.1:{port}", "backoff_seconds": 0.01, "backoff_max_seconds": 0.02, **more}
