@@ -20,12 +20,12 @@ from steno.core.frame import Frame, Micros, seconds
 from steno.core.owners import Owners
 from steno.core.prices import PriceTable
 from steno.core.realtime_state import RealtimeConversation
-from steno.core.reduce import HANDLERS
+from steno.core.routes import DELTAS, ROUTES, SESSION_BEGINS, event_id_of, replaces, thread_id_of
 from steno.core.session import EXPIRED
 from steno.core.stream import Stream
 from steno.core.thread_state import ThreadConversation
 from steno.limits import ID_CHARACTERS, OWNERS, Limits
-from steno.wire import CLIENT_EVENTS, NAMES, Event, RealtimeEvent, assistants, realtime, sessions
+from steno.wire import NAMES, Event, RealtimeEvent, sessions
 
 CALL_ID_PREFIX: Final = "rtc_"
 """How the id of a call begins, for whoever names a conversation after the call that it is."""
@@ -38,34 +38,6 @@ SECOND: Final = 1_000_000
 
 Closing = Literal["replaced", "disconnected", "session_expired", "idle", "evicted", "shutdown"]
 Ending = Literal["disconnected", "session_expired", "shutdown"]
-
-_SESSION_BEGINS: Final = (realtime.SessionCreated, realtime.TranscriptionSessionCreated)
-_RARE: Final = frozenset(
-    {*_SESSION_BEGINS, sessions.SessionSeen, sessions.ClientSecretSeen, sessions.ChatKitSessionSeen}
-)
-"""Events that may belong to another conversation than the one before them."""
-_DELTAS: Final = (assistants.StepDeltaEvent, assistants.MessageDeltaEvent)
-_OF_THREAD: Final = (assistants.RunEvent, assistants.StepEvent, assistants.MessageEvent)
-
-
-class _Route:
-    """What there is to know of a kind of event before it moves anything, in one lookup."""
-
-    __slots__ = ("follows", "handle", "identified", "sent", "tells_id")
-
-    def __init__(self, kind: type[Event]) -> None:
-        self.handle = HANDLERS[kind]
-        self.sent = kind in CLIENT_EVENTS
-        """Whether it is the client that says it."""
-        self.identified = issubclass(kind, RealtimeEvent) and not self.sent
-        """Whether its `event_id` is an identity: a client's repeat, and are none."""
-        self.follows = issubclass(kind, RealtimeEvent) and kind not in _RARE
-        """Whether it belongs to the voice session of its stream, where there is one."""
-        self.tells_id = issubclass(kind, (*_SESSION_BEGINS, sessions.SessionSeen))
-        """Whether it tells the id of a session."""
-
-
-_ROUTES: Final = {kind: _Route(kind) for kind in HANDLERS}
 
 
 class Table:
@@ -117,7 +89,7 @@ class Table:
             None, or why the event was rejected.
         """
         # The path of every event: a lookup, and no call but the handler's, where nothing is out of the ordinary.
-        route = _ROUTES[type(event)]
+        route = ROUTES[type(event)]
         if route.sent is not frame.sent:
             return self._reject(stream, event, frame, "unexpected_direction")
         if identity is None and route.identified:
@@ -151,7 +123,7 @@ class Table:
 
     def _reject(self, stream: Stream, event: Event, frame: Frame, reason: str) -> str:
         """Tell of an event that no conversation is known for."""
-        origin = Origin(at=frame.at, source=stream.source, stream=stream.name, event_id=_event_id(event))
+        origin = Origin(at=frame.at, source=stream.source, stream=stream.name, event_id=event_id_of(event))
         self._tell(origin, EventRejected(event=NAMES[type(event)], reason=reason))
         return reason
 
@@ -162,7 +134,7 @@ class Table:
             stream=stream.name if stream else None,
             conversation=state.key,
             family=state.family,
-            event_id=_event_id(event),
+            event_id=event_id_of(event),
         )
 
     # Which conversation ---------------------------------------------------------------------------------
@@ -184,7 +156,7 @@ class Table:
         base = f"{stream.source}/{named[:ID_CHARACTERS]}" if named else stream.name
         state = self.conversations.get(self._key(base))
         seen: Seen | None = None
-        if isinstance(state, RealtimeConversation) and _replaces(event, state, stream, identity):
+        if isinstance(state, RealtimeConversation) and replaces(event, state, stream, identity):
             seen = state.seen  # what was said to the session before may be delivered again to this one
             self._close(state, "replaced", frame.at, stream, event)
             state = None
@@ -219,7 +191,7 @@ class Table:
 
     def _told_of(self, stream: Stream, event: RealtimeEvent) -> RealtimeConversation | None:
         """Find the conversation of a session that began, where its object came before, as a reply to its creation."""
-        if not isinstance(event, _SESSION_BEGINS) or event.session is None or event.session.id is None:
+        if not isinstance(event, SESSION_BEGINS) or event.session is None or event.session.id is None:
             return None
         state = self.conversations.get(self._sessions.get((stream.source, event.session.id), ""))
         return state if isinstance(state, RealtimeConversation) else None
@@ -243,12 +215,12 @@ class Table:
         return state if isinstance(state, kind) else None
 
     def _thread(self, stream: Stream, event: Event, frame: Frame, name: str | None) -> ThreadConversation | None:
-        if isinstance(event, _DELTAS):
+        if isinstance(event, DELTAS):
             told = event.data
             owner = self._owners.find(stream.source, told.id) if told and told.id else None
             known = self.conversations.get(owner) if owner else None
             return known if isinstance(known, ThreadConversation) else None
-        thread_id = _thread_id(event)
+        thread_id = thread_id_of(event)
         if thread_id is None:
             named = self.conversations.get(f"{stream.source}/{name[:ID_CHARACTERS]}") if name else stream.thread
             return named if isinstance(named, ThreadConversation) and named.closed_reason is None else None
@@ -392,23 +364,3 @@ class Table:
 def _whole_second(at: Micros) -> Micros:
     """Return the first whole second that is not before `at`."""
     return -(-at // SECOND) * SECOND
-
-
-def _event_id(event: Event | None) -> str | None:
-    event_id = event.event_id if isinstance(event, RealtimeEvent) else None
-    return event_id[:ID_CHARACTERS] if event_id else None
-
-
-def _replaces(event: RealtimeEvent, state: RealtimeConversation, stream: Stream, identity: str | None) -> bool:
-    """Tell whether `event` begins another session on the stream where the present one was last heard of."""
-    if identity and identity in state.seen:
-        return False
-    if not isinstance(event, _SESSION_BEGINS) or event.session is None or not state.session_id:
-        return False
-    return event.session.id not in (None, state.session_id) and state.last_stream == stream.name
-
-
-def _thread_id(event: Event) -> str | None:
-    if isinstance(event, _OF_THREAD):
-        return event.data.thread_id if event.data else None
-    return event.data.id if isinstance(event, assistants.ThreadEvent) and event.data else None
