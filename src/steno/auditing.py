@@ -28,7 +28,7 @@ from steno.audit_setup import bodies_of, open_log, writing_of
 from steno.config import Audit, Config, audit_directory, digest
 from steno.core.frame import Micros
 from steno.erasing import Erasure, examined, remove
-from steno.errors import ConfigError, UsageError
+from steno.errors import ConfigError, UnavailableError, UsageError
 from steno.pipeline import Pipeline, Sink
 from steno.sinks.audit import AuditSink
 from steno.sources.clock import Clock
@@ -61,14 +61,14 @@ class Auditing:
         self._log = structlog.get_logger()
         self.directory: Path | None = None
         self._writer: AuditWriter | None = None
+        self._opened = opened
         if opened:
-            self._bodies, self._files = opened.bodies, opened.files
             self.directory = opened.log.directory
-            self._writer = self._writer_of(opened.log, config.audit, now)
+            self._writer = self._writer_of(opened, config.audit, now)
 
-    def _writer_of(self, log: AuditLog, audit: Audit, now: Callable[[], Micros]) -> AuditWriter:
+    def _writer_of(self, opened: Opened, audit: Audit, now: Callable[[], Micros]) -> AuditWriter:
         return AuditWriter(
-            log,
+            opened.log,
             flush_seconds=audit.flush_seconds,
             flush_bytes=audit.flush_bytes,
             always=audit.flush == "always",
@@ -80,12 +80,12 @@ class Auditing:
             retention_seconds=None if audit.retention_days is None else audit.retention_days * DAY_SECONDS,
             retention_bytes=audit.retention_bytes,
             now=now,
-            before_flush=self._files.flush,
+            before_flush=opened.files.flush,
             on_full=self._hold,
             on_room=self._room,
             on_checkpoint=self._checkpoint,
             on_damage=self._damage,
-            on_retired=self._files.retire,
+            on_retired=opened.files.retire,
             on_undeleted=self._undeleted,
             on_mistake=self._mistake,
         )
@@ -93,9 +93,9 @@ class Auditing:
     @property
     def sinks(self) -> Sequence[Sink]:
         """What the pipeline tells facts to."""
-        if self._writer is None:
+        if self._writer is None or self._opened is None:
             return []
-        return [AuditSink(self._writer, self._bodies, self._config.audit.record_bytes)]
+        return [AuditSink(self._writer, self._opened.bodies, self._config.audit.record_bytes)]
 
     # Life -----------------------------------------------------------------------------------------------
 
@@ -193,21 +193,29 @@ class Auditing:
             forget: removes what is in memory, and tells whether there was anything.
             partial: whether to do it also where words stand in the log itself.
 
-        Returns when that is on the disk. Raises UsageError where words stand in the log itself, unless `partial`.
+        Returns when that is on the disk. Raises UsageError where words stand in the log itself, unless `partial`, and
+        UnavailableError where the file cannot be removed.
         """
-        if self._writer is None or self.directory is None:
+        if self._writer is None or self._opened is None:
             raise UsageError("this daemon writes no audit log")
-        directory, writer = self.directory, self._writer
-        await _done(writer.call(_nothing))  # so that what is to be looked through is on the disk
-        traces = await anyio.to_thread.run_sync(bound(examined, directory, conversation, partial=partial))
+        log, _, files = self._opened
+        await _done(self._writer.call(_nothing))  # so that what is to be looked through is on the disk
+        traces = await anyio.to_thread.run_sync(bound(examined, log.directory, conversation, partial=partial))
         in_memory = forget()
         erased: list[Erasure] = []
-        await _done(writer.call(lambda: erased.append(remove(self._files, conversation, traces))))
-        erasure = msgspec.structs.replace(erased[0], in_memory=in_memory)
-        if erasure.found:
-            writer.submit(erasure.entry(at, conversation))
-            await _done(writer.call(_nothing))
-        return erasure
+
+        def erase() -> None:
+            """Do it in the writing thread, whose the log is: its record cannot be shed."""
+            erased.append(msgspec.structs.replace(remove(files, conversation, traces), in_memory=in_memory))
+            if erased[0].found:
+                log.append(erased[0].entry(at, conversation))
+
+        try:
+            await _done(self._writer.call(erase))
+        except OSError as error:
+            raise UnavailableError(f"cannot erase in {log.directory}: {error.strerror}") from error
+        await _done(self._writer.call(_nothing))
+        return erased[0]
 
     # Asked ----------------------------------------------------------------------------------------------
 
