@@ -38,6 +38,9 @@ def test_a_log_of_several_segments() -> None:
         "heads": (),
         "heads_unchecked": (),
         "checkpoints": 0,
+        "unclosed": 0,
+        "broken_streams": 0,
+        "missed": 0,
         "gaps": (),
         "gap_records": 0,
         "retired": None,
@@ -45,6 +48,16 @@ def test_a_log_of_several_segments() -> None:
         "fault": None,
         "damage": None,
     }
+
+
+def test_what_may_be_missing_is_counted() -> None:
+    """Segments whose writer died, streams that broke off, events that a sender numbered."""
+    log = Forger().begin().tell("stream.closed", gap=None).tell("stream.closed", gap="broken_off")
+    log.tell("events.missed", missing=3).begin().tell("stream.closed", gap="blocked")
+
+    report = proved(log.held)
+
+    assert (report.ok, report.unclosed, report.broken_streams, report.missed) == (True, 1, 2, 1)
 
 
 def test_a_later_segment_alone_is_proved_relative_to_what_it_names() -> None:

@@ -58,6 +58,16 @@ def test_what_the_log_admits() -> None:
     ]
 
 
+def test_what_may_be_missing() -> None:
+    report = replace(HELD, unclosed=2, broken_streams=1, missed=3)
+
+    assert describe(report)[5:] == [
+        "unclosed  2 segments, whose writer died or could not sync",
+        "broken    1 stream ended so that events may be missing",
+        "missed    3 records of events that a sender numbered and that never came",
+    ]
+
+
 def test_what_the_log_was_held_against() -> None:
     report = replace(HELD, keyed_from=3, key_ids=("aa", "bb"), heads=(2, 4), checkpoints=1)
 

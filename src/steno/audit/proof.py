@@ -15,6 +15,7 @@ from steno.audit.evidence import Evidence, Heads, Keying
 from steno.audit.format import CLOSED, GENESIS, HASH_BYTES, OPENED, RECORD, SCHEMA, digest, segment_name
 from steno.audit.report import Fault, Reason, Refusal, Report
 from steno.audit.testimony import Chain, Testimony
+from steno.core.facts import NAMES, EventsMissed, StreamClosed
 
 OWN: Final = b"log."
 """What a log tells of itself begins with it."""
@@ -33,6 +34,10 @@ class _Opening(Struct, frozen=True):
 _JSON: Final = msgspec.json.Decoder(Raw)
 _OPENING: Final = msgspec.json.Decoder(_Opening)
 _NOTHING: Final = Evidence()
+
+
+STREAM_CLOSED: Final = NAMES[StreamClosed].encode()
+EVENTS_MISSED: Final = NAMES[EventsMissed].encode()
 
 
 class Verifier:
@@ -64,6 +69,7 @@ class Verifier:
         self._records = 0
         self._first_at = self._last_at = b"null"
         self._recovered_bytes = 0
+        self._unclosed = self._broken_streams = self._missed = 0
 
     def segment(self, name: str, lines: Iterable[bytes], *, newest: bool) -> bool:
         """Prove the next segment; return whether all of it holds.
@@ -73,6 +79,7 @@ class Verifier:
             lines: its lines, each with its newline. Not read beyond the first that does not hold.
             newest: whether it is the last one, whose last line may be torn by a writer that died.
         """
+        self._unclosed += bool(self._segments) and not self._ended
         self._segment, self._newest, self._line, self._ended = name, newest, 0, False
         self._segments.append(name)
         try:
@@ -132,6 +139,10 @@ class Verifier:
             _JSON.decode(body)
             if fact.startswith(OWN) and self._line > 1:
                 self._own(fact.decode(), body)
+            elif fact == STREAM_CLOSED:
+                self._broken_streams += b'"gap":"' in body
+            elif fact == EVENTS_MISSED:
+                self._missed += 1
         except (ValueError, RecursionError):
             raise Refusal(Reason.UNREADABLE) from None
 
@@ -212,6 +223,9 @@ class Verifier:
             heads=tuple(self._heads.held),
             heads_unchecked=unchecked,
             checkpoints=testimony.checkpoints,
+            unclosed=self._unclosed,
+            broken_streams=self._broken_streams,
+            missed=self._missed,
             gaps=tuple(testimony.gaps),
             gap_records=testimony.gap_records,
             retired=testimony.retired or None,

@@ -105,6 +105,12 @@ class Report(Struct, frozen=True, kw_only=True):
     """Records of which a head was kept, and which stand outside of what was given."""
     checkpoints: int = 0
     """How many `log.checkpoint` agree with the chain."""
+    unclosed: int = 0
+    """Segments before the last one that do not end with `log.closed`: their writer died, or a sync failed."""
+    broken_streams: int = 0
+    """Streams that ended so that events may be missing."""
+    missed: int = 0
+    """Records that tell of events which their sender numbered and which never came."""
     gaps: tuple[Gap, ...] = ()
     """Gaps that the log itself declares: the first 20."""
     gap_records: int = 0
@@ -183,6 +189,12 @@ def _admitted(report: Report) -> Iterator[str]:
         yield f"retired   records up to {report.retired}, as the log itself tells"
     if report.recovered_bytes:
         yield f"recovered {_count(report.recovered_bytes, 'byte')} of unfinished records, cut off at a start"
+    if report.unclosed:
+        yield f"unclosed  {_count(report.unclosed, 'segment')}, whose writer died or could not sync"
+    if report.broken_streams:
+        yield f"broken    {_count(report.broken_streams, 'stream')} ended so that events may be missing"
+    if report.missed:
+        yield f"missed    {_count(report.missed, 'record')} of events that a sender numbered and that never came"
     for gap in report.gaps:
         yield f"gap       record {gap.seq}: {gap.body}"
     if report.gap_records > len(report.gaps):
