@@ -10,7 +10,7 @@ from steno.core.facts import (
     SessionOpened,
     UpstreamErred,
 )
-from tests.core.play import BEGIN, Play, event, run, session
+from tests.core.play import BEGIN, Play, cloud_event, event, run, session
 
 NOW = BEGIN // 1_000_000
 """Unix seconds."""
@@ -141,6 +141,15 @@ def test_reply_and_live_session_of_one_id_are_one_conversation() -> None:
         play.say(*told)
         assert len(play.pipeline.table.conversations) == 1
         assert [type(fact) for fact in play.facts if isinstance(fact, SessionOpened)] == [SessionOpened]
+
+
+def test_session_is_of_the_conversation_that_its_envelope_names() -> None:
+    """A relay that passes replies on names whose they are."""
+    play = Play()
+    secret = {"value": "ek_1", "expires_at": NOW + 600, "session": {"id": "sess_1", "model": "m"}}
+    play.say(cloud_event(secret, "call-1"), cloud_event(session("sess_1"), "call-1"), cloud_event(CHATKIT, "call-2"))
+
+    assert list(play.pipeline.table.conversations) == ["relay/call-1", "relay/call-2"]
 
 
 def test_session_that_ended_is_not_found_by_its_id() -> None:

@@ -145,8 +145,8 @@ class Table:
         """Find the conversation of `event`, opened if it is new; None where it can belong to none."""
         if not isinstance(event, RealtimeEvent):
             return self._thread(stream, event, frame, name)
-        if isinstance(event, sessions.SessionSeen | sessions.ChatKitSessionSeen):
-            return self._session(stream, event, frame)
+        if isinstance(event, sessions.ChatKitSessionSeen) or (isinstance(event, sessions.SessionSeen) and not name):
+            return self._session(stream, event, frame, name)
         return self._realtime(stream, event, frame, name, identity)
 
     def _realtime(
@@ -201,13 +201,17 @@ class Table:
         return base if generation == 1 else f"{base}#{generation}"
 
     def _session(
-        self, stream: Stream, event: sessions.SessionSeen | sessions.ChatKitSessionSeen, frame: Frame
+        self,
+        stream: Stream,
+        event: sessions.SessionSeen | sessions.ChatKitSessionSeen,
+        frame: Frame,
+        name: str | None,
     ) -> Conversation | None:
-        """Find the conversation of a bare session object: the one that lives, else one known by the session's id."""
+        """Find the conversation of a bare session object: the one that is named, that lives, or that has its id."""
         if event.session is None or event.session.id is None:
             return None
         kind = ChatKitConversation if isinstance(event, sessions.ChatKitSessionSeen) else RealtimeConversation
-        key = f"{stream.source}/{event.session.id[:ID_CHARACTERS]}"
+        key = f"{stream.source}/{(name or event.session.id)[:ID_CHARACTERS]}"
         state = self.conversations.get(self._sessions.get((stream.source, event.session.id), key))
         if state is None:
             state = kind(key, stream.source, stream.name, self._limits, named=True)
