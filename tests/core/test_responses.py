@@ -229,6 +229,15 @@ def test_the_first_event_that_names_a_response_begins_it(first: Event) -> None:
     assert play.say(first) == [EventRejected(event=first["type"], reason="unknown_response")]
 
 
+@pytest.mark.parametrize("first", FIRST, ids=lambda first: first["type"])
+def test_an_empty_id_names_no_response(first: Event) -> None:
+    """Whatever comes with it is rejected, once."""
+    play = begun()
+    stray = {**first, "response_id": ""}
+    assert play.say(stray) == [EventRejected(event=stray["type"], reason="unknown_response")]
+    assert list(play.state().open) == ["resp_1"]
+
+
 def test_responses_that_were_only_named_are_bounded_too() -> None:
     """Past the limit the oldest is given up, whoever began it."""
     play = Play(open_responses=2)

@@ -57,7 +57,7 @@ def _unannounced(
     it began is not known, and so it has no durations. What comes after its end begins nothing.
     """
     key = event.response_id
-    if key is None or key in state.ended_responses:
+    if not key or key in state.ended_responses:  # an empty id is none
         return state.reject(event, "unknown_response")
     opened = state.open[key] = OpenResponse(key, None, state.session_model, b"")
     told = handler(state, event, frame)
