@@ -4,7 +4,6 @@ Where no folder is configured there is no log, and all that is asked of it here 
 """
 
 import asyncio
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -177,10 +176,8 @@ class Auditing:
         self._log.warning("an old segment of the audit log cannot be deleted", segment=segment, reason=reason)
 
     def _mistake(self, error: Exception) -> None:
-        """Tell where our own code went wrong, and not what it said: that may hold words."""
-        places = traceback.extract_tb(error.__traceback__)
-        where = [f"{Path(place.filename).name}:{place.lineno}" for place in places]
-        self._log.error("internal error; a record could not be written", error=type(error).__name__, where=where)
+        """Tell where our own code went wrong. What it said is left out by the log, since that may hold words."""
+        self._log.error("internal error; a record could not be written", exc_info=error)
 
     # Erased ---------------------------------------------------------------------------------------------
 

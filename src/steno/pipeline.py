@@ -14,17 +14,17 @@ from msgspec import Struct
 from steno import wire
 from steno.core.conversation import Conversation
 from steno.core.facts import EventsMissed, Fact, FrameRejected, Origin
-from steno.core.frame import Frame, Micros
+from steno.core.frame import LATEST_SECOND, SECOND, Frame, Micros
 from steno.core.prices import PriceTable
 from steno.core.stream import Stream
-from steno.core.table import SECOND, Ending, Table
+from steno.core.table import Ending, Table
 from steno.limits import Limits
 from steno.wire import NAMES, decode
 
 ENVELOPE_TIME_SECONDS: Final = 300
 """How far the time that an envelope states may be from its receipt; past it the clock that set it is not believed."""
 
-LATEST_TIME: Final = 253_000_000_000 * SECOND
+LATEST_TIME: Final = LATEST_SECOND * SECOND
 """Late in the year 9987. Where nothing tells when an envelope was received, its time must at least be writable."""
 SENDERS: Final = 1_024
 """Senders of numbered envelopes remembered a source; past it the one that was silent longest is forgotten."""

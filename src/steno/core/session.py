@@ -3,14 +3,10 @@
 from typing import Final
 
 from steno.core.facts import Fact, SessionCancelled, SessionExpired, SessionNearsEnd
-from steno.core.frame import Micros
+from steno.core.frame import LATEST_SECOND, SECOND, Micros, whole_second
 
-SECOND: Final = 1_000_000
-"""Microseconds."""
 THRESHOLDS: Final = (300, 60, 0)
 """Seconds before its deadline at which a session is told of: it nears its end, twice, and then has expired."""
-LATEST: Final = 253_000_000_000
-"""Unix seconds late in the year 9987: a deadline after that is none."""
 
 ACTIVE: Final = "active"
 EXPIRED: Final = "expired"
@@ -36,7 +32,7 @@ class SessionLife:
         """Note that upstream told of the session, and of the Unix second at which it ends."""
         self.id, self.kind = key or self.id, kind
         self.status = self.status or ACTIVE
-        deadline = int(expires_at * SECOND) if expires_at and 0 < expires_at < LATEST else None
+        deadline = int(expires_at * SECOND) if expires_at and 0 < expires_at < LATEST_SECOND else None
         if deadline is not None and deadline != self.deadline:
             self.deadline = deadline
             self.passed = sum(1 for left in THRESHOLDS if now is not None and deadline - left * SECOND <= now)
@@ -46,7 +42,7 @@ class SessionLife:
         if self.deadline is None or self.status != ACTIVE:
             return []
         deadline = self.deadline
-        seconds = (-(-(deadline - left * SECOND) // SECOND) * SECOND for left in THRESHOLDS[self.passed :])
+        seconds = (whole_second(deadline - left * SECOND) for left in THRESHOLDS[self.passed :])
         return [second for second in seconds if second <= at]
 
     def reach(self) -> Fact:

@@ -16,7 +16,7 @@ from steno.core.facts import (
     StreamOpened,
     Unpriced,
 )
-from steno.core.frame import Frame, Micros, seconds
+from steno.core.frame import SECOND, Frame, Micros, seconds, whole_second
 from steno.core.owners import Owners
 from steno.core.prices import PriceTable
 from steno.core.realtime_state import RealtimeConversation
@@ -32,9 +32,6 @@ CALL_ID_PREFIX: Final = "rtc_"
 
 DUPLICATE: Final = "duplicate"
 """Why an event that was delivered again is rejected. It says no fact: the first delivery said all."""
-
-SECOND: Final = 1_000_000
-"""Microseconds."""
 
 Closing = Literal["replaced", "disconnected", "session_expired", "idle", "evicted", "shutdown"]
 Ending = Literal["disconnected", "session_expired", "shutdown"]
@@ -351,7 +348,7 @@ class Table:
         due: list[tuple[Micros, int, bool, Conversation]] = []
         for state in self.conversations.values():
             due += [(when, state.number, False, state) for when in state.session_life.dues(at)]
-            if state.named and state.last_at is not None and (when := _whole_second(state.last_at + idle)) <= at:
+            if state.named and state.last_at is not None and (when := whole_second(state.last_at + idle)) <= at:
                 due.append((when, state.number, True, state))
         for when, _, is_idle, state in sorted(due, key=lambda each: each[:3]):
             if is_idle:
@@ -363,8 +360,3 @@ class Table:
         """Close what is still open, because we stop."""
         for state in list(self.conversations.values()):
             self._close(state, "shutdown", at)
-
-
-def _whole_second(at: Micros) -> Micros:
-    """Return the first whole second that is not before `at`."""
-    return -(-at // SECOND) * SECOND
