@@ -20,9 +20,9 @@ import msgspec
 
 from steno.core.frame import Frame
 from steno.limits import Limits
+from steno.metrics.sink import Metrics
 from steno.pipeline import Pipeline
 from steno.simulate import assistants, voice
-from steno.sinks.metrics import Metrics
 
 FRAMES: Final = 3_000
 ROUNDS: Final = 9

@@ -17,9 +17,9 @@ from typing import Final
 
 import msgspec
 
-from steno.audit.evidence import Evidence, Keys
-from steno.audit.format import CLOSED, GENESIS, HASH_BYTES, OPENED, Opened, algorithm, entry, key_id, link, segment_name
-from steno.audit.verify import verify
+from steno.audit.record import CLOSED, GENESIS, HASH_BYTES, OPENED, Opened, algorithm, entry, key_id, link, segment_name
+from steno.audit.verification.files import verify
+from steno.audit.verification.trust import Evidence, Keys
 
 RECORDS: Final = 200_000
 SEGMENT_RECORDS: Final = 50_000

@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
-from steno.audit.format import timestamp
 from steno.core.frame import Frame
-from steno.simulate import assistants, voice, zoo
+from steno.simulate import assistants, voice
 from steno.simulate.steps import Cut
-from steno.sources.lines import Close, close_line, frame_line
+from steno.sources.recording import Close, close_line, frame_line
+from steno.timestamps import timestamp
+from tests.scenarios import catalogue
 
 STARTED_AT = 1_767_225_600
 
@@ -38,19 +39,19 @@ def recording(kind: str, seed: int = 1) -> bytes:
     )
 
 
-def quirk(name: str, seed: int = 1) -> bytes:
-    """Return a quirk of the zoo as a recording with times, its close included; secrets are masked.
+def scenario(name: str, seed: int = 1) -> bytes:
+    """Return a scenario as a recording with times, its close included; secrets are masked.
 
-    A quirk that takes two connections is one recording: what follows a close is another stream.
+    A scenario that takes two connections is one recording: what follows a close is another stream.
     """
     return b"".join(
-        close_line(told) if isinstance(told, Close) else frame_line(told) for told in quirk_lines(name, seed)
+        close_line(told) if isinstance(told, Close) else frame_line(told) for told in scenario_lines(name, seed)
     )
 
 
-def quirk_lines(name: str, seed: int = 1) -> Iterator[Frame | Close]:
-    """Yield a quirk's frames with their times, and where its connections end. No two quirks share an id."""
-    told = zoo.QUIRKS[name]
+def scenario_lines(name: str, seed: int = 1) -> Iterator[Frame | Close]:
+    """Yield a scenario's frames with their times, and where its connections end. No two scenarios share an id."""
+    told = catalogue.SCENARIOS[name]
     at = STARTED_AT * 1_000_000
     for step in told.make(random.Random(f"{seed}/{name}"), STARTED_AT):
         at += round(step.after_seconds * 1_000_000)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from steno import __version__
-from tests.audit.plays import write
+from tests.audit.helpers import write
 from tests.processes import steno
 
 ROOT = Path(__file__).parent.parent

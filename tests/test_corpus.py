@@ -15,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steno.core import facts
+from steno.core.billing.usage import of_response, of_run
 from steno.core.conversation import Conversation
-from steno.core.state import conversation_line
+from steno.core.export import conversation_line
 from steno.core.stream import Stream
-from steno.core.usage import of_response, of_run
 from steno.wire import assistants, decode, realtime
 from steno.wire.realtime_objects import RealtimeResponse, RealtimeResponseUsage, RealtimeSessionCreateResponse
-from tests.core.play import Play, line_of
+from tests.core.helpers import Play, line_of
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 CORPUS = Path(os.environ.get("STENO_CORPUS", BESIDE))

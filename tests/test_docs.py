@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 from steno.core.facts import NAMES
-from steno.core.reduce import HANDLERS
-from steno.core.responses import passed
-from steno.sinks.definitions import METRICS
+from steno.core.realtime.responses import passed
+from steno.core.routing import HANDLERS
+from steno.metrics.definitions import METRICS
 from steno.wire import NAMES as EVENTS
 from tools import facts_page
 

@@ -17,8 +17,8 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from steno.audit.verify import verify
-from tests.crash import dying
+from steno.audit.verification.files import verify
+from tests.crash import crash_points
 from tests.processes import Running, running, steno, upstream, wait_until
 
 pytestmark = pytest.mark.anyio
@@ -304,7 +304,7 @@ async def test_a_folder_that_is_not_to_be_written(tmp_path: Path) -> None:
 async def test_a_disk_that_fails(fails: str, segments: int, tmp_path: Path) -> None:
     """After a sync that failed the log goes on in a new segment; nothing is lost, and nothing is there twice."""
     async with upstream([session(), *responses()], hang_up=False) as (_, url):
-        with running(configure(tmp_path, url), limit=dying.STATEMENTS, STENO_FAILS=fails) as daemon:
+        with running(configure(tmp_path, url), limit=crash_points.STATEMENTS, STENO_FAILS=fails) as daemon:
             await heard(daemon)
             failed = errors(daemon, "io")
             code = await stopped(daemon)

@@ -11,9 +11,9 @@ from typing import Final
 import msgspec
 import pytest
 
+from steno.app.price_list import load_prices
+from steno.app.replay import DEFAULTS, Outputs, replay
 from steno.config import parse
-from steno.pricing import load_prices
-from steno.replay import DEFAULTS, Outputs, replay
 
 GOLDEN: Final = Path(__file__).parent / "golden"
 STORIES: Final = sorted(path.parent.name for path in GOLDEN.glob("*/recording.jsonl"))

@@ -19,12 +19,13 @@ from unittest.mock import patch
 import pytest
 
 from steno import pipeline
-from steno.core import conversation, owners, table
+from steno.core import conversation, registry
+from steno.core.assistants import owners
 from steno.core.frame import Frame
 from steno.core.stream import Stream
 from steno.limits import Limits
+from steno.metrics.sink import Metrics
 from steno.pipeline import Pipeline
-from steno.sinks.metrics import Metrics
 
 LIMITS: Final = Limits(
     conversations=50,
@@ -37,7 +38,7 @@ LIMITS: Final = Limits(
     duplicates_window=20,
     label_values=10,
 )
-SMALL: Final = ((conversation, "ENDED_IDS"), (owners, "OWNERS"), (table, "OWNERS"), (pipeline, "SENDERS"))
+SMALL: Final = ((conversation, "ENDED_IDS"), (owners, "OWNERS"), (registry, "OWNERS"), (pipeline, "SENDERS"))
 """Limits of ours that a million ids would hardly reach."""
 SMALLER: Final = 50
 

@@ -15,7 +15,7 @@ from steno.core.stream import Stream
 from steno.limits import Limits
 from steno.pipeline import Pipeline
 from steno.wire import CLIENT_EVENTS, NAMES, assistants, realtime
-from tests.core.play import (
+from tests.core.helpers import (
     BEGIN,
     SOURCE,
     STREAM,

@@ -14,18 +14,19 @@ from typing import Any, Final, get_args, get_origin
 import msgspec
 from msgspec import Struct, UnsetType
 
-from steno.audit import content
+from steno.app.price_list import load_prices
+from steno.audit import content_policy
 from steno.core import facts
 from steno.core.facts import NAMES, Content, Fact, Origin
-from steno.core.frame import Frame, Micros
+from steno.core.frame import Frame
 from steno.core.stream import Stream
-from steno.core.words import tells_expiry
+from steno.core.vocabulary import tells_expiry
 from steno.limits import Limits
 from steno.pipeline import Pipeline
-from steno.pricing import load_prices
-from steno.simulate import zoo
-from steno.sources.lines import parse
-from tests.recordings import quirk, recording
+from steno.sources.recording import parse
+from steno.timestamps import Micros
+from tests.recordings import recording, scenario
+from tests.scenarios import catalogue
 
 PAGE: Final = Path(__file__).parent.parent / "docs/facts.md"
 SOURCE: Final = "replay"
@@ -135,7 +136,7 @@ class Examples:
     def __init__(self) -> None:
         """Know of none."""
         self.best: dict[type[Fact], tuple[int, bytes]] = {}
-        self._bodies = content.BodyEncoder(content.NONE)
+        self._bodies = content_policy.BodyEncoder(content_policy.NONE)
 
     def tell(self, _origin: Origin, fact: Fact) -> None:
         """Keep `fact` if it tells more than what was seen of its kind."""
@@ -150,8 +151,8 @@ def examples() -> dict[type[Fact], bytes]:
     for kind in ("voice", "assistants"):
         for seed in (1, 2, 3):
             _replay(f"{SOURCE}/{kind}-{seed}", recording(kind, seed), sink)
-    for name in zoo.QUIRKS:
-        _replay(f"{SOURCE}/{name}", quirk(name), sink)
+    for name in catalogue.SCENARIOS:
+        _replay(f"{SOURCE}/{name}", scenario(name), sink)
     return {kind: example for kind, (_, example) in sink.best.items()}
 
 
@@ -194,7 +195,7 @@ def page() -> str:
             blocks.append(f"```json\n{_shown(found[kind])}\n```\n")
     blocks.append("## What members are made of\n")
     blocks.append(WORDS)
-    blocks.append(_table(content.Shown, next(each for each in _classes(content) if each.name == "Shown")))
+    blocks.append(_table(content_policy.Shown, next(each for each in _classes(content_policy) if each.name == "Shown")))
     for part in PARTS:
         blocks += [f"### `{part.__name__}`\n\n{_meaning(part)}\n", _table(part, defined[part.__name__])]
     return "\n".join(block for block in blocks if block)

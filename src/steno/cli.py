@@ -19,8 +19,8 @@ from steno.errors import ConfigError, DataError, Fault, StenoError, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from steno.audit.evidence import Evidence
-    from steno.replay import Summary
+    from steno.app.replay import Summary
+    from steno.audit.verification.trust import Evidence
 
 FILE: Final = click.Path(path_type=Path, allow_dash=True)
 CONFIG = click.option("-c", "--config", "config_file", type=FILE, help="Configuration file.")
@@ -46,7 +46,7 @@ def main() -> NoReturn:
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  # so that the interpreter's last flush is quiet
         code = 0
     except Exception as error:  # noqa: BLE001  # a mistake of ours: its message may hold words
-        from steno import logs
+        from steno.app import logs
 
         click.echo(f"steno: internal error\n{logs.trace(error)}", err=True, nl=False)
         code = StenoError.exit_code
@@ -70,7 +70,7 @@ def run(config_file: Path | None, state: Path | None, record: Path | None) -> No
     """Run the daemon until SIGTERM or SIGINT."""
     import anyio
 
-    from steno import daemon, logs
+    from steno.app import daemon, logs
     from steno.config import load
 
     path = _config_file(config_file)
@@ -84,9 +84,9 @@ def run(config_file: Path | None, state: Path | None, record: Path | None) -> No
 @CONFIG
 def check(config_file: Path | None) -> None:
     """Read the configuration and print all of it, defaults included, secrets masked."""
-    from steno.audit_setup import redactor_of
+    from steno.app.price_list import load_prices
+    from steno.audit.setup import redactor_of
     from steno.config import load, render
-    from steno.pricing import load_prices
 
     config = load(_config_file(config_file))
     redactor_of(config.audit)
@@ -102,8 +102,8 @@ def demo(seconds: float | None, seed: int) -> int:
     import anyio
     from rich.console import Console
 
-    from steno import daemon, logs
-    from steno import demo as demonstration
+    from steno.app import daemon, logs
+    from steno.app import demo as demonstration
 
     logs.configure("warning", "auto")
     holds = anyio.run(demonstration.demo, Console(), seconds, seed, backend_options=daemon.event_loop_options())
@@ -167,9 +167,9 @@ def replay(
     """Feed recordings (a frame a line, `-` is standard input) through the daemon's own pipeline."""
     from rich.console import Console
 
-    from steno import replay as replaying
+    from steno.app import replay as replaying
+    from steno.app.price_list import load_prices
     from steno.config import find, load, parse
-    from steno.pricing import load_prices
 
     if state is not None and state == metrics and str(state) == "-":
         raise UsageError("only one output can go to standard output")
@@ -211,25 +211,25 @@ def verify(
     words: bool,
 ) -> int:
     """Prove an audit log: a folder, or single segments. Exit 1 when it does not hold."""
-    from steno.audit import word_proof
-    from steno.audit.verify import describe
-    from steno.audit.verify import verify as prove
+    from steno.audit.content_store import verify as content_verify
+    from steno.audit.verification.files import describe
+    from steno.audit.verification.files import verify as prove
 
     evidence = _evidence(key_files, keyed_from, heads)
     if words and not paths[0].is_dir():
         raise UsageError("--words looks at the whole of a log: give its folder")
     with _progress(paths) as progress:
         report = prove(list(paths), progress, evidence=evidence)
-    found = word_proof.prove_words(paths[0]) if words else None
-    for line in (*describe(report), *(word_proof.describe(found) if found else ())):
+    found = content_verify.prove_words(paths[0]) if words else None
+    for line in (*describe(report), *(content_verify.describe(found) if found else ())):
         click.echo(line)
     return 0 if report.ok and (found is None or found.ok) else 1
 
 
 def _evidence(key_files: Sequence[Path], keyed_from: int | None, heads: Sequence[str]) -> "Evidence":
     """Return what a log is to be held against. Raises UsageError where that makes no sense."""
-    from steno.audit.evidence import Evidence, parse_head
-    from steno.audit.verify import read_keys
+    from steno.audit.verification.files import read_keys
+    from steno.audit.verification.trust import Evidence, parse_head
 
     if keyed_from is not None and not key_files:
         raise UsageError("--keyed-from says where a key came into use: give the key with --key-file")
@@ -253,8 +253,9 @@ def erase(config_file: Path | None, conversation: str, partial: bool, audit: Pat
     The daemon that writes the log is asked to do it; where none runs, the log is written by this command. Exit 1 when
     there was nothing to remove.
     """
-    from steno import control, erasing
-    from steno.audit_setup import open_log
+    from steno.app import control
+    from steno.audit.content_store import erase as erasing
+    from steno.audit.setup import open_log
     from steno.config import audit_directory, load
     from steno.sources.clock import Clock
 
@@ -298,7 +299,7 @@ def _size(path: Path) -> int:
 
 def _show(console: "Console", summary: "Summary") -> None:
     """Print what a replay saw."""
-    from steno.tables import conversation_table, counted, outcome_lines
+    from steno.app.tables import conversation_table, counted, outcome_lines
 
     console.print(conversation_table(summary.rows, "conversations", console.width, summary.total))
     for line in (f"{'frames':<11}{summary.frames}", *outcome_lines(summary.total)):

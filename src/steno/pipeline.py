@@ -12,13 +12,14 @@ import anyio
 from msgspec import Struct
 
 from steno import wire
+from steno.core.billing.prices import PriceTable
 from steno.core.conversation import Conversation
 from steno.core.facts import EventsMissed, Fact, FrameRejected, Origin
-from steno.core.frame import LATEST_SECOND, SECOND, Frame, Micros
-from steno.core.prices import PriceTable
+from steno.core.frame import Frame
+from steno.core.registry import Ending, Table
 from steno.core.stream import Stream
-from steno.core.table import Ending, Table
 from steno.limits import Limits
+from steno.timestamps import LATEST_SECOND, SECOND, Micros
 from steno.wire import NAMES, decode
 
 ENVELOPE_TIME_SECONDS: Final = 300

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from steno.audit.format import segment_name
-from steno.audit.log import AuditLog
-from steno.audit.retention import Policy, Retention
-from tests.audit.plays import AT, files, opened, proved, records, said, write
+from steno.audit.record import segment_name
+from steno.audit.writing.log import AuditLog
+from steno.audit.writing.retention import Policy, Retention
+from tests.audit.helpers import AT, files, opened, proved, records, said, write
 
 CALLS = ("open", "fchmod", "write", "fdatasync", "fsync", "ftruncate", "unlink", "fstat")
 TORN = b'{"seq":4,"at":null,"fact":"item.ad'

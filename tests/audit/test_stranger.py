@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from steno.audit.verify import verify
-from tests.audit.forger import Forger, lines
-from tests.audit.plays import files, write
+from steno.audit.verification.files import verify
+from tests.audit.helpers import files, write
+from tests.audit.tampered_log import Forger, lines
 
 PAGE = Path(__file__).parent.parent.parent / "docs/audit.md"
 

@@ -6,12 +6,12 @@ from itertools import combinations
 
 import pytest
 
-from steno.audit.evidence import Evidence, Head, Keys
-from steno.audit.format import HASH_BYTES, key_id, segment_name
-from steno.audit.proof import Verifier
-from steno.audit.report import Reason, Report
-from tests.audit.forger import Forger, Segments, lines
-from tests.audit.plays import said
+from steno.audit.record import HASH_BYTES, key_id, segment_name
+from steno.audit.verification.report import Reason, Report
+from steno.audit.verification.trust import Evidence, Head, Keys
+from steno.audit.verification.verifier import Verifier
+from tests.audit.helpers import said
+from tests.audit.tampered_log import Forger, Segments, lines
 
 KEY = b"of the house"
 OTHER = b"of somebody else"

@@ -10,11 +10,12 @@ import msgspec
 from msgspec import Struct, UnsetType
 
 from steno.core.frame import Frame
-from steno.simulate import assistants, voice, zoo
-from steno.wire import CLIENT_EVENTS, NAMES, AssistantsEvent, Event, slow
+from steno.simulate import assistants, voice
+from steno.wire import CLIENT_EVENTS, NAMES, AssistantsEvent, Event, fallback
 from steno.wire.base import IDENTIFYING
 from steno.wire.decode import BARE_EVENTS
 from tests.canary.canaries import Canaries, speech, unknown_members
+from tests.scenarios import catalogue
 
 AT: Final = 1_790_000_000_000_000
 SECONDS: Final = AT // 1_000_000
@@ -80,7 +81,7 @@ def every_type(planter: Planter) -> Iterator[tuple[str, Frame]]:
     """Yield a frame of each type of event, and of each bare object, with what it is."""
     for kind, name in _NAMED.items():
         yield name, Frame(_encoded(_event(planter, kind, name)), AT, kind in CLIENT_EVENTS)
-    for name, (kind, member) in slow._OBJECTS.items():
+    for name, (kind, member) in fallback._OBJECTS.items():
         bare = planter.value(_type_of(kind, member), f"bare {name}", 0)
         yield f"bare {name}", Frame(_encoded({**bare, "object": name}), AT)
     yield "bare client secret", Frame(_encoded(_client_secret(planter)), AT)
@@ -97,7 +98,7 @@ def _type_of(kind: type[Struct], member: str) -> Any:
 
 
 def _client_secret(planter: Planter) -> dict[str, Any]:
-    kind = slow._OBJECTS["realtime.session"][0]
+    kind = fallback._OBJECTS["realtime.session"][0]
     session = planter.value(_type_of(kind, "session"), "client secret.session", 0)
     value = planter.canaries.mark("SECRET", "client secret.value")
     return {"value": value, "expires_at": SECONDS + 600, "session": session}
@@ -145,8 +146,8 @@ SPOKEN: Final = frozenset(
 
 def stories() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Yield the events of all that is simulated, by name."""
-    for name, quirk in zoo.QUIRKS.items():
-        events = [step.event for step in quirk.make(random.Random(1), SECONDS) if step.event]
+    for name, scenario in catalogue.SCENARIOS.items():
+        events = [step.event for step in scenario.make(random.Random(1), SECONDS) if step.event]
         if events and name != "many_unknown_types":
             yield name, events
     for name, make in (("voice", voice.session), ("assistants", assistants.stream)):

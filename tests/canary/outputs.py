@@ -6,22 +6,22 @@ from typing import Any
 
 import msgspec
 
-from steno.admin.exposition import replay_text
-from steno.audit.content import BodyEncoder, Policy
-from steno.audit.queue import Pending
-from steno.audit.word_files import WordFiles
+from steno.app.price_list import load_prices
+from steno.app.tables import conversation_table, counted, row_of
+from steno.audit.content_policy import BodyEncoder, Policy
+from steno.audit.content_store.files import WordFiles
+from steno.audit.sink import AuditSink
+from steno.audit.writing.queue import Pending
 from steno.core.conversation import Conversation
+from steno.core.export import conversation_line, stream_line
 from steno.core.frame import Frame
-from steno.core.state import conversation_line, stream_line
 from steno.core.stream import Stream
 from steno.limits import Limits
+from steno.metrics.exposition import replay_text
+from steno.metrics.sink import Metrics
 from steno.pipeline import Pipeline, Sink
-from steno.pricing import load_prices
 from steno.redaction import Redactor
-from steno.sinks.audit import AuditSink
-from steno.sinks.metrics import Metrics
-from steno.sources.lines import frame_line
-from steno.tables import conversation_table, counted, row_of
+from steno.sources.recording import frame_line
 
 RECORD_BYTES = 1 << 20
 """So that nothing is cut: what was cut off cannot be found."""

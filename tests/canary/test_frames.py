@@ -8,7 +8,7 @@ import pytest
 
 from steno.core.facts import KINDS
 from steno.core.frame import Frame
-from steno.sources.lines import Close, close_line, frame_line
+from steno.sources.recording import Close, close_line, frame_line
 from steno.wire import NAMES
 from tests.canary.canaries import PERSON, SECRET, SECRET_MEMBERS, SHAPES, SOUND, WORD, Canaries, marks
 from tests.canary.frames import AT, Planter, enveloped, every_type, planted, stories

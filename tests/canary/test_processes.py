@@ -308,7 +308,7 @@ RAISES = "def boom(*args, **_): raise ValueError(repr([getattr(a, 'payload', get
 """An error that says all it knows, as many do: `int('hello')` does, a missing key does."""
 
 CRASHES = {
-    "a reducer": "from steno.core.reduce import HANDLERS; HANDLERS.update(dict.fromkeys(HANDLERS, boom))",
+    "a reducer": "from steno.core.routing import ROUTES\nfor route in ROUTES.values(): route.handle = boom",
     "the pipeline": "from steno.pipeline import Pipeline; Pipeline.feed = boom",
     "a task nobody waits for": """
 import asyncio
@@ -316,10 +316,10 @@ from steno.pipeline import Pipeline
 async def late(frame): boom(frame)
 Pipeline.feed = lambda self, stream, frame: asyncio.ensure_future(late(frame)) and None
 """,
-    "the encoder of the log": "from steno.audit.content import BodyEncoder; BodyEncoder._kept = boom",
+    "the encoder of the log": "from steno.audit.content_policy import BodyEncoder; BodyEncoder._kept = boom",
     "the recorder": "from steno.sources.recorder import Recording; Recording.frame = boom",
     "the page of metrics": """
-from steno.admin import exposition
+from steno.metrics import exposition
 exposition.number_family = boom
 """,
     "a callback": """

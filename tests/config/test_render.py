@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from steno.config import Audit, Config, Connect, Http, Log, SecretRef, digest, parse, render
 from steno.limits import Limits
-from tests.config.plays import FILE, source
+from tests.config.helpers import FILE, source
 
 FULL = """sources = []
 

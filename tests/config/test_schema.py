@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from steno.config import Audit, Config, Connect, Http, audit_directory, parse
-from tests.config.plays import FILE, source
+from tests.config.helpers import FILE, source
 
 
 def test_an_empty_file_is_the_defaults() -> None:

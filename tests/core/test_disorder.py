@@ -14,14 +14,14 @@ from steno import wire
 from steno.core import facts
 from steno.core.facts import Fact, Origin
 from steno.core.frame import Frame
-from steno.core.reduce import HANDLERS
-from steno.core.responses import passed
-from steno.simulate import zoo
+from steno.core.realtime.responses import passed
+from steno.core.routing import HANDLERS
 from steno.wire import NAMES, assistants, realtime
-from tests.core.play import BEGIN, Play, line_of
-from tests.recordings import quirk_lines, timed
+from tests.core.helpers import BEGIN, Play, line_of
+from tests.recordings import scenario_lines, timed
+from tests.scenarios import catalogue
 
-NAMES_OF_RECORDINGS = ["voice", "assistants", *zoo.QUIRKS]
+NAMES_OF_RECORDINGS = ["voice", "assistants", *catalogue.SCENARIOS]
 BILLED = (facts.ResponseFinished, facts.TranscriptionFinished, facts.RunFinished)
 STREAMS = (facts.StreamOpened, facts.StreamClosed)
 
@@ -29,8 +29,8 @@ STREAMS = (facts.StreamOpened, facts.StreamClosed)
 @cache
 def recorded(name: str, seed: int) -> tuple[Frame, ...]:
     """The frames of a recording, where it ends left out."""
-    if name in zoo.QUIRKS:
-        return tuple(told for told in quirk_lines(name, seed) if isinstance(told, Frame))
+    if name in catalogue.SCENARIOS:
+        return tuple(told for told in scenario_lines(name, seed) if isinstance(told, Frame))
     return tuple(Frame(msgspec.json.encode(event), at) for at, event in timed(name, seed))
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from steno.core.facts import EventsMissed
-from tests.core.play import Play, cloud_event, created, session
+from tests.core.helpers import Play, cloud_event, created, session
 
 SPEECH = {"type": "input_audio_buffer.speech_started", "event_id": "event_1", "item_id": "item_1"}
 

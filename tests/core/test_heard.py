@@ -4,8 +4,8 @@ import pytest
 
 from steno.core.conversation import GrowingText
 from steno.core.facts import Content, ItemTruncated, PlaybackCleared, ResponseFinished
-from steno.core.realtime_state import Item
-from tests.core.play import Play, audio, created, done, event, message, session
+from steno.core.realtime.state import Item
+from tests.core.helpers import Play, audio, created, done, event, message, session
 
 SECOND_OF_AUDIO = "AAAA" * 16_000
 """48,000 bytes in base64."""

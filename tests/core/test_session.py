@@ -10,7 +10,7 @@ from steno.core.facts import (
     SessionOpened,
     UpstreamErred,
 )
-from tests.core.play import BEGIN, Play, cloud_event, event, run, session
+from tests.core.helpers import BEGIN, Play, cloud_event, event, run, session
 
 NOW = BEGIN // 1_000_000
 """Unix seconds."""

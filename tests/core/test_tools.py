@@ -4,7 +4,7 @@ from typing import Any
 
 from steno.core import facts
 from steno.core.facts import Content, Fact
-from tests.core.play import Event, Play, call, created, done, event, run, session, step, step_delta
+from tests.core.helpers import Event, Play, call, created, done, event, run, session, step, step_delta
 
 IDS = {"response_id": "resp_1", "item_id": "item_1", "call_id": "call_1"}
 STARTED = facts.ToolCallStarted(call_id="call_1", kind="function", name="look_up")

@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from steno.audit.queue import Pending
+from steno.app.price_list import load_prices
+from steno.audit.sink import AuditSink
+from steno.audit.writing.queue import Pending
 from steno.core.frame import Frame
 from steno.limits import Limits
 from steno.pipeline import Pipeline
-from steno.pricing import load_prices
-from steno.simulate.server import CONVERSATIONS
-from steno.sinks.audit import AuditSink
+from steno.simulate.server import STORIES
 
 SEED: Final = 7
 NOW: Final = 1_790_000_000
@@ -72,7 +72,7 @@ def _plain(value: Any) -> Any:
 
 @lru_cache(512)
 def _frames(path: str, number: int) -> tuple[bytes, ...]:
-    steps = CONVERSATIONS[urlsplit(path).path](Random(f"{SEED}/{path}/{number}"), NOW)
+    steps = STORIES[urlsplit(path).path].make(Random(f"{SEED}/{path}/{number}"), NOW)
     return tuple(step.payload() for step in steps)
 
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import pytest
 
 from tests.conftest import DEEP
-from tests.crash.lives import Death, Lives, configure, load, prove
+from tests.crash.daemon_process import Death, Lives, configure, load, prove
 
 
 class Plan(NamedTuple):

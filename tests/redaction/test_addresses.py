@@ -4,7 +4,7 @@
 
 import pytest
 
-from tests.redaction.plays import redacted, table
+from tests.redaction.helpers import redacted, table
 
 FOUND = """
     a@b.de                                       -> [email]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steno.redaction.fold import fold
-from tests.redaction.plays import redacted
+from tests.redaction.helpers import redacted
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from steno.redaction.birth import CHECKS
 from steno.redaction.identities import PASSED_BY_CHANCE_MAX, RULES, Rule
 from steno.redaction.identity import identities
 from steno.redaction.spans import Checks, Span
-from tests.redaction.plays import redacted
+from tests.redaction.helpers import redacted
 
 PAGE = Path(__file__).parents[2] / "docs/redaction.md"
 

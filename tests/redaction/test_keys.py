@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.redaction.plays import redacted
+from tests.redaction.helpers import redacted
 
 LONG = "Ab1" * 12
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.redaction.plays import redacted, table
+from tests.redaction.helpers import redacted, table
 
 FOUND = """
     4111111111111111                             -> [card]

@@ -4,7 +4,7 @@ import pytest
 
 from steno.redaction.phones import international
 from steno.redaction.spans import Checks, Span
-from tests.redaction.plays import redacted, table
+from tests.redaction.helpers import redacted, table
 
 INTERNATIONAL = """
     +49 30 901820                                -> [phone]

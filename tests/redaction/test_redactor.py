@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from steno.errors import ConfigError
 from steno.redaction import CHARACTERS_MAX, CLASSES, VERSION, Redacted, Redactor, redactor
 from steno.redaction.spans import Span
-from tests.redaction.plays import REDACTOR, redacted
+from tests.redaction.helpers import REDACTOR, redacted
 
 PAGE = Path(__file__).parents[2] / "docs/redaction.md"
 SECRET = "4111 1111 1111 1111"

@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
 from steno.simulate import assistants, voice
-from steno.simulate.server import Provider, provider
+from steno.simulate.server import Provider, plain_story, provider
 
 STARTED_AT = 1_790_000_000
 TARGETS = ["/v1/realtime", "/v1/realtime?model=gpt-realtime", "/v1/assistants"]
@@ -138,7 +138,7 @@ async def test_a_port_that_is_taken_raises() -> None:
 
 
 def test_a_url_names_host_and_port() -> None:
-    simulated = Provider("::1", 1, 1.0, lambda: STARTED_AT)
+    simulated = Provider("::1", 1, 1.0, lambda: STARTED_AT, plain_story)
     simulated.port = 8080
 
     assert simulated.url("/v1/realtime") == "ws://[::1]:8080/v1/realtime"

@@ -7,8 +7,8 @@ import pytest
 
 from steno.core.frame import Frame
 from steno.errors import UnavailableError
-from steno.sources.lines import Close
 from steno.sources.recorder import Recorder, Recording
+from steno.sources.recording import Close
 
 
 def test_records_frames_and_the_close(tmp_path: Path) -> None:

@@ -20,14 +20,14 @@ from steno.wire import (
     Unknown,
     assistants,
     decode,
+    fallback,
     realtime,
     sessions,
-    slow,
 )
 from steno.wire import realtime_objects as objects
 from steno.wire.base import Reason
 from steno.wire.decode import BARE_EVENTS, Decoded
-from tests.core import play
+from tests.core import helpers
 
 
 def names(text: str) -> list[str]:
@@ -564,7 +564,7 @@ def test_a_number_that_cannot_be_meant_reads_as_absent(number: str) -> None:
 
 # Whatever the bytes are -----------------------------------------------------------------------------------------
 
-FRAMES = [*play.voice_session(), *play.assistants_streams(), {**CLOUD, "data": TYPED}, OBJECT, SECRET, PAIR]
+FRAMES = [*helpers.voice_session(), *helpers.assistants_streams(), {**CLOUD, "data": TYPED}, OBJECT, SECRET, PAIR]
 
 
 def test_a_generated_frame_decodes_to_itself() -> None:
@@ -582,8 +582,10 @@ def test_any_bytes_decode_without_raising(payload: bytes) -> None:
 
 @settings(deadline=None)  # a busy machine is no fault
 @given(
-    play.JSON
-    | st.fixed_dictionaries({"type": st.sampled_from(GA_SERVER)}, optional={"item": play.JSON, "response": play.JSON})
+    helpers.JSON
+    | st.fixed_dictionaries(
+        {"type": st.sampled_from(GA_SERVER)}, optional={"item": helpers.JSON, "response": helpers.JSON}
+    )
 )
 def test_any_json_decodes_without_raising(value: Any) -> None:
     """Nor does anything that is JSON, NaN and lone surrogates included."""
@@ -591,7 +593,7 @@ def test_any_json_decodes_without_raising(value: Any) -> None:
 
 
 @settings(deadline=None)  # a busy machine is no fault
-@given(play.mutated(FRAMES))
+@given(helpers.mutated(FRAMES))
 def test_any_mutation_of_a_frame_decodes_without_raising(payload: bytes) -> None:
     """Nor does anything that is nearly an event."""
     _sound(payload)
@@ -603,7 +605,7 @@ def _sound(payload: bytes) -> None:
     if isinstance(first, Malformed):
         assert first.reason in get_args(Reason)
     if type(first) in NAMES:
-        assert first == slow.decode(payload, None), "both looks see the same event"
+        assert first == fallback.decode(payload, None), "both looks see the same event"
 
 
 @pytest.mark.parametrize("member", ["id", "source", "subject"])

@@ -12,8 +12,8 @@
 Only `cli` and `daemon` read it; every other part receives its own table.
 """
 
-from steno.config.kinds import mask_url, split_listen
-from steno.config.reading import STANDARD_PLACES, find, load, parse
+from steno.config.fields import mask_url, split_listen
+from steno.config.loading import STANDARD_PLACES, find, load, parse
 from steno.config.render import digest, render
 from steno.config.schema import Audit, Config, Connect, Http, Log, Prices, SecretRef, audit_directory
 from steno.config.secret import read_secret

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import tomli_w
 
-from steno.config.kinds import mask_url
+from steno.config.fields import mask_url
 from steno.config.schema import Config, Connect
 
 

@@ -10,7 +10,7 @@ from typing import ClassVar, Final, Literal
 
 from msgspec import Struct
 
-from steno.config.kinds import (
+from steno.config.fields import (
     PUT_ELSEWHERE,
     Days,
     FilePath,
@@ -32,7 +32,7 @@ from steno.config.kinds import (
     WaitSeconds,
     split_listen,
 )
-from steno.config.rules import AUDIT_RULES, CONFIG_RULES, CONNECT_RULES, SECRET_RULES, Rule
+from steno.config.validators import AUDIT_RULES, CONFIG_RULES, CONNECT_RULES, SECRET_RULES, Rule
 from steno.limits import Count, Limits
 
 KIB: Final = 1024

@@ -7,11 +7,11 @@ from typing import Final
 
 from msgspec import Struct
 
+from steno.core.billing.prices import PriceTable, add_usd, usd_text
 from steno.core.facts import EventRejected, Fact, Tokens
-from steno.core.frame import Micros, seconds
-from steno.core.prices import PriceTable, add_usd, usd_text
 from steno.core.session import SessionLife
 from steno.limits import ENDED_IDS, Limits
+from steno.timestamps import Micros, seconds
 from steno.wire import NAMES, Event
 
 PARTS: Final = 256

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from steno.core.frame import Micros
+from steno.timestamps import Micros
 
 KINDS: Final = ("transcript", "text", "arguments", "output", "instructions", "user", "metadata", "message")
 """Kinds of words: what was said, what was written, what a tool was called with and what it gave, what a model is told

@@ -3,7 +3,7 @@
 from typing import Final
 
 from steno.core.facts import Fact, SessionCancelled, SessionExpired, SessionNearsEnd
-from steno.core.frame import LATEST_SECOND, SECOND, Micros, whole_second
+from steno.timestamps import LATEST_SECOND, SECOND, Micros, whole_second
 
 THRESHOLDS: Final = (300, 60, 0)
 """Seconds before its deadline at which a session is told of: it nears its end, twice, and then has expired."""

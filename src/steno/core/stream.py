@@ -1,7 +1,7 @@
 """A stream: one websocket connection's frames in order, and what was counted of them."""
 
-from steno.core.realtime_state import RealtimeConversation
-from steno.core.thread_state import ThreadConversation
+from steno.core.assistants.state import ThreadConversation
+from steno.core.realtime.state import RealtimeConversation
 from steno.limits import ID_CHARACTERS, SHOWN_UNKNOWN
 from steno.wire.secrets import mask_text
 

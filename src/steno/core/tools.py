@@ -6,8 +6,8 @@ import msgspec
 
 from steno.core.conversation import NOTHING, Conversation, EndedCall, OpenCall
 from steno.core.facts import Content, Fact, ToolCallFinished, ToolCallStarted
-from steno.core.frame import Micros
-from steno.core.words import TOOL_KINDS, closed, short
+from steno.core.vocabulary import TOOL_KINDS, closed, short
+from steno.timestamps import Micros
 
 TAKES_JSON = frozenset({"function", "mcp"})
 """Kinds of calls whose arguments are JSON; others take code, or nothing."""

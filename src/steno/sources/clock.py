@@ -2,7 +2,7 @@
 
 import time
 
-from steno.core.frame import Micros
+from steno.timestamps import Micros
 
 
 class Clock:

@@ -24,14 +24,14 @@ from steno import __version__
 from steno.config import Connect, mask_url, read_secret
 from steno.core.frame import Frame
 from steno.core.stream import Stream
-from steno.core.words import tells_expiry
+from steno.core.vocabulary import tells_expiry
 from steno.errors import UnavailableError
 from steno.pipeline import Pipeline
 from steno.sources.backoff import HEALTHY_SECONDS, SHORT_SESSION_SECONDS, Backoff
 from steno.sources.clock import Clock
-from steno.sources.failures import reason_of, retry_after
-from steno.sources.lines import Close, Gap
+from steno.sources.connect_errors import reason_of, retry_after
 from steno.sources.recorder import Recorder, Recording
+from steno.sources.recording import Close, Gap
 
 CLEAN_CODES: Final = frozenset({1000, 1001})
 GOING_AWAY: Final = 1001

@@ -10,7 +10,7 @@ import structlog
 
 from steno.core.frame import Frame
 from steno.errors import UnavailableError
-from steno.sources.lines import Close, close_line, frame_line
+from steno.sources.recording import Close, close_line, frame_line
 
 
 class Recorder:

@@ -6,8 +6,8 @@ an event carries, so that nothing of it is lost. `mask` hides secrets in such by
 
 from steno.wire.base import AssistantsEvent, Drifted, Event, Malformed, RealtimeEvent, Unknown
 from steno.wire.decode import CLIENT_EVENTS, NAMES, Decoded, decode, whole
+from steno.wire.fallback import Enveloped
 from steno.wire.secrets import mask
-from steno.wire.slow import Enveloped
 
 __all__ = [
     "CLIENT_EVENTS",

@@ -1,7 +1,7 @@
 """Bytes in, an event out: never raises, whatever the bytes are.
 
 The usual frame takes one pass of a compiled decoder. Whatever that refuses is looked at again, slowly, in
-`slow.py`, which finds out what it is instead: an envelope, a bare object, an event of an unknown type, an event
+`fallback.py`, which finds out what it is instead: an envelope, a bare object, an event of an unknown type, an event
 with a member nobody expects, or no event at all.
 """
 
@@ -13,9 +13,9 @@ import msgspec
 from msgspec import Raw
 
 from steno.limits import NESTING_DEPTH
-from steno.wire import assistants, realtime, realtime_client, sessions, slow
+from steno.wire import assistants, fallback, realtime, realtime_client, sessions
 from steno.wire.base import AssistantsEvent, Drifted, Event, Malformed, RealtimeEvent, Unknown
-from steno.wire.slow import Enveloped
+from steno.wire.fallback import Enveloped
 
 Decoded = Event | Unknown | Malformed | Drifted | Enveloped
 
@@ -86,19 +86,19 @@ def decode(payload: bytes, *, within: bool = False) -> Decoded:
         An event; `Unknown`, an event of a type not known here; `Drifted`, an event with members left out;
         `Enveloped`, one of these inside a CloudEvent; or `Malformed` with a reason that repeats nothing.
     """
-    if not payload.isascii() and not slow.is_utf8(payload):
+    if not payload.isascii() and not fallback.is_utf8(payload):
         return Malformed(reason="not_utf8")
     event: Event
     try:
         if payload.startswith(b'{"event":'):
             event = _ASSISTANTS.decode(payload)
             if event.data is None:  # half a pair is none
-                return slow.decode(payload, None if within else _decode_within)
+                return fallback.decode(payload, None if within else _decode_within)
         else:
             event = _REALTIME.decode(payload)
     except (ValueError, RecursionError):  # msgspec's own errors, UnicodeDecodeError, and nesting without end
-        return slow.decode(payload, None if within else _decode_within)
-    if len(payload) > _NEST_BYTES and slow.too_deep(payload):
+        return fallback.decode(payload, None if within else _decode_within)
+    if len(payload) > _NEST_BYTES and fallback.too_deep(payload):
         return Malformed(reason="too_deep")
     return event
 
@@ -118,7 +118,7 @@ def whole(event: Event, payload: bytes) -> bytes:
     try:
         return bytes(getattr(_MEMBERS[name].decode(payload), name)) or payload  # a bare response is its own object
     except ValueError:  # half a character
-        mended = slow.mended(payload)  # of the same length
+        mended = fallback.mended(payload)  # of the same length
         kept = bytes(getattr(_MEMBERS[name].decode(mended), name))
         start = mended.find(kept)
         return payload[start : start + len(kept)] or payload

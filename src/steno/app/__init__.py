@@ -1,0 +1,1 @@
+"""Composition roots, one a command, and what commands share: the operational log, output files, tables."""

@@ -1,0 +1,87 @@
+"""Files that a command writes because its flags name them: `--state`, `--metrics`.
+
+A regular file is replaced whole once all of it is written, so that nobody reads a half. Anything else (a pipe,
+a terminal, `/dev/stdout`) is written in place.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from steno.core.conversation import Conversation
+from steno.core.export import conversation_line, stream_line
+from steno.core.stream import Stream
+from steno.errors import UnavailableError
+
+STATE_MODE = 0o600
+"""The state shows words: it is its owner's alone."""
+METRICS_MODE = 0o644
+STANDARD = Path("-")
+
+
+@contextmanager
+def output(path: Path, mode: int) -> Iterator[IO[bytes]]:
+    """Open `path` to be written whole.
+
+    `-` is standard output. Raises UnavailableError, naming the path, where that cannot be. A regular file is as it
+    was if the body fails.
+    """
+    if path == STANDARD:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    try:
+        if path.exists() and not path.is_file():
+            with path.open("wb") as file:
+                yield file
+            return
+        target = path.resolve()
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as error:
+        raise UnavailableError(f"cannot write {path}: {error.strerror}") from error
+    partial = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.chmod(mode)
+        partial.replace(target)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+class StateWriter:
+    """Writes the state: conversations as they close, at the end those still open, then the streams.
+
+    What has ended is spooled to disk at once: a daemon that runs for long need not remember it.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        """Write to `file`."""
+        self._file = file
+        self._streams = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `finish`
+
+    def closed(self, state: Conversation) -> None:
+        """Write a conversation that ended."""
+        self._file.write(conversation_line(state))
+
+    def ended(self, stream: Stream) -> None:
+        """Note a stream that ended."""
+        self._streams.write(stream_line(stream))
+
+    def finish(self, conversations: Iterable[Conversation], streams: Iterable[Stream]) -> None:
+        """Write what is still open, in the order in which it was first seen."""
+        for state in sorted(conversations, key=lambda each: each.number):
+            self._file.write(conversation_line(state))
+        with self._streams:
+            self._streams.seek(0)
+            shutil.copyfileobj(self._streams, self._file)
+        for stream in streams:
+            self._file.write(stream_line(stream))

@@ -1,0 +1,24 @@
+"""The price list of this process: the one that is shipped, with the operator's own over it."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from steno.core.billing.prices import PriceTable, merge, parse
+from steno.errors import ConfigError, Fault
+
+
+def load_prices(own: Path | None, named_by: str = "prices.file") -> PriceTable:
+    """Return the shipped price list, and what the list `own` says in its place, model by model.
+
+    Raises ConfigError, naming the file, where it cannot be read or is no price list; `named_by` is the key or the
+    option that names it.
+    """
+    shipped = parse(files("steno.core.billing").joinpath("prices.json").read_bytes())
+    if own is None:
+        return shipped
+    try:
+        return merge(shipped, parse(own.read_bytes()))
+    except OSError as error:
+        raise ConfigError([Fault(str(own), "", f"cannot be read ({named_by}): {error.strerror}")]) from error
+    except ValueError as error:
+        raise ConfigError([Fault(str(own), "", f"is no price list ({named_by}): {error}")]) from error

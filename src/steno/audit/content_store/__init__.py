@@ -1,0 +1,1 @@
+"""Content kept in files beside the audit log, where it can be erased."""

@@ -1,0 +1,1 @@
+"""Writing the audit log: the queue, the thread, the chain, and the files on the disk. I/O."""

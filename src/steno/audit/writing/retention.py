@@ -1,0 +1,134 @@
+"""Old segments let go: which, told in `log.retired`, and deleted once that is on the disk. I/O.
+
+Whole closed segments go, the oldest first, never the newest. Whoever is killed in between has told more than is
+gone: the next run tells and deletes the rest again.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from steno.audit import log_records
+from steno.audit.directory import opening, segments, sync_folder, tail
+from steno.audit.record import segment_seq
+from steno.audit.writing.log import AuditLog
+from steno.errors import DataError
+from steno.timestamps import Micros
+
+NANOS: Final = 1_000_000_000
+
+
+class Kept(Struct, frozen=True):
+    """A segment and what decides whether it may go."""
+
+    path: Path
+    size: int
+    mtime_ns: int
+    """When its last record was written."""
+
+
+class Policy(Struct, frozen=True):
+    """How much of a log is kept; all of it where both are None."""
+
+    seconds: float | None = None
+    """The age past which a segment goes: the time since its last record."""
+    size_bytes: int | None = None
+    """The length of the whole log past which the oldest go."""
+
+
+def due(kept: Sequence[Kept], policy: Policy, now_ns: int) -> int:
+    """Return how many of the oldest segments are to go.
+
+    Args:
+        kept: all segments of the log in order; the last one is being written and stays.
+        policy: what is kept.
+        now_ns: nanoseconds since 1970, by the clock that files have their times from.
+    """
+    total = sum(each.size for each in kept)
+    for count, each in enumerate(kept[:-1]):
+        too_old = policy.seconds is not None and now_ns - each.mtime_ns > policy.seconds * NANOS
+        too_much = policy.size_bytes is not None and total > policy.size_bytes
+        if not too_old and not too_much:
+            return count
+        total -= each.size
+    return max(0, len(kept) - 1)
+
+
+class Retention:
+    """Lets segments of one log go. Used by the thread that writes the log."""
+
+    def __init__(self, log: AuditLog, policy: Policy) -> None:
+        """Let go of nothing yet."""
+        self.deleted = 0
+        """Segments that are gone."""
+        self._log = log
+        self._policy = policy
+        self._told: set[str] = set()
+        """Segments that `log.retired` names, but that are still there: always the oldest."""
+
+    def tell(self, at: Micros | None, now_ns: int) -> bool:
+        """Add `log.retired` to the log if segments are to go that none has named; return whether it was added.
+
+        Raises OSError where the folder or a segment cannot be read.
+        """
+        if self._policy == Policy():
+            return False
+        going = self._going(now_ns)
+        # Where it cannot be read how one ends and how the next begins, they go together, later.
+        while going and (boundary := _boundary(*going[-1])) is None:
+            going.pop()
+        if not going or boundary is None:
+            return False
+        names = [path.name for path, _ in going]
+        self._log.append(log_records.retired(at, *boundary, names))
+        self._told.update(names)
+        return True
+
+    def _going(self, now_ns: int) -> list[tuple[Path, Path]]:
+        """Return the segments that are to go, each with the one after it."""
+        newest = self._log.path.name
+        kept = [_kept(path) for path in segments(self._log.directory) if path.name <= newest]
+        count = due(kept, self._policy, now_ns)
+        pairs = [(each.path, after.path) for each, after in pairwise(kept)]
+        return [pair for pair in pairs[:count] if pair[0].name not in self._told][: log_records.RETIRED_NAMES]
+
+    def delete(self) -> int | None:
+        """Delete what was named, once that is on the disk; the oldest first, so that what is left hangs together.
+
+        Returns when the last record in it was written, in nanoseconds since 1970; None where nothing was there. Raises
+        OSError, with the name of the file, where one cannot be deleted; it is tried again the next time.
+        """
+        newest: int | None = None
+        for name in sorted(self._told):
+            self._log.forget(name)
+            path = self._log.directory / name
+            if path.exists():
+                newest = path.stat().st_mtime_ns
+                path.unlink()
+            self._told.discard(name)
+            self.deleted += 1
+            if not self._told:
+                sync_folder(self._log.directory)
+        return newest
+
+
+def _kept(path: Path) -> Kept:
+    status = path.stat()
+    return Kept(path, status.st_size, status.st_mtime_ns)
+
+
+def _boundary(last: Path, after: Path) -> tuple[int, bytes] | None:
+    """Return the number and the hash of the record before segment `after`; None where they cannot be read."""
+    last_seq = (segment_seq(after.name) or 0) - 1
+    try:
+        return last_seq, bytes.fromhex(opening(after).previous)
+    except (DataError, ValueError):
+        pass
+    try:
+        end = tail(last)
+    except DataError:
+        return None
+    return (last_seq, end.hash) if end.seq == last_seq else None

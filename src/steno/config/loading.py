@@ -1,0 +1,142 @@
+"""From a path to a `Config`: where the file is looked for, how it is read, how TOML's own faults are told.
+
+`find` looks, `load` reads, `parse` is pure. All that can be wrong with a file ends in one `ConfigError`.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+
+from steno.config.schema import Config
+from steno.config.validation import flaws
+from steno.errors import ConfigError, Fault
+
+STANDARD_PLACES: Final = (Path("steno.toml"), Path("/etc/steno/steno.toml"))
+"""Where the file is looked for when nobody names one, in this order."""
+
+FILE_BYTES: Final = 1024 * 1024
+"""Longest file that is read: a thousand sources fit, and a device that never ends is refused."""
+
+
+def find(explicit: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """Find the file to read: the explicit path, `$STENO_CONFIG`, `./steno.toml`, `/etc/steno/steno.toml`.
+
+    A path that somebody named is returned even where there is nothing: that is for `load` to tell. None where
+    nobody named one and none of the standard places holds one.
+    """
+    if explicit is not None:
+        return explicit
+    if named := environ.get("STENO_CONFIG"):
+        return Path(named)
+    return next((place for place in STANDARD_PLACES if _is_there(place)), None)
+
+
+def _is_there(place: Path) -> bool:
+    """Look for a file; one that may not be looked at is there, and `load` will tell why it cannot be read."""
+    try:
+        return place.exists()
+    except OSError:
+        return True
+
+
+Defaults = Mapping[str, Mapping[str, Any]]
+"""Tables to keys to what holds where the file does not say otherwise."""
+
+
+def load(path: Path, defaults: Defaults = MappingProxyType({})) -> Config:
+    """Read a file; `defaults` go before those of the schema.
+
+    Raises ConfigError, which holds every fault, where it cannot be read or is wrong.
+    """
+    content = _content(path)
+    if len(content) > FILE_BYTES:
+        raise _failure(str(path), f"is longer than {FILE_BYTES} bytes")
+    try:
+        text = content.decode("utf-8-sig")  # some editors write a byte order mark
+    except UnicodeDecodeError as error:
+        raise _failure(str(path), f"is not UTF-8 (byte {error.start + 1})") from None
+    return parse(text, str(path), defaults)
+
+
+def parse(text: str, file: str, defaults: Defaults = MappingProxyType({})) -> Config:
+    """Read TOML text; `file` is its name in the faults, and `defaults` go before those of the schema.
+
+    Raises ConfigError where it is wrong: with every fault, or with the first one where it is not TOML.
+    """
+    data = _decode(text, file)
+    faults = [Fault(file, flaw.key, flaw.what) for flaw in flaws(data, Config, "")]
+    if faults:
+        raise ConfigError(faults)
+    return msgspec.convert(
+        {**data, **{table: {**keys, **data.get(table, {})} for table, keys in defaults.items()}}, Config
+    )
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(FILE_BYTES + 1)
+    except OSError as error:
+        raise _failure(str(path), f"cannot be read: {(error.strerror or 'input error').lower()}") from None
+    except ValueError:
+        raise _failure(ascii(str(path)), "cannot be read: not a path") from None
+
+
+def _failure(file: str, message: str) -> ConfigError:
+    return ConfigError([Fault(file, "", message)])
+
+
+def _decode(text: str, file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _failure(file, _syntax_words(str(error), text)) from None
+    except ValueError:  # Python's own limit on the digits of a number
+        raise _failure(file, "holds a number with too many digits") from None
+    except RecursionError:
+        raise _failure(file, "nests brackets too deep") from None
+
+
+def _syntax_words(message: str, text: str) -> str:
+    """Reword what `tomllib` says, `<what> (at line 3, column 5)`, from a closed list: it may repeat a key."""
+    place = re.search(r"\(at (line \d+, column \d+)\)\Z", message)
+    where = place[1] if place else _end(text)
+    what = next((words for start, words in _SYNTAX if message.startswith(start)), "is not TOML")
+    return f"{where}: {what}"
+
+
+def _end(text: str) -> str:
+    lines = text.replace("\r\n", "\n").split("\n")
+    return f"line {len(lines)}, column {len(lines[-1]) + 1}"
+
+
+_SYNTAX: Final = (
+    ("Cannot declare", "this table is there already"),
+    ("Cannot overwrite a value", "this key is there already"),
+    ("Cannot redefine", "this table is there already"),
+    ("Cannot mutate immutable", "an inline table or a list cannot be added to"),
+    ("Duplicate inline table key", "this key is there already"),
+    ("Expected '=' after a key", "a key must be followed by ="),
+    ("Expected newline or end", "something stands behind the end of the value"),
+    ('Expected "', "the quote at the end of the text is missing"),
+    ("Expected ']'", "the ] of the table's name is missing"),
+    ("Expected ']]'", "the ]] of the table's name is missing"),
+    ("Escaped character", "no such Unicode character"),
+    ("Found invalid character", "a character that cannot stand here"),
+    ("Illegal character", "a character that cannot stand here"),
+    ("Invalid date", "no such date or time"),
+    ("Invalid hex value", "\\u must be followed by 4, \\U by 8 hexadecimal digits"),
+    ("Invalid initial character", "a key must be letters, digits, `_` and `-`, or be quoted"),
+    ("Invalid statement", "neither a key nor a table begins like this"),
+    ("Invalid value", "no value: text must be quoted"),
+    ("Unclosed array", "the ] of a list is missing"),
+    ("Unclosed inline table", "the } of an inline table is missing"),
+    ("Unescaped '\\'", "a \\ in text must be doubled, or the text put in single quotes"),
+    ("Unterminated string", "the quote at the end of the text is missing"),
+)
+"""How a message of `tomllib` begins, and what is told. A message that is not here becomes `is not TOML`."""

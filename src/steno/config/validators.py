@@ -1,0 +1,89 @@
+"""What must hold between the keys of one table, which no type of a single value can say.
+
+A rule names the keys it looks at, and is asked only when each of them is right by itself, so that one
+mistake is told once.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from steno.config.fields import PUT_ELSEWHERE
+
+
+class Flaw(NamedTuple):
+    """Something wrong at a key: a fault that does not know its file yet."""
+
+    key: str
+    what: str
+
+
+Table = Mapping[str, Any]
+
+
+class Rule(NamedTuple):
+    """A check of one table (defaults filled in), with the keys that must be right before it is asked."""
+
+    keys: frozenset[str]
+    check: Callable[[Table], Iterator[Flaw]]
+
+
+def _one_place(table: Table) -> Iterator[Flaw]:
+    if (table["file"] is None) == (table["env"] is None):
+        yield Flaw("", f"must name exactly one place where the secret is: {PUT_ELSEWHERE}")
+
+
+def _backoff_order(table: Table) -> Iterator[Flaw]:
+    if table["backoff_max_seconds"] < table["backoff_seconds"]:
+        yield Flaw("backoff_max_seconds", "must not be less than backoff_seconds")
+
+
+def _distinct_headers(table: Table) -> Iterator[Flaw]:
+    names = [name.lower() for name in table["headers"]]
+    if len(set(names)) < len(names):
+        yield Flaw("headers", "holds a header twice: the case of its letters does not count")
+
+
+def _distinct_subprotocols(table: Table) -> Iterator[Flaw]:
+    if len(set(table["subprotocols"])) < len(table["subprotocols"]):
+        yield Flaw("subprotocols", "holds a subprotocol twice")
+
+
+def _distinct_sources(config: Table) -> Iterator[Flaw]:
+    """Tell each name that an earlier source has. The sources themselves may still be wrong in other ways."""
+    first: dict[str, int] = {}
+    for number, name in enumerate(source_names(config["sources"])):
+        if name and first.setdefault(name, number) != number:
+            yield Flaw(f"sources[{number}].name", f"is already the name of sources[{first[name]}]")
+
+
+def source_names(sources: object) -> list[str]:
+    """List the names in a list of tables, empty where there is none, whatever else is wrong with them."""
+    entries = sources if isinstance(sources, list) else []
+    names = [entry.get("name") if isinstance(entry, dict) else None for entry in entries]
+    return [name if isinstance(name, str) else "" for name in names]
+
+
+def _room_for_two(table: Table) -> Iterator[Flaw]:
+    kept = table["retention_bytes"]
+    if kept is not None and kept < 2 * table["segment_bytes"]:
+        yield Flaw(
+            "retention_bytes", "must be at least twice segment_bytes: the segment being written is never deleted"
+        )
+
+
+def _digest_or_files(table: Table) -> Iterator[Flaw]:
+    if table["content_files"] and table["digest_key"] is not None:
+        yield Flaw("digest_key", "cannot stand beside content_files: a digest in the log would outlive an erasure")
+
+
+AUDIT_RULES: Final = (
+    Rule(frozenset({"retention_bytes", "segment_bytes"}), _room_for_two),
+    Rule(frozenset({"content_files", "digest_key"}), _digest_or_files),
+)
+SECRET_RULES: Final = (Rule(frozenset({"file", "env"}), _one_place),)
+CONNECT_RULES: Final = (
+    Rule(frozenset({"backoff_seconds", "backoff_max_seconds"}), _backoff_order),
+    Rule(frozenset({"headers"}), _distinct_headers),
+    Rule(frozenset({"subprotocols"}), _distinct_subprotocols),
+)
+CONFIG_RULES: Final = (Rule(frozenset(), _distinct_sources),)

@@ -1,0 +1,1 @@
+"""The assistants family: threads with their runs, steps and messages."""

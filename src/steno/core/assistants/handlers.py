@@ -1,0 +1,356 @@
+"""Assistants conversations: runs, steps and messages of a thread. A status is believed before an event's name.
+
+`HANDLERS` at the end is the state machine: which event does what.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from steno.core import facts, tools
+from steno.core.assistants.state import OpenMessage, OpenRun, OpenStep, ThreadConversation
+from steno.core.billing import costs, usage
+from steno.core.conversation import NOTHING, PARTS, part_of
+from steno.core.facts import Content, Fact
+from steno.core.frame import Frame
+from steno.core.vocabulary import RUN_ENDS, STEP_ENDS, STEP_KINDS, closed, code, short
+from steno.wire import NAMES, AssistantsEvent, assistants, whole
+from steno.wire.realtime_objects import ErrorDetail
+
+Handler = Callable[[ThreadConversation, Any, Frame], Sequence[Fact]]
+
+RUN_BEGINS: Final = frozenset({"created", "queued"})
+"""A run's first status, by its object or by its event: from then on it is timed."""
+MESSAGE_ENDS: Final = frozenset({"completed", "incomplete"})
+BARE_MESSAGE: Final = "message"
+"""The status of a message as REST lists have it: none."""
+
+
+def thread_told(state: ThreadConversation, event: assistants.ThreadEvent, _frame: Frame) -> Sequence[Fact]:
+    """A thread was made."""
+    thread = event.data
+    if thread is None or thread.id is None:
+        return state.reject(event, "missing_object")
+    return (facts.ThreadCreated(thread_id=thread.id),)
+
+
+def _status(event: AssistantsEvent, told: str | None) -> str:
+    """Return the status that an object tells; where it tells none, what the event's name says."""
+    return NAMES[type(event)].rpartition(".")[2] if told is None else told
+
+
+# Runs -----------------------------------------------------------------------------------------------------
+
+
+def run_told(state: ThreadConversation, event: assistants.RunEvent, frame: Frame) -> Sequence[Fact]:
+    """A run is in some status; in which, its object says."""
+    run = event.data
+    if run is None or run.id is None:
+        return state.reject(event, "missing_object")
+    status = _status(event, run.status)
+    if run.id in state.ended_ids:
+        return state.reject(event, "repeated" if status in RUN_ENDS else "ended")
+    state.model = short(run.model) or state.model
+    state.runs.put(run.id, whole(event, frame.payload))
+    begun = _begin_run(state, run, status, frame)
+    _note_times(state, run.id, status, frame)
+    if status in RUN_ENDS:
+        return (*begun, *_end_run(state, run, status, frame))
+    if status == "requires_action":
+        return (*begun, *_require_action(state, run, frame))
+    return begun
+
+
+def _note_times(state: ThreadConversation, run_id: str, status: str, frame: Frame) -> None:
+    """Note when a run went to work, and for how long it waited for the outputs of its tools."""
+    opened = state.open_runs.get(run_id)
+    if opened is None:
+        return
+    if status == "in_progress" and opened.started_at is None:
+        opened.started_at = frame.at
+    if status == "requires_action":
+        opened.action_at = frame.at
+    elif opened.action_at is not None:
+        waited = state.elapsed(opened.action_at, frame.at)
+        opened.action_at = None
+        if waited is not None:
+            opened.action_seconds = round((opened.action_seconds or 0) + waited, 6)
+
+
+def _begin_run(state: ThreadConversation, run: assistants.ThreadRun, status: str, frame: Frame) -> Sequence[Fact]:
+    if run.id is None or run.id in state.open_runs:
+        return NOTHING
+    state.open_runs[run.id] = OpenRun(frame.at if status in RUN_BEGINS else None, run.expires_at)
+    started = facts.RunStarted(
+        run_id=run.id,
+        assistant_id=run.assistant_id,
+        model=short(run.model),
+        instructions=facts.content("instructions", run.instructions),
+        metadata=facts.attached(run.metadata),
+    )
+    if len(state.open_runs) <= state.limits.open_responses:
+        return (started,)
+    oldest = next(iter(state.open_runs))
+    del state.open_runs[oldest]
+    return (started, facts.RunAbandoned(run_id=oldest))
+
+
+def _require_action(state: ThreadConversation, run: assistants.ThreadRun, frame: Frame) -> Sequence[Fact]:
+    action = run.required_action.submit_tool_outputs if run.required_action else None
+    calls = (action and action.tool_calls) or ()
+    started = [fact for call in calls for fact in _begin_call(state, call, None)]
+    for call in calls:
+        tools.called(state, call.id, frame.at, call.function.arguments if call.function else None)
+    return (*started, facts.RunActionRequired(run_id=run.id or "", calls=len(calls)))
+
+
+def _end_run(state: ThreadConversation, run: assistants.ThreadRun, status: str, frame: Frame) -> Sequence[Fact]:
+    run_id = run.id or ""
+    opened = state.open_runs.pop(run_id, None)
+    state.ended_ids.add(run_id)
+    tokens = usage.of_run(run.usage, short(run.model))
+    state.totals.runs[status] = state.totals.runs.get(status, 0) + 1
+    state.totals.add_tokens(tokens)
+    return (
+        facts.RunFinished(
+            run_id=run_id,
+            status=status,
+            reason=_run_reason(run, status),
+            model=short(run.model),
+            duration_seconds=state.elapsed(opened.seen_at if opened else None, frame.at),
+            queue_seconds=state.elapsed(opened.seen_at, opened.started_at) if opened else None,
+            action_seconds=opened.action_seconds if opened else None,
+            tokens=tokens,
+            cost=costs.of_tokens(state, tokens),
+        ),
+    )
+
+
+def _run_reason(run: assistants.ThreadRun, status: str) -> str | None:
+    if status == "failed":
+        return short(run.last_error.code if run.last_error else None) or "unknown"
+    if status == "incomplete":
+        return short(run.incomplete_details.reason if run.incomplete_details else None) or "unknown"
+    return None
+
+
+# Steps ----------------------------------------------------------------------------------------------------
+
+
+def step_told(state: ThreadConversation, event: assistants.StepEvent, frame: Frame) -> Sequence[Fact]:
+    """A step is in some status; it may have begun in an earlier stream, or before us."""
+    step = event.data
+    if step is None or step.id is None:
+        return state.reject(event, "missing_object")
+    status = _status(event, step.status)
+    if step.id in state.ended_ids:
+        return state.reject(event, "repeated" if status in STEP_ENDS else "ended")
+    begun = _begin_step(state, step, event, frame)
+    if status in STEP_ENDS:
+        state.run_steps.add(whole(event, frame.payload))
+        return (*begun, *_end_step(state, step, status, frame))
+    opened = state.open_steps[step.id]
+    kept = whole(event, frame.payload)
+    opened.whole = kept if len(kept) <= state.limits.object_bytes else b""
+    return begun
+
+
+def _begin_step(
+    state: ThreadConversation, step: assistants.RunStepObject, event: assistants.StepEvent, frame: Frame
+) -> Sequence[Fact]:
+    if step.id is None or step.id in state.open_steps:
+        return NOTHING
+    kind = closed(step.type, STEP_KINDS)
+    seen_at = frame.at if isinstance(event, assistants.StepCreated) else None
+    state.open_steps[step.id] = OpenStep(seen_at, step.run_id, kind)
+    started = facts.RunStepStarted(step_id=step.id, run_id=step.run_id, kind=kind)
+    if len(state.open_steps) <= state.limits.open_responses:
+        return (started,)
+    oldest = next(iter(state.open_steps))
+    gone = state.open_steps.pop(oldest)
+    return (started, facts.RunStepAbandoned(step_id=oldest, run_id=gone.run_id))
+
+
+def step_delta(state: ThreadConversation, event: assistants.StepDeltaEvent, _frame: Frame) -> Sequence[Fact]:
+    """A piece of a step: of the calls that it makes."""
+    told = event.data
+    opened = state.open_steps.get(told.id) if told and told.id else None
+    if told is None or opened is None:
+        return state.reject(event, "unknown_step")
+    details = told.delta.step_details if told.delta else None
+    begun: list[Fact] = []
+    for call in (details and details.tool_calls) or ():
+        begun += _begin_call(state, call, told.id)
+        if call.id is not None and (call.index or 0) < PARTS:
+            opened.call_ids[call.index or 0] = call.id
+        _grow_call(opened, call, state.limits.object_bytes)
+    return begun
+
+
+def _begin_call(state: ThreadConversation, call: assistants.ToolCall, step_id: str | None) -> Sequence[Fact]:
+    name = call.function.name if call.function else None
+    return tools.start(state, call.id, call.type, name, step_id)
+
+
+def _grow_call(opened: OpenStep, call: assistants.ToolCall, most: int) -> None:
+    """Write down the arguments or the code that a delta brings, up to `most` characters."""
+    piece = _arguments(call)
+    text = part_of(opened.texts, call.index or 0) if piece else None
+    if piece and text is not None and text.length + len(piece) <= most:
+        text.append(piece)
+
+
+def _end_step(state: ThreadConversation, step: assistants.RunStepObject, status: str, frame: Frame) -> Sequence[Fact]:
+    opened = state.open_steps.pop(step.id or "")
+    state.ended_ids.add(step.id or "")
+    state.totals.run_steps[status] = state.totals.run_steps.get(status, 0) + 1
+    told = step.usage
+    return (
+        *_calls_differed(step, opened, state.limits.object_bytes),
+        *_end_calls(state, step, status, opened, frame),
+        facts.RunStepFinished(
+            step_id=step.id or "",
+            run_id=step.run_id,
+            kind=opened.kind,
+            status=status,
+            reason=(short(step.last_error.code) or "unknown") if step.last_error else None,
+            duration_seconds=state.elapsed(opened.seen_at, frame.at),
+            prompt_tokens=told.prompt_tokens if told else None,
+            completion_tokens=told.completion_tokens if told else None,
+        ),
+    )
+
+
+def _calls_differed(step: assistants.RunStepObject, opened: OpenStep, most: int) -> Sequence[Fact]:
+    """Tell it if the deltas had led to other arguments, or to other code, than the step ended with."""
+    calls = (step.step_details and step.step_details.tool_calls) or ()
+    for index, call in enumerate(calls):
+        told, text = _arguments(call), opened.texts.get(index)
+        if told is not None and len(told) <= most and text is not None and text.read() != told:
+            return (facts.DeltasDiffered(item_id=step.id, members=("arguments",)),)
+    return NOTHING
+
+
+def _end_calls(
+    state: ThreadConversation, step: assistants.RunStepObject, status: str, opened: OpenStep, frame: Frame
+) -> list[Fact]:
+    """End the calls that an ended step made, those that only its last object names included."""
+    for index, text in opened.texts.items():
+        tools.called(state, opened.call_ids.get(index), None, text.read())
+    status = status if status in ("completed", "failed") else "abandoned"
+    ended: list[Fact] = []
+    for call in (step.step_details and step.step_details.tool_calls) or ():
+        ended += _begin_call(state, call, step.id)
+        tools.called(state, call.id, None, _arguments(call))
+        ended += tools.finish(state, call.id, status, frame.at, call.function.output if call.function else None)
+    return ended + tools.finish_all(state, step.id or "", status, frame.at)
+
+
+def _arguments(call: assistants.ToolCall) -> str | None:
+    if call.function:
+        return call.function.arguments
+    return call.code_interpreter.input if call.code_interpreter else None
+
+
+# Messages -------------------------------------------------------------------------------------------------
+
+
+def message_told(state: ThreadConversation, event: assistants.MessageEvent, frame: Frame) -> Sequence[Fact]:
+    """A message is in some status; an ended one stands, whatever the deltas said."""
+    told = event.data
+    if told is None or told.id is None:
+        return state.reject(event, "missing_object")
+    status = _status(event, told.status)
+    if told.id in state.ended_ids and status != BARE_MESSAGE:
+        return state.reject(event, "repeated" if status in MESSAGE_ENDS else "ended")
+    state.message_objects.put(told.id, whole(event, frame.payload))
+    message = state.message(told.id, short(told.role))
+    differed = _settle(state, told, message)
+    if status not in MESSAGE_ENDS:
+        return differed
+    state.ended_ids.add(told.id)
+    finished = facts.MessageFinished(
+        message_id=told.id,
+        run_id=told.run_id,
+        role=message.role,
+        status=status,
+        text=Content("text", message.text()),
+    )
+    return (*differed, finished)
+
+
+def _settle(state: ThreadConversation, told: assistants.Message, message: OpenMessage) -> Sequence[Fact]:
+    """Replace the words of `message`, and say so if the deltas had led to others."""
+    differs = False
+    content = told.content or ()
+    for index in [index for index in message.parts if index >= len(content)] if content else ():
+        differs |= message.grew
+        state.drop(message, index)
+    for index, part in enumerate(content):
+        if (text := _words(part)) is not None:
+            differs |= message.grew and index in message.parts and message.parts[index].read() != text
+            state.write(message, index, text)
+    return (facts.DeltasDiffered(item_id=told.id, members=("content",)),) if differs else NOTHING
+
+
+def _words(part: assistants.MessageContent) -> str | None:
+    return part.text.value if part.text else part.refusal
+
+
+def message_delta(state: ThreadConversation, event: assistants.MessageDeltaEvent, _frame: Frame) -> Sequence[Fact]:
+    """A piece of a message."""
+    told = event.data
+    message = state.messages.get(told.id) if told and told.id else None
+    if told is None or told.id is None or message is None:
+        return state.reject(event, "unknown_message")
+    if told.id in state.ended_ids:
+        return state.reject(event, "ended")
+    for part in (told.delta and told.delta.content) or ():
+        if piece := _words(part):
+            state.grow(message, part.index, piece)
+    return NOTHING
+
+
+def error(_state: ThreadConversation, event: assistants.StreamError, _frame: Frame) -> Sequence[Fact]:
+    """The stream broke off with an error, which stands a level deeper on the wire than was published."""
+    told = event.data
+    flat = ErrorDetail(type=told.type, code=told.code, message=told.message) if told else None
+    detail = (told.error if told else None) or flat
+    message = detail.message if detail else None
+    return (
+        facts.UpstreamErred(
+            code=code(detail),
+            kind=short(detail.type) if detail else None,
+            message=None if message is None else Content("message", message),
+        ),
+    )
+
+
+def done(_state: ThreadConversation, _event: assistants.StreamDone, _frame: Frame) -> Sequence[Fact]:
+    """The stream is over; the thread is not."""
+    return NOTHING
+
+
+_KINDS: Final[tuple[type[AssistantsEvent], ...]] = (
+    *assistants.EVENTS,
+    assistants.ThreadEvent,
+    assistants.RunEvent,
+    assistants.StepEvent,
+    assistants.MessageEvent,
+)
+
+
+def _of(base: type[AssistantsEvent], handler: Handler) -> dict[type[AssistantsEvent], Handler]:
+    return {kind: handler for kind in _KINDS if issubclass(kind, base)}
+
+
+HANDLERS: Final[Mapping[type[AssistantsEvent], Handler]] = {
+    **_of(assistants.ThreadEvent, thread_told),
+    **_of(assistants.RunEvent, run_told),
+    **_of(assistants.StepEvent, step_told),
+    **_of(assistants.MessageEvent, message_told),
+    assistants.StepDeltaEvent: step_delta,
+    assistants.MessageDeltaEvent: message_delta,
+    assistants.StreamError: error,
+    assistants.StreamDone: done,
+}
+"""What each event does: all events of a run, a step or a message carry its whole object and are treated alike."""

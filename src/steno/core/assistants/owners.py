@@ -1,0 +1,43 @@
+"""Whose step or message a delta is: it names neither its thread nor its run."""
+
+from collections import OrderedDict
+
+from steno.core.assistants.state import ThreadConversation
+from steno.core.vocabulary import STEP_ENDS
+from steno.limits import OWNERS
+from steno.wire import Event, assistants
+
+
+class Owners:
+    """Source and id of each open step and message: the key of the thread that it belongs to.
+
+    It is the key alone, since a thread that was closed must neither be found nor be kept alive.
+    """
+
+    def __init__(self) -> None:
+        """Know of none."""
+        self._threads: OrderedDict[tuple[str, str], str] = OrderedDict()
+
+    def find(self, source: str, key: str) -> str | None:
+        """Return the key of the thread of the step or message `key` of `source`."""
+        return self._threads.get((source, key))
+
+    def note(self, thread: ThreadConversation, event: Event) -> None:
+        """Remember or forget the step or message that `event` is about."""
+        if not isinstance(event, assistants.StepEvent | assistants.MessageEvent):
+            return
+        if event.data is None or event.data.id is None:
+            return
+        key = (thread.source, event.data.id)
+        if event.data.status in STEP_ENDS or event.data.status == "incomplete":
+            self._threads.pop(key, None)
+            return
+        self._threads[key] = thread.key
+        if len(self._threads) > OWNERS:
+            self._threads.popitem(last=False)
+
+    def drop(self, thread: ThreadConversation) -> None:
+        """Forget what belongs to `thread`, as far as it knows of it."""
+        for key in (*thread.open_steps, *thread.messages):
+            if self._threads.get((thread.source, key)) == thread.key:
+                del self._threads[thread.source, key]

@@ -1,0 +1,1 @@
+"""The chatkit family: sessions as bare objects."""

@@ -1,0 +1,1 @@
+"""The realtime family: voice sessions, their turns, items and responses."""

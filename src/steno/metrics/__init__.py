@@ -1,0 +1,1 @@
+"""Prometheus metrics: what each one means, how facts are counted, and how the numbers are exposed."""

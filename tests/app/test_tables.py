@@ -1,0 +1,33 @@
+"""Tables for people, whose rows may hold upstream's words."""
+
+from decimal import Decimal
+
+from steno.app.tables import Row, counted, outcome_lines, sum_of
+
+
+def test_names_from_upstream_cannot_move_the_cursor() -> None:
+    """An escape sequence in a type name is no command to the reader's terminal."""
+    assert counted({"\x1b[2Jping": 2}) == "\N{REPLACEMENT CHARACTER}[2Jping 2"
+
+
+def test_only_the_most_frequent_are_named() -> None:
+    """A stream that invents types does not fill the screen."""
+    told = counted({f"type-{number:02}": number for number in range(1, 21)})
+
+    assert told.startswith("type-20 20, type-19 19")
+    assert told.endswith("type-09 9, and 8 more")
+
+
+def test_long_names_are_cut() -> None:
+    """Nor does one long name."""
+    assert counted({"x" * 300: 1}) == "x" * 60 + " 1"
+
+
+def test_costs_are_summed_exactly_and_what_has_none_is_named() -> None:
+    """The sum is what is known; beside it stands what is not."""
+    priced, unpriced = (
+        Row("replay/x", "realtime", "open", 1, {}, {}, {}, 1, 0, 1, Decimal(cost), reasons, None)
+        for cost, reasons in (("0.1", {}), ("0.2", {"unknown_model": 2}))
+    )
+
+    assert outcome_lines(sum_of([priced, unpriced]))[-2:] == ["cost       0.3 USD", "unpriced   2 unknown_model"]

@@ -1,0 +1,128 @@
+"""What the plays about the audit log share: small logs, and what is read back from them."""
+
+import errno
+import io
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from steno.audit.record import GENESIS, entry, link
+from steno.audit.verification.report import Fault, Report
+from steno.audit.verification.trust import Evidence, Keys
+from steno.audit.verification.verifier import Verifier
+from steno.audit.writing.log import AuditLog
+
+AT = 1_767_225_600_123_456
+WHEN = "2026-01-01T00:00:00.123456Z"
+ZEROS = "0" * 64
+
+
+def opened(
+    directory: Path,
+    *,
+    at: int | None = AT,
+    segment_bytes: int = 1 << 20,
+    key: bytes | None = None,
+) -> AuditLog:
+    """Open the log in `directory`."""
+    return AuditLog.open(
+        directory,
+        version="1.2.3",
+        config_digest="c0ffee",
+        content_policy="none",
+        at=at,
+        segment_bytes=segment_bytes,
+        key=key,
+    )
+
+
+def said(number: int, at: int | None = AT) -> bytes:
+    """Return an entry that can be told from others."""
+    return entry(
+        at,
+        "item.added",
+        "relay/a",
+        "relay/1/1",
+        f"event_{number}",
+        b'{"item_id":"item_%d"}' % number,
+    )
+
+
+def chained(count: int, first: int = 1) -> tuple[list[bytes], list[bytes]]:
+    """Return `count` linked lines from record `first` on, and their hashes."""
+    lines, hashes, head = [], [], GENESIS
+    for seq in range(first, first + count):
+        line, head = link(seq, said(seq), head)
+        lines.append(line)
+        hashes.append(head)
+    return lines, hashes
+
+
+def write(
+    directory: Path,
+    numbers: Iterable[int],
+    *,
+    segment_bytes: int = 1 << 20,
+    key: bytes | None = None,
+) -> None:
+    """Write a log, or the next part of one, and end it in order."""
+    with opened(directory, segment_bytes=segment_bytes, key=key) as log:
+        for number in numbers:
+            log.submit(said(number))
+        log.close(AT)
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    """Return the segments of a log and what they hold, in order."""
+    return {path.name: path.read_bytes() for path in sorted(directory.glob("audit-*.jsonl"))}
+
+
+def records(directory: Path) -> list[dict[str, Any]]:
+    """Return all records of a log, decoded."""
+    return [msgspec.json.decode(line) for held in files(directory).values() for line in held.splitlines()]
+
+
+def told(directory: Path) -> list[str]:
+    """Return what a log tells in short: facts by name or by the event that caused them, `|` at segments."""
+    return [
+        ("| " if record["fact"] == "log.opened" else "") + (record["event_id"] or record["fact"])
+        for record in records(directory)
+    ]
+
+
+def proved(held: dict[str, bytes], *, whole: bool = True, key: bytes | None = None) -> Report:
+    """Prove segments that are given as bytes."""
+    verifier = Verifier(whole=whole, evidence=Evidence(keys=Keys([key] if key else [])))
+    for name, content in held.items():
+        if not verifier.segment(name, io.BytesIO(content), newest=name == list(held)[-1]):
+            break
+    return verifier.report()
+
+
+def fault(held: dict[str, bytes], *, whole: bool = True, key: bytes | None = None) -> Fault:
+    """Return what is wrong with segments of which something is."""
+    report = proved(held, whole=whole, key=key)
+    assert report.fault is not None
+    assert not report.ok
+    return report.fault
+
+
+def mode(path: Path) -> int:
+    """Return who may do what with a file."""
+    return path.stat().st_mode & 0o7777
+
+
+def broken(*_: object) -> None:
+    """Do what a disk does that is broken."""
+    raise OSError(errno.EIO, "broken")
+
+
+def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Wait until something holds; it is a failure if that takes too long."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.001)

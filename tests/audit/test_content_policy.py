@@ -1,0 +1,525 @@
+"""What is kept of words is what the policy says; what no policy knows is not written at all."""
+
+import hashlib
+import hmac
+import types
+import typing
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import Struct
+from msgspec.structs import fields
+
+from steno.audit.content_policy import NONE, BodyEncoder, Policy, Rule
+from steno.core.facts import (
+    KINDS,
+    NAMES,
+    Content,
+    ConversationClosed,
+    DtmfReceived,
+    Fact,
+    MessageFinished,
+    ResponseFinished,
+    SpeechStopped,
+    Tokens,
+    ToolCallFinished,
+)
+from steno.redaction import VERSION, Redactor
+
+SECRET = "my card is 4111 1111 1111 1111"
+KEY = b"a key of the operator"
+
+
+def body(fact: Fact) -> bytes:
+    return BodyEncoder(NONE).body(fact)
+
+
+def message(text: str, kind: str = "text") -> MessageFinished:
+    return MessageFinished(message_id="m", run_id=None, role=None, status="completed", text=Content(kind, text))
+
+
+def response(*output: Content) -> ResponseFinished:
+    return ResponseFinished(
+        response_id="resp_1",
+        status="completed",
+        reason=None,
+        conversation_id=None,
+        model="m",
+        items=2,
+        output=output,
+        audio_seconds=None,
+        duration_seconds=1.5,
+        time_to_first_token_seconds=None,
+        time_to_first_audio_seconds=None,
+        turn_latency_seconds=None,
+        tokens=(Tokens("m", "output", "audio", cached=False, tokens=7),),
+    )
+
+
+def decoded(encoder: BodyEncoder, fact: Fact, longest: int | None = None) -> dict[str, Any]:
+    """Return the body of a fact, which holds to its length."""
+    encoded = encoder.body(fact, "relay/a", longest)
+    assert longest is None or len(encoded) <= longest
+    members: dict[str, Any] = msgspec.json.decode(encoded)
+    return members
+
+
+def shown(encoder: BodyEncoder, text: str, kind: str = "text") -> dict[str, Any]:
+    """Return what is told of one text."""
+    told: dict[str, Any] = decoded(encoder, message(text, kind))["text"]
+    return told
+
+
+class Left(Struct):
+    """What a redactor leaves."""
+
+    text: str | None
+    counts: dict[str, int]
+
+
+class Redacting:
+    """Takes digits out, or cannot read what it is given; tells what that was."""
+
+    version = "redacted/test"
+
+    def __init__(self, *, errs: bool = False) -> None:
+        self.read: list[str] = []
+        self._errs = errs
+
+    def redact(self, text: str) -> Left:
+        self.read.append(text)
+        if self._errs:
+            return Left(None, {"error": 1})
+        digits = sum(each.isdigit() for each in text)
+        return Left("".join("#" if each.isdigit() else each for each in text), {"digit": digits} if digits else {})
+
+
+class Files:
+    """Takes words, or cannot."""
+
+    def __init__(self, *, errs: bool = False) -> None:
+        self.kept: list[tuple[str, str, str]] = []
+        self._errs = errs
+
+    def keep(self, conversation: str, kind: str, text: str) -> tuple[str, str]:
+        if self._errs:
+            raise OSError(5, "broken")
+        self.kept.append((conversation, kind, text))
+        return "0f.jsonl", f"{len(self.kept):064}"
+
+
+# Bodies ---------------------------------------------------------------------------------------------------
+
+
+def test_members_stand_in_their_order_with_nulls() -> None:
+    assert body(SpeechStopped(item_id=None, audio_end_ms=1.5, duration_seconds=0.25)) == (
+        b'{"item_id":null,"audio_end_ms":1.5,"duration_seconds":0.25}'
+    )
+
+
+def test_a_fact_without_members_is_an_empty_object() -> None:
+    assert body(DtmfReceived()) == b"{}"
+
+
+def test_words_become_their_length() -> None:
+    fact = MessageFinished(
+        message_id="msg_1", run_id=None, role="user", status="completed", text=Content("text", SECRET)
+    )
+
+    assert body(fact) == (
+        b'{"message_id":"msg_1","run_id":null,"role":"user","status":"completed",'  # no words:
+        b'"text":{"kind":"text","length":30}}'
+    )
+
+
+def test_length_is_in_characters() -> None:
+    fact = message("grüße 🙂")
+
+    assert b'"length":7}' in body(fact)
+
+
+def test_words_and_tokens_within_a_list() -> None:
+    fact = response(Content("transcript", SECRET), Content("text", ""))
+
+    assert body(fact) == (
+        b'{"response_id":"resp_1","status":"completed","reason":null,"conversation_id":null,"model":"m","items":2,'
+        b'"output":[{"kind":"transcript","length":30},{"kind":"text","length":0}],"audio_seconds":null,'
+        b'"duration_seconds":1.5,"time_to_first_token_seconds":null,"time_to_first_audio_seconds":null,'
+        b'"turn_latency_seconds":null,'
+        b'"tokens":[{"model":"m","direction":"output","modality":"audio","cached":false,"tokens":7}],"cost":null,'
+        b'"metadata":null}'
+    )
+
+
+class Strange(Fact, frozen=True):
+    """A fact with a member that no policy knows."""
+
+    words: object
+
+
+class Words:
+    """Holds words in a way of its own."""
+
+    text = SECRET
+
+
+def test_what_no_policy_knows_is_refused_and_not_told() -> None:
+    with pytest.raises(NotImplementedError) as caught:
+        body(Strange(words=Words()))
+
+    assert str(caught.value) == "a fact holds a Words, which no content policy knows"
+
+
+PLAIN = {str, int, float, bool, type(None)}
+
+
+def leaves(kind: Any) -> set[Any]:
+    """Return the types that a value of `kind` is made of."""
+    if typing.get_origin(kind) in {types.UnionType, typing.Union, tuple}:
+        return set().union(*(leaves(each) for each in typing.get_args(kind) if each is not ...))
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        return set().union(*(leaves(field.type) for field in fields(kind)))
+    return {kind}
+
+
+@pytest.mark.parametrize("fact", NAMES)
+def test_facts_hold_words_as_content_and_else_plain_values_only(fact: type[Fact]) -> None:
+    """What the encoder of a library knows by itself would go past the policy: no fact may hold it."""
+    assert leaves(fact) <= {*PLAIN, Content}
+
+
+# Policies -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("rule", "kept"),
+    [
+        ("none", {}),
+        ("redacted", {"text": "room ##", "policy": "redacted/test", "redacted": {"digit": 2}}),
+        ("full", {"text": "room 12", "policy": "full"}),
+    ],
+)
+def test_each_kind_of_words_is_kept_by_each_rule(kind: str, rule: Rule, kept: dict[str, Any]) -> None:
+    """Alone, whatever holds for all others."""
+    others: Rule = "full" if rule == "none" else "none"
+    encoder = BodyEncoder(Policy.of(others, {kind: rule}), redactor=Redacting())
+
+    assert shown(encoder, "room 12", kind) == {"kind": kind, "length": 7, **kept}
+    assert [each for each in KINDS if ("text" in shown(encoder, "room 12", each)) == (rule != "none")] == [kind]
+
+
+def test_a_kind_that_no_policy_names_is_not_kept() -> None:
+    assert shown(BodyEncoder(Policy.of("full")), SECRET, "thought") == {"kind": "thought", "length": 30}
+
+
+@pytest.mark.parametrize(
+    ("policy", "told", "keeps", "redacts"),
+    [
+        (NONE, "none", False, False),
+        (Policy.of("none", files=True), "none", False, False),
+        (Policy.of("full", dict.fromkeys(KINDS, "none")), "none", False, False),
+        (Policy.of("none", {"output": "full"}), "output=full words-in-chain", True, False),
+        (
+            Policy.of("redacted", {**dict.fromkeys(KINDS[2:], "none"), "text": "full"}, files=True),
+            "transcript=redacted text=full words-in-files",
+            True,
+            True,
+        ),
+        (
+            Policy.of("full"),
+            " ".join((*(f"{kind}=full" for kind in KINDS), "words-in-chain")),
+            True,
+            False,
+        ),
+    ],
+)
+def test_a_policy_tells_what_it_keeps_and_where(policy: Policy, told: str, keeps: bool, redacts: bool) -> None:
+    assert (policy.describe(), policy.keeps_words, policy.redacts) == (told, keeps, redacts)
+    assert BodyEncoder(policy).keeps_words == keeps
+
+
+def test_who_has_the_key_and_the_words_can_ask_for_them() -> None:
+    """The digests are those of `openssl dgst -sha256 -hmac`."""
+    encoder = BodyEncoder(NONE, digest_key=KEY)
+
+    assert [shown(encoder, SECRET), shown(encoder, "grüße 🙂")] == [
+        {
+            "kind": "text",
+            "length": 30,
+            "digest": "213a686a30be4e9269794515856e7d16b7ae8a6422c132620186af612b1abb50",
+        },
+        {
+            "kind": "text",
+            "length": 7,
+            "digest": "cf1dbbc08a6270a3b77d2fb5e63081c945ed5ae8555690a9a1522dba582d0656",
+        },
+    ]
+
+
+@pytest.mark.parametrize("rule", ["redacted", "full"])
+def test_the_digest_is_of_the_words_as_they_were_said(rule: Rule) -> None:
+    words = "1 key: sk-0123456789abcdef"
+    told = shown(BodyEncoder(Policy.of(rule), redactor=Redacting(), digest_key=KEY), words)
+
+    assert told["digest"] == hmac.digest(KEY, words.encode(), "sha256").hex()
+    assert told["text"] == {"redacted": "# key: ***", "full": "1 key: ***"}[rule]
+
+
+def test_half_a_character_is_a_question_mark() -> None:
+    encoder = BodyEncoder(Policy.of("full"), digest_key=KEY)
+
+    assert shown(encoder, "a\ud83d") == {
+        "kind": "text",
+        "length": 2,
+        "text": "a?",
+        "policy": "full",
+        "digest": hmac.digest(KEY, b"a?", "sha256").hex(),
+    }
+
+
+# Redacted -------------------------------------------------------------------------------------------------
+
+
+class Versioned(Redactor):
+    """The redactor, with the version that records name."""
+
+    version = VERSION
+
+
+def test_personal_data_is_taken_out_and_counted() -> None:
+    encoder = BodyEncoder(Policy.of("redacted"), redactor=Versioned())
+    fact = response(
+        Content("transcript", SECRET),
+        Content("text", "write to anna@example.org or bob@example.org, card 4111111111111111"),
+        Content("text", "nothing"),
+    )
+
+    assert decoded(encoder, fact)["output"] == [
+        {"kind": "transcript", "length": 30, "text": "my card is [card]", "policy": VERSION, "redacted": {"card": 1}},
+        {
+            "kind": "text",
+            "length": 67,
+            "text": "write to [email] or [email], card [card]",
+            "policy": VERSION,
+            "redacted": {"card": 1, "email": 2},
+        },
+        {"kind": "text", "length": 7, "text": "nothing", "policy": VERSION, "redacted": {}},
+    ]
+
+
+@pytest.mark.parametrize("files", [True, False])
+@pytest.mark.parametrize(
+    ("redactor", "told"),
+    [
+        (Redacting(errs=True), {"policy": "redacted/test", "redacted": {"error": 1}}),
+        (None, {"policy": "redacted"}),
+    ],
+)
+def test_what_cannot_be_redacted_is_dropped(redactor: Redacting | None, told: dict[str, Any], files: bool) -> None:
+    kept = Files()
+    encoder = BodyEncoder(Policy.of("redacted", files=files), redactor=redactor, files=kept)
+
+    assert shown(encoder, SECRET) == {"kind": "text", "length": 30, "text": None, **told}
+    assert kept.kept == []
+
+
+# Secrets --------------------------------------------------------------------------------------------------
+
+SECRETS = [
+    ("use sk-0123456789abcdef,\nplease", "use ***,\nplease"),
+    ("Authorization: Bearer abcdef.0123", "Authorization: Bearer ***"),
+    ('{"to":"a","client_secret":"hush","n":1.10}', '{"to":"a","client_secret":"***","n":1.10}'),
+    ('{\n  "headers": {"x": "hush"}\n}', '{"headers":"***"}'),
+    ('{"password":"hus', '{"password":"***"'),
+]
+
+
+@pytest.mark.parametrize(("words", "left"), SECRETS)
+def test_secrets_are_masked_in_all_that_is_kept(words: str, left: str) -> None:
+    files, redactor = Files(), Redacting()
+
+    assert shown(BodyEncoder(Policy.of("full")), words)["text"] == left
+    shown(BodyEncoder(Policy.of("full", files=True), files=files), words)
+    assert files.kept == [("relay/a", "text", left)]
+    shown(BodyEncoder(Policy.of("redacted"), redactor=redactor), words)
+    assert redactor.read == [left]
+
+
+@pytest.mark.parametrize("words", ["one\r\n\ntwo ", '{\n  "n" : 1.10,\n  "n" : 2\n}\n', "[1, 2]", "", "\x00\u2028🙂"])
+def test_words_without_secrets_are_kept_as_they_were_said(words: str) -> None:
+    assert shown(BodyEncoder(Policy.of("full")), words)["text"] == words
+
+
+# Files ----------------------------------------------------------------------------------------------------
+
+
+def test_words_that_go_to_files_are_not_in_the_body() -> None:
+    files = Files()
+    encoder = BodyEncoder(Policy.of("none", {"transcript": "full"}, files=True), files=files)
+
+    assert decoded(encoder, response(Content("transcript", SECRET), Content("text", SECRET)))["output"] == [
+        {"kind": "transcript", "length": 30, "policy": "full", "file": "0f.jsonl", "hmac": f"{1:064}"},
+        {"kind": "text", "length": 30},
+    ]
+    assert files.kept == [("relay/a", "transcript", SECRET)]
+
+
+def test_files_take_what_the_redactor_leaves() -> None:
+    files = Files()
+    encoder = BodyEncoder(Policy.of("redacted", files=True), redactor=Redacting(), files=files)
+
+    assert shown(encoder, "room 12") == {
+        "kind": "text",
+        "length": 7,
+        "policy": "redacted/test",
+        "redacted": {"digit": 2},
+        "file": "0f.jsonl",
+        "hmac": f"{1:064}",
+    }
+    assert files.kept == [("relay/a", "text", "room ##")]
+
+
+def test_files_are_left_alone_where_words_go_into_the_chain() -> None:
+    files = Files()
+
+    assert shown(BodyEncoder(Policy.of("full"), files=files), "hello")["text"] == "hello"
+    assert files.kept == []
+
+
+def test_words_that_have_no_file_to_go_to_are_dropped() -> None:
+    encoder = BodyEncoder(Policy.of("full", files=True))
+
+    assert shown(encoder, SECRET) == {"kind": "text", "length": 30, "text": None, "policy": "full"}
+
+
+def test_a_file_that_cannot_be_read_is_tried_again_by_whoever_writes() -> None:
+    """Nothing is told without its words because a disk stumbled."""
+    encoder = BodyEncoder(Policy.of("full", files=True), files=Files(errs=True))
+
+    with pytest.raises(OSError, match="broken"):
+        shown(encoder, SECRET)
+
+
+# Cut ------------------------------------------------------------------------------------------------------
+
+LONG = "grüße 🙂\n" * 10_000
+
+
+def test_a_long_text_is_cut_and_a_short_one_beside_it_stays_whole() -> None:
+    encoder = BodyEncoder(Policy.of("full"))
+    body = decoded(encoder, response(Content("text", LONG), Content("transcript", "short")), 4096)
+    long, short = body.pop("output")
+    whole = decoded(encoder, response())
+
+    assert LONG.startswith(long.pop("text"))
+    assert long == {
+        "kind": "text",
+        "length": 80_000,
+        "cut": True,
+        "policy": "full",
+        "sha256": hashlib.sha256(LONG.encode()).hexdigest(),
+    }
+    assert short == {"kind": "transcript", "length": 5, "text": "short", "policy": "full"}
+    assert body == {name: value for name, value in whole.items() if name != "output"}
+
+
+def test_what_is_cut_fills_the_room_there_is() -> None:
+    """Long texts share it; what the hash takes is not given away twice."""
+    encoder = BodyEncoder(Policy.of("full"))
+    fact = response(*(Content("text", letter * 100_000) for letter in "abc"))
+    kept = [len(each["text"]) for each in decoded(encoder, fact, 16_000)["output"]]
+
+    assert len(encoder.body(fact, longest=16_000)) > 15_800
+    assert max(kept) - min(kept) <= 1
+
+
+@pytest.mark.parametrize("digest_key", [KEY, None])
+def test_who_has_all_of_what_was_cut_can_prove_it(digest_key: bytes | None) -> None:
+    """By the digest of what was said, or else by the hash of what is kept of it, secrets masked."""
+    said, kept = LONG + "sk-0123456789abcdef", LONG + "***"
+    told = decoded(BodyEncoder(Policy.of("full"), digest_key=digest_key), message(said), 4096)["text"]
+    del told["text"]
+
+    assert told == {
+        "kind": "text",
+        "length": 80_019,
+        "cut": True,
+        "policy": "full",
+        **(
+            {"digest": hmac.digest(KEY, said.encode(), "sha256").hex()}
+            if digest_key
+            else {"sha256": hashlib.sha256(kept.encode()).hexdigest()}
+        ),
+    }
+
+
+def test_words_are_redacted_and_put_into_their_file_once_although_the_record_is_cut() -> None:
+    redactor, files = Redacting(), Files()
+    same = Content("text", "room 12")
+    fact = response(same, Content("transcript", LONG), same)
+    policy = Policy.of("redacted", {"text": "full"}, files=True)
+    decoded(BodyEncoder(policy, redactor=redactor, files=files), fact, 700)
+    chained = Redacting()
+    decoded(BodyEncoder(Policy.of("redacted"), redactor=chained), fact, 700)
+
+    assert files.kept == [("relay/a", "text", "room 12"), ("relay/a", "transcript", LONG)]
+    assert (redactor.read, chained.read) == ([LONG], ["room 12", LONG])
+
+
+def test_a_list_that_is_too_long_is_cut_and_its_length_is_told() -> None:
+    buckets = tuple(Tokens(f"model-{n}", "input", "text", cached=False, tokens=n) for n in range(512))
+    fact = ConversationClosed(
+        family="realtime", reason="idle", duration_seconds=1.5, events=3, responses=2, runs=0, tokens=buckets
+    )
+    told = decoded(BodyEncoder(NONE), fact, 16_000)
+
+    assert told == {
+        "family": "realtime",
+        "reason": "idle",
+        "duration_seconds": 1.5,
+        "events": 3,
+        "responses": 2,
+        "runs": 0,
+        "tokens": [msgspec.to_builtins(bucket) for bucket in buckets[:128]],
+        "cost_usd": "0",
+        "unpriced": [],
+        "cut": {"tokens": 512},
+    }
+
+
+def test_strings_are_cut_where_there_is_nothing_else_to_cut() -> None:
+    fact = ToolCallFinished(
+        call_id="\x01" * 512,
+        kind="function",
+        name="f",
+        status="completed",
+        duration_seconds=None,
+        arguments=Content("arguments", SECRET),
+        output=None,
+    )
+
+    assert decoded(BodyEncoder(Policy.of("full")), fact, 2048) == {
+        "call_id": "\x01" * 256,
+        "kind": "function",
+        "name": "f",
+        "status": "completed",
+        "duration_seconds": None,
+        "arguments": {
+            "kind": "arguments",
+            "length": 30,
+            "text": "",
+            "cut": True,
+            "policy": "full",
+            "sha256": hashlib.sha256(SECRET.encode()).hexdigest(),
+        },
+        "output": None,
+        "arguments_whole": None,
+        "error": None,
+        "cut": {"call_id": 512},
+    }
+
+
+def test_a_body_that_cannot_be_cut_tells_how_long_it_was() -> None:
+    assert BodyEncoder(NONE).body(message("hello"), longest=32) == b'{"cut":{"body":99}}'

@@ -1,0 +1,85 @@
+"""From the configuration to what writes the log: the policy by kind, keys that are keys, errors that name a place."""
+
+from pathlib import Path
+
+import pytest
+
+from steno.audit.content_store.files import WordFiles
+from steno.audit.setup import bodies_of, key_of, policy_of, redactor_of, writing_of
+from steno.config import Audit, Config, SecretRef
+from steno.config.schema import Content
+from steno.core.facts import KINDS
+from steno.errors import ConfigError
+from tests.processes import steno
+
+KEY = "0123456789abcdef" * 2
+
+
+def test_a_word_is_for_all_kinds() -> None:
+    assert policy_of(Audit(content="redacted")).rules == dict.fromkeys(KINDS, "redacted")
+
+
+def test_a_table_is_by_kind() -> None:
+    """What is not named is as the default."""
+    policy = policy_of(Audit(content=Content(default="redacted", arguments="full", user="none"), content_files=True))
+
+    assert policy.rules == {**dict.fromkeys(KINDS, "redacted"), "arguments": "full", "user": "none"}
+    assert policy.files
+
+
+def test_the_table_names_the_kinds_that_facts_have() -> None:
+    """A kind that facts have and the table has not could not be configured."""
+    assert tuple(name for name in Content.__struct_fields__ if name != "default") == KINDS
+
+
+def test_a_redactor_is_made_where_it_is_asked_for() -> None:
+    """Its tables take a while to load."""
+    assert redactor_of(Audit()) is None
+    assert redactor_of(Audit(content=Content(text="redacted"))) is not None
+
+
+def test_a_country_that_is_none_is_told() -> None:
+    with pytest.raises(ConfigError, match=r"audit\.regions"):
+        redactor_of(Audit(content="redacted", regions=("XX",)))
+
+
+@pytest.mark.parametrize(("name", "value"), [("key", "short"), ("digest_key", "x" * 31)])
+def test_a_key_that_is_too_short_to_be_one_is_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is found is told, and never what it is."""
+    monkeypatch.setenv("STENO_TEST_KEY", value)
+    with pytest.raises(ConfigError) as caught:
+        key_of(SecretRef(env="STENO_TEST_KEY"), name)
+
+    assert str(caught.value) == f"$STENO_TEST_KEY: audit.{name}: must have 32 characters at least"
+
+
+def test_a_key_is_its_file_without_the_newline(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(KEY + "\n")
+    audit = Audit(key=SecretRef(file=str(tmp_path / "key")))
+
+    assert writing_of(Config(audit=audit)).key == KEY.encode()
+    assert bodies_of(audit, WordFiles(tmp_path)).policy == policy_of(audit)
+
+
+def test_the_daemon_does_not_start_without_its_key(tmp_path: Path) -> None:
+    """A log that was to be keyed and is not would prove less than everybody thinks."""
+    config = tmp_path / "steno.toml"
+    config.write_text(
+        f'[http]\nlisten = "127.0.0.1:0"\n[audit]\ndirectory = "{tmp_path}/audit"\nkey = {{ env = "NO_SUCH" }}'
+    )
+
+    ran = steno("run", "-c", config)
+
+    assert (ran.returncode, ran.stderr.decode()) == (78, "$NO_SUCH: is not set\n")
+    assert not (tmp_path / "audit").exists()
+
+
+def test_what_cannot_be_redacted_by_is_told_when_the_configuration_is_checked(tmp_path: Path) -> None:
+    """Not only when the daemon starts."""
+    config = tmp_path / "steno.toml"
+    config.write_text('[audit]\ncontent = "redacted"\nregions = ["XX"]')
+
+    ran = steno("check", "-c", config)
+
+    assert ran.returncode == 78
+    assert ran.stderr.decode().startswith("audit.regions: ")

@@ -1,0 +1,299 @@
+"""Facts in, records out: never longer than they may be, and words only where the policy has them."""
+
+import hashlib
+import types
+import typing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Struct
+from msgspec.structs import fields, replace
+
+from steno.audit.content_policy import NONE, BodyEncoder, Policy, Redacts
+from steno.audit.content_store.files import WordFiles
+from steno.audit.record import GENESIS, link, split
+from steno.audit.sink import RECORD_BYTES, AuditSink
+from steno.audit.writing.queue import Fact as Submitted
+from steno.core.facts import (
+    KINDS,
+    NAMES,
+    Content,
+    ConversationClosed,
+    Fact,
+    ItemAdded,
+    MessageFinished,
+    Origin,
+    ResponseFinished,
+    SpeechStopped,
+    ToolCallStarted,
+)
+from steno.limits import ID_CHARACTERS, ID_LONGEST
+from tests.audit.helpers import AT, WHEN
+
+SMALLEST = 4096
+LAST_SEQ = 10**20 - 1
+"""The number that takes most room."""
+ORIGIN = Origin(
+    at=AT,
+    source="relay",
+    stream="relay/1/1",
+    conversation="relay/a",
+    family="realtime",
+    event_id="event_1",
+)
+STOPPED = SpeechStopped(item_id="item_1", audio_end_ms=1.5, duration_seconds=None)
+
+
+class Log:
+    """Takes what is submitted."""
+
+    def __init__(self) -> None:
+        self.taken: list[Submitted] = []
+
+    def submit(self, fact: Submitted) -> None:
+        self.taken.append(fact)
+
+
+def submitted(bodies: BodyEncoder | None, *told: Fact, origin: Origin = ORIGIN) -> list[Submitted]:
+    log = Log()
+    sink = AuditSink(log, bodies)
+    for fact in told:
+        sink.tell(origin, fact)
+    return log.taken
+
+
+def line_of(fact: Fact, policy: Policy = NONE, record_bytes: int = RECORD_BYTES, origin: Origin = ORIGIN) -> bytes:
+    """Return the record of `fact` as the longest line it can be."""
+    sink = AuditSink(Log(), BodyEncoder(policy), record_bytes)
+    line, _ = link(LAST_SEQ, sink.entry(origin, fact), GENESIS)
+    split(line)  # it is a record
+    return line
+
+
+def record(line: bytes) -> dict[str, Any]:
+    members: dict[str, Any] = msgspec.json.decode(line)
+    return members
+
+
+def typed(text: str) -> ItemAdded:
+    return ItemAdded(item_id="item_1", kind="message", role="user", text=Content("text", text))
+
+
+# Any fact -------------------------------------------------------------------------------------------------
+
+
+def values(kind: Any, words: st.SearchStrategy[str], names: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
+    """Return the values of a type, with these words and names."""
+    plain = {int: st.integers(0, 2**53), float: st.floats(0, 1e12), bool: st.booleans(), types.NoneType: st.none()}
+    if kind is str:
+        return names
+    if kind in plain:
+        return plain[kind]
+    if kind is Content:
+        return st.builds(Content, st.sampled_from(KINDS), words)
+    if typing.get_origin(kind) is tuple:
+        return st.lists(values(typing.get_args(kind)[0], words, names), max_size=5).map(tuple)
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        return st.builds(kind, **{field.name: values(field.type, words, names) for field in fields(kind)})
+    return st.one_of(*(values(each, words, names) for each in typing.get_args(kind)))
+
+
+TEXTS = st.text() | st.builds(lambda text, times: text * times, st.text(min_size=1), st.integers(1, 2_000))
+ANY_NAME = st.text(max_size=ID_LONGEST) | st.sampled_from("\x01\x7fü🙂").map(lambda letter: letter * ID_LONGEST)
+ANY_FACT = st.sampled_from(sorted(NAMES, key=NAMES.__getitem__)).flatmap(lambda kind: values(kind, TEXTS, ANY_NAME))
+ANY_ORIGIN = st.builds(Origin, **{field.name: values(field.type, TEXTS, ANY_NAME) for field in fields(Origin)}).map(
+    lambda origin: replace(origin, at=None)
+)
+
+
+class Left(Struct):
+    text: str | None
+    counts: dict[str, int]
+
+
+class Doubling:
+    """A redactor that makes texts longer."""
+
+    version = "redacted/test"
+
+    def redact(self, text: str) -> Left:
+        return Left(text + text, {"double": 1})
+
+
+ANY_POLICY = st.builds(Policy.of, st.sampled_from(["none", "redacted", "full"]))
+
+
+@given(ANY_ORIGIN, ANY_FACT, ANY_POLICY, st.integers(SMALLEST, 3 * SMALLEST), st.sampled_from([None, b"key"]))
+def test_no_record_is_longer_than_it_may_be(
+    origin: Origin, fact: Fact, policy: Policy, record_bytes: int, digest_key: bytes | None
+) -> None:
+    """Whatever is told, it is a record, and always the same one."""
+    redactor: Redacts = Doubling()
+    sink = AuditSink(Log(), BodyEncoder(policy, redactor=redactor, digest_key=digest_key), record_bytes)
+    entry = sink.entry(origin, fact)
+    line, _ = link(LAST_SEQ, entry, GENESIS)
+
+    assert len(line) <= record_bytes
+    assert split(line)[0].endswith(entry)
+    assert record(line)["fact"] == NAMES[type(fact)]
+    assert sink.entry(origin, fact) == entry
+
+
+def filled(kind: Any, text: str, name: str) -> Any:
+    """Return a value of a type: every text is `text`, every string is `name`, of every list there are three."""
+    if kind is str:
+        return name
+    if kind in {int, float, bool}:
+        return kind(1)
+    if kind is Content:
+        return Content("text", text)
+    if typing.get_origin(kind) is tuple:
+        return tuple(filled(typing.get_args(kind)[0], text, name) for _ in range(3))
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        return kind(**{field.name: filled(field.type, text, name) for field in fields(kind)})
+    return filled(typing.get_args(kind)[0], text, name)
+
+
+def contents(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what a body tells of words."""
+    told = [each for value in body.values() for each in (value if isinstance(value, list) else [value])]
+    return [each for each in told if isinstance(each, dict) and "length" in each]
+
+
+WITH_WORDS = [kind for kind in NAMES if contents(record(line_of(filled(kind, "x", "x")))["body"])]
+
+
+def test_some_facts_hold_words() -> None:
+    assert {ItemAdded, ResponseFinished, MessageFinished} < set(WITH_WORDS)
+
+
+@pytest.mark.parametrize("record_bytes", [SMALLEST, RECORD_BYTES])
+@pytest.mark.parametrize("text", ["x" * 200_000, "\x01" * 200_000, "grüße 🙂" * 30_000, '"\\' * 100_000])
+@pytest.mark.parametrize("kind", WITH_WORDS)
+def test_long_words_are_cut_to_what_fits(kind: type[Fact], text: str, record_bytes: int) -> None:
+    """As much as fits stays, with the length and the hash of all of it; nothing else is lost."""
+    line = line_of(filled(kind, text, "name"), Policy.of("full"), record_bytes)
+    body = record(line)["body"]
+    whole = record(line_of(filled(kind, "", "name")))["body"]
+
+    assert record_bytes - 256 * len(contents(body)) < len(line) <= record_bytes
+    for told in contents(body):
+        assert text.startswith(told.pop("text"))
+        assert told == {
+            "kind": "text",
+            "length": len(text),
+            "cut": True,
+            "policy": "full",
+            "sha256": hashlib.sha256(text.encode()).hexdigest(),
+        }
+    assert {**body, **dict.fromkeys(body.keys() & whole.keys())} == dict.fromkeys(whole)
+    assert [body[name] for name in body if not contents({name: body[name]})] == [
+        whole[name] for name in whole if not contents({name: whole[name]})
+    ]
+
+
+def test_a_record_that_just_fits_is_not_cut() -> None:
+    fact = typed("x" * 10_000)
+    fits = len(line_of(fact, Policy.of("full")))
+    told = [contents(record(line_of(fact, Policy.of("full"), size))["body"])[0] for size in (fits, fits - 1)]
+
+    assert [len(each["text"]) for each in told] == [10_000, 10_000 - 129]
+    assert [each.get("cut") for each in told] == [None, True]
+
+
+def test_a_conversation_with_many_buckets_keeps_its_sums_and_loses_some() -> None:
+    fact: ConversationClosed = filled(ConversationClosed, "", "name")
+    line = line_of(replace(fact, tokens=fact.tokens[:1] * 512))
+    body = record(line)["body"]
+    whole = record(line_of(fact))["body"]
+
+    assert len(line) <= RECORD_BYTES
+    assert body == {**whole, "tokens": whole["tokens"][:1] * 128, "cut": {"tokens": 512}}
+
+
+# Names ----------------------------------------------------------------------------------------------------
+
+UGLY = "\x01" * ID_CHARACTERS
+UGLIEST = "\x01" * ID_LONGEST
+NAMED = replace(ORIGIN, stream="replay/" + UGLY, conversation="relay/" + UGLY, event_id=UGLY)
+
+
+def test_the_longest_names_there_are_fit_into_a_record() -> None:
+    fact: ResponseFinished = filled(ResponseFinished, "x" * 200_000, "name")
+    fact = replace(fact, response_id=UGLIEST, conversation_id=UGLIEST)
+    line = line_of(fact, Policy.of("full"), origin=NAMED)
+    told = record(line)
+
+    assert len(line) <= RECORD_BYTES
+    assert [told["conversation"], told["stream"], told["event_id"]] == ["relay/" + UGLY, "replay/" + UGLY, UGLY]
+    assert (told["body"]["response_id"], "cut" in told["body"]) == (UGLIEST, False)
+
+
+def test_names_are_cut_where_there_is_no_room_for_them() -> None:
+    """They end with a mark, and the body has room: it tells what was cut in it."""
+    line = line_of(ToolCallStarted(call_id=UGLIEST, kind="function", name="f"), record_bytes=SMALLEST, origin=NAMED)
+
+    assert len(line) <= SMALLEST
+    assert {**record(line), "hash": ""} == {
+        "seq": LAST_SEQ,
+        "at": WHEN,
+        "fact": "tool_call.started",
+        "conversation": "relay/" + "\x01" * 165 + "…",
+        "stream": "replay/" + "\x01" * 164 + "…",
+        "event_id": "\x01" * 166 + "…",
+        "body": {"call_id": "\x01" * 128, "kind": "function", "name": "f", "cut": {"call_id": ID_LONGEST}},
+        "hash": "",
+    }
+
+
+def test_a_recording_may_have_a_name_that_is_no_text() -> None:
+    line = line_of(STOPPED, origin=replace(ORIGIN, conversation="replay/caf\udce9", stream="replay/caf\udce9"))
+
+    assert (record(line)["conversation"], record(line)["stream"]) == ("replay/caf?", "replay/caf?")
+
+
+# Handed over ----------------------------------------------------------------------------------------------
+
+
+def test_where_no_words_are_kept_records_are_ready() -> None:
+    entry = (
+        b'"at":"2026-01-01T00:00:00.123456Z","fact":"item.added","conversation":"relay/a","stream":"relay/1/1",'
+        b'"event_id":"event_1","body":{"item_id":"item_1","kind":"message","role":"user",'
+        b'"text":{"kind":"text","length":5}}'
+    )
+
+    assert submitted(None, typed("hello")) == [entry]
+    assert submitted(BodyEncoder(NONE), typed("hello")) == [entry]
+
+
+@pytest.mark.parametrize("policy", [Policy.of("full"), Policy.of("none", {"text": "full"})])
+def test_where_words_are_kept_the_writer_looks_through_them(policy: Policy) -> None:
+    """What holds none is ready all the same, and nobody sees a difference in the record."""
+    bodies = BodyEncoder(policy)
+    said: list[Fact] = [STOPPED, typed("x" * 5_000), typed("")]
+    ready, pending, empty = submitted(bodies, *said)
+    sink = AuditSink(Log(), bodies)
+
+    assert ready == sink.entry(ORIGIN, STOPPED)
+    assert not isinstance(pending, bytes)
+    assert not isinstance(empty, bytes)
+    assert (pending.at, pending.entry(), empty.entry()) == (AT, *(sink.entry(ORIGIN, fact) for fact in said[1:]))
+    assert 5_000 <= pending.size < 10_000
+    assert 0 < empty.size < 5_000
+
+
+def test_words_go_to_the_file_of_their_conversation_and_else_of_their_stream(tmp_path: Path) -> None:
+    files = WordFiles(tmp_path)
+    bodies = BodyEncoder(Policy.of("full", files=True), files=files)
+    nobody = replace(ORIGIN, conversation=None)
+    waiting = [*submitted(bodies, typed("one")), *submitted(bodies, typed("two"), origin=nobody)]
+    assert files.erase("relay/a").texts == 0
+
+    for each in waiting:
+        assert not isinstance(each, bytes)
+        each.entry()
+    assert [files.erase(name).texts for name in ("relay/a", "relay/1/1")] == [1, 1]

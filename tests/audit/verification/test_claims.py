@@ -1,0 +1,169 @@
+"""What a log tells of itself is held against its chain; what it tells of damage is a hint."""
+
+from typing import Any
+
+import pytest
+
+from steno.audit.record import GENESIS, segment_name
+from steno.audit.verification.claims import told_damage
+from steno.audit.verification.report import Damage, Fault, Gap, Reason
+from tests.audit.helpers import fault, proved, said
+from tests.audit.tampered_log import Forger, Segments, lines
+
+FIRST, SECOND, THIRD = segment_name(1), segment_name(3), segment_name(6)
+WENT = b"w" * 32
+
+# Checkpoints ----------------------------------------------------------------------------------------------
+
+
+def test_checkpoints_that_agree_are_counted() -> None:
+    report = proved(Forger().begin().checkpoint().add(said(1)).checkpoint().held)
+
+    assert (report.ok, report.checkpoints) == (True, 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"last_seq": 1}, Reason.CHECKPOINT),
+        ({"last_seq": 3}, Reason.CHECKPOINT),
+        ({"last_hash": "77" * 32}, Reason.CHECKPOINT),
+        ({"last_hash": None}, Reason.UNREADABLE),
+    ],
+)
+def test_a_checkpoint_that_names_another_head_is_found(changes: dict[str, Any], reason: Reason) -> None:
+    log = Forger().begin().add(said(1))
+    right = {"last_seq": 2, "last_hash": log.head.hex()}
+
+    assert fault(log.tell("log.checkpoint", **right | changes).held) == Fault(FIRST, 3, 3, reason)
+
+
+# Gaps -----------------------------------------------------------------------------------------------------
+
+
+def test_declared_gaps_are_collected() -> None:
+    report = proved(Forger().begin().tell("log.gap", facts=3).add(said(1)).held)
+
+    assert report.ok
+    assert report.gaps == (Gap(2, '{"facts":3}'),)
+    assert report.gap_records == 1
+
+
+def test_gaps_are_all_counted_but_not_all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("steno.audit.verification.claims.GAPS_KEPT", 1)
+
+    report = proved(Forger().begin().tell("log.gap", n=1).tell("log.gap", n=2).held)
+
+    assert report.gaps == (Gap(2, '{"n":1}'),)
+    assert report.gap_records == 2
+
+
+def test_a_gap_does_not_move_the_cursor_of_a_terminal() -> None:
+    report = proved(Forger().begin().tell("log.gap", reason="\x9b2J").held)
+
+    assert report.gaps[0].body.isascii()
+
+
+# What was retired -----------------------------------------------------------------------------------------
+
+
+def retired(last_seq: int, last_hash: bytes) -> Segments:
+    """Return a log that begins at record 10, and tells that records up to `last_seq` were retired."""
+    log = Forger(10, WENT).begin().add(said(1))
+    return log.tell("log.retired", last_seq=last_seq, last_hash=last_hash.hex(), segments=[FIRST]).held
+
+
+def test_a_log_may_begin_where_it_tells_what_was_retired() -> None:
+    report = proved(retired(9, WENT))
+
+    assert (report.ok, report.first_seq, report.retired, report.previous) == (True, 10, 9, WENT.hex())
+
+
+@pytest.mark.parametrize(
+    ("held", "place"),
+    [
+        (retired(9, GENESIS), Fault(segment_name(10), 3, 12, Reason.RETIREMENT)),
+        (retired(10, WENT), Fault(segment_name(10), 3, 12, Reason.RETIREMENT)),
+        (retired(8, WENT), Fault(segment_name(10), 1, 10, Reason.BEGINNING)),
+        (Forger(10, WENT).begin().held, Fault(segment_name(10), 1, 10, Reason.BEGINNING)),
+    ],
+    ids=["another hash", "no end of a segment", "less", "no word"],
+)
+def test_a_log_may_not_begin_elsewhere(held: Segments, place: Fault) -> None:
+    assert fault(held) == place
+
+
+def retiring(**changes: Any) -> Segments:
+    """Return a log of four segments that retires the first two: records 1 to 2, and 3 to 5."""
+    log = Forger().begin().end().begin().add(said(1)).end()
+    right = {"last_seq": 5, "last_hash": log.head.hex(), "segments": [FIRST, SECOND]}
+    return log.begin().tell("log.retired", **right | changes).end().begin().held
+
+
+@pytest.mark.parametrize("gone", range(3))
+def test_what_is_to_be_retired_may_still_be_there_but_for_the_oldest(gone: int) -> None:
+    kept = dict(list(retiring().items())[gone:])
+
+    report = proved(kept)
+
+    assert (report.ok, report.segments, report.retired) == (True, 4 - gone, 5)
+
+
+def test_what_no_retirement_names_is_missing() -> None:
+    held = retiring()
+    assert list(held) == [FIRST, SECOND, THIRD, segment_name(9)]
+
+    unnamed = dict(list(retiring(segments=[SECOND]).items())[1:])
+    assert fault(unnamed) == Fault(SECOND, 1, 3, Reason.BEGINNING)
+    newest = segment_name(9)
+    assert fault({newest: held[newest]}) == Fault(newest, 1, 9, Reason.BEGINNING)
+    del held[SECOND]  # the oldest go first
+    assert fault(held) == Fault(THIRD, 1, 3, Reason.MISSING)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"last_hash": "77" * 32}, Reason.RETIREMENT),
+        ({"last_seq": 4}, Reason.RETIREMENT),
+        ({"last_seq": 6}, Reason.RETIREMENT),
+        ({"last_seq": 99}, Reason.RETIREMENT),
+        ({"segments": [SECOND, FIRST]}, Reason.RETIREMENT),
+        ({"segments": [FIRST, FIRST]}, Reason.RETIREMENT),
+        ({"segments": [FIRST, THIRD]}, Reason.RETIREMENT),
+        ({"segments": ["../notes"]}, Reason.RETIREMENT),
+        ({"segments": []}, Reason.UNREADABLE),
+        ({"segments": None}, Reason.UNREADABLE),
+    ],
+)
+def test_a_retirement_that_contradicts_the_log_is_found(changes: dict[str, Any], reason: Reason) -> None:
+    assert fault(retiring(**changes)) == Fault(THIRD, 2, 7, reason)
+
+
+def test_of_several_retirements_each_accounts_for_what_it_names() -> None:
+    log = Forger().begin().end()
+    one, two = log.head.hex(), log.begin().add(said(1)).end().head.hex()
+    log.begin().tell("log.retired", last_seq=2, last_hash=one, segments=[FIRST])
+    log.tell("log.retired", last_seq=5, last_hash=two, segments=[SECOND])
+
+    reports = [proved(dict(list(log.held.items())[gone:])) for gone in range(3)]
+
+    assert [(report.ok, report.retired) for report in reports] == [(True, 5)] * 3
+
+
+# Damage ---------------------------------------------------------------------------------------------------
+
+
+def test_damage_that_is_told_of_a_segment_is_returned() -> None:
+    log = Forger().begin().tell("log.damaged", segment=SECOND, damage="renamed", last_seq=5)
+    log.tell("log.damaged", segment=FIRST, damage="truncated", last_seq=2)
+
+    assert told_damage(lines(log.held[FIRST]), {FIRST}) == Damage(FIRST, "truncated")
+    assert told_damage(lines(log.held[FIRST]), {THIRD}) is None
+
+
+def test_what_only_looks_like_it_is_passed_over() -> None:
+    log = Forger().begin().tell("x", said="log.damaged").tell("log.damaged", segment=FIRST, damage="\x1b[2J")
+    held = [*lines(log.held[FIRST]), b'"fact":"log.damaged"\n']
+
+    assert told_damage(held, {FIRST}) is None

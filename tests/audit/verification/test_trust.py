@@ -1,0 +1,166 @@
+"""Keys and heads that were kept: what each proves, and what is said of one that cannot be used."""
+
+import pytest
+
+from steno.audit.record import GENESIS, key_id, segment_name
+from steno.audit.verification.report import Fault, Reason, Report
+from steno.audit.verification.trust import Evidence, Head, Keys, parse_head
+from steno.audit.verification.verifier import Verifier
+from tests.audit.helpers import said
+from tests.audit.tampered_log import Forger, Segments, lines
+
+FIRST = segment_name(1)
+WENT = b"w" * 32
+OLD, NEW = b"old", b"new"
+
+
+def proved(held: Segments, *, whole: bool = True, keyed_from: int = 1, keys: Keys, heads: tuple[Head, ...]) -> Report:
+    """Prove segments that are given as bytes."""
+    verifier = Verifier(whole=whole, evidence=Evidence(keys=keys, keyed_from=keyed_from, heads=heads))
+    for name, content in held.items():
+        if not verifier.segment(name, lines(content), newest=name == list(held)[-1]):
+            break
+    return verifier.report()
+
+
+def keyed(held: Segments, *secrets: bytes, keyed_from: int = 1) -> Report:
+    return proved(held, keys=Keys(secrets), keyed_from=keyed_from, heads=())
+
+
+def kept(held: Segments, *heads: Head, whole: bool = True) -> Report:
+    return proved(held, whole=whole, keys=Keys(), heads=heads)
+
+
+# Heads ----------------------------------------------------------------------------------------------------
+
+
+def test_a_head_is_a_number_and_a_hash() -> None:
+    assert parse_head("12:" + "0a" * 32) == parse_head("12:" + "0A" * 32) == Head(12, b"\n" * 32)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "12", "0:" + "0a" * 32, "01:" + "0a" * 32, "1:" + "0a" * 31, "1:" + "0g" * 32, "1:" + "0a" * 32 + "\n"]
+)
+def test_nothing_else_is_a_head(text: str) -> None:
+    with pytest.raises(ValueError, match="a head is SEQ:HASH"):
+        parse_head(text)
+
+
+def test_all_heads_that_were_kept_are_looked_for() -> None:
+    log = Forger().begin().add(said(1))
+    two = Head(2, log.head)
+    four = Head(4, log.add(said(2)).add(said(3)).head)
+
+    report = kept(log.held, four, two, two)
+
+    assert (report.ok, report.heads, report.heads_unchecked) == (True, (2, 4), ())
+
+
+def test_a_record_that_differs_from_its_head_is_the_fault() -> None:
+    log = Forger().begin().add(said(1))
+    right = Head(2, log.head)
+
+    report = kept(log.add(said(2)).held, right, Head(2, WENT))
+
+    assert report.fault == Fault(FIRST, 2, 2, Reason.HEAD, "record 2")
+    assert (report.last_seq, report.heads) == (1, (2,))
+
+
+def test_a_log_that_ends_before_a_head_is_cut() -> None:
+    log = Forger().begin().add(said(1))
+
+    report = kept(log.held, Head(2, log.head), Head(7, WENT), Head(9, WENT))
+
+    assert report.fault == Fault(FIRST, 3, 3, Reason.CUT, "record 7")
+    assert (report.heads, report.heads_unchecked) == ((2,), (7, 9))
+
+
+def retired(last_seq: int, last_hash: bytes) -> Segments:
+    """Return a log whose records up to `last_seq` were retired."""
+    log = Forger(last_seq + 1, last_hash).begin()
+    return log.tell("log.retired", last_seq=last_seq, last_hash=last_hash.hex(), segments=[FIRST]).held
+
+
+def test_the_head_of_what_was_retired_is_the_hash_before_the_first_record() -> None:
+    assert kept(retired(9, WENT), Head(9, WENT)).heads == (9,)
+    assert kept(retired(9, WENT), Head(9, GENESIS)).fault == Fault(segment_name(10), 1, 10, Reason.HEAD, "record 9")
+
+
+def test_a_head_that_is_older_cannot_be_checked_and_that_is_no_proof() -> None:
+    report = kept(retired(9, WENT), Head(8, WENT), Head(9, WENT))
+
+    assert (report.ok, report.fault, report.heads, report.heads_unchecked) == (False, None, (9,), (8,))
+
+
+def test_single_segments_say_nothing_of_heads_outside() -> None:
+    log = Forger(5, WENT).begin()
+
+    report = kept(log.held, Head(3, WENT), Head(5, log.head), Head(6, WENT), whole=False)
+
+    assert (report.ok, report.fault, report.heads, report.heads_unchecked) == (False, None, (5,), (3, 6))
+
+
+# Keys -----------------------------------------------------------------------------------------------------
+
+
+def changing() -> Forger:
+    """Write a log without a key, then under one, then under another."""
+    log = Forger().begin().add(said(1))
+    log.key = OLD
+    log.begin().add(said(2))
+    log.key = NEW
+    return log.begin().add(said(3))
+
+
+def test_each_period_is_proved_by_its_own_key() -> None:
+    report = keyed(changing().held, NEW, OLD, keyed_from=3)
+
+    assert (report.ok, report.keyed_from, report.key_ids) == (True, 3, (key_id(OLD), key_id(NEW)))
+
+
+def test_a_key_may_come_into_use_earlier_than_it_must() -> None:
+    assert keyed(changing().held, NEW, OLD, keyed_from=6).ok
+
+
+@pytest.mark.parametrize(
+    ("secrets", "keyed_from", "fault"),
+    [
+        ([], 1, Fault(segment_name(3), 1, 3, Reason.KEYED, f"key id {key_id(OLD)}")),
+        ([NEW], 3, Fault(segment_name(3), 1, 3, Reason.KEY, f"key id {key_id(OLD)}")),
+        ([OLD], 3, Fault(segment_name(5), 1, 5, Reason.KEY, f"key id {key_id(NEW)}")),
+        ([OLD, NEW], 1, Fault(FIRST, 1, 1, Reason.UNKEYED)),
+        ([OLD, NEW], 2, Fault(FIRST, 2, 2, Reason.UNKEYED)),
+    ],
+    ids=["no key", "the first is missing", "the second is missing", "not told from where", "told too early"],
+)
+def test_a_key_that_is_missing_is_named_by_its_id(secrets: list[bytes], keyed_from: int, fault: Fault) -> None:
+    assert keyed(changing().held, *secrets, keyed_from=keyed_from).fault == fault
+
+
+def test_a_key_that_proved_nothing_is_not_told_as_used() -> None:
+    log = Forger(key=OLD).begin().add(said(1))
+    log.key = b"forged"
+    log.begin(key_id=key_id(NEW))
+
+    report = keyed(log.held, OLD, NEW)
+
+    assert report.fault == Fault(segment_name(3), 1, 3, Reason.HASH)
+    assert (report.keyed_from, report.key_ids) == (1, (key_id(OLD),))
+
+
+def test_a_log_that_ends_before_its_key_came_into_use_is_cut() -> None:
+    log = Forger().begin().add(said(1))
+
+    assert keyed(log.held, OLD, keyed_from=3).fault == Fault(FIRST, 3, 3, Reason.UNREACHED, "record 3")
+
+
+def test_a_name_of_a_key_that_is_none_is_not_repeated() -> None:
+    log = Forger(key=OLD).begin(key_id="\x1b[2J")
+
+    assert keyed(log.held, OLD).fault == Fault(FIRST, 1, 1, Reason.KEY)
+
+
+def test_keys_are_not_shown() -> None:
+    evidence = Evidence(keys=Keys([b"sesame"]))
+
+    assert "sesame" not in repr(evidence) + str(vars(Verifier(whole=True, evidence=evidence)))

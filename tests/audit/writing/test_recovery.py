@@ -1,0 +1,84 @@
+"""A log goes on where its last whole record ends, and no step on the way there loses what was left."""
+
+from pathlib import Path
+
+import pytest
+
+from steno.audit.directory import segments
+from steno.audit.record import GENESIS, segment_name
+from steno.audit.writing.recovery import Recovered, Torn, cut, recover
+from steno.errors import DataError
+from tests.audit.helpers import chained, files, opened, proved, records, write
+
+
+def test_an_empty_folder_begins_at_the_beginning(tmp_path: Path) -> None:
+    assert recover(tmp_path) == Recovered(0, GENESIS, 0)
+
+
+def test_a_torn_end_stays_until_the_next_segment_tells_of_it(tmp_path: Path) -> None:
+    lines, hashes = chained(2)
+    path = tmp_path / segment_name(1)
+    path.write_bytes(b"".join(lines) + b'{"seq":3')
+    torn = Torn(path, len(b"".join(lines)))
+
+    assert recover(tmp_path) == Recovered(2, hashes[-1], 8, torn)
+    assert recover(tmp_path) == Recovered(2, hashes[-1], 8, torn)
+    cut(torn)
+    assert recover(tmp_path) == Recovered(2, hashes[-1], 0)
+    assert path.read_bytes() == b"".join(lines)
+
+
+def test_a_torn_end_that_was_told_but_not_cut_is_cut_and_not_told_again(tmp_path: Path) -> None:
+    write(tmp_path, [1])
+    whole = (tmp_path / segment_name(1)).read_bytes()
+    (tmp_path / segment_name(1)).write_bytes(whole + b'{"se')
+    opened(tmp_path).release()
+    (tmp_path / segment_name(1)).write_bytes(whole + b'{"se')  # as if it had been killed before the cut
+
+    opened(tmp_path).release()
+
+    assert [record["body"].get("recovered_bytes") for record in records(tmp_path)] == [0, None, None, 4, 0]
+    assert proved(files(tmp_path)).ok
+
+
+@pytest.mark.parametrize("scribbled", [b"x", b'{"seq":4', b"no record\n"])
+def test_what_no_segment_tells_of_is_left_to_be_proved(tmp_path: Path, scribbled: bytes) -> None:
+    """It is no torn record of this log, and cutting it off would hide that somebody wrote there."""
+    write(tmp_path, [1])
+    write(tmp_path, [2])
+    with (tmp_path / segment_name(1)).open("ab") as file:
+        file.write(scribbled)
+
+    write(tmp_path, [3])
+
+    assert files(tmp_path)[segment_name(1)].endswith(scribbled)
+    assert not proved(files(tmp_path)).ok
+
+
+@pytest.mark.parametrize("content", [b"", b'{"seq":3'])
+def test_a_segment_that_was_hardly_begun_is_deleted(tmp_path: Path, content: bytes) -> None:
+    lines, hashes = chained(2)
+    (tmp_path / segment_name(1)).write_bytes(b"".join(lines))
+    (tmp_path / segment_name(3)).write_bytes(content)
+
+    assert recover(tmp_path) == Recovered(2, hashes[-1], len(content))
+    assert [path.name for path in segments(tmp_path)] == [segment_name(1)]
+
+
+def test_a_log_that_was_hardly_begun_is_deleted(tmp_path: Path) -> None:
+    (tmp_path / segment_name(1)).write_bytes(b"{")
+
+    assert recover(tmp_path) == Recovered(0, GENESIS, 1)
+    assert segments(tmp_path) == []
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_log_is_not_continued_where_records_are_missing(tmp_path: Path, kept: int) -> None:
+    """The name of an empty file promises records before it; that they are gone is not to be covered up."""
+    if kept:
+        (tmp_path / segment_name(1)).write_bytes(b"".join(chained(1)[0]))
+    (tmp_path / segment_name(3)).touch()
+
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"the records before audit-0+3\.jsonl are missing"):
+            recover(tmp_path)

@@ -1,0 +1,51 @@
+"""What must hold between the keys of one table is told once, and only when the keys themselves are right."""
+
+import pytest
+
+from steno.config import parse
+from tests.config.helpers import FILE, source, told
+
+TWO_PLACES = "must name exactly one place where the secret is: "
+
+
+@pytest.mark.parametrize("ref", ["{}", '{ file = "/a", env = "A" }'])
+def test_a_secret_is_in_exactly_one_place(ref: str) -> None:
+    (line,) = told(source(f"headers.A = {ref}"))
+
+    assert line.startswith(f"sources.relay.headers.A: {TWO_PLACES}")
+
+
+def test_the_longest_wait_is_no_shorter_than_the_first() -> None:
+    fault = "sources.relay.backoff_max_seconds: must not be less than backoff_seconds"
+
+    assert told(source("backoff_seconds = 61")) == [fault]
+    assert told(source("backoff_max_seconds = 0.4")) == [fault]
+    assert parse(source("backoff_seconds = 2", "backoff_max_seconds = 2"), FILE).sources[0].backoff_seconds == 2
+
+
+def test_a_header_stands_once_whatever_the_case_of_its_letters() -> None:
+    assert told(source('headers = { Auth = { env = "A" }, auth = { env = "B" } }')) == [
+        "sources.relay.headers: holds a header twice: the case of its letters does not count"
+    ]
+
+
+def test_a_subprotocol_stands_once() -> None:
+    assert told(source('subprotocols = ["a", "b", "a"]')) == ["sources.relay.subprotocols: holds a subprotocol twice"]
+
+
+def test_no_two_sources_share_a_name() -> None:
+    text = source(name="a") + source(name="b") + source(name="a") + source(name="a")
+
+    assert told(text) == [
+        "sources[2].name: is already the name of sources[0]",
+        "sources[3].name: is already the name of sources[0]",
+    ]
+
+
+def test_a_rule_is_silent_where_one_of_its_keys_is_wrong_already() -> None:
+    lines = told(source("backoff_seconds = 100", "backoff_max_second = 200", 'headers.A = { env = "" }'))
+
+    assert lines == [
+        "sources.relay.backoff_max_second: unknown key, did you mean `backoff_max_seconds`?",
+        "sources.relay.headers.A.env: must be the name of an environment variable: letters, digits and `_`",
+    ]

@@ -1,0 +1,542 @@
+"""What usage costs: exactly, whole or not at all, and with the proof."""
+
+import re
+from contextlib import suppress
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from importlib.resources import files
+from typing import Any, Final, get_args
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steno.core.billing import usage
+from steno.core.billing.price_table import MINUTE_RATE, SECOND_RATE, TOKEN_RATES
+from steno.core.billing.prices import (
+    DurationLine,
+    Line,
+    Priced,
+    PriceTable,
+    Reason,
+    Unpriced,
+    add_usd,
+    merge,
+    parse,
+    price,
+    price_seconds,
+    resolve,
+    usd_text,
+)
+from steno.core.facts import Tokens
+from steno.limits import TOKENS_MAX
+from steno.wire.assistants import CompletionUsage
+from steno.wire.realtime import TranscriptionUsage
+from steno.wire.realtime_objects import RealtimeResponseUsage
+
+SHIPPED: Final = (files("steno.core.billing") / "prices.json").read_bytes()
+TABLE: Final = parse(SHIPPED)
+TEXT_IN: Final = ("input", "text", False)
+TEXT_OUT: Final = ("output", "text", False)
+
+
+def bucket(model: str | None, direction: str, modality: str, tokens: int, *, cached: bool = False) -> Tokens:
+    return Tokens(model, direction, modality, cached, tokens)
+
+
+def listed(**models: dict[str, Any]) -> PriceTable:
+    return parse(msgspec.json.encode(models))
+
+
+def found(model: str, table: PriceTable = TABLE) -> str | None:
+    resolved = resolve(table, model)
+    return resolved and resolved[0]
+
+
+def priced(result: Priced | Unpriced) -> Priced:
+    assert isinstance(result, Priced), result
+    return result
+
+
+# A price --------------------------------------------------------------------------------------------------------
+
+
+def test_a_spoken_answer_costs_what_each_of_its_buckets_does() -> None:
+    """Cached tokens are part of the input that upstream reports: they cost their own rate, once."""
+    told = msgspec.convert(
+        {
+            "total_tokens": 1_000,
+            "input_tokens": 800,
+            "output_tokens": 200,
+            "input_token_details": {
+                "text_tokens": 300,
+                "audio_tokens": 450,
+                "image_tokens": 50,
+                "cached_tokens": 384,
+                "cached_tokens_details": {"text_tokens": 256, "audio_tokens": 128, "image_tokens": 0},
+            },
+            "output_token_details": {"text_tokens": 40, "audio_tokens": 160},
+        },
+        RealtimeResponseUsage,
+    )
+
+    assert price(TABLE, usage.of_response(told, "gpt-realtime-2025-08-28")) == Priced(
+        # 44 x 4 + 322 x 32 + 50 x 5 + 256 x 0.4 + 128 x 0.4 + 40 x 16 + 160 x 64, in millionths
+        usd=Decimal("0.0217636"),
+        model="gpt-realtime-2025-08-28",
+        lines=(
+            Line("input", "text", False, 44, Decimal("0.000004")),
+            Line("input", "audio", False, 322, Decimal("0.000032")),
+            Line("input", "image", False, 50, Decimal("0.000005")),
+            Line("input", "text", True, 256, Decimal("0.0000004")),
+            Line("input", "audio", True, 128, Decimal("0.0000004")),
+            Line("output", "text", False, 40, Decimal("0.000016")),
+            Line("output", "audio", False, 160, Decimal("0.000064")),
+        ),
+        table_version="2026-11-21",
+    )
+
+
+def test_a_run_of_a_text_model_tells_no_modality_and_needs_none() -> None:
+    told = msgspec.convert(
+        {"prompt_tokens": 100, "completion_tokens": 10, "prompt_token_details": {"cached_tokens": 60}}, CompletionUsage
+    )
+
+    assert price(TABLE, usage.of_run(told, "gpt-4o-2024-08-06")) == Priced(
+        usd=Decimal("0.000275"),
+        model="gpt-4o-2024-08-06",
+        lines=(
+            Line("input", "unknown", False, 40, Decimal("0.0000025")),
+            Line("input", "unknown", True, 60, Decimal("0.00000125")),
+            Line("output", "unknown", False, 10, Decimal("0.00001")),
+        ),
+        table_version="2026-11-21",
+    )
+
+
+def test_a_transcription_by_tokens_is_written_in_text() -> None:
+    told = msgspec.convert(
+        {"type": "tokens", "input_tokens": 30, "output_tokens": 5, "input_token_details": {"audio_tokens": 30}},
+        TranscriptionUsage,
+    )
+
+    assert priced(price(TABLE, usage.of_transcription(told, "gpt-4o-transcribe"))).usd == Decimal("0.000125")
+
+
+def test_a_usage_of_nothing_costs_nothing_whatever_the_model() -> None:
+    nothing = Priced(Decimal(0), None, (), TABLE.version)
+
+    assert price(TABLE, ()) == nothing
+    assert price(TABLE, [bucket("no such model", "input", "text", 0)]) == nothing
+
+
+def test_the_buckets_of_several_models_are_no_usage() -> None:
+    with pytest.raises(ValueError, match="several models"):
+        price(TABLE, [bucket("gpt-4o", "input", "text", 1), bucket("gpt-4", "input", "text", 1)])
+
+
+# No price -------------------------------------------------------------------------------------------------------
+
+
+def test_the_reasons_are_a_closed_list() -> None:
+    assert get_args(Reason) == ("no_price_list", "no_model", "unknown_model", "unknown_modality", "no_rate")
+
+
+@pytest.mark.parametrize(
+    ("reason", "used"),
+    [
+        ("no_model", bucket(None, "input", "text", 1)),
+        ("unknown_model", bucket("gpt-realtime-global-standard", "input", "text", 1)),
+        ("unknown_modality", bucket("gpt-realtime", "input", "unknown", 1)),
+        ("unknown_modality", bucket("gpt-realtime", "output", "unknown", 1)),
+        ("unknown_modality", bucket("gpt-realtime", "input", "unknown", 1, cached=True)),
+        ("no_rate", bucket("gpt-4o-realtime-preview", "input", "image", 1)),
+        ("no_rate", bucket("gpt-realtime", "output", "image", 1)),
+        ("no_rate", bucket("gpt-4", "input", "unknown", 1, cached=True)),
+        ("no_rate", bucket("gpt-realtime-whisper", "input", "unknown", 1)),
+    ],
+)
+def test_a_usage_is_priced_whole_or_not_at_all(reason: Reason, used: Tokens) -> None:
+    beside = bucket(used.model, "output", "text", 1)
+
+    assert price(TABLE, [used]) == price(TABLE, [used, beside]) == Unpriced(reason)
+
+
+def test_without_a_table_nothing_has_a_price() -> None:
+    assert price(None, [bucket("gpt-4o", "input", "text", 1)]) == Unpriced("no_price_list")
+    assert price_seconds(None, "whisper-1", 1) == Unpriced("no_price_list")
+
+
+def test_unknown_tokens_have_a_price_where_all_modalities_cost_the_same() -> None:
+    """The first takes text and audio at one rate; of the second, cached audio has no rate: it may be that."""
+    same = {"input_cost_per_token": 0.5, "input_cost_per_audio_token": 0.5}
+    table = listed(same=same, cached={**same, "cache_read_input_token_cost": 0.1})
+
+    assert priced(price(table, [bucket("same", "input", "unknown", 3)])).usd == Decimal("1.5")
+    assert price(table, [bucket("cached", "input", "unknown", 3, cached=True)]) == Unpriced("unknown_modality")
+    assert price(table, [bucket("same", "input", "unknown", 3, cached=True)]) == Unpriced("no_rate")
+
+
+def test_cached_tokens_never_cost_the_full_rate_unless_the_table_says_so() -> None:
+    table = listed(none={"input_cost_per_token": 2}, full={"input_cost_per_token": 2, "cache_read_input_token_cost": 2})
+
+    assert price(table, [bucket("none", "input", "text", 3, cached=True)]) == Unpriced("no_rate")
+    assert priced(price(table, [bucket("full", "input", "text", 3, cached=True)])).usd == Decimal(6)
+
+
+def test_cached_audio_does_not_cost_what_cached_text_does() -> None:
+    rates = {"input_cost_per_audio_token": 3, "input_cost_per_token": 2, "cache_read_input_token_cost": 1}
+
+    assert price(listed(m=rates), [bucket("m", "input", "audio", 1, cached=True)]) == Unpriced("no_rate")
+
+
+def test_past_a_tier_there_is_no_price() -> None:
+    """The further rates are not read, so that the first tier's must not be taken for them."""
+    table = listed(m={"input_cost_per_token": 1, "input_cost_per_token_above_200k_tokens": 2})
+
+    assert priced(price(table, [bucket("m", "input", "text", 200_000)])).usd == Decimal(200_000)
+    assert price(table, [bucket("m", "input", "text", 200_001)]) == Unpriced("no_rate")
+
+
+# Durations ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "seconds", "usd", "line"),
+    [
+        ("whisper-1", 3.25, "0.000325", DurationLine(Decimal("3.25"), Decimal("0.0001"), "second")),
+        ("whisper-1", Decimal("0.1"), "0.00001", DurationLine(Decimal("0.1"), Decimal("0.0001"), "second")),
+        ("gpt-realtime-whisper", 60, "0.017", DurationLine(Decimal(60), Decimal("0.017"), "minute")),
+        ("gpt-realtime-whisper", 1, "0.000283333333", DurationLine(Decimal(1), Decimal("0.017"), "minute")),
+        ("gpt-live-1", 1, "0.000833333333", DurationLine(Decimal(1), Decimal("0.05"), "minute")),
+        ("gpt-realtime-translate", 90.5, "0.051283333333", DurationLine(Decimal("90.5"), Decimal("0.034"), "minute")),
+    ],
+)
+def test_a_duration_costs_by_the_second_or_by_the_minute(
+    model: str, seconds: float | Decimal, usd: str, line: DurationLine
+) -> None:
+    assert price_seconds(TABLE, model, seconds) == Priced(Decimal(usd), model, (line,), "2026-11-21")
+
+
+def test_a_duration_that_cannot_be_priced_says_why() -> None:
+    assert price_seconds(TABLE, None, 1) == Unpriced("no_model")
+    assert price_seconds(TABLE, "grok-transcribe", 1) == Unpriced("unknown_model")
+    assert price_seconds(TABLE, "gpt-4o-transcribe", 1) == Unpriced("no_rate")
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), Decimal("-0.1"), Decimal("Infinity")])
+def test_what_is_no_duration_is_refused(seconds: float | Decimal) -> None:
+    with pytest.raises(ValueError, match="a duration"):
+        price_seconds(TABLE, "whisper-1", seconds)
+
+
+# Names ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("gpt-realtime", "gpt-realtime"),
+        ("gpt-realtime-2025-08-28", "gpt-realtime-2025-08-28"),
+        ("gpt-realtime-2025-08-25", "gpt-realtime"),
+        ("gpt-4o-realtime-preview-2024-12-18", "gpt-4o-realtime-preview"),
+        ("openai/gpt-realtime", "gpt-realtime"),
+        ("openai/gpt-realtime-2031-01-31", "gpt-realtime"),
+    ],
+)
+def test_a_model_is_found_by_its_exact_name_or_as_a_dated_snapshot(model: str, name: str) -> None:
+    assert found(model) == name
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "gpt-realtime-translate-mini",
+        "gpt-realtime-global-standard",
+        "gpt-realtime-2025-13-01",
+        "gpt-realtime-2025-08-28-preview",
+        "gpt-realtime-20250828",
+        "gpt-realtime-2025-08-28\n",
+        "gpt-4-0314",
+        "gpt-4 o",
+        "GPT-4o",
+        "azure/gpt-realtime",
+        "azure/gpt-realtime-2025-08-28",
+        "openrouter/openai/gpt-4o",
+        "ft:gpt-4o-2024-08-06",
+        "openai/",
+        "",
+    ],
+)
+def test_no_prefix_and_no_guess_finds_a_model(model: str) -> None:
+    assert found(model) is None
+
+
+def test_a_name_is_no_prefix_of_another() -> None:
+    """The trap that others fell into: a translation by the minute, taken for a realtime model by tokens."""
+    table = listed(**{"gpt-realtime": {"input_cost_per_token": 1}})
+
+    assert found("gpt-realtime-translate", table) is None
+    assert found("gpt-realtime-translate") == "gpt-realtime-translate"
+    assert price(TABLE, [bucket("gpt-realtime-translate", "input", "audio", 1)]) == Unpriced("no_rate")
+
+
+def test_another_providers_price_is_for_the_table_to_say() -> None:
+    table = listed(**{"azure/gpt-realtime": {"input_cost_per_token": 1}, "openai/own": {"input_cost_per_token": 1}})
+
+    assert found("azure/gpt-realtime", table) == "azure/gpt-realtime"
+    assert found("azure/gpt-realtime-2025-08-28", table) == "azure/gpt-realtime"
+    assert found("gpt-realtime", table) is None
+    assert (found("openai/own", table), found("own", table)) == ("openai/own", None)
+
+
+# Tables ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_shipped_table_has_a_version_and_a_date() -> None:
+    assert (TABLE.version, TABLE.date) == ("2026-11-21", "2026-11-21")
+    assert re.fullmatch("[0-9a-f]{64}", TABLE.digest)
+
+
+SHIPPED_MODELS: Final[dict[str, dict[str, Any]]] = msgspec.json.decode(SHIPPED)["models"]
+NOT_RATES: Final = {"mode", "source", "note", "deprecation_date"}
+
+
+@pytest.mark.parametrize("model", SHIPPED_MODELS)
+def test_each_shipped_model_has_the_rates_that_its_mode_needs(model: str) -> None:
+    told, rates = SHIPPED_MODELS[model], TABLE.models[model]
+    has = set(rates.tokens)
+    inputs = {("input", "text", False), ("input", "audio", False)}
+    cached = {("input", "text", True), ("input", "audio", True)}
+    outputs = {("output", "text", False), ("output", "audio", False)}
+    image = {("input", "image", False), ("input", "image", True)}
+    needs = {
+        "realtime": [inputs | cached | outputs, inputs | cached | outputs | image],
+        "audio_transcription": [inputs | {TEXT_OUT}],
+        "chat": [{TEXT_IN, TEXT_OUT}, {TEXT_IN, TEXT_OUT, ("input", "text", True)}],
+    }
+    by_duration = not has and (rates.second is None) != (rates.minute is None) and told["mode"] != "chat"
+
+    assert told.keys() <= NOT_RATES | TOKEN_RATES.keys() | {SECOND_RATE, MINUTE_RATE}
+    assert told["source"].startswith("https://developers.openai.com/")
+    assert has in needs[told["mode"]] or by_duration
+    assert all(rate > 0 for rate in rates.tokens.values())
+    assert all(
+        rates.tokens[direction, modality, True] < rates.tokens[direction, modality, False]
+        for direction, modality, is_cached in has
+        if is_cached
+    )
+
+
+def test_a_snapshot_that_the_table_names_has_a_price_of_its_own() -> None:
+    dear, cheap = (TABLE.models[f"gpt-4o-realtime-preview{date}"] for date in ("-2024-10-01", ""))
+
+    assert dear.tokens["output", "audio", False] == Decimal("0.0002")
+    assert cheap.tokens["output", "audio", False] == Decimal("0.00008")
+
+
+LITELLM: Final = b"""{
+  "sample_spec": {"input_cost_per_token": 0.0, "max_tokens": "an explanation", "mode": "one of: chat, embedding"},
+  "gpt-realtime": {
+    "input_cost_per_token": 4.4e-06, "cache_read_input_token_cost": null, "litellm_provider": "openai",
+    "supported_endpoints": ["/v1/realtime"], "search_context_cost_per_query": {"search_context_size_low": 0.025}
+  },
+  "gpt-realtime-whisper": {"input_cost_per_second": 0.000283333333333, "output_cost_per_second": 0, "mode": "realtime"}
+}"""
+
+
+def test_a_litellm_price_list_is_read_as_it_is() -> None:
+    """Exactly: the numbers are never floats. What explains the list is no model."""
+    table = parse(LITELLM)
+
+    assert (table.date, table.version) == (None, f"sha256:{table.digest[:12]}")
+    assert list(table.models) == ["gpt-realtime", "gpt-realtime-whisper"]
+    assert table.models["gpt-realtime"].tokens == {TEXT_IN: Decimal("0.0000044")}
+    assert table.models["gpt-realtime-whisper"].second == Decimal("0.000283333333333")
+
+
+def test_an_override_wins_model_by_model_and_shows_in_the_version() -> None:
+    """Each model whole: what the override does not say of one, the base does not add. Snapshots are models."""
+    override = parse(LITELLM)
+    table = merge(TABLE, override)
+
+    assert (table.version, table.date) == (f"2026-11-21+override:{override.digest[:12]}", "2026-11-21")
+    assert table.digest not in {TABLE.digest, override.digest}
+    assert price(table, [bucket("gpt-realtime", "input", "text", 5)]) == Priced(
+        Decimal("0.000022"), "gpt-realtime", (Line("input", "text", False, 5, Decimal("0.0000044")),), table.version
+    )
+    assert price(table, [bucket("gpt-realtime", "output", "audio", 5)]) == Unpriced("no_rate")
+    assert table.models["gpt-realtime-2025-08-28"] == TABLE.models["gpt-realtime-2025-08-28"]
+    assert priced(price_seconds(table, "gpt-realtime-whisper", 60)).usd == Decimal("0.01699999999998")
+
+
+OWN: Final = {"schema": "steno.prices/1", "version": "1", "date": "2026-01-01", "models": {}}
+
+
+def test_our_own_form_with_nothing_in_it_is_a_table() -> None:
+    table = parse(msgspec.json.encode(OWN))
+
+    assert (table.version, table.date, table.models) == ("1", "2026-01-01", {})
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "price list: expected JSON"),
+        (b"{", "price list: expected JSON"),
+        (b"\xff\xfe", "price list: expected JSON"),
+        (b'{"m":{"input_cost_per_token":NaN}}', "price list: expected JSON"),
+        (b"[" * 100_000, "price list: expected JSON"),
+        (b"[]", "price list: expected an object"),
+        (b'{"m":5}', "'m': expected an object"),
+        (b'{"$comment":"prices"}', "'$comment': expected an object"),
+        (msgspec.json.encode({**OWN, "schema": "steno.prices/2"}), "schema: expected 'steno.prices/1'"),
+        (msgspec.json.encode({**OWN, "schema": None}), "schema: expected 'steno.prices/1'"),
+        (msgspec.json.encode({**OWN, "version": 1}), "version: expected up to 64 letters, digits and .+:-_"),
+        (msgspec.json.encode({**OWN, "version": "a b"}), "version: expected up to 64 letters, digits and .+:-_"),
+        (msgspec.json.encode({**OWN, "date": "2026-13-01"}), "date: expected YYYY-MM-DD"),
+        (msgspec.json.encode({**OWN, "models": []}), "models: expected an object"),
+        (msgspec.json.encode({**OWN, "models": {"m": []}}), "'m': expected an object"),
+    ],
+)
+def test_what_is_no_price_list_is_refused(data: bytes, said: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        parse(data)
+
+
+@pytest.mark.parametrize("member", [*TOKEN_RATES, SECOND_RATE, MINUTE_RATE])
+@pytest.mark.parametrize(
+    "rate", ['"0.1"', "true", "[]", "{}", "-0.1", "-0.0", "1001", "1e-41", "1e999999999999999999999", "9" * 4_000]
+)
+def test_a_rate_that_is_none_is_refused_by_name_and_not_by_value(member: str, rate: str) -> None:
+    told = f'{{"gpt-x": {{"mode": "chat", "{member}": {rate}}}}}'.encode()
+
+    with pytest.raises(ValueError, match=f"^'gpt-x': {member}: expected a number from 0 to 1000, in USD$"):
+        parse(told)
+
+
+def test_what_a_refusal_says_is_bounded() -> None:
+    with pytest.raises(ValueError, match="expected an object") as refused:
+        parse(msgspec.json.encode({"\n" * 5_000: 1}))
+    assert str(refused.value) == repr("\n" * 80) + ": expected an object"
+
+
+# Text -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("usd", "text"),
+    [
+        ("0", "0"),
+        ("-0", "0"),
+        ("0E-12", "0"),
+        ("0.0217636", "0.0217636"),
+        ("0.0100", "0.01"),
+        ("1E+3", "1000"),
+        ("100", "100"),
+        ("4e-07", "0.0000004"),
+        ("12345678901234567890123456789.123456789012", "12345678901234567890123456789.123456789012"),
+    ],
+)
+def test_a_price_is_written_plainly(usd: str, text: str) -> None:
+    assert usd_text(Decimal(usd)) == text
+
+
+# Laws -----------------------------------------------------------------------------------------------------------
+
+RATE: Final = st.decimals(min_value=0, max_value=1_000, places=24)
+COUNT: Final = st.integers(0, TOKENS_MAX)
+COUNTS: Final = st.dictionaries(st.sampled_from(sorted(TOKEN_RATES.values())), COUNT)
+BUCKET: Final = st.builds(
+    Tokens,
+    st.just("m"),
+    st.sampled_from(["input", "output"]),
+    st.sampled_from(["text", "audio", "image", "unknown"]),
+    st.booleans(),
+    COUNT,
+)
+MODEL: Final = st.fixed_dictionaries(dict.fromkeys(TOKEN_RATES, RATE))
+
+
+def table_of(model: dict[str, Decimal]) -> PriceTable:
+    rates = ",".join(f'"{member}":{rate:f}' for member, rate in model.items())
+    return parse(f'{{"m":{{{rates}}}}}'.encode())
+
+
+def buckets_of(counts: dict[tuple[str, str, bool], int]) -> list[Tokens]:
+    return [Tokens("m", *key, tokens) for key, tokens in counts.items()]
+
+
+@given(MODEL, st.lists(COUNTS, max_size=4))
+def test_the_price_of_a_sum_is_the_sum_of_the_prices(
+    model: dict[str, Decimal], usages: list[dict[tuple[str, str, bool], int]]
+) -> None:
+    """Exactly, whatever context the thread has: as fractions have it."""
+    table = table_of(model)
+    each = Decimal(0)
+    together: dict[tuple[str, str, bool], int] = {}
+    with localcontext(prec=3):
+        for counts in usages:
+            each = add_usd(each, priced(price(table, buckets_of(counts))).usd)
+            together |= {key: together.get(key, 0) + tokens for key, tokens in counts.items()}
+        whole = priced(price(table, buckets_of(together))).usd
+    fractions = {TOKEN_RATES[member]: Fraction(rate) for member, rate in model.items()}
+
+    assert each == whole
+    assert Fraction(whole) == sum((fractions[key] * tokens for key, tokens in together.items()), Fraction())
+
+
+@given(MODEL, COUNTS, st.integers(0, 1_000))
+def test_a_price_scales_and_is_never_negative(
+    model: dict[str, Decimal], counts: dict[tuple[str, str, bool], int], times: int
+) -> None:
+    table = table_of(model)
+    once = priced(price(table, buckets_of(counts))).usd
+    often = priced(price(table, buckets_of({key: tokens * times for key, tokens in counts.items()}))).usd
+
+    assert once >= 0
+    assert Fraction(often) == Fraction(once) * times
+
+
+@given(st.sampled_from(sorted(TABLE.models)), st.lists(BUCKET))
+def test_any_usage_of_any_shipped_model_has_a_price_or_a_reason(model: str, used: list[Tokens]) -> None:
+    result = price(TABLE, [msgspec.structs.replace(each, model=model) for each in used])
+
+    if isinstance(result, Priced):
+        assert result.usd == sum(Fraction(line.rate) * line.tokens for line in result.lines if isinstance(line, Line))
+        assert [line.tokens for line in result.lines if isinstance(line, Line)] == [
+            each.tokens for each in used if each.tokens
+        ]
+    else:
+        assert result.reason in {"unknown_modality", "no_rate"}
+
+
+@given(st.sampled_from(["whisper-1", "gpt-realtime-whisper"]), st.floats(0, TOKENS_MAX))
+def test_a_duration_costs_its_share_to_the_picodollar(model: str, seconds: float) -> None:
+    rate = {"whisper-1": Fraction(6, 1_000), "gpt-realtime-whisper": Fraction(17, 1_000)}[model]
+    usd = priced(price_seconds(TABLE, model, seconds)).usd
+
+    assert abs(Fraction(usd) - Fraction(Decimal(repr(seconds))) * rate / 60) <= Fraction(1, 2 * 10**12)
+
+
+@given(st.decimals(min_value=0, allow_nan=False, allow_infinity=False, places=20))
+def test_a_price_that_was_written_reads_the_same(usd: Decimal) -> None:
+    text = usd_text(usd)
+
+    assert Decimal(text) == usd
+    assert re.fullmatch(r"0|[1-9][0-9]*|(?:0|[1-9][0-9]*)\.[0-9]*[1-9]", text)
+
+
+JSON: Final = st.recursive(
+    st.none() | st.integers() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.sampled_from(["schema", "models", "m", *TOKEN_RATES]) | st.text(), inner)
+    ),
+)
+
+
+@given(st.binary() | JSON.map(msgspec.json.encode))
+def test_any_bytes_are_a_price_list_or_refused(data: bytes) -> None:
+    with suppress(ValueError):
+        assert isinstance(parse(data), PriceTable)

@@ -1,0 +1,233 @@
+"""Facts in, numbers out."""
+
+from steno.core import facts
+from steno.core.facts import Cost, Fact, Origin, Tokens
+from steno.metrics.definitions import CONVERSATION_METRICS, METRICS
+from steno.metrics.sink import TOLD, Histogram, Metrics
+
+ORIGIN = Origin(at=0, source="relay", stream="relay/1/1", conversation="relay/1/1", family="realtime")
+
+
+def response(**changes: object) -> facts.ResponseFinished:
+    values: dict[str, object] = {
+        "response_id": "resp_1",
+        "status": "completed",
+        "reason": None,
+        "conversation_id": None,
+        "model": "gpt-realtime",
+        "items": 1,
+        "output": (),
+        "audio_seconds": None,
+        "duration_seconds": 2.0,
+        "time_to_first_token_seconds": 0.25,
+        "time_to_first_audio_seconds": 0.3,
+        "turn_latency_seconds": 0.7,
+        "tokens": (),
+    }
+    return facts.ResponseFinished(**{**values, **changes})  # type: ignore[arg-type]  # a play names what it changes
+
+
+def told(*said: Fact, label_values: int = 100) -> Metrics:
+    metrics = Metrics(label_values)
+    for fact in said:
+        metrics.tell(ORIGIN, fact)
+    return metrics
+
+
+def numbers(metrics: Metrics) -> dict[str, dict[tuple[str, ...], float]]:
+    return {name: dict(values) for name, values in metrics.numbers.items() if values}
+
+
+def observed(metrics: Metrics) -> dict[str, tuple[int, float]]:
+    """Metric to how many observations, and their sum."""
+    return {
+        name: (sum(histogram.counts), histogram.sum)
+        for name, by_labels in metrics.histograms.items()
+        for histogram in by_labels.values()
+    }
+
+
+def test_completed_response() -> None:
+    """A response that was completed is counted, priced or not, and timed."""
+    metrics = told(response(tokens=(Tokens("gpt-realtime", "input", "audio", True, 5),), cost=Cost(usd="0.0000025")))
+
+    assert numbers(metrics) == {
+        "steno_responses_total": {("gpt-realtime", "completed", "none"): 1},
+        "steno_tokens_total": {("realtime", "gpt-realtime", "input", "audio", "true"): 5},
+        "steno_cost_usd_total": {("realtime", "gpt-realtime"): 0.0000025},
+    }
+    assert observed(metrics) == {
+        "steno_response_duration_seconds": (1, 2.0),
+        "steno_time_to_first_token_seconds": (1, 0.25),
+        "steno_time_to_first_audio_seconds": (1, 0.3),
+        "steno_turn_latency_seconds": (1, 0.7),
+    }
+
+
+def test_interrupted_response_is_counted_and_not_averaged_in() -> None:
+    """What a caller cut off says nothing of how long answers take; its tokens are billed all the same."""
+    metrics = told(
+        response(
+            status="cancelled",
+            reason="turn_detected",
+            tokens=(Tokens("gpt-realtime", "output", "text", False, 3),),
+            cost=Cost(unpriced="unknown_model"),
+        ),
+        facts.ResponseInterrupted(response_id="resp_1", reason="turn_detected", model="gpt-realtime"),
+    )
+
+    assert numbers(metrics) == {
+        "steno_responses_total": {("gpt-realtime", "cancelled", "turn_detected"): 1},
+        "steno_interruptions_total": {("gpt-realtime", "turn_detected"): 1},
+        "steno_tokens_total": {("realtime", "gpt-realtime", "output", "text", "false"): 3},
+        "steno_unpriced_total": {("realtime", "unknown_model"): 1},
+    }
+    assert observed(metrics) == {}
+
+
+def test_durations_that_are_not_known() -> None:
+    """No time is no observation."""
+    metrics = told(response(duration_seconds=None, turn_latency_seconds=None))
+
+    assert sorted(observed(metrics)) == ["steno_time_to_first_audio_seconds", "steno_time_to_first_token_seconds"]
+
+
+def test_label_values_are_bounded() -> None:
+    """Past its number of values a label says `other`, and those that were known keep their name."""
+    metrics = told(*(response(model=f"model-{n}") for n in (1, 2, 3, 4, 1)), label_values=2)
+
+    assert numbers(metrics)["steno_responses_total"] == {
+        ("model-1", "completed", "none"): 2,
+        ("model-2", "completed", "none"): 1,
+        ("other", "completed", "none"): 2,
+    }
+
+
+def test_no_model_is_unknown() -> None:
+    """Where nobody tells the model, the label says so."""
+    metrics = told(response(model=None))
+
+    assert list(metrics.numbers["steno_responses_total"]) == [("unknown", "completed", "none")]
+
+
+def test_runs_steps_tools_errors_and_limits() -> None:
+    """Everything else that has a number."""
+    metrics = told(
+        facts.RunFinished(
+            run_id="run_1", status="completed", reason=None, model="gpt-4o", duration_seconds=3.0, tokens=()
+        ),
+        facts.RunStepFinished(
+            step_id="step_1",
+            run_id="run_1",
+            kind="tool_calls",
+            status="completed",
+            reason=None,
+            duration_seconds=1.0,
+            prompt_tokens=None,
+            completion_tokens=None,
+        ),
+        facts.ToolCallFinished(
+            call_id="call_1",
+            kind="function",
+            name="look_up",
+            status="completed",
+            duration_seconds=0.2,
+            arguments=None,
+            output=None,
+        ),
+        facts.UpstreamErred(code="session_expired", kind=None, message=None),
+        facts.RateLimitReported(kind="tokens", limit=100, remaining=60, reset_seconds=1.5),
+        facts.RateLimitReported(kind="tokens", limit=100, remaining=40, reset_seconds=1.5),
+        facts.ConversationClosed(
+            family="realtime",
+            reason="disconnected",
+            duration_seconds=None,
+            events=1,
+            responses=0,
+            runs=0,
+            tokens=(),
+        ),
+        facts.TranscriptionFinished(
+            item_id="item_1",
+            status="completed",
+            code=None,
+            model="whisper-1",
+            transcript=None,
+            seconds=3.0,
+            tokens=(),
+            cost=Cost(usd="0.0003"),
+        ),
+    )
+
+    assert numbers(metrics) == {
+        "steno_runs_total": {("gpt-4o", "completed"): 1},
+        "steno_run_steps_total": {("tool_calls", "completed"): 1},
+        "steno_tool_calls_total": {("function", "completed"): 1},
+        "steno_upstream_errors_total": {("realtime", "session_expired"): 1},
+        "steno_rate_limit_remaining": {("relay", "tokens"): 40},
+        "steno_conversations_closed_total": {("realtime", "disconnected"): 1},
+        "steno_cost_usd_total": {("realtime", "whisper-1"): 0.0003},
+    }
+    assert observed(metrics) == {
+        "steno_run_duration_seconds": (1, 3.0),
+        "steno_run_step_duration_seconds": (1, 1.0),
+        "steno_tool_call_duration_seconds": (1, 0.2),
+    }
+
+
+def test_playback_answers_a_turn_where_no_audio_is_carried() -> None:
+    """On a sideband it is the start of playback that the caller waited for."""
+    metrics = told(facts.PlaybackStarted(response_id="resp_1", model="gpt-realtime", turn_latency_seconds=0.9))
+
+    assert observed(metrics) == {"steno_turn_latency_seconds": (1, 0.9)}
+
+
+def test_bound_belongs_to_its_bucket() -> None:
+    """An observation that equals a bound is not above it, as Prometheus has it."""
+    histogram = Histogram((0.5, 1.0))
+    for value in (0.5, 0.6, 1.0, 1.1):
+        histogram.observe(value)
+
+    assert histogram.counts == [1, 2, 1]
+
+
+def test_facts_without_a_number_are_not_forgotten() -> None:
+    """Each fact either has a row in the table, or is known to be for the audit log alone."""
+    for_the_log_alone = {
+        facts.StreamOpened, facts.StreamClosed, facts.FrameRejected, facts.EventRejected, facts.ConversationOpened,
+        facts.SessionOpened, facts.SessionChanged,
+        facts.SessionNearsEnd, facts.SessionExpired, facts.SessionCancelled,
+        facts.SpeechStarted, facts.InputCommitted,
+        facts.InputTimedOut, facts.DtmfReceived, facts.ItemAdded, facts.ItemTruncated, facts.ItemDeleted,
+        facts.ResponseStarted, facts.ResponseAbandoned, facts.DeltasDiffered, facts.PlaybackStopped,
+        facts.PlaybackCleared, facts.ToolCallStarted, facts.ToolsListed,
+        facts.ApprovalRequested, facts.ApprovalGiven, facts.ThreadCreated, facts.RunStarted, facts.RunActionRequired,
+        facts.RunStepStarted, facts.RunAbandoned, facts.RunStepAbandoned, facts.MessageFinished,
+    }  # fmt: skip
+
+    assert set(facts.NAMES) == for_the_log_alone | set(TOLD)
+    assert not for_the_log_alone & set(TOLD)
+
+
+def test_names_follow_the_conventions() -> None:
+    """One prefix, `_total` on counters alone, base units, and no label that could be an identifier."""
+    allowed = {
+        "source",
+        "family",
+        "event",
+        "model",
+        "direction",
+        "modality",
+        "cached",
+        "status",
+        "reason",
+        "kind",
+        "code",
+    }
+    for name, row in METRICS.items():
+        assert name.startswith("steno_")
+        assert name.endswith("_total") == (row.kind == "counter")
+        assert set(row.labels) <= allowed | {"version"}
+        assert (row.kind == "histogram") == bool(row.buckets)
+        assert list(row.buckets) == sorted(row.buckets)
+    assert set(CONVERSATION_METRICS) < set(METRICS)

@@ -1,0 +1,154 @@
+"""A frame as a line of a recording comes back as it was, but for its secrets."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steno.core.frame import Frame
+from steno.sources.recording import Close, Gap, close_line, conversation_of, frame_line, parse
+from steno.wire import Malformed, decode
+
+AT = 1_767_225_600_123_456
+
+PAYLOADS = [
+    b'{"type":"ping","n":1.10}',
+    b'{"type":"x","text":"two\\nlines"}',
+    '{"type":"x","text":"grüße"}'.encode(),
+    b"not json at all",
+    b"",
+    b"[" * 5_000,
+    b"\xff\xfe{",
+    b'{"dir":"received","data":{}}',
+    b'"just a string"',
+]
+
+
+@pytest.mark.parametrize("sent", [False, True])
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_frame_comes_back(payload: bytes, sent: bool) -> None:
+    """What was a frame is that frame again: bytes, direction and time."""
+    frame = Frame(payload, AT, sent)
+
+    line = frame_line(frame)
+
+    assert parse(line.removesuffix(b"\n")) == frame
+    assert line.count(b"\n") == 1
+
+
+@given(st.binary(max_size=200))
+def test_any_payload_decodes_to_the_same_after_a_recording(payload: bytes) -> None:
+    """Whatever a frame held, its recording is understood in the same way."""
+    back = parse(frame_line(Frame(payload, AT)).removesuffix(b"\n"))
+
+    assert isinstance(back, Frame)
+    assert decode(back.payload) == decode(payload)
+
+
+@pytest.mark.parametrize("gap", [None, "blocked", "broken_off"])
+def test_end_of_a_connection_comes_back(gap: Gap | None) -> None:
+    """Its code, its words, whose doing it was, and why events may be missing."""
+    close = Close(AT, 1011, "too slow", local=gap is None, gap=gap)
+
+    assert parse(close_line(close).removesuffix(b"\n")) == close
+
+
+def test_gap_that_nobody_knows_is_none() -> None:
+    """The word becomes a label: the list is closed."""
+    assert parse(b'{"dir":"close","code":1006,"gap":"because"}') == Close(None, 1006, "")
+
+
+def test_pretty_printed_frame_is_one_line() -> None:
+    """A frame with line breaks between its members is one line, and says the same."""
+    payload = msgspec.json.format(b'{"type":"x","list":[1,2]}', indent=2)
+
+    line = frame_line(Frame(payload, None))
+
+    assert line == b'{"dir":"received","data":{"type":"x","list":[1,2]}}\n'
+
+
+def test_secrets_are_masked() -> None:
+    """No line of a recording holds a key: neither by its name nor by its looks."""
+    frames = [
+        b'{"type":"session.created","session":{"client_secret":{"value":"ek_1234567890abcdef"}}}',
+        b"Bearer abcdefghijklmnop is no JSON",
+        b"\xffBearer abcdefghijklmnop is not UTF-8",
+    ]
+
+    lines = b"".join(frame_line(Frame(payload, None)) for payload in frames)
+
+    assert b"ek_1234567890abcdef" not in lines
+    assert b"abcdefghijklmnop" not in lines
+    assert parse(lines.splitlines()[-1]) == Frame(b"\xffBearer *** is not UTF-8", None)
+
+
+@pytest.mark.parametrize(
+    "close",
+    [
+        Close(AT, 1000, ""),
+        Close(AT, None, ""),
+        Close(None, 1001, "the session hit the maximum duration"),
+        Close(AT, 1001, "", local=True),
+    ],
+)
+def test_close_comes_back(close: Close) -> None:
+    """How a connection ended is told again as it was."""
+    assert parse(close_line(close).removesuffix(b"\n")) == close
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"type":"ping"}',
+        b'{"event":"done","data":"[DONE]"}',
+        b'{"dir":"sideways","data":{}}',
+        b'{"dir":"received"}',
+        b'{"dir":"received","base64":"?"}',
+        b'{"type":"x","dir":"received"}',
+        b'{"nested":{"dir":"received"}}',
+    ],
+)
+def test_what_is_no_envelope_is_itself_a_frame(line: bytes) -> None:
+    """A line that records nothing is taken for the frame it looks like."""
+    assert parse(line) == Frame(line, None)
+
+
+def test_order_of_members_does_not_matter() -> None:
+    """Other tools write the members in another order."""
+    line = b'{"data":{"type":"ping"},"at":"2026-01-01T00:00:00.123456Z","dir":"sent"}'
+
+    assert parse(line) == Frame(b'{"type":"ping"}', AT, sent=True)
+
+
+@pytest.mark.parametrize("at", ['"yesterday"', "17", "null"])
+def test_time_that_is_none_is_no_time(at: str) -> None:
+    """A time that cannot be read leaves the frame, or the line, without one."""
+    told = parse(b'{"dir":"received","at":%b,"data":{"type":"ping"}}' % at.encode())
+
+    assert told.at is None
+
+
+def test_recorded_rubbish_is_malformed_for_the_same_reason() -> None:
+    """A frame that was no JSON is none when it is replayed."""
+    back = parse(frame_line(Frame(b"{oops", None)).removesuffix(b"\n"))
+
+    assert isinstance(back, Frame)
+    assert decode(back.payload) == Malformed(reason="not_json")
+
+
+def test_first_line_names_the_conversation() -> None:
+    """A call that was listened to keeps its name in a recording."""
+    line = frame_line(Frame(b'{"type":"ping"}', None), "rtc_1").removesuffix(b"\n")
+
+    assert line == b'{"dir":"received","conversation":"rtc_1","data":{"type":"ping"}}'
+    assert conversation_of(line) == "rtc_1"
+    assert parse(line) == Frame(b'{"type":"ping"}', None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b'{"type":"x","conversation":"y"}', b'{"dir":"received","data":{}}', b'{"dir":1,"conversation":"y"}', b"\xff"],
+)
+def test_other_lines_name_none(line: bytes) -> None:
+    """Only the first line of a recording, and not an event that has such a member."""
+    assert conversation_of(line) is None
