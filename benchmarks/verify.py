@@ -17,9 +17,20 @@ from typing import Final
 
 import msgspec
 
-from steno.audit.record import CLOSED, GENESIS, HASH_BYTES, OPENED, Opened, algorithm, entry, key_id, link, segment_name
+from steno.audit.record import (
+    CLOSED,
+    GENESIS,
+    HASH_BYTES,
+    OPENED,
+    LogOpened,
+    algorithm,
+    entry,
+    key_id,
+    link,
+    segment_name,
+)
 from steno.audit.verification.files import verify
-from steno.audit.verification.trust import Evidence, Keys
+from steno.audit.verification.trust import Keys, Trust
 
 RECORDS: Final = 200_000
 SEGMENT_RECORDS: Final = 50_000
@@ -47,7 +58,7 @@ def write(folder: Path, records: int, key: bytes | None) -> None:
 
 
 def _segment(seq: int, size: int, head: bytes, key: bytes | None) -> list[bytes]:
-    opened = Opened(
+    opened = LogOpened(
         version="0",
         algorithm=algorithm(key),
         key_id=key_id(key),
@@ -75,7 +86,7 @@ def hashed(folder: Path) -> None:
                 head = hashlib.sha256(head + line[:-HASH_BYTES]).digest()
 
 
-def proved(folder: Path, evidence: Evidence) -> None:
+def proved(folder: Path, evidence: Trust) -> None:
     """Prove the log."""
     report = verify([folder], evidence=evidence)
     if not report.ok:
@@ -98,7 +109,7 @@ def main() -> None:
     for name, key in (("plain", None), ("keyed", KEY)):
         with tempfile.TemporaryDirectory() as folder:
             write(Path(folder), records, key)
-            evidence = Evidence(keys=Keys([key] if key else []))
+            evidence = Trust(keys=Keys([key] if key else []))
             took = seconds(partial(proved, Path(folder), evidence))
             bare = seconds(partial(hashed, Path(folder)))
         sys.stdout.write(

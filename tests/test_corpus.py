@@ -63,7 +63,7 @@ class Replayed:
 
     @property
     def conversations(self) -> list[Conversation]:
-        return [*self.play.closed, *self.play.pipeline.table.conversations.values()]
+        return [*self.play.closed, *self.play.pipeline.registry.conversations.values()]
 
     @property
     def lines(self) -> list[dict[str, Any]]:
@@ -228,7 +228,7 @@ def test_each_object_is_shown_as_it_came(file: Path) -> None:
     for payload, kind, whole in objects(file):
         play = Play(timed=False)
         play.feed(payload)
-        lines = [line_of(state) for state in play.pipeline.table.conversations.values()]
+        lines = [line_of(state) for state in play.pipeline.registry.conversations.values()]
         assert shown(lines, kind) == [masked(whole)]
         assert play.stream.malformed == {}
 
@@ -454,6 +454,6 @@ def test_a_damaged_recording_goes_through_too(data: st.DataObject) -> None:
     pipeline = play.pipeline
     sums = (pipeline.events, pipeline.others, play.rejected)
     assert sum(sum(each.values()) for each in sums) == len(chosen)
-    for state in pipeline.table.conversations.values():
+    for state in pipeline.registry.conversations.values():
         assert all(tokens > 0 for tokens in state.totals.tokens.values())
         json.loads(conversation_line(state))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from steno.errors import ConfigError, DataError, Fault, StenoError, UnavailableError, UsageError
+from steno.errors import ConfigError, ConfigFault, DataError, StenoError, UnavailableError, UsageError
 
 
 @pytest.mark.parametrize(
@@ -15,15 +15,15 @@ def test_each_branch_has_its_exit_code(branch: type[StenoError], code: int) -> N
 
 
 def test_a_fault_names_file_and_key() -> None:
-    assert str(Fault("steno.toml", "http.listen", "is wrong")) == "steno.toml: http.listen: is wrong"
+    assert str(ConfigFault("steno.toml", "http.listen", "is wrong")) == "steno.toml: http.listen: is wrong"
 
 
 def test_a_fault_of_the_whole_file_names_no_key() -> None:
-    assert str(Fault("steno.toml", "", "is not UTF-8")) == "steno.toml: is not UTF-8"
+    assert str(ConfigFault("steno.toml", "", "is not UTF-8")) == "steno.toml: is not UTF-8"
 
 
 def test_a_configuration_error_is_one_line_a_fault() -> None:
-    faults = (Fault("a.toml", "x", "is missing"), Fault("a.toml", "y", "unknown key"))
+    faults = (ConfigFault("a.toml", "x", "is missing"), ConfigFault("a.toml", "y", "unknown key"))
 
     error = ConfigError(iter(faults))
 

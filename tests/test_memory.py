@@ -214,7 +214,7 @@ def measure(rounds: int) -> dict[str, Any]:
         growth = resident_bytes() - before
     told = listener.pipeline
     refused = told.source("relay").frames_rejected
-    return {"growth": growth, "refused": refused, "open": len(told.table.conversations), "closed": listener.closed}
+    return {"growth": growth, "refused": refused, "open": len(told.registry.conversations), "closed": listener.closed}
 
 
 @pytest.mark.deep

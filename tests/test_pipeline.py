@@ -131,7 +131,7 @@ def test_every_sink_is_told_of_every_fact_in_order() -> None:
         def __init__(self, name: str) -> None:
             self.name = name
 
-        def tell(self, origin: Origin, fact: facts.Fact) -> None:
+        def emit(self, origin: Origin, fact: facts.Fact) -> None:
             told.append((self.name, facts.NAMES[type(fact)]))
 
     pipeline = Pipeline(Limits(), [Sink("metrics"), Sink("audit")])
@@ -180,7 +180,7 @@ def test_every_frame_counts_once(frames: list[tuple[bytes, bool, int]]) -> None:
 def ticks(play: Play, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Note the seconds at which the table is told of the time."""
     told: list[int] = []
-    monkeypatch.setattr(play.pipeline.table, "tick", told.append)
+    monkeypatch.setattr(play.pipeline.registry, "tick", told.append)
     return told
 
 

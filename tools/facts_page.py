@@ -138,7 +138,7 @@ class Examples:
         self.best: dict[type[Fact], tuple[int, bytes]] = {}
         self._bodies = content_policy.BodyEncoder(content_policy.NONE)
 
-    def tell(self, _origin: Origin, fact: Fact) -> None:
+    def emit(self, _origin: Origin, fact: Fact) -> None:
         """Keep `fact` if it tells more than what was seen of its kind."""
         told = sum(1 for name in fact.__struct_fields__ if getattr(fact, name) not in (None, ()))
         if told > self.best.get(type(fact), (-1, b""))[0]:
@@ -171,7 +171,7 @@ def _replay(name: str, lines: bytes, sink: Examples) -> None:
             stream = None
     if stream is not None:
         pipeline.stream_closed(stream, at, 1000)
-    pipeline.table.close_all(at)
+    pipeline.registry.close_all(at)
 
 
 # The page -------------------------------------------------------------------------------------------------
@@ -195,7 +195,11 @@ def page() -> str:
             blocks.append(f"```json\n{_shown(found[kind])}\n```\n")
     blocks.append("## What members are made of\n")
     blocks.append(WORDS)
-    blocks.append(_table(content_policy.Shown, next(each for each in _classes(content_policy) if each.name == "Shown")))
+    blocks.append(
+        _table(
+            content_policy.ContentField, next(each for each in _classes(content_policy) if each.name == "ContentField")
+        )
+    )
     for part in PARTS:
         blocks += [f"### `{part.__name__}`\n\n{_meaning(part)}\n", _table(part, defined[part.__name__])]
     return "\n".join(block for block in blocks if block)

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 
 from steno import __version__
-from steno.errors import ConfigError, DataError, Fault, StenoError, UsageError
+from steno.errors import ConfigError, ConfigFault, DataError, StenoError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from steno.app.replay import Summary
-    from steno.audit.verification.trust import Evidence
+    from steno.audit.verification.trust import Trust
 
 FILE: Final = click.Path(path_type=Path, allow_dash=True)
 CONFIG = click.option("-c", "--config", "config_file", type=FILE, help="Configuration file.")
@@ -140,7 +140,7 @@ def _config_file(explicit: Path | None) -> Path:
     found = find(explicit, os.environ)
     if found is None:
         places = ", ".join(("-c FILE", "$STENO_CONFIG", *map(str, STANDARD_PLACES)))
-        raise ConfigError([Fault("steno", "", f"no configuration found; looked for {places}")])
+        raise ConfigError([ConfigFault("steno", "", f"no configuration found; looked for {places}")])
     return found
 
 
@@ -215,21 +215,21 @@ def verify(
     from steno.audit.verification.files import describe
     from steno.audit.verification.files import verify as prove
 
-    evidence = _evidence(key_files, keyed_from, heads)
+    trust = _trust(key_files, keyed_from, heads)
     if words and not paths[0].is_dir():
         raise UsageError("--words looks at the whole of a log: give its folder")
     with _progress(paths) as progress:
-        report = prove(list(paths), progress, evidence=evidence)
-    found = content_verify.prove_words(paths[0]) if words else None
+        report = prove(list(paths), progress, evidence=trust)
+    found = content_verify.verify_content(paths[0]) if words else None
     for line in (*describe(report), *(content_verify.describe(found) if found else ())):
         click.echo(line)
     return 0 if report.ok and (found is None or found.ok) else 1
 
 
-def _evidence(key_files: Sequence[Path], keyed_from: int | None, heads: Sequence[str]) -> "Evidence":
+def _trust(key_files: Sequence[Path], keyed_from: int | None, heads: Sequence[str]) -> "Trust":
     """Return what a log is to be held against. Raises UsageError where that makes no sense."""
     from steno.audit.verification.files import read_keys
-    from steno.audit.verification.trust import Evidence, parse_head
+    from steno.audit.verification.trust import Trust, parse_head
 
     if keyed_from is not None and not key_files:
         raise UsageError("--keyed-from says where a key came into use: give the key with --key-file")
@@ -237,7 +237,7 @@ def _evidence(key_files: Sequence[Path], keyed_from: int | None, heads: Sequence
         kept = tuple(map(parse_head, heads))
     except ValueError as error:
         raise UsageError(f"--head: {error}") from None
-    return Evidence(keys=read_keys(key_files), keyed_from=keyed_from or 1, heads=kept)
+    return Trust(keys=read_keys(key_files), keyed_from=keyed_from or 1, heads=kept)
 
 
 @cli.command()

@@ -43,7 +43,7 @@ class UnavailableError(StenoError):
     exit_code = 69
 
 
-class Fault(Struct, frozen=True):
+class ConfigFault(Struct, frozen=True):
     """One thing that is wrong in the configuration, on one line: `FILE: key.path: what is wrong`."""
 
     file: str
@@ -64,7 +64,7 @@ class ConfigError(StenoError):
 
     exit_code = 78
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
+    def __init__(self, faults: Iterable[ConfigFault]) -> None:
         self.faults = tuple(faults)
         super().__init__(self.faults)
 

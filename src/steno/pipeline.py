@@ -16,7 +16,7 @@ from steno.core.billing.prices import PriceTable
 from steno.core.conversation import Conversation
 from steno.core.facts import EventsMissed, Fact, FrameRejected, Origin
 from steno.core.frame import Frame
-from steno.core.registry import Ending, Table
+from steno.core.registry import Ending, Registry
 from steno.core.stream import Stream
 from steno.limits import Limits
 from steno.timestamps import LATEST_SECOND, SECOND, Micros
@@ -47,7 +47,7 @@ _NO_ENVELOPE: Final = _Envelope()
 class Sink(Protocol):
     """What a fact is told to."""
 
-    def tell(self, origin: Origin, fact: Fact) -> None:
+    def emit(self, origin: Origin, fact: Fact) -> None:
         """Take note of `fact`. Does not wait."""
 
 
@@ -113,7 +113,7 @@ class Pipeline:
             ended: is given each stream that ended.
             prices: what usage is priced by.
         """
-        self.table = Table(limits, self._tell, closed, prices)
+        self.registry = Registry(limits, self._emit, closed, prices)
         self.open = True
         self.sources: dict[str, SourceCounts] = {}
         self.streams: dict[str, Stream] = {}
@@ -125,9 +125,9 @@ class Pipeline:
         self._room = anyio.Event()
         self._next_second: Micros = 0
 
-    def _tell(self, origin: Origin, fact: Fact) -> None:
+    def _emit(self, origin: Origin, fact: Fact) -> None:
         for sink in self._sinks:
-            sink.tell(origin, fact)
+            sink.emit(origin, fact)
 
     def source(self, name: str) -> SourceCounts:
         """Return the counts of the source `name`."""
@@ -140,7 +140,7 @@ class Pipeline:
         self._advance(at)
         self.source(source)
         stream = self.streams[name] = Stream(name, source, conversation)
-        self.table.stream_opened(stream, at)
+        self.registry.stream_opened(stream, at)
         return stream
 
     def stream_closed(
@@ -153,9 +153,9 @@ class Pipeline:
         expired: bool = False,
         gap: str | None = None,
     ) -> Ending:
-        """End `stream`; see `Table.stream_closed`."""
+        """End `stream`; see `Registry.stream_closed`."""
         self._advance(at)
-        ending = self.table.stream_closed(stream, at, code, shutdown=shutdown, expired=expired, gap=gap)
+        ending = self.registry.stream_closed(stream, at, code, shutdown=shutdown, expired=expired, gap=gap)
         del self.streams[stream.name]
         self._ended(stream)
         return ending
@@ -180,7 +180,7 @@ class Pipeline:
         if kind not in NAMES:
             self._other(stream, counts, event, frame, _NO_ENVELOPE)
             return
-        rejected = self.table.feed(stream, event, frame)  # type: ignore[arg-type]  # it is one of NAMES
+        rejected = self.registry.feed(stream, event, frame)  # type: ignore[arg-type]  # it is one of NAMES
         if rejected is None:
             self.events[kind] = self.events.get(kind, 0) + 1
         else:
@@ -189,7 +189,7 @@ class Pipeline:
     def _event(
         self, stream: Stream, counts: SourceCounts, event: wire.Event, frame: Frame, envelope: _Envelope
     ) -> None:
-        rejected = self.table.feed(stream, event, frame, envelope.subject, envelope.identity)
+        rejected = self.registry.feed(stream, event, frame, envelope.subject, envelope.identity)
         if rejected is None:
             kind = type(event)
             self.events[kind] = self.events.get(kind, 0) + 1
@@ -205,7 +205,7 @@ class Pipeline:
                 stream.count_malformed(reason)
                 counts.reject(reason)
                 origin = Origin(at=frame.at, source=stream.source, stream=stream.name)
-                self._tell(origin, FrameRejected(reason=reason, bytes=len(frame.payload)))
+                self._emit(origin, FrameRejected(reason=reason, bytes=len(frame.payload)))
             case wire.Unknown(type=kind, family=family):
                 stream.count_unknown(kind)
                 self.others[family] = self.others.get(family, 0) + 1
@@ -228,7 +228,7 @@ class Pipeline:
         missing = counts.missing_before(told.source, told.sequence)
         if missing:
             origin = Origin(at=at, source=stream.source, stream=stream.name)
-            self._tell(origin, EventsMissed(missing=missing))
+            self._emit(origin, EventsMissed(missing=missing))
 
     @property
     def now(self) -> Micros:
@@ -242,7 +242,7 @@ class Pipeline:
         if at >= self._next_second:
             second = at - at % SECOND
             self._next_second = second + SECOND
-            self.table.tick(second)
+            self.registry.tick(second)
 
     def _advance(self, at: Micros | None) -> None:
         if at is not None:

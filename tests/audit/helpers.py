@@ -11,7 +11,7 @@ import msgspec
 
 from steno.audit.record import GENESIS, entry, link
 from steno.audit.verification.report import Fault, Report
-from steno.audit.verification.trust import Evidence, Keys
+from steno.audit.verification.trust import Keys, Trust
 from steno.audit.verification.verifier import Verifier
 from steno.audit.writing.log import AuditLog
 
@@ -95,7 +95,7 @@ def told(directory: Path) -> list[str]:
 
 def proved(held: dict[str, bytes], *, whole: bool = True, key: bytes | None = None) -> Report:
     """Prove segments that are given as bytes."""
-    verifier = Verifier(whole=whole, evidence=Evidence(keys=Keys([key] if key else [])))
+    verifier = Verifier(whole=whole, evidence=Trust(keys=Keys([key] if key else [])))
     for name, content in held.items():
         if not verifier.segment(name, io.BytesIO(content), newest=name == list(held)[-1]):
             break

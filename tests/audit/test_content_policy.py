@@ -11,7 +11,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import fields
 
-from steno.audit.content_policy import NONE, BodyEncoder, Policy, Rule
+from steno.audit.content_policy import NONE, BodyEncoder, ContentPolicy, ContentRule
 from steno.core.facts import (
     KINDS,
     NAMES,
@@ -201,41 +201,41 @@ def test_facts_hold_words_as_content_and_else_plain_values_only(fact: type[Fact]
         ("full", {"text": "room 12", "policy": "full"}),
     ],
 )
-def test_each_kind_of_words_is_kept_by_each_rule(kind: str, rule: Rule, kept: dict[str, Any]) -> None:
+def test_each_kind_of_words_is_kept_by_each_rule(kind: str, rule: ContentRule, kept: dict[str, Any]) -> None:
     """Alone, whatever holds for all others."""
-    others: Rule = "full" if rule == "none" else "none"
-    encoder = BodyEncoder(Policy.of(others, {kind: rule}), redactor=Redacting())
+    others: ContentRule = "full" if rule == "none" else "none"
+    encoder = BodyEncoder(ContentPolicy.of(others, {kind: rule}), redactor=Redacting())
 
     assert shown(encoder, "room 12", kind) == {"kind": kind, "length": 7, **kept}
     assert [each for each in KINDS if ("text" in shown(encoder, "room 12", each)) == (rule != "none")] == [kind]
 
 
 def test_a_kind_that_no_policy_names_is_not_kept() -> None:
-    assert shown(BodyEncoder(Policy.of("full")), SECRET, "thought") == {"kind": "thought", "length": 30}
+    assert shown(BodyEncoder(ContentPolicy.of("full")), SECRET, "thought") == {"kind": "thought", "length": 30}
 
 
 @pytest.mark.parametrize(
     ("policy", "told", "keeps", "redacts"),
     [
         (NONE, "none", False, False),
-        (Policy.of("none", files=True), "none", False, False),
-        (Policy.of("full", dict.fromkeys(KINDS, "none")), "none", False, False),
-        (Policy.of("none", {"output": "full"}), "output=full words-in-chain", True, False),
+        (ContentPolicy.of("none", files=True), "none", False, False),
+        (ContentPolicy.of("full", dict.fromkeys(KINDS, "none")), "none", False, False),
+        (ContentPolicy.of("none", {"output": "full"}), "output=full words-in-chain", True, False),
         (
-            Policy.of("redacted", {**dict.fromkeys(KINDS[2:], "none"), "text": "full"}, files=True),
+            ContentPolicy.of("redacted", {**dict.fromkeys(KINDS[2:], "none"), "text": "full"}, files=True),
             "transcript=redacted text=full words-in-files",
             True,
             True,
         ),
         (
-            Policy.of("full"),
+            ContentPolicy.of("full"),
             " ".join((*(f"{kind}=full" for kind in KINDS), "words-in-chain")),
             True,
             False,
         ),
     ],
 )
-def test_a_policy_tells_what_it_keeps_and_where(policy: Policy, told: str, keeps: bool, redacts: bool) -> None:
+def test_a_policy_tells_what_it_keeps_and_where(policy: ContentPolicy, told: str, keeps: bool, redacts: bool) -> None:
     assert (policy.describe(), policy.keeps_words, policy.redacts) == (told, keeps, redacts)
     assert BodyEncoder(policy).keeps_words == keeps
 
@@ -259,16 +259,16 @@ def test_who_has_the_key_and_the_words_can_ask_for_them() -> None:
 
 
 @pytest.mark.parametrize("rule", ["redacted", "full"])
-def test_the_digest_is_of_the_words_as_they_were_said(rule: Rule) -> None:
+def test_the_digest_is_of_the_words_as_they_were_said(rule: ContentRule) -> None:
     words = "1 key: sk-0123456789abcdef"
-    told = shown(BodyEncoder(Policy.of(rule), redactor=Redacting(), digest_key=KEY), words)
+    told = shown(BodyEncoder(ContentPolicy.of(rule), redactor=Redacting(), digest_key=KEY), words)
 
     assert told["digest"] == hmac.digest(KEY, words.encode(), "sha256").hex()
     assert told["text"] == {"redacted": "# key: ***", "full": "1 key: ***"}[rule]
 
 
 def test_half_a_character_is_a_question_mark() -> None:
-    encoder = BodyEncoder(Policy.of("full"), digest_key=KEY)
+    encoder = BodyEncoder(ContentPolicy.of("full"), digest_key=KEY)
 
     assert shown(encoder, "a\ud83d") == {
         "kind": "text",
@@ -289,7 +289,7 @@ class Versioned(Redactor):
 
 
 def test_personal_data_is_taken_out_and_counted() -> None:
-    encoder = BodyEncoder(Policy.of("redacted"), redactor=Versioned())
+    encoder = BodyEncoder(ContentPolicy.of("redacted"), redactor=Versioned())
     fact = response(
         Content("transcript", SECRET),
         Content("text", "write to anna@example.org or bob@example.org, card 4111111111111111"),
@@ -319,7 +319,7 @@ def test_personal_data_is_taken_out_and_counted() -> None:
 )
 def test_what_cannot_be_redacted_is_dropped(redactor: Redacting | None, told: dict[str, Any], files: bool) -> None:
     kept = Files()
-    encoder = BodyEncoder(Policy.of("redacted", files=files), redactor=redactor, files=kept)
+    encoder = BodyEncoder(ContentPolicy.of("redacted", files=files), redactor=redactor, files=kept)
 
     assert shown(encoder, SECRET) == {"kind": "text", "length": 30, "text": None, **told}
     assert kept.kept == []
@@ -340,16 +340,16 @@ SECRETS = [
 def test_secrets_are_masked_in_all_that_is_kept(words: str, left: str) -> None:
     files, redactor = Files(), Redacting()
 
-    assert shown(BodyEncoder(Policy.of("full")), words)["text"] == left
-    shown(BodyEncoder(Policy.of("full", files=True), files=files), words)
+    assert shown(BodyEncoder(ContentPolicy.of("full")), words)["text"] == left
+    shown(BodyEncoder(ContentPolicy.of("full", files=True), files=files), words)
     assert files.kept == [("relay/a", "text", left)]
-    shown(BodyEncoder(Policy.of("redacted"), redactor=redactor), words)
+    shown(BodyEncoder(ContentPolicy.of("redacted"), redactor=redactor), words)
     assert redactor.read == [left]
 
 
 @pytest.mark.parametrize("words", ["one\r\n\ntwo ", '{\n  "n" : 1.10,\n  "n" : 2\n}\n', "[1, 2]", "", "\x00\u2028🙂"])
 def test_words_without_secrets_are_kept_as_they_were_said(words: str) -> None:
-    assert shown(BodyEncoder(Policy.of("full")), words)["text"] == words
+    assert shown(BodyEncoder(ContentPolicy.of("full")), words)["text"] == words
 
 
 # Files ----------------------------------------------------------------------------------------------------
@@ -357,7 +357,7 @@ def test_words_without_secrets_are_kept_as_they_were_said(words: str) -> None:
 
 def test_words_that_go_to_files_are_not_in_the_body() -> None:
     files = Files()
-    encoder = BodyEncoder(Policy.of("none", {"transcript": "full"}, files=True), files=files)
+    encoder = BodyEncoder(ContentPolicy.of("none", {"transcript": "full"}, files=True), files=files)
 
     assert decoded(encoder, response(Content("transcript", SECRET), Content("text", SECRET)))["output"] == [
         {"kind": "transcript", "length": 30, "policy": "full", "file": "0f.jsonl", "hmac": f"{1:064}"},
@@ -368,7 +368,7 @@ def test_words_that_go_to_files_are_not_in_the_body() -> None:
 
 def test_files_take_what_the_redactor_leaves() -> None:
     files = Files()
-    encoder = BodyEncoder(Policy.of("redacted", files=True), redactor=Redacting(), files=files)
+    encoder = BodyEncoder(ContentPolicy.of("redacted", files=True), redactor=Redacting(), files=files)
 
     assert shown(encoder, "room 12") == {
         "kind": "text",
@@ -384,19 +384,19 @@ def test_files_take_what_the_redactor_leaves() -> None:
 def test_files_are_left_alone_where_words_go_into_the_chain() -> None:
     files = Files()
 
-    assert shown(BodyEncoder(Policy.of("full"), files=files), "hello")["text"] == "hello"
+    assert shown(BodyEncoder(ContentPolicy.of("full"), files=files), "hello")["text"] == "hello"
     assert files.kept == []
 
 
 def test_words_that_have_no_file_to_go_to_are_dropped() -> None:
-    encoder = BodyEncoder(Policy.of("full", files=True))
+    encoder = BodyEncoder(ContentPolicy.of("full", files=True))
 
     assert shown(encoder, SECRET) == {"kind": "text", "length": 30, "text": None, "policy": "full"}
 
 
 def test_a_file_that_cannot_be_read_is_tried_again_by_whoever_writes() -> None:
     """Nothing is told without its words because a disk stumbled."""
-    encoder = BodyEncoder(Policy.of("full", files=True), files=Files(errs=True))
+    encoder = BodyEncoder(ContentPolicy.of("full", files=True), files=Files(errs=True))
 
     with pytest.raises(OSError, match="broken"):
         shown(encoder, SECRET)
@@ -408,7 +408,7 @@ LONG = "grüße 🙂\n" * 10_000
 
 
 def test_a_long_text_is_cut_and_a_short_one_beside_it_stays_whole() -> None:
-    encoder = BodyEncoder(Policy.of("full"))
+    encoder = BodyEncoder(ContentPolicy.of("full"))
     body = decoded(encoder, response(Content("text", LONG), Content("transcript", "short")), 4096)
     long, short = body.pop("output")
     whole = decoded(encoder, response())
@@ -427,7 +427,7 @@ def test_a_long_text_is_cut_and_a_short_one_beside_it_stays_whole() -> None:
 
 def test_what_is_cut_fills_the_room_there_is() -> None:
     """Long texts share it; what the hash takes is not given away twice."""
-    encoder = BodyEncoder(Policy.of("full"))
+    encoder = BodyEncoder(ContentPolicy.of("full"))
     fact = response(*(Content("text", letter * 100_000) for letter in "abc"))
     kept = [len(each["text"]) for each in decoded(encoder, fact, 16_000)["output"]]
 
@@ -439,7 +439,7 @@ def test_what_is_cut_fills_the_room_there_is() -> None:
 def test_who_has_all_of_what_was_cut_can_prove_it(digest_key: bytes | None) -> None:
     """By the digest of what was said, or else by the hash of what is kept of it, secrets masked."""
     said, kept = LONG + "sk-0123456789abcdef", LONG + "***"
-    told = decoded(BodyEncoder(Policy.of("full"), digest_key=digest_key), message(said), 4096)["text"]
+    told = decoded(BodyEncoder(ContentPolicy.of("full"), digest_key=digest_key), message(said), 4096)["text"]
     del told["text"]
 
     assert told == {
@@ -459,10 +459,10 @@ def test_words_are_redacted_and_put_into_their_file_once_although_the_record_is_
     redactor, files = Redacting(), Files()
     same = Content("text", "room 12")
     fact = response(same, Content("transcript", LONG), same)
-    policy = Policy.of("redacted", {"text": "full"}, files=True)
+    policy = ContentPolicy.of("redacted", {"text": "full"}, files=True)
     decoded(BodyEncoder(policy, redactor=redactor, files=files), fact, 700)
     chained = Redacting()
-    decoded(BodyEncoder(Policy.of("redacted"), redactor=chained), fact, 700)
+    decoded(BodyEncoder(ContentPolicy.of("redacted"), redactor=chained), fact, 700)
 
     assert files.kept == [("relay/a", "text", "room 12"), ("relay/a", "transcript", LONG)]
     assert (redactor.read, chained.read) == ([LONG], ["room 12", LONG])
@@ -500,7 +500,7 @@ def test_strings_are_cut_where_there_is_nothing_else_to_cut() -> None:
         output=None,
     )
 
-    assert decoded(BodyEncoder(Policy.of("full")), fact, 2048) == {
+    assert decoded(BodyEncoder(ContentPolicy.of("full")), fact, 2048) == {
         "call_id": "\x01" * 256,
         "kind": "function",
         "name": "f",

@@ -11,7 +11,7 @@ import pytest
 
 from steno.audit.record import segment_name
 from steno.audit.writing.log import AuditLog
-from steno.audit.writing.retention import Policy, Retention
+from steno.audit.writing.retention import Retention, RetentionPolicy
 from tests.audit.helpers import AT, files, opened, proved, records, said, write
 
 CALLS = ("open", "fchmod", "write", "fdatasync", "fsync", "ftruncate", "unlink", "fstat")
@@ -74,7 +74,7 @@ class Life:
             self._retry(partial(log.close, AT))
 
     def _let_go(self, log: AuditLog) -> None:
-        retention = Retention(log, Policy(seconds=0.0))
+        retention = Retention(log, RetentionPolicy(seconds=0.0))
         retention.tell(AT, FOREVER_NS)
         self._retry(log.flush)
         self._retry(retention.delete)

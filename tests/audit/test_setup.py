@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from steno.audit.content_store.files import WordFiles
+from steno.audit.content_store.files import ContentFiles
 from steno.audit.setup import bodies_of, key_of, policy_of, redactor_of, writing_of
 from steno.config import Audit, Config, SecretRef
 from steno.config.schema import Content
@@ -58,7 +58,7 @@ def test_a_key_is_its_file_without_the_newline(tmp_path: Path) -> None:
     audit = Audit(key=SecretRef(file=str(tmp_path / "key")))
 
     assert writing_of(Config(audit=audit)).key == KEY.encode()
-    assert bodies_of(audit, WordFiles(tmp_path)).policy == policy_of(audit)
+    assert bodies_of(audit, ContentFiles(tmp_path)).policy == policy_of(audit)
 
 
 def test_the_daemon_does_not_start_without_its_key(tmp_path: Path) -> None:

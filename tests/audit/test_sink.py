@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from msgspec import Struct
 from msgspec.structs import fields, replace
 
-from steno.audit.content_policy import NONE, BodyEncoder, Policy, Redacts
-from steno.audit.content_store.files import WordFiles
+from steno.audit.content_policy import NONE, BodyEncoder, ContentPolicy, Redacts
+from steno.audit.content_store.files import ContentFiles
 from steno.audit.record import GENESIS, link, split
 from steno.audit.sink import RECORD_BYTES, AuditSink
 from steno.audit.writing.queue import Fact as Submitted
@@ -62,11 +62,13 @@ def submitted(bodies: BodyEncoder | None, *told: Fact, origin: Origin = ORIGIN) 
     log = Log()
     sink = AuditSink(log, bodies)
     for fact in told:
-        sink.tell(origin, fact)
+        sink.emit(origin, fact)
     return log.taken
 
 
-def line_of(fact: Fact, policy: Policy = NONE, record_bytes: int = RECORD_BYTES, origin: Origin = ORIGIN) -> bytes:
+def line_of(
+    fact: Fact, policy: ContentPolicy = NONE, record_bytes: int = RECORD_BYTES, origin: Origin = ORIGIN
+) -> bytes:
     """Return the record of `fact` as the longest line it can be."""
     sink = AuditSink(Log(), BodyEncoder(policy), record_bytes)
     line, _ = link(LAST_SEQ, sink.entry(origin, fact), GENESIS)
@@ -124,12 +126,12 @@ class Doubling:
         return Left(text + text, {"double": 1})
 
 
-ANY_POLICY = st.builds(Policy.of, st.sampled_from(["none", "redacted", "full"]))
+ANY_POLICY = st.builds(ContentPolicy.of, st.sampled_from(["none", "redacted", "full"]))
 
 
 @given(ANY_ORIGIN, ANY_FACT, ANY_POLICY, st.integers(SMALLEST, 3 * SMALLEST), st.sampled_from([None, b"key"]))
 def test_no_record_is_longer_than_it_may_be(
-    origin: Origin, fact: Fact, policy: Policy, record_bytes: int, digest_key: bytes | None
+    origin: Origin, fact: Fact, policy: ContentPolicy, record_bytes: int, digest_key: bytes | None
 ) -> None:
     """Whatever is told, it is a record, and always the same one."""
     redactor: Redacts = Doubling()
@@ -176,7 +178,7 @@ def test_some_facts_hold_words() -> None:
 @pytest.mark.parametrize("kind", WITH_WORDS)
 def test_long_words_are_cut_to_what_fits(kind: type[Fact], text: str, record_bytes: int) -> None:
     """As much as fits stays, with the length and the hash of all of it; nothing else is lost."""
-    line = line_of(filled(kind, text, "name"), Policy.of("full"), record_bytes)
+    line = line_of(filled(kind, text, "name"), ContentPolicy.of("full"), record_bytes)
     body = record(line)["body"]
     whole = record(line_of(filled(kind, "", "name")))["body"]
 
@@ -198,8 +200,8 @@ def test_long_words_are_cut_to_what_fits(kind: type[Fact], text: str, record_byt
 
 def test_a_record_that_just_fits_is_not_cut() -> None:
     fact = typed("x" * 10_000)
-    fits = len(line_of(fact, Policy.of("full")))
-    told = [contents(record(line_of(fact, Policy.of("full"), size))["body"])[0] for size in (fits, fits - 1)]
+    fits = len(line_of(fact, ContentPolicy.of("full")))
+    told = [contents(record(line_of(fact, ContentPolicy.of("full"), size))["body"])[0] for size in (fits, fits - 1)]
 
     assert [len(each["text"]) for each in told] == [10_000, 10_000 - 129]
     assert [each.get("cut") for each in told] == [None, True]
@@ -225,7 +227,7 @@ NAMED = replace(ORIGIN, stream="replay/" + UGLY, conversation="relay/" + UGLY, e
 def test_the_longest_names_there_are_fit_into_a_record() -> None:
     fact: ResponseFinished = filled(ResponseFinished, "x" * 200_000, "name")
     fact = replace(fact, response_id=UGLIEST, conversation_id=UGLIEST)
-    line = line_of(fact, Policy.of("full"), origin=NAMED)
+    line = line_of(fact, ContentPolicy.of("full"), origin=NAMED)
     told = record(line)
 
     assert len(line) <= RECORD_BYTES
@@ -270,8 +272,8 @@ def test_where_no_words_are_kept_records_are_ready() -> None:
     assert submitted(BodyEncoder(NONE), typed("hello")) == [entry]
 
 
-@pytest.mark.parametrize("policy", [Policy.of("full"), Policy.of("none", {"text": "full"})])
-def test_where_words_are_kept_the_writer_looks_through_them(policy: Policy) -> None:
+@pytest.mark.parametrize("policy", [ContentPolicy.of("full"), ContentPolicy.of("none", {"text": "full"})])
+def test_where_words_are_kept_the_writer_looks_through_them(policy: ContentPolicy) -> None:
     """What holds none is ready all the same, and nobody sees a difference in the record."""
     bodies = BodyEncoder(policy)
     said: list[Fact] = [STOPPED, typed("x" * 5_000), typed("")]
@@ -287,8 +289,8 @@ def test_where_words_are_kept_the_writer_looks_through_them(policy: Policy) -> N
 
 
 def test_words_go_to_the_file_of_their_conversation_and_else_of_their_stream(tmp_path: Path) -> None:
-    files = WordFiles(tmp_path)
-    bodies = BodyEncoder(Policy.of("full", files=True), files=files)
+    files = ContentFiles(tmp_path)
+    bodies = BodyEncoder(ContentPolicy.of("full", files=True), files=files)
     nobody = replace(ORIGIN, conversation=None)
     waiting = [*submitted(bodies, typed("one")), *submitted(bodies, typed("two"), origin=nobody)]
     assert files.erase("relay/a").texts == 0

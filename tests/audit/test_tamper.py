@@ -8,7 +8,7 @@ import pytest
 
 from steno.audit.record import HASH_BYTES, key_id, segment_name
 from steno.audit.verification.report import Reason, Report
-from steno.audit.verification.trust import Evidence, Head, Keys
+from steno.audit.verification.trust import Keys, KnownHead, Trust
 from steno.audit.verification.verifier import Verifier
 from tests.audit.helpers import said
 from tests.audit.tampered_log import Forger, Segments, lines
@@ -40,10 +40,10 @@ def log(key: bytes | None) -> Segments:
     return held
 
 
-def proved(held: Segments, key: bytes | None, *heads: Head, keyed_from: int = 1) -> Report:
+def proved(held: Segments, key: bytes | None, *heads: KnownHead, keyed_from: int = 1) -> Report:
     """Prove a whole log, read in the order of its names."""
     keys = Keys([key]) if key else Keys()
-    verifier = Verifier(whole=True, evidence=Evidence(keys=keys, keyed_from=keyed_from, heads=heads))
+    verifier = Verifier(whole=True, evidence=Trust(keys=keys, keyed_from=keyed_from, heads=heads))
     names = sorted(held)
     for name in names:
         if not verifier.segment(name, io.BytesIO(held[name]), newest=name == names[-1]):
@@ -58,10 +58,10 @@ def reason(report: Report) -> Reason:
     return report.fault.reason
 
 
-def head(held: Segments) -> Head:
+def head(held: Segments) -> KnownHead:
     """Return the head of a log, as it is kept elsewhere."""
     last = lines(held[max(held)])[-1]
-    return Head(sum(len(lines(each)) for each in held.values()), bytes.fromhex(last[-HASH_BYTES:][9:73].decode()))
+    return KnownHead(sum(len(lines(each)) for each in held.values()), bytes.fromhex(last[-HASH_BYTES:][9:73].decode()))
 
 
 # Bytes ----------------------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ import msgspec
 
 from steno.app.price_list import load_prices
 from steno.app.tables import conversation_table, counted, row_of
-from steno.audit.content_policy import BodyEncoder, Policy
-from steno.audit.content_store.files import WordFiles
+from steno.audit.content_policy import BodyEncoder, ContentPolicy
+from steno.audit.content_store.files import ContentFiles
 from steno.audit.sink import AuditSink
 from steno.audit.writing.queue import Pending
 from steno.core.conversation import Conversation
@@ -43,18 +43,18 @@ class Log:
         return [msgspec.json.decode(b"{" + entry + b"}") for entry in self.entries]
 
 
-def encoders(files: WordFiles) -> dict[str, BodyEncoder]:
+def encoders(files: ContentFiles) -> dict[str, BodyEncoder]:
     """Return what writes records under each policy."""
-    full = Policy.of("full")
+    full = ContentPolicy.of("full")
     return {
-        "none": BodyEncoder(Policy.of("none")),
-        "none with digests": BodyEncoder(Policy.of("none"), digest_key=KEY),
-        "redacted": BodyEncoder(Policy.of("redacted"), redactor=Redactor()),
+        "none": BodyEncoder(ContentPolicy.of("none")),
+        "none with digests": BodyEncoder(ContentPolicy.of("none"), digest_key=KEY),
+        "redacted": BodyEncoder(ContentPolicy.of("redacted"), redactor=Redactor()),
         "full": BodyEncoder(full),
         "full with digests": BodyEncoder(full, digest_key=KEY),
-        "transcripts": BodyEncoder(Policy.of("none", {"transcript": "full"})),
-        "all but messages": BodyEncoder(Policy.of("full", {"message": "none"})),
-        "files": BodyEncoder(Policy.of("full", files=True), files=files),
+        "transcripts": BodyEncoder(ContentPolicy.of("none", {"transcript": "full"})),
+        "all but messages": BodyEncoder(ContentPolicy.of("full", {"message": "none"})),
+        "files": BodyEncoder(ContentPolicy.of("full", files=True), files=files),
     }
 
 
@@ -63,7 +63,7 @@ class Told:
 
     def __init__(self, folder: Path) -> None:
         """Keep files of words in `folder`."""
-        self.files = WordFiles(folder)
+        self.files = ContentFiles(folder)
         self.logs = {policy: Log() for policy in encoders(self.files)}
         self._metrics = Metrics(label_values=100_000)
         sinks: list[Sink] = [
@@ -93,7 +93,7 @@ class Told:
 
     def outputs(self) -> dict[str, bytes]:
         """End all, and return what was written, by what it is."""
-        self.pipeline.table.close_all(None)
+        self.pipeline.registry.close_all(None)
         self.files.flush()
         words = b"".join(path.read_bytes() for path in self.files.folder.glob("*"))
         return {

@@ -45,7 +45,7 @@ class Play:
         self.stream = self.open(STREAM, conversation)
         self.told.clear()
 
-    def tell(self, origin: Origin, fact: Fact) -> None:
+    def emit(self, origin: Origin, fact: Fact) -> None:
         """Be the sink."""
         self.told.append((origin, fact))
 
@@ -96,11 +96,11 @@ class Play:
     @property
     def open_keys(self) -> list[str]:
         """The keys of the conversations that are open, the one that was silent longest first."""
-        return list(self.pipeline.table.conversations)
+        return list(self.pipeline.registry.conversations)
 
     def state(self, key: str = STREAM) -> Any:
         """The state of an open conversation: of whatever family, so that a play may look into it."""
-        return self.pipeline.table.conversations[key]
+        return self.pipeline.registry.conversations[key]
 
     def line(self, key: str = STREAM) -> dict[str, Any]:
         """An open conversation as `--state` writes it."""

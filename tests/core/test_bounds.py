@@ -92,7 +92,7 @@ def test_no_token_is_lost_however_many_conversations_go() -> None:
     play = Play(conversations=2)
     for number in range(50):
         play.say(cloud_event(done(f"resp_{number}", usage={"input_tokens": 1 + number}), f"call-{number % 7}"))
-    told = [line_of(state) for state in (*play.closed, *play.pipeline.table.conversations.values())]
+    told = [line_of(state) for state in (*play.closed, *play.pipeline.registry.conversations.values())]
     assert sum(each["tokens"] for line in told for each in line["totals"]["tokens"]) == sum(range(1, 51))
     closed = [fact for fact in play.facts if isinstance(fact, facts.ConversationClosed)]
     assert sum(each.tokens for fact in closed for each in fact.tokens) == sum(range(1, 49))
@@ -245,7 +245,7 @@ def test_labels_take_so_many_of_upstreams_words(kind: str) -> None:
     play.say(*(make(f"key_{key}", f"word_{number}") for key, number in enumerate((1, 2, 3, 4, 5, 1))))
     for origin, fact in play.told:
         if not isinstance(fact, facts.ResponseInterrupted):  # its reason takes one of the places
-            metrics.tell(origin, fact)
+            metrics.emit(origin, fact)
     counted = {labels[place]: number for labels, number in metrics.numbers[metric].items()}
     assert counted == {"word_1": 2, "word_2": 1, "word_3": 1, "other": 2}
 
@@ -296,7 +296,7 @@ def test_a_key_is_cut() -> None:
     play.say(run("queued", thread_id="t" * 300), run("in_progress", thread_id="t" * 300))
     play.say(*[{"object": "realtime.session", "id": "r" * 300}] * 2)
     assert play.open_keys == [f"relay/{letter * ID_CHARACTERS}" for letter in "nstr"]
-    assert [state.events for state in play.pipeline.table.conversations.values()] == [2, 2, 2, 2]
+    assert [state.events for state in play.pipeline.registry.conversations.values()] == [2, 2, 2, 2]
 
 
 # What belongs to whom -------------------------------------------------------------------------------------------

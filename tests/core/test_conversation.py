@@ -2,7 +2,7 @@
 
 import pytest
 
-from steno.core.conversation import Conversation, GrowingText, Kept, Latest, Remembered, Totals
+from steno.core.conversation import BoundedObjects, Conversation, GrowingText, LatestById, Remembered, Totals
 from steno.core.facts import Tokens
 from steno.limits import ENDED_IDS, Limits
 
@@ -20,7 +20,7 @@ def test_text_grows_and_is_replaced() -> None:
 
 def test_oldest_objects_go_first_and_are_counted() -> None:
     """Past the limit the oldest goes; one that is too long is never kept; both are counted."""
-    kept = Kept(Limits(kept_objects=2, object_bytes=1024))
+    kept = BoundedObjects(Limits(kept_objects=2, object_bytes=1024))
     for whole in (b"1", b"2", b"3", b"x" * 1025):
         kept.add(whole)
 
@@ -29,7 +29,7 @@ def test_oldest_objects_go_first_and_are_counted() -> None:
 
 def test_latest_object_of_an_id_stands_where_the_id_was_first_seen() -> None:
     """A newer object replaces the older one of its id; past the limit the oldest id goes."""
-    latest = Latest(Limits(kept_objects=2))
+    latest = LatestById(Limits(kept_objects=2))
     for key, whole in (("a", b"1"), ("b", b"2"), ("a", b"3"), ("c", b"4")):
         latest.put(key, whole)
 
@@ -38,7 +38,7 @@ def test_latest_object_of_an_id_stands_where_the_id_was_first_seen() -> None:
 
 def test_object_that_is_too_long_leaves_nothing_older_in_its_place() -> None:
     """An object that cannot be kept makes the one before it stale: neither is shown."""
-    latest = Latest(Limits(object_bytes=1024))
+    latest = LatestById(Limits(object_bytes=1024))
     latest.put("a", b"1")
     latest.put("a", b"x" * 1025)
 

@@ -73,7 +73,7 @@ def test_whatever_the_order_the_books_add_up(name: str, seed: int, lost: float, 
     pipeline = play.pipeline
 
     assert sum(pipeline.events.values()) + sum(pipeline.others.values()) + sum(play.rejected.values()) == len(frames)
-    states = [*pipeline.table.conversations.values(), *play.closed]
+    states = [*pipeline.registry.conversations.values(), *play.closed]
     held = {(state.key, bucket): tokens for state in states for bucket, tokens in state.totals.tokens.items()}
     assert held == sums(play.told)
     assert all(tokens > 0 for tokens in held.values())
@@ -123,10 +123,10 @@ def test_every_event_moves_the_state_says_a_fact_or_is_counted_with_a_reason(nam
     """But for those that another event says better, and those that confirm what is known already."""
     play = Play(timed=False)
     for frame in recorded(name, 1):
-        before = [fingerprint(state) for state in play.pipeline.table.conversations.values()]
+        before = [fingerprint(state) for state in play.pipeline.registry.conversations.values()]
         counted = (len(play.told), dict(play.rejected), dict(play.pipeline.others), play.stream.unknown.copy())
         play.pipeline.feed(play.stream, frame)
-        after = [fingerprint(state) for state in play.pipeline.table.conversations.values()]
+        after = [fingerprint(state) for state in play.pipeline.registry.conversations.values()]
         now = (len(play.told), dict(play.rejected), dict(play.pipeline.others), play.stream.unknown.copy())
         assert before != after or counted != now or _says_nothing(frame), frame.payload
 
@@ -164,7 +164,7 @@ def test_a_conversation_that_is_cut_and_resumed_is_the_whole(name: str, seed: in
                 play.stream = play.open(f"relay/{BEGIN}/{number + 2}", "call-1")
             play.now = frame.at
             play.pipeline.feed(play.stream, frame)
-        states = [{**line_of(state), "stream": None} for state in play.pipeline.table.conversations.values()]
+        states = [{**line_of(state), "stream": None} for state in play.pipeline.registry.conversations.values()]
         said = [(origin.at, origin.conversation, fact) for origin, fact in play.told if not isinstance(fact, STREAMS)]
         told.append((states, said))
 

@@ -27,7 +27,7 @@ def test_first_session_that_is_told_of_again_after_the_second_opens_no_third() -
     assert play.say(first) == []
 
     assert play.rejected == {"duplicate": 1}
-    assert list(play.pipeline.table.conversations) == [f"{play.stream.name}#2"]
+    assert list(play.pipeline.registry.conversations) == [f"{play.stream.name}#2"]
 
 
 def test_window_is_bounded() -> None:

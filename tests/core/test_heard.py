@@ -4,7 +4,7 @@ import pytest
 
 from steno.core.conversation import GrowingText
 from steno.core.facts import Content, ItemTruncated, PlaybackCleared, ResponseFinished
-from steno.core.realtime.state import Item
+from steno.core.realtime.state import ConversationItem
 from tests.core.helpers import Play, audio, created, done, event, message, session
 
 SECOND_OF_AUDIO = "AAAA" * 16_000
@@ -126,7 +126,7 @@ def test_silence_is_no_turn() -> None:
 )
 def test_words_are_cut_whole(text: str, ms: float, cut: str) -> None:
     """Half a word was not heard as one."""
-    item = Item("item_1")
+    item = ConversationItem("item_1")
     item.parts[0] = GrowingText()
     item.parts[0].append(text)
     item.audio_bytes, item.heard_ms = 48_000, ms

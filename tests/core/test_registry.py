@@ -457,7 +457,7 @@ def test_when_we_stop_everything_closes() -> None:
         ("relay/thread_1", BEGIN, "shutdown"),
     ]
     assert closings(play) == expected
-    play.pipeline.table.close_all(play.now)
+    play.pipeline.registry.close_all(play.now)
     expected += [("relay/call-1", BEGIN, "shutdown"), ("relay/thread_2", BEGIN, "shutdown")]
     assert closings(play) == expected
     assert play.open_keys == []

@@ -108,7 +108,7 @@ def counted(play: Play) -> int:
 
 def lines(play: Play) -> dict[str, dict[str, Any]]:
     """What is open, but for how much was counted."""
-    told = {key: line_of(state) for key, state in play.pipeline.table.conversations.items()}
+    told = {key: line_of(state) for key, state in play.pipeline.registry.conversations.items()}
     return {key: {name: line[name] for name in line.keys() - NOTHING_BUT_COUNTED} for key, line in told.items()}
 
 
@@ -121,9 +121,9 @@ def test_whatever_is_said_leaves_a_sound_state(scene: Scene) -> None:
         before = counted(play)
         act(play, what, how)
         assert counted(play) == before + (what == "say"), "a frame counts once"
-        for state in play.pipeline.table.conversations.values():
+        for state in play.pipeline.registry.conversations.values():
             sound(state)
-    play.pipeline.table.close_all(play.now)
+    play.pipeline.registry.close_all(play.now)
     assert play.open_keys == []
     opened = [origin.conversation for origin, fact in play.told if isinstance(fact, facts.ConversationOpened)]
     closed = [origin.conversation for origin, fact in play.told if isinstance(fact, facts.ConversationClosed)]
@@ -164,7 +164,7 @@ def test_whatever_is_nearly_an_event_leaves_a_sound_state(payloads: list[bytes])
         before = counted(play)
         play.feed(payload)
         assert counted(play) == before + 1, "a frame counts once"
-        for state in play.pipeline.table.conversations.values():
+        for state in play.pipeline.registry.conversations.values():
             sound(state)
             json.loads(conversation_line(state))
 

@@ -139,7 +139,7 @@ def test_reply_and_live_session_of_one_id_are_one_conversation() -> None:
     for told in ([bare, session("sess_1")], [session("sess_1"), bare], [session("sess_1"), bare, session("sess_1")]):
         play = Play()
         play.say(*told)
-        assert len(play.pipeline.table.conversations) == 1
+        assert len(play.pipeline.registry.conversations) == 1
         assert [type(fact) for fact in play.facts if isinstance(fact, SessionOpened)] == [SessionOpened]
 
 
@@ -149,7 +149,7 @@ def test_session_is_of_the_conversation_that_its_envelope_names() -> None:
     secret = {"value": "ek_1", "expires_at": NOW + 600, "session": {"id": "sess_1", "model": "m"}}
     play.say(cloud_event(secret, "call-1"), cloud_event(session("sess_1"), "call-1"), cloud_event(CHATKIT, "call-2"))
 
-    assert list(play.pipeline.table.conversations) == ["relay/call-1", "relay/call-2"]
+    assert list(play.pipeline.registry.conversations) == ["relay/call-1", "relay/call-2"]
 
 
 def test_session_that_ended_is_not_found_by_its_id() -> None:
@@ -158,14 +158,14 @@ def test_session_that_ended_is_not_found_by_its_id() -> None:
     play.say(session("sess_1"), session("sess_2"))
     play.say({"object": "realtime.session", "id": "sess_1"})
 
-    assert list(play.pipeline.table.conversations) == [f"{play.stream.name}#2", f"{play.stream.source}/sess_1"]
+    assert list(play.pipeline.registry.conversations) == [f"{play.stream.name}#2", f"{play.stream.source}/sess_1"]
 
 
 def test_what_ends_soon() -> None:
     """Sessions and runs are asked for what ends within a time."""
     play = Play()
     play.say(session(expires_at=NOW + 200), run("queued", expires_at=NOW + 30))
-    states = play.pipeline.table.conversations.values()
+    states = play.pipeline.registry.conversations.values()
     ending = {within: [kind for state in states for kind in state.ending(within, BEGIN)] for within in (60, 300)}
 
     assert ending == {60: ["run"], 300: ["realtime", "run"]}

@@ -23,7 +23,7 @@ from anyio.from_thread import start_blocking_portal
 from steno.audit.content_store.references import tellings
 from steno.audit.record import segment_name
 from steno.audit.verification.files import verify
-from steno.audit.verification.trust import Evidence, Head, parse_head
+from steno.audit.verification.trust import KnownHead, Trust, parse_head
 from steno.simulate.server import Provider, provider
 from tests.crash import crash_points
 from tests.crash.stories import NOW, SEED, Streams
@@ -99,7 +99,7 @@ class Life:
                 self.flushed = max(self.flushed, int(self.daemon.metric("steno_audit_flushed_seq")))
         return True
 
-    def heads(self) -> Iterator[Head]:
+    def heads(self) -> Iterator[KnownHead]:
         """Yield the heads that its operational log tells."""
         for line in self.daemon.lines():
             if line["event"] == "audit checkpoint":
@@ -115,7 +115,7 @@ class Lives:
         self.seen: dict[int, bytes] = {}
         """The records that stood in the files between two lives: number to hash, which tells all before it too."""
         self.flushed = 0
-        self.heads: dict[int, Head] = {}
+        self.heads: dict[int, KnownHead] = {}
         self.starts: list[tuple[int, int]] = []
         """Of each start: the torn bytes that it found, and those that it told."""
         self._config = config
@@ -241,7 +241,7 @@ def prove(lives: Lives, folder: Path, *, words: bool, retires: bool) -> Found:
     records = [json.loads(line) for _, line in whole_lines(folder)]
     first, last = records[0]["seq"], records[-1]["seq"]
     heads = tuple(head for seq, head in lives.heads.items() if seq >= first - 1)
-    report = verify([folder], evidence=Evidence(heads=heads))
+    report = verify([folder], evidence=Trust(heads=heads))
     command = steno("verify", folder, *(["--words"] if words else []))
 
     assert (report.ok, report.fault, report.heads_unchecked) == (True, None, ())

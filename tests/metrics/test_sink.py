@@ -30,7 +30,7 @@ def response(**changes: object) -> facts.ResponseFinished:
 def told(*said: Fact, label_values: int = 100) -> Metrics:
     metrics = Metrics(label_values)
     for fact in said:
-        metrics.tell(ORIGIN, fact)
+        metrics.emit(ORIGIN, fact)
     return metrics
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from steno.redaction.birth import CHECKS
-from steno.redaction.identities import PASSED_BY_CHANCE_MAX, RULES, Rule
+from steno.redaction.identities import PASSED_BY_CHANCE_MAX, RULES, IdentityRule
 from steno.redaction.identity import identities
 from steno.redaction.spans import Checks, Span
 from tests.redaction.helpers import redacted
@@ -141,7 +141,7 @@ def test_what_is_no_number_of_a_person_stays(text: str) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_each_form_of_a_rule_is_found(rule: Rule) -> None:
+def test_each_form_of_a_rule_is_found(rule: IdentityRule) -> None:
     """Checks of the library allow marks of their own: a form with others would never be found."""
     written = (*PEOPLE.get(rule.name, ()), *(text[first_digit(text) :] for name, text in NAMED if name == rule.name))
     for form in (*rule.forms, *rule.weak):
@@ -150,7 +150,7 @@ def test_each_form_of_a_rule_is_found(rule: Rule) -> None:
         assert Span(0, len(form), rule.kind) in spans, form
 
 
-def found_in(written: str, rule: Rule) -> Iterator[Span]:
+def found_in(written: str, rule: IdentityRule) -> Iterator[Span]:
     return identities(written, 0, len(written), [rule.country], Checks())
 
 
@@ -177,7 +177,7 @@ def test_every_rule_has_an_example() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_few_random_numbers_pass_a_form_that_needs_no_name(rule: Rule) -> None:
+def test_few_random_numbers_pass_a_form_that_needs_no_name(rule: IdentityRule) -> None:
     """A form of digits alone: marks between them, or letters, are no chance."""
     check = CHECKS.get(rule.name) or import_module(f"stdnum.{rule.name}").is_valid
     draw = random.Random(4)
@@ -190,7 +190,7 @@ def test_few_random_numbers_pass_a_form_that_needs_no_name(rule: Rule) -> None:
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.name not in CHECKS], ids=lambda rule: rule.name)
-def test_no_check_asks_the_clock(rule: Rule) -> None:
+def test_no_check_asks_the_clock(rule: IdentityRule) -> None:
     assert "today()" not in inspect.getsource(import_module(f"stdnum.{rule.name}"))
 
 

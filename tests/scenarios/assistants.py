@@ -35,7 +35,7 @@ def run_completed_says_incomplete(desk: Desk, thread: Thread) -> Iterator[Step]:
     usage = yield from write(desk, thread, run, _TEXT, tokens=4)
     details = {"reason": "max_completion_tokens"}
     run |= {"status": "incomplete", "expires_at": None, "incomplete_details": details, "usage": usage}
-    yield desk.tell("thread.run.completed", run)
+    yield desk.emit("thread.run.completed", run)
     yield done(desk)
 
 
@@ -59,7 +59,7 @@ def message_incomplete(desk: Desk, thread: Thread) -> Iterator[Step]:
     yield end_step(desk, step, usage)
     details = {"reason": "content_filter"}
     run |= {"status": "incomplete", "expires_at": None, "incomplete_details": details, "usage": usage}
-    yield desk.tell("thread.run.incomplete", run)
+    yield desk.emit("thread.run.incomplete", run)
     yield done(desk)
 
 
@@ -70,14 +70,14 @@ def run_cancelled(desk: Desk, thread: Thread) -> Iterator[Step]:
     step, message = yield from begin_message(desk, run)
     said = yield from stream_text(desk, message, pieces(_TEXT)[:2])
     run["status"] = "cancelling"
-    yield desk.tell("thread.run.cancelling", run)
+    yield desk.emit("thread.run.cancelling", run)
     desk.wait(0.2, 0.4)
     yield cut_message(desk, message, said, "run_cancelled")
     ended = {"status": "cancelled", "cancelled_at": desk.second, "usage": spend(thread, 2)}
     step |= ended
-    yield desk.tell("thread.run.step.cancelled", step)
+    yield desk.emit("thread.run.step.cancelled", step)
     run |= {**ended, "expires_at": None}
-    yield desk.tell("thread.run.cancelled", run)
+    yield desk.emit("thread.run.cancelled", run)
     yield done(desk)
 
 
@@ -86,9 +86,9 @@ def run_expired(desk: Desk, thread: Thread) -> Iterator[Step]:
     run, step, _ = yield from _stop_for_a_tool(desk, thread)
     desk.wait(600, 601)
     step["status"] = "expired"
-    yield desk.tell("thread.run.step.expired", step)
+    yield desk.emit("thread.run.step.expired", step)
     run |= {"status": "expired", "required_action": None, "expires_at": None, "usage": total([])}
-    yield desk.tell("thread.run.expired", run)
+    yield desk.emit("thread.run.expired", run)
 
 
 def error_without_done(desk: Desk, thread: Thread) -> Iterator[Step]:
@@ -97,7 +97,7 @@ def error_without_done(desk: Desk, thread: Thread) -> Iterator[Step]:
     yield from start(desk, run)
     message = "The simulated server had an error while it processed your request."
     error = {"message": message, "type": "server_error", "param": None, "code": None}
-    yield desk.tell("error", {"error": error})
+    yield desk.emit("error", {"error": error})
 
 
 def failed_by_a_tool(desk: Desk, thread: Thread) -> Iterator[Step]:
@@ -106,7 +106,7 @@ def failed_by_a_tool(desk: Desk, thread: Thread) -> Iterator[Step]:
     yield from start(desk, run)
     last_error = {"code": "tool_user_error", "message": "The simulated connection was not found."}
     run |= {"status": "failed", "failed_at": desk.second, "expires_at": None, "last_error": last_error}
-    yield desk.tell("thread.run.failed", {**run, "usage": total([])})
+    yield desk.emit("thread.run.failed", {**run, "usage": total([])})
     yield done(desk)
 
 
@@ -122,9 +122,9 @@ def step_across_streams(desk: Desk, thread: Thread) -> Iterator[Step]:
     call = {"id": call_id, "type": "function", "function": {**_TOOL, "output": '{"in_stock":42}'}}
     yield end_step(desk, step, usage, [call])
     run |= {"status": "queued", "required_action": None}
-    yield desk.tell("thread.run.queued", run)
+    yield desk.emit("thread.run.queued", run)
     run["status"] = "in_progress"
-    yield desk.tell("thread.run.in_progress", run)
+    yield desk.emit("thread.run.in_progress", run)
     answered = yield from write(desk, thread, run, "There are 42.")
     yield from complete(desk, run, [usage, answered])
 
@@ -158,13 +158,13 @@ def interleaved_tool_calls(desk: Desk, thread: Thread) -> Iterator[Step]:
     calls = [_call(desk, site) for site in sites]
     for index, call in enumerate(calls):
         begun = {"name": call["function"]["name"], "arguments": "", "output": None}
-        yield desk.tell("thread.run.step.delta", step_delta(step, {"index": index, **call, "function": begun}))
+        yield desk.emit("thread.run.step.delta", step_delta(step, {"index": index, **call, "function": begun}))
     for pieces_at_once in zip(*(pieces(call["function"]["arguments"]) for call in calls), strict=True):
         for index, piece in enumerate(pieces_at_once):
             desk.wait(0.01, 0.02)
             grown = {"index": index, "type": "function", "function": {"arguments": piece}}
-            yield desk.tell("thread.run.step.delta", step_delta(step, grown))
-    yield desk.tell("thread.run.requires_action", _require(run, calls))
+            yield desk.emit("thread.run.step.delta", step_delta(step, grown))
+    yield desk.emit("thread.run.requires_action", _require(run, calls))
     yield done(desk)
 
 
@@ -186,7 +186,7 @@ def _stop_for_a_tool(desk: Desk, thread: Thread) -> Any:
     step = yield from begin_tools(desk, run)
     call_id = desk.ids.plain("call")
     yield from ask(desk, step, call_id, _TOOL)
-    yield desk.tell(
+    yield desk.emit(
         "thread.run.requires_action", _require(run, [{"id": call_id, "type": "function", "function": _TOOL}])
     )
     yield done(desk)
@@ -214,7 +214,7 @@ def results_only_at_the_end(desk: Desk, thread: Thread) -> Iterator[Step]:
     call_id = desk.ids.plain("call")
     ranking = {"ranker": "default_2024_08_21", "score_threshold": 0.0}
     empty = {"id": call_id, "type": "file_search", "file_search": {"ranking_options": ranking, "results": []}}
-    yield desk.tell("thread.run.step.delta", step_delta(step, empty))
+    yield desk.emit("thread.run.step.delta", step_delta(step, empty))
     desk.wait(0.4, 0.8)
     found = [{"file_id": "file-1", "file_name": "stock.md", "score": 0.83}]
     whole = {**empty, "file_search": {"ranking_options": ranking, "results": found}}
@@ -230,7 +230,7 @@ def message_deltas_that_differ(desk: Desk, thread: Thread) -> Iterator[Step]:
     step, message = yield from begin_message(desk, run)
     yield from stream_text(desk, message, pieces("Done, it is"))
     message |= {"status": "completed", "completed_at": desk.second, "content": text_content(_TEXT)}
-    yield desk.tell("thread.message.completed", message)
+    yield desk.emit("thread.message.completed", message)
     usage = spend(thread, 6)
     yield end_step(desk, step, usage)
     yield from complete(desk, run, [usage])

@@ -22,7 +22,7 @@ from steno.pipeline import Pipeline
 from steno.simulate.server import Provider, parts, provider
 from steno.simulate.steps import Cut, RawStep, Step
 from steno.sources.recording import Close, parse
-from steno.wire.base import Reason
+from steno.wire.base import MalformedReason
 from tests import recordings
 from tests.scenarios.catalogue import SCENARIOS, find
 from tests.scenarios.features import FEATURES
@@ -90,7 +90,7 @@ def test_a_quirk_is_short_and_moves_on_in_time(name: str) -> None:
 def test_malformed_frames_have_every_reason_once() -> None:
     decoded = [wire.decode(payload) for payload in payloads("malformed_frames")]
 
-    assert [told.reason for told in decoded if isinstance(told, wire.Malformed)] == list(get_args(Reason))
+    assert [told.reason for told in decoded if isinstance(told, wire.Malformed)] == list(get_args(MalformedReason))
 
 
 def test_how_quirks_end() -> None:
@@ -136,7 +136,7 @@ class Played:
 
     @property
     def conversations(self) -> list[Conversation]:
-        return [*self.closed, *self.pipeline.table.conversations.values()]
+        return [*self.closed, *self.pipeline.registry.conversations.values()]
 
     @property
     def counted(self) -> int:

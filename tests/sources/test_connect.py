@@ -40,7 +40,7 @@ class Told:
     def __init__(self) -> None:
         self.facts: list[Fact] = []
 
-    def tell(self, origin: Origin, fact: Fact) -> None:
+    def emit(self, origin: Origin, fact: Fact) -> None:
         self.facts.append(fact)
 
 

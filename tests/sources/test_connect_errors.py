@@ -8,7 +8,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 from websockets.http11 import Response
 
-from steno.errors import ConfigError, Fault
+from steno.errors import ConfigError, ConfigFault
 from steno.sources.connect_errors import reason_of, retry_after
 
 
@@ -27,7 +27,7 @@ def refused(status: int, **headers: str) -> InvalidStatus:
         (refused(503), "server_error"),
         (refused(599), "server_error"),
         (refused(418), "http_status"),
-        (ConfigError([Fault("$TOKEN", "", "is not set")]), "secret_missing"),
+        (ConfigError([ConfigFault("$TOKEN", "", "is not set")]), "secret_missing"),
         (ssl.SSLCertVerificationError(), "certificate"),
         (ssl.SSLError(), "tls"),
         (socket.gaierror(), "name_lookup"),

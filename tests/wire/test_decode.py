@@ -25,7 +25,7 @@ from steno.wire import (
     sessions,
 )
 from steno.wire import realtime_objects as objects
-from steno.wire.base import Reason
+from steno.wire.base import MalformedReason
 from steno.wire.decode import BARE_EVENTS, Decoded
 from tests.core import helpers
 
@@ -373,7 +373,7 @@ def deep(brackets: int) -> bytes:
     return b'{"type":"error","new":' + b"[" * inner + b"]" * inner + b"}"
 
 
-MALFORMED: list[tuple[bytes, Reason]] = [
+MALFORMED: list[tuple[bytes, MalformedReason]] = [
     (b'{"type":"error","new":"\xff"}', "not_utf8"),
     (b'{"type":"error","new\xc3":1}', "not_utf8"),
     (b'{"type":"error","new":"\xed\xa0\x80"}', "not_utf8"),
@@ -439,14 +439,14 @@ MALFORMED: list[tuple[bytes, Reason]] = [
 
 
 @pytest.mark.parametrize(("payload", "reason"), MALFORMED, ids=lambda value: repr(value)[:60])
-def test_what_is_no_event_says_why(payload: bytes, reason: Reason) -> None:
+def test_what_is_no_event_says_why(payload: bytes, reason: MalformedReason) -> None:
     """The reason is one of our own words, so that nothing hostile gets into a metric or a log."""
     assert Malformed(reason=reason) == decode(payload)
 
 
 def test_every_reason_has_a_play() -> None:
     """The list of reasons is closed, and none of them is dead."""
-    assert set(get_args(Reason)) == {reason for _, reason in MALFORMED}
+    assert set(get_args(MalformedReason)) == {reason for _, reason in MALFORMED}
 
 
 def test_the_deepest_nesting_that_is_taken() -> None:
@@ -603,7 +603,7 @@ def _sound(payload: bytes) -> None:
     first = decode(payload)
     assert first == decode(payload)
     if isinstance(first, Malformed):
-        assert first.reason in get_args(Reason)
+        assert first.reason in get_args(MalformedReason)
     if type(first) in NAMES:
         assert first == fallback.decode(payload, None), "both looks see the same event"
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from steno.wire import Drifted, Enveloped, decode, whole
+from steno.wire import Drifted, Enveloped, decode, raw_object
 from steno.wire.base import AssistantsEvent, RealtimeEvent
 from steno.wire.realtime import TextDelta
 
@@ -16,7 +16,7 @@ def kept(payload: bytes) -> bytes:
     if isinstance(event, Drifted):
         event = event.event
     assert isinstance(event, RealtimeEvent | AssistantsEvent)
-    return whole(event, payload)
+    return raw_object(event, payload)
 
 
 OBJECT = '{ "new" : [1.10, 1e999, 12345678901234567890123], "id":"x" ,"caf\u00e9":"\\u00e9\\/", "object":null}'.encode()

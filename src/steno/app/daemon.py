@@ -35,7 +35,7 @@ from steno.pipeline import Pipeline
 from steno.sources.clock import Clock
 from steno.sources.connect import ConnectSource, Counters
 from steno.sources.recorder import Recorder
-from steno.sources.supervisor import Roster
+from steno.sources.supervisor import SourceSupervisor
 
 TICK_SECONDS: Final = 1.0
 STALLED_SECONDS: Final = 10.0
@@ -85,7 +85,7 @@ class Daemon:
         self.pipeline = Pipeline(
             config.limits, [self.metrics, *audit.sinks], self._conversation_closed, self._stream_ended, prices
         )
-        self.sources = Roster(config.sources, self._source)
+        self.sources = SourceSupervisor(config.sources, self._source)
 
     def _source(self, config: Connect, counters: Counters) -> ConnectSource:
         return ConnectSource(config, self.pipeline, self.clock, self._recorder, counters)
@@ -146,7 +146,7 @@ class Daemon:
         """Remove the words of a conversation, those in memory too."""
 
         def forget() -> bool:
-            state = self.pipeline.table.conversations.get(request.erase)
+            state = self.pipeline.registry.conversations.get(request.erase)
             if state:
                 state.erase_words()
             return state is not None
@@ -179,7 +179,7 @@ class Daemon:
         streams = list(self.pipeline.streams.values())
         for stream in streams:  # a source that could not end in time
             self.pipeline.stream_closed(stream, now, None, shutdown=True)
-        self.pipeline.table.close_all(now)
+        self.pipeline.registry.close_all(now)
         if self._state:
             self._state.finish((), ())
         left = self._config.limits.drain_seconds * (1 - SHARE_OF_SOURCES)
@@ -213,7 +213,7 @@ class Daemon:
             self._log.error("the configuration is wrong, and the old one stays", faults=list(map(str, error.faults)))
             return
         self._config = new
-        self.pipeline.table.prices = prices
+        self.pipeline.registry.prices = prices
         if self._load:
             logs.configure(new.log.level, new.log.format)
         changes = self.sources.replace(new.sources)

@@ -133,7 +133,9 @@ def _line(daemon: Daemon) -> str:
 
 def _live_table(daemon: Daemon, width: int) -> Table:
     """Return the conversations that are open now."""
-    open_now: list[Conversation] = sorted(daemon.pipeline.table.conversations.values(), key=lambda state: state.number)
+    open_now: list[Conversation] = sorted(
+        daemon.pipeline.registry.conversations.values(), key=lambda state: state.number
+    )
     return conversation_table([row_of(state) for state in open_now[-SHOWN:]], "open now", width)
 
 

@@ -4,7 +4,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from steno.core.billing.prices import PriceTable, merge, parse
-from steno.errors import ConfigError, Fault
+from steno.errors import ConfigError, ConfigFault
 
 
 def load_prices(own: Path | None, named_by: str = "prices.file") -> PriceTable:
@@ -19,6 +19,6 @@ def load_prices(own: Path | None, named_by: str = "prices.file") -> PriceTable:
     try:
         return merge(shipped, parse(own.read_bytes()))
     except OSError as error:
-        raise ConfigError([Fault(str(own), "", f"cannot be read ({named_by}): {error.strerror}")]) from error
+        raise ConfigError([ConfigFault(str(own), "", f"cannot be read ({named_by}): {error.strerror}")]) from error
     except ValueError as error:
-        raise ConfigError([Fault(str(own), "", f"is no price list ({named_by}): {error}")]) from error
+        raise ConfigError([ConfigFault(str(own), "", f"is no price list ({named_by}): {error}")]) from error

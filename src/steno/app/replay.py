@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from steno.app.files import METRICS_MODE, STATE_MODE, StateWriter, output
 from steno.app.tables import Row, row_of, sum_of
-from steno.audit.content_store.files import WordFiles
+from steno.audit.content_store.files import ContentFiles
 from steno.audit.setup import bodies_of, open_log
 from steno.audit.sink import AuditSink
 from steno.audit.writing.log import SUBMIT_BYTES, AuditLog
@@ -113,7 +113,7 @@ def _lines(file: Path, stdin: IO[bytes], progress: Progress) -> Iterable[bytes]:
 class _Log:
     """The audit log of a replay: written as it comes, words before the records that name them."""
 
-    def __init__(self, log: AuditLog, files: WordFiles) -> None:
+    def __init__(self, log: AuditLog, files: ContentFiles) -> None:
         self._log = log
         self._files = files
 
@@ -155,7 +155,7 @@ class _Replay:
         self._log: _Log | None = None
         sinks: list[Sink] = [self._metrics]
         if outputs.audit is not None:
-            files = WordFiles(outputs.audit)
+            files = ContentFiles(outputs.audit)
             bodies = bodies_of(config.audit, files)
             self._log = _Log(stack.enter_context(open_log(outputs.audit, config, None)), files)
             stack.callback(self._log.leave)
@@ -202,7 +202,7 @@ class _Replay:
 
     def finish(self, outputs: Outputs) -> Summary:
         """Write what is written at the end, and return what was seen. The end of a file closes nothing."""
-        still_open = sorted(self._pipeline.table.conversations.values(), key=lambda state: state.number)
+        still_open = sorted(self._pipeline.registry.conversations.values(), key=lambda state: state.number)
         streams = list(self._pipeline.streams.values())
         if self._state:
             self._state.finish(still_open, streams)

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from steno.core.facts import KINDS, Content, Fact
 from steno.wire import mask
 
-Rule = Literal["none", "redacted", "full"]
+ContentRule = Literal["none", "redacted", "full"]
 """How much of a text is kept: how long it was; the text without what the redactor finds; all of it."""
 
 IN_FILES: Final = "words-in-files"
@@ -28,15 +28,15 @@ CUT_BYTES: Final = 128
 """What it takes to say that a text was cut."""
 
 
-class Policy(Struct, frozen=True):
+class ContentPolicy(Struct, frozen=True):
     """A rule for each kind of words."""
 
-    rules: Mapping[str, Rule]
+    rules: Mapping[str, ContentRule]
     files: bool = False
     """Whether words are kept in files beside the log, where they can be erased, and not in the chain."""
 
     @classmethod
-    def of(cls, default: Rule, kinds: Mapping[str, Rule] | None = None, *, files: bool = False) -> Self:
+    def of(cls, default: ContentRule, kinds: Mapping[str, ContentRule] | None = None, *, files: bool = False) -> Self:
         """Return the policy of a `default` and of the `kinds` that differ from it."""
         return cls({kind: (kinds or {}).get(kind, default) for kind in KINDS}, files)
 
@@ -58,7 +58,7 @@ class Policy(Struct, frozen=True):
         return " ".join((*kept, IN_FILES if self.files else IN_CHAIN))
 
 
-NONE: Final = Policy.of("none")
+NONE: Final = ContentPolicy.of("none")
 
 
 class Found(Protocol):
@@ -94,7 +94,7 @@ class WordFiles(Protocol):
         """
 
 
-class Shown(Struct, frozen=True, omit_defaults=True):
+class ContentField(Struct, frozen=True, omit_defaults=True):
     """What a record tells of words."""
 
     kind: str
@@ -127,7 +127,7 @@ class BodyEncoder:
 
     def __init__(
         self,
-        policy: Policy,
+        policy: ContentPolicy,
         *,
         redactor: Redacts | None = None,
         digest_key: bytes | None = None,
@@ -162,9 +162,9 @@ class BodyEncoder:
         Raises NotImplementedError where a member is of a type that has no place in a fact, and OSError where a file of
         words cannot be read.
         """
-        told: dict[int, Shown] = {}
+        told: dict[int, ContentField] = {}
 
-        def tell(value: object) -> Shown:
+        def tell(value: object) -> ContentField:
             if (known := told.get(id(value))) is None:
                 known = told[id(value)] = self._tell(value, owner)
             return known
@@ -175,12 +175,12 @@ class BodyEncoder:
         told.update(_shortened(told, len(body), longest))
         return _without_tails(msgspec.json.encode(fact, enc_hook=tell), longest)
 
-    def _tell(self, words: object, owner: str) -> Shown:
+    def _tell(self, words: object, owner: str) -> ContentField:
         """Return what may be told of words."""
         if not isinstance(words, Content):
             raise NotImplementedError(f"a fact holds a {type(words).__name__}, which no content policy knows")
         rule = self.policy.rules.get(words.kind, "none")
-        told = Shown(words.kind, len(words.text), digest=self._digest(words.text))
+        told = ContentField(words.kind, len(words.text), digest=self._digest(words.text))
         if rule == "none":
             return told
         text = _masked(_utf8(words.text))
@@ -192,7 +192,7 @@ class BodyEncoder:
         told = replace(told, policy=self._redactor.version, redacted=found.counts)
         return replace(told, text=None) if found.text is None else self._kept(told, found.text, owner)
 
-    def _kept(self, told: Shown, text: str, owner: str) -> Shown:
+    def _kept(self, told: ContentField, text: str, owner: str) -> ContentField:
         """Return `told` with what is kept, or with where it is."""
         if not self.policy.files:
             return replace(told, text=text)
@@ -234,7 +234,7 @@ def _size(text: str) -> int:
     return len(msgspec.json.encode(text))
 
 
-def _shortened(told: Mapping[int, Shown], size: int, longest: int) -> dict[int, Shown]:
+def _shortened(told: Mapping[int, ContentField], size: int, longest: int) -> dict[int, ContentField]:
     """Return those of `told` whose texts are to be cut, the longest ones, so that `size` bytes become `longest`."""
     texts = {key: each.text for key, each in told.items() if isinstance(each.text, str)}
     sizes = {key: _size(text) for key, text in texts.items()}
@@ -248,7 +248,7 @@ def _shortened(told: Mapping[int, Shown], size: int, longest: int) -> dict[int, 
     return cut
 
 
-def _cut(told: Shown, text: str, longest: int) -> Shown:
+def _cut(told: ContentField, text: str, longest: int) -> ContentField:
     """Return `told` with the beginning of `text`, and the hash of all of it."""
     digest = hashlib.sha256(text.encode()).hexdigest() if told.digest is UNSET else UNSET
     return replace(told, text=beginning(text, longest), cut=True, sha256=digest)

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from steno.audit.record import CHECKPOINT, CLOSED, DAMAGED, GAP, OPENED, RETIRED, Opened, algorithm, entry, key_id
+from steno.audit.record import CHECKPOINT, CLOSED, DAMAGED, GAP, OPENED, RETIRED, LogOpened, algorithm, entry, key_id
 from steno.timestamps import Micros, timestamp
 
 Ending = Literal["closed", "rotated"]
@@ -72,7 +72,7 @@ class _Closed(Struct, frozen=True):
 
 def opened(at: Micros | None, writing: Writing, previous: bytes, recovered_bytes: int) -> bytes:
     """Return the entry that begins a segment; `previous` is the hash before it, as 32 raw bytes."""
-    body = Opened(
+    body = LogOpened(
         version=writing.version,
         algorithm=algorithm(writing.key),
         key_id=key_id(writing.key),

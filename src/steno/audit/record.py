@@ -49,7 +49,7 @@ class _Entry(Struct, frozen=True, gc=False):
     body: Raw
 
 
-class Opened(Struct, frozen=True, kw_only=True):
+class LogOpened(Struct, frozen=True, kw_only=True):
     """The body of `log.opened`."""
 
     schema: str = SCHEMA

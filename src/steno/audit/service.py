@@ -20,7 +20,7 @@ from msgspec import Struct
 from steno import __version__
 from steno.audit.content_policy import BodyEncoder
 from steno.audit.content_store.erase import Erasure, examined, remove
-from steno.audit.content_store.files import WordFiles
+from steno.audit.content_store.files import ContentFiles
 from steno.audit.record import entry
 from steno.audit.setup import bodies_of, open_log, writing_of
 from steno.audit.sink import AuditSink
@@ -39,18 +39,18 @@ DAY_SECONDS: Final = 86_400
 Numbers = Mapping[tuple[str, ...], float]
 
 
-class Opened(NamedTuple):
+class OpenedLog(NamedTuple):
     """What writes a log, from the start."""
 
     log: AuditLog
     bodies: BodyEncoder
-    files: WordFiles
+    files: ContentFiles
 
 
 class Auditing:
     """The log and its thread, or the lack of both."""
 
-    def __init__(self, config: Config, opened: Opened | None, now: Callable[[], Micros]) -> None:
+    def __init__(self, config: Config, opened: OpenedLog | None, now: Callable[[], Micros]) -> None:
         """Write into the log that was opened, if one was, once started; `now` is the time of its own records."""
         self._config = config
         self._sources = [source.name for source in config.sources]
@@ -64,7 +64,7 @@ class Auditing:
             self.directory = opened.log.directory
             self._writer = self._writer_of(opened, config.audit, now)
 
-    def _writer_of(self, opened: Opened, audit: Audit, now: Callable[[], Micros]) -> AuditWriter:
+    def _writer_of(self, opened: OpenedLog, audit: Audit, now: Callable[[], Micros]) -> AuditWriter:
         return AuditWriter(
             opened.log,
             flush_seconds=audit.flush_seconds,
@@ -277,7 +277,7 @@ def opened_log(config: Config, environ: Mapping[str, str], at: Micros, now: Call
     if directory is None:
         yield Auditing(config, None, now)
         return
-    files = WordFiles(directory)
+    files = ContentFiles(directory)
     bodies = bodies_of(config.audit, files)
     with open_log(directory, config, at) as log:
-        yield Auditing(config, Opened(log, bodies, files), now)
+        yield Auditing(config, OpenedLog(log, bodies, files), now)

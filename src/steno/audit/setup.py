@@ -4,26 +4,26 @@ from pathlib import Path
 from typing import Final
 
 from steno import __version__
-from steno.audit.content_policy import BodyEncoder, Policy, Redacts
-from steno.audit.content_store.files import WordFiles
+from steno.audit.content_policy import BodyEncoder, ContentPolicy, Redacts
+from steno.audit.content_store.files import ContentFiles
 from steno.audit.writing.log import AuditLog, Writing
 from steno.config import Audit, Config, SecretRef, digest, read_secret
 from steno.config.schema import Content
 from steno.core.facts import KINDS
-from steno.errors import ConfigError, Fault, UnavailableError
+from steno.errors import ConfigError, ConfigFault, UnavailableError
 from steno.timestamps import Micros
 
 KEY_CHARACTERS: Final = 32
 """Shortest secret that a log is keyed by: 128 bits in hex."""
 
 
-def policy_of(audit: Audit) -> Policy:
+def policy_of(audit: Audit) -> ContentPolicy:
     """Return what is kept of which words."""
     content = audit.content
     if not isinstance(content, Content):
-        return Policy.of(content, files=audit.content_files)
+        return ContentPolicy.of(content, files=audit.content_files)
     kinds = {kind: rule for kind in KINDS if (rule := getattr(content, kind)) is not None}
-    return Policy.of(content.default, kinds, files=audit.content_files)
+    return ContentPolicy.of(content.default, kinds, files=audit.content_files)
 
 
 def redactor_of(audit: Audit) -> Redacts | None:
@@ -38,7 +38,7 @@ def redactor_of(audit: Audit) -> Redacts | None:
     return Redactor(audit.patterns, audit.regions)
 
 
-def bodies_of(audit: Audit, files: WordFiles) -> BodyEncoder:
+def bodies_of(audit: Audit, files: ContentFiles) -> BodyEncoder:
     """Return what writes facts as bodies of records. Raises ConfigError where a key or a pattern is none."""
     return BodyEncoder(
         policy_of(audit), redactor=redactor_of(audit), digest_key=key_of(audit.digest_key, "digest_key"), files=files
@@ -52,7 +52,7 @@ def key_of(ref: SecretRef | None, name: str) -> bytes | None:
     secret = read_secret(ref)
     if len(secret) < KEY_CHARACTERS:
         raise ConfigError(
-            [Fault(ref.file or f"${ref.env}", f"audit.{name}", f"must have {KEY_CHARACTERS} characters at least")]
+            [ConfigFault(ref.file or f"${ref.env}", f"audit.{name}", f"must have {KEY_CHARACTERS} characters at least")]
         )
     return secret.encode()
 

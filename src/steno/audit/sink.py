@@ -36,7 +36,7 @@ class AuditSink:
         self._bodies = bodies or BodyEncoder(NONE)
         self._longest = record_bytes - NUMBER_BYTES - HASH_BYTES
 
-    def tell(self, origin: Origin, fact: Fact) -> None:
+    def emit(self, origin: Origin, fact: Fact) -> None:
         """Record `fact`. Where it holds words that are looked through or put into a file, the writer does that."""
         if self._bodies.keeps_words and (words := list(_words(fact))):
             size = sum(len(each.text) for each in words) + BODY_BYTES

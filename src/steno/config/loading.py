@@ -14,7 +14,7 @@ import msgspec
 
 from steno.config.schema import Config
 from steno.config.validation import flaws
-from steno.errors import ConfigError, Fault
+from steno.errors import ConfigError, ConfigFault
 
 STANDARD_PLACES: Final = (Path("steno.toml"), Path("/etc/steno/steno.toml"))
 """Where the file is looked for when nobody names one, in this order."""
@@ -69,7 +69,7 @@ def parse(text: str, file: str, defaults: Defaults = MappingProxyType({})) -> Co
     Raises ConfigError where it is wrong: with every fault, or with the first one where it is not TOML.
     """
     data = _decode(text, file)
-    faults = [Fault(file, flaw.key, flaw.what) for flaw in flaws(data, Config, "")]
+    faults = [ConfigFault(file, flaw.key, flaw.what) for flaw in flaws(data, Config, "")]
     if faults:
         raise ConfigError(faults)
     return msgspec.convert(
@@ -88,7 +88,7 @@ def _content(path: Path) -> bytes:
 
 
 def _failure(file: str, message: str) -> ConfigError:
-    return ConfigError([Fault(file, "", message)])
+    return ConfigError([ConfigFault(file, "", message)])
 
 
 def _decode(text: str, file: str) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from steno.config.fields import (
     WaitSeconds,
     split_listen,
 )
-from steno.config.validators import AUDIT_RULES, CONFIG_RULES, CONNECT_RULES, SECRET_RULES, Rule
+from steno.config.validators import AUDIT_RULES, CONFIG_RULES, CONNECT_RULES, SECRET_RULES, Validator
 from steno.limits import Count, Limits
 
 KIB: Final = 1024
@@ -63,7 +63,7 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class SecretRef(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where a secret is found, so that it is never written in the configuration itself: one of the two."""
 
-    rules: ClassVar[tuple[Rule, ...]] = SECRET_RULES
+    rules: ClassVar[tuple[Validator, ...]] = SECRET_RULES
     must: ClassVar[str] = f"a secret must not be written here: {PUT_ELSEWHERE}"
 
     file: FilePath | None = None
@@ -110,7 +110,7 @@ class Content(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Audit(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[audit]`: the log that can be proved."""
 
-    rules: ClassVar[tuple[Rule, ...]] = AUDIT_RULES
+    rules: ClassVar[tuple[Validator, ...]] = AUDIT_RULES
 
     directory: FilePath | None = None
     """Folder of the segments. Absent: `$LOGS_DIRECTORY`; without either there is no audit log."""
@@ -199,7 +199,7 @@ class Prices(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Connect(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[[sources]]` with `kind = "connect"`: a websocket the daemon opens and reads."""
 
-    rules: ClassVar[tuple[Rule, ...]] = CONNECT_RULES
+    rules: ClassVar[tuple[Validator, ...]] = CONNECT_RULES
 
     name: SourceName
     """Names the source in metrics, records and conversation keys; no two sources share one."""
@@ -241,7 +241,7 @@ class Connect(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole configuration. `Config()` is what runs without a file."""
 
-    rules: ClassVar[tuple[Rule, ...]] = CONFIG_RULES
+    rules: ClassVar[tuple[Validator, ...]] = CONFIG_RULES
 
     http: Http = Http()
     audit: Audit = Audit()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from steno.config.schema import SecretRef
-from steno.errors import ConfigError, Fault
+from steno.errors import ConfigError, ConfigFault
 
 SECRET_BYTES: Final = 64 * 1024
 """Longest secret that is read. Servers refuse headers long before; it is here for devices that never end."""
@@ -56,4 +56,4 @@ def _from_environment(name: str) -> tuple[str, str]:
 
 
 def _failure(place: str, message: str) -> ConfigError:
-    return ConfigError([Fault(place, "", message)])
+    return ConfigError([ConfigFault(place, "", message)])

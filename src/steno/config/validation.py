@@ -19,7 +19,7 @@ from msgspec.structs import FieldInfo
 
 from steno.config.fields import KEYLIKE, SourceName
 from steno.config.messages import expectation
-from steno.config.validators import Flaw, Rule, source_names
+from steno.config.validators import Flaw, Validator, source_names
 
 SHOWN_KEY_CHARACTERS: Final = 64
 """An unknown key is shown only so far: a line of a log is no place for a file's whole content."""
@@ -152,7 +152,7 @@ def _default(field: FieldInfo) -> object:
     return None if field.default is NODEFAULT else field.default
 
 
-def _rule_flaws(table: dict[str, object], rules: tuple[Rule, ...], doubtful: set[str], at: str) -> Iterator[Flaw]:
+def _rule_flaws(table: dict[str, object], rules: tuple[Validator, ...], doubtful: set[str], at: str) -> Iterator[Flaw]:
     for rule in rules:
         if doubtful.isdisjoint(rule.keys):
             for key, what in rule.check(table):

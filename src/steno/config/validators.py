@@ -20,7 +20,7 @@ class Flaw(NamedTuple):
 Table = Mapping[str, Any]
 
 
-class Rule(NamedTuple):
+class Validator(NamedTuple):
     """A check of one table (defaults filled in), with the keys that must be right before it is asked."""
 
     keys: frozenset[str]
@@ -77,13 +77,13 @@ def _digest_or_files(table: Table) -> Iterator[Flaw]:
 
 
 AUDIT_RULES: Final = (
-    Rule(frozenset({"retention_bytes", "segment_bytes"}), _room_for_two),
-    Rule(frozenset({"content_files", "digest_key"}), _digest_or_files),
+    Validator(frozenset({"retention_bytes", "segment_bytes"}), _room_for_two),
+    Validator(frozenset({"content_files", "digest_key"}), _digest_or_files),
 )
-SECRET_RULES: Final = (Rule(frozenset({"file", "env"}), _one_place),)
+SECRET_RULES: Final = (Validator(frozenset({"file", "env"}), _one_place),)
 CONNECT_RULES: Final = (
-    Rule(frozenset({"backoff_seconds", "backoff_max_seconds"}), _backoff_order),
-    Rule(frozenset({"headers"}), _distinct_headers),
-    Rule(frozenset({"subprotocols"}), _distinct_subprotocols),
+    Validator(frozenset({"backoff_seconds", "backoff_max_seconds"}), _backoff_order),
+    Validator(frozenset({"headers"}), _distinct_headers),
+    Validator(frozenset({"subprotocols"}), _distinct_subprotocols),
 )
-CONFIG_RULES: Final = (Rule(frozenset(), _distinct_sources),)
+CONFIG_RULES: Final = (Validator(frozenset(), _distinct_sources),)

@@ -71,7 +71,7 @@ def part_of(parts: dict[int, GrowingText], index: int) -> GrowingText | None:
     return part
 
 
-class Kept:
+class BoundedObjects:
     """The newest whole objects of a kind, as the bytes that came; how many had to go is counted."""
 
     __slots__ = ("dropped", "object_bytes", "objects")
@@ -97,8 +97,8 @@ class Kept:
         self.objects.clear()
 
 
-class Latest:
-    """The last whole object of each id, in the order in which the ids were first seen; bounded like `Kept`."""
+class LatestById:
+    """The last whole object of each id, in the order in which the ids were first seen; bounded as above."""
 
     __slots__ = ("dropped", "limits", "objects")
 

@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from steno.core.assistants.state import ThreadConversation
 from steno.core.conversation import Conversation
-from steno.core.realtime.state import Item, RealtimeConversation
+from steno.core.realtime.state import ConversationItem, RealtimeConversation
 from steno.core.stream import Stream
 from steno.wire import mask
 
@@ -77,7 +77,7 @@ def _objects(wholes: Iterable[bytes]) -> list[Raw]:
     return [_object(whole) for whole in wholes]
 
 
-def _turns(state: RealtimeConversation) -> list[Item]:
+def _turns(state: RealtimeConversation) -> list[ConversationItem]:
     """Return the items that are somebody's turn, in the order of the conversation."""
     items = (state.items[key] for key in state.order)
     return [item for item in items if item.kind == "message" and not item.out_of_band]
@@ -103,7 +103,7 @@ def _speech(state: RealtimeConversation) -> list[dict[str, Any]]:
     ]
 
 
-def _heard(item: Item) -> tuple[str | None, str]:
+def _heard(item: ConversationItem) -> tuple[str | None, str]:
     """Return what the caller heard of a turn, and how that is known: the model's turns alone are heard."""
     return item.heard() if item.role == "assistant" else (None, "unknown")
 

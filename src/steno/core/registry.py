@@ -38,13 +38,13 @@ Closing = Literal["replaced", "disconnected", "session_expired", "idle", "evicte
 Ending = Literal["disconnected", "session_expired", "shutdown"]
 
 
-class Table:
+class Registry:
     """Every conversation that is open, the one that was silent longest first."""
 
     def __init__(
         self,
         limits: Limits,
-        tell: Callable[[Origin, Fact], None],
+        emit: Callable[[Origin, Fact], None],
         closed: Callable[[Conversation], None],
         prices: PriceTable | None = None,
     ) -> None:
@@ -52,14 +52,14 @@ class Table:
 
         Args:
             limits: how many conversations, and how much of each, may be held.
-            tell: is given each fact, with whom it is about.
+            emit: receives each fact, with whom it is about.
             closed: is given each conversation that ended, after its last fact was told.
             prices: what usage is priced by, in conversations that open from now on.
         """
         self.prices = prices
         self.conversations: OrderedDict[str, Conversation] = OrderedDict()
         self._limits = limits
-        self._tell = tell
+        self._emit = emit
         self._closed = closed
         self._newest: Conversation | None = None
         self._opened = 0
@@ -115,14 +115,14 @@ class Table:
             self._know_session(state)
         origin = self._origin(state, frame.at, stream, event)
         for fact in facts:
-            self._tell(origin, fact)
+            self._emit(origin, fact)
         first = facts[0]
         return first.reason if type(first) is EventRejected else None
 
     def _reject(self, stream: Stream, event: Event, frame: Frame, reason: str) -> str:
         """Tell of an event that no conversation is known for."""
         origin = Origin(at=frame.at, source=stream.source, stream=stream.name, event_id=event_id_of(event))
-        self._tell(origin, EventRejected(event=NAMES[type(event)], reason=reason))
+        self._emit(origin, EventRejected(event=NAMES[type(event)], reason=reason))
         return reason
 
     def _origin(self, state: Conversation, at: Micros | None, stream: Stream | None, event: Event | None) -> Origin:
@@ -245,7 +245,7 @@ class Table:
         state.prices = self.prices
         state.opened_at = state.last_at = frame.at
         self.conversations[state.key] = state
-        self._tell(self._origin(state, frame.at, stream, event), ConversationOpened(family=state.family))
+        self._emit(self._origin(state, frame.at, stream, event), ConversationOpened(family=state.family))
         if len(self.conversations) > self._limits.conversations:
             oldest = next(iter(self.conversations.values()))
             self._close(oldest, "evicted", frame.at, stream, event)
@@ -261,10 +261,10 @@ class Table:
         self._forget(state, reason)
         origin = self._origin(state, at, stream, event)
         for fact in state.abandon():
-            self._tell(origin, fact)
+            self._emit(origin, fact)
         state.closed_reason = reason
         totals = state.totals
-        self._tell(
+        self._emit(
             origin,
             ConversationClosed(
                 family=state.family,
@@ -298,7 +298,7 @@ class Table:
     def stream_opened(self, stream: Stream, at: Micros | None) -> None:
         """Tell that `stream` began."""
         origin = Origin(at=at, source=stream.source, stream=stream.name)
-        self._tell(origin, StreamOpened(source=stream.source))
+        self._emit(origin, StreamOpened(source=stream.source))
 
     def stream_closed(
         self,
@@ -331,7 +331,7 @@ class Table:
             reason = "session_expired"
         if voice is not None and voice.closed_reason is None and reason == "session_expired":
             for fact in voice.session_life.end(EXPIRED):
-                self._tell(self._origin(voice, at, stream, None), fact)
+                self._emit(self._origin(voice, at, stream, None), fact)
         if voice is not None and not voice.named and voice.closed_reason is None:
             self._close(voice, reason, at, stream)
         if shutdown:
@@ -340,7 +340,7 @@ class Table:
         self._generations.pop(stream.name, None)
         origin = Origin(at=at, source=stream.source, stream=stream.name)
         closed = StreamClosed(source=stream.source, reason=reason, code=code, frames=stream.frames, gap=gap)
-        self._tell(origin, closed)
+        self._emit(origin, closed)
         return reason
 
     def tick(self, at: Micros) -> None:
@@ -355,7 +355,7 @@ class Table:
             if is_idle:
                 self._close(state, "idle", when)
             elif state.closed_reason is None:
-                self._tell(self._origin(state, when, None, None), state.session_life.reach())
+                self._emit(self._origin(state, when, None, None), state.session_life.reach())
 
     def close_all(self, at: Micros | None) -> None:
         """Close what is still open, because we stop."""

@@ -84,7 +84,7 @@ class ConversationCollector(Collector):
         known: dict[Labels, float] = {}
         soon: dict[int, dict[Labels, float]] = {60: {}, 300: {}}
         now = self._pipeline.now
-        for state in list(self._pipeline.table.conversations.values()):
+        for state in list(self._pipeline.registry.conversations.values()):
             life = state.session_life
             if life.status == ACTIVE:
                 known[life.kind,] = known.get((life.kind,), 0) + 1
@@ -98,7 +98,7 @@ class ConversationCollector(Collector):
 
     def _open(self) -> Numbers:
         numbers: dict[Labels, float] = {("realtime",): 0, ("assistants",): 0, ("chatkit",): 0}
-        for state in list(self._pipeline.table.conversations.values()):
+        for state in list(self._pipeline.registry.conversations.values()):
             numbers[state.family,] += 1
         return numbers
 

@@ -48,7 +48,7 @@ class Metrics:
         self._label_values = label_values
         self._words: defaultdict[str, set[str]] = defaultdict(set)
 
-    def tell(self, origin: Origin, fact: Fact) -> None:
+    def emit(self, origin: Origin, fact: Fact) -> None:
         """Count `fact`; most kinds of facts are for the audit log alone."""
         count = TOLD.get(type(fact))
         if count is not None:

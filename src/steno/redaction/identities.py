@@ -12,7 +12,7 @@ PASSED_BY_CHANCE_MAX: Final = 0.04
 """The part of random numbers that may pass the check of a form that is not weak."""
 
 
-class Rule(Struct, frozen=True):
+class IdentityRule(Struct, frozen=True):
     """A number that people have."""
 
     kind: str
@@ -31,12 +31,12 @@ class Rule(Struct, frozen=True):
         return self.name[:2].upper()
 
 
-def _person(name: str, *forms: str, weak: tuple[str, ...] = (), names: str = "") -> Rule:
-    return Rule("national_id", name, forms, weak, names)
+def _person(name: str, *forms: str, weak: tuple[str, ...] = (), names: str = "") -> IdentityRule:
+    return IdentityRule("national_id", name, forms, weak, names)
 
 
-def _taxpayer(name: str, *forms: str, weak: tuple[str, ...] = (), names: str = "") -> Rule:
-    return Rule("tax_id", name, forms, weak, names)
+def _taxpayer(name: str, *forms: str, weak: tuple[str, ...] = (), names: str = "") -> IdentityRule:
+    return IdentityRule("tax_id", name, forms, weak, names)
 
 
 RULES: Final = (

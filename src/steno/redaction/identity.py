@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from steno.redaction.birth import CHECKS
-from steno.redaction.identities import RULES, Rule
+from steno.redaction.identities import RULES, IdentityRule
 from steno.redaction.spans import Checks, Span
 
 NAMED_WITHIN: Final = 24
@@ -25,7 +25,7 @@ _WORD: Final = re.compile(r"[0-9A-Za-z]+")
 class _Use(Struct, frozen=True):
     """A rule in one of its forms: what checks it, and how its name is known where the form alone is too weak."""
 
-    rule: Rule
+    rule: IdentityRule
     check: Callable[[str], bool]
     names: re.Pattern[str] | None
 

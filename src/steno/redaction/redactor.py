@@ -13,7 +13,7 @@ import phonenumbers
 import stdnum
 from msgspec import Struct
 
-from steno.errors import ConfigError, Fault
+from steno.errors import ConfigError, ConfigFault
 from steno.redaction.addresses import emails, ips
 from steno.redaction.fold import Folded, fold
 from steno.redaction.identity import identities
@@ -69,7 +69,7 @@ class Redactor:
         self._patterns, faults = _compiled(patterns or {})
         self._regions = tuple(sorted(set(regions)))
         faults += [
-            Fault("", "audit.regions", f"{region!r} is no country with telephone numbers, such as 'DE' or 'US'")
+            ConfigFault("", "audit.regions", f"{region!r} is no country with telephone numbers, such as 'DE' or 'US'")
             for region in self._regions
             if region not in phonenumbers.SUPPORTED_REGIONS
         ]
@@ -112,20 +112,20 @@ class Redactor:
             yield from national(text, max(0, start - 1), end + 1, region, checks)  # a bracket before, a letter after
 
 
-def _compiled(patterns: Mapping[str, str]) -> tuple[dict[str, re.Pattern[str]], list[Fault]]:
+def _compiled(patterns: Mapping[str, str]) -> tuple[dict[str, re.Pattern[str]], list[ConfigFault]]:
     """Return the patterns in the order of their names, and what is wrong with them."""
     compiled: dict[str, re.Pattern[str]] = {}
-    faults: list[Fault] = []
+    faults: list[ConfigFault] = []
     for name, pattern in sorted(patterns.items()):
         try:
             compiled[name] = re.compile(pattern)
         except (re.error, RecursionError, OverflowError) as error:
             place = getattr(error, "pos", None)
             where = "" if place is None else f": see its character {place + 1}"
-            faults.append(Fault("", f"audit.patterns.{name}", f"is not a regular expression of Python{where}"))
+            faults.append(ConfigFault("", f"audit.patterns.{name}", f"is not a regular expression of Python{where}"))
             continue
         if wrong := _wrong(name, compiled[name]):
-            faults.append(Fault("", f"audit.patterns.{name}", wrong))
+            faults.append(ConfigFault("", f"audit.patterns.{name}", wrong))
     return compiled, faults
 
 

@@ -45,7 +45,7 @@ def stream(rng: Random, started_at: int) -> Iterator[Step]:
         thread = _pick(desk, threads)
         if thread not in threads:
             threads.append(thread)
-            yield desk.tell("thread.created", thread.object)
+            yield desk.emit("thread.created", thread.object)
         story = stories.pop(0) if stories else answer
         yield from story(desk, thread)
         desk.wait(0.2, 0.6)
@@ -88,14 +88,14 @@ def call_function(desk: Desk, thread: Thread) -> Iterator[Step]:
             "submit_tool_outputs": {"tool_calls": [tool_call]},
         },
     }
-    yield desk.tell("thread.run.requires_action", run)
+    yield desk.emit("thread.run.requires_action", run)
     yield done(desk)
     desk.wait(0.2, 0.6)
     usage = spend(thread, len(pieces(function["arguments"])) + 9)
     tool_call = {**tool_call, "function": {**function, "output": call.output}}
     yield end_step(desk, step, usage, [tool_call])
     run |= {"status": "queued", "required_action": None}
-    yield desk.tell("thread.run.queued", run)
+    yield desk.emit("thread.run.queued", run)
     yield begin(desk, run)
     thread.prompt_tokens += len(pieces(call.output)) + 5
     answered = yield from write(desk, thread, run, call.answer)
@@ -110,13 +110,13 @@ def run_code(desk: Desk, thread: Thread) -> Iterator[Step]:
     step = yield from begin_tools(desk, run)
     call_id = desk.ids.plain("call")
     begun = {"id": call_id, "type": "code_interpreter", "code_interpreter": {"input": "", "outputs": []}}
-    yield desk.tell("thread.run.step.delta", step_delta(step, begun))
+    yield desk.emit("thread.run.step.delta", step_delta(step, begun))
     for piece in pieces(work.code):
         desk.wait(0.01, 0.025)
-        yield desk.tell("thread.run.step.delta", step_delta(step, _code({"input": piece})))
+        yield desk.emit("thread.run.step.delta", step_delta(step, _code({"input": piece})))
     desk.wait(0.3, 0.6)
     logs = {"type": "logs", "logs": work.printed}
-    yield desk.tell("thread.run.step.delta", step_delta(step, _code({"outputs": [{"index": 0, **logs}]})))
+    yield desk.emit("thread.run.step.delta", step_delta(step, _code({"outputs": [{"index": 0, **logs}]})))
     desk.wait(0.02, 0.05)
     usage = spend(thread, len(pieces(work.code)) + 6)
     yield end_step(desk, step, usage, [{"id": call_id, **_code({"input": work.code, "outputs": [logs]})}])
@@ -138,7 +138,7 @@ def run_out(desk: Desk, thread: Thread) -> Iterator[Step]:
         "incomplete_details": {"reason": "max_completion_tokens"},
         "usage": usage,
     }
-    yield desk.tell("thread.run.incomplete", run)
+    yield desk.emit("thread.run.incomplete", run)
     yield done(desk)
 
 
@@ -159,9 +159,9 @@ def fail(desk: Desk, thread: Thread) -> Iterator[Step]:
         "usage": total([]),
     }
     step |= failed
-    yield desk.tell("thread.run.step.failed", step)
+    yield desk.emit("thread.run.step.failed", step)
     run |= {**failed, "expires_at": None}
-    yield desk.tell("thread.run.failed", run)
+    yield desk.emit("thread.run.failed", run)
     yield done(desk)
 
 
@@ -170,8 +170,8 @@ def fail(desk: Desk, thread: Thread) -> Iterator[Step]:
 
 def start(desk: Desk, run: dict[str, Any]) -> Iterator[Step]:
     """Tell of a run up to where it works."""
-    yield desk.tell("thread.run.created", run)
-    yield desk.tell("thread.run.queued", run)
+    yield desk.emit("thread.run.created", run)
+    yield desk.emit("thread.run.queued", run)
     yield begin(desk, run)
 
 
@@ -179,7 +179,7 @@ def begin(desk: Desk, run: dict[str, Any]) -> Step:
     """Let a queued run work."""
     desk.wait(0.15, 0.4)
     run |= {"status": "in_progress", "started_at": desk.second}
-    return desk.tell("thread.run.in_progress", run)
+    return desk.emit("thread.run.in_progress", run)
 
 
 def complete(desk: Desk, run: dict[str, Any], usages: list[dict[str, Any]]) -> Iterator[Step]:
@@ -191,13 +191,13 @@ def complete(desk: Desk, run: dict[str, Any], usages: list[dict[str, Any]]) -> I
         "completed_at": desk.second,
         "usage": total(usages),
     }
-    yield desk.tell("thread.run.completed", run)
+    yield desk.emit("thread.run.completed", run)
     yield done(desk)
 
 
 def done(desk: Desk) -> Step:
     """End the stream."""
-    return desk.tell("done", "[DONE]")
+    return desk.emit("done", "[DONE]")
 
 
 # Its steps.
@@ -212,8 +212,8 @@ def begin_tools(desk: Desk, run: dict[str, Any]) -> Generator[Step, None, dict[s
 
 
 def _open_step(desk: Desk, step: dict[str, Any]) -> Iterator[Step]:
-    yield desk.tell("thread.run.step.created", step)
-    yield desk.tell("thread.run.step.in_progress", step)
+    yield desk.emit("thread.run.step.created", step)
+    yield desk.emit("thread.run.step.in_progress", step)
 
 
 def end_step(
@@ -223,18 +223,18 @@ def end_step(
     step |= {"status": "completed", "completed_at": desk.second, "usage": usage}
     if tool_calls is not None:
         step["step_details"] = {"type": "tool_calls", "tool_calls": tool_calls}
-    return desk.tell("thread.run.step.completed", step)
+    return desk.emit("thread.run.step.completed", step)
 
 
 def ask(desk: Desk, step: dict[str, Any], call_id: str, function: dict[str, Any]) -> Iterator[Step]:
     """Stream a function call: its name first, then its arguments piece by piece."""
     begun = {"name": function["name"], "arguments": "", "output": None}
     call = {"id": call_id, "type": "function", "function": begun}
-    yield desk.tell("thread.run.step.delta", step_delta(step, call))
+    yield desk.emit("thread.run.step.delta", step_delta(step, call))
     for piece in pieces(function["arguments"]):
         desk.wait(0.01, 0.03)
         call = {"type": "function", "function": {"arguments": piece}}
-        yield desk.tell("thread.run.step.delta", step_delta(step, call))
+        yield desk.emit("thread.run.step.delta", step_delta(step, call))
     desk.wait(0.02, 0.05)
 
 
@@ -259,7 +259,7 @@ def write(
     desk.wait(0.02, 0.06)
     if tokens is None:
         message |= {"status": "completed", "completed_at": desk.second, "content": text_content(said)}
-        yield desk.tell("thread.message.completed", message)
+        yield desk.emit("thread.message.completed", message)
     else:
         yield cut_message(desk, message, said, "max_tokens")
     usage = spend(thread, len(pieces(said)))
@@ -275,8 +275,8 @@ def begin_message(desk: Desk, run: dict[str, Any]) -> Generator[Step, None, tupl
     step = desk.new_step(run, details)
     yield from _open_step(desk, step)
     message = desk.new_message(run, message_id)
-    yield desk.tell("thread.message.created", message)
-    yield desk.tell("thread.message.in_progress", message)
+    yield desk.emit("thread.message.created", message)
+    yield desk.emit("thread.message.in_progress", message)
     return step, message
 
 
@@ -284,7 +284,7 @@ def stream_text(desk: Desk, message: dict[str, Any], said: list[str]) -> Generat
     """Stream the pieces of a text; returns it whole."""
     for n, piece in enumerate(said):
         desk.wait(0.02, 0.05)
-        yield desk.tell("thread.message.delta", message_delta(message, piece, first=n == 0))
+        yield desk.emit("thread.message.delta", message_delta(message, piece, first=n == 0))
     return "".join(said)
 
 
@@ -296,4 +296,4 @@ def cut_message(desk: Desk, message: dict[str, Any], said: str, reason: str) -> 
         "incomplete_at": desk.second,
         "content": text_content(said),
     }
-    return desk.tell("thread.message.incomplete", message)
+    return desk.emit("thread.message.incomplete", message)

@@ -1,6 +1,6 @@
 """The objects of the Assistants stream, whole: threads, runs, steps, messages, members in the wire's order.
 
-Each object is a dict that changes as the run goes on; `Desk.tell` sends a copy of its present state.
+Each object is a dict that changes as the run goes on; `Desk.emit` sends a copy of its present state.
 """
 
 from random import Random
@@ -50,7 +50,7 @@ class Desk:
         """Let between `least` and `most` seconds go by."""
         self.now = round(self.now + self.rng.uniform(least, most), 3)
 
-    def tell(self, event: str, data: dict[str, Any] | str) -> Step:
+    def emit(self, event: str, data: dict[str, Any] | str) -> Step:
         """Make the frame of `event`, due now."""
         pause, self._told_at = round(self.now - self._told_at, 3), self.now
         return Step(pause, {"event": event, "data": data if isinstance(data, str) else dict(data)})

@@ -21,7 +21,7 @@ class Changes(Struct, frozen=True):
     changed: tuple[str, ...]
 
 
-class Roster:
+class SourceSupervisor:
     """The sources that are configured, by name, and what was counted of all that ever were."""
 
     def __init__(self, configured: Iterable[Connect], make: Make) -> None:

@@ -1,11 +1,11 @@
 """Upstream's words: a frozen Struct per object and event, and the decoder. Pure.
 
-`decode` turns the bytes of a frame into an event and never raises. `whole` gives the bytes of the object that
+`decode` turns the bytes of a frame into an event and never raises. `raw_object` gives the bytes of the object that
 an event carries, so that nothing of it is lost. `mask` hides secrets in such bytes.
 """
 
 from steno.wire.base import AssistantsEvent, Drifted, Event, Malformed, RealtimeEvent, Unknown
-from steno.wire.decode import CLIENT_EVENTS, NAMES, Decoded, decode, whole
+from steno.wire.decode import CLIENT_EVENTS, NAMES, Decoded, decode, raw_object
 from steno.wire.fallback import Enveloped
 from steno.wire.secrets import mask
 
@@ -22,5 +22,5 @@ __all__ = [
     "Unknown",
     "decode",
     "mask",
-    "whole",
+    "raw_object",
 ]

@@ -29,7 +29,7 @@ Amount = Annotated[int, _AMOUNT] | Annotated[float, _AMOUNT]
 UnixSeconds = Number
 """Seconds since 1970 UTC as upstream writes them: whole in every recording, fractions are not refused."""
 
-Reason = Literal[
+MalformedReason = Literal[
     "not_utf8",
     "not_json",
     "not_object",
@@ -89,7 +89,7 @@ class Unknown(Wire, frozen=True):
 class Malformed(Wire, frozen=True):
     """A frame that is no event, and why."""
 
-    reason: Reason
+    reason: MalformedReason
 
 
 class Drifted(Wire, frozen=True):

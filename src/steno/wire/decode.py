@@ -107,7 +107,7 @@ def _decode_within(payload: bytes) -> Decoded:
     return decode(payload, within=True)
 
 
-def whole(event: Event, payload: bytes) -> bytes:
+def raw_object(event: Event, payload: bytes) -> bytes:
     """Return the bytes of the object that `event` carries, as they stood in its `payload`; empty if it has none.
 
     They are a copy: what is kept must not keep its frame alive.
@@ -118,7 +118,7 @@ def whole(event: Event, payload: bytes) -> bytes:
     try:
         return bytes(getattr(_MEMBERS[name].decode(payload), name)) or payload  # a bare response is its own object
     except ValueError:  # half a character
-        mended = fallback.mended(payload)  # of the same length
+        mended = fallback.replace_lone_surrogates(payload)  # of the same length
         kept = bytes(getattr(_MEMBERS[name].decode(mended), name))
         start = mended.find(kept)
         return payload[start : start + len(kept)] or payload

@@ -96,7 +96,7 @@ _ESCAPES: Final = re.compile(
 """Escapes in JSON: pairs of surrogates, halves of pairs, all others."""
 
 
-def mended(payload: bytes) -> bytes:
+def replace_lone_surrogates(payload: bytes) -> bytes:
     """Return `payload` with each half of a pair of surrogates as U+FFFD, in as many bytes.
 
     A server that cuts a text into deltas may cut a character in two. JSON can say that, and no decoder takes it.
@@ -146,7 +146,7 @@ def decode(payload: bytes, unwrap: Callable[[bytes], Any] | None) -> Event | Unk
     """
     if too_deep(payload):
         return Malformed(reason="too_deep")
-    payload = mended(payload)
+    payload = replace_lone_surrogates(payload)
     try:
         header = _HEADER.decode(payload)
     except msgspec.ValidationError:

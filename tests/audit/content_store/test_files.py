@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from steno.audit.content_policy import BodyEncoder, Policy
+from steno.audit.content_policy import BodyEncoder, ContentPolicy
 from steno.audit.content_store import files as content_files
-from steno.audit.content_store.files import Erased, WordFiles, file_name
+from steno.audit.content_store.files import ContentFiles, Erased, file_name
 from steno.core.facts import Content, MessageFinished
 from tests.audit.helpers import broken, mode
 
@@ -40,14 +40,14 @@ def key_in(log: Path, conversation: str = CALL) -> bytes:
     return bytes.fromhex(lines(log, conversation)[0]["key"])
 
 
-def keep(files: WordFiles, *said: str, conversation: str = CALL) -> None:
+def keep(files: ContentFiles, *said: str, conversation: str = CALL) -> None:
     for text in said:
         files.keep(conversation, "text", text)
 
 
-def written(log: Path, *said: str, conversation: str = CALL) -> WordFiles:
+def written(log: Path, *said: str, conversation: str = CALL) -> ContentFiles:
     """Write words, as one run of the daemon does."""
-    files = WordFiles(log)
+    files = ContentFiles(log)
     keep(files, *said, conversation=conversation)
     files.flush()
     return files
@@ -57,7 +57,7 @@ def written(log: Path, *said: str, conversation: str = CALL) -> WordFiles:
 
 
 def test_a_file_begins_with_its_key_and_holds_a_text_a_line(tmp_path: Path) -> None:
-    files = WordFiles(tmp_path)
+    files = ContentFiles(tmp_path)
     told = [files.keep(CALL, "transcript", "grüße\n🙂"), files.keep(CALL, "arguments", '{"n":1}')]
     files.flush()
     name = hashlib.sha256(CALL.encode()).hexdigest()[:32] + ".jsonl"
@@ -74,8 +74,8 @@ def test_a_file_begins_with_its_key_and_holds_a_text_a_line(tmp_path: Path) -> N
 
 
 def test_the_body_of_a_record_proves_the_words_and_does_not_hold_them(tmp_path: Path) -> None:
-    files = WordFiles(tmp_path)
-    encoder = BodyEncoder(Policy.of("full", files=True), files=files)
+    files = ContentFiles(tmp_path)
+    encoder = BodyEncoder(ContentPolicy.of("full", files=True), files=files)
     said = Content("text", "my card is 4111 1111 1111 1111")
     fact = MessageFinished(message_id="m", run_id=None, role=None, status="completed", text=said)
     body = encoder.body(fact, CALL)
@@ -113,7 +113,7 @@ def test_only_the_owner_may_read_words_whatever_the_umask(tmp_path: Path, monkey
 
 
 def test_nothing_is_written_before_the_flush(tmp_path: Path) -> None:
-    files = WordFiles(tmp_path)
+    files = ContentFiles(tmp_path)
     keep(files, "one")
     assert list(tmp_path.iterdir()) == []
 
@@ -123,7 +123,7 @@ def test_nothing_is_written_before_the_flush(tmp_path: Path) -> None:
 
 
 def test_a_flush_without_words_writes_nothing(tmp_path: Path) -> None:
-    files = WordFiles(tmp_path)
+    files = ContentFiles(tmp_path)
     files.flush()
     assert list(tmp_path.iterdir()) == []
 
@@ -171,7 +171,7 @@ def test_a_file_that_takes_the_place_of_another_is_named_on_the_disk(
 
 
 def test_each_conversation_has_a_file_and_a_key_of_its_own(tmp_path: Path) -> None:
-    files = WordFiles(tmp_path)
+    files = ContentFiles(tmp_path)
     proofs = {files.keep(call, "text", "yes")[1] for call in ("relay/a", "relay/b")}
     keep(files, "no", conversation="relay/a")
     files.flush()
@@ -202,13 +202,13 @@ def test_a_conversation_may_have_any_name(tmp_path: Path, conversation: str, tol
     assert path == path_of(tmp_path, conversation)
     assert lines(tmp_path, conversation)[0]["conversation"] == told
     assert texts(tmp_path, conversation) == ["one", "two"]
-    assert WordFiles(tmp_path).erase(conversation).texts == 2
+    assert ContentFiles(tmp_path).erase(conversation).texts == 2
 
 
 def test_the_keys_that_are_remembered_are_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The others are read again, those that wait to be written included."""
     monkeypatch.setattr(content_files, "KEYS_KEPT", 3)
-    files = WordFiles(tmp_path)
+    files = ContentFiles(tmp_path)
     calls = [f"relay/{number}" for number in range(10)]
     for said in ("one", "two"):
         for call in calls:
@@ -281,7 +281,7 @@ def test_a_file_that_cannot_be_read_is_an_error_and_left_alone(tmp_path: Path) -
     path_of(tmp_path).mkdir(parents=True)
 
     with pytest.raises(IsADirectoryError):
-        WordFiles(tmp_path).keep(CALL, "text", "one")
+        ContentFiles(tmp_path).keep(CALL, "text", "one")
     assert path_of(tmp_path).is_dir()
 
 
@@ -315,7 +315,7 @@ def unnamed(patched: pytest.MonkeyPatch) -> None:
 FAILURES = [half_written, unsynced, unopened, unnamed]
 
 
-def fail(files: WordFiles, failure: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def fail(files: ContentFiles, failure: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         failure(patched)
         with pytest.raises(OSError, match="broken"):
@@ -327,7 +327,7 @@ def test_a_flush_that_failed_may_be_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Callable[[pytest.MonkeyPatch], None]
 ) -> None:
     """However often, and with more words meanwhile: each is there once, in order, whole."""
-    files = WordFiles(tmp_path)
+    files = ContentFiles(tmp_path)
     for said in ("one", "two"):
         keep(files, said)
         fail(files, failure, monkeypatch)
@@ -418,13 +418,13 @@ def test_an_erasure_is_on_the_disk_when_it_returns(tmp_path: Path, synced: list[
 
 def test_another_run_can_erase(tmp_path: Path) -> None:
     written(tmp_path, "one")
-    assert WordFiles(tmp_path).erase(CALL).texts == 1
+    assert ContentFiles(tmp_path).erase(CALL).texts == 1
 
     assert list((tmp_path / "words").iterdir()) == []
 
 
 def test_there_need_be_nothing_to_erase(tmp_path: Path) -> None:
-    assert WordFiles(tmp_path).erase(CALL) == Erased(file_name(CALL), 0, 0)
+    assert ContentFiles(tmp_path).erase(CALL) == Erased(file_name(CALL), 0, 0)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -463,7 +463,7 @@ def test_words_after_an_erasure_get_a_new_key(tmp_path: Path) -> None:
 
 
 def test_words_that_were_erased_before_they_were_written_do_not_come_back(tmp_path: Path) -> None:
-    files = WordFiles(tmp_path)
+    files = ContentFiles(tmp_path)
     _, told = files.keep(CALL, "text", "yes")
     files.erase(CALL)
     _, told_again = files.keep(CALL, "text", "yes")
@@ -477,7 +477,7 @@ def test_another_run_erases_while_nothing_waits_here(tmp_path: Path) -> None:
     """What is said from then on has another key."""
     files = written(tmp_path, "one")
     key = key_in(tmp_path)
-    WordFiles(tmp_path).erase(CALL)
+    ContentFiles(tmp_path).erase(CALL)
     keep(files, "two")
     files.flush()
 

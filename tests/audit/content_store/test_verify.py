@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from steno.audit.content_policy import BodyEncoder, Policy
-from steno.audit.content_store.files import WordFiles, file_name
-from steno.audit.content_store.references import ERASED, Traces, trace
-from steno.audit.content_store.verify import Words, describe, prove_words
+from steno.audit.content_policy import BodyEncoder, ContentPolicy
+from steno.audit.content_store.files import ContentFiles, file_name
+from steno.audit.content_store.references import ERASED, ContentReferences, trace
+from steno.audit.content_store.verify import Words, describe, verify_content
 from steno.audit.record import entry
 from steno.core.facts import Content, Fact, ItemAdded
 from tests.audit.helpers import AT, files, opened
@@ -22,8 +22,8 @@ class Play:
     def __init__(self, directory: Path, *, in_files: bool = True) -> None:
         self.directory = directory
         self.log = opened(directory)
-        self.words = WordFiles(directory)
-        self.bodies = BodyEncoder(Policy.of("full", files=in_files), files=self.words)
+        self.words = ContentFiles(directory)
+        self.bodies = BodyEncoder(ContentPolicy.of("full", files=in_files), files=self.words)
 
     def say(self, *texts: str, conversation: str = CALL) -> None:
         for text in texts:
@@ -63,7 +63,7 @@ def test_words_that_are_there_are_proved(play: Play) -> None:
     play.say("a", "b")
     play.say("c", conversation="relay/call-2")
 
-    assert prove_words(play.directory) == found(proved=3)
+    assert verify_content(play.directory) == found(proved=3)
 
 
 def test_words_that_were_erased_are_accounted_for(play: Play) -> None:
@@ -72,7 +72,7 @@ def test_words_that_were_erased_are_accounted_for(play: Play) -> None:
     play.erase()
     play.say("c")
 
-    assert prove_words(play.directory) == found(proved=1, erased=2)
+    assert verify_content(play.directory) == found(proved=1, erased=2)
 
 
 @pytest.mark.parametrize("change", ["removed", "emptied", "text", "key", "line"])
@@ -94,7 +94,7 @@ def test_words_that_somebody_touched_are_missing(play: Play, change: str) -> Non
         case "line":
             play.file.write_bytes(lines[0] + lines[2])
 
-    words = prove_words(play.directory)
+    words = verify_content(play.directory)
 
     assert not words.ok
     assert words.proved + words.missing == 2
@@ -113,7 +113,7 @@ def test_words_named_by_the_oldest_segment_of_an_old_log_may_have_gone_with_thos
     (play.directory / first).unlink()
     play.file.unlink()
 
-    assert prove_words(play.directory) == found(retired=1, missing=1, first_missing=8)
+    assert verify_content(play.directory) == found(retired=1, missing=1, first_missing=8)
 
 
 def test_a_name_that_leads_elsewhere_is_not_followed(play: Play, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_name_that_leads_elsewhere_is_not_followed(play: Play, tmp_path: Path)
     for path in sorted(play.directory.glob("audit-*")):
         path.write_bytes(path.read_bytes().replace(file_name(CALL).encode(), b"../../elsewhere.jsonl"))
 
-    assert prove_words(play.directory) == found(missing=1, first_missing=2)
+    assert verify_content(play.directory) == found(missing=1, first_missing=2)
 
 
 # What stands in the chain -------------------------------------------------------------------------------------------
@@ -138,30 +138,30 @@ def test_what_the_records_hold_of_a_conversation(tmp_path: Path) -> None:
     in_files = Play(tmp_path / "files")
     in_files.say("a")
 
-    assert trace(in_chain.directory, CALL) == Traces(chained=2, first_seq=2, in_files=False)
-    assert trace(in_files.directory, CALL) == Traces(chained=0, first_seq=None, in_files=True)
+    assert trace(in_chain.directory, CALL) == ContentReferences(chained=2, first_seq=2, in_files=False)
+    assert trace(in_files.directory, CALL) == ContentReferences(chained=0, first_seq=None, in_files=True)
     in_files.erase()
-    assert trace(in_files.directory, CALL) == Traces(chained=0, first_seq=None, in_files=False)
+    assert trace(in_files.directory, CALL) == ContentReferences(chained=0, first_seq=None, in_files=False)
     in_files.say("b")
-    assert trace(in_files.directory, CALL) == Traces(chained=0, first_seq=None, in_files=True)
-    assert trace(in_files.directory, "relay/nobody") == Traces(chained=0, first_seq=None, in_files=False)
+    assert trace(in_files.directory, CALL) == ContentReferences(chained=0, first_seq=None, in_files=True)
+    assert trace(in_files.directory, "relay/nobody") == ContentReferences(chained=0, first_seq=None, in_files=False)
 
 
 def test_lengths_alone_are_no_traces(tmp_path: Path) -> None:
     play = Play(tmp_path / "log")
-    play.bodies = BodyEncoder(Policy.of("none"))
+    play.bodies = BodyEncoder(ContentPolicy.of("none"))
     play.say("a")
 
-    assert trace(play.directory, CALL) == Traces(chained=0, first_seq=None, in_files=False)
+    assert trace(play.directory, CALL) == ContentReferences(chained=0, first_seq=None, in_files=False)
 
 
 def test_digests_are_traces(tmp_path: Path) -> None:
     """Who has the key can prove a guess by them."""
     play = Play(tmp_path / "log")
-    play.bodies = BodyEncoder(Policy.of("none"), digest_key=b"k" * 32)
+    play.bodies = BodyEncoder(ContentPolicy.of("none"), digest_key=b"k" * 32)
     play.say("a")
 
-    assert trace(play.directory, CALL) == Traces(chained=1, first_seq=2, in_files=False)
+    assert trace(play.directory, CALL) == ContentReferences(chained=1, first_seq=2, in_files=False)
 
 
 def test_a_file_that_is_no_record_and_an_empty_one_are_passed_over(play: Play) -> None:
@@ -169,4 +169,4 @@ def test_a_file_that_is_no_record_and_an_empty_one_are_passed_over(play: Play) -
     (play.directory / f"audit-{99:020}.jsonl").write_bytes(b"")
     (play.directory / f"audit-{98:020}.jsonl").write_bytes(b'{"conversation":"relay/call-1", torn')
 
-    assert trace(play.directory, CALL) == Traces(chained=0, first_seq=None, in_files=True)
+    assert trace(play.directory, CALL) == ContentReferences(chained=0, first_seq=None, in_files=True)

@@ -9,7 +9,7 @@ from steno.audit.record import segment_name
 from steno.audit.verification import files as room
 from steno.audit.verification.files import describe, read_keys, verify
 from steno.audit.verification.report import Damage, Fault, Reason
-from steno.audit.verification.trust import Evidence, Head
+from steno.audit.verification.trust import KnownHead, Trust
 from steno.errors import DataError, UsageError
 from tests.audit.helpers import AT, files, opened, said, write
 from tests.audit.tampered_log import Forger
@@ -38,7 +38,7 @@ def test_a_folder_under_a_key_holds(tmp_path: Path) -> None:
     write(tmp_path, [1], key=b"key")
     (tmp_path / "key").write_bytes(b"key\n")
 
-    assert verify([tmp_path], evidence=Evidence(keys=read_keys([tmp_path / "key"]))).ok
+    assert verify([tmp_path], evidence=Trust(keys=read_keys([tmp_path / "key"]))).ok
     assert not verify([tmp_path]).ok
 
 
@@ -57,11 +57,11 @@ def test_a_key_that_cannot_be_used_is_named_by_its_file(tmp_path: Path, held: by
 
 
 def test_a_head_that_was_kept_tells_a_tail_that_is_missing(log: Path) -> None:
-    head = Head(12, bytes.fromhex(verify([log]).head or ""))
+    head = KnownHead(12, bytes.fromhex(verify([log]).head or ""))
     (log / list(files(log))[-1]).unlink()
 
     assert verify([log]).ok
-    assert verify([log], evidence=Evidence(heads=(head,))).fault == Fault(
+    assert verify([log], evidence=Trust(heads=(head,))).fault == Fault(
         list(files(log))[-1], 4, 9, Reason.CUT, "record 12"
     )
 

@@ -4,7 +4,7 @@ import pytest
 
 from steno.audit.record import GENESIS, key_id, segment_name
 from steno.audit.verification.report import Fault, Reason, Report
-from steno.audit.verification.trust import Evidence, Head, Keys, parse_head
+from steno.audit.verification.trust import Keys, KnownHead, Trust, parse_head
 from steno.audit.verification.verifier import Verifier
 from tests.audit.helpers import said
 from tests.audit.tampered_log import Forger, Segments, lines
@@ -14,9 +14,11 @@ WENT = b"w" * 32
 OLD, NEW = b"old", b"new"
 
 
-def proved(held: Segments, *, whole: bool = True, keyed_from: int = 1, keys: Keys, heads: tuple[Head, ...]) -> Report:
+def proved(
+    held: Segments, *, whole: bool = True, keyed_from: int = 1, keys: Keys, heads: tuple[KnownHead, ...]
+) -> Report:
     """Prove segments that are given as bytes."""
-    verifier = Verifier(whole=whole, evidence=Evidence(keys=keys, keyed_from=keyed_from, heads=heads))
+    verifier = Verifier(whole=whole, evidence=Trust(keys=keys, keyed_from=keyed_from, heads=heads))
     for name, content in held.items():
         if not verifier.segment(name, lines(content), newest=name == list(held)[-1]):
             break
@@ -27,7 +29,7 @@ def keyed(held: Segments, *secrets: bytes, keyed_from: int = 1) -> Report:
     return proved(held, keys=Keys(secrets), keyed_from=keyed_from, heads=())
 
 
-def kept(held: Segments, *heads: Head, whole: bool = True) -> Report:
+def kept(held: Segments, *heads: KnownHead, whole: bool = True) -> Report:
     return proved(held, whole=whole, keys=Keys(), heads=heads)
 
 
@@ -35,7 +37,7 @@ def kept(held: Segments, *heads: Head, whole: bool = True) -> Report:
 
 
 def test_a_head_is_a_number_and_a_hash() -> None:
-    assert parse_head("12:" + "0a" * 32) == parse_head("12:" + "0A" * 32) == Head(12, b"\n" * 32)
+    assert parse_head("12:" + "0a" * 32) == parse_head("12:" + "0A" * 32) == KnownHead(12, b"\n" * 32)
 
 
 @pytest.mark.parametrize(
@@ -48,8 +50,8 @@ def test_nothing_else_is_a_head(text: str) -> None:
 
 def test_all_heads_that_were_kept_are_looked_for() -> None:
     log = Forger().begin().add(said(1))
-    two = Head(2, log.head)
-    four = Head(4, log.add(said(2)).add(said(3)).head)
+    two = KnownHead(2, log.head)
+    four = KnownHead(4, log.add(said(2)).add(said(3)).head)
 
     report = kept(log.held, four, two, two)
 
@@ -58,9 +60,9 @@ def test_all_heads_that_were_kept_are_looked_for() -> None:
 
 def test_a_record_that_differs_from_its_head_is_the_fault() -> None:
     log = Forger().begin().add(said(1))
-    right = Head(2, log.head)
+    right = KnownHead(2, log.head)
 
-    report = kept(log.add(said(2)).held, right, Head(2, WENT))
+    report = kept(log.add(said(2)).held, right, KnownHead(2, WENT))
 
     assert report.fault == Fault(FIRST, 2, 2, Reason.HEAD, "record 2")
     assert (report.last_seq, report.heads) == (1, (2,))
@@ -69,7 +71,7 @@ def test_a_record_that_differs_from_its_head_is_the_fault() -> None:
 def test_a_log_that_ends_before_a_head_is_cut() -> None:
     log = Forger().begin().add(said(1))
 
-    report = kept(log.held, Head(2, log.head), Head(7, WENT), Head(9, WENT))
+    report = kept(log.held, KnownHead(2, log.head), KnownHead(7, WENT), KnownHead(9, WENT))
 
     assert report.fault == Fault(FIRST, 3, 3, Reason.CUT, "record 7")
     assert (report.heads, report.heads_unchecked) == ((2,), (7, 9))
@@ -82,12 +84,14 @@ def retired(last_seq: int, last_hash: bytes) -> Segments:
 
 
 def test_the_head_of_what_was_retired_is_the_hash_before_the_first_record() -> None:
-    assert kept(retired(9, WENT), Head(9, WENT)).heads == (9,)
-    assert kept(retired(9, WENT), Head(9, GENESIS)).fault == Fault(segment_name(10), 1, 10, Reason.HEAD, "record 9")
+    assert kept(retired(9, WENT), KnownHead(9, WENT)).heads == (9,)
+    assert kept(retired(9, WENT), KnownHead(9, GENESIS)).fault == Fault(
+        segment_name(10), 1, 10, Reason.HEAD, "record 9"
+    )
 
 
 def test_a_head_that_is_older_cannot_be_checked_and_that_is_no_proof() -> None:
-    report = kept(retired(9, WENT), Head(8, WENT), Head(9, WENT))
+    report = kept(retired(9, WENT), KnownHead(8, WENT), KnownHead(9, WENT))
 
     assert (report.ok, report.fault, report.heads, report.heads_unchecked) == (False, None, (9,), (8,))
 
@@ -95,7 +99,7 @@ def test_a_head_that_is_older_cannot_be_checked_and_that_is_no_proof() -> None:
 def test_single_segments_say_nothing_of_heads_outside() -> None:
     log = Forger(5, WENT).begin()
 
-    report = kept(log.held, Head(3, WENT), Head(5, log.head), Head(6, WENT), whole=False)
+    report = kept(log.held, KnownHead(3, WENT), KnownHead(5, log.head), KnownHead(6, WENT), whole=False)
 
     assert (report.ok, report.fault, report.heads, report.heads_unchecked) == (False, None, (5,), (3, 6))
 
@@ -161,6 +165,6 @@ def test_a_name_of_a_key_that_is_none_is_not_repeated() -> None:
 
 
 def test_keys_are_not_shown() -> None:
-    evidence = Evidence(keys=Keys([b"sesame"]))
+    evidence = Trust(keys=Keys([b"sesame"]))
 
     assert "sesame" not in repr(evidence) + str(vars(Verifier(whole=True, evidence=evidence)))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from steno.audit.record import entry, key_id, segment_name
 from steno.audit.verification.report import Reason
-from steno.audit.writing.batch import Head
+from steno.audit.writing.batch import ChainHead
 from steno.audit.writing.log import SUBMIT_BYTES, Writing
 from steno.errors import UnavailableError
 from tests.audit.helpers import AT, ZEROS, broken, fault, files, opened, proved, records, said, told, write
@@ -436,7 +436,7 @@ def test_a_checkpoint_tells_the_record_before_it(tmp_path: Path) -> None:
     held = records(tmp_path)
     assert held[2]["fact"] == "log.checkpoint"
     assert held[2]["body"] == {"last_seq": 2, "last_hash": held[1]["hash"]}
-    assert heads == [None, Head(2, bytes.fromhex(held[1]["hash"]), AT + 1)]
+    assert heads == [None, ChainHead(2, bytes.fromhex(held[1]["hash"]), AT + 1)]
     assert proved(files(tmp_path)).ok
 
 

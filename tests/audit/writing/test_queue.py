@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steno.audit.writing.queue import Call, Closing, Item, Queue, Rotation, Shed, moment_of, size_of
+from steno.audit.writing.queue import Call, Closing, Queue, QueueEntry, Rotation, Shed, moment_of, size_of
 from tests.audit.helpers import AT, said
 
 NEVER = 3600.0
@@ -56,7 +56,7 @@ def test_enough_does_not_wait() -> None:
 
 def test_what_waits_for_something_is_woken_by_it() -> None:
     waiting = queue()
-    taken: list[list[Item] | None] = []
+    taken: list[list[QueueEntry] | None] = []
     thread = threading.Thread(target=lambda: taken.append(waiting.take(None)))
     thread.start()
     waiting.put(said(1))
@@ -129,7 +129,7 @@ def test_size_and_time_of_a_fact(at: int | None) -> None:
 @given(st.lists(st.sampled_from(["put", "take", "write"]), max_size=60), st.integers(1, 5 * SIZE))
 def test_what_was_shed_and_what_was_taken_is_all_that_was_put(steps: list[str], queue_bytes: int) -> None:
     waiting = queue(queue_bytes=queue_bytes, sheds=True)
-    put, taken, unwritten = 0, list[Item](), 0
+    put, taken, unwritten = 0, list[QueueEntry](), 0
     for step in steps:
         match step:
             case "put":

@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from steno.audit.log_records import RETIRED_NAMES
 from steno.audit.record import segment_name
 from steno.audit.writing.log import AuditLog
-from steno.audit.writing.retention import NANOS, Kept, Policy, Retention, due
+from steno.audit.writing.retention import NANOS, Retention, RetentionPolicy, SegmentFile, due
 from tests.audit.helpers import AT, broken, files, opened, proved, records, said, told
 
 HERE = Path("x")
 NOW_NS = 1_000 * NANOS
 
 
-def kept(*each: tuple[int, int]) -> list[Kept]:
+def kept(*each: tuple[int, int]) -> list[SegmentFile]:
     """Return segments of a size and an age in seconds."""
-    return [Kept(HERE, size, NOW_NS - age * NANOS) for size, age in each]
+    return [SegmentFile(HERE, size, NOW_NS - age * NANOS) for size, age in each]
 
 
 # Decided --------------------------------------------------------------------------------------------------
@@ -28,20 +28,20 @@ def kept(*each: tuple[int, int]) -> list[Kept]:
 @pytest.mark.parametrize(
     ("segments", "policy", "count"),
     [
-        ([], Policy(1, 1), 0),
-        ([(5, 100)], Policy(1, 1), 0),
-        ([(5, 100), (5, 90), (5, 0)], Policy(), 0),
-        ([(5, 100), (5, 90), (5, 0)], Policy(seconds=95), 1),
-        ([(5, 100), (5, 90), (5, 0)], Policy(seconds=100), 0),
-        ([(5, 100), (5, 90), (5, 80)], Policy(seconds=1), 2),
-        ([(5, 100), (5, 90), (5, 0)], Policy(size_bytes=15), 0),
-        ([(5, 100), (5, 90), (5, 0)], Policy(size_bytes=14), 1),
-        ([(5, 100), (5, 90), (50, 0)], Policy(size_bytes=14), 2),
-        ([(5, 100), (5, 90), (5, 0)], Policy(seconds=95, size_bytes=5), 2),
-        ([(5, 10), (5, 90), (5, 0)], Policy(seconds=50), 0),
+        ([], RetentionPolicy(1, 1), 0),
+        ([(5, 100)], RetentionPolicy(1, 1), 0),
+        ([(5, 100), (5, 90), (5, 0)], RetentionPolicy(), 0),
+        ([(5, 100), (5, 90), (5, 0)], RetentionPolicy(seconds=95), 1),
+        ([(5, 100), (5, 90), (5, 0)], RetentionPolicy(seconds=100), 0),
+        ([(5, 100), (5, 90), (5, 80)], RetentionPolicy(seconds=1), 2),
+        ([(5, 100), (5, 90), (5, 0)], RetentionPolicy(size_bytes=15), 0),
+        ([(5, 100), (5, 90), (5, 0)], RetentionPolicy(size_bytes=14), 1),
+        ([(5, 100), (5, 90), (50, 0)], RetentionPolicy(size_bytes=14), 2),
+        ([(5, 100), (5, 90), (5, 0)], RetentionPolicy(seconds=95, size_bytes=5), 2),
+        ([(5, 10), (5, 90), (5, 0)], RetentionPolicy(seconds=50), 0),
     ],
 )
-def test_how_many_of_the_oldest_go(segments: list[tuple[int, int]], policy: Policy, count: int) -> None:
+def test_how_many_of_the_oldest_go(segments: list[tuple[int, int]], policy: RetentionPolicy, count: int) -> None:
     assert due(kept(*segments), policy, NOW_NS) == count
 
 
@@ -53,7 +53,7 @@ def test_how_many_of_the_oldest_go(segments: list[tuple[int, int]], policy: Poli
 def test_what_stays_is_within_the_policy_or_the_newest(
     segments: list[tuple[int, int]], age: int | None, size_bytes: int | None
 ) -> None:
-    stays = segments[due(kept(*segments), Policy(age, size_bytes), NOW_NS) :]
+    stays = segments[due(kept(*segments), RetentionPolicy(age, size_bytes), NOW_NS) :]
 
     assert bool(stays) == bool(segments)
     if stays[1:]:
@@ -82,7 +82,7 @@ def let_go(log: AuditLog, retention: Retention) -> None:
 
 def test_old_segments_are_named_and_deleted_and_the_log_holds(tmp_path: Path) -> None:
     log = three_segments(tmp_path)
-    retention = Retention(log, Policy(seconds=0))
+    retention = Retention(log, RetentionPolicy(seconds=0))
     hashes = {record["seq"]: record["hash"] for record in records(tmp_path)}
 
     let_go(log, retention)
@@ -103,15 +103,15 @@ def test_old_segments_are_named_and_deleted_and_the_log_holds(tmp_path: Path) ->
 def test_nothing_is_told_where_nothing_goes(tmp_path: Path) -> None:
     log = three_segments(tmp_path)
 
-    assert not Retention(log, Policy()).tell(AT, NOW_NS * NANOS)
-    assert not Retention(log, Policy(size_bytes=1 << 20)).tell(AT, NOW_NS * NANOS)
-    assert not Retention(log, Policy(seconds=3600)).tell(AT, log.path.stat().st_mtime_ns)
+    assert not Retention(log, RetentionPolicy()).tell(AT, NOW_NS * NANOS)
+    assert not Retention(log, RetentionPolicy(size_bytes=1 << 20)).tell(AT, NOW_NS * NANOS)
+    assert not Retention(log, RetentionPolicy(seconds=3600)).tell(AT, log.path.stat().st_mtime_ns)
     log.close(AT)
 
 
 def test_a_record_names_no_more_than_it_may_and_the_rest_goes_later(tmp_path: Path) -> None:
     log = three_segments(tmp_path, RETIRED_NAMES + 3)
-    retention = Retention(log, Policy(seconds=0))
+    retention = Retention(log, RetentionPolicy(seconds=0))
 
     let_go(log, retention)
     assert retention.deleted == RETIRED_NAMES
@@ -128,7 +128,7 @@ def test_a_record_names_no_more_than_it_may_and_the_rest_goes_later(tmp_path: Pa
 
 def test_what_was_told_but_not_deleted_is_told_and_deleted_by_the_next_run(tmp_path: Path) -> None:
     log = three_segments(tmp_path)
-    Retention(log, Policy(seconds=0)).tell(AT, NOW_NS * NANOS)
+    Retention(log, RetentionPolicy(seconds=0)).tell(AT, NOW_NS * NANOS)
     log.flush()
     log.release()
     assert proved(files(tmp_path)).ok
@@ -136,7 +136,7 @@ def test_what_was_told_but_not_deleted_is_told_and_deleted_by_the_next_run(tmp_p
     assert proved(files(tmp_path)).ok
 
     with opened(tmp_path) as log:
-        let_go(log, Retention(log, Policy(seconds=0)))
+        let_go(log, Retention(log, RetentionPolicy(seconds=0)))
         log.close(AT)
 
     assert told(tmp_path) == ["| log.opened", "log.retired", "log.closed"]
@@ -147,7 +147,7 @@ def test_a_file_that_cannot_be_deleted_is_told_once_and_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = three_segments(tmp_path)
-    retention = Retention(log, Policy(seconds=0))
+    retention = Retention(log, RetentionPolicy(seconds=0))
     with monkeypatch.context() as patched:
         patched.setattr(os, "unlink", broken)
         for _ in range(2):
@@ -168,7 +168,7 @@ def test_a_segment_that_cannot_be_read_holds_nothing_up(tmp_path: Path) -> None:
     os.utime(tmp_path / segment_name(1), ns=(1, 1))
     os.utime(tmp_path / segment_name(7), ns=(NOW_NS, NOW_NS))
 
-    retention = Retention(log, Policy(seconds=900))
+    retention = Retention(log, RetentionPolicy(seconds=900))
     assert retention.tell(AT, NOW_NS)
     log.flush()
     retention.delete()
@@ -178,6 +178,6 @@ def test_a_segment_that_cannot_be_read_holds_nothing_up(tmp_path: Path) -> None:
     os.utime(tmp_path / segment_name(7), ns=(NOW_NS, NOW_NS))
     os.utime(tmp_path / segment_name(4), ns=(1, 1))
     assert not retention.tell(AT, NOW_NS)
-    let_go(log, Retention(log, Policy(seconds=0)))
+    let_go(log, Retention(log, RetentionPolicy(seconds=0)))
     log.close(AT)
     assert proved(files(tmp_path)).ok

@@ -8,17 +8,17 @@ import pytest
 
 from steno.audit.log_records import Damaged
 from steno.audit.record import segment_name
-from steno.audit.writing.tamper_watch import Watch
+from steno.audit.writing.tamper_watch import TamperWatch
 from tests.audit.helpers import write
 
 FIRST = segment_name(1)
 
 
-def watched(folder: Path) -> Watch:
-    """Watch a log of two closed segments, of three records each, and a newest one."""
+def watched(folder: Path) -> TamperWatch:
+    """TamperWatch a log of two closed segments, of three records each, and a newest one."""
     for number in range(3):
         write(folder, [number])
-    watch = Watch(folder)
+    watch = TamperWatch(folder)
     watch.add_all()
     return watch
 

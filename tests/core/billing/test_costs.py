@@ -38,12 +38,12 @@ HEARD = "conversation.item.input_audio_transcription.completed"
 
 def priced() -> Play:
     play = Play()
-    play.pipeline.table.prices = TABLE
+    play.pipeline.registry.prices = TABLE
     return play
 
 
 def total(play: Play) -> tuple[str | None, dict[str, int]]:
-    (state,) = play.pipeline.table.conversations.values()
+    (state,) = play.pipeline.registry.conversations.values()
     return state.totals.cost_usd(), state.totals.unpriced
 
 

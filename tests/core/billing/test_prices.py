@@ -19,8 +19,8 @@ from steno.core.billing.prices import (
     Line,
     Priced,
     PriceTable,
-    Reason,
     Unpriced,
+    UnpricedReason,
     add_usd,
     merge,
     parse,
@@ -140,7 +140,7 @@ def test_the_buckets_of_several_models_are_no_usage() -> None:
 
 
 def test_the_reasons_are_a_closed_list() -> None:
-    assert get_args(Reason) == ("no_price_list", "no_model", "unknown_model", "unknown_modality", "no_rate")
+    assert get_args(UnpricedReason) == ("no_price_list", "no_model", "unknown_model", "unknown_modality", "no_rate")
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_the_reasons_are_a_closed_list() -> None:
         ("no_rate", bucket("gpt-realtime-whisper", "input", "unknown", 1)),
     ],
 )
-def test_a_usage_is_priced_whole_or_not_at_all(reason: Reason, used: Tokens) -> None:
+def test_a_usage_is_priced_whole_or_not_at_all(reason: UnpricedReason, used: Tokens) -> None:
     beside = bucket(used.model, "output", "text", 1)
 
     assert price(TABLE, [used]) == price(TABLE, [used, beside]) == Unpriced(reason)

@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from steno.audit.content_store.files import WordFiles, file_name
-from steno.audit.content_store.references import ERASED, Traces, trace
+from steno.audit.content_store.files import ContentFiles, file_name
+from steno.audit.content_store.references import ERASED, ContentReferences, trace
 from steno.audit.record import entry
 from steno.audit.writing.log import AuditLog
 from steno.errors import UnavailableError, UsageError
@@ -45,7 +45,7 @@ class Erasure(Struct, frozen=True):
         return entry(at, ERASED, mask_text(conversation), None, None, msgspec.json.encode(body))
 
 
-def examined(directory: Path, conversation: str, *, partial: bool) -> Traces:
+def examined(directory: Path, conversation: str, *, partial: bool) -> ContentReferences:
     """Return what the log in `directory` holds of the words of a conversation.
 
     Raises UsageError where words stand in the records themselves, unless what can be erased is to be erased.
@@ -60,7 +60,7 @@ def examined(directory: Path, conversation: str, *, partial: bool) -> Traces:
     return traces
 
 
-def remove(files: WordFiles, conversation: str, traces: Traces) -> Erasure:
+def remove(files: ContentFiles, conversation: str, traces: ContentReferences) -> Erasure:
     """Remove the file of a conversation. Raises OSError where that cannot be done."""
     held = traces.in_files or files.holds(conversation)
     erased = files.erase(conversation)
@@ -76,7 +76,7 @@ def erase(
     the file cannot be removed.
     """
     traces = examined(directory, conversation, partial=partial)
-    files = WordFiles(directory)
+    files = ContentFiles(directory)
     if not traces.in_files and not files.holds(conversation):
         return Erasure(file_name(conversation), 0, 0, held=False, chained=traces.chained)
     try:

@@ -95,7 +95,7 @@ class _File:
         return self.path.read_bytes()[: self.size] if self.size and self.path.exists() else b""
 
 
-class WordFiles:
+class ContentFiles:
     """The words of a log's conversations. For one thread at a time."""
 
     def __init__(self, directory: Path) -> None:

@@ -18,7 +18,7 @@ CHAINED: Final = ("text", "digest", "sha256")
 """Members of words in a record that tell them, or by which a guess can be proved."""
 
 
-class Traces(Struct, frozen=True):
+class ContentReferences(Struct, frozen=True):
     """What a log holds of the words of a conversation."""
 
     chained: int
@@ -36,7 +36,7 @@ class _Record(Struct, frozen=True):
     body: dict[str, Any]
 
 
-def trace(directory: Path, conversation: str) -> Traces:
+def trace(directory: Path, conversation: str) -> ContentReferences:
     """Look through all records of `conversation` in the log. Raises OSError where it cannot be read."""
     file = file_name(conversation)
     chained, first_seq, in_files = 0, None, False
@@ -49,7 +49,7 @@ def trace(directory: Path, conversation: str) -> Traces:
         if any(told.get(member) for told in words for member in CHAINED):
             chained += 1
             first_seq = first_seq or record.seq
-    return Traces(chained, first_seq, in_files)
+    return ContentReferences(chained, first_seq, in_files)
 
 
 def _records(directory: Path, conversation: str) -> Iterator[_Record]:

@@ -54,7 +54,7 @@ class _Open:
         self.first_other: int | None = None
 
 
-def prove_words(directory: Path) -> Words:
+def verify_content(directory: Path) -> Words:
     """Hold the files of words beside the log in `directory` against its records, which are taken to be proved.
 
     Raises OSError where a file cannot be read.

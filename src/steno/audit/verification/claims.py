@@ -39,7 +39,7 @@ class Chain:
         self.ends[self.seq] = self.head
 
 
-class Testimony:
+class Claims:
     """Is told each `log.*` record but the first of a segment, before the chain goes on to it."""
 
     def __init__(self, chain: Chain) -> None:

@@ -15,7 +15,7 @@ from steno.audit.directory import segments
 from steno.audit.record import segment_name, segment_seq
 from steno.audit.verification.claims import told_damage
 from steno.audit.verification.report import Damage, Fault, Reason, Report, describe
-from steno.audit.verification.trust import Evidence, Keys
+from steno.audit.verification.trust import Keys, Trust
 from steno.audit.verification.verifier import Verifier
 from steno.config.schema import SecretRef
 from steno.config.secret import read_secret
@@ -31,7 +31,7 @@ PROGRESS_BYTES: Final = 1024 * 1024
 Progress = Callable[[int], None]
 
 
-def verify(paths: Sequence[Path], progress: Progress | None = None, *, evidence: Evidence | None = None) -> Report:
+def verify(paths: Sequence[Path], progress: Progress | None = None, *, evidence: Trust | None = None) -> Report:
     """Prove an audit log, up to the first record that does not hold.
 
     Args:
@@ -49,7 +49,7 @@ def verify(paths: Sequence[Path], progress: Progress | None = None, *, evidence:
         raise UsageError("each audit log is proved by itself: give one folder, or segments of one log")
     try:
         files = _listed(paths[0]) if whole else sorted(map(_segment, paths), key=lambda path: path.name)
-        verifier = Verifier(whole=whole, evidence=evidence or Evidence())
+        verifier = Verifier(whole=whole, evidence=evidence or Trust())
         for path in files:
             if not verifier.segment(path.name, _lines(path, progress), newest=path is files[-1]):
                 break

@@ -18,7 +18,7 @@ NEVER: Final = 10**20
 """A number that no record has: they have at most 20 digits."""
 
 
-class Head(Struct, frozen=True):
+class KnownHead(Struct, frozen=True):
     """A record as it was once seen."""
 
     seq: int
@@ -29,12 +29,12 @@ class Head(Struct, frozen=True):
 _HEAD: Final = re.compile(r"([1-9][0-9]{0,19}):([0-9a-fA-F]{64})")
 
 
-def parse_head(text: str) -> Head:
+def parse_head(text: str) -> KnownHead:
     """Return the head that `SEQ:HASH` names, its hash in hex. Raises ValueError where the text is none."""
     match = _HEAD.fullmatch(text)
     if match is None:
         raise ValueError("a head is SEQ:HASH, a record's number and the 64 hex digits of its hash")
-    return Head(int(match[1]), bytes.fromhex(match[2]))
+    return KnownHead(int(match[1]), bytes.fromhex(match[2]))
 
 
 class Keys:
@@ -54,13 +54,13 @@ class Keys:
 NO_KEYS: Final = Keys()
 
 
-class Evidence(Struct, frozen=True, kw_only=True):
+class Trust(Struct, frozen=True, kw_only=True):
     """What a log is held against."""
 
     keys: Keys = NO_KEYS
     keyed_from: int = 1
     """With keys: the record from which on every record must be hashed under one of them."""
-    heads: tuple[Head, ...] = ()
+    heads: tuple[KnownHead, ...] = ()
 
 
 class Keying:
@@ -113,7 +113,7 @@ class Keying:
 class Heads:
     """Heads that were kept, held against the log in the order of their numbers."""
 
-    def __init__(self, heads: Iterable[Head]) -> None:
+    def __init__(self, heads: Iterable[KnownHead]) -> None:
         self._due = deque(sorted(dict.fromkeys(heads), key=lambda head: head.seq))
         self.held: list[int] = []
         """Those that the log has."""

@@ -2,7 +2,7 @@
 
 What is proved is that the records stand as they were chained: none changed, left out or put elsewhere. That
 the newest were not cut off takes more: a head (number and hash) that was kept elsewhere. That the log was not
-written anew as a whole takes such a head too, or a key that the forger did not have. Both are `Evidence`.
+written anew as a whole takes such a head too, or a key that the forger did not have. Both are `Trust`.
 """
 
 from collections.abc import Iterable
@@ -12,9 +12,9 @@ import msgspec
 from msgspec import Raw, Struct
 
 from steno.audit.record import CLOSED, GENESIS, HASH_BYTES, OPENED, RECORD, SCHEMA, digest, segment_name
-from steno.audit.verification.claims import Chain, Testimony
+from steno.audit.verification.claims import Chain, Claims
 from steno.audit.verification.report import Fault, Reason, Refusal, Report
-from steno.audit.verification.trust import Evidence, Heads, Keying
+from steno.audit.verification.trust import Heads, Keying, Trust
 from steno.core.facts import NAMES, EventsMissed, StreamClosed
 
 OWN: Final = b"log."
@@ -33,7 +33,7 @@ class _Opening(Struct, frozen=True):
 
 _JSON: Final = msgspec.json.Decoder(Raw)
 _OPENING: Final = msgspec.json.Decoder(_Opening)
-_NOTHING: Final = Evidence()
+_NOTHING: Final = Trust()
 
 
 STREAM_CLOSED: Final = NAMES[StreamClosed].encode()
@@ -43,7 +43,7 @@ EVENTS_MISSED: Final = NAMES[EventsMissed].encode()
 class Verifier:
     """Is given the segments of one log in order, and stops at the first record that does not hold."""
 
-    def __init__(self, *, whole: bool, evidence: Evidence = _NOTHING) -> None:
+    def __init__(self, *, whole: bool, evidence: Trust = _NOTHING) -> None:
         """Hold nothing yet.
 
         Args:
@@ -56,7 +56,7 @@ class Verifier:
         self._keying = Keying(evidence.keys, evidence.keyed_from)
         self._heads = Heads(evidence.heads)
         self._chain = Chain()
-        self._testimony = Testimony(self._chain)
+        self._testimony = Claims(self._chain)
         self._key: bytes | None = None
         self._stop_seq = 0
         """The next record that evidence tells something of."""

@@ -8,7 +8,7 @@ from steno.audit.record import link, moment
 from steno.timestamps import Micros
 
 
-class Head(Struct, frozen=True):
+class ChainHead(Struct, frozen=True):
     """A record that proves all before it, as `log.checkpoint` tells it."""
 
     seq: int
@@ -24,7 +24,7 @@ class Checkpoint(Struct, frozen=True):
     at: Micros | None
 
 
-class Turn(Struct, frozen=True):
+class Rollover(Struct, frozen=True):
     """Stands between entries: the segment ends here."""
 
     at: Micros | None
@@ -33,17 +33,17 @@ class Turn(Struct, frozen=True):
     """How the next one is written."""
 
 
-class Beginning(Struct, frozen=True):
+class SegmentStart(Struct, frozen=True):
     """A segment that is to be begun."""
 
     at: Micros | None
     recovered_bytes: int = 0
 
 
-Item = bytes | Checkpoint | Turn
+BatchEntry = bytes | Checkpoint | Rollover
 
 
-class Group:
+class Batch:
     """Records for one segment that are written together, linked as they will be if that goes well."""
 
     __slots__ = ("_key", "head", "lines", "seq", "size", "taken", "told", "turn")
@@ -55,9 +55,9 @@ class Group:
         self.size = 0
         self.taken = 0
         """How many of the items that wait are in it."""
-        self.told: Head | None = None
+        self.told: ChainHead | None = None
         """What the last checkpoint in it tells."""
-        self.turn: Turn | None = None
+        self.turn: Rollover | None = None
         """How it ends the segment, if it does."""
 
     def add(self, entry: bytes) -> None:
@@ -69,15 +69,15 @@ class Group:
 
     def check(self, at: Micros | None) -> None:
         """Tell the head."""
-        self.told = Head(self.seq, self.head, at)
+        self.told = ChainHead(self.seq, self.head, at)
         self.add(log_records.checkpoint(at, self.seq, self.head))
 
-    def end(self, turn: Turn) -> None:
+    def end(self, turn: Rollover) -> None:
         """End the segment."""
         self.turn = turn
         self.add(log_records.closed(turn.at, turn.reason))
 
 
-def moment_of(item: Item) -> Micros | None:
+def moment_of(item: BatchEntry) -> Micros | None:
     """Return the time of what waits."""
     return moment(item) if isinstance(item, bytes) else item.at

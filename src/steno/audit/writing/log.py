@@ -15,11 +15,11 @@ from msgspec.structs import replace
 from steno.audit import log_records
 from steno.audit.directory import prepare, take
 from steno.audit.log_records import Damage, Damaged, Writing
-from steno.audit.writing.batch import Beginning, Checkpoint, Group, Head, Item, Turn, moment_of
+from steno.audit.writing.batch import Batch, BatchEntry, ChainHead, Checkpoint, Rollover, SegmentStart, moment_of
 from steno.audit.writing.queue import Pending
 from steno.audit.writing.recovery import Recovered, cut, recover
 from steno.audit.writing.segment import Segment
-from steno.audit.writing.tamper_watch import Watch
+from steno.audit.writing.tamper_watch import TamperWatch
 from steno.timestamps import Micros
 
 __all__ = ["AuditLog", "Writing"]
@@ -46,7 +46,7 @@ class AuditLog:
         """Records put on the disk since this log was opened."""
         self.unflushed_bytes = 0
         """The length of the entries that are not on the disk yet."""
-        self.checkpoint: Head | None = None
+        self.checkpoint: ChainHead | None = None
         """What the last `log.checkpoint` tells that is on the disk."""
         self.ended = False
         """Whether `log.closed` is on the disk."""
@@ -54,12 +54,12 @@ class AuditLog:
         """How the segment is written that the next entry belongs to."""
         self._lock = lock
         self._segment_bytes = segment_bytes
-        self._pending: list[Item] = []
+        self._pending: list[BatchEntry] = []
         self._segment = Segment(directory, end.seq + 1)
         self._segment_writing = writing
-        self._beginning: Beginning | None = None
+        self._beginning: SegmentStart | None = None
         """Set while the segment holds nothing yet."""
-        self._watch = Watch(directory)
+        self._watch = TamperWatch(directory)
         self._closely = False
         self._found: list[Damaged] = []
         self._ending = False
@@ -112,7 +112,7 @@ class AuditLog:
         return log
 
     def _begin(self, at: Micros | None, end: Recovered) -> None:
-        self._beginning = Beginning(at, end.recovered_bytes)
+        self._beginning = SegmentStart(at, end.recovered_bytes)
         self._write_group()
         if end.torn:
             cut(end.torn)
@@ -170,9 +170,9 @@ class AuditLog:
         if isinstance(writing, str):
             writing = replace(self.writing, config_digest=writing)
         self.writing = writing or self.writing
-        self._add(Turn(at, "rotated", self.writing))
+        self._add(Rollover(at, "rotated", self.writing))
 
-    def _add(self, item: Item) -> None:
+    def _add(self, item: BatchEntry) -> None:
         if self._ending:
             raise ValueError("the audit log has ended")
         self._pending.append(item)
@@ -198,20 +198,20 @@ class AuditLog:
         self._segment.write(b"".join(group.lines))
         self._count(group)
 
-    def _gathered(self) -> Group:
+    def _gathered(self) -> Batch:
         """Link what waits, as far as it belongs into this segment."""
-        group = Group(self.flushed_seq, self.head, self._segment_writing.key)
+        group = Batch(self.flushed_seq, self.head, self._segment_writing.key)
         if begun := self._beginning:
             group.add(log_records.opened(begun.at, self._segment_writing, self.head, begun.recovered_bytes))
         room = self._segment_bytes - self._segment.size
         for item in self._pending:
-            if isinstance(item, Turn):
+            if isinstance(item, Rollover):
                 group.taken += 1
                 group.end(item)
                 break
             # However small it is to be, a segment holds more than its beginning.
             if group.size >= room and group.seq > self._segment.first_seq:
-                group.end(Turn(moment_of(item), "rotated", self._segment_writing))
+                group.end(Rollover(moment_of(item), "rotated", self._segment_writing))
                 break
             group.taken += 1
             if isinstance(item, bytes):
@@ -220,7 +220,7 @@ class AuditLog:
                 group.check(item.at)
         return group
 
-    def _count(self, group: Group) -> None:
+    def _count(self, group: Batch) -> None:
         """Count what is on the disk now."""
         self.flushed_seq, self.head = group.seq, group.head
         self.flushed_records += len(group.lines)
@@ -231,7 +231,7 @@ class AuditLog:
         if group.turn:
             self._turned(group.turn)
 
-    def _turned(self, turn: Turn) -> None:
+    def _turned(self, turn: Rollover) -> None:
         self._segment.close()
         if turn.reason == "closed":
             self.ended = True
@@ -244,7 +244,7 @@ class AuditLog:
     def _go_on(self, at: Micros | None) -> None:
         """Go on in a new segment."""
         self._segment = Segment(self.directory, self.flushed_seq + 1)
-        self._beginning = Beginning(at)
+        self._beginning = SegmentStart(at)
 
     # Damaged --------------------------------------------------------------------------------------------
 
@@ -297,7 +297,7 @@ class AuditLog:
         if self.released:
             return
         if not self._ending:
-            self._add(Turn(at, "closed", self.writing))
+            self._add(Rollover(at, "closed", self.writing))
             self._ending = True
         self.flush()
         self.release()

@@ -70,10 +70,10 @@ class Closing(Struct, frozen=True):
 
 
 Command = Rotation | Call | Shed
-Item = Fact | Command
+QueueEntry = Fact | Command
 
 
-def size_of(item: Item) -> int:
+def size_of(item: QueueEntry) -> int:
     """Return how much of the queue's bytes an item takes."""
     return len(item) if isinstance(item, bytes) else item.size
 
@@ -102,7 +102,7 @@ class Queue:
         self._changed = threading.Condition(threading.Lock())
         """Held for moments only. The emptying thread alone waits for it."""
         # What follows changes under `_changed`.
-        self._items: list[Item] = []
+        self._items: list[QueueEntry] = []
         self._waiting_bytes = 0
         self._shed: Shed | None = None
         self._given_up = False
@@ -140,7 +140,7 @@ class Queue:
             self.full = True
             return True
 
-    def _push(self, item: Item) -> None:
+    def _push(self, item: QueueEntry) -> None:
         self._items.append(item)
         if self.since is None:
             self.since = monotonic()
@@ -180,7 +180,7 @@ class Queue:
 
     # Emptied --------------------------------------------------------------------------------------------
 
-    def take(self, until: float | None) -> list[Item] | None:
+    def take(self, until: float | None) -> list[QueueEntry] | None:
         """Wait for something to write, and for company for it, and return all there is.
 
         Args:
@@ -230,7 +230,7 @@ class Queue:
         with self._changed:
             return self._changed.wait_for(lambda: self._given_up, timeout)
 
-    def end(self) -> list[Item]:
+    def end(self) -> list[QueueEntry]:
         """Take no more commands; return what nobody will see to."""
         with self._changed:
             self._over = True

@@ -21,7 +21,7 @@ from steno.timestamps import Micros
 NANOS: Final = 1_000_000_000
 
 
-class Kept(Struct, frozen=True):
+class SegmentFile(Struct, frozen=True):
     """A segment and what decides whether it may go."""
 
     path: Path
@@ -30,7 +30,7 @@ class Kept(Struct, frozen=True):
     """When its last record was written."""
 
 
-class Policy(Struct, frozen=True):
+class RetentionPolicy(Struct, frozen=True):
     """How much of a log is kept; all of it where both are None."""
 
     seconds: float | None = None
@@ -39,7 +39,7 @@ class Policy(Struct, frozen=True):
     """The length of the whole log past which the oldest go."""
 
 
-def due(kept: Sequence[Kept], policy: Policy, now_ns: int) -> int:
+def due(kept: Sequence[SegmentFile], policy: RetentionPolicy, now_ns: int) -> int:
     """Return how many of the oldest segments are to go.
 
     Args:
@@ -60,7 +60,7 @@ def due(kept: Sequence[Kept], policy: Policy, now_ns: int) -> int:
 class Retention:
     """Lets segments of one log go. Used by the thread that writes the log."""
 
-    def __init__(self, log: AuditLog, policy: Policy) -> None:
+    def __init__(self, log: AuditLog, policy: RetentionPolicy) -> None:
         """Let go of nothing yet."""
         self.deleted = 0
         """Segments that are gone."""
@@ -74,7 +74,7 @@ class Retention:
 
         Raises OSError where the folder or a segment cannot be read.
         """
-        if self._policy == Policy():
+        if self._policy == RetentionPolicy():
             return False
         going = self._going(now_ns)
         # Where it cannot be read how one ends and how the next begins, they go together, later.
@@ -115,9 +115,9 @@ class Retention:
         return newest
 
 
-def _kept(path: Path) -> Kept:
+def _kept(path: Path) -> SegmentFile:
     status = path.stat()
-    return Kept(path, status.st_size, status.st_mtime_ns)
+    return SegmentFile(path, status.st_size, status.st_mtime_ns)
 
 
 def _boundary(last: Path, after: Path) -> tuple[int, bytes] | None:

@@ -23,7 +23,7 @@ class _Known(Struct, frozen=True):
     last_seq: int
 
 
-class Watch:
+class TamperWatch:
     """Knows the closed segments of one folder as they were left."""
 
     def __init__(self, directory: Path) -> None:

@@ -14,8 +14,8 @@ from typing import Final, Literal
 
 from steno.audit.writing.log import AuditLog, Writing
 from steno.audit.writing.queue import Call, Closing, Pending, Queue, Rotation
-from steno.audit.writing.retention import Policy
-from steno.audit.writing.writer_loop import Hooks, Schedule, Work
+from steno.audit.writing.retention import RetentionPolicy
+from steno.audit.writing.writer_loop import Hooks, Schedule, WriterLoop
 from steno.timestamps import Micros
 
 FLUSH_BYTES: Final = 256 * 1024
@@ -112,7 +112,9 @@ class AuditWriter:
             on_undeleted=on_undeleted,
             on_mistake=on_mistake,
         )
-        self._work = Work(log, self._queue, Policy(retention_seconds, retention_bytes), schedule, hooks, now)
+        self._work = WriterLoop(
+            log, self._queue, RetentionPolicy(retention_seconds, retention_bytes), schedule, hooks, now
+        )
         self._thread = threading.Thread(target=self._work.run, name="steno-audit", daemon=True)
 
     # What is asked from outside -------------------------------------------------------------------------

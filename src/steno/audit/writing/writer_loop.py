@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from steno.audit import log_records
 from steno.audit.writing.log import AuditLog
-from steno.audit.writing.queue import Call, Fact, Item, Pending, Queue, Rotation, Shed, moment_of, size_of
-from steno.audit.writing.retention import Policy, Retention
+from steno.audit.writing.queue import Call, Fact, Pending, Queue, QueueEntry, Rotation, Shed, moment_of, size_of
+from steno.audit.writing.retention import Retention, RetentionPolicy
 from steno.timestamps import Micros, timestamp
 
 REASONS: Final = {
@@ -55,14 +55,14 @@ class Hooks(Struct, frozen=True, kw_only=True):
     on_mistake: Callable[[Exception], None]
 
 
-class Work:
+class WriterLoop:
     """Empties `queue` into `log`. All it holds changes in the writing thread only; counters are read by others."""
 
     def __init__(
         self,
         log: AuditLog,
         queue: Queue,
-        policy: Policy,
+        policy: RetentionPolicy,
         schedule: Schedule,
         hooks: Hooks,
         now: Callable[[], Micros | None],
@@ -73,7 +73,7 @@ class Work:
         self._schedule = schedule
         self._hooks = hooks
         self._now = now
-        self._items: list[Item] = []
+        self._items: list[QueueEntry] = []
         """What was taken from the queue and is not on the disk yet."""
         self._segment = log.path
         self._segment_since = self._checkpoint_since = monotonic()
@@ -124,7 +124,7 @@ class Work:
 
     # Records --------------------------------------------------------------------------------------------
 
-    def _write(self, items: Iterable[Item]) -> bool:
+    def _write(self, items: Iterable[QueueEntry]) -> bool:
         """Put a piece of the queue on the disk; return False when told to give up before."""
         size = 0
         for item in items:
@@ -262,9 +262,9 @@ class Work:
         return True
 
 
-def _pieces(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+def _pieces(items: Iterable[QueueEntry], size: int) -> Iterator[list[QueueEntry]]:
     """Yield what is written together: records of about that length."""
-    piece: list[Item] = []
+    piece: list[QueueEntry] = []
     length = 0
     for item in items:
         piece.append(item)
@@ -287,7 +287,7 @@ def _run_call(call: Call) -> None:
         call.future.set_result(None)
 
 
-def _cancel(items: Iterable[Item]) -> None:
+def _cancel(items: Iterable[QueueEntry]) -> None:
     """Tell those who wait for what will not be."""
     for item in items:
         if isinstance(item, Call):

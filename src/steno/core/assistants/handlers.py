@@ -13,7 +13,7 @@ from steno.core.conversation import NOTHING, PARTS, part_of
 from steno.core.facts import Content, Fact
 from steno.core.frame import Frame
 from steno.core.vocabulary import RUN_ENDS, STEP_ENDS, STEP_KINDS, closed, code, short
-from steno.wire import NAMES, AssistantsEvent, assistants, whole
+from steno.wire import NAMES, AssistantsEvent, assistants, raw_object
 from steno.wire.realtime_objects import ErrorDetail
 
 Handler = Callable[[ThreadConversation, Any, Frame], Sequence[Fact]]
@@ -50,7 +50,7 @@ def run_told(state: ThreadConversation, event: assistants.RunEvent, frame: Frame
     if run.id in state.ended_ids:
         return state.reject(event, "repeated" if status in RUN_ENDS else "ended")
     state.model = short(run.model) or state.model
-    state.runs.put(run.id, whole(event, frame.payload))
+    state.runs.put(run.id, raw_object(event, frame.payload))
     begun = _begin_run(state, run, status, frame)
     _note_times(state, run.id, status, frame)
     if status in RUN_ENDS:
@@ -146,10 +146,10 @@ def step_told(state: ThreadConversation, event: assistants.StepEvent, frame: Fra
         return state.reject(event, "repeated" if status in STEP_ENDS else "ended")
     begun = _begin_step(state, step, event, frame)
     if status in STEP_ENDS:
-        state.run_steps.add(whole(event, frame.payload))
+        state.run_steps.add(raw_object(event, frame.payload))
         return (*begun, *_end_step(state, step, status, frame))
     opened = state.open_steps[step.id]
-    kept = whole(event, frame.payload)
+    kept = raw_object(event, frame.payload)
     opened.whole = kept if len(kept) <= state.limits.object_bytes else b""
     return begun
 
@@ -262,7 +262,7 @@ def message_told(state: ThreadConversation, event: assistants.MessageEvent, fram
     status = _status(event, told.status)
     if told.id in state.ended_ids and status != BARE_MESSAGE:
         return state.reject(event, "repeated" if status in MESSAGE_ENDS else "ended")
-    state.message_objects.put(told.id, whole(event, frame.payload))
+    state.message_objects.put(told.id, raw_object(event, frame.payload))
     message = state.message(told.id, short(told.role))
     differed = _settle(state, told, message)
     if status not in MESSAGE_ENDS:

@@ -1,7 +1,15 @@
 """The state of an assistants conversation: a thread's runs, their steps, and its messages."""
 
 from steno.core import tools
-from steno.core.conversation import PART_NOT_KEPT, Conversation, GrowingText, Kept, Latest, Remembered, part_of
+from steno.core.conversation import (
+    PART_NOT_KEPT,
+    BoundedObjects,
+    Conversation,
+    GrowingText,
+    LatestById,
+    Remembered,
+    part_of,
+)
 from steno.core.facts import Fact, RunAbandoned, RunStepAbandoned
 from steno.limits import Limits
 from steno.timestamps import Micros
@@ -68,9 +76,9 @@ class ThreadConversation(Conversation):
     def __init__(self, key: str, source: str, stream: str, limits: Limits) -> None:
         """Begin without runs, steps or messages. A thread has a name of its own and outlives its streams."""
         super().__init__(key, source, stream, limits, named=True)
-        self.runs = Latest(limits)
-        self.run_steps = Kept(limits)
-        self.message_objects = Latest(limits)
+        self.runs = LatestById(limits)
+        self.run_steps = BoundedObjects(limits)
+        self.message_objects = LatestById(limits)
         self.open_runs: dict[str, OpenRun] = {}
         self.open_steps: dict[str, OpenStep] = {}
         self.ended_ids = Remembered()

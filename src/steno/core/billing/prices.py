@@ -19,8 +19,8 @@ __all__ = [
     "PriceTable",
     "Priced",
     "Rates",
-    "Reason",
     "Unpriced",
+    "UnpricedReason",
     "add_usd",
     "merge",
     "parse",
@@ -36,7 +36,7 @@ EXACT: Final = Context(prec=100, rounding=ROUND_HALF_EVEN, traps=[InvalidOperati
 PICODOLLAR: Final = Decimal("1e-12")
 """What the price of a duration by the minute is rounded to, half to even: dividing by 60 may have no end."""
 
-Reason = Literal["no_price_list", "no_model", "unknown_model", "unknown_modality", "no_rate"]
+UnpricedReason = Literal["no_price_list", "no_model", "unknown_model", "unknown_modality", "no_rate"]
 """Why there is no price: no table; upstream named no model; a model that is not in the table; tokens whose modality
 upstream did not tell, where the modalities' rates differ; a bucket that the model has no rate for."""
 
@@ -74,7 +74,7 @@ class Priced(Struct, frozen=True):
 class Unpriced(Struct, frozen=True):
     """Why a usage has no price."""
 
-    reason: Reason
+    reason: UnpricedReason
 
 
 def price(table: PriceTable | None, buckets: Iterable[Tokens]) -> Priced | Unpriced:
@@ -147,7 +147,7 @@ def _found(table: PriceTable, model: str | None) -> tuple[str, Rates] | Unpriced
     return resolve(table, model) or Unpriced("unknown_model")
 
 
-def _rate_of(rates: Rates, bucket: Tokens) -> Decimal | Reason:
+def _rate_of(rates: Rates, bucket: Tokens) -> Decimal | UnpricedReason:
     direction, cached = bucket.direction, bucket.cached
     if bucket.modality != "unknown":
         rate = rates.tokens.get((direction, bucket.modality, cached))

@@ -8,7 +8,7 @@ from steno.core.conversation import Conversation
 from steno.core.facts import Fact
 from steno.core.frame import Frame
 from steno.core.session import CANCELLED, EXPIRED
-from steno.wire import RealtimeEvent, sessions, whole
+from steno.wire import RealtimeEvent, raw_object, sessions
 
 
 class ChatKitConversation(Conversation):
@@ -23,7 +23,7 @@ def session_told(state: ChatKitConversation, event: sessions.ChatKitSessionSeen,
     if session is None:
         return state.reject(event, "missing_object")
     told = facts.SessionChanged if state.session else facts.SessionOpened
-    kept = whole(event, frame.payload)
+    kept = raw_object(event, frame.payload)
     state.session = kept if len(kept) <= state.limits.object_bytes else b""
     life = state.session_life
     life.tell(session.id, "chatkit", session.expires_at, frame.at)

@@ -16,7 +16,7 @@ from steno.core.realtime import playback, responses, transcription
 from steno.core.realtime.state import RealtimeConversation, content_of, parts_of
 from steno.core.session import EXPIRED
 from steno.core.vocabulary import closed, code, short
-from steno.wire import RealtimeEvent, realtime, realtime_client, sessions, whole
+from steno.wire import RealtimeEvent, raw_object, realtime, realtime_client, sessions
 from steno.wire.realtime_objects import AudioFormat, ClientSecret, RealtimeSessionCreateResponse, transcription_model
 
 Handler = Callable[[RealtimeConversation, Any, Frame], Sequence[Fact]]
@@ -51,7 +51,7 @@ def session_told(
         return state.reject(event, "missing_object")
     first = state.session_id is None
     _configure(state, session)
-    kept = whole(event, frame.payload)
+    kept = raw_object(event, frame.payload)
     state.session = kept if len(kept) <= state.limits.object_bytes else b""
     kind, expires_at = _kind_and_end(event, session)
     state.session_life.tell(session.id, kind, expires_at, frame.at)

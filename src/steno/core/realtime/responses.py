@@ -11,10 +11,17 @@ from steno.core.billing import costs, usage
 from steno.core.conversation import NOTHING
 from steno.core.facts import EventRejected, Fact
 from steno.core.frame import Frame
-from steno.core.realtime.state import CALL_KINDS, Item, OpenResponse, RealtimeConversation, content_of, parts_of
+from steno.core.realtime.state import (
+    CALL_KINDS,
+    ConversationItem,
+    OpenResponse,
+    RealtimeConversation,
+    content_of,
+    parts_of,
+)
 from steno.core.vocabulary import RESPONSE_ENDS, closed, code, response_reason, short
 from steno.timestamps import Micros
-from steno.wire import realtime, whole
+from steno.wire import raw_object, realtime
 from steno.wire.realtime_objects import Item as WireItem
 from steno.wire.realtime_objects import RealtimeResponse, conversation_of
 
@@ -29,7 +36,7 @@ def created(state: RealtimeConversation, event: realtime.ResponseCreated, frame:
     if response.id in state.open or response.id in state.ended_responses:
         return state.reject(event, "repeated")
     state.conversation_id = conversation_of(response) or state.conversation_id
-    kept = whole(event, frame.payload)
+    kept = raw_object(event, frame.payload)
     opened = OpenResponse(
         response.id, frame.at, state.model(response), kept if len(kept) <= state.limits.object_bytes else b""
     )
@@ -132,7 +139,7 @@ def answer(state: RealtimeConversation, at: Micros | None) -> float | None:
     return latency
 
 
-def _own_item(state: RealtimeConversation, key: str, response: OpenResponse) -> Item:
+def _own_item(state: RealtimeConversation, key: str, response: OpenResponse) -> ConversationItem:
     item = state.item(key)
     item.response_id = response.id
     item.out_of_band = response.out_of_band
@@ -228,7 +235,7 @@ def _end_output(
     return (*start_call(state, told, response_id), *_end(state, item, told, frame))
 
 
-def describe(state: RealtimeConversation, told: WireItem) -> Item:
+def describe(state: RealtimeConversation, told: WireItem) -> ConversationItem:
     """Take over what an upstream item says about itself, but for its words."""
     item = state.item(told.id or "")
     item.kind = short(told.type) or item.kind
@@ -253,7 +260,7 @@ def end_item(state: RealtimeConversation, told: WireItem, frame: Frame) -> Seque
     return _end(state, describe(state, told), told, frame)
 
 
-def _end(state: RealtimeConversation, item: Item, told: WireItem, frame: Frame) -> Sequence[Fact]:
+def _end(state: RealtimeConversation, item: ConversationItem, told: WireItem, frame: Frame) -> Sequence[Fact]:
     item.spoken = item.spoken or any(part.transcript is not None for part in told.content or ())
     if told.type in CALL_KINDS and told.arguments is not None:
         tools.called(state, call_key(told), frame.at, told.arguments)
@@ -271,7 +278,7 @@ def _has_ended(state: RealtimeConversation, told: WireItem) -> bool:
     return told.output is not None or told.error is not None or (call is not None and call.outcome is not None)
 
 
-def _further(item: Item, told: WireItem) -> list[int]:
+def _further(item: ConversationItem, told: WireItem) -> list[int]:
     """Return the parts of `item` that its final form does not have. One without any content tells nothing."""
     return [index for index in item.parts if index >= len(told.content)] if told.content else []
 
@@ -282,7 +289,7 @@ def _member(told: WireItem) -> str:
 
 def _settle(
     state: RealtimeConversation,
-    item: Item,
+    item: ConversationItem,
     parts: list[tuple[int, str]],
     member: str,
     further: Sequence[int] = (),
@@ -312,7 +319,7 @@ def done(state: RealtimeConversation, event: realtime.ResponseDone, frame: Frame
     if response.id is not None:
         state.ended_responses.add(response.id)
     state.conversation_id = conversation_of(response) or state.conversation_id
-    state.responses.add(whole(event, frame.payload))
+    state.responses.add(raw_object(event, frame.payload))
     output = [told for told in response.output or () if told.id]
     apart = response.conversation_id is None
     items = [fact for told in output for fact in _end_output(state, told, response.id, frame, out_of_band=apart)]

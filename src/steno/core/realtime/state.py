@@ -1,7 +1,7 @@
 """The state of a realtime conversation: its session, its items in order, and the responses in progress."""
 
 from steno.core import tools
-from steno.core.conversation import PART_NOT_KEPT, Conversation, GrowingText, Kept, Remembered, part_of
+from steno.core.conversation import PART_NOT_KEPT, BoundedObjects, Conversation, GrowingText, Remembered, part_of
 from steno.core.facts import Content, Fact, ResponseAbandoned
 from steno.core.vocabulary import short
 from steno.limits import Limits
@@ -15,10 +15,10 @@ MS_PER_BYTE = {"pcm16": 1 / 48, "audio/pcm": 1 / 48, "g711_ulaw": 1 / 8, "g711_a
 """Milliseconds that a byte of audio lasts: 16 bit at 24 kHz, or 8 bit at 8 kHz."""
 
 CALL_KINDS = {"function_call": "function", "mcp_call": "mcp"}
-"""Item types that are calls of a tool, and of which kind."""
+"""ConversationItem types that are calls of a tool, and of which kind."""
 
 
-class Item:
+class ConversationItem:
     """A turn, a call or an output: who, and the words as far as they are known."""
 
     __slots__ = (
@@ -140,12 +140,12 @@ class RealtimeConversation(Conversation):
         self.audio_format: str | None = None
         self.expired = False
         """Whether upstream said that the session reached its longest duration."""
-        self.items: dict[str, Item] = {}
+        self.items: dict[str, ConversationItem] = {}
         self.order: list[str] = []
         self.words = 0
         """Characters held in items."""
         self.open: dict[str, OpenResponse] = {}
-        self.responses = Kept(limits)
+        self.responses = BoundedObjects(limits)
         self.ended_responses = Remembered()
         self.carries_audio = False
         self.speech_started_at: Micros | None = None
@@ -158,11 +158,11 @@ class RealtimeConversation(Conversation):
         self.spoken = False
         """Whether the voice detector heard the end of speech that is not committed yet."""
 
-    def item(self, key: str) -> Item:
+    def item(self, key: str) -> ConversationItem:
         """Return the item `key`; one that is new stands last."""
         item = self.items.get(key)
         if item is None:
-            item = self.items[key] = Item(key)
+            item = self.items[key] = ConversationItem(key)
             self.order.append(key)
             if len(self.order) > self.limits.items:
                 self.words -= self.items.pop(self.order.pop(0)).length()
@@ -181,7 +181,7 @@ class RealtimeConversation(Conversation):
             self.order.remove(key)
             self.words -= item.length()
 
-    def grow(self, item: Item, index: int | None, piece: str) -> None:
+    def grow(self, item: ConversationItem, index: int | None, piece: str) -> None:
         """Add `piece` to a part of `item`."""
         part = item.parts.get(index or 0) or part_of(item.parts, index or 0)
         if part is None:
@@ -193,7 +193,7 @@ class RealtimeConversation(Conversation):
         if self.words > self.limits.transcript_bytes:
             self._forget_words(item)
 
-    def write(self, item: Item, index: int, text: str) -> None:
+    def write(self, item: ConversationItem, index: int, text: str) -> None:
         """Let `text` be all of a part of `item`."""
         part = part_of(item.parts, index)
         if part is None:
@@ -204,11 +204,11 @@ class RealtimeConversation(Conversation):
         if self.words > self.limits.transcript_bytes:
             self._forget_words(item)
 
-    def drop(self, item: Item, index: int) -> None:
+    def drop(self, item: ConversationItem, index: int) -> None:
         """Forget a part of `item`."""
         self.words -= item.parts.pop(index).length
 
-    def _forget_words(self, newest: Item) -> None:
+    def _forget_words(self, newest: ConversationItem) -> None:
         """Drop the words of the oldest items until the rest fits; the one being written goes last."""
         for key in self.order:
             if self.words <= self.limits.transcript_bytes:
