@@ -19,9 +19,10 @@ from steno.core.billing.usage import of_response, of_run
 from steno.core.conversation import Conversation
 from steno.core.export import conversation_line
 from steno.core.stream import Stream
-from steno.wire import assistants, decode, realtime
+from steno.wire import assistants, realtime
 from steno.wire.realtime_objects import RealtimeResponse, RealtimeResponseUsage, RealtimeSessionCreateResponse
 from tests.core.helpers import Play, line_of
+from tests.vocabulary import decode
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 CORPUS = Path(os.environ.get("STENO_CORPUS", BESIDE))

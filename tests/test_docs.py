@@ -5,9 +5,9 @@ from pathlib import Path
 
 from steno.core.facts import NAMES
 from steno.core.realtime.responses import passed
-from steno.core.routing import HANDLERS
 from steno.metrics.definitions import METRICS
-from steno.wire import NAMES as EVENTS
+from tests.vocabulary import HANDLERS
+from tests.vocabulary import NAMES as EVENTS
 from tools import facts_page
 
 ROOT = Path(__file__).parent.parent

@@ -18,10 +18,10 @@ from unittest.mock import patch
 
 import pytest
 
-from steno import pipeline
-from steno.core import conversation, registry
+from steno.core import conversation, sequence
 from steno.core.assistants import owners
 from steno.core.frame import Frame
+from steno.core.realtime import routing as realtime_routing
 from steno.core.stream import Stream
 from steno.limits import Limits
 from steno.metrics.sink import Metrics
@@ -38,7 +38,7 @@ LIMITS: Final = Limits(
     duplicates_window=20,
     label_values=10,
 )
-SMALL: Final = ((conversation, "ENDED_IDS"), (owners, "OWNERS"), (registry, "OWNERS"), (pipeline, "SENDERS"))
+SMALL: Final = ((conversation, "ENDED_IDS"), (owners, "OWNERS"), (realtime_routing, "OWNERS"), (sequence, "SENDERS"))
 """Limits of ours that a million ids would hardly reach."""
 SMALLER: Final = 50
 

@@ -14,7 +14,7 @@ from steno.core.frame import Frame
 from steno.core.stream import Stream
 from steno.limits import Limits
 from steno.pipeline import Pipeline
-from steno.wire import CLIENT_EVENTS, NAMES, assistants, realtime
+from steno.wire import assistants, realtime
 from tests.core.helpers import (
     BEGIN,
     SOURCE,
@@ -31,6 +31,7 @@ from tests.core.helpers import (
     session,
     voice_session,
 )
+from tests.vocabulary import CLIENT_EVENTS, NAMES
 
 SENT = {NAMES[kind] for kind in CLIENT_EVENTS}
 

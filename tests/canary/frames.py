@@ -11,11 +11,11 @@ from msgspec import Struct, UnsetType
 
 from steno.core.frame import Frame
 from steno.simulate import assistants, voice
-from steno.wire import CLIENT_EVENTS, NAMES, AssistantsEvent, Event, fallback
+from steno.wire import Event, PairedEvent
 from steno.wire.base import IDENTIFYING
-from steno.wire.decode import BARE_EVENTS
 from tests.canary.canaries import Canaries, speech, unknown_members
 from tests.scenarios import catalogue
+from tests.vocabulary import BARE_EVENTS, CLIENT_EVENTS, NAMES, OBJECTS
 
 AT: Final = 1_790_000_000_000_000
 SECONDS: Final = AT // 1_000_000
@@ -81,14 +81,14 @@ def every_type(planter: Planter) -> Iterator[tuple[str, Frame]]:
     """Yield a frame of each type of event, and of each bare object, with what it is."""
     for kind, name in _NAMED.items():
         yield name, Frame(_encoded(_event(planter, kind, name)), AT, kind in CLIENT_EVENTS)
-    for name, (kind, member) in fallback._OBJECTS.items():
-        bare = planter.value(_type_of(kind, member), f"bare {name}", 0)
+    for name, object_ in OBJECTS.items():
+        bare = planter.value(_type_of(object_.event, object_.member), f"bare {name}", 0)
         yield f"bare {name}", Frame(_encoded({**bare, "object": name}), AT)
     yield "bare client secret", Frame(_encoded(_client_secret(planter)), AT)
 
 
 def _event(planter: Planter, kind: type[Event], name: str) -> dict[str, Any]:
-    tag = "event" if issubclass(kind, AssistantsEvent) else "type"
+    tag = "event" if issubclass(kind, PairedEvent) else "type"
     members = planter.struct(kind, name)
     return {tag: name, **{member: value for member, value in members.items() if member != tag}}
 
@@ -98,7 +98,7 @@ def _type_of(kind: type[Struct], member: str) -> Any:
 
 
 def _client_secret(planter: Planter) -> dict[str, Any]:
-    kind = fallback._OBJECTS["realtime.session"][0]
+    kind = OBJECTS["realtime.session"].event
     session = planter.value(_type_of(kind, "session"), "client secret.session", 0)
     value = planter.canaries.mark("SECRET", "client secret.value")
     return {"value": value, "expires_at": SECONDS + 600, "session": session}

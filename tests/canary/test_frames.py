@@ -9,10 +9,10 @@ import pytest
 from steno.core.facts import KINDS
 from steno.core.frame import Frame
 from steno.sources.recording import Close, close_line, frame_line
-from steno.wire import NAMES
 from tests.canary.canaries import PERSON, SECRET, SECRET_MEMBERS, SHAPES, SOUND, WORD, Canaries, marks
 from tests.canary.frames import AT, Planter, enveloped, every_type, planted, stories
 from tests.canary.outputs import Log, Told
+from tests.vocabulary import NAMES
 
 QUIET = ("audit, none", "audit, none with digests", "audit, files", "metrics", "table")
 """Outputs that hold no words."""

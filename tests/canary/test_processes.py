@@ -308,7 +308,7 @@ RAISES = "def boom(*args, **_): raise ValueError(repr([getattr(a, 'payload', get
 """An error that says all it knows, as many do: `int('hello')` does, a missing key does."""
 
 CRASHES = {
-    "a reducer": "from steno.core.routing import ROUTES\nfor route in ROUTES.values(): route.handle = boom",
+    "a reducer": "from steno.core.realtime.handlers import HANDLERS; HANDLERS.update(dict.fromkeys(HANDLERS, boom))",
     "the pipeline": "from steno.pipeline import Pipeline; Pipeline.feed = boom",
     "a task nobody waits for": """
 import asyncio

@@ -4,15 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
-from steno.core import facts, registry
+from steno.core import facts
 from steno.core.assistants import owners
 from steno.core.assistants.owners import Owners
 from steno.core.assistants.state import ThreadConversation
 from steno.core.conversation import BUCKETS, PARTS, PIECES, GrowingText
 from steno.core.facts import EventRejected, Tokens
+from steno.core.realtime import routing
+from steno.core.sequence import SENDERS
 from steno.limits import CLOSED_WORD_BYTES, ID_CHARACTERS, ID_LONGEST, OWNERS, Limits
 from steno.metrics.sink import Metrics
-from steno.pipeline import SENDERS
 from steno.wire import assistants
 from tests.core.helpers import (
     BEGIN,
@@ -100,7 +101,7 @@ def test_no_token_is_lost_however_many_conversations_go() -> None:
 
 def test_numbers_of_sessions_are_remembered_of_so_many_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that was forgotten begins again without a number."""
-    monkeypatch.setattr(registry, "OWNERS", 2)
+    monkeypatch.setattr(routing, "OWNERS", 2)
     play = Play()
     for name in ("a", "b", "c"):
         play.say(cloud_event(session("sess_1"), name), cloud_event(session("sess_2"), name))

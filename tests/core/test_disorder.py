@@ -10,16 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steno import wire
 from steno.core import facts
 from steno.core.facts import Fact, Origin
 from steno.core.frame import Frame
 from steno.core.realtime.responses import passed
-from steno.core.routing import HANDLERS
-from steno.wire import NAMES, assistants, realtime
+from steno.wire import assistants, realtime
 from tests.core.helpers import BEGIN, Play, line_of
 from tests.recordings import scenario_lines, timed
 from tests.scenarios import catalogue
+from tests.vocabulary import HANDLERS, NAMES, decode
 
 NAMES_OF_RECORDINGS = ["voice", "assistants", *catalogue.SCENARIOS]
 BILLED = (facts.ResponseFinished, facts.TranscriptionFinished, facts.RunFinished)
@@ -133,7 +132,7 @@ def test_every_event_moves_the_state_says_a_fact_or_is_counted_with_a_reason(nam
 
 def _says_nothing(frame: Frame) -> bool:
     """Tell whether a frame is passed over by decision, brings nothing, or may confirm what the deltas built."""
-    event = wire.decode(frame.payload)
+    event = decode(frame.payload)
     while type(event) not in NAMES:
         event = event.event  # type: ignore[union-attr]  # what is no event counts with a reason
     return HANDLERS[type(event)] is passed or isinstance(event, CONFIRMING) or _is_empty(event)  # type: ignore[index]

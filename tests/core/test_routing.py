@@ -15,10 +15,9 @@ from steno.core.conversation import PARTS
 from steno.core.export import conversation_line
 from steno.core.facts import Fact
 from steno.core.realtime.state import RealtimeConversation
-from steno.core.routing import HANDLERS
 from steno.limits import ENDED_IDS
-from steno.wire import CLIENT_EVENTS, NAMES, decode
 from tests.core.helpers import Event, Play, assistants_streams, cloud_event, line_of, mutated, session, voice_session
+from tests.vocabulary import CLIENT_EVENTS, HANDLERS, NAMES, decode
 
 SENT = {NAMES[kind] for kind in CLIENT_EVENTS}
 CLIENT: list[Event] = [

@@ -26,6 +26,7 @@ from steno.wire.base import MalformedReason
 from tests import recordings
 from tests.scenarios.catalogue import SCENARIOS, find
 from tests.scenarios.features import FEATURES
+from tests.vocabulary import decode
 
 STARTED_AT = 1_790_000_000
 FLOODS = {"many_unknown_types"}
@@ -88,7 +89,7 @@ def test_a_quirk_is_short_and_moves_on_in_time(name: str) -> None:
 
 
 def test_malformed_frames_have_every_reason_once() -> None:
-    decoded = [wire.decode(payload) for payload in payloads("malformed_frames")]
+    decoded = [decode(payload) for payload in payloads("malformed_frames")]
 
     assert [told.reason for told in decoded if isinstance(told, wire.Malformed)] == list(get_args(MalformedReason))
 
@@ -148,7 +149,7 @@ class Played:
 
 @every_scenario
 def test_a_quirk_decodes(name: str) -> None:
-    assert all(isinstance(wire.decode(payload), get_args(wire.Decoded)) for payload in payloads(name))
+    assert all(isinstance(decode(payload), get_args(wire.Decoded)) for payload in payloads(name))
 
 
 @every_scenario

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from steno.core.frame import Frame
 from steno.sources.recording import Close, Gap, close_line, conversation_of, frame_line, parse
-from steno.wire import Malformed, decode
+from steno.wire import Malformed
+from tests.vocabulary import decode
 
 AT = 1_767_225_600_123_456
 

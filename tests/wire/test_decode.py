@@ -10,24 +10,22 @@ from hypothesis import strategies as st
 
 from steno.limits import ID_LONGEST, NESTING_DEPTH, TOKENS_MAX
 from steno.wire import (
-    CLIENT_EVENTS,
-    NAMES,
-    AssistantsEvent,
     Drifted,
     Enveloped,
     Malformed,
-    RealtimeEvent,
+    PairedEvent,
+    TypedEvent,
     Unknown,
     assistants,
-    decode,
-    fallback,
+    chatkit,
     realtime,
     sessions,
 )
 from steno.wire import realtime_objects as objects
 from steno.wire.base import MalformedReason
-from steno.wire.decode import BARE_EVENTS, Decoded
+from steno.wire.decode import Decoded
 from tests.core import helpers
+from tests.vocabulary import BARE_EVENTS, CLIENT_EVENTS, NAMES, decode, second_look
 
 
 def names(text: str) -> list[str]:
@@ -99,7 +97,7 @@ def test_the_lists_are_as_long_as_the_published_ones() -> None:
 def test_every_realtime_event_is_known_by_its_type(name: str) -> None:
     """No published event is unknown, and it may come with nothing but its type."""
     event = told({"type": name})
-    assert isinstance(event, RealtimeEvent)
+    assert isinstance(event, TypedEvent)
     assert NAMES[type(event)] == name
 
 
@@ -107,7 +105,7 @@ def test_every_realtime_event_is_known_by_its_type(name: str) -> None:
 def test_every_assistants_event_is_known_by_its_pair(name: str) -> None:
     """The name stands outside of the object, and the object may be empty."""
     event = told({"event": name, "data": {}})
-    assert isinstance(event, AssistantsEvent)
+    assert isinstance(event, PairedEvent)
     assert NAMES[type(event)] == name
 
 
@@ -170,10 +168,10 @@ def test_a_beta_event_is_the_event_that_it_became() -> None:
 
 def test_a_type_that_is_not_known_is_an_event_all_the_same() -> None:
     """It is named, and the next release of upstream breaks nothing."""
-    assert Unknown(type="ping") == told({"type": "ping", "timestamp": 1})
+    assert Unknown(type="ping", family="realtime") == told({"type": "ping", "timestamp": 1})
     assert Unknown(type="thread.item.added", family="chatkit") == told({"type": "thread.item.added"})
     assert Unknown(type="thread.run.paused", family="assistants") == told({"event": "thread.run.paused", "data": {}})
-    assert Unknown(type=" error") == told({"type": " error"})
+    assert Unknown(type=" error", family="realtime") == told({"type": " error"})
 
 
 def test_the_type_may_stand_anywhere_and_escaped() -> None:
@@ -253,26 +251,28 @@ def test_then_a_type() -> None:
 
 def test_an_object_that_is_not_known_is_named() -> None:
     """It has a discriminator, and even where that is the name of an event it is none."""
-    assert Unknown(type="list") == told({"object": "list", "data": []})
-    assert Unknown(type="session.created") == told({"object": "session.created"})
+    assert Unknown(type="list", family="realtime") == told({"object": "list", "data": []})
+    assert Unknown(type="session.created", family="realtime") == told({"object": "session.created"})
 
 
 def test_events_of_the_responses_api_are_not_taken_for_their_namesakes() -> None:
     """They are counted by a sequence number, and differ in their members."""
     event = {"type": "response.output_text.delta", "item_id": "msg_1", "delta": "Hi"}
-    assert Unknown(type="response.output_text.delta") == told({**event, "sequence_number": 4})
-    assert Unknown(type="response.completed") == told({"type": "response.completed", "sequence_number": 5})
+    assert Unknown(type="response.output_text.delta", family="realtime") == told({**event, "sequence_number": 4})
+    assert Unknown(type="response.completed", family="realtime") == told(
+        {"type": "response.completed", "sequence_number": 5}
+    )
 
 
 def test_bare_objects_come_as_events() -> None:
     """What a REST reply holds is read as what it is: five objects, and what goes with them."""
-    run = assistants.RunEvent(data=assistants.ThreadRun(id="run_1", object="thread.run"))
+    run = assistants.BareRun(data=assistants.ThreadRun(id="run_1", object="thread.run"))
     object_ = assistants.RunStepObject(id="step_1", object="thread.run.step", type="tool_calls")
-    step = assistants.StepEvent(data=object_)
-    note = assistants.MessageEvent(data=assistants.Message(id="msg_1", object="thread.message"))
-    thread = assistants.ThreadEvent(data=assistants.Thread(id="thread_1", object="thread"))
-    chat = sessions.ChatKitSessionSeen(
-        session=sessions.ChatKitSession(id="cksess_1", object="chatkit.session", client_secret="***")
+    step = assistants.BareStep(data=object_)
+    note = assistants.BareMessage(data=assistants.Message(id="msg_1", object="thread.message"))
+    thread = assistants.BareThread(data=assistants.Thread(id="thread_1", object="thread"))
+    chat = chatkit.ChatKitSessionSeen(
+        session=chatkit.ChatKitSession(id="cksess_1", object="chatkit.session", client_secret="***")
     )
     assert [run, step, note, thread, chat] == [
         told({"id": "run_1", "object": "thread.run"}),
@@ -337,7 +337,7 @@ def test_an_envelope_gives_its_subject_its_time_and_the_bytes_in_it() -> None:
 @pytest.mark.parametrize(
     ("data", "inner"),
     [
-        ({"type": "ping"}, Unknown(type="ping")),
+        ({"type": "ping"}, Unknown(type="ping", family="realtime")),
         ({"event": "done", "data": "[DONE]"}, assistants.StreamDone(data="[DONE]")),
         ({"type": "error", "error": 5}, Drifted(event=realtime.RealtimeError(), members=1)),
         ({"type": "error", "event_id": 5}, Malformed(reason="bad_identifier")),
@@ -540,8 +540,8 @@ DRIFTS: list[tuple[dict[str, Any], Any]] = [
     (
         {"object": "chatkit.session", "id": "c", "workflow": {"version": 2}},
         Drifted(
-            event=sessions.ChatKitSessionSeen(
-                session=sessions.ChatKitSession(id="c", object="chatkit.session", workflow=sessions.ChatKitWorkflow())
+            event=chatkit.ChatKitSessionSeen(
+                session=chatkit.ChatKitSession(id="c", object="chatkit.session", workflow=chatkit.ChatKitWorkflow())
             ),
             members=1,
         ),
@@ -605,7 +605,7 @@ def _sound(payload: bytes) -> None:
     if isinstance(first, Malformed):
         assert first.reason in get_args(MalformedReason)
     if type(first) in NAMES:
-        assert first == fallback.decode(payload, None), "both looks see the same event"
+        assert first == second_look(payload, None), "both looks see the same event"
 
 
 @pytest.mark.parametrize("member", ["id", "source", "subject"])

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from steno.wire import Drifted, Enveloped, decode, raw_object
-from steno.wire.base import AssistantsEvent, RealtimeEvent
+from steno.wire import Drifted, Enveloped, raw_object
+from steno.wire.base import PairedEvent, TypedEvent
 from steno.wire.realtime import TextDelta
+from tests.vocabulary import decode
 
 
 def kept(payload: bytes) -> bytes:
@@ -15,7 +16,7 @@ def kept(payload: bytes) -> bytes:
         payload, event = event.payload, event.event
     if isinstance(event, Drifted):
         event = event.event
-    assert isinstance(event, RealtimeEvent | AssistantsEvent)
+    assert isinstance(event, TypedEvent | PairedEvent)
     return raw_object(event, payload)
 
 

@@ -1,9 +1,9 @@
 """What all conversations have: a key, totals, the objects that are kept whole, and the tool calls in progress."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -12,7 +12,7 @@ from steno.core.facts import EventRejected, Fact, Tokens
 from steno.core.session import SessionLife
 from steno.limits import ENDED_IDS, Limits
 from steno.timestamps import Micros, seconds
-from steno.wire import NAMES, Event
+from steno.wire import Event, name_of
 
 PARTS: Final = 256
 """Parts of one item, message or step whose words are kept; real ones have a handful. What an upstream writes into
@@ -249,10 +249,27 @@ class EndedCall(Struct, frozen=True):
     status: str
 
 
+class Exported(Struct, frozen=True, kw_only=True):
+    """What `--state` shows of a conversation that not all families have. Objects are bytes as upstream sent them."""
+
+    responses: Sequence[bytes] = ()
+    """Terminal response objects, in the order in which they ended."""
+    runs: Sequence[bytes] = ()
+    run_steps: Sequence[bytes] = ()
+    messages: Sequence[bytes] = ()
+    transcript: Sequence[Mapping[str, Any]] = ()
+    """`item_id`, `role`, `text` and `heard` of each turn, in the order of the conversation."""
+    speech: Sequence[Mapping[str, Any]] = ()
+    """What is known of the model's speech: `item_id`, `generated_ms`, `heard_ms`, `heard_how`."""
+
+
 class Conversation:
     """The reduced state of one session or thread: what the families have in common."""
 
     family = ""
+    """The name of its family."""
+    is_session = False
+    """Whether it is a session that a stream carries: its stream's end is the session's end."""
 
     def __init__(self, key: str, source: str, stream: str, limits: Limits, *, named: bool) -> None:
         """Begin the conversation `key` of `source` on `stream`; a `named` one outlives its streams."""
@@ -273,6 +290,8 @@ class Conversation:
         self.call_id: str | None = None
         self.session: bytes = b""
         self.session_life = SessionLife()
+        self.expired = False
+        """Whether upstream said that the session reached its longest duration."""
         self.events = 0
         self.rejected: dict[str, int] = {}
         self.totals = Totals()
@@ -301,11 +320,15 @@ class Conversation:
     def reject(self, event: Event, reason: str) -> Sequence[Fact]:
         """Leave the state as it is, and say that `event` did not fit it."""
         self.note(reason)
-        return (EventRejected(event=NAMES[type(event)], reason=reason),)
+        return (EventRejected(event=name_of(type(event)), reason=reason),)
 
     def ending(self, seconds: int, now: Micros) -> list[str]:
         """Return the kind of each thing whose deadline is at most so many `seconds` away."""
         return [self.session_life.kind] if self.session_life.ends_within(seconds, now) else []
+
+    def exported(self) -> "Exported":
+        """Return what `--state` shows of it beside what all conversations have."""
+        return Exported()
 
     def unfinished(self) -> list[bytes]:
         """Return the objects of what has begun and not ended."""

@@ -1,78 +1,102 @@
-"""What an event tells before it moves anything: who says it, what it is known by, and whose it can be."""
+"""What a family says about where its events belong, for the registry. Each family's own is `<family>/routing.py`."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
-from typing import Any, Final
+from typing import Any, Protocol
 
-from steno.core.assistants import handlers as assistants_handlers
-from steno.core.chatkit import handlers as chatkit_handlers
+from steno.core.conversation import Conversation
 from steno.core.facts import Fact
 from steno.core.frame import Frame
-from steno.core.realtime import handlers as realtime_handlers
-from steno.core.realtime.state import RealtimeConversation
 from steno.core.stream import Stream
-from steno.limits import ID_CHARACTERS
-from steno.wire import CLIENT_EVENTS, Event, RealtimeEvent, assistants, realtime, sessions
+from steno.limits import ID_CHARACTERS, Limits
+from steno.wire import Event
 
 Handler = Callable[[Any, Any, Frame], Sequence[Fact]]
-"""Each takes the conversation of its own family, and its own event: the keys of the tables see to that."""
+"""Moves a conversation of its own family by an event of its own kind, in place, and returns what has happened.
 
-HANDLERS: Final[Mapping[type[Event], Handler]] = dict(
-    chain[tuple[type[Event], Handler]](
-        realtime_handlers.HANDLERS.items(), assistants_handlers.HANDLERS.items(), chatkit_handlers.HANDLERS.items()
-    )
-)
-"""What each event does to a conversation."""
+Disorder moves nothing: it comes back as one `EventRejected`, and is counted in `Conversation.rejected`.
+"""
 
-SESSION_BEGINS: Final = (realtime.SessionCreated, realtime.TranscriptionSessionCreated)
-"""Events that begin a session on their stream."""
-_RARE: Final = frozenset(
-    {*SESSION_BEGINS, sessions.SessionSeen, sessions.ClientSecretSeen, sessions.ChatKitSessionSeen}
-)
-"""Events that may belong to another conversation than the one before them."""
-DELTAS: Final = (assistants.StepDeltaEvent, assistants.MessageDeltaEvent)
-"""Events that name a step or a message alone."""
-_OF_THREAD: Final = (assistants.RunEvent, assistants.StepEvent, assistants.MessageEvent)
+
+class Openings(Protocol):
+    """What a router may ask of the registry."""
+
+    @property
+    def limits(self) -> Limits:
+        """How much of a conversation may be held."""
+
+    @property
+    def conversations(self) -> Mapping[str, Conversation]:
+        """The open conversations of all families, by key."""
+
+    def open(self, state: Conversation, stream: Stream, event: Event, frame: Frame) -> None:
+        """Open a conversation, which `event` is the first of."""
+
+    def replace(self, state: Conversation, stream: Stream, event: Event, frame: Frame) -> None:
+        """Close a conversation, since `event` begins another one in its place."""
+
+
+class Router(ABC):
+    """Finds the conversations of one family's events, for one registry."""
+
+    def __init__(self, openings: Openings) -> None:
+        """Find conversations among those of `openings`, and open further ones there."""
+        self._openings = openings
+
+    def follows(self, kind: type[Event]) -> bool:  # noqa: ARG002  # families that follow streams read it
+        """Return whether events of `kind` belong to the conversation that their stream is about, where there is one.
+
+        The registry then does not ask `find`. True for most events of a family whose streams carry one session.
+        """
+        return False
+
+    def identifies(self, kind: type[Event]) -> bool:  # noqa: ARG002  # likewise
+        """Return whether events of `kind` say by which id their conversation is known: see `learn`."""
+        return False
+
+    @abstractmethod
+    def find(
+        self, stream: Stream, event: Any, frame: Frame, name: str | None, identity: str | None
+    ) -> Conversation | None:
+        """Return the conversation of `event`, opened if it is new; None where it can belong to none.
+
+        Args:
+            stream: where the event came from.
+            event: an event of this family.
+            frame: the frame that it was decoded from.
+            name: what an envelope calls the conversation.
+            identity: what tells the event from all others in its conversation.
+        """
+
+    def learn(self, state: Any) -> None:  # noqa: B027  # most families have nothing to learn
+        """Note by which id `state` is known from now on. Called after an event that `identifies` was handled."""
+
+    def forget(self, state: Any, reason: str) -> None:  # noqa: B027  # as learn
+        """Let nothing lead to `state` any more; it closes for `reason`."""
+
+    def stream_closed(self, stream: Stream) -> None:  # noqa: B027  # as learn
+        """Forget what was noted of a stream that ended."""
 
 
 class Route:
-    """What there is to know of a kind of event before it moves anything, in one lookup."""
+    """What there is to know of a kind of event before it moves anything, in one look-up."""
 
-    __slots__ = ("follows", "handle", "identified", "sent", "tells_id")
+    __slots__ = ("family", "follows", "handle", "identified", "identifies", "router", "sent")
 
-    def __init__(self, kind: type[Event]) -> None:
-        self.handle = HANDLERS[kind]
-        self.sent = kind in CLIENT_EVENTS
+    def __init__(self, kind: type[Event], family: str, handle: Handler, router: Router) -> None:
+        """Collect it for events of `kind`."""
+        self.family = family
+        self.handle = handle
+        self.router = router
+        self.sent = kind.sent
         """Whether it is the client that says it."""
-        self.identified = issubclass(kind, RealtimeEvent) and not self.sent
-        """Whether its `event_id` is an identity: a client's repeat, and are none."""
-        self.follows = issubclass(kind, RealtimeEvent) and kind not in _RARE
-        """Whether it belongs to the voice session of its stream, where there is one."""
-        self.tells_id = issubclass(kind, (*SESSION_BEGINS, sessions.SessionSeen))
-        """Whether it tells the id of a session."""
-
-
-ROUTES: Final = {kind: Route(kind) for kind in HANDLERS}
-"""One for each kind of event."""
+        self.identified = "event_id" in kind.__struct_fields__ and not kind.sent
+        """Whether its `event_id` is an identity. Clients choose theirs and repeat them: those identify nothing."""
+        self.follows = router.follows(kind)
+        self.identifies = router.identifies(kind)
 
 
 def event_id_of(event: Event | None) -> str | None:
     """Return what upstream calls `event`, where it calls it anything."""
-    event_id = event.event_id if isinstance(event, RealtimeEvent) else None
+    event_id: str | None = getattr(event, "event_id", None)
     return event_id[:ID_CHARACTERS] if event_id else None
-
-
-def replaces(event: RealtimeEvent, state: RealtimeConversation, stream: Stream, identity: str | None) -> bool:
-    """Tell whether `event` begins another session on the stream where the present one was last heard of."""
-    if identity and identity in state.seen:
-        return False
-    if not isinstance(event, SESSION_BEGINS) or event.session is None or not state.session_id:
-        return False
-    return event.session.id not in (None, state.session_id) and state.last_stream == stream.name
-
-
-def thread_id_of(event: Event) -> str | None:
-    """Return the id of the thread that `event` is about; a delta names none."""
-    if isinstance(event, _OF_THREAD):
-        return event.data.thread_id if event.data else None
-    return event.data.id if isinstance(event, assistants.ThreadEvent) and event.data else None

@@ -1,23 +1,21 @@
 """A stream: one websocket connection's frames in order, and what was counted of them."""
 
-from steno.core.assistants.state import ThreadConversation
-from steno.core.realtime.state import RealtimeConversation
+from steno.core.conversation import Conversation
 from steno.limits import ID_CHARACTERS, SHOWN_UNKNOWN
 from steno.wire.secrets import mask_text
 
 
 class Stream:
-    """The frames of one connection. `name` is unique; `conversation` is the name of its voice session, if any."""
+    """The frames of one connection. `name` is unique; `conversation` is what its source calls its session."""
 
     __slots__ = (
         "conversation",
+        "current",
         "frames",
         "malformed",
         "name",
         "source",
-        "thread",
         "unknown",
-        "voice",
     )
 
     def __init__(self, name: str, source: str, conversation: str | None = None) -> None:
@@ -28,10 +26,8 @@ class Stream:
         self.frames = 0
         self.unknown: dict[str, int] = {}
         self.malformed: dict[str, int] = {}
-        self.voice: RealtimeConversation | None = None
-        """The voice session that its realtime events belong to."""
-        self.thread: ThreadConversation | None = None
-        """The thread that was spoken of last: what names no thread is about this one."""
+        self.current: dict[str, Conversation] = {}
+        """Family to the conversation that the stream is about, or spoke of last: what names none belongs to it."""
 
     @property
     def events(self) -> int:

@@ -17,20 +17,49 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from steno.core.registry import DUPLICATE
+from steno.core.families import Families
+from steno.core.registry import DUPLICATE, Registry
 from steno.core.session import ACTIVE
 from steno.metrics.definitions import METRICS, Definition
 from steno.metrics.sink import Histogram, Labels, Metrics
-from steno.pipeline import Pipeline
-from steno.wire import NAMES, AssistantsEvent
+from steno.timestamps import Micros
+from steno.wire import Event, PairedEvent, name_of
 
 Numbers = Mapping[Labels, float]
+
+
+class SourceCounts(Protocol):
+    """What the pipeline counts of a source."""
+
+    received_bytes: int
+    sent_bytes: int
+    drifted: int
+    last_event_at: Micros | None
+    frames_rejected: dict[str, int]
+
+
+class Counts(Protocol):
+    """What the pipeline counts."""
+
+    families: Families
+    registry: Registry
+    events: dict[type[Event], int]
+    others: dict[str, int]
+    """Family to events of unknown types."""
+
+    @property
+    def sources(self) -> Mapping[str, SourceCounts]:
+        """Source to what was counted of it."""
+
+    @property
+    def now(self) -> Micros:
+        """The last whole second that time went on to."""
 
 
 class ConversationCollector(Collector):
     """What follows from frames, ticks and configuration alone."""
 
-    def __init__(self, pipeline: Pipeline, metrics: Metrics) -> None:
+    def __init__(self, pipeline: Counts, metrics: Metrics) -> None:
         """Read from `pipeline` and from the sink `metrics`."""
         self._pipeline = pipeline
         self._metrics = metrics
@@ -73,8 +102,8 @@ class ConversationCollector(Collector):
     def _events(self) -> Numbers:
         numbers: dict[Labels, float] = {}
         for kind, count in list(self._pipeline.events.items()):
-            family = "assistants" if issubclass(kind, AssistantsEvent) else "realtime"
-            numbers[family, NAMES[kind]] = count
+            family = "assistants" if issubclass(kind, PairedEvent) else "realtime"
+            numbers[family, name_of(kind)] = count
         for family, count in list(self._pipeline.others.items()):
             numbers[family, "other"] = count
         return numbers
@@ -97,7 +126,7 @@ class ConversationCollector(Collector):
         }
 
     def _open(self) -> Numbers:
-        numbers: dict[Labels, float] = {("realtime",): 0, ("assistants",): 0, ("chatkit",): 0}
+        numbers: dict[Labels, float] = {(name,): 0 for name in self._pipeline.families.names}
         for state in list(self._pipeline.registry.conversations.values()):
             numbers[state.family,] += 1
         return numbers
@@ -147,14 +176,14 @@ def _cumulated(histogram: Histogram) -> Iterator[tuple[str, float]]:
         yield str(bound), total
 
 
-def replay_text(pipeline: Pipeline, metrics: Metrics) -> bytes:
+def replay_text(pipeline: Counts, metrics: Metrics) -> bytes:
     """Return the conversation metrics alone, as Prometheus text: the same frames give the same bytes."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(ConversationCollector(pipeline, metrics))
     return generate_latest(registry)
 
 
-def daemon_registry(pipeline: Pipeline, metrics: Metrics, parts: Iterable[ProcessNumbers]) -> CollectorRegistry:
+def daemon_registry(pipeline: Counts, metrics: Metrics, parts: Iterable[ProcessNumbers]) -> CollectorRegistry:
     """Return all that a running daemon exposes, the process's own memory and time included."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(ConversationCollector(pipeline, metrics))

@@ -4,12 +4,12 @@ The API was only ever sent as server-sent events; on a websocket a relay sends e
 `{"event": ..., "data": ...}`. Source: the published API and recordings; where they differ, recordings.
 """
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 from msgspec import field
 
-from steno.wire.base import AssistantsEvent, Id, Index, Tokens, UnixSeconds, Wire
+from steno.wire.base import BareObject, Id, Index, PairedEvent, Tokens, UnixSeconds, Vocabulary, Wire, name_of
 from steno.wire.realtime_objects import ErrorDetail
 from steno.wire.secrets import mask
 
@@ -241,26 +241,26 @@ class ErrorObject(Wire, frozen=True):
     param: str | None = None
 
 
-class RunEvent(AssistantsEvent, frozen=True, tag="thread.run"):
-    """A run changed: its whole object. Itself a bare run, as REST replies have it."""
+class RunEvent(PairedEvent, frozen=True):
+    """A run changed: its whole object."""
 
     data: ThreadRun | None = None
 
 
-class StepEvent(AssistantsEvent, frozen=True, tag="thread.run.step"):
-    """A step changed: its whole object. Itself a bare step."""
+class StepEvent(PairedEvent, frozen=True):
+    """A step changed: its whole object."""
 
     data: RunStepObject | None = None
 
 
-class MessageEvent(AssistantsEvent, frozen=True, tag="thread.message"):
-    """A message changed: its whole object. Itself a bare message."""
+class MessageEvent(PairedEvent, frozen=True):
+    """A message changed: its whole object."""
 
     data: Message | None = None
 
 
-class ThreadEvent(AssistantsEvent, frozen=True, tag="thread"):
-    """A thread as such. Itself a bare thread."""
+class ThreadEvent(PairedEvent, frozen=True):
+    """A thread as such."""
 
     data: Thread | None = None
 
@@ -319,7 +319,7 @@ class StepInProgress(StepEvent, frozen=True, tag="thread.run.step.in_progress"):
     """A step is at work."""
 
 
-class StepDeltaEvent(AssistantsEvent, frozen=True, tag="thread.run.step.delta"):
+class StepDeltaEvent(PairedEvent, frozen=True, tag="thread.run.step.delta"):
     """A piece of a step."""
 
     data: StepDeltaObject | None = None
@@ -349,7 +349,7 @@ class MessageInProgress(MessageEvent, frozen=True, tag="thread.message.in_progre
     """A message is being written."""
 
 
-class MessageDeltaEvent(AssistantsEvent, frozen=True, tag="thread.message.delta"):
+class MessageDeltaEvent(PairedEvent, frozen=True, tag="thread.message.delta"):
     """A piece of a message."""
 
     data: MessageDeltaObject | None = None
@@ -363,20 +363,49 @@ class MessageIncomplete(MessageEvent, frozen=True, tag="thread.message.incomplet
     """A message broke off."""
 
 
-class StreamError(AssistantsEvent, frozen=True, tag="error"):
+class StreamError(PairedEvent, frozen=True, tag="error"):
     """An error that ended the stream; no `done` follows."""
 
     data: ErrorObject | None = None
 
 
-class StreamDone(AssistantsEvent, frozen=True, tag="done"):
+class StreamDone(PairedEvent, frozen=True, tag="done"):
     """The stream is over. Its `data`, `[DONE]`, says no more."""
 
 
-EVENTS: Final[tuple[type[AssistantsEvent], ...]] = (
+class BareThread(ThreadEvent, frozen=True, tag="thread"):
+    """A thread without an event around it, as REST replies have it."""
+
+    raw_member: ClassVar[str | None] = ""
+
+
+class BareRun(RunEvent, frozen=True, tag="thread.run"):
+    """A run without an event around it."""
+
+    raw_member: ClassVar[str | None] = ""
+
+
+class BareStep(StepEvent, frozen=True, tag="thread.run.step"):
+    """A step without an event around it."""
+
+    raw_member: ClassVar[str | None] = ""
+
+
+class BareMessage(MessageEvent, frozen=True, tag="thread.message"):
+    """A message without an event around it."""
+
+    raw_member: ClassVar[str | None] = ""
+
+
+EVENTS: Final[tuple[type[PairedEvent], ...]] = (
     ThreadCreated, RunCreated, RunQueued, RunInProgress, RunRequiresAction, RunCompleted, RunIncomplete, RunFailed,
     RunCancelling, RunCancelled, RunExpired, StepCreated, StepInProgress, StepDeltaEvent, StepCompleted, StepFailed,
     StepCancelled, StepExpired, MessageCreated, MessageInProgress, MessageDeltaEvent, MessageCompleted,
     MessageIncomplete, StreamError, StreamDone,
 )  # fmt: skip
 """The 24 events of the Assistants stream, and `done`."""
+
+VOCABULARY: Final = Vocabulary(
+    paired=EVENTS,
+    objects={name_of(kind): BareObject(kind, "data") for kind in (BareThread, BareRun, BareStep, BareMessage)},
+)

@@ -4,7 +4,8 @@ A wire type is a frozen Struct that declares what the reducers read. Whatever el
 it is skipped here and stays in the bytes that are kept of whole objects. Every member may be absent or null.
 """
 
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import force_setattr
@@ -51,13 +52,22 @@ def conceal(told: Wire, member: str) -> None:
         force_setattr(told, member, MASK)
 
 
-class RealtimeEvent(Wire, frozen=True, tag_field="type"):
+class Event(Wire, frozen=True):
+    """Base of all events. A family's events are what its `Vocabulary` lists."""
+
+    raw_member: ClassVar[str | None] = None
+    """The member that holds an upstream object whole; empty where the frame itself is that object; None for neither."""
+    sent: ClassVar[bool] = False
+    """Whether a client says it, not upstream."""
+
+
+class TypedEvent(Event, frozen=True, tag_field="type"):
     """Base of the events whose discriminator is `type`.
 
-    The guards below belong to no Realtime event, and no value is of their type. Where one is present the frame
-    is refused at first sight, because it may only look like an event: it may be a CloudEvent (`specversion`), an
-    envelope (`data`), a bare object (`object`), a client secret (`value`), or an event of the Responses API,
-    which uses some of the same names (`sequence_number`).
+    The guards below belong to no such event, and no value is of their type. Where one is present the compiled decoder
+    refuses the frame, because it may only look like an event: it may be a CloudEvent (`specversion`), an event and
+    data pair (`data`), a bare object (`object`), a client secret (`value`), or an event of the Responses API, which
+    uses some of the same names (`sequence_number`).
     """
 
     event_id: Id | None = None
@@ -68,22 +78,47 @@ class RealtimeEvent(Wire, frozen=True, tag_field="type"):
     sequence_number: UnsetType = UNSET
 
 
-class AssistantsEvent(Wire, frozen=True, tag_field="event"):
-    """Base of the events of an Assistants stream: `{"event": ..., "data": ...}`. They have no id of their own."""
+class PairedEvent(Event, frozen=True, tag_field="event"):
+    """Base of the events that come as a pair, `{"event": ..., "data": ...}`. They have no id of their own."""
 
+    raw_member: ClassVar[str | None] = "data"
     specversion: UnsetType = UNSET
     data: Any = None
 
 
-Event = RealtimeEvent | AssistantsEvent
+def name_of(kind: type[Event]) -> str:
+    """Return upstream's name for a kind of event: its `type`, its `event`, or the `object` of a bare object."""
+    return str(kind.__struct_config__.tag)
+
+
+class BareObject(Struct, frozen=True):
+    """How an upstream object that stands alone in a frame is read: as which event, and in which member of it."""
+
+    event: type[Event]
+    member: str
+    in_progress: type[Event] | None = None
+    """The event that it is instead while its `status` is `in_progress`."""
+
+
+class Vocabulary(Struct, frozen=True, kw_only=True):
+    """What one family says on the wire. The decoder is built from the vocabularies of all families."""
+
+    typed: tuple[type[TypedEvent], ...] = ()
+    paired: tuple[type[PairedEvent], ...] = ()
+    objects: Mapping[str, BareObject] = {}
+    """The `object` of each upstream object that may stand alone in a frame."""
+    client_secret: type[TypedEvent] | None = None
+    """The reply to the creation of a client secret, which is known by `value`, `expires_at` and `session`."""
+    prefixes: tuple[str, ...] = ()
+    """How the names of its typed events begin, where that tells an event that nobody knows from other families'."""
 
 
 class Unknown(Wire, frozen=True):
     """A well-formed event of a type that steno does not know; it is counted and changes nothing."""
 
     type: str
-    family: str = "realtime"
-    """By the form that it came in: `event` and `data` are an Assistants stream's; ChatKit's threads say `type`."""
+    family: str
+    """The family that it is counted under: by the form that it came in and by how its name begins."""
 
 
 class Malformed(Wire, frozen=True):

@@ -6,7 +6,7 @@ bare object (`object`), a client secret (`value`, `expires_at`, `session`), an e
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from types import NoneType
 from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
@@ -15,16 +15,29 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from steno.limits import NESTING_DEPTH
-from steno.wire import assistants, realtime, realtime_client, sessions
-from steno.wire.base import IDENTIFYING, Drifted, Event, Id, Malformed, Unknown, Wire
+from steno.wire.base import (
+    IDENTIFYING,
+    BareObject,
+    Drifted,
+    Event,
+    Id,
+    Malformed,
+    Unknown,
+    Vocabulary,
+    Wire,
+    name_of,
+)
 
 S = TypeVar("S", bound=Struct)
+
+Outcome = Event | Unknown | Malformed | Drifted
+"""What a frame turns out to be that is no envelope."""
 
 
 class Enveloped(Wire, frozen=True):
     """An event that came in a CloudEvent 1.0, and what the envelope says of it."""
 
-    event: Event | Unknown | Malformed | Drifted
+    event: Outcome
     payload: bytes
     """The bytes of `data`: what the event was decoded from."""
     id: str
@@ -70,21 +83,6 @@ _STATUS: Final = msgspec.json.Decoder(_Status)
 _ANY: Final = msgspec.json.Decoder(Raw)
 _SEQUENCE: Final[msgspec.json.Decoder[str | int | None]] = msgspec.json.Decoder(str | int | None)
 _CLOUD_EVENT: Final = msgspec.json.Decoder(_CloudEvent)
-_REALTIME: Final = {
-    str(kind.__struct_config__.tag): kind for kind in (*realtime.SERVER_EVENTS, *realtime_client.CLIENT_EVENTS)
-}
-_ASSISTANTS: Final = {str(kind.__struct_config__.tag): kind for kind in assistants.EVENTS}
-_OBJECTS: Final[dict[str, tuple[type[Event], str]]] = {
-    "thread": (assistants.ThreadEvent, "data"),
-    "thread.run": (assistants.RunEvent, "data"),
-    "thread.run.step": (assistants.StepEvent, "data"),
-    "thread.message": (assistants.MessageEvent, "data"),
-    "realtime.session": (sessions.SessionSeen, "session"),
-    "realtime.transcription_session": (sessions.SessionSeen, "session"),
-    "chatkit.session": (sessions.ChatKitSessionSeen, "session"),
-}
-"""`object` of a bare object: the event it is wrapped in, and as which member."""
-
 _STRINGS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 """Strings, the last of which may be cut off. Possessive: hostile input is gone through once, without a stack."""
 _BRACKETS: Final = re.compile(rb"[\[{\]}]")
@@ -137,25 +135,70 @@ def too_deep(payload: bytes) -> bool:
     return False
 
 
-def decode(payload: bytes, unwrap: Callable[[bytes], Any] | None) -> Event | Unknown | Malformed | Drifted | Enveloped:
-    """Decode a `payload` that is UTF-8 and that the compiled decoder did not take.
+class Fallback:
+    """Decodes what the compiled decoder did not take, by the vocabularies of all families."""
 
-    Args:
-        payload: the bytes.
-        unwrap: decodes what is in an envelope; None where an envelope would be in another.
-    """
-    if too_deep(payload):
-        return Malformed(reason="too_deep")
-    payload = replace_lone_surrogates(payload)
-    try:
-        header = _HEADER.decode(payload)
-    except msgspec.ValidationError:
-        return Malformed(reason="not_object" if _is_json(payload) else "not_json")
-    except (ValueError, RecursionError):
-        return Malformed(reason="not_json")
-    if header.specversion is not UNSET:
-        return _cloud_event(payload, unwrap) if unwrap else Malformed(reason="bad_envelope")
-    return _bare(payload, header)
+    def __init__(self, vocabularies: Mapping[str, Vocabulary]) -> None:
+        """Know the `vocabularies`, by name of the family."""
+        self._typed = {name_of(kind): kind for each in vocabularies.values() for kind in each.typed}
+        self._paired = {name_of(kind): kind for each in vocabularies.values() for kind in each.paired}
+        self._objects = {name: bare for each in vocabularies.values() for name, bare in each.objects.items()}
+        self._client_secret = next((each.client_secret for each in vocabularies.values() if each.client_secret), None)
+        self._prefixes = [(prefix, name) for name, each in vocabularies.items() for prefix in each.prefixes]
+        self._typed_family = next((name for name, each in vocabularies.items() if each.typed), "")
+        self._paired_family = next((name for name, each in vocabularies.items() if each.paired), "")
+
+    def decode(self, payload: bytes, unwrap: Callable[[bytes], Any] | None) -> Outcome | Enveloped:
+        """Decode a `payload` that is UTF-8.
+
+        Args:
+            payload: the bytes.
+            unwrap: decodes what is in an envelope; None where an envelope would be in another.
+        """
+        if too_deep(payload):
+            return Malformed(reason="too_deep")
+        payload = replace_lone_surrogates(payload)
+        try:
+            header = _HEADER.decode(payload)
+        except msgspec.ValidationError:
+            return Malformed(reason="not_object" if _is_json(payload) else "not_json")
+        except (ValueError, RecursionError):
+            return Malformed(reason="not_json")
+        if header.specversion is not UNSET:
+            return _cloud_event(payload, unwrap) if unwrap else Malformed(reason="bad_envelope")
+        return self._bare(payload, header)
+
+    def _bare(self, payload: bytes, header: _Header) -> Outcome:
+        """Decode what is in no envelope."""
+        if header.event is not UNSET and header.data is not UNSET:
+            return self._paired_event(_string(header.event), payload)
+        object_name = _string(header.object)
+        if object_name in self._objects:
+            return _object(self._objects[object_name], payload)
+        if self._client_secret and UNSET not in (header.value, header.expires_at, header.session):
+            return _admit_all(self._client_secret, lambda: _loads(payload))
+        name = _string(header.type)
+        if name is None and object_name is not None:
+            return Unknown(type=object_name, family=self._typed_family)
+        if name is not None and header.sequence_number is not UNSET:
+            # The Responses API's: some of its names are Realtime's too.
+            return Unknown(type=name, family=self._typed_family)
+        return self._typed_event(name, payload)
+
+    def _typed_event(self, name: str | None, payload: bytes) -> Outcome:
+        if name is None:
+            return Malformed(reason="no_discriminator")
+        if (kind := self._typed.get(name)) is None:
+            owner = next((owner for prefix, owner in self._prefixes if name.startswith(prefix)), self._typed_family)
+            return Unknown(type=name, family=owner)
+        return _admit_all(kind, lambda: _loads(payload))
+
+    def _paired_event(self, name: str | None, payload: bytes) -> Outcome:
+        if name is None:
+            return Malformed(reason="no_discriminator")
+        if (kind := self._paired.get(name)) is None:
+            return Unknown(type=name, family=self._paired_family)
+        return _admit_all(kind, lambda: _loads(payload))
 
 
 def _cloud_event(payload: bytes, unwrap: Callable[[bytes], Any]) -> Enveloped | Malformed:
@@ -172,7 +215,7 @@ def _cloud_event(payload: bytes, unwrap: Callable[[bytes], Any]) -> Enveloped | 
         id=envelope.id,
         source=envelope.source,
         subject=envelope.subject,
-        time=_word(envelope.time),
+        time=_string(envelope.time),
         sequence=_sequence(envelope.sequence),
     )
 
@@ -185,46 +228,15 @@ def _sequence(raw: Raw | UnsetType) -> str | int | None:
         return None
 
 
-def _bare(payload: bytes, header: _Header) -> Event | Unknown | Malformed | Drifted:
-    if header.event is not UNSET and header.data is not UNSET:
-        return _named(_ASSISTANTS, _word(header.event), payload)
-    if (bare := _word(header.object)) in _OBJECTS:
-        kind, member = _OBJECTS[bare]
-        return _admit_all(kind, lambda: {member: _loads(payload)})
-    if bare == "realtime.response":
-        return _admit_all(_response_kind(payload), lambda: {"response": _loads(payload)})
-    if UNSET not in (header.value, header.expires_at, header.session):
-        return _admit_all(sessions.ClientSecretSeen, lambda: _loads(payload))
-    name = _word(header.type)
-    if name is None and bare is not None:
-        return Unknown(type=bare)
-    if name is not None and header.sequence_number is not UNSET:
-        return Unknown(type=name)  # the Responses API's, though some of its names are Realtime's too
-    return _named(_REALTIME, name, payload)
+def _object(bare: BareObject, payload: bytes) -> Outcome:
+    """Decode an upstream object that stands alone."""
+    kind = bare.event
+    if bare.in_progress is not None and _string(_STATUS.decode(payload).status) == "in_progress":
+        kind = bare.in_progress
+    return _admit_all(kind, lambda: {bare.member: _loads(payload)})
 
 
-def _named(kinds: dict[str, Any], name: str | None, payload: bytes) -> Event | Unknown | Malformed | Drifted:
-    if name is None:
-        return Malformed(reason="no_discriminator")
-    if (kind := kinds.get(name)) is None:
-        return Unknown(type=name, family=_family(kinds, name))
-    return _admit_all(kind, lambda: _loads(payload))
-
-
-def _family(kinds: dict[str, Any], name: str) -> str:
-    """Tell whose an unknown event is: by its form, and ChatKit's threads by what they are called."""
-    if kinds is _ASSISTANTS:
-        return "assistants"
-    return "chatkit" if name.startswith("thread.") else "realtime"
-
-
-def _response_kind(payload: bytes) -> type[Event]:
-    """A bare response is its beginning or its end, as its status says."""
-    begins = _word(_STATUS.decode(payload).status) == "in_progress"
-    return realtime.ResponseCreated if begins else realtime.ResponseDone
-
-
-def _word(raw: Raw | UnsetType) -> str | None:
+def _string(raw: Raw | UnsetType) -> str | None:
     """Return the string that `raw` is, or None where it is absent, empty or no string."""
     if raw is UNSET:
         return None

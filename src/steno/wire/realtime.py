@@ -2,12 +2,13 @@
 
 A beta event whose name alone differs is a subclass of the GA one, so that reducers treat both the same. Client
 events, no name of which is used here, have a file of their own.
-Source: `type` and members as in the published API and in recordings; see `RealtimeEvent` for what all share.
+Source: `type` and members as in the published API and in recordings; see `TypedEvent` for what all share.
 """
 
-from typing import Final
+from typing import ClassVar, Final
 
-from steno.wire.base import Amount, Id, Index, Number, RealtimeEvent, Tokens, Wire
+from steno.wire import realtime_client, sessions
+from steno.wire.base import Amount, BareObject, Id, Index, Number, Tokens, TypedEvent, Vocabulary, Wire
 from steno.wire.realtime_objects import (
     ContentPart,
     ErrorDetail,
@@ -20,15 +21,17 @@ from steno.wire.realtime_objects import (
 # Session and conversation ---------------------------------------------------------------------------------
 
 
-class SessionCreated(RealtimeEvent, frozen=True, tag="session.created"):
+class SessionCreated(TypedEvent, frozen=True, tag="session.created"):
     """The first event of a direct socket; a sideband socket does not get it."""
 
+    raw_member: ClassVar[str | None] = "session"
     session: RealtimeSessionCreateResponse | None = None
 
 
-class SessionUpdated(RealtimeEvent, frozen=True, tag="session.updated"):
+class SessionUpdated(TypedEvent, frozen=True, tag="session.updated"):
     """The whole configuration that is now in force."""
 
+    raw_member: ClassVar[str | None] = "session"
     session: RealtimeSessionCreateResponse | None = None
 
 
@@ -46,7 +49,7 @@ class Conversation(Wire, frozen=True):
     id: Id | None = None
 
 
-class ConversationCreated(RealtimeEvent, frozen=True, tag="conversation.created"):
+class ConversationCreated(TypedEvent, frozen=True, tag="conversation.created"):
     """Seen from compatible servers only: OpenAI tells the id in `response.created` first."""
 
     conversation: Conversation | None = None
@@ -55,7 +58,7 @@ class ConversationCreated(RealtimeEvent, frozen=True, tag="conversation.created"
 # Items ----------------------------------------------------------------------------------------------------
 
 
-class _ItemEvent(RealtimeEvent, frozen=True):
+class _ItemEvent(TypedEvent, frozen=True):
     item: Item | None = None
     previous_item_id: Id | None = None
 
@@ -76,7 +79,7 @@ class ItemRetrieved(_ItemEvent, frozen=True, tag="conversation.item.retrieved"):
     """The answer to a request for one item; with its audio, the largest frame of the protocol."""
 
 
-class ItemTruncated(RealtimeEvent, frozen=True, tag="conversation.item.truncated"):
+class ItemTruncated(TypedEvent, frozen=True, tag="conversation.item.truncated"):
     """What was played of a spoken item ended at `audio_end_ms`; upstream dropped the rest and its transcript."""
 
     item_id: Id | None = None
@@ -84,7 +87,7 @@ class ItemTruncated(RealtimeEvent, frozen=True, tag="conversation.item.truncated
     audio_end_ms: Number | None = None
 
 
-class ItemDeleted(RealtimeEvent, frozen=True, tag="conversation.item.deleted"):
+class ItemDeleted(TypedEvent, frozen=True, tag="conversation.item.deleted"):
     """An item left the conversation."""
 
     item_id: Id | None = None
@@ -93,7 +96,7 @@ class ItemDeleted(RealtimeEvent, frozen=True, tag="conversation.item.deleted"):
 # Transcription of what the user said -----------------------------------------------------------------------
 
 
-class _TranscriptionEvent(RealtimeEvent, frozen=True):
+class _TranscriptionEvent(TypedEvent, frozen=True):
     item_id: Id | None = None
     content_index: Index | None = None
 
@@ -152,32 +155,32 @@ class TranscriptionFailed(_TranscriptionEvent, frozen=True, tag="conversation.it
 # Input audio ----------------------------------------------------------------------------------------------
 
 
-class SpeechStarted(RealtimeEvent, frozen=True, tag="input_audio_buffer.speech_started"):
+class SpeechStarted(TypedEvent, frozen=True, tag="input_audio_buffer.speech_started"):
     """The user began to speak; `item_id` is the item that this will become."""
 
     item_id: Id | None = None
     audio_start_ms: Number | None = None
 
 
-class SpeechStopped(RealtimeEvent, frozen=True, tag="input_audio_buffer.speech_stopped"):
+class SpeechStopped(TypedEvent, frozen=True, tag="input_audio_buffer.speech_stopped"):
     """The user stopped speaking, as far as the voice detector can tell."""
 
     item_id: Id | None = None
     audio_end_ms: Number | None = None
 
 
-class InputCommitted(RealtimeEvent, frozen=True, tag="input_audio_buffer.committed"):
+class InputCommitted(TypedEvent, frozen=True, tag="input_audio_buffer.committed"):
     """The input became an item. These come in the order of what was said; transcripts do not."""
 
     item_id: Id | None = None
     previous_item_id: Id | None = None
 
 
-class InputCleared(RealtimeEvent, frozen=True, tag="input_audio_buffer.cleared"):
+class InputCleared(TypedEvent, frozen=True, tag="input_audio_buffer.cleared"):
     """The input was thrown away."""
 
 
-class InputTimeout(RealtimeEvent, frozen=True, tag="input_audio_buffer.timeout_triggered"):
+class InputTimeout(TypedEvent, frozen=True, tag="input_audio_buffer.timeout_triggered"):
     """The user said nothing for so long that the model was asked to speak."""
 
     item_id: Id | None = None
@@ -185,7 +188,7 @@ class InputTimeout(RealtimeEvent, frozen=True, tag="input_audio_buffer.timeout_t
     audio_end_ms: Number | None = None
 
 
-class DtmfReceived(RealtimeEvent, frozen=True, tag="input_audio_buffer.dtmf_event_received"):
+class DtmfReceived(TypedEvent, frozen=True, tag="input_audio_buffer.dtmf_event_received"):
     """A key was pressed on a telephone (SIP). Has no `event_id`; the key itself is not read: it may be a PIN."""
 
     received_at: Number | None = None
@@ -194,7 +197,7 @@ class DtmfReceived(RealtimeEvent, frozen=True, tag="input_audio_buffer.dtmf_even
 # Playback (WebRTC and SIP) --------------------------------------------------------------------------------
 
 
-class _PlaybackEvent(RealtimeEvent, frozen=True):
+class _PlaybackEvent(TypedEvent, frozen=True):
     response_id: Id | None = None
 
 
@@ -213,21 +216,23 @@ class PlaybackCleared(_PlaybackEvent, frozen=True, tag="output_audio_buffer.clea
 # Responses ------------------------------------------------------------------------------------------------
 
 
-class ResponseCreated(RealtimeEvent, frozen=True, tag="response.created"):
+class ResponseCreated(TypedEvent, frozen=True, tag="response.created"):
     """A response began."""
 
+    raw_member: ClassVar[str | None] = "response"
     response: RealtimeResponse | None = None
 
 
-class ResponseDone(RealtimeEvent, frozen=True, tag="response.done"):
+class ResponseDone(TypedEvent, frozen=True, tag="response.done"):
     """A response ended, whatever its status. This object stands, whatever the deltas said."""
 
+    raw_member: ClassVar[str | None] = "response"
     response: RealtimeResponse | None = None
     usage: RealtimeResponseUsage | None = None
     """Not OpenAI's: xAI puts the usage here and an empty one into the response."""
 
 
-class _OutputEvent(RealtimeEvent, frozen=True):
+class _OutputEvent(TypedEvent, frozen=True):
     response_id: Id | None = None
     item_id: Id | None = None
     output_index: Index | None = None
@@ -237,7 +242,7 @@ class _PartEvent(_OutputEvent, frozen=True):
     content_index: Index | None = None
 
 
-class OutputItemAdded(RealtimeEvent, frozen=True, tag="response.output_item.added"):
+class OutputItemAdded(TypedEvent, frozen=True, tag="response.output_item.added"):
     """The model began an item. Several may be open at once."""
 
     response_id: Id | None = None
@@ -245,7 +250,7 @@ class OutputItemAdded(RealtimeEvent, frozen=True, tag="response.output_item.adde
     item: Item | None = None
 
 
-class OutputItemDone(RealtimeEvent, frozen=True, tag="response.output_item.done"):
+class OutputItemDone(TypedEvent, frozen=True, tag="response.output_item.done"):
     """The final form of an item of a response."""
 
     response_id: Id | None = None
@@ -346,7 +351,7 @@ class BetaAudioDone(AudioDone, frozen=True, tag="response.audio.done"):
 # MCP ------------------------------------------------------------------------------------------------------
 
 
-class _McpListEvent(RealtimeEvent, frozen=True):
+class _McpListEvent(TypedEvent, frozen=True):
     item_id: Id | None = None
 
 
@@ -374,7 +379,7 @@ class McpArgumentsDone(_OutputEvent, frozen=True, tag="response.mcp_call_argumen
     arguments: str | None = None
 
 
-class _McpCallEvent(RealtimeEvent, frozen=True):
+class _McpCallEvent(TypedEvent, frozen=True):
     """These name no response: it follows from the item."""
 
     item_id: Id | None = None
@@ -405,19 +410,19 @@ class RateLimit(Wire, frozen=True):
     reset_seconds: Number | None = None
 
 
-class RateLimitsUpdated(RealtimeEvent, frozen=True, tag="rate_limits.updated"):
+class RateLimitsUpdated(TypedEvent, frozen=True, tag="rate_limits.updated"):
     """What is left of the limits. GA sends it now and then, after `response.done`; Azure never."""
 
     rate_limits: tuple[RateLimit, ...] | None = None
 
 
-class RealtimeError(RealtimeEvent, frozen=True, tag="error"):
+class RealtimeError(TypedEvent, frozen=True, tag="error"):
     """Something that was asked of upstream failed; the session goes on unless the code says otherwise."""
 
     error: ErrorDetail | None = None
 
 
-SERVER_EVENTS: Final[tuple[type[RealtimeEvent], ...]] = (
+SERVER_EVENTS: Final[tuple[type[TypedEvent], ...]] = (
     SessionCreated, SessionUpdated, TranscriptionSessionCreated, TranscriptionSessionUpdated,
     ConversationCreated, ItemAdded, ItemCreated, ItemDone, ItemRetrieved, ItemTruncated, ItemDeleted,
     TranscriptionDelta, TranscriptionCompleted, TranscriptionSegment, TranscriptionFailed,
@@ -431,3 +436,13 @@ SERVER_EVENTS: Final[tuple[type[RealtimeEvent], ...]] = (
     RateLimitsUpdated, RealtimeError,
 )  # fmt: skip
 """What upstream says: the 46 GA types, and the beta names that differ."""
+
+VOCABULARY: Final = Vocabulary(
+    typed=(*SERVER_EVENTS, *realtime_client.CLIENT_EVENTS),
+    objects={
+        "realtime.session": BareObject(sessions.SessionSeen, "session"),
+        "realtime.transcription_session": BareObject(sessions.SessionSeen, "session"),
+        "realtime.response": BareObject(ResponseDone, "response", in_progress=ResponseCreated),
+    },
+    client_secret=sessions.ClientSecretSeen,
+)

@@ -1,12 +1,18 @@
 """What a client says in the Realtime API: one Struct a type. A tap, a proxy or a recording sees both directions."""
 
-from typing import Final
+from typing import ClassVar, Final
 
-from steno.wire.base import Id, Index, Number, RealtimeEvent
+from steno.wire.base import Id, Index, Number, TypedEvent
 from steno.wire.realtime_objects import Item
 
 
-class SessionUpdate(RealtimeEvent, frozen=True, tag="session.update"):
+class ClientEvent(TypedEvent, frozen=True):
+    """Base of what a client says."""
+
+    sent: ClassVar[bool] = True
+
+
+class SessionUpdate(ClientEvent, frozen=True, tag="session.update"):
     """The client asks for another configuration; what counts is the answer, `session.updated`."""
 
 
@@ -14,36 +20,36 @@ class TranscriptionSessionUpdate(SessionUpdate, frozen=True, tag="transcription_
     """Beta: the same for a session that only transcribes."""
 
 
-class InputAppend(RealtimeEvent, frozen=True, tag="input_audio_buffer.append"):
+class InputAppend(ClientEvent, frozen=True, tag="input_audio_buffer.append"):
     """A piece of the user's audio. Not read: upstream tells what it heard."""
 
 
-class InputCommit(RealtimeEvent, frozen=True, tag="input_audio_buffer.commit"):
+class InputCommit(ClientEvent, frozen=True, tag="input_audio_buffer.commit"):
     """The client ends the user's turn."""
 
 
-class InputClear(RealtimeEvent, frozen=True, tag="input_audio_buffer.clear"):
+class InputClear(ClientEvent, frozen=True, tag="input_audio_buffer.clear"):
     """The client throws the input away."""
 
 
-class PlaybackClear(RealtimeEvent, frozen=True, tag="output_audio_buffer.clear"):
+class PlaybackClear(ClientEvent, frozen=True, tag="output_audio_buffer.clear"):
     """The client cuts playback off."""
 
 
-class ItemCreate(RealtimeEvent, frozen=True, tag="conversation.item.create"):
+class ItemCreate(ClientEvent, frozen=True, tag="conversation.item.create"):
     """The client adds an item, such as the output of a function call."""
 
     item: Item | None = None
     previous_item_id: Id | None = None
 
 
-class ItemRetrieve(RealtimeEvent, frozen=True, tag="conversation.item.retrieve"):
+class ItemRetrieve(ClientEvent, frozen=True, tag="conversation.item.retrieve"):
     """The client asks for one item."""
 
     item_id: Id | None = None
 
 
-class ItemTruncate(RealtimeEvent, frozen=True, tag="conversation.item.truncate"):
+class ItemTruncate(ClientEvent, frozen=True, tag="conversation.item.truncate"):
     """The client says how much of an item was played."""
 
     item_id: Id | None = None
@@ -51,23 +57,23 @@ class ItemTruncate(RealtimeEvent, frozen=True, tag="conversation.item.truncate")
     audio_end_ms: Number | None = None
 
 
-class ItemDelete(RealtimeEvent, frozen=True, tag="conversation.item.delete"):
+class ItemDelete(ClientEvent, frozen=True, tag="conversation.item.delete"):
     """The client removes an item."""
 
     item_id: Id | None = None
 
 
-class ResponseCreate(RealtimeEvent, frozen=True, tag="response.create"):
+class ResponseCreate(ClientEvent, frozen=True, tag="response.create"):
     """The client asks for a response."""
 
 
-class ResponseCancel(RealtimeEvent, frozen=True, tag="response.cancel"):
+class ResponseCancel(ClientEvent, frozen=True, tag="response.cancel"):
     """The client cuts a response off."""
 
     response_id: Id | None = None
 
 
-CLIENT_EVENTS: Final[tuple[type[RealtimeEvent], ...]] = (
+CLIENT_EVENTS: Final[tuple[type[TypedEvent], ...]] = (
     SessionUpdate, TranscriptionSessionUpdate, InputAppend, InputCommit, InputClear, PlaybackClear,
     ItemCreate, ItemRetrieve, ItemTruncate, ItemDelete, ResponseCreate, ResponseCancel,
 )  # fmt: skip

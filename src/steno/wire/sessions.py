@@ -1,68 +1,20 @@
-"""Session objects that come from REST replies and reach a stream through a relay: ChatKit, client secrets."""
+"""Realtime session objects that come from REST replies and reach a stream through a relay."""
 
-from typing import Any
+from typing import ClassVar
 
-from steno.wire.base import Id, Number, RealtimeEvent, UnixSeconds, Wire, conceal
+from steno.wire.base import TypedEvent, UnixSeconds
 from steno.wire.realtime_objects import RealtimeSessionCreateResponse
 
 
-class ChatKitTracing(Wire, frozen=True):
-    """Whether the workflow's runs are traced."""
-
-    enabled: bool | None = None
-
-
-class ChatKitWorkflow(Wire, frozen=True):
-    """The workflow behind a ChatKit session. The values of `state_variables` are strings, numbers or booleans."""
-
-    id: Id | None = None
-    version: str | None = None
-    state_variables: dict[str, Any] | None = None
-    tracing: ChatKitTracing | None = None
-
-
-class ChatKitSessionRateLimits(Wire, frozen=True):
-    """Limits of a ChatKit session after defaults were filled in."""
-
-    max_requests_per_1_minute: Number | None = None
-
-
-class ChatKitSession(Wire, frozen=True):
-    """A ChatKit session: `status` is active, expired or cancelled. `client_secret` reads as `***`.
-
-    `user` is the end user's identifier and so personal data. `request_id` is no member of the body: a relay
-    may pass the reply's `x-request-id` header on under that name.
-    """
-
-    id: Id | None = None
-    object: str | None = None
-    status: str | None = None
-    expires_at: UnixSeconds | None = None
-    client_secret: Any = None
-    workflow: ChatKitWorkflow | None = None
-    user: str | None = None
-    rate_limits: ChatKitSessionRateLimits | None = None
-    max_requests_per_1_minute: Number | None = None
-    chatkit_configuration: Any = None
-    request_id: Id | None = None
-
-    def __post_init__(self) -> None:
-        conceal(self, "client_secret")
-
-
-class SessionSeen(RealtimeEvent, frozen=True, tag="realtime.session"):
+class SessionSeen(TypedEvent, frozen=True, tag="realtime.session"):
     """A bare session object, as a relay passes REST replies on."""
 
+    raw_member: ClassVar[str | None] = ""
     session: RealtimeSessionCreateResponse | None = None
 
 
 class ClientSecretSeen(SessionSeen, frozen=True, tag="realtime.client_secret"):
     """A bare reply to the creation of a client secret."""
 
+    raw_member: ClassVar[str | None] = "session"
     expires_at: UnixSeconds | None = None
-
-
-class ChatKitSessionSeen(RealtimeEvent, frozen=True, tag="chatkit.session"):
-    """A bare ChatKit session object."""
-
-    session: ChatKitSession | None = None

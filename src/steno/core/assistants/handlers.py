@@ -13,7 +13,7 @@ from steno.core.conversation import NOTHING, PARTS, part_of
 from steno.core.facts import Content, Fact
 from steno.core.frame import Frame
 from steno.core.vocabulary import RUN_ENDS, STEP_ENDS, STEP_KINDS, closed, code, short
-from steno.wire import NAMES, AssistantsEvent, assistants, raw_object
+from steno.wire import Event, PairedEvent, assistants, name_of, raw_object
 from steno.wire.realtime_objects import ErrorDetail
 
 Handler = Callable[[ThreadConversation, Any, Frame], Sequence[Fact]]
@@ -33,9 +33,9 @@ def thread_told(state: ThreadConversation, event: assistants.ThreadEvent, _frame
     return (facts.ThreadCreated(thread_id=thread.id),)
 
 
-def _status(event: AssistantsEvent, told: str | None) -> str:
+def _status(event: PairedEvent, told: str | None) -> str:
     """Return the status that an object tells; where it tells none, what the event's name says."""
-    return NAMES[type(event)].rpartition(".")[2] if told is None else told
+    return name_of(type(event)).rpartition(".")[2] if told is None else told
 
 
 # Runs -----------------------------------------------------------------------------------------------------
@@ -330,20 +330,20 @@ def done(_state: ThreadConversation, _event: assistants.StreamDone, _frame: Fram
     return NOTHING
 
 
-_KINDS: Final[tuple[type[AssistantsEvent], ...]] = (
+_KINDS: Final[tuple[type[PairedEvent], ...]] = (
     *assistants.EVENTS,
-    assistants.ThreadEvent,
-    assistants.RunEvent,
-    assistants.StepEvent,
-    assistants.MessageEvent,
+    assistants.BareThread,
+    assistants.BareRun,
+    assistants.BareStep,
+    assistants.BareMessage,
 )
 
 
-def _of(base: type[AssistantsEvent], handler: Handler) -> dict[type[AssistantsEvent], Handler]:
+def _of(base: type[PairedEvent], handler: Handler) -> dict[type[Event], Handler]:
     return {kind: handler for kind in _KINDS if issubclass(kind, base)}
 
 
-HANDLERS: Final[Mapping[type[AssistantsEvent], Handler]] = {
+HANDLERS: Final[Mapping[type[Event], Handler]] = {
     **_of(assistants.ThreadEvent, thread_told),
     **_of(assistants.RunEvent, run_told),
     **_of(assistants.StepEvent, step_told),

@@ -5,6 +5,7 @@ from steno.core.conversation import (
     PART_NOT_KEPT,
     BoundedObjects,
     Conversation,
+    Exported,
     GrowingText,
     LatestById,
     Remembered,
@@ -136,6 +137,18 @@ class ThreadConversation(Conversation):
         """Return `run` for each run that upstream gives up within so many `seconds`."""
         ends = (run.expires_at for run in list(self.open_runs.values()))
         return ["run" for end in ends if end and 0 <= end * 1_000_000 - now <= seconds * 1_000_000]
+
+    def exported(self) -> Exported:
+        """Return its runs, steps and messages, and what was written."""
+        return Exported(
+            runs=list(self.runs.objects.values()),
+            run_steps=self.run_steps.objects,
+            messages=list(self.message_objects.objects.values()),
+            transcript=[
+                {"item_id": key, "role": message.role, "text": message.text(), "heard": None}
+                for key, message in self.messages.items()
+            ],
+        )
 
     def unfinished(self) -> list[bytes]:
         """Return the objects of the steps in progress; a run stands among the runs whatever its status."""

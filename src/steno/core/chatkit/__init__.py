@@ -1,1 +1,1 @@
-"""The chatkit family: sessions as bare objects."""
+"""The chatkit family: sessions as bare objects, with no events of their own yet."""

@@ -8,7 +8,7 @@ from steno.core.conversation import Conversation
 from steno.core.facts import Fact
 from steno.core.frame import Frame
 from steno.core.session import CANCELLED, EXPIRED
-from steno.wire import RealtimeEvent, raw_object, sessions
+from steno.wire import Event, chatkit, raw_object
 
 
 class ChatKitConversation(Conversation):
@@ -17,7 +17,7 @@ class ChatKitConversation(Conversation):
     family = "chatkit"
 
 
-def session_told(state: ChatKitConversation, event: sessions.ChatKitSessionSeen, frame: Frame) -> Sequence[Fact]:
+def session_told(state: ChatKitConversation, event: chatkit.ChatKitSessionSeen, frame: Frame) -> Sequence[Fact]:
     """A session was made, or is seen again."""
     session = event.session
     if session is None:
@@ -39,6 +39,6 @@ def session_told(state: ChatKitConversation, event: sessions.ChatKitSessionSeen,
     return (opened, *ended)
 
 
-HANDLERS: Final[Mapping[type[RealtimeEvent], Callable[[ChatKitConversation, Any, Frame], Sequence[Fact]]]] = {
-    sessions.ChatKitSessionSeen: session_told,
+HANDLERS: Final[Mapping[type[Event], Callable[[ChatKitConversation, Any, Frame], Sequence[Fact]]]] = {
+    chatkit.ChatKitSessionSeen: session_told,
 }

@@ -16,7 +16,7 @@ from steno.core.realtime import playback, responses, transcription
 from steno.core.realtime.state import RealtimeConversation, content_of, parts_of
 from steno.core.session import EXPIRED
 from steno.core.vocabulary import closed, code, short
-from steno.wire import RealtimeEvent, raw_object, realtime, realtime_client, sessions
+from steno.wire import Event, raw_object, realtime, realtime_client, sessions
 from steno.wire.realtime_objects import AudioFormat, ClientSecret, RealtimeSessionCreateResponse, transcription_model
 
 Handler = Callable[[RealtimeConversation, Any, Frame], Sequence[Fact]]
@@ -266,7 +266,7 @@ def error(state: RealtimeConversation, event: realtime.RealtimeError, _frame: Fr
     return (erred, *(state.session_life.end(EXPIRED) if state.expired else ()))
 
 
-HANDLERS: Final[Mapping[type[RealtimeEvent], Handler]] = {
+HANDLERS: Final[Mapping[type[Event], Handler]] = {
     realtime.SessionCreated: session_told,
     realtime.SessionUpdated: session_told,
     realtime.TranscriptionSessionCreated: session_told,

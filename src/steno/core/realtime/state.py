@@ -1,7 +1,17 @@
 """The state of a realtime conversation: its session, its items in order, and the responses in progress."""
 
+from typing import Any
+
 from steno.core import tools
-from steno.core.conversation import PART_NOT_KEPT, BoundedObjects, Conversation, GrowingText, Remembered, part_of
+from steno.core.conversation import (
+    PART_NOT_KEPT,
+    BoundedObjects,
+    Conversation,
+    Exported,
+    GrowingText,
+    Remembered,
+    part_of,
+)
 from steno.core.facts import Content, Fact, ResponseAbandoned
 from steno.core.vocabulary import short
 from steno.limits import Limits
@@ -126,6 +136,7 @@ class RealtimeConversation(Conversation):
     """A voice session, or one of its names' worth of them."""
 
     family = "realtime"
+    is_session = True
 
     def __init__(self, key: str, source: str, stream: str, limits: Limits, *, named: bool) -> None:
         """Begin without a session, items or responses."""
@@ -138,8 +149,6 @@ class RealtimeConversation(Conversation):
         self.session_model: str | None = None
         self.transcription_model: str | None = None
         self.audio_format: str | None = None
-        self.expired = False
-        """Whether upstream said that the session reached its longest duration."""
         self.items: dict[str, ConversationItem] = {}
         self.order: list[str] = []
         self.words = 0
@@ -234,6 +243,20 @@ class RealtimeConversation(Conversation):
         name = (told.type if isinstance(told, objects.AudioFormat) else told) or beta_format
         return round(size * self.ms_per_byte(name) / 1000, 6) if size else None
 
+    def exported(self) -> Exported:
+        """Return its responses, and what was said and heard."""
+        turns = self._turns()
+        return Exported(
+            responses=self.responses.objects,
+            transcript=[_spoken(item) for item in turns],
+            speech=[_speech(item) for item in turns if item.role == "assistant" and (item.spoken or item.audio_bytes)],
+        )
+
+    def _turns(self) -> list[ConversationItem]:
+        """Return the items that are somebody's turn, in the order of the conversation."""
+        items = (self.items[key] for key in self.order)
+        return [item for item in items if item.kind == "message" and not item.out_of_band]
+
     def unfinished(self) -> list[bytes]:
         """Return the objects of the responses in progress."""
         return [response.whole for response in self.open.values() if response.whole]
@@ -283,3 +306,22 @@ def content_of(item: objects.Item) -> Content | None:
         return Content("output", text)
     spoken = any(part.transcript is not None for part in item.content or ())
     return Content("transcript" if spoken else "text", text)
+
+
+def _spoken(item: ConversationItem) -> dict[str, Any]:
+    return {"item_id": item.id, "role": item.role, "text": item.text(), "heard": _heard(item)[0]}
+
+
+def _speech(item: ConversationItem) -> dict[str, Any]:
+    """Return how long the model's speech was, how much of it was played, and how `heard` is known."""
+    return {
+        "item_id": item.id,
+        "generated_ms": item.generated_ms,
+        "heard_ms": item.heard_ms,
+        "heard_how": _heard(item)[1],
+    }
+
+
+def _heard(item: ConversationItem) -> tuple[str | None, str]:
+    """Return what the caller heard of a turn, and how that is known. Only the model's turns are heard."""
+    return item.heard() if item.role == "assistant" else (None, "unknown")

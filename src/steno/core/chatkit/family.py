@@ -1,0 +1,15 @@
+"""The record of the chatkit family."""
+
+from typing import Final
+
+from steno.core.chatkit.handlers import HANDLERS, ChatKitConversation
+from steno.core.chatkit.routing import ChatKitRouter
+from steno.core.family import Family
+from steno.wire import chatkit
+
+FAMILY: Final = Family(
+    name=ChatKitConversation.family,
+    vocabulary=chatkit.VOCABULARY,
+    handlers=HANDLERS,
+    router=ChatKitRouter,
+)

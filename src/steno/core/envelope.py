@@ -1,0 +1,40 @@
+"""What an envelope, a CloudEvent, says of the event in it: its conversation, its identity, its time."""
+
+from typing import Final
+
+from msgspec import Struct
+
+from steno.timestamps import LATEST_SECOND, SECOND, Micros, parse_envelope_time
+from steno.wire import Enveloped
+
+PLAUSIBLE_SECONDS: Final = 300
+"""How far the time that an envelope states may be from its receipt; past it the clock that set it is not believed."""
+LATEST_TIME: Final = LATEST_SECOND * SECOND
+"""Where nothing says when an envelope was received, its own time must at least be one that can be written."""
+
+
+class Envelope(Struct, frozen=True, gc=False):
+    """What an envelope says of the event in it."""
+
+    subject: str | None = None
+    """The name of the conversation."""
+    identity: str | None = None
+    """What tells the event from all others in its conversation."""
+
+
+NO_ENVELOPE: Final = Envelope()
+
+
+def envelope_of(enveloped: Enveloped) -> Envelope:
+    """Return what the envelope says. CloudEvents are told apart by source and id together."""
+    return Envelope(enveloped.subject, f"{enveloped.source}\0{enveloped.id}")
+
+
+def event_time(stated: str | None, received: Micros | None) -> Micros | None:
+    """Return the time that an envelope states, where it is plausible; else when it was received."""
+    at = None if stated is None else parse_envelope_time(stated)
+    if at is None:
+        return received
+    if received is None:
+        return at if 0 <= at < LATEST_TIME else None
+    return at if abs(at - received) <= PLAUSIBLE_SECONDS * SECOND else received

@@ -1,0 +1,31 @@
+"""All families: the one place that lists them.
+
+A family is a value. Its record stands in its folder (`core/<family>/family.py`), and decode, registry, pipeline,
+metrics, audit log and state ask the record. A further family is a folder, a module in `wire/`, and a line here.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from steno.core.assistants.family import FAMILY as ASSISTANTS
+from steno.core.chatkit.family import FAMILY as CHATKIT
+from steno.core.family import Family
+from steno.core.realtime.family import FAMILY as REALTIME
+from steno.wire import Decoder, Event
+
+
+class Families:
+    """Some families together: they share one decoder, and no two know the same event."""
+
+    def __init__(self, members: Sequence[Family]) -> None:
+        """Join the `members`. Raises ValueError where two of them share an event, or a name on the wire."""
+        self.members = tuple(members)
+        self.names = tuple(family.name for family in members)
+        self.decode: Final = Decoder({family.name: family.vocabulary for family in members}).decode
+        self.of_event: dict[type[Event], Family] = {kind: family for family in members for kind in family.handlers}
+        if len(self.of_event) < sum(len(family.handlers) for family in members):
+            raise ValueError("two families handle the same event")
+
+
+FAMILIES: Final = Families((REALTIME, ASSISTANTS, CHATKIT))
+"""The families that steno knows. What no prefix tells apart counts under the first one that speaks in its form."""
