@@ -23,7 +23,7 @@ from steno.core.session import ACTIVE
 from steno.metrics.definitions import METRICS, Definition
 from steno.metrics.sink import Histogram, Labels, Metrics
 from steno.timestamps import Micros
-from steno.wire import Event, PairedEvent, name_of
+from steno.wire import Event, name_of
 
 Numbers = Mapping[Labels, float]
 
@@ -102,8 +102,7 @@ class ConversationCollector(Collector):
     def _events(self) -> Numbers:
         numbers: dict[Labels, float] = {}
         for kind, count in list(self._pipeline.events.items()):
-            family = "assistants" if issubclass(kind, PairedEvent) else "realtime"
-            numbers[family, name_of(kind)] = count
+            numbers[self._pipeline.families.of_event[kind].name, name_of(kind)] = count
         for family, count in list(self._pipeline.others.items()):
             numbers[family, "other"] = count
         return numbers

@@ -1,0 +1,32 @@
+"""The numbers of the pipeline as Prometheus sees them."""
+
+import msgspec
+
+from steno.core.frame import Frame
+from steno.limits import Limits
+from steno.metrics.exposition import replay_text
+from steno.metrics.sink import Metrics
+from steno.pipeline import Pipeline
+
+
+def test_an_event_counts_under_the_family_that_knows_it() -> None:
+    """A bare ChatKit session is of the family chatkit, though its discriminator is no `type`."""
+    metrics = Metrics(100)
+    pipeline = Pipeline(Limits(), [metrics])
+    stream = pipeline.stream_opened("replay/a", "replay", None)
+
+    for event in (
+        {"object": "chatkit.session", "id": "cksess_1", "status": "active"},
+        {"type": "session.created", "session": {"id": "sess_1"}},
+        {"event": "thread.run.queued", "data": {"id": "run_1", "thread_id": "thread_1"}},
+        {"type": "thread.item.done"},
+    ):
+        pipeline.feed(stream, Frame(msgspec.json.encode(event), None))
+
+    lines = replay_text(pipeline, metrics).decode().splitlines()
+    assert [line for line in lines if line.startswith("steno_events_total{")] == [
+        'steno_events_total{event="thread.run.queued",family="assistants"} 1.0',
+        'steno_events_total{event="chatkit.session",family="chatkit"} 1.0',
+        'steno_events_total{event="other",family="chatkit"} 1.0',
+        'steno_events_total{event="session.created",family="realtime"} 1.0',
+    ]
