@@ -189,13 +189,13 @@ class Pipeline:
 
     @property
     def now(self) -> Micros:
-        """The last whole second that time went on to."""
+        """The last whole second that time has reached."""
         return max(0, self._next_second - SECOND)
 
     # Time -----------------------------------------------------------------------------------------------
 
     def tick(self, at: Micros) -> None:
-        """Let time go on to the last whole second before `at`. Frames do it themselves; this fills silence."""
+        """Advance time to the last whole second before `at`. Frames do it themselves; a ticker does it in silence."""
         if at >= self._next_second:
             second = at - at % SECOND
             self._next_second = second + SECOND

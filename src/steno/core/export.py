@@ -1,7 +1,7 @@
-"""What the state of a conversation looks like when it is written out: the lines of `--state`.
+"""The lines of `--state`: what a conversation and a stream look like when they are written out.
 
-These lines are the operator's explicit request: they show words. Upstream's objects stand there as upstream sent
-them, members that nobody knows included; secrets are masked.
+The operator asked for these lines, so they show content whatever the policy of the audit log. Upstream's objects stand
+there as upstream sent them, unknown members included; secrets are masked.
 """
 
 from collections.abc import Iterable

@@ -192,9 +192,14 @@ PROCESS_METRICS: Final = _table(
         "steno_audit_unreadable_records_total",
         "counter",
         (),
-        "Records that could not be put into words: a mistake of ours.",
+        "Records that could not be encoded: an internal error.",
     ),
-    Definition("steno_audit_checkpoints_total", "counter", (), "How often the head of the log was told."),
+    Definition(
+        "steno_audit_checkpoints_total",
+        "counter",
+        (),
+        "Checkpoints: records of the head of the log, which the operational log has too.",
+    ),
     Definition(
         "steno_audit_damaged_segments_total", "counter", (), "Segments that somebody else changed, moved or deleted."
     ),

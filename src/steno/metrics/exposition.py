@@ -1,7 +1,7 @@
 """The numbers of the pipeline and the process as Prometheus sees them: read when scraped, never before.
 
-Everything here reads what other threads and the loop write, without a lock: each dictionary is copied in one
-step, and each number is whole whenever it is read.
+A scrape runs in a thread of its own and reads without a lock what the loop and other threads write. That is sound
+because each dictionary is copied in one step (`list(...)`, `dict(...)`), and no number is ever half written.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

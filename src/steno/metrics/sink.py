@@ -1,7 +1,7 @@
 """Facts counted: plain numbers in dictionaries, which a collector reads when it is scraped.
 
-`TOLD` at the end says what each fact does to which metric. Label values are closed words, models and codes; the
-latter two are upstream's, so that past a number of different ones a further one is `other`.
+`COUNTERS` at the end says what each fact does to which metric. Label values are of closed vocabularies, or models and
+codes. Those two are upstream's, so past a number of different ones a further one is `other`.
 """
 
 from bisect import bisect_left
@@ -38,7 +38,7 @@ class Metrics:
     """The sink that counts. Values are only ever added to, so that a scrape in another thread sees each whole."""
 
     def __init__(self, label_values: int) -> None:
-        """Count nothing yet; a label takes at most `label_values` of upstream's words."""
+        """Count nothing yet; a label takes at most `label_values` different values from upstream."""
         self.numbers: dict[str, defaultdict[Labels, float]] = {
             name: defaultdict(float) for name, row in CONVERSATION_METRICS.items() if row.kind != "histogram"
         }
@@ -46,11 +46,11 @@ class Metrics:
             name: {} for name, row in CONVERSATION_METRICS.items() if row.kind == "histogram"
         }
         self._label_values = label_values
-        self._words: defaultdict[str, set[str]] = defaultdict(set)
+        self._label_vocabulary: defaultdict[str, set[str]] = defaultdict(set)
 
     def emit(self, origin: Origin, fact: Fact) -> None:
         """Count `fact`; most kinds of facts are for the audit log alone."""
-        count = TOLD.get(type(fact))
+        count = COUNTERS.get(type(fact))
         if count is not None:
             count(self, origin, fact)
 
@@ -67,11 +67,11 @@ class Metrics:
             histogram = self.histograms[name][labels] = Histogram(CONVERSATION_METRICS[name].buckets)
         histogram.observe(value)
 
-    def word(self, label: str, value: str | None) -> str:
+    def label_value(self, label: str, value: str | None) -> str:
         """Return upstream's `value` as a label value, or `other` when there are too many different ones."""
         if value is None:
             return NO_MODEL
-        known = self._words[label]
+        known = self._label_vocabulary[label]
         if value not in known:
             if len(known) >= self._label_values:
                 return "other"
@@ -84,7 +84,7 @@ class Metrics:
         for each in buckets:
             labels = (
                 family,
-                self.word("model", each.model),
+                self.label_value("model", each.model),
                 each.direction,
                 each.modality,
                 "true" if each.cached else "false",
@@ -93,7 +93,7 @@ class Metrics:
         if cost is None:
             return
         if cost.usd is not None:
-            self.add("steno_cost_usd_total", (family, self.word("model", model)), float(cost.usd))
+            self.add("steno_cost_usd_total", (family, self.label_value("model", model)), float(cost.usd))
         else:
             self.add("steno_unpriced_total", (family, cost.unpriced or NO_MODEL))
 
@@ -108,8 +108,8 @@ def _closed(metrics: Metrics, _origin: Origin, fact: facts.ConversationClosed) -
 
 def _response(metrics: Metrics, origin: Origin, fact: facts.ResponseFinished) -> None:
     """A response that broke off is counted as such; its times say little and would spoil the others'."""
-    model = metrics.word("model", fact.model)
-    reason = metrics.word("reason", fact.reason) if fact.reason else "none"
+    model = metrics.label_value("model", fact.model)
+    reason = metrics.label_value("reason", fact.reason) if fact.reason else "none"
     metrics.add("steno_responses_total", (model, fact.status, reason))
     metrics.add_usage(origin, fact.model, fact.tokens, fact.cost)
     if fact.status == COMPLETED:
@@ -120,7 +120,7 @@ def _response(metrics: Metrics, origin: Origin, fact: facts.ResponseFinished) ->
 
 
 def _interrupted(metrics: Metrics, _origin: Origin, fact: facts.ResponseInterrupted) -> None:
-    labels = (metrics.word("model", fact.model), metrics.word("reason", fact.reason))
+    labels = (metrics.label_value("model", fact.model), metrics.label_value("reason", fact.reason))
     metrics.add("steno_interruptions_total", labels)
 
 
@@ -129,7 +129,7 @@ def _speech(metrics: Metrics, _origin: Origin, fact: facts.SpeechStopped) -> Non
 
 
 def _playback(metrics: Metrics, _origin: Origin, fact: facts.PlaybackStarted) -> None:
-    labels = (metrics.word("model", fact.model),)
+    labels = (metrics.label_value("model", fact.model),)
     metrics.observe("steno_turn_latency_seconds", labels, fact.turn_latency_seconds)
 
 
@@ -144,7 +144,7 @@ def _tool_call(metrics: Metrics, _origin: Origin, fact: facts.ToolCallFinished) 
 
 
 def _run(metrics: Metrics, origin: Origin, fact: facts.RunFinished) -> None:
-    model = metrics.word("model", fact.model)
+    model = metrics.label_value("model", fact.model)
     metrics.add("steno_runs_total", (model, fact.status))
     metrics.add_usage(origin, fact.model, fact.tokens, fact.cost)
     if fact.status == COMPLETED:
@@ -165,11 +165,11 @@ def _rate_limit(metrics: Metrics, origin: Origin, fact: facts.RateLimitReported)
 
 
 def _error(metrics: Metrics, origin: Origin, fact: facts.UpstreamErred) -> None:
-    labels = (origin.family or NO_MODEL, metrics.word("code", fact.code))
+    labels = (origin.family or NO_MODEL, metrics.label_value("code", fact.code))
     metrics.add("steno_upstream_errors_total", labels)
 
 
-TOLD: Final[Mapping[type[Fact], Callable[[Metrics, Origin, Any], None]]] = {
+COUNTERS: Final[Mapping[type[Fact], Callable[[Metrics, Origin, Any], None]]] = {
     facts.EventsMissed: _missed,
     facts.ConversationClosed: _closed,
     facts.ResponseFinished: _response,

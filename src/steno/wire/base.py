@@ -1,7 +1,7 @@
-"""The vocabulary all wire types share: identifiers, counts, and what a frame can turn out to be.
+"""What all wire types share: identifiers, counts, the forms of events, and what a frame can turn out to be.
 
-A wire type is a frozen Struct that declares what the reducers read. Whatever else upstream sends is no error:
-it is skipped here and stays in the bytes that are kept of whole objects. Every member may be absent or null.
+A wire type is a frozen Struct that declares what handlers read. Whatever else upstream sends is no error: it is skipped
+here and stays in the bytes that are kept of raw objects. Every member may be absent or null.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ MASK: Final = "***"
 """What is shown in place of a secret."""
 
 IDENTIFYING: Final = "identifying"
-"""Mark in `Meta.extra` of members that say what an event is about: of a wrong type, they spoil the event."""
+"""Mark in `Meta.extra` of members that say what an event is about. Of a wrong type, they make the frame malformed."""
 
 Id = Annotated[str, Meta(max_length=ID_LONGEST, extra={IDENTIFYING: True})]
 Tokens = Annotated[int, Meta(ge=0, le=TOKENS_MAX)]
@@ -26,7 +26,7 @@ _AMOUNT: Final = Meta(ge=0, le=TOKENS_MAX)
 Number = Annotated[int, _BELIEVED] | Annotated[float, _BELIEVED]
 """A finite number, small enough to be added up and to be written in whatever form."""
 Amount = Annotated[int, _AMOUNT] | Annotated[float, _AMOUNT]
-"""A number of something that there cannot be less than none of."""
+"""A number that is not negative."""
 UnixSeconds = Number
 """Seconds since 1970 UTC as upstream writes them: whole in every recording, fractions are not refused."""
 
@@ -39,24 +39,24 @@ MalformedReason = Literal[
     "bad_identifier",
     "bad_envelope",
 ]
-"""Why a frame could not be decoded. A closed list of our own words: none repeats what the frame said."""
+"""Why a frame could not be decoded. A closed list of our own: none repeats what the frame said."""
 
 
 class Wire(Struct, frozen=True, gc=False, kw_only=True):
-    """Base of every upstream object. They are trees, so that the garbage collector need not look at them."""
+    """Base of every upstream object. They are trees without cycles: the garbage collector need not track them."""
 
 
-def conceal(told: Wire, member: str) -> None:
-    """Forget the secret in a `member` of what was just decoded; that there is one stays."""
-    if getattr(told, member) is not None:
-        force_setattr(told, member, MASK)
+def conceal(item: Wire, member: str) -> None:
+    """Replace the secret in a `member` of an object that was just decoded by a mask; that there is one still shows."""
+    if getattr(item, member) is not None:
+        force_setattr(item, member, MASK)
 
 
 class Event(Wire, frozen=True):
     """Base of all events. A family's events are what its `Vocabulary` lists."""
 
     raw_member: ClassVar[str | None] = None
-    """The member that holds an upstream object whole; empty where the frame itself is that object; None for neither."""
+    """The member that holds an upstream object; empty where the frame is that object; None where there is none."""
     sent: ClassVar[bool] = False
     """Whether a client says it, not upstream."""
 
@@ -128,7 +128,7 @@ class Malformed(Wire, frozen=True):
 
 
 class Drifted(Wire, frozen=True):
-    """An event some of whose members were of a type that nobody expects: those read as absent."""
+    """An event some of whose members were of an unexpected type: those read as absent."""
 
     event: Event
     members: int

@@ -1,8 +1,41 @@
-"""Bytes in, an event out: never raises, whatever the bytes are.
+"""Bytes in, an event out. Decoding never raises, whatever the bytes are.
 
-The usual frame takes one pass of a compiled decoder. Whatever that refuses is looked at again in `fallback.py`, which
-finds out what it is instead: an envelope, a bare object, an event of an unknown type, an event with a member of an
-unexpected type, or no event at all.
+Theory of operation
+-------------------
+
+A frame is what a hostile or careless upstream says it is. What it turns out to be is always a value:
+
+    Event       a known event, all members of the expected types
+    Drifted     a known event, with the members left out that were of an unexpected type
+    Unknown     a well-formed event of a type that no family knows
+    Enveloped   one of the above inside a CloudEvent, with what the envelope says
+    Malformed   no event, and why, in a reason of a closed list (`MalformedReason`)
+
+There are two looks. The *first look* is this module: one pass of a decoder that msgspec compiled for the union of all
+events of a form. It reads the members that are declared and skips the rest unread. Nearly all frames end here, so
+nothing else may cost time here. It trusts no bytes that it did not check: UTF-8 is checked for the whole frame, since
+msgspec does not look into members that it skips, and nesting is checked after decoding, where the length allows for too
+much of it.
+
+Whatever the first look refuses gets a *second look* in `fallback.py`. That is slow and lenient: it tries the forms in a
+fixed order (see there), then builds the event member by member.
+
+What is refused, and what is let through:
+
+- A member of an unexpected type reads as absent and is counted as drift; the event stands. Upstream changes members
+  without notice, and a monitor that stops at such a change is of no use.
+- A member that says *what the event is about* (`Id` types) is never left out: with a wrong one the event would move
+  some other conversation. Such a frame is `bad_identifier`.
+- A type that nobody knows is `Unknown`: counted by name, and nothing else happens.
+- Half a surrogate pair, which a server that cuts a text into deltas may send, is read as U+FFFD. JSON can name it, and
+  no decoder takes it.
+- Nesting deeper than `NESTING_DEPTH` is `too_deep`: decoders in C give up at depths of their own, and the same frame is
+  to give the same result everywhere.
+- An event of another API that shares names with ours is told apart by guard members (`TypedEvent`): where one is
+  present the first look refuses, and the second one decides.
+
+Two looks at one frame agree: where the first one accepts, the second would have returned the same event. A property
+test over mutated frames holds them to it.
 """
 
 import functools

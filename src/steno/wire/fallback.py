@@ -1,7 +1,7 @@
-"""The second look: it finds out what a frame is that the compiled decoder refused.
+"""The second look at a frame: it finds out what a frame is that the compiled decoder refused.
 
-Forms are tried in this order: a CloudEvent (`specversion`), an Assistants pair (`event` and `data`), a known
-bare object (`object`), a client secret (`value`, `expires_at`, `session`), an event (`type`).
+Forms are tried in this order: a CloudEvent (`specversion`), a pair (`event` and `data`), a known bare object
+(`object`), a client secret (`value`, `expires_at`, `session`), an event (`type`). `decode.py` explains both looks.
 """
 
 import json
