@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from steno.core.facts import NAMES
 from steno.core.realtime.responses import passed
 from steno.metrics.definitions import METRICS
@@ -53,9 +55,11 @@ def test_what_is_passed_over_is_documented_as_passed() -> None:
     }
 
 
-def test_paths_that_are_named_exist() -> None:
-    """A page that names a file of the house names one that is there."""
-    text = (ROOT / "docs/architecture.md").read_text()
+PAGES = [ROOT / "docs/architecture.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs/decisions").glob("*.md"))]
 
-    for path in re.findall(r"`([a-z_]+/(?:[a-z_]+\.py)?|[a-z_]+\.py)`", text):
-        assert (ROOT / "src/steno" / path).exists(), path
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_paths_that_are_named_exist(page: Path) -> None:
+    """A page that names a file of the house names one that is there: below `src/steno/`, or from the top."""
+    for path in re.findall(r"`((?:[a-z_]+/)*(?:[a-z_]+\.(?:py|json)|[a-z_]+/))`", page.read_text()):
+        assert (ROOT / "src/steno" / path).exists() or (ROOT / path).exists(), path
