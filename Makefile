@@ -21,10 +21,10 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-deep test-crash golden check format docs lock clean
+.PHONY: help demo test test-deep test-crash golden compare check format docs lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  PYTHON=python3.12 chooses the interpreter that .venv is made with"
 
 demo: $(VENV)/.project ## a simulated provider and the daemon on it, until Ctrl-C; FOR=12: for 12 seconds
@@ -43,6 +43,11 @@ test-crash: $(VENV)/.dev ## kill the daemon some 200 times and fill its disk, fo
 
 golden: $(VENV)/.dev ## write the outputs in tests/golden anew, to be read as a diff
 	STENO_GOLDEN=write $(BIN)/pytest -q tests/test_golden.py
+
+# Sets the working tree beside another revision, however src/ is laid out in either.
+NAMED = $(if $(BASE),,$(error which revision? For instance: make $@ BASE=main))
+compare: $(VENV)/.dev ## replay recordings with revision BASE too, compare every byte; FILES="DIR ..." adds recordings
+	$(NAMED)PYTHONPATH=. $(BIN)/python tools/compare_outputs.py --base "$(BASE)" $(ARGS) $(FILES)
 
 check: $(VENV)/.dev ## lint, formatting, types, and which way imports point
 	$(BIN)/ruff check .
@@ -68,7 +73,7 @@ lock: ## write requirements*.lock from pyproject.toml (needs uv)
 
 clean: ## remove .venv and every cache
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp below is touched only when its step went well, so that nothing is installed twice and nothing is left
 # half installed. When the Python that .venv was made with has gone, so must .venv, stamps and all.

@@ -3,7 +3,8 @@
 import random
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 
@@ -15,6 +16,8 @@ from steno.timestamps import timestamp
 from tests.scenarios import catalogue
 
 STARTED_AT = 1_767_225_600
+SEEDS: Final = (1, 2, 3, 4, 5)
+"""Of the conversations that `write_all` writes."""
 
 
 def timed(kind: str, seed: int = 1) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -58,3 +61,12 @@ def scenario_lines(name: str, seed: int = 1) -> Iterator[Frame | Close]:
         yield Close(at, 1000, "") if isinstance(step, Cut) else Frame(step.payload(), at)
     if told.close is not None:
         yield Close(at, *told.close)
+
+
+def write_all(folder: Path) -> None:
+    """Write conversations of every kind and every scenario into `folder`, a file each."""
+    for kind in ("voice", "assistants"):
+        for seed in SEEDS:
+            (folder / f"{kind}-{seed}.jsonl").write_bytes(recording(kind, seed))
+    for name in catalogue.SCENARIOS:
+        (folder / f"scenario-{name}.jsonl").write_bytes(scenario(name))
