@@ -21,7 +21,7 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-deep test-crash golden compare check format docs lock clean
+.PHONY: help demo test test-deep test-crash golden compare bench-check check format docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,10 +44,13 @@ test-crash: $(VENV)/.dev ## kill the daemon some 200 times and fill its disk, fo
 golden: $(VENV)/.dev ## write the outputs in tests/golden anew, to be read as a diff
 	STENO_GOLDEN=write $(BIN)/pytest -q tests/test_golden.py
 
-# Sets the working tree beside another revision, however src/ is laid out in either.
+# Both set the working tree beside another revision, however src/ is laid out in either.
 NAMED = $(if $(BASE),,$(error which revision? For instance: make $@ BASE=main))
 compare: $(VENV)/.dev ## replay recordings with revision BASE too, compare every byte; FILES="DIR ..." adds recordings
 	$(NAMED)PYTHONPATH=. $(BIN)/python tools/compare_outputs.py --base "$(BASE)" $(ARGS) $(FILES)
+
+bench-check: $(VENV)/.dev ## measure speed against revision BASE, for minutes; FILES="DIR ..." are other recordings
+	$(NAMED)PYTHONPATH=. $(BIN)/python benchmarks/check.py --base "$(BASE)" $(ARGS) $(FILES)
 
 check: $(VENV)/.dev ## lint, formatting, types, and which way imports point
 	$(BIN)/ruff check .

@@ -1,0 +1,442 @@
+# ruff: noqa: INP001  # a module of scripts, in no package
+"""Generated traffic for benchmarks: recorded lines whose payloads all differ, so that no cache flatters.
+
+The same seed gives the same bytes. Two thirds of the frames are deltas of text, transcripts, arguments and audio, in
+the sizes that providers send; the rest are the objects around them: sessions, items, responses with usage,
+transcriptions, tool calls, runs, steps and messages. Nothing here imports steno: what is measured may be laid out in
+any way.
+"""
+
+import base64
+import string
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any, Final
+
+import msgspec
+
+BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
+MODELS: Final = ("gpt-realtime", "gpt-realtime-mini")
+AUDIO_BYTES: Final = (1_200, 4_800)
+"""Least and most audio in a delta before base64: 25 to 100 ms of 24 kHz, 16 bit, mono."""
+RARE: Final = ("é", "ü", "日本", "\n", '"', "\\")
+"""Parts of one word in thirty: beyond ASCII, or escaped in JSON."""
+
+_ALPHABET: Final = string.ascii_letters + string.digits
+
+
+def lines(frames: int, seed: int = 1) -> Iterator[bytes]:
+    """Yield the lines of a recording of at least `frames` frames: whole conversations, each on its own connection."""
+    traffic = _Traffic(Random(seed))
+    written = 0
+    while written < frames:
+        for conversation in (_voice, _voice, _text, _assistants):
+            conversation(traffic)
+            written += len(traffic.lines)
+            traffic.close()
+            yield from traffic.take()
+
+
+class _Traffic:
+    """Frames with their times. Time goes on from one conversation to the next."""
+
+    def __init__(self, rng: Random) -> None:
+        self.rng = rng
+        self.lines: list[bytes] = []
+        self._now = BEGIN
+
+    def send(self, kind: str, **members: Any) -> None:
+        """Add an event of a realtime session."""
+        self._add({"type": kind, "event_id": self.id("event"), **members})
+
+    def emit(self, kind: str, data: dict[str, Any]) -> None:
+        """Add an event of an assistants stream."""
+        self._add({"event": kind, "data": data})
+
+    def _add(self, event: dict[str, Any]) -> None:
+        self._now += timedelta(microseconds=self.rng.randint(2_000, 30_000))
+        payload = msgspec.json.encode(event)
+        self.lines.append(b'{"dir":"received","at":"%b","data":%b}\n' % (self._timestamp(), payload))
+
+    def close(self) -> None:
+        """Add the end of the connection."""
+        self.lines.append(b'{"dir":"close","at":"%b","code":1000,"reason":""}\n' % self._timestamp())
+
+    def take(self) -> list[bytes]:
+        """Return the lines that were added since the last time."""
+        taken, self.lines = self.lines, []
+        return taken
+
+    def _timestamp(self) -> bytes:
+        return self._now.strftime("%Y-%m-%dT%H:%M:%S.%fZ").encode()
+
+    @property
+    def second(self) -> int:
+        """The present time in Unix seconds."""
+        return int(self._now.timestamp())
+
+    def id(self, prefix: str) -> str:
+        """Return a new identifier."""
+        return f"{prefix}_{''.join(self.rng.choices(_ALPHABET, k=21))}"
+
+    def words(self, least: int, most: int) -> list[str]:
+        """Return a text as a model streams it: words, each with the space before it."""
+        return [self._word() for _ in range(self.rng.randint(least, most))]
+
+    def _word(self) -> str:
+        letters = "".join(self.rng.choices(string.ascii_lowercase, k=self.rng.randint(3, 10)))
+        return f" {letters}{self.rng.choice(RARE)}" if self.rng.random() < 1 / 30 else f" {letters}"
+
+    def audio(self) -> str:
+        """Return the audio of a delta in base64."""
+        return base64.b64encode(self.rng.randbytes(self.rng.randint(*AUDIO_BYTES))).decode()
+
+
+# Realtime -------------------------------------------------------------------------------------------------
+
+
+def _voice(t: _Traffic) -> None:
+    """Add a voice session: spoken turns, some cut off by the caller, some with a tool call."""
+    session = _session(t, "audio")
+    for _ in range(t.rng.randint(6, 12)):
+        _caller_speaks(t)
+        if t.rng.random() < 1 / 3:
+            _call_tool(t, session)
+        _speak(t, session, cut_off=t.rng.random() < 1 / 6)
+        t.send("rate_limits.updated", rate_limits=_rate_limits(t))
+
+
+def _text(t: _Traffic) -> None:
+    """Add a session that is typed."""
+    session = _session(t, "text")
+    for _ in range(t.rng.randint(4, 8)):
+        question = [{"type": "input_text", "text": "".join(t.words(4, 30))}]
+        _item(t, {"id": t.id("item"), "type": "message", "status": "completed", "role": "user", "content": question})
+        if t.rng.random() < 1 / 3:
+            _call_tool(t, session)
+        _write(t, session)
+
+
+def _session(t: _Traffic, modality: str) -> dict[str, Any]:
+    """Add the beginning of a session, and return the session."""
+    session = {
+        "type": "realtime",
+        "object": "realtime.session",
+        "id": t.id("sess"),
+        "model": t.rng.choice(MODELS),
+        "output_modalities": [modality],
+        "instructions": "".join(t.words(40, 200)).strip(),
+        "tools": [_tool(t) for _ in range(t.rng.randint(0, 3))],
+        "tool_choice": "auto",
+        "max_output_tokens": "inf",
+        "truncation": "auto",
+        "expires_at": t.second + 3_600,
+        "audio": {
+            "input": {
+                "format": {"type": "audio/pcm", "rate": 24_000},
+                "transcription": {"model": "gpt-4o-mini-transcribe", "language": None},
+                "turn_detection": {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 200},
+            },
+            "output": {"format": {"type": "audio/pcm", "rate": 24_000}, "voice": "marin", "speed": 1.0},
+        },
+    }
+    t.send("session.created", session=session)
+    t.send("session.updated", session=session)
+    return session
+
+
+def _tool(t: _Traffic) -> dict[str, Any]:
+    properties = {name.strip(): {"type": "string"} for name in t.words(1, 4)}
+    parameters = {"type": "object", "properties": properties, "required": list(properties)}
+    description = "".join(t.words(5, 20)).strip()
+    return {"type": "function", "name": t.id("tool"), "description": description, "parameters": parameters}
+
+
+def _item(t: _Traffic, item: dict[str, Any]) -> None:
+    """Add an item that is complete from the start."""
+    previous = t.id("item")
+    t.send("conversation.item.added", previous_item_id=previous, item=item)
+    t.send("conversation.item.done", previous_item_id=previous, item=item)
+
+
+def _caller_speaks(t: _Traffic) -> None:
+    """Add a spoken turn of the caller, and its transcription."""
+    item_id, began = t.id("item"), t.rng.randint(0, 600_000)
+    said = t.words(2, 10)
+    t.send("input_audio_buffer.speech_started", audio_start_ms=began, item_id=item_id)
+    t.send("input_audio_buffer.speech_stopped", audio_end_ms=began + t.rng.randint(400, 6_000), item_id=item_id)
+    t.send("input_audio_buffer.committed", previous_item_id=None, item_id=item_id)
+    content = [{"type": "input_audio", "transcript": None}]
+    _item(t, {"id": item_id, "type": "message", "status": "completed", "role": "user", "content": content})
+    where = {"item_id": item_id, "content_index": 0}
+    kind = "conversation.item.input_audio_transcription"
+    for word in said:
+        t.send(f"{kind}.delta", **where, delta=word, obfuscation=t.id("x"))
+    heard = t.rng.randint(5, 80)
+    usage = {"type": "tokens", "total_tokens": heard + len(said), "input_tokens": heard, "output_tokens": len(said)}
+    details = {"text_tokens": 0, "audio_tokens": heard}
+    t.send(f"{kind}.completed", **where, transcript="".join(said), usage={**usage, "input_token_details": details})
+
+
+def _speak(t: _Traffic, session: dict[str, Any], *, cut_off: bool) -> None:
+    """Add a spoken answer; where the caller cuts it off, it ends as cancelled and is truncated."""
+    said = t.words(8, 40)
+    response = _created(t, session)
+    item = _message(t, response)
+    where = _part_added(t, response, item, {"type": "audio", "transcript": ""})
+    for word in said:
+        t.send("response.output_audio_transcript.delta", **where, delta=word, obfuscation=t.id("x"))
+        if t.rng.random() < 2 / 5:
+            t.send("response.output_audio.delta", **where, delta=t.audio())
+    transcript = "".join(said)
+    t.send("response.output_audio.done", **where)
+    t.send("response.output_audio_transcript.done", **where, transcript=transcript)
+    t.send("response.content_part.done", **where, part={"type": "audio", "transcript": transcript})
+    item["content"] = [{"type": "output_audio", "transcript": transcript}]
+    _item_done(t, response, item, "incomplete" if cut_off else "completed")
+    _done(t, response, [item], len(said), cut_off=cut_off)
+    if cut_off:
+        end = t.rng.randint(100, 5_000)
+        t.send("conversation.item.truncated", item_id=item["id"], content_index=0, audio_end_ms=end)
+
+
+def _write(t: _Traffic, session: dict[str, Any]) -> None:
+    """Add a written answer."""
+    written = t.words(10, 60)
+    response = _created(t, session)
+    item = _message(t, response)
+    where = _part_added(t, response, item, {"type": "text", "text": ""})
+    for word in written:
+        t.send("response.output_text.delta", **where, delta=word, obfuscation=t.id("x"))
+    text = "".join(written)
+    t.send("response.output_text.done", **where, text=text)
+    t.send("response.content_part.done", **where, part={"type": "text", "text": text})
+    item["content"] = [{"type": "output_text", "text": text}]
+    _item_done(t, response, item, "completed")
+    _done(t, response, [item], len(written))
+
+
+def _call_tool(t: _Traffic, session: dict[str, Any]) -> None:
+    """Add a response that calls a function, and the output that the client sends."""
+    response, call_id, name = _created(t, session), t.id("call"), t.id("tool")
+    item = {"id": t.id("item"), "type": "function_call", "status": "in_progress", "name": name, "call_id": call_id}
+    item["arguments"] = ""
+    _item_added(t, response, item)
+    where = {"response_id": response["id"], "item_id": item["id"], "output_index": 0, "call_id": call_id}
+    arguments = _arguments(t)
+    for start in range(0, len(arguments), 6):
+        delta = arguments[start : start + 6]
+        t.send("response.function_call_arguments.delta", **where, delta=delta, obfuscation=t.id("x"))
+    t.send("response.function_call_arguments.done", **where, name=name, arguments=arguments)
+    item["arguments"] = arguments
+    _item_done(t, response, item, "completed")
+    _done(t, response, [item], len(arguments) // 4)
+    output = _arguments(t)
+    _item(t, {"id": t.id("item"), "type": "function_call_output", "call_id": call_id, "output": output})
+
+
+def _arguments(t: _Traffic) -> str:
+    members = {name.strip(): value.strip() for name, value in zip(t.words(2, 2), t.words(2, 2), strict=True)}
+    return msgspec.json.encode(members).decode()
+
+
+def _created(t: _Traffic, session: dict[str, Any]) -> dict[str, Any]:
+    """Add `response.created`, and return the response."""
+    response = {
+        "object": "realtime.response",
+        "id": t.id("resp"),
+        "status": "in_progress",
+        "status_details": None,
+        "output": [],
+        "conversation_id": f"conv_{session['id']}",
+        "output_modalities": session["output_modalities"],
+        "max_output_tokens": "inf",
+        "audio": {"output": session["audio"]["output"]},
+        "usage": None,
+        "metadata": {"turn": t.id("turn")},
+    }
+    t.send("response.created", response=response)
+    return response
+
+
+def _message(t: _Traffic, response: dict[str, Any]) -> dict[str, Any]:
+    """Add the beginning of a message of the model, and return its item."""
+    item: dict[str, Any] = {"id": t.id("item"), "type": "message", "status": "in_progress", "role": "assistant"}
+    item["content"] = []
+    _item_added(t, response, item)
+    return item
+
+
+def _item_added(t: _Traffic, response: dict[str, Any], item: dict[str, Any]) -> None:
+    t.send("response.output_item.added", response_id=response["id"], output_index=0, item=item)
+    t.send("conversation.item.added", previous_item_id=t.id("item"), item=item)
+
+
+def _item_done(t: _Traffic, response: dict[str, Any], item: dict[str, Any], status: str) -> None:
+    item["status"] = status
+    t.send("conversation.item.done", previous_item_id=t.id("item"), item=item)
+    t.send("response.output_item.done", response_id=response["id"], output_index=0, item=item)
+
+
+def _part_added(t: _Traffic, response: dict[str, Any], item: dict[str, Any], part: dict[str, str]) -> dict[str, Any]:
+    """Add the beginning of a content part, and return the members that say which one a delta belongs to."""
+    where = {"response_id": response["id"], "item_id": item["id"], "output_index": 0, "content_index": 0}
+    t.send("response.content_part.added", **where, part=part)
+    return where
+
+
+def _done(
+    t: _Traffic, response: dict[str, Any], output: list[dict[str, Any]], words: int, *, cut_off: bool = False
+) -> None:
+    """Add `response.done` with its usage."""
+    status = "cancelled" if cut_off else "completed"
+    details = {"type": "cancelled", "reason": "turn_detected"} if cut_off else None
+    done = {**response, "status": status, "status_details": details, "output": output, "usage": _usage(t, words)}
+    t.send("response.done", response=done)
+
+
+def _usage(t: _Traffic, words: int) -> dict[str, Any]:
+    read, heard, spoken = t.rng.randint(100, 4_000), t.rng.randint(0, 2_000), words * 3
+    cached = t.rng.randint(0, read)
+    return {
+        "total_tokens": read + heard + words + spoken,
+        "input_tokens": read + heard,
+        "output_tokens": words + spoken,
+        "input_token_details": {
+            "text_tokens": read,
+            "audio_tokens": heard,
+            "image_tokens": 0,
+            "cached_tokens": cached,
+            "cached_tokens_details": {"text_tokens": cached, "audio_tokens": 0, "image_tokens": 0},
+        },
+        "output_token_details": {"text_tokens": words, "audio_tokens": spoken},
+    }
+
+
+def _rate_limits(t: _Traffic) -> list[dict[str, Any]]:
+    limits = (("requests", 5_000), ("tokens", 40_000))
+    return [
+        {"name": name, "limit": limit, "remaining": t.rng.randint(0, limit), "reset_seconds": t.rng.random()}
+        for name, limit in limits
+    ]
+
+
+# Assistants -----------------------------------------------------------------------------------------------
+
+
+def _assistants(t: _Traffic) -> None:
+    """Add runs on one thread: each may call a tool, and then writes a message."""
+    thread_id = t.id("thread")
+    t.emit("thread.created", {"id": thread_id, "object": "thread", "created_at": t.second, "metadata": {}})
+    for _ in range(t.rng.randint(3, 8)):
+        _run(t, thread_id)
+
+
+def _run(t: _Traffic, thread_id: str) -> None:
+    run = {
+        "id": t.id("run"),
+        "object": "thread.run",
+        "created_at": t.second,
+        "assistant_id": t.id("asst"),
+        "thread_id": thread_id,
+        "started_at": None,
+        "expires_at": t.second + 600,
+        "required_action": None,
+        "last_error": None,
+        "model": "gpt-4o",
+        "instructions": "".join(t.words(20, 100)).strip(),
+        "tools": [{"type": "function", "function": _tool(t)}],
+        "metadata": {"turn": t.id("turn")},
+        "usage": None,
+        "tool_choice": "auto",
+        "parallel_tool_calls": True,
+    }
+    for status, kind in (("queued", "created"), ("queued", "queued"), ("in_progress", "in_progress")):
+        t.emit(f"thread.run.{kind}", {**run, "status": status})
+    if t.rng.random() < 1 / 3:
+        _in_step(t, run, "tool_calls", _tool_calls)
+    _in_step(t, run, "message_creation", _message_creation)
+    t.emit("thread.run.completed", {**run, "status": "completed", "completed_at": t.second, "usage": _run_usage(t)})
+
+
+def _in_step(
+    t: _Traffic, run: dict[str, Any], kind: str, work: Callable[[_Traffic, dict[str, Any], str], dict[str, Any]]
+) -> None:
+    """Add a step around what `work` adds; that returns the details with which the step is completed."""
+    step = {
+        "id": t.id("step"),
+        "object": "thread.run.step",
+        "created_at": t.second,
+        "run_id": run["id"],
+        "assistant_id": run["assistant_id"],
+        "thread_id": run["thread_id"],
+        "type": kind,
+        "status": "in_progress",
+        "step_details": {"type": kind},
+        "usage": None,
+    }
+    t.emit("thread.run.step.created", step)
+    t.emit("thread.run.step.in_progress", step)
+    details = work(t, run, step["id"])
+    ended = {"status": "completed", "completed_at": t.second, "step_details": details, "usage": _run_usage(t)}
+    t.emit("thread.run.step.completed", {**step, **ended})
+
+
+def _tool_calls(t: _Traffic, run: dict[str, Any], step_id: str) -> dict[str, Any]:
+    arguments, output = _arguments(t), _arguments(t)
+    function: dict[str, Any] = {"name": t.id("tool"), "arguments": "", "output": None}
+    call: dict[str, Any] = {"id": t.id("call"), "type": "function", "function": function}
+    pieces: list[dict[str, Any]] = [call]
+    pieces += [{"type": "function", "function": {"arguments": word}} for word in t.words(3, 8)]
+    for piece in pieces:
+        details = {"type": "tool_calls", "tool_calls": [{"index": 0, **piece}]}
+        t.emit(
+            "thread.run.step.delta",
+            {"id": step_id, "object": "thread.run.step.delta", "delta": {"step_details": details}},
+        )
+    asked = {**call, "function": {**function, "arguments": arguments}}
+    action = {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": [asked]}}
+    t.emit("thread.run.requires_action", {**run, "status": "requires_action", "required_action": action})
+    t.emit("thread.run.queued", {**run, "status": "queued", "started_at": t.second})
+    t.emit("thread.run.in_progress", {**run, "status": "in_progress", "started_at": t.second})
+    answered = {**asked, "function": {**function, "arguments": arguments, "output": output}}
+    return {"type": "tool_calls", "tool_calls": [answered]}
+
+
+def _message_creation(t: _Traffic, run: dict[str, Any], _step_id: str) -> dict[str, Any]:
+    message = {
+        "id": t.id("msg"),
+        "object": "thread.message",
+        "created_at": t.second,
+        "assistant_id": run["assistant_id"],
+        "thread_id": run["thread_id"],
+        "run_id": run["id"],
+        "status": "in_progress",
+        "role": "assistant",
+        "content": [],
+        "metadata": {},
+    }
+    t.emit("thread.message.created", message)
+    t.emit("thread.message.in_progress", message)
+    written = t.words(10, 50)
+    for word in written:
+        content = [{"index": 0, "type": "text", "text": {"value": word, "annotations": []}}]
+        t.emit(
+            "thread.message.delta",
+            {"id": message["id"], "object": "thread.message.delta", "delta": {"content": content}},
+        )
+    content = [{"type": "text", "text": {"value": "".join(written), "annotations": []}}]
+    t.emit("thread.message.completed", {**message, "status": "completed", "content": content})
+    return {"type": "message_creation", "message_creation": {"message_id": message["id"]}}
+
+
+def _run_usage(t: _Traffic) -> dict[str, Any]:
+    read, written = t.rng.randint(100, 4_000), t.rng.randint(5, 400)
+    return {
+        "prompt_tokens": read,
+        "completion_tokens": written,
+        "total_tokens": read + written,
+        "prompt_token_details": {"cached_tokens": t.rng.randint(0, read)},
+        "completion_tokens_details": {"reasoning_tokens": 0},
+    }
