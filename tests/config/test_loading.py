@@ -1,9 +1,13 @@
 """The file is found in a fixed order; whatever is wrong with it ends in one ConfigError."""
 
+import ast
+import importlib
+import inspect
 import os
 from pathlib import Path
 
 import pytest
+import tomli_w
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -73,7 +77,7 @@ def test_a_file_is_read(tmp_path: Path, start: str) -> None:
         (None, "cannot be read: no such file or directory"),
         (b"# \xff", "is not UTF-8 (byte 3)"),
         (b"#" * (1024 * 1024 + 1), "is longer than 1048576 bytes"),
-        (b"[http]\nlisten = x", "line 2, column 10: no value: text must be quoted"),
+        (b"[http]\nlisten = x", "line 2, column 10: Invalid value"),
         (b"[http]\nlisten = 1", "http.listen: must be text in quotes"),
     ],
 )
@@ -106,35 +110,36 @@ def failure(path: Path) -> str:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("[http]\n[log]\n[http]", "line 3, column 6: this table is there already"),
-        ("a = 1\na = 2", "line 2, column 6: this key is there already"),
-        ("a = { b = 1, b = 2 }", "line 1, column 19: this key is there already"),
-        ("a = { b = 1 }\n[a.c]", "this table is there already"),
-        ("a 1", "line 1, column 3: a key must be followed by ="),
-        ("a = 1 2", "line 1, column 7: something stands behind the end of the value"),
-        ("[http", "line 1, column 6: the ] of the table's name is missing"),
-        ("[[sources]", "line 1, column 10: the ]] of the table's name is missing"),
-        ('a = "\\uD800"', "no such Unicode character"),
-        ('a = "\\u12"', "\\u must be followed by 4, \\U by 8 hexadecimal digits"),
-        ('a = "\x01"', "a character that cannot stand here"),
-        ("# \x01", "a character that cannot stand here"),
-        ("a = 2020-02-30", "no such date or time"),
-        ("= 1", "line 1, column 1: neither a key nor a table begins like this"),
-        ("a. = 1", "line 1, column 4: a key must be letters, digits, `_` and `-`, or be quoted"),
-        ("a = secret", "line 1, column 5: no value: text must be quoted"),
-        ("a = [1\n", "line 2, column 1: the ] of a list is missing"),
-        ('a = "x\\y"', "a \\ in text must be doubled, or the text put in single quotes"),
-        ('a = "x', "line 1, column 7: the quote at the end of the text is missing"),
-        ("a = 'x", "line 1, column 7: the quote at the end of the text is missing"),
-        ("a = '''x", "line 1, column 9: the quote at the end of the text is missing"),
+        ("[http]\n[log]\n[http]", "line 3, column 6: Cannot declare *** twice"),
+        ("a = 1\na = 2", "line 2, column 6: Cannot overwrite a value"),
+        ("a = { b = 1, b = 2 }", "line 1, column 19: Duplicate inline table key 'b'"),
+        ("a = { open = 1, open = 2 }", "line 1, column 25: Duplicate inline table key ***"),
+        ("a = { b = 1 }\n[a.c]", "line 2, column 5: Cannot declare *** twice"),
+        ("a = { b = 1 }\na.c = 2", "line 2, column 8: Cannot mutate immutable namespace ***"),
+        ("[a.b]\n[a]\nb.c = 1", "line 3, column 8: Cannot redefine namespace ***"),
+        ("a 1", "line 1, column 3: Expected '=' after a key in a key/value pair"),
+        ("a = 1 2", "line 1, column 7: Expected newline or end of document after a statement"),
+        ("[http", "line 1, column 6: Expected ']' at the end of a table declaration"),
+        ("[[sources]", "line 1, column 10: Expected ']]' at the end of an array declaration"),
+        ('a = "\\uD800"', "line 1, column 12: Escaped character is not a Unicode scalar value"),
+        ('a = "\\u12"', "line 1, column 8: Invalid hex value"),
+        ('a = "\x01"', "line 1, column 6: Illegal character '\\x01'"),
+        ("# \x01", "line 1, column 3: Found invalid character '\\x01'"),
+        ("a = 2020-02-30", "line 1, column 5: Invalid date or datetime"),
+        ("= 1", "line 1, column 1: Invalid statement"),
+        ("a. = 1", "line 1, column 4: Invalid initial character for a key part"),
+        ("a = secret", "line 1, column 5: Invalid value"),
+        ("a = [1\n", "line 2, column 1: Unclosed array"),
+        ("a = { b = 1", "line 1, column 12: Unclosed inline table"),
+        ('a = "x\\y"', "line 1, column 9: Unescaped '\\' in a string"),
+        ('a = "x', "line 1, column 7: Unterminated string"),
+        ("a = 'x", 'line 1, column 7: Expected "\'"'),
+        ("a = '''x", "line 1, column 9: Expected \"'''\""),
         (f"a = {'9' * 5000}", "holds a number with too many digits"),
     ],
 )
-def test_a_fault_of_the_syntax_is_told_with_its_place(text: str, fault: str) -> None:
-    (line,) = told(text)
-
-    assert line.endswith(fault)
-    assert line.startswith(("line 1, column ", "line 2, column ", "line 3, column ", "holds"))
+def test_a_syntax_error_is_shown_with_its_place(text: str, fault: str) -> None:
+    assert told(text) == [fault]
 
 
 def test_brackets_nest_only_so_deep() -> None:
@@ -143,8 +148,39 @@ def test_brackets_nest_only_so_deep() -> None:
     assert line == "nests brackets too deep"
 
 
-def test_words_that_are_new_to_us_are_not_repeated() -> None:
-    assert loading._syntax_words("Brand new: secret (at line 1, column 2)", "") == "line 1, column 2: is not TOML"
+TWICE = st.sampled_from(["[{0}]\n[{0}]", "{0}.a = 1\n[{0}]", "{0} = {{}}\n{0}.b = 1", "a = {{ {0} = 1, {0} = 2 }}"])
+KEY = st.text(min_size=4).map(lambda name: f"{name}MARKER{name}")
+
+
+@settings(deadline=None)  # a busy machine is no fault
+@given(KEY, TWICE)
+@example("'\"MARKER", "a = {{ {0} = 1, {0} = 2 }}")
+@example(") (at line 1, column 1) MARKER", "[{0}]\n[{0}]")
+def test_a_key_is_not_repeated_in_a_syntax_error(key: str, text: str) -> None:
+    (line,) = told(text.format(tomli_w.dumps({key: 0}).removesuffix(" = 0\n")))
+
+    assert "MARKER" not in line
+
+
+def test_the_parser_repeats_nothing_but_keys_and_quotations() -> None:
+    """Those are masked. What else the parser of a new Python repeats must be masked too."""
+    parser = ast.parse(inspect.getsource(importlib.import_module("tomllib._parser")))
+    raised = [each.exc for each in ast.walk(parser) if isinstance(each, ast.Raise) and isinstance(each.exc, ast.Call)]
+    filled = [
+        part
+        for call in raised
+        if ast.unparse(call.func) in ("suffixed_err", "TOMLDecodeError")
+        for text in call.args
+        for part in ast.walk(text)
+        if isinstance(part, ast.FormattedValue)
+    ]
+
+    assert filled
+    assert {ast.unparse(part.value) for part in filled if part.conversion != ord("r")} == {
+        "key",
+        "cont_key",
+        "abs_key_parent",
+    }
 
 
 @settings(deadline=None)  # a busy machine is no fault

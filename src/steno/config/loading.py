@@ -95,48 +95,27 @@ def _decode(text: str, file: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise _failure(file, _syntax_words(str(error), text)) from None
+        raise _failure(file, _syntax_message(str(error), text)) from None
     except ValueError:  # Python's own limit on the digits of a number
         raise _failure(file, "holds a number with too many digits") from None
     except RecursionError:
         raise _failure(file, "nests brackets too deep") from None
 
 
-def _syntax_words(message: str, text: str) -> str:
-    """Reword what `tomllib` says, `<what> (at line 3, column 5)`, from a closed list: it may repeat a key."""
-    place = re.search(r"\(at (line \d+, column \d+)\)\Z", message)
-    where = place[1] if place else _end(text)
-    what = next((words for start, words in _SYNTAX if message.startswith(start)), "is not TOML")
-    return f"{where}: {what}"
+def _syntax_message(message: str, text: str) -> str:
+    """Turn a message of `tomllib`, `<what> (at line 3, column 5)`, into `line 3, column 5: <what>`.
+
+    The parser repeats keys of the file, one by one or as a tuple. They are masked: a key may be a secret in the wrong
+    place. It quotes marks such as `]]` as well; a quotation of up to three characters stays.
+    """
+    what, _, place = message.removesuffix(")").rpartition(" (at ")
+    where = place if place.startswith("line ") else _end_of(text)
+    return f"{where}: {_REPEATED_KEYS.sub('***', what)}"
 
 
-def _end(text: str) -> str:
+_REPEATED_KEYS: Final = re.compile(r"""\(.*\)|'(?:[^'\\]|\\.){4,}'|"(?:[^"\\]|\\.){4,}\"""")
+
+
+def _end_of(text: str) -> str:
     lines = text.replace("\r\n", "\n").split("\n")
     return f"line {len(lines)}, column {len(lines[-1]) + 1}"
-
-
-_SYNTAX: Final = (
-    ("Cannot declare", "this table is there already"),
-    ("Cannot overwrite a value", "this key is there already"),
-    ("Cannot redefine", "this table is there already"),
-    ("Cannot mutate immutable", "an inline table or a list cannot be added to"),
-    ("Duplicate inline table key", "this key is there already"),
-    ("Expected '=' after a key", "a key must be followed by ="),
-    ("Expected newline or end", "something stands behind the end of the value"),
-    ('Expected "', "the quote at the end of the text is missing"),
-    ("Expected ']'", "the ] of the table's name is missing"),
-    ("Expected ']]'", "the ]] of the table's name is missing"),
-    ("Escaped character", "no such Unicode character"),
-    ("Found invalid character", "a character that cannot stand here"),
-    ("Illegal character", "a character that cannot stand here"),
-    ("Invalid date", "no such date or time"),
-    ("Invalid hex value", "\\u must be followed by 4, \\U by 8 hexadecimal digits"),
-    ("Invalid initial character", "a key must be letters, digits, `_` and `-`, or be quoted"),
-    ("Invalid statement", "neither a key nor a table begins like this"),
-    ("Invalid value", "no value: text must be quoted"),
-    ("Unclosed array", "the ] of a list is missing"),
-    ("Unclosed inline table", "the } of an inline table is missing"),
-    ("Unescaped '\\'", "a \\ in text must be doubled, or the text put in single quotes"),
-    ("Unterminated string", "the quote at the end of the text is missing"),
-)
-"""How a message of `tomllib` begins, and what is told. A message that is not here becomes `is not TOML`."""
