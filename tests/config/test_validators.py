@@ -1,8 +1,11 @@
 """What must hold between the keys of one table is told once, and only when the keys themselves are right."""
 
+import phonenumbers
 import pytest
 
 from steno.config import parse
+from steno.config.fields import REGIONS, RESERVED_PATTERN_NAMES
+from steno.redaction import CLASSES
 from tests.config.helpers import FILE, source, told
 
 TWO_PLACES = "must name exactly one place where the secret is: "
@@ -40,6 +43,41 @@ def test_no_two_sources_share_a_name() -> None:
         "sources[2].name: is already the name of sources[0]",
         "sources[3].name: is already the name of sources[0]",
     ]
+
+
+REDACTS = [
+    'content = "redacted"',
+    'content = { text = "redacted" }',
+    'content = { default = "redacted", text = "full" }',
+]
+
+
+@pytest.mark.parametrize("content", REDACTS)
+def test_a_pattern_does_not_have_the_name_of_a_built_in_class(content: str) -> None:
+    text = f"[audit]\n{content}\n[audit.patterns]\nmail = 'x'\nemail = 'x'\nerror = 'x'"
+
+    assert told(text) == [
+        "audit.patterns.email: has the name of a built-in class: choose another",
+        "audit.patterns.error: has the name of a built-in class: choose another",
+    ]
+
+
+@pytest.mark.parametrize("content", REDACTS)
+def test_a_region_has_telephone_numbers(content: str) -> None:
+    assert told(f'[audit]\n{content}\nregions = ["DE", "XX"]') == [
+        'audit.regions[1]: is no country with telephone numbers, such as "DE" or "US"'
+    ]
+
+
+def test_what_only_redaction_uses_is_not_validated_without_it() -> None:
+    text = "[audit]\ncontent = 'full'\nregions = ['XX']\n[audit.patterns]\nemail = 'x'"
+
+    assert parse(text, FILE).audit.regions == ("XX",)
+
+
+def test_the_names_and_regions_are_those_of_redaction() -> None:
+    assert {*CLASSES, "error"} == RESERVED_PATTERN_NAMES
+    assert phonenumbers.SUPPORTED_REGIONS == REGIONS
 
 
 def test_a_rule_is_silent_where_one_of_its_keys_is_wrong_already() -> None:

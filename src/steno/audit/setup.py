@@ -27,10 +27,7 @@ def policy_of(audit: Audit) -> ContentPolicy:
 
 
 def redactor_of(audit: Audit) -> Redacts | None:
-    """Return what takes personal data out, where the policy asks for it.
-
-    Raises ConfigError where a pattern or a country is none.
-    """
+    """Return what takes personal data out, where the policy asks for it."""
     if not policy_of(audit).redacts:
         return None
     from steno.redaction import Redactor  # noqa: PLC0415  # its tables of numbers take a tenth of a second
@@ -39,7 +36,7 @@ def redactor_of(audit: Audit) -> Redacts | None:
 
 
 def bodies_of(audit: Audit, files: ContentFiles) -> BodyEncoder:
-    """Return what writes facts as bodies of records. Raises ConfigError where a key or a pattern is none."""
+    """Return what writes facts as bodies of records. Raises ConfigError where a key is none."""
     return BodyEncoder(
         policy_of(audit), redactor=redactor_of(audit), digest_key=key_of(audit.digest_key, "digest_key"), files=files
     )

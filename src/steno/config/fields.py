@@ -205,10 +205,27 @@ PatternName = Annotated[
     ),
 ]
 Pattern = Annotated[str, Meta(min_length=1, max_length=1024, extra={"fault": pattern_fault})]
+RESERVED_PATTERN_NAMES: Final = frozenset(
+    ("key", "card", "iban", "national_id", "tax_id", "email", "phone", "ip", "error")
+)
+"""Names a record uses for what steno finds by itself, and for a text that could not be redacted."""
+
 Region = Annotated[
     str,
     Meta(pattern=r"^[A-Z]{2}\Z", extra={"must": 'must be a country by its two letters, such as "DE"'}),
 ]
+_REGION_LIST: Final = (
+    "AC AD AE AF AG AI AL AM AO AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BW BY "
+    "BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ "
+    "FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GT GU GW GY HK HN HR HT HU ID IE IL IM IN IO IQ IR "
+    "IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH "
+    "MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK "
+    "PL PM PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TA "
+    "TC TD TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW"
+)
+REGIONS: Final = frozenset(_REGION_LIST.split())
+"""Countries that telephone numbers can be found for: those of phonenumbers, which may not be installed here."""
+
 FlushBytes = Annotated[int, Meta(ge=1024, le=1 << 30)]
 RecordBytes = Annotated[int, Meta(ge=4096, le=1 << 20)]
 LongSeconds = Annotated[float, Meta(gt=0, le=366 * 86_400)]

@@ -7,7 +7,7 @@ mistake is told once.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from steno.config.fields import PUT_ELSEWHERE
+from steno.config.fields import PUT_ELSEWHERE, REGIONS, RESERVED_PATTERN_NAMES
 
 
 class Flaw(NamedTuple):
@@ -76,9 +76,28 @@ def _digest_or_files(table: Table) -> Iterator[Flaw]:
         yield Flaw("digest_key", "cannot stand beside content_files: a digest in the log would outlive an erasure")
 
 
+def _redacts(content: object) -> bool:
+    """Whether `audit.content`, a word or a table by kind, asks for redaction; what is not asked for may be wrong."""
+    return "redacted" in (content.values() if isinstance(content, Mapping) else (content,))
+
+
+def _pattern_names(table: Table) -> Iterator[Flaw]:
+    for name in table["patterns"] if _redacts(table["content"]) else ():
+        if name in RESERVED_PATTERN_NAMES:
+            yield Flaw(f"patterns.{name}", "has the name of a built-in class: choose another")
+
+
+def _known_regions(table: Table) -> Iterator[Flaw]:
+    for number, region in enumerate(table["regions"] if _redacts(table["content"]) else ()):
+        if region not in REGIONS:
+            yield Flaw(f"regions[{number}]", 'is no country with telephone numbers, such as "DE" or "US"')
+
+
 AUDIT_RULES: Final = (
     Validator(frozenset({"retention_bytes", "segment_bytes"}), _room_for_two),
     Validator(frozenset({"content_files", "digest_key"}), _digest_or_files),
+    Validator(frozenset({"content", "patterns"}), _pattern_names),
+    Validator(frozenset({"content", "regions"}), _known_regions),
 )
 SECRET_RULES: Final = (Validator(frozenset({"file", "env"}), _one_place),)
 CONNECT_RULES: Final = (

@@ -13,7 +13,6 @@ import phonenumbers
 import stdnum
 from msgspec import Struct
 
-from steno.errors import ConfigError, ConfigFault
 from steno.redaction.addresses import emails, ips
 from steno.redaction.fold import Folded, fold
 from steno.redaction.identity import identities
@@ -42,8 +41,6 @@ _BEFORE: Final = 12
 _AFTER: Final = 12
 """Letters of a number may stand around its digits: so many characters more are looked at."""
 
-_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
-
 
 class Redacted(Struct, frozen=True):
     """What is left of a text, and what was taken out."""
@@ -59,22 +56,15 @@ class Redactor:
 
     `patterns` are regular expressions by name, which becomes the class and the placeholder. `regions` are countries
     (ISO 3166, such as `DE`): telephone numbers in their national form are found, and their weak national numbers
-    without a name before them. Raises ConfigError, which names the pattern or region and never shows it.
+    without a name before them. Both come from a configuration that was validated: nothing is checked here again.
     """
 
     version: str = VERSION
     """What a record carries: two texts that were redacted under one version were treated alike."""
 
     def __init__(self, patterns: Mapping[str, str] | None = None, regions: Iterable[str] = ()) -> None:
-        self._patterns, faults = _compiled(patterns or {})
+        self._patterns = {name: re.compile(pattern) for name, pattern in sorted((patterns or {}).items())}
         self._regions = tuple(sorted(set(regions)))
-        faults += [
-            ConfigFault("", "audit.regions", f"{region!r} is no country with telephone numbers, such as 'DE' or 'US'")
-            for region in self._regions
-            if region not in phonenumbers.SUPPORTED_REGIONS
-        ]
-        if faults:
-            raise ConfigError(faults)
         self._severity = (*self._patterns, *CLASSES)
 
     def redact(self, text: str) -> Redacted:
@@ -110,31 +100,6 @@ class Redactor:
         yield from identities(text, max(0, start - _BEFORE), end + _AFTER, self._regions, checks)
         for region in self._regions:
             yield from national(text, max(0, start - 1), end + 1, region, checks)  # a bracket before, a letter after
-
-
-def _compiled(patterns: Mapping[str, str]) -> tuple[dict[str, re.Pattern[str]], list[ConfigFault]]:
-    """Return the patterns in the order of their names, and what is wrong with them."""
-    compiled: dict[str, re.Pattern[str]] = {}
-    faults: list[ConfigFault] = []
-    for name, pattern in sorted(patterns.items()):
-        try:
-            compiled[name] = re.compile(pattern)
-        except (re.error, RecursionError, OverflowError) as error:
-            place = getattr(error, "pos", None)
-            where = "" if place is None else f": see its character {place + 1}"
-            faults.append(ConfigFault("", f"audit.patterns.{name}", f"is not a regular expression of Python{where}"))
-            continue
-        if wrong := _wrong(name, compiled[name]):
-            faults.append(ConfigFault("", f"audit.patterns.{name}", wrong))
-    return compiled, faults
-
-
-def _wrong(name: str, pattern: re.Pattern[str]) -> str | None:
-    if not _NAME.fullmatch(name):
-        return "must be named with small letters, digits and underscores, 32 at most, a letter first"
-    if name in {*CLASSES, "error"}:
-        return "has the name of a built-in class: choose another"
-    return "matches where there is nothing: it must take at least one character" if pattern.search("") else None
 
 
 def _matched(name: str, pattern: re.Pattern[str], text: str) -> Iterator[Span]:
