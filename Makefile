@@ -67,7 +67,7 @@ docs: $(VENV)/.project ## write the pages of docs/ that follow from the code
 
 # The pins that stand are kept; ARGS=--upgrade moves them all, ARGS="--upgrade-package rich" one. Each lock is one
 # resolution for all Pythons and machines, and the second keeps to the first.
-COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra redaction \
            --no-header --no-emit-index-url --no-emit-find-links
 lock: ## write requirements*.lock from pyproject.toml (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }

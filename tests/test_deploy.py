@@ -89,6 +89,7 @@ def test_a_lock_names_no_place_to_fetch_from(name: str, forbidden: str) -> None:
 def test_the_lock_holds_all_that_the_project_and_its_build_ask_for() -> None:
     project = read_project()
     asked = names(project["project"]["dependencies"]) | names(project["build-system"]["requires"])
+    asked |= names(project["project"]["optional-dependencies"]["redaction"])
 
     assert asked - set(read_lock("requirements.lock")) == set()
 

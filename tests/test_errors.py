@@ -29,3 +29,9 @@ def test_a_configuration_error_is_one_line_a_fault() -> None:
 
     assert error.faults == faults
     assert str(error) == "a.toml: x: is missing\na.toml: y: unknown key"
+
+
+def test_a_fault_that_names_no_place_gets_that_of_its_file() -> None:
+    error = ConfigError([ConfigFault("", "x", "is missing"), ConfigFault("$KEY", "", "is empty")])
+
+    assert str(error.in_file("a.toml")) == "a.toml: x: is missing\n$KEY: is empty"

@@ -76,7 +76,10 @@ def run(config_file: Path | None, state: Path | None, record: Path | None) -> No
     path = _config_file(config_file)
     config = load(path)
     logs.configure(config.log.level, config.log.format)
-    with daemon.opened(config, os.environ, state=state, record=record, load=lambda: load(path)) as ready:
+    with (
+        _faults_in(path),
+        daemon.opened(config, os.environ, state=state, record=record, load=lambda: load(path)) as ready,
+    ):
         anyio.run(daemon.serve, ready, backend_options=daemon.event_loop_options())
 
 
@@ -88,8 +91,10 @@ def check(config_file: Path | None) -> None:
     from steno.audit.setup import redactor_of
     from steno.config import load, render
 
-    config = load(_config_file(config_file))
-    redactor_of(config.audit)
+    path = _config_file(config_file)
+    config = load(path)
+    with _faults_in(path):
+        redactor_of(config.audit)
     load_prices(Path(config.prices.file) if config.prices.file else None)
     click.echo(render(config), nl=False)
 
@@ -144,6 +149,15 @@ def _config_file(explicit: Path | None) -> Path:
     return found
 
 
+@contextmanager
+def _faults_in(path: Path | None) -> Iterator[None]:
+    """Name the configuration file in the faults of those who know the configuration and not its file."""
+    try:
+        yield
+    except ConfigError as error:
+        raise error.in_file(str(path or "")) from None
+
+
 # Recordings and logs --------------------------------------------------------------------------------------
 
 
@@ -178,7 +192,7 @@ def replay(
     outputs = replaying.Outputs(state, metrics, audit)
     configured = Path(config.prices.file) if config.prices.file else None
     table = load_prices(prices, "--prices") if prices else load_prices(configured)
-    with _progress(files) as progress:
+    with _faults_in(found), _progress(files) as progress:
         summary = replaying.replay(files, config, outputs, table, sys.stdin.buffer, progress)
     taken = Path("-") in (state, metrics)
     _show(Console(stderr=taken), summary)

@@ -70,3 +70,7 @@ class ConfigError(StenoError):
 
     def __str__(self) -> str:
         return "\n".join(str(fault) for fault in self.faults)
+
+    def in_file(self, file: str) -> "ConfigError":
+        """Return the error with `file` in those faults that name no place yet."""
+        return ConfigError(ConfigFault(fault.file or file, fault.key, fault.message) for fault in self.faults)

@@ -27,10 +27,17 @@ def policy_of(audit: Audit) -> ContentPolicy:
 
 
 def redactor_of(audit: Audit) -> Redacts | None:
-    """Return what takes personal data out, where the policy asks for it."""
+    """Return what takes personal data out, where the policy asks for it.
+
+    Raises ConfigError, with a fault that names no file, where the packages for it are not installed.
+    """
     if not policy_of(audit).redacts:
         return None
-    from steno.redaction import Redactor  # noqa: PLC0415  # its tables of numbers take a tenth of a second
+    try:
+        from steno.redaction import Redactor  # noqa: PLC0415  # its tables of numbers take a tenth of a second
+    except ModuleNotFoundError:
+        message = '"redacted" needs packages that are not installed: pip install "steno[redaction]"'
+        raise ConfigError([ConfigFault("", "audit.content", message)]) from None
 
     return Redactor(audit.patterns, audit.regions)
 
