@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import tomli_w
 
-from steno.config.fields import mask_url
 from steno.config.schema import Config, Connect
 
 
@@ -35,7 +34,7 @@ def digest(config: Config) -> str:
 
 def _source(source: Connect) -> dict[str, Any]:
     table: dict[str, Any] = msgspec.to_builtins(source)
-    return table | {"url": mask_url(source.url), "headers": dict(sorted(table["headers"].items()))}
+    return table | {"url": source.masked_url, "headers": dict(sorted(table["headers"].items()))}
 
 
 def _without_none(value: Any) -> Any:

@@ -30,6 +30,7 @@ from steno.config.fields import (
     Url,
     VariableName,
     WaitSeconds,
+    mask_url,
     split_listen,
 )
 from steno.config.validators import AUDIT_RULES, CONFIG_RULES, CONNECT_RULES, SECRET_RULES, Validator
@@ -236,6 +237,11 @@ class Connect(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     backoff_max_seconds: WaitSeconds = 60.0
     """Where the bound stops to double: the longest an outage outlasts its end."""
+
+    @property
+    def masked_url(self) -> str:
+        """The URL as it may be shown."""
+        return mask_url(self.url)
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
