@@ -1,4 +1,4 @@
-"""Each branch of the tree has its exit code, and a configuration's faults are told a line each."""
+"""Each branch of the tree has its exit code, and each fault of a configuration has its line."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def test_a_fault_names_file_and_key() -> None:
     assert str(ConfigFault("steno.toml", "http.listen", "is wrong")) == "steno.toml: http.listen: is wrong"
 
 
-def test_a_fault_of_the_whole_file_names_no_key() -> None:
+def test_a_fault_of_the_file_itself_names_no_key() -> None:
     assert str(ConfigFault("steno.toml", "", "is not UTF-8")) == "steno.toml: is not UTF-8"
 
 
@@ -31,7 +31,7 @@ def test_a_configuration_error_is_one_line_a_fault() -> None:
     assert str(error) == "a.toml: x: is missing\na.toml: y: unknown key"
 
 
-def test_a_fault_that_names_no_place_gets_that_of_its_file() -> None:
+def test_a_file_is_added_to_the_faults_that_name_none() -> None:
     error = ConfigError([ConfigFault("", "x", "is missing"), ConfigFault("$KEY", "", "is empty")])
 
     assert str(error.in_file("a.toml")) == "a.toml: x: is missing\n$KEY: is empty"

@@ -1,13 +1,13 @@
-"""What can go wrong in a way that an operator can mend: a small tree, each branch with its own exit code.
+"""Errors that an operator can mend, as a small tree. Each branch has its own exit code.
 
-    StenoError              70   never raised as such: the branch to catch
-      UsageError            64   the command line asks for what cannot be done
-      DataError             65   what was read is not what it should be (a recording, an audit log)
-      UnavailableError      69   something that is needed is not there: a port taken, a folder not writable
+    StenoError              70   the root, to catch; never raised itself
+      UsageError            64   the command line asks for something that cannot be done
+      DataError             65   the input is not what it should be (a recording, an audit log)
+      UnavailableError      69   something that is needed is not available: a port taken, a folder not writable
       ConfigError           78   the configuration is wrong; holds every fault of it
 
-The codes are those of BSD's sysexits, so that a service manager can tell what a restart may heal (69) from
-what it cannot (64, 65, 78). A message says what to do next, and never repeats what may be a secret.
+The codes are those of BSD's sysexits. A service manager can restart after 69, which a restart may mend, and not after
+64, 65 and 78. A message says what to do next, and never repeats what may be a secret.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from msgspec import Struct
 
 
 class StenoError(Exception):
-    """Root of the tree: something outside the program is wrong, and the message says what.
+    """Something outside of the program is wrong, and the message says what.
 
     The command line prints the message without a traceback and exits with `exit_code`.
     """
@@ -32,13 +32,13 @@ class UsageError(StenoError):
 
 
 class DataError(StenoError):
-    """Something that was to be read is not what it should be."""
+    """The input is not what it should be."""
 
     exit_code = 65
 
 
 class UnavailableError(StenoError):
-    """Something the daemon needs is not there, and may be there later."""
+    """Something that is needed is not available, and may be later."""
 
     exit_code = 69
 
@@ -50,17 +50,17 @@ class ConfigFault(Struct, frozen=True):
     """The file, or the place outside any file, such as `$NAME`."""
 
     key: str
-    """The path of the key, such as `sources.relay.url`; empty where the fault is the whole file's."""
+    """The path of the key, such as `sources.relay.url`; empty where the fault is not of a single key."""
 
     message: str
-    """What is wrong and what would be right. Never holds the value that was found."""
+    """What is wrong and what would be right. Never repeats the value that was found."""
 
     def __str__(self) -> str:
         return ": ".join(part for part in (self.file, self.key, self.message) if part)
 
 
 class ConfigError(StenoError):
-    """The configuration is wrong. All its faults are told at once, one line each."""
+    """The configuration is wrong. The message has all its faults, one line each."""
 
     exit_code = 78
 
@@ -72,5 +72,5 @@ class ConfigError(StenoError):
         return "\n".join(str(fault) for fault in self.faults)
 
     def in_file(self, file: str) -> "ConfigError":
-        """Return the error with `file` in those faults that name no place yet."""
+        """Return the error with `file` in the faults that name no file."""
         return ConfigError(ConfigFault(fault.file or file, fault.key, fault.message) for fault in self.faults)

@@ -1,4 +1,4 @@
-"""What the plays about the configuration share: a text in, what is told of it out."""
+"""What the tests of the configuration share: a text in, its faults out."""
 
 from steno.config import parse
 from steno.errors import ConfigError
@@ -6,8 +6,8 @@ from steno.errors import ConfigError
 FILE = "steno.toml"
 
 
-def told(text: str) -> list[str]:
-    """Parse a text; return what is told of it, a line a fault, without the file's name before it."""
+def faults_of(text: str) -> list[str]:
+    """Parse a text; return its faults as lines, without the name of the file."""
     try:
         parse(text, FILE)
     except ConfigError as error:
@@ -20,6 +20,6 @@ def told(text: str) -> list[str]:
 
 
 def source(*lines: str, name: str = "relay") -> str:
-    """Write a source that is right, and further lines into its table."""
+    """Return a valid source with further lines in its table."""
     required = (f'name = "{name}"', 'kind = "connect"', 'url = "wss://relay.example/v1/events"')
     return "\n".join(("[[sources]]", *required, *lines, ""))

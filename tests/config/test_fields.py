@@ -1,13 +1,13 @@
-"""Names, addresses and URLs: what is taken, what is refused, and what of it is shown."""
+"""Names, addresses and URLs: what is accepted, what is refused, and what is shown of them."""
 
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from websockets.uri import parse_uri
 
-from steno.config import mask_url, parse, split_listen
-from steno.config.fields import header_fault, listen_fault, subprotocol_fault, url_fault
-from tests.config.helpers import FILE, source, told
+from steno.config import mask_url, parse
+from steno.config.fields import header_fault, listen_fault, split_listen, subprotocol_fault, url_fault
+from tests.config.helpers import FILE, faults_of, source
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from tests.config.helpers import FILE, source, told
         ("[0:0:0:0:0:0:0:1]:80", ("::1", 80)),
     ],
 )
-def test_an_address_is_a_host_and_a_port(listen: str, address: tuple[str, int]) -> None:
+def test_an_address_has_a_host_and_a_port(listen: str, address: tuple[str, int]) -> None:
     assert split_listen(listen) == address
     assert listen_fault(listen) is None
 
@@ -44,7 +44,7 @@ def test_an_address_is_a_host_and_a_port(listen: str, address: tuple[str, int]) 
         "",
     ],
 )
-def test_anything_else_is_no_address(listen: str) -> None:
+def test_any_other_address_is_refused(listen: str) -> None:
     assert split_listen(listen) is None
     assert listen_fault(listen) == 'must be an address and a port, such as "127.0.0.1:9464" or "[::1]:9464"'
 
@@ -53,7 +53,7 @@ def test_anything_else_is_no_address(listen: str) -> None:
     "url",
     ["ws://h", "WSS://h/", "ws://127.0.0.1:8765/v1?model=a&line=1", "wss://[::1]:443/a%20b", "ws://a.b.c./"],
 )
-def test_a_websocket_url_is_taken(url: str) -> None:
+def test_a_websocket_url_is_accepted(url: str) -> None:
     assert url_fault(url) is None
 
 
@@ -87,7 +87,7 @@ def test_any_other_url_is_refused_with_the_reason(url: str, fault: str) -> None:
 @settings(deadline=None)  # a busy machine is no fault
 @given(st.text("ws:/[]@.?#%=&0123456789abé \n", max_size=30).map("ws://".__add__))
 @example("ws://[::1]:1/")
-def test_what_is_taken_the_library_takes_too(url: str) -> None:
+def test_the_websocket_library_accepts_every_accepted_url(url: str) -> None:
     assume(url_fault(url) is None)
 
     parsed = parse_uri(url)
@@ -119,27 +119,27 @@ def test_a_header_of_the_handshake_cannot_be_set(name: str) -> None:
     assert "is written by the handshake" in (header_fault(name) or "")
 
 
-def test_subprotocols_have_a_key_of_their_own() -> None:
+def test_the_header_of_subprotocols_has_a_key_of_its_own() -> None:
     assert header_fault("sec-websocket-protocol") == (
         "Sec-WebSocket-Protocol is written by the handshake: use subprotocols"
     )
     assert header_fault("Authorization") is None
 
 
-def test_an_api_key_is_no_subprotocol() -> None:
+def test_an_api_key_is_refused_as_a_subprotocol() -> None:
     assert (subprotocol_fault("openai-insecure-api-key.sk-1") or "").startswith("must not hold an API key")
     assert (subprotocol_fault("sk-proj-abcdefgh") or "").startswith("must not hold an API key")
     assert subprotocol_fault("realtime") is None
 
 
 @pytest.mark.parametrize("name", ["a", "0", "front-desk", "a.b_c-d", "a" * 63])
-def test_a_source_name_is_a_metric_label(name: str) -> None:
+def test_a_source_name_may_be_a_metric_label(name: str) -> None:
     assert parse(source(name=name), FILE).sources[0].name == name
 
 
 @pytest.mark.parametrize("name", ["", "A", "-a", ".a", "a b", "a\\n", "a" * 64, "ä"])
 def test_any_other_source_name_is_refused(name: str) -> None:
-    (line,) = told(source(name=name))
+    (line,) = faults_of(source(name=name))
 
     assert line.startswith("sources[0].name: must be 1 to 63 of a-z, 0-9, `_`, `.` and `-`, the first ")
 
@@ -147,4 +147,4 @@ def test_any_other_source_name_is_refused(name: str) -> None:
 @pytest.mark.parametrize("value", ["", "a\\u0000b", "a\\n"])
 def test_a_path_holds_no_control_character(value: str) -> None:
     fault = "must be a path, neither empty nor with control characters"
-    assert told(f'[audit]\ndirectory = "{value}"') == [f"audit.directory: {fault}"]
+    assert faults_of(f'[audit]\ndirectory = "{value}"') == [f"audit.directory: {fault}"]

@@ -1,4 +1,4 @@
-"""The files in config/ are right: the example shows every key with its default, the others run."""
+"""The files in config/ are valid: the example shows every key with its default, the others run."""
 
 import re
 import tomllib
@@ -28,13 +28,13 @@ KEY_LINE = re.compile(r"(# )?(\w+) = (.+)")
 
 
 def shown(table: str) -> dict[str, Any]:
-    """Return a table of the example as TOML; of the sources, the one that is there."""
+    """Return a table of the example; of the sources, the only one."""
     found = tomllib.loads(EXAMPLE)[table]
     return dict(found[0] if table == "sources" else found)
 
 
 def lines(table: str) -> list[str]:
-    """Return the lines of a table of the example, its header and what stands above it left out."""
+    """Return the lines of a table of the example, without its header and what is above it."""
     return re.split(rf"^\[+{table}\]+$", EXAMPLE, flags=re.MULTILINE)[1].split("\n[")[0].strip().splitlines()
 
 
@@ -68,14 +68,14 @@ def test_the_example_shows_the_keys_in_the_order_of_the_struct(table: str) -> No
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_the_example_says_why_above_each_key(table: str) -> None:
+def test_the_example_has_a_comment_above_each_key(table: str) -> None:
     body = lines(table)
     keys = [number for number, line in enumerate(body) if KEY_LINE.fullmatch(line)]
 
     assert all(number > 0 and body[number - 1].startswith("# ") for number in keys)
 
 
-def test_what_is_commented_out_in_the_example_is_right_too() -> None:
+def test_what_is_commented_out_in_the_example_is_valid_too() -> None:
     commented = re.findall(r"^# (\w+) = ", EXAMPLE, flags=re.MULTILINE)
     without = re.sub(rf"^({'|'.join(commented)}) = .*\n", "", EXAMPLE, flags=re.MULTILINE)
     text = re.sub(r"^# (?=\w+ = )", "", without, flags=re.MULTILINE)

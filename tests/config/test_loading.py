@@ -1,4 +1,4 @@
-"""The file is found in a fixed order; whatever is wrong with it ends in one ConfigError."""
+"""The file is found in a fixed order; everything that is wrong with it is raised as one ConfigError."""
 
 import ast
 import importlib
@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from steno.config import find, load, loading, parse
 from steno.errors import ConfigError
 from steno.limits import Limits
-from tests.config.helpers import FILE, source, told
+from tests.config.helpers import FILE, faults_of, source
 
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    """The two standard places, in a folder of the test's own: one to be in, one to stand for /etc."""
+    """Return two standard places in a temporary folder: one in the current folder, one in place of /etc."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     standard = (Path("steno.toml"), tmp_path / "etc.toml")
@@ -27,7 +27,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]
     return standard
 
 
-def test_a_path_that_was_named_is_the_one_even_where_nothing_is(places: tuple[Path, Path]) -> None:
+def test_a_path_that_was_named_is_used_even_where_nothing_exists(places: tuple[Path, Path]) -> None:
     places[0].touch()
     environ = {"STENO_CONFIG": "/nowhere/b.toml"}
 
@@ -35,7 +35,7 @@ def test_a_path_that_was_named_is_the_one_even_where_nothing_is(places: tuple[Pa
     assert find(None, environ) == Path("/nowhere/b.toml")
 
 
-def test_without_a_name_the_standard_places_are_looked_at_in_order(places: tuple[Path, Path]) -> None:
+def test_without_a_name_the_standard_places_are_tried_in_order(places: tuple[Path, Path]) -> None:
     here, etc = places
 
     assert find(None, {}) is None
@@ -52,7 +52,7 @@ def test_the_standard_places_are_those_of_the_manual() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may look everywhere")
-def test_a_place_that_may_not_be_looked_at_is_not_passed_over(
+def test_a_place_that_may_not_be_looked_at_is_not_skipped(
     places: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed = tmp_path / "closed"
@@ -81,7 +81,7 @@ def test_a_file_is_read(tmp_path: Path, start: str) -> None:
         (b"[http]\nlisten = 1", "http.listen: must be text in quotes"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_told_with_its_name(tmp_path: Path, content: bytes | None, fault: str) -> None:
+def test_a_fault_is_shown_with_the_name_of_the_file(tmp_path: Path, content: bytes | None, fault: str) -> None:
     file = tmp_path / "steno.toml"
     if content is not None:
         file.write_bytes(content)
@@ -89,7 +89,7 @@ def test_what_is_wrong_with_a_file_is_told_with_its_name(tmp_path: Path, content
     assert failure(file) == f"{file}: {fault}"
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_is_refused(tmp_path: Path) -> None:
     assert failure(tmp_path) == f"{tmp_path}: cannot be read: is a directory"
 
 
@@ -97,7 +97,7 @@ def test_a_device_that_never_ends_is_refused() -> None:
     assert failure(Path("/dev/zero")) == "/dev/zero: is longer than 1048576 bytes"
 
 
-def test_a_path_that_is_none() -> None:
+def test_a_path_with_a_null_character_is_refused() -> None:
     assert failure(Path("a\0b")) == r"'a\x00b': cannot be read: not a path"
 
 
@@ -139,11 +139,11 @@ def failure(path: Path) -> str:
     ],
 )
 def test_a_syntax_error_is_shown_with_its_place(text: str, fault: str) -> None:
-    assert told(text) == [fault]
+    assert faults_of(text) == [fault]
 
 
-def test_brackets_nest_only_so_deep() -> None:
-    (line,) = told("a = " + "[" * 100_000)
+def test_brackets_that_nest_too_deep_are_refused() -> None:
+    (line,) = faults_of("a = " + "[" * 100_000)
 
     assert line == "nests brackets too deep"
 
@@ -157,7 +157,7 @@ KEY = st.text(min_size=4).map(lambda name: f"{name}MARKER{name}")
 @example("'\"MARKER", "a = {{ {0} = 1, {0} = 2 }}")
 @example(") (at line 1, column 1) MARKER", "[{0}]\n[{0}]")
 def test_a_key_is_not_repeated_in_a_syntax_error(key: str, text: str) -> None:
-    (line,) = told(text.format(tomli_w.dumps({key: 0}).removesuffix(" = 0\n")))
+    (line,) = faults_of(text.format(tomli_w.dumps({key: 0}).removesuffix(" = 0\n")))
 
     assert "MARKER" not in line
 
@@ -187,11 +187,11 @@ def test_the_parser_repeats_nothing_but_keys_and_quotations() -> None:
 @given(st.text() | st.text('[]{}"=\n.\\#a1', max_size=40))
 @example("")
 def test_any_text_is_a_configuration_or_a_list_of_faults(text: str) -> None:
-    assert all(told(text))
+    assert all(faults_of(text))
 
 
 def test_a_command_may_have_defaults_of_its_own() -> None:
-    """They hold where the file says nothing, and what the file says goes before them."""
+    """They apply where the file sets nothing."""
     defaults = {"limits": {"kept_objects": 7}}
     assert parse("", "", defaults).limits.kept_objects == 7
     assert parse("[limits]\nitems = 5", "", defaults).limits == Limits(items=5, kept_objects=7)

@@ -1,4 +1,4 @@
-"""A type is told in plain words."""
+"""The messages for a value of the wrong type."""
 
 from typing import Annotated, Any, Literal
 
@@ -9,7 +9,7 @@ from steno.config.messages import expectation
 
 
 @pytest.mark.parametrize(
-    ("annotation", "words"),
+    ("annotation", "message"),
     [
         (int, "must be a whole number"),
         (Annotated[int, Meta(ge=1)], "must be a whole number, 1 or more"),
@@ -25,5 +25,5 @@ from steno.config.messages import expectation
         (bytes, "has the wrong type"),
     ],
 )
-def test_a_type_in_plain_words(annotation: Any, words: str) -> None:
-    assert expectation(annotation) == words
+def test_a_message_says_what_the_type_allows(annotation: Any, message: str) -> None:
+    assert expectation(annotation) == message

@@ -1,4 +1,4 @@
-"""A configuration can be shown: it reads back as itself, without its secrets, and has one digest."""
+"""A configuration is shown without its secrets, reads back as itself, and has one digest."""
 
 import hashlib
 
@@ -43,7 +43,7 @@ idle_seconds = 3600.0
 """
 
 
-def test_what_is_set_and_what_is_not_is_shown() -> None:
+def test_defaults_are_shown_as_well_as_what_is_set() -> None:
     config = Config(
         http=Http(listen="127.0.0.1:0", ready="any"),
         audit=Audit(directory="/var/log/steno", flush_seconds=2.0, segment_bytes=65536, queue_bytes=65536),
@@ -54,7 +54,7 @@ def test_what_is_set_and_what_is_not_is_shown() -> None:
     assert "directory" not in render(Config())
 
 
-def test_a_secret_is_shown_by_its_place_and_a_query_by_its_names() -> None:
+def test_a_header_shows_the_place_of_its_value_and_a_url_the_names_of_its_query() -> None:
     text = source(
         'headers = { B = { env = "TOKEN" }, A = { file = "/run/credentials/relay" } }',
         'ca_file = "/etc/ca.pem"',
@@ -88,7 +88,7 @@ env = "TOKEN"
     )
 
 
-def test_the_digest_is_that_of_what_is_shown() -> None:
+def test_the_digest_is_taken_of_what_is_shown() -> None:
     config = parse(source(), FILE)
 
     assert digest(config) == hashlib.sha256(render(config).encode()).hexdigest()
@@ -105,7 +105,7 @@ def headers(*names: str) -> str:
     return "headers = { " + ", ".join(f'{name} = {{ env = "V" }}' for name in names) + " }"
 
 
-def test_the_digest_tells_configurations_apart() -> None:
+def test_configurations_that_differ_have_different_digests() -> None:
     texts = [
         "",
         "[http]\nready = 'any'",
@@ -118,7 +118,7 @@ def test_the_digest_tells_configurations_apart() -> None:
     assert len({digest(parse(text, FILE)) for text in texts}) == len(texts)
 
 
-def test_the_digest_does_not_tell_secrets_apart() -> None:
+def test_configurations_that_differ_in_a_secret_have_one_digest() -> None:
     one, other = (source().replace("/v1/events", f"/?key={key}") for key in ("a", "b"))
 
     assert digest(parse(one, FILE)) == digest(parse(other, FILE))

@@ -1,4 +1,4 @@
-"""The defaults run, and what a table says about itself is right."""
+"""The defaults are valid, and so is what the tables derive from their keys."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ def test_an_empty_file_is_the_defaults() -> None:
     assert parse("", FILE) == Config()
 
 
-def test_a_source_needs_but_name_kind_and_url() -> None:
+def test_a_source_needs_only_name_kind_and_url() -> None:
     assert parse(source(), FILE).sources == (
         Connect(name="relay", kind="connect", url="wss://relay.example/v1/events"),
     )
 
 
-def test_every_default_is_what_its_own_type_takes() -> None:
+def test_every_default_is_valid() -> None:
     config = Config(sources=(Connect(name="relay", kind="connect", url="ws://h"),))
 
     assert msgspec.convert(msgspec.to_builtins(config), Config) == config
@@ -30,7 +30,7 @@ def test_the_address_is_split_for_the_socket() -> None:
     assert Http(listen="[::1]:0").address == ("::1", 0)
 
 
-def test_an_address_that_nobody_checked_is_our_own_mistake() -> None:
+def test_an_address_that_was_not_validated_raises() -> None:
     with pytest.raises(ValueError, match="not an address and a port"):
         _ = Http(listen="nonsense").address
 
@@ -45,7 +45,7 @@ def test_an_address_that_nobody_checked_is_our_own_mistake() -> None:
         (Audit(), {}, None),
     ],
 )
-def test_the_audit_folder_is_configured_or_given_by_systemd(
+def test_the_audit_folder_is_the_configured_one_or_that_of_systemd(
     audit: Audit, environ: dict[str, str], folder: Path | None
 ) -> None:
     assert audit_directory(audit, environ) == folder

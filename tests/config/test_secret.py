@@ -1,4 +1,4 @@
-"""A secret is read from its file or variable; what is wrong with it is told without it."""
+"""A secret is read from its file or variable. A fault names the place and never the value."""
 
 import os
 from pathlib import Path
@@ -47,7 +47,7 @@ def test_a_value_that_no_header_can_carry_is_refused(tmp_path: Path, content: by
     assert failure(SecretRef(file=str(file))) == f"{file}: {fault}"
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "token"
 
     assert failure(SecretRef(file=str(file))) == f"{file}: cannot be read: no such file or directory"

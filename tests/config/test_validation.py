@@ -1,4 +1,4 @@
-"""Every fault of a file is told at once, by the path of its key, and never with the value that was found."""
+"""Every fault of a file is reported at once, by the path of its key, and never with the value that was found."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ from msgspec.structs import fields
 from steno.config import Audit, Config, Connect, Http, Log, SecretRef
 from steno.config.fields import PUT_ELSEWHERE
 from steno.limits import Limits
-from tests.config.helpers import source, told
+from tests.config.helpers import faults_of, source
 
 A_PATH = "must be a path, neither empty nor with control characters"
 A_SIZE = "must be a whole number, from 65536 to 1099511627776"
 
 
-def test_all_faults_are_told_in_the_order_of_the_file() -> None:
-    assert told(
+def test_all_faults_are_reported_in_the_order_of_the_file() -> None:
+    assert faults_of(
         """
         [http]
         listn = "127.0.0.1:1"
@@ -71,14 +71,14 @@ def test_all_faults_are_told_in_the_order_of_the_file() -> None:
         ),
     ],
 )
-def test_an_unknown_key_is_told_with_the_one_that_was_probably_meant(text: str, fault: str) -> None:
-    assert told(text) == [fault]
+def test_an_unknown_key_is_reported_with_the_one_that_was_probably_meant(text: str, fault: str) -> None:
+    assert faults_of(text) == [fault]
 
 
-def test_a_misspelt_required_key_is_one_fault_and_not_two() -> None:
+def test_a_misspelt_required_key_is_one_fault() -> None:
     text = '[[sources]]\nname = "relay"\nkid = "connect"\nurl = "ws://relay.example"'
 
-    assert told(text) == ["sources.relay.kid: unknown key, did you mean `kind`?"]
+    assert faults_of(text) == ["sources.relay.kid: unknown key, did you mean `kind`?"]
 
 
 @pytest.mark.parametrize(
@@ -120,29 +120,29 @@ def test_a_misspelt_required_key_is_one_fault_and_not_two() -> None:
         (f"[audit]\nqueue_bytes = {'9' * 400}", f"audit.queue_bytes: {A_SIZE}"),
     ],
 )
-def test_a_wrong_value_is_told_with_what_would_be_right(text: str, fault: str) -> None:
-    assert told(text) == [fault]
+def test_a_wrong_value_is_reported_with_what_would_be_right(text: str, fault: str) -> None:
+    assert faults_of(text) == [fault]
 
 
 @pytest.mark.parametrize("value", ['"Bearer MARKER"', "5", '["MARKER"]'])
 def test_a_secret_in_the_configuration_is_refused_with_its_right_place(value: str) -> None:
-    assert told(source(f"headers.Authorization = {value}")) == [
+    assert faults_of(source(f"headers.Authorization = {value}")) == [
         f"sources.relay.headers.Authorization: a secret must not be written here: {PUT_ELSEWHERE}"
     ]
 
 
-def test_a_wrong_header_is_told_by_its_number_since_it_may_be_a_secret_itself() -> None:
-    assert told(source('headers = { Fine = { env = "A" }, "Bearer MARKER" = {} }')) == [
+def test_a_wrong_header_is_reported_by_its_number_since_it_may_be_a_secret() -> None:
+    assert faults_of(source('headers = { Fine = { env = "A" }, "Bearer MARKER" = {} }')) == [
         "sources.relay.headers[1]: a header's name must be letters, digits and `-`, without spaces",
         f"sources.relay.headers[1]: must name exactly one place where the secret is: {PUT_ELSEWHERE}",
     ]
 
 
-def test_a_source_whose_name_is_not_usable_is_told_by_its_number() -> None:
+def test_a_source_whose_name_is_not_usable_is_reported_by_its_number() -> None:
     broken = "frame_bytes = 0"
     text = source(broken) + source(broken, name="Bad Name") + source(broken, name="b") + source(name="b")
 
-    assert [line.split(":")[0] for line in told(text)] == [
+    assert [line.split(":")[0] for line in faults_of(text)] == [
         "sources.relay.frame_bytes",
         "sources[1].name",
         "sources[1].frame_bytes",
@@ -170,8 +170,8 @@ PLANTED = (f'"{MARKER}"', f'["{MARKER}"]', f'{{ value = "{MARKER}" }}', f'{{ fil
         "no TOML ",
     ],
 )
-def test_what_was_found_is_never_told(before: str, planted: str) -> None:
-    assert "MARKER" not in " ".join(told(before.rstrip("\n") + planted))
+def test_the_value_that_was_found_is_never_shown(before: str, planted: str) -> None:
+    assert "MARKER" not in " ".join(faults_of(before.rstrip("\n") + planted))
 
 
 @pytest.mark.parametrize(
@@ -197,17 +197,17 @@ def test_what_was_found_is_never_told(before: str, planted: str) -> None:
         'headers = { A = "MARKER\\q" }',
     ],
 )
-def test_what_is_likely_a_secret_is_never_told(line: str) -> None:
+def test_what_is_probably_a_secret_is_never_shown(line: str) -> None:
     text = '[[sources]]\nname = "relay"\nkind = "connect"\n' + line
 
-    lines = told(text)
+    lines = faults_of(text)
 
     assert lines
     assert "MARKER" not in " ".join(lines)
 
 
 STRUCTS: list[type[Struct]] = [Config, Connect, SecretRef, *TABLES.values()]
-WORDS = sorted({field.name for struct in STRUCTS for field in fields(struct)})
+KEY_NAMES = sorted({field.name for struct in STRUCTS for field in fields(struct)})
 SOURCE_KEYS = st.sampled_from([field.name for field in fields(Connect)])
 SCALARS: st.SearchStrategy[Any] = st.one_of(
     st.text(max_size=8),
@@ -218,7 +218,7 @@ SCALARS: st.SearchStrategy[Any] = st.one_of(
     st.dates(),
     st.datetimes(),
 )
-KEYS = st.sampled_from(WORDS) | st.text(max_size=8)
+KEYS = st.sampled_from(KEY_NAMES) | st.text(max_size=8)
 JUNK = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
@@ -229,7 +229,7 @@ JUNK = st.recursive(
 @settings(deadline=None)  # a busy machine is no fault
 @given(st.dictionaries(KEYS, JUNK, max_size=4))
 def test_any_tables_are_a_configuration_or_a_list_of_faults(junk: dict[str, Any]) -> None:
-    lines = told(tomli_w.dumps(junk))
+    lines = faults_of(tomli_w.dumps(junk))
 
     assert len(set(lines)) == len(lines)
 
@@ -238,6 +238,6 @@ def test_any_tables_are_a_configuration_or_a_list_of_faults(junk: dict[str, Any]
 @given(st.lists(st.dictionaries(SOURCE_KEYS, JUNK, max_size=4), max_size=3))
 def test_any_sources_are_a_configuration_or_a_list_of_faults(junk: list[Any]) -> None:
     required = {"name": "relay", "kind": "connect", "url": "ws://relay.example"}
-    lines = told(tomli_w.dumps({"sources": [required | entry for entry in junk]}))
+    lines = faults_of(tomli_w.dumps({"sources": [required | entry for entry in junk]}))
 
     assert len(set(lines)) == len(lines)

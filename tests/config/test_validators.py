@@ -1,4 +1,4 @@
-"""What must hold between the keys of one table is told once, and only when the keys themselves are right."""
+"""Conditions between the keys of one table are reported once, and only where the keys themselves are valid."""
 
 import phonenumbers
 import pytest
@@ -6,40 +6,42 @@ import pytest
 from steno.config import parse
 from steno.config.fields import REGIONS, RESERVED_PATTERN_NAMES
 from steno.redaction import CLASSES
-from tests.config.helpers import FILE, source, told
+from tests.config.helpers import FILE, faults_of, source
 
 TWO_PLACES = "must name exactly one place where the secret is: "
 
 
 @pytest.mark.parametrize("ref", ["{}", '{ file = "/a", env = "A" }'])
 def test_a_secret_is_in_exactly_one_place(ref: str) -> None:
-    (line,) = told(source(f"headers.A = {ref}"))
+    (line,) = faults_of(source(f"headers.A = {ref}"))
 
     assert line.startswith(f"sources.relay.headers.A: {TWO_PLACES}")
 
 
-def test_the_longest_wait_is_no_shorter_than_the_first() -> None:
+def test_the_longest_wait_is_not_shorter_than_the_first() -> None:
     fault = "sources.relay.backoff_max_seconds: must not be less than backoff_seconds"
 
-    assert told(source("backoff_seconds = 61")) == [fault]
-    assert told(source("backoff_max_seconds = 0.4")) == [fault]
+    assert faults_of(source("backoff_seconds = 61")) == [fault]
+    assert faults_of(source("backoff_max_seconds = 0.4")) == [fault]
     assert parse(source("backoff_seconds = 2", "backoff_max_seconds = 2"), FILE).sources[0].backoff_seconds == 2
 
 
-def test_a_header_stands_once_whatever_the_case_of_its_letters() -> None:
-    assert told(source('headers = { Auth = { env = "A" }, auth = { env = "B" } }')) == [
+def test_a_header_is_set_once_whatever_the_case_of_its_letters() -> None:
+    assert faults_of(source('headers = { Auth = { env = "A" }, auth = { env = "B" } }')) == [
         "sources.relay.headers: holds a header twice: the case of its letters does not count"
     ]
 
 
-def test_a_subprotocol_stands_once() -> None:
-    assert told(source('subprotocols = ["a", "b", "a"]')) == ["sources.relay.subprotocols: holds a subprotocol twice"]
+def test_a_subprotocol_is_listed_once() -> None:
+    assert faults_of(source('subprotocols = ["a", "b", "a"]')) == [
+        "sources.relay.subprotocols: holds a subprotocol twice"
+    ]
 
 
 def test_no_two_sources_share_a_name() -> None:
     text = source(name="a") + source(name="b") + source(name="a") + source(name="a")
 
-    assert told(text) == [
+    assert faults_of(text) == [
         "sources[2].name: is already the name of sources[0]",
         "sources[3].name: is already the name of sources[0]",
     ]
@@ -56,7 +58,7 @@ REDACTS = [
 def test_a_pattern_does_not_have_the_name_of_a_built_in_class(content: str) -> None:
     text = f"[audit]\n{content}\n[audit.patterns]\nmail = 'x'\nemail = 'x'\nerror = 'x'"
 
-    assert told(text) == [
+    assert faults_of(text) == [
         "audit.patterns.email: has the name of a built-in class: choose another",
         "audit.patterns.error: has the name of a built-in class: choose another",
     ]
@@ -64,7 +66,7 @@ def test_a_pattern_does_not_have_the_name_of_a_built_in_class(content: str) -> N
 
 @pytest.mark.parametrize("content", REDACTS)
 def test_a_region_has_telephone_numbers(content: str) -> None:
-    assert told(f'[audit]\n{content}\nregions = ["DE", "XX"]') == [
+    assert faults_of(f'[audit]\n{content}\nregions = ["DE", "XX"]') == [
         'audit.regions[1]: is no country with telephone numbers, such as "DE" or "US"'
     ]
 
@@ -80,8 +82,8 @@ def test_the_names_and_regions_are_those_of_redaction() -> None:
     assert phonenumbers.SUPPORTED_REGIONS == REGIONS
 
 
-def test_a_rule_is_silent_where_one_of_its_keys_is_wrong_already() -> None:
-    lines = told(source("backoff_seconds = 100", "backoff_max_second = 200", 'headers.A = { env = "" }'))
+def test_a_validator_does_not_run_where_one_of_its_keys_has_a_fault() -> None:
+    lines = faults_of(source("backoff_seconds = 100", "backoff_max_second = 200", 'headers.A = { env = "" }'))
 
     assert lines == [
         "sources.relay.backoff_max_second: unknown key, did you mean `backoff_max_seconds`?",

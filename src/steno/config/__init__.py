@@ -1,18 +1,19 @@
-"""The configuration: what may be written, how it is read, and how it is shown again.
+"""The configuration: what may be written in it, how it is read, and how it is shown.
 
-    schema.py     the tables as frozen Structs, with defaults and reasons
-    kinds.py      the kinds of value in them: names, addresses, URLs, paths
-    rules.py      what must hold between the keys of one table
-    checking.py   plain TOML data against the Structs: every fault, not only the first
-    words.py      a type in plain words, for the faults
-    reading.py    from a path to a `Config`
-    render.py     from a `Config` to TOML with secrets masked, and its digest
-    secret.py     the value of a secret, read from where the configuration says it is
+    schema.py       the tables as frozen Structs, with defaults and reasons
+    fields.py       the types of single values: names, addresses, URLs, paths, amounts
+    validators.py   conditions between the keys of one table
+    validation.py   TOML data against the Structs; finds every fault, not only the first
+    messages.py     what a value of a type must be, as a message for the operator
+    loading.py      from a path to a `Config`
+    render.py       from a `Config` to TOML with secrets masked, and its digest
+    secret.py       the value of a secret, read from the place that the configuration names
 
-Only `cli` and `daemon` read it; every other part receives its own table.
+Only `cli` and `app` read the configuration. Every other part receives its own table, and may import `schema` and
+`secret`.
 """
 
-from steno.config.fields import mask_url, split_listen
+from steno.config.fields import mask_url
 from steno.config.loading import STANDARD_PLACES, find, load, parse
 from steno.config.render import digest, render
 from steno.config.schema import Audit, Config, Connect, Http, Log, Prices, SecretRef, audit_directory
@@ -35,5 +36,4 @@ __all__ = [
     "parse",
     "read_secret",
     "render",
-    "split_listen",
 ]

@@ -1,10 +1,10 @@
-"""The kinds of value a configuration may hold: names, addresses, URLs, paths, amounts.
+"""The types of single values in a configuration: names, addresses, URLs, paths, amounts.
 
-A kind is an annotated type. msgspec enforces its bounds and patterns; where those cannot say it, the kind
-carries more in `Meta.extra`, which `checking.py` reads:
+Each is an annotated type. msgspec enforces its bounds and patterns. What those cannot express stands in `Meta.extra`,
+which `validation` reads:
 
-- `must`: the words for a value that does not fit, in place of those derived from the type;
-- `fault`: a function from a value that fits the type to what is still wrong with it, or None.
+- `must`: the message for a value that does not fit, where the one that `messages` derives from the type is too general;
+- `fault`: a function that takes a value which fits the type, and returns what is wrong with it, or None.
 """
 
 import re
@@ -15,13 +15,13 @@ from urllib.parse import SplitResult, urlsplit
 from msgspec import Meta
 
 # Names end with \Z, not $: a $ would let a newline at the end pass, into a label or a header.
-_TCHARS: Final = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z"
-"""RFC 9110 section 5.6.2, `token`: what a header's name and a subprotocol are made of."""
+_HEADER_NAME: Final = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z"
+"""RFC 9110 section 5.6.2, `token`: the form of a header's name, and of a subprotocol."""
 
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 KEYLIKE: Final = re.compile(r"(?<![A-Za-z0-9])(?:sk-|ek_)[A-Za-z0-9_-]{8,}", re.IGNORECASE)
-"""An API key or a client secret, by its looks."""
+"""Text that has the form of an API key or a client secret."""
 
 PORT_MAX: Final = 65_535
 
@@ -31,9 +31,9 @@ PUT_ELSEWHERE: Final = (
 
 
 def split_listen(listen: str) -> tuple[str, int] | None:
-    """Split `127.0.0.1:9464`, `localhost:9464` or `[::1]:9464` into host and port, or None if it is neither.
+    """Split `127.0.0.1:9464`, `localhost:9464` or `[::1]:9464` into host and port; None for any other form.
 
-    The host is without brackets, as sockets want it. Port 0 stands for any free port.
+    The host has no brackets, as sockets expect it. Port 0 stands for any free port.
     """
     host, _, digits = listen.rpartition(":")
     bare = _bare_host(host)
@@ -52,14 +52,14 @@ def _bare_host(host: str) -> str | None:
 
 
 def listen_fault(listen: str) -> str | None:
-    """Say what is wrong with an address to listen on."""
+    """Return what is wrong with an address to listen on, or None."""
     if split_listen(listen) is None:
         return 'must be an address and a port, such as "127.0.0.1:9464" or "[::1]:9464"'
     return None
 
 
 def url_fault(url: str) -> str | None:
-    """Say what is wrong with the URL of a websocket."""
+    """Return what is wrong with the URL of a websocket, or None."""
     if not re.fullmatch(r"[!-~]+", url):
         return "must be printable ASCII without spaces: percent-encode every other character"
     parts = _split(url)
@@ -75,7 +75,7 @@ def url_fault(url: str) -> str | None:
 
 
 def _split(url: str) -> SplitResult | None:
-    """Split a URL; None where its host or port is not one. Labels are tried as the resolver would do it."""
+    """Split a URL; None where its host or port is invalid. The host is encoded as the resolver would encode it."""
     try:
         parts = urlsplit(url)
         (parts.hostname or "").encode("idna")
@@ -85,7 +85,7 @@ def _split(url: str) -> SplitResult | None:
 
 
 def mask_url(url: str) -> str:
-    """Replace each value of a URL's query by `***`, since some providers take their key there; in the path, keys."""
+    """Replace the values in a URL's query, and keys in its path, by `***`. Some providers take their key there."""
     address, mark, query = url.partition("?")
     return KEYLIKE.sub("***", address) + mark + "&".join(_mask_parameter(part) for part in query.split("&"))
 
@@ -98,7 +98,7 @@ def _mask_parameter(part: str) -> str:
 
 
 def header_fault(name: str) -> str | None:
-    """Say why a header may not be set, where the websocket handshake writes it itself."""
+    """Return why a header may not be set, or None. The websocket handshake writes some headers itself."""
     lower = name.lower()
     if lower == "sec-websocket-protocol":
         return "Sec-WebSocket-Protocol is written by the handshake: use subprotocols"
@@ -124,14 +124,14 @@ _HANDSHAKE_HEADERS: Final = {
 
 
 def subprotocol_fault(name: str) -> str | None:
-    """Refuse a key, and the subprotocol in which browsers, which cannot set headers, send OpenAI's."""
+    """Return what is wrong with a subprotocol, or None. Browsers cannot set headers and send OpenAI's key in one."""
     if name.lower().startswith("openai-insecure-api-key") or KEYLIKE.search(name):
         return f"must not hold an API key. Send it as a header, Authorization: {PUT_ELSEWHERE}"
     return None
 
 
 def path_fault(path: str) -> str | None:
-    """Refuse a secret where its file should be named."""
+    """Return what is wrong with a path, or None. A secret may have been written in place of its file."""
     if path.lower().startswith("bearer ") or KEYLIKE.match(path):
         return f"must be a path, not the secret itself: {PUT_ELSEWHERE}"
     return None
@@ -167,7 +167,7 @@ VariableName = Annotated[
 HeaderName = Annotated[
     str,
     Meta(
-        pattern=_TCHARS,
+        pattern=_HEADER_NAME,
         max_length=256,
         extra={
             "must": "a header's name must be letters, digits and `-`, without spaces",
@@ -178,7 +178,7 @@ HeaderName = Annotated[
 Subprotocol = Annotated[
     str,
     Meta(
-        pattern=_TCHARS,
+        pattern=_HEADER_NAME,
         max_length=256,
         extra={
             "must": "a subprotocol must be letters, digits, `-`, `.` and `_`, without spaces",
@@ -189,7 +189,7 @@ Subprotocol = Annotated[
 
 
 def pattern_fault(pattern: str) -> str | None:
-    """Say what is wrong with a regular expression; not where, since that would repeat it."""
+    """Return what is wrong with a regular expression, or None. Its own message would repeat the expression."""
     try:
         compiled = re.compile(pattern)
     except (re.error, OverflowError, RecursionError):

@@ -1,6 +1,6 @@
-"""From a path to a `Config`: where the file is looked for, how it is read, how TOML's own faults are told.
+"""From a path to a `Config`: `find` finds the file, `load` reads it, `parse` is pure.
 
-`find` looks, `load` reads, `parse` is pure. All that can be wrong with a file ends in one `ConfigError`.
+Everything that is wrong with a file is raised as one `ConfigError`.
 """
 
 import re
@@ -17,27 +17,27 @@ from steno.config.validation import flaws
 from steno.errors import ConfigError, ConfigFault
 
 STANDARD_PLACES: Final = (Path("steno.toml"), Path("/etc/steno/steno.toml"))
-"""Where the file is looked for when nobody names one, in this order."""
+"""The paths that are tried in this order where none is named."""
 
 FILE_BYTES: Final = 1024 * 1024
-"""Longest file that is read: a thousand sources fit, and a device that never ends is refused."""
+"""Longest file that is read. A thousand sources fit; a device that never ends is refused."""
 
 
 def find(explicit: Path | None, environ: Mapping[str, str]) -> Path | None:
-    """Find the file to read: the explicit path, `$STENO_CONFIG`, `./steno.toml`, `/etc/steno/steno.toml`.
+    """Return the file to read: the explicit path, else `$STENO_CONFIG`, else the first standard place that exists.
 
-    A path that somebody named is returned even where there is nothing: that is for `load` to tell. None where
-    nobody named one and none of the standard places holds one.
+    A path that was named is returned even where nothing exists: `load` reports that. None where no path was named and
+    no standard place exists.
     """
     if explicit is not None:
         return explicit
     if named := environ.get("STENO_CONFIG"):
         return Path(named)
-    return next((place for place in STANDARD_PLACES if _is_there(place)), None)
+    return next((place for place in STANDARD_PLACES if _exists(place)), None)
 
 
-def _is_there(place: Path) -> bool:
-    """Look for a file; one that may not be looked at is there, and `load` will tell why it cannot be read."""
+def _exists(place: Path) -> bool:
+    """Whether a file exists. One that may not be looked at counts, and `load` reports why it cannot be read."""
     try:
         return place.exists()
     except OSError:
@@ -45,15 +45,15 @@ def _is_there(place: Path) -> bool:
 
 
 Defaults = Mapping[str, Mapping[str, Any]]
-"""Tables to keys to what holds where the file does not say otherwise."""
+"""Values by table and key for what the file does not set."""
 
 
 def load(path: Path, defaults: Defaults = MappingProxyType({})) -> Config:
-    """Read a file; `defaults` go before those of the schema.
+    """Read a file. `defaults` replace those of the schema.
 
-    Raises ConfigError, which holds every fault, where it cannot be read or is wrong.
+    Raises ConfigError, with every fault, where the file cannot be read or is wrong.
     """
-    content = _content(path)
+    content = _read(path)
     if len(content) > FILE_BYTES:
         raise _failure(str(path), f"is longer than {FILE_BYTES} bytes")
     try:
@@ -64,12 +64,12 @@ def load(path: Path, defaults: Defaults = MappingProxyType({})) -> Config:
 
 
 def parse(text: str, file: str, defaults: Defaults = MappingProxyType({})) -> Config:
-    """Read TOML text; `file` is its name in the faults, and `defaults` go before those of the schema.
+    """Read TOML text. `file` is its name in the faults; `defaults` replace those of the schema.
 
-    Raises ConfigError where it is wrong: with every fault, or with the first one where it is not TOML.
+    Raises ConfigError where the text is wrong: with every fault, or with the first one where it is not TOML.
     """
     data = _decode(text, file)
-    faults = [ConfigFault(file, flaw.key, flaw.what) for flaw in flaws(data, Config, "")]
+    faults = [ConfigFault(file, flaw.key, flaw.message) for flaw in flaws(data, Config, "")]
     if faults:
         raise ConfigError(faults)
     return msgspec.convert(
@@ -77,7 +77,7 @@ def parse(text: str, file: str, defaults: Defaults = MappingProxyType({})) -> Co
     )
 
 
-def _content(path: Path) -> bytes:
+def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as stream:
             return stream.read(FILE_BYTES + 1)
@@ -96,7 +96,7 @@ def _decode(text: str, file: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _failure(file, _syntax_message(str(error), text)) from None
-    except ValueError:  # Python's own limit on the digits of a number
+    except ValueError:  # the interpreter limits the digits of a number
         raise _failure(file, "holds a number with too many digits") from None
     except RecursionError:
         raise _failure(file, "nests brackets too deep") from None

@@ -1,4 +1,7 @@
-"""A type in plain words: `must be a whole number, 1 or more`. What msgspec itself says may repeat a value."""
+"""What a value of a type must be, as a message: `must be a whole number, 1 or more`.
+
+The messages of msgspec cannot be shown, since they may repeat a value of the file.
+"""
 
 from typing import Any, Literal, get_args, get_origin
 
@@ -6,7 +9,7 @@ from msgspec import inspect
 
 
 def expectation(annotation: Any) -> str:
-    """Say what a value of this type must be.
+    """Return the message for a value that is not of this type.
 
     `annotation` is the type of a single value, `Annotated` or not, without `None`.
     """
@@ -18,8 +21,8 @@ def expectation(annotation: Any) -> str:
     return _describe(kind)
 
 
-def _choice(words: tuple[object, ...]) -> str:
-    return f"must be `{words[0]}`" if len(words) == 1 else f"must be one of: {', '.join(map(str, words))}"
+def _choice(choices: tuple[object, ...]) -> str:
+    return f"must be `{choices[0]}`" if len(choices) == 1 else f"must be one of: {', '.join(map(str, choices))}"
 
 
 def _describe(kind: inspect.Type) -> str:
@@ -39,8 +42,8 @@ def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:
     if kind.ge is not None and kind.le is not None:
         return f", from {kind.ge} to {kind.le}"
     bounds = [
-        words.format(bound)
-        for words, bound in (
+        template.format(bound)
+        for template, bound in (
             ("above {}", kind.gt),
             ("{} or more", kind.ge),
             ("below {}", kind.lt),

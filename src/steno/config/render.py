@@ -1,7 +1,7 @@
-"""From a `Config` back to TOML, for people to read and for the audit log to point at; secrets never show.
+"""From a `Config` to TOML, for people to read and for the audit log to refer to. No secret is shown.
 
-A header shows where its value is found. A URL shows the names in its query and `***` for each value. A
-configuration that has no query in its URLs reads back as itself.
+A header shows the place of its value. A URL shows the names in its query and `***` for each value. Where no URL has a
+query, the text reads back as the same configuration.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from steno.config.schema import Config, Connect
 
 
 def render(config: Config) -> str:
-    """Render every key with its value, defaults too, but those that are absent by default and were not set.
+    """Return every key with its value, defaults included. A key without a default is shown where it is set.
 
     The same configuration gives the same text, in whatever order its tables were written.
     """
@@ -24,10 +24,10 @@ def render(config: Config) -> str:
 
 
 def digest(config: Config) -> str:
-    """Hash the rendering: lowercase hex of the SHA-256 of what `render` gives, in UTF-8.
+    """Return the SHA-256 of what `render` returns, in UTF-8, as lowercase hex.
 
-    Over the masked text, so that nobody can find a short secret by trying, and anyone can make the digest
-    again from what `steno check` prints.
+    It is taken of the masked text: nobody can find a short secret by trying, and anyone can compute the digest from the
+    output of `steno check`.
     """
     return hashlib.sha256(render(config).encode()).hexdigest()
 
@@ -38,7 +38,7 @@ def _source(source: Connect) -> dict[str, Any]:
 
 
 def _without_none(value: Any) -> Any:
-    """Leave out what is None, at any depth: TOML has no word for it."""
+    """Return `value` without what is None, at any depth: TOML cannot write it."""
     if isinstance(value, dict):
         return {key: _without_none(inner) for key, inner in value.items() if inner is not None}
     if isinstance(value, list | tuple):

@@ -1,6 +1,6 @@
-"""The value of a secret, read from where the configuration says it is. Its value is in no message.
+"""The value of a secret, read from the place that the configuration names. No message repeats it.
 
-A secret is read when it is needed, not when the configuration is: a token may change while the daemon runs.
+A secret is read when it is needed, not with the configuration: a token may change while the daemon runs.
 """
 
 import os
@@ -12,20 +12,21 @@ from steno.config.schema import SecretRef
 from steno.errors import ConfigError, ConfigFault
 
 SECRET_BYTES: Final = 64 * 1024
-"""Longest secret that is read. Servers refuse headers long before; it is here for devices that never end."""
+"""Longest secret that is read. Servers refuse shorter headers already; the limit is for devices that never end."""
 
 
 def read_secret(ref: SecretRef) -> str:
-    """Read a secret, without the one newline an editor leaves behind it.
+    """Return a secret, without the one newline that an editor writes after it.
 
-    Raises ConfigError, which names the file or the variable, where there is none or no header can carry it.
+    Raises ConfigError, which names the file or the variable, where it is missing, empty, or not printable ASCII on one
+    line.
     """
     place, value = _from_file(ref.file) if ref.file is not None else _from_environment(ref.env or "")
     secret = re.sub(r"\r?\n\Z", "", value)
     if not secret:
         raise _failure(place, "is empty")
     if re.search(r"[^\t -~]", secret):
-        # A line break would begin a header of its own; beyond ASCII, servers differ in what they read.
+        # A line break would begin another header. Beyond ASCII, servers differ in how they decode a header.
         raise _failure(place, "must be one line of printable ASCII")
     return secret
 

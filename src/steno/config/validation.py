@@ -1,8 +1,7 @@
-"""Plain TOML data against the Structs: every fault there is, where msgspec stops at the first.
+"""TOML data against the Structs of the schema: finds every fault, where msgspec stops at the first.
 
-The walk follows the types, so a new key or table needs nothing here. No message holds a value that was
-found: it may be a secret in the wrong place. A header's name that is wrong is told by its number for the
-same reason.
+The walk follows the types, so a new key or table needs no code here. No message repeats a value of the file: it may be
+a secret in the wrong place. For the same reason an invalid header name is shown by its number.
 """
 
 import json
@@ -22,19 +21,19 @@ from steno.config.messages import expectation
 from steno.config.validators import Flaw, Validator, source_names
 
 SHOWN_KEY_CHARACTERS: Final = 64
-"""An unknown key is shown only so far: a line of a log is no place for a file's whole content."""
+"""Longest key that is shown in full. A file without line breaks could be one key."""
 
 LIKENESS: Final = 0.55
-"""How alike two keys must be for the one to be meant by the other: `flush` for `flush_seconds` just is."""
+"""How similar an unknown key must be to a known one to be taken for it, from 0 to 1: `flush` for `flush_seconds` is."""
 
 
 def flaws(value: object, annotation: Any, at: str) -> Iterator[Flaw]:
-    """Yield everything that is wrong with a value that the TOML parser gave.
+    """Yield everything that is wrong with a value as the TOML parser returned it.
 
-    `annotation` is the type it should have: a Struct, a dict, a tuple of any length, or a single value's.
-    `at` is the path of its key; empty for the whole file.
+    `annotation` is the type it should have: a Struct, a dict, a tuple of any length, or the type of a single value.
+    `at` is the path of its key; empty for the file itself.
     """
-    kind = _present(annotation, value)
+    kind = _without_none(annotation, value)
     shape = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     if _is_struct(shape):
         yield from _table_flaws(value, shape, at)
@@ -47,10 +46,10 @@ def flaws(value: object, annotation: Any, at: str) -> Iterator[Flaw]:
         yield from _value_flaws(value, kind, at)
 
 
-def _present(annotation: Any, value: object) -> Any:
-    """Take `None` out of a type: TOML has no word for it, a key is there or it is not.
+def _without_none(annotation: Any, value: object) -> Any:
+    """Return a type without `None`, which TOML cannot write: a key is present or it is absent.
 
-    Of a word or a table, the one is meant that the value looks like.
+    Where both a table and a single value are allowed, the one of the two that the value is.
     """
     if get_origin(annotation) not in (Union, UnionType):
         return annotation
@@ -70,9 +69,9 @@ def _value_flaws(value: object, annotation: Any, at: str) -> Iterator[Flaw]:
         return
     kind = inspect.type_info(annotation)
     extra = (kind.extra or {}) if isinstance(kind, inspect.Metadata) else {}
-    what = extra["fault"](value) if "fault" in extra else None
-    if what is not None:
-        yield Flaw(at, what)
+    message = extra["fault"](value) if "fault" in extra else None
+    if message is not None:
+        yield Flaw(at, message)
 
 
 def _mapping_flaws(value: object, key_type: Any, value_type: Any, at: str) -> Iterator[Flaw]:
@@ -80,29 +79,29 @@ def _mapping_flaws(value: object, key_type: Any, value_type: Any, at: str) -> It
         yield Flaw(at, "must be a table")
         return
     for number, (key, inner) in enumerate(value.items()):
-        wrong = list(_value_flaws(key, key_type, f"{at}[{number}]"))
-        yield from wrong
-        yield from flaws(inner, value_type, f"{at}[{number}]" if wrong else _join(at, key))
+        of_key = list(_value_flaws(key, key_type, f"{at}[{number}]"))
+        yield from of_key
+        yield from flaws(inner, value_type, f"{at}[{number}]" if of_key else _join(at, key))
 
 
 def _list_flaws(value: object, item_type: Any, at: str) -> Iterator[Flaw]:
     if not isinstance(value, list):
-        yield Flaw(at, _list_words(item_type, at))
+        yield Flaw(at, _list_message(item_type, at))
         return
     for label, inner in zip(_labels(value, at), value, strict=True):
         yield from flaws(inner, item_type, label)
 
 
-def _list_words(item_type: Any, at: str) -> str:
+def _list_message(item_type: Any, at: str) -> str:
     return f"must be a list of tables, each under [[{at}]]" if _is_struct(item_type) else "must be a list"
 
 
 def _labels(entries: list[object], at: str) -> Iterator[str]:
-    """Name each entry of a list by its own name where that tells it from the others, else by its number."""
+    """Yield the path of each entry of a list: by its name where that is valid and unique, else by its number."""
     names = source_names(entries)
-    times = Counter(names)
+    counts = Counter(names)
     for number, name in enumerate(names):
-        usable = times[name] == 1 and not any(_value_flaws(name, SourceName, at))
+        usable = counts[name] == 1 and not any(_value_flaws(name, SourceName, at))
         yield f"{at}.{name}" if usable else f"{at}[{number}]"
 
 
@@ -111,17 +110,17 @@ def _table_flaws(value: object, struct: type[Struct], at: str) -> Iterator[Flaw]
         yield Flaw(at, getattr(struct, "must", "must be a table"))
         return
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
-    doubtful: set[str] = set()  # keys that are wrong, or are probably meant by one that is unknown
+    doubtful: set[str] = set()  # known keys with a flaw, and those that an unknown key was probably meant to be
     for key, inner in value.items():
         found = list(_key_flaws(key, inner, fields, at))
         yield from found
         if found:
-            doubtful.add(key if key in fields else _meant(key, fields) or key)
+            doubtful.add(key if key in fields else _similar_key(key, fields) or key)
     for name, field in fields.items():
         if field.required and name not in value and name not in doubtful:
             doubtful.add(name)
             yield Flaw(_join(at, name), "is missing")
-    yield from _rule_flaws(_filled(value, fields), getattr(struct, "rules", ()), doubtful, at)
+    yield from _validator_flaws(_with_defaults(value, fields), getattr(struct, "validators", ()), doubtful, at)
 
 
 def _key_flaws(key: str, value: object, fields: dict[str, FieldInfo], at: str) -> Iterator[Flaw]:
@@ -129,12 +128,12 @@ def _key_flaws(key: str, value: object, fields: dict[str, FieldInfo], at: str) -
     if key in fields:
         yield from flaws(value, fields[key].type, path)
         return
-    meant = _meant(key, fields)
-    yield Flaw(path, f"unknown key, did you mean `{meant}`?" if meant else "unknown key")
+    similar = _similar_key(key, fields)
+    yield Flaw(path, f"unknown key, did you mean `{similar}`?" if similar else "unknown key")
 
 
-def _meant(key: str, fields: dict[str, FieldInfo]) -> str | None:
-    """Guess the key that was meant: one that was written before its table's header, or one spelt alike."""
+def _similar_key(key: str, fields: dict[str, FieldInfo]) -> str | None:
+    """Return the key that was probably meant: one that stands above the header of its table, or one spelt similarly."""
     for name, field in fields.items():
         if _is_struct(field.type) and key in {inner.encode_name for inner in msgspec.structs.fields(field.type)}:
             return f"{name}.{key}"
@@ -142,7 +141,7 @@ def _meant(key: str, fields: dict[str, FieldInfo]) -> str | None:
     return close[0] if close else None
 
 
-def _filled(table: dict[str, object], fields: dict[str, FieldInfo]) -> dict[str, object]:
+def _with_defaults(table: dict[str, object], fields: dict[str, FieldInfo]) -> dict[str, object]:
     return {name: _default(field) for name, field in fields.items()} | table
 
 
@@ -152,17 +151,19 @@ def _default(field: FieldInfo) -> object:
     return None if field.default is NODEFAULT else field.default
 
 
-def _rule_flaws(table: dict[str, object], rules: tuple[Validator, ...], doubtful: set[str], at: str) -> Iterator[Flaw]:
-    for rule in rules:
-        if doubtful.isdisjoint(rule.keys):
-            for key, what in rule.check(table):
-                yield Flaw(".".join(part for part in (at, key) if part), what)
+def _validator_flaws(
+    table: dict[str, object], validators: tuple[Validator, ...], doubtful: set[str], at: str
+) -> Iterator[Flaw]:
+    for validator in validators:
+        if doubtful.isdisjoint(validator.keys):
+            for key, message in validator.check(table):
+                yield Flaw(".".join(part for part in (at, key) if part), message)
 
 
 def _join(at: str, key: str) -> str:
-    """Add a key to a path; what is not a bare key is quoted as TOML would, so that it stays on one line.
+    """Append a key to a path. A key that is not bare is quoted as in TOML, so that the path stays on one line.
 
-    A secret that somebody took for a key is not shown.
+    What has the form of a secret is masked: it may have been written in place of a key.
     """
     key = KEYLIKE.sub("***", key)
     shown = key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)

@@ -1,7 +1,7 @@
-"""What must hold between the keys of one table, which no type of a single value can say.
+"""Conditions between the keys of one table, which the type of a single value cannot express.
 
-A rule names the keys it looks at, and is asked only when each of them is right by itself, so that one
-mistake is told once.
+A validator names the keys that it reads. It runs only where each of them is valid by itself, so that one mistake is
+reported once.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -11,23 +11,24 @@ from steno.config.fields import PUT_ELSEWHERE, REGIONS, RESERVED_PATTERN_NAMES
 
 
 class Flaw(NamedTuple):
-    """Something wrong at a key: a fault that does not know its file yet."""
+    """What is wrong with the value of a key; `parse` makes a `ConfigFault` of it, with the name of the file."""
 
     key: str
-    what: str
+    message: str
 
 
 Table = Mapping[str, Any]
+"""A table as TOML has it, defaults filled in."""
 
 
 class Validator(NamedTuple):
-    """A check of one table (defaults filled in), with the keys that must be right before it is asked."""
+    """A check of one table, and the keys that must be valid before it runs."""
 
     keys: frozenset[str]
     check: Callable[[Table], Iterator[Flaw]]
 
 
-def _one_place(table: Table) -> Iterator[Flaw]:
+def _exactly_one_place(table: Table) -> Iterator[Flaw]:
     if (table["file"] is None) == (table["env"] is None):
         yield Flaw("", f"must name exactly one place where the secret is: {PUT_ELSEWHERE}")
 
@@ -49,7 +50,7 @@ def _distinct_subprotocols(table: Table) -> Iterator[Flaw]:
 
 
 def _distinct_sources(config: Table) -> Iterator[Flaw]:
-    """Tell each name that an earlier source has. The sources themselves may still be wrong in other ways."""
+    """Yield a flaw for each name that an earlier source has. The sources may be invalid in other ways."""
     first: dict[str, int] = {}
     for number, name in enumerate(source_names(config["sources"])):
         if name and first.setdefault(name, number) != number:
@@ -57,27 +58,27 @@ def _distinct_sources(config: Table) -> Iterator[Flaw]:
 
 
 def source_names(sources: object) -> list[str]:
-    """List the names in a list of tables, empty where there is none, whatever else is wrong with them."""
+    """Return the name of each source, "" where it has none. The sources may be invalid in any way."""
     entries = sources if isinstance(sources, list) else []
     names = [entry.get("name") if isinstance(entry, dict) else None for entry in entries]
     return [name if isinstance(name, str) else "" for name in names]
 
 
-def _room_for_two(table: Table) -> Iterator[Flaw]:
-    kept = table["retention_bytes"]
-    if kept is not None and kept < 2 * table["segment_bytes"]:
+def _two_segments_fit(table: Table) -> Iterator[Flaw]:
+    size = table["retention_bytes"]
+    if size is not None and size < 2 * table["segment_bytes"]:
         yield Flaw(
             "retention_bytes", "must be at least twice segment_bytes: the segment being written is never deleted"
         )
 
 
-def _digest_or_files(table: Table) -> Iterator[Flaw]:
+def _no_digest_beside_files(table: Table) -> Iterator[Flaw]:
     if table["content_files"] and table["digest_key"] is not None:
         yield Flaw("digest_key", "cannot stand beside content_files: a digest in the log would outlive an erasure")
 
 
 def _redacts(content: object) -> bool:
-    """Whether `audit.content`, a word or a table by kind, asks for redaction; what is not asked for may be wrong."""
+    """Whether `audit.content`, a policy or a table of policies, redacts. Where it does not, its settings are unused."""
     return "redacted" in (content.values() if isinstance(content, Mapping) else (content,))
 
 
@@ -93,16 +94,16 @@ def _known_regions(table: Table) -> Iterator[Flaw]:
             yield Flaw(f"regions[{number}]", 'is no country with telephone numbers, such as "DE" or "US"')
 
 
-AUDIT_RULES: Final = (
-    Validator(frozenset({"retention_bytes", "segment_bytes"}), _room_for_two),
-    Validator(frozenset({"content_files", "digest_key"}), _digest_or_files),
+AUDIT_VALIDATORS: Final = (
+    Validator(frozenset({"retention_bytes", "segment_bytes"}), _two_segments_fit),
+    Validator(frozenset({"content_files", "digest_key"}), _no_digest_beside_files),
     Validator(frozenset({"content", "patterns"}), _pattern_names),
     Validator(frozenset({"content", "regions"}), _known_regions),
 )
-SECRET_RULES: Final = (Validator(frozenset({"file", "env"}), _one_place),)
-CONNECT_RULES: Final = (
+SECRET_VALIDATORS: Final = (Validator(frozenset({"file", "env"}), _exactly_one_place),)
+CONNECT_VALIDATORS: Final = (
     Validator(frozenset({"backoff_seconds", "backoff_max_seconds"}), _backoff_order),
     Validator(frozenset({"headers"}), _distinct_headers),
     Validator(frozenset({"subprotocols"}), _distinct_subprotocols),
 )
-CONFIG_RULES: Final = (Validator(frozenset(), _distinct_sources),)
+CONFIG_VALIDATORS: Final = (Validator(frozenset(), _distinct_sources),)
