@@ -1,4 +1,4 @@
-"""What the plays about redaction share."""
+"""What the tests of redaction share."""
 
 import pytest
 from _pytest.mark import ParameterSet
@@ -9,13 +9,13 @@ REDACTOR = Redactor()
 
 
 def redacted(text: str, *regions: str) -> str:
-    """Return what is left of `text`."""
+    """Return `text` with placeholders."""
     left = (Redactor(regions=regions) if regions else REDACTOR).redact(text).text
     assert left is not None
     return left
 
 
 def table(text: str) -> list[ParameterSet]:
-    """Return a parameter set for each line of `text`: what is written, and after `->` what is left of it."""
+    """Return a parameter set for each line of `text`: an input, and after `->` its redacted form."""
     pairs = [line.split("->") for line in text.strip().splitlines()]
     return [pytest.param(written.strip(), left.strip(), id=written.strip()) for written, left in pairs]

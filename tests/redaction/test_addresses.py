@@ -1,4 +1,4 @@
-"""E-mail and IP addresses: what is one, and what only looks like one."""
+"""E-mail and IP addresses: what is found, and what only looks like one."""
 
 # ruff: noqa: RUF001 - letters and digits that look like others are what is tested
 
@@ -48,5 +48,5 @@ def test_addresses_are_found(text: str, left: str) -> None:
 
 
 @pytest.mark.parametrize("text", [line.strip() for line in NOT_FOUND.strip().splitlines()])
-def test_what_is_no_address_stays(text: str) -> None:
+def test_what_is_not_an_address_stays(text: str) -> None:
     assert redacted(text) == text

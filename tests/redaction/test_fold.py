@@ -1,4 +1,4 @@
-"""However a digit is written, it is found, and what is hidden is what stood there."""
+"""Numbers are found however their digits are written, and the original characters are hidden."""
 
 # ruff: noqa: RUF001 - letters and digits that look like others are what is tested
 
@@ -24,7 +24,7 @@ from tests.redaction.helpers import redacted
         "4111\t1111\t1111\t1111",
     ],
 )
-def test_cards_are_found_in_every_dress(written: str) -> None:
+def test_a_card_is_found_however_it_is_written(written: str) -> None:
     assert redacted(f"ünd {written}, \U0001f642\ufe0f.") == "ünd [card], \U0001f642\ufe0f."
 
 
@@ -45,12 +45,12 @@ def test_what_json_escapes_is_found(written: str, left: str) -> None:
     assert redacted(written) == left
 
 
-def test_what_nobody_sees_stays_where_nothing_is_found() -> None:
+def test_invisible_characters_stay_where_nothing_is_found() -> None:
     assert redacted("co\u00adop\u200b \U0001f468\u200d\U0001f469") == "co\u00adop\u200b \U0001f468\u200d\U0001f469"
 
 
 @given(st.text(st.sampled_from("a1٣ \u200b\u00ad\u2013é\U0001d7ce")))
-def test_places_lead_back_to_the_same_characters(text: str) -> None:
+def test_positions_lead_back_to_the_same_characters(text: str) -> None:
     folded = fold(text)
     back = "".join(text[folded.place(index)] for index in range(len(folded.text)))
 

@@ -1,4 +1,4 @@
-"""National and tax numbers: each rule finds its numbers, weak ones need their name, and few others pass by chance."""
+"""National and tax numbers: each rule finds its numbers, weak forms need a name, and few other numbers pass."""
 
 import inspect
 import random
@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from steno.redaction.birth import CHECKS
-from steno.redaction.identities import PASSED_BY_CHANCE_MAX, RULES, IdentityRule
 from steno.redaction.identity import identities
+from steno.redaction.identity_checks import CHECKS
+from steno.redaction.identity_rules import PASSED_BY_CHANCE_MAX, RULES, IdentityRule
 from steno.redaction.spans import Checks, Span
 from tests.redaction.helpers import redacted
 
@@ -122,13 +122,13 @@ BY_NAME = {rule.name: rule for rule in RULES}
 
 @pytest.mark.parametrize(("name", "number"), [(name, number) for name in PEOPLE for number in PEOPLE[name]])
 def test_numbers_are_found_in_a_sentence(name: str, number: str) -> None:
-    """Where two countries write alike, either may win: hidden it is."""
+    """Two countries may share a form: then either class may win."""
     assert redacted(f"it is {number}, thanks") in {"it is [national_id], thanks", "it is [tax_id], thanks"}
     assert redacted(f'{{"n":"{number}"}}') in {'{"n":"[national_id]"}', '{"n":"[tax_id]"}'}
 
 
 @pytest.mark.parametrize(("name", "text"), NAMED)
-def test_weak_numbers_are_found_after_their_names_and_for_their_country(name: str, text: str) -> None:
+def test_weak_forms_are_found_after_their_names_and_for_their_country(name: str, text: str) -> None:
     named, alone = redacted(text), redacted(text[first_digit(text) :], BY_NAME[name].country)
 
     assert named.strip('"').endswith(f"[{BY_NAME[name].kind}]"), named
@@ -136,13 +136,13 @@ def test_weak_numbers_are_found_after_their_names_and_for_their_country(name: st
 
 
 @pytest.mark.parametrize("text", [line.strip() for line in NOT_FOUND.strip().splitlines()])
-def test_what_is_no_number_of_a_person_stays(text: str) -> None:
+def test_what_is_not_the_number_of_a_person_stays(text: str) -> None:
     assert redacted(text) == text
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_each_form_of_a_rule_is_found(rule: IdentityRule) -> None:
-    """Checks of the library allow marks of their own: a form with others would never be found."""
+    """Each check of the library allows certain marks: a form with other marks would never be found."""
     written = (*PEOPLE.get(rule.name, ()), *(text[first_digit(text) :] for name, text in NAMED if name == rule.name))
     for form in (*rule.forms, *rule.weak):
         spans = {span for each in written for span in found_in(laid_out(each, form), rule)}
@@ -155,7 +155,7 @@ def found_in(written: str, rule: IdentityRule) -> Iterator[Span]:
 
 
 def laid_out(written: str, form: str) -> str:
-    """Return the number `written` in `form`; nothing where it does not fit."""
+    """Return the number `written` in another form; "" where it does not fit."""
     number = re.sub("[^0-9A-Za-z]", "", written)
     marks = re.sub("[^9AX]", "", form)
     classes = {"9": "[0-9]", "A": "[A-Za-z]", "X": "[0-9A-Za-z]"}
@@ -178,7 +178,7 @@ def test_every_rule_has_an_example() -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_few_random_numbers_pass_a_form_that_needs_no_name(rule: IdentityRule) -> None:
-    """A form of digits alone: marks between them, or letters, are no chance."""
+    """Forms of digits alone: a form with marks or letters is not written by chance."""
     check = CHECKS.get(rule.name) or import_module(f"stdnum.{rule.name}").is_valid
     draw = random.Random(4)
     for form in (form.replace("X", "9") for form in rule.forms):
@@ -190,12 +190,12 @@ def test_few_random_numbers_pass_a_form_that_needs_no_name(rule: IdentityRule) -
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.name not in CHECKS], ids=lambda rule: rule.name)
-def test_no_check_asks_the_clock(rule: IdentityRule) -> None:
+def test_no_check_depends_on_the_clock(rule: IdentityRule) -> None:
     assert "today()" not in inspect.getsource(import_module(f"stdnum.{rule.name}"))
 
 
 def test_the_page_shows_every_rule_and_its_forms() -> None:
-    """As they stand in the table, in its order."""
+    """In the order of the table."""
     rows = [line for line in PAGE.read_text().splitlines() if re.match(r"\| `[a-z_]+\.", line)]
 
     assert rows == [f"| `{rule.name}` | `{rule.kind}` |{shown(rule.forms)} |{shown(rule.weak)} |" for rule in RULES]

@@ -1,4 +1,4 @@
-"""Keys and tokens by their shapes."""
+"""Keys and tokens are found by their forms."""
 
 import pytest
 
@@ -54,5 +54,5 @@ def test_a_private_key_without_an_end_hides_the_rest() -> None:
         "0123456789abcdef0123456789abcdef",
     ],
 )
-def test_what_is_no_key_stays(text: str) -> None:
+def test_what_is_not_a_key_stays(text: str) -> None:
     assert redacted(text) == text

@@ -1,4 +1,4 @@
-"""Card numbers and IBANs, as people write and say them."""
+"""Card numbers and IBANs, as they are written and dictated."""
 
 import pytest
 
@@ -49,5 +49,5 @@ def test_cards_and_accounts_are_found(text: str, left: str) -> None:
 
 
 @pytest.mark.parametrize("text", [line.strip() for line in NOT_FOUND.strip().splitlines()])
-def test_what_is_neither_stays(text: str) -> None:
+def test_what_is_neither_a_card_nor_an_account_stays(text: str) -> None:
     assert redacted(text) == text

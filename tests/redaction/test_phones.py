@@ -1,4 +1,4 @@
-"""Telephone numbers: with a country's code always, in national form for the regions that are configured."""
+"""Telephone numbers are found with a country code always, and in national form for the configured regions."""
 
 import pytest
 
@@ -57,7 +57,7 @@ def test_national_numbers_stay_where_no_region_is_configured(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", [line.strip() for line in NOT_FOUND.strip().splitlines()])
-def test_what_is_no_number_stays(text: str) -> None:
+def test_what_is_not_a_number_stays(text: str) -> None:
     assert redacted(text, "DE", "US") == text
 
 

@@ -1,4 +1,4 @@
-"""Whole texts in, whole texts out: placeholders, counts, the operator's patterns, and what is not found."""
+"""Texts in, texts with placeholders and counts out: built-in classes, the operator's patterns, what is not found."""
 
 # ruff: noqa: RUF001 - letters and digits that look like others are what is tested
 
@@ -41,8 +41,8 @@ def test_a_text_with_nothing_to_hide_is_the_same_text() -> None:
     assert REDACTOR.redact("") == Redacted("", {})
 
 
-def test_the_page_shows_what_really_happens() -> None:
-    """Its example, its classes in their order, and its patterns."""
+def test_the_examples_of_the_page_hold() -> None:
+    """The text, the classes in their order, and the patterns."""
     page = PAGE.read_text()
     before, after = page.split("```\n")[1].splitlines()
     patterns = tomllib.loads(page.split("```toml\n")[1].split("```")[0])["audit"]["patterns"]
@@ -67,7 +67,7 @@ def test_the_page_shows_what_really_happens() -> None:
     ],
 )
 def test_names_and_free_text_are_not_found(text: str) -> None:
-    """The page says so; a change here is a change there."""
+    """docs/redaction.md lists these: a change here is a change there."""
     assert REDACTOR.redact(text) == Redacted(text, {})
 
 
@@ -79,7 +79,7 @@ def test_patterns_have_their_own_class() -> None:
     )
 
 
-def test_patterns_see_the_text_as_it_came_and_as_it_is_folded() -> None:
+def test_patterns_are_tried_on_the_original_and_on_the_folded_text() -> None:
     mine = Redactor({"policy": r"POL-\d{3}", "dash": "–"})
 
     assert mine.redact("POL-١٢٣ – P\u00adOL-123") == Redacted("[policy] [dash] [policy]", {"dash": 1, "policy": 2})
@@ -89,7 +89,7 @@ def test_a_pattern_wins_over_a_class_of_the_same_length() -> None:
     assert Redactor({"test_card": r"4111[ \d]+\d"}).redact(SECRET) == Redacted("[test_card]", {"test_card": 1})
 
 
-def test_a_finder_that_breaks_drops_the_text(
+def test_a_text_is_dropped_where_a_finder_raises(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def broken(text: str) -> Iterator[Span]:
@@ -116,14 +116,14 @@ def test_the_version_names_the_rules_and_the_libraries() -> None:
      "+1 ", "DE00", "-eyJ", "sk-", "bearer a-", "-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "ABCDE1234 ", "ssn ",
      "\\", "\\u", "\\n1", r"\u0031", "١", "1\u200b", "\u200b", "例@", " "],
 )  # fmt: skip
-def test_hostile_texts_are_looked_at_to_their_end(unit: str) -> None:
-    """Each would take minutes if the time grew with the square of the length; the timeout of a test is the judge."""
+def test_hostile_texts_are_searched_to_their_end(unit: str) -> None:
+    """Each would take minutes if the time grew with the square of the length; the timeout of the test would end it."""
     card_is_hidden_at_the_end_of(unit, CHARACTERS_MAX)
 
 
 @pytest.mark.parametrize("unit", ["4 ", "4111 ", "123456789,", "+999123456 ", "AB 12 34 56 C ", "ssn 123456780 "])
-def test_texts_of_candidates_are_looked_at_to_their_end(unit: str) -> None:
-    """Past the last check all are hidden, the last card among them."""
+def test_texts_of_many_candidates_are_searched_to_their_end(unit: str) -> None:
+    """Past the last check every candidate is hidden, and so is the card at the end."""
     card_is_hidden_at_the_end_of(unit, CHARACTERS_MAX // 4)
 
 
@@ -148,5 +148,5 @@ def test_any_text_is_redacted_and_every_placeholder_is_counted(text: str) -> Non
 
 
 @given(st.text(st.sampled_from("ab \u200bé,;\n")), st.text(st.sampled_from("ab \u200bé,;\n")))
-def test_a_card_among_words_is_always_hidden(before: str, after: str) -> None:
+def test_a_card_in_any_text_is_hidden(before: str, after: str) -> None:
     assert redacted(before + SECRET + after) == f"{before}[card]{after}"

@@ -1,27 +1,27 @@
-"""Finds that overlap become one, and checks run out."""
+"""Overlapping finds become one, and the number of checks is bounded."""
 
 from steno.redaction.spans import Checks, Span, joined
 
 ORDER = ("key", "card", "phone")
 
 
-def test_what_overlaps_is_covered_whole_under_the_class_of_the_longest() -> None:
+def test_overlapping_finds_become_one_with_the_class_of_the_longest() -> None:
     spans = [Span(4, 9, "phone"), Span(0, 5, "card"), Span(8, 16, "key"), Span(16, 18, "phone")]
 
     assert joined(spans, ORDER) == [Span(0, 16, "key"), Span(16, 18, "phone")]
 
 
-def test_among_equals_the_most_severe_wins_whichever_came_first() -> None:
+def test_among_equally_long_finds_the_most_severe_wins() -> None:
     spans = [Span(0, 5, "phone"), Span(0, 5, "key"), Span(0, 5, "card")]
 
     assert joined(spans, ORDER) == joined(reversed(spans), ORDER) == [Span(0, 5, "key")]
 
 
-def test_nothing_found_is_nothing_joined() -> None:
+def test_no_finds_are_joined_to_none() -> None:
     assert joined([], ORDER) == []
 
 
-def test_checks_run_out_and_then_everything_passes() -> None:
+def test_past_the_last_check_everything_passes() -> None:
     asked: list[str] = []
 
     def never(number: str) -> bool:
@@ -34,5 +34,5 @@ def test_checks_run_out_and_then_everything_passes() -> None:
     assert asked == ["1", "2"]
 
 
-def test_a_check_that_breaks_hides_the_number() -> None:
+def test_a_number_passes_where_its_check_raises() -> None:
     assert Checks().passes(lambda number: number[9] == "1", "123")

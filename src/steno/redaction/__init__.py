@@ -1,8 +1,15 @@
-"""What people should not find in a log: personal numbers, addresses and keys in whole texts. Pure.
+"""Finds personal numbers, addresses and keys in texts, and replaces them by placeholders. Pure.
 
-`fold` writes a text so that digits and marks have one form only. `payment`, `identity`, `phones`, `addresses`
-and `keys` find what is to be hidden, `identities` is the table of national and tax numbers. `spans` joins what
-they found, `redactor` puts the placeholders in. `docs/redaction.md` says what is found and what is not.
+    redactor.py     a text in, the text with placeholders out
+    fold.py         one form for each digit and mark, so that a number is found however it is written
+    addresses.py    finders: e-mail and IP addresses
+    keys.py         keys and tokens
+    payment.py      card numbers and IBANs
+    phones.py       telephone numbers
+    identity.py     national and tax numbers, by the table of identity_rules.py and the checks of identity_checks.py
+    spans.py        what was found where, and how overlapping finds become one
+
+It needs the packages of `steno[redaction]`. `docs/redaction.md` says what is found and what is not.
 """
 
 from steno.redaction.redactor import CHARACTERS_MAX, CLASSES, VERSION, Redacted, Redactor

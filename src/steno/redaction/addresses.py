@@ -1,4 +1,4 @@
-"""E-mail and IP addresses."""
+"""Finds e-mail and IP addresses."""
 
 import ipaddress
 import re
@@ -8,15 +8,16 @@ from typing import Final
 from steno.redaction.spans import Span
 
 _LETTERS: Final = "\u00c0-\u1fff\u2c00-\u2dff\u3040-\ud7ff\uf900-\ufdff\U00010000-\U0001efff\U00020000-\U0003ffff"
-"""Letters beyond ASCII, roughly; what is between are marks, symbols and emoji."""
+"""Letters beyond ASCII, roughly. The gaps between the ranges are marks, symbols and emoji."""
 
 _DOMAIN: Final = re.compile(
     rf"@(?:[0-9A-Za-z{_LETTERS}_-]{{1,63}}\.){{1,10}}(?:[A-Za-z][0-9A-Za-z-]{{1,62}}|[{_LETTERS}]{{2,63}})"
 )
-"""From the sign on. A name that begins in ASCII ends where other letters go on: scripts that write without spaces."""
+"""The part of an e-mail address from the `@` on. A last label in ASCII ends where other letters follow, since some
+scripts are written without spaces."""
 
 _LOCAL: Final = re.compile(r"(?:[0-9A-Za-z.%+_~\u00c0-\u1fff-]|'(?=[0-9A-Za-z]))+|[\u2c00-\ud7ff\uf900-\ufdff]+")
-"""The part before the sign, read backwards from it. Marks that are allowed but separate in URLs end it."""
+"""The part before the `@`, matched backwards. Marks that an address may hold but that separate in URLs end it."""
 
 _LOCAL_MAX: Final = 64
 
@@ -28,7 +29,7 @@ _IPV6_COLONS: Final = 7
 
 
 def emails(text: str) -> Iterator[Span]:
-    """Find e-mail addresses: a part before the sign, and a domain with a point in it."""
+    """Yield e-mail addresses: a local part, `@`, and a domain with a dot in it."""
     for domain in _DOMAIN.finditer(text) if "@" in text else ():
         before = text[max(0, domain.start() - _LOCAL_MAX) : domain.start()]
         if local := _LOCAL.match(before[::-1]):
@@ -36,15 +37,15 @@ def emails(text: str) -> Iterator[Span]:
 
 
 def ips(text: str) -> Iterator[Span]:
-    """Find IP addresses of both versions. Four numbers with points between are one, whatever they were meant to be."""
-    if text.count(".") >= 3:  # noqa: PLR2004 - the points of an address
+    """Yield IP addresses of both versions. Four numbers with dots between them count, whatever they mean."""
+    if text.count(".") >= 3:  # noqa: PLR2004 - the dots of an address
         yield from (Span(*match.span(), "ip") for match in _IPV4.finditer(text) if _is_ip(match[0]))
     if "::" in text or text.count(":") >= _IPV6_COLONS:
         yield from _ipv6(text)
 
 
 def _ipv6(text: str) -> Iterator[Span]:
-    """Find them in runs of what they are made of. A label may stand before one, a stop or a colon after it."""
+    """Yield version 6 addresses, from runs of their characters. A label may precede one, a dot or a colon follow it."""
     for match in _IPV6.finditer(text):
         run = match[0]
         if len(run) > 2 * _IPV6_MAX or run.count(":") < 2 or not any(map(str.isdigit, run)):  # noqa: PLR2004

@@ -1,9 +1,10 @@
 """One form for each digit and mark, so that a number is found however it is written.
 
-Digits of all scripts become ASCII, as do wide letters, dashes and spaces; characters that nobody sees are left out.
-What JSON writes as an escape counts as the character: tools answer in JSON, and in JSON within JSON.
-The tables stand here in full, since those of Python change with its version, and the same text must always give
-the same result.
+Digits of all scripts, wide letters, dashes and spaces become ASCII. Invisible characters are left out. An escape of
+JSON counts as the character that it stands for: tools answer in JSON, and in JSON within JSON.
+
+The tables are written out here, since those of Python change with its version, and the same text must always give the
+same result.
 """
 
 import re
@@ -19,7 +20,7 @@ _ZEROS: Final = (
     "\U000116c0\U00011730\U000118e0\U00011950\U00011c50\U00011d50\U00011da0\U00016a60\U00016ac0\U00016b50\U0001d7ce"
     "\U0001d7d8\U0001d7e2\U0001d7ec\U0001d7f6\U0001e140\U0001e2f0\U0001e950\U0001fbf0"
 )
-"""The zero of every script that counts by tens (Unicode 14); its one to nine follow it. Wide digits are below."""
+"""The zero of every decimal script (Unicode 14). Its one to nine follow it. Wide digits are in `_FORMS`."""
 
 _SPACES: Final = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000\t"
 _DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u30fc\ufe58\ufe63"
@@ -31,35 +32,34 @@ _FORMS: Final = (
     | dict.fromkeys(map(ord, _DASHES), "-")
     | {0xFE6B: "@"}
 )
-"""Each character to one other: places stay."""
+"""From each character to one other, so that positions stay."""
 
-_UNSEEN: Final = re.compile(
+_INVISIBLE: Final = re.compile(
     "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u20e3\ufe00-\ufe0f\ufeff\U000e0000-\U000e01ef]+"
 )
-"""Soft hyphens, joiners, marks of direction, variants, the frame of a keycap, tags: nothing to see, or only a frame."""
-
+"""Soft hyphens, joiners, marks of direction, variant selectors, the frame of a keycap, tags."""
 
 _ESCAPE: Final = re.compile(r"(?<!\\)\\++(?:u([0-9A-Fa-f]{4})|[bfnrt/])")
-_UNSEEN_PAD: Final = "\u2060"
+_PADDING: Final = "\u2060"
 
 
 class Folded(Struct, frozen=True):
-    """A text in one form, and where its characters stood."""
+    """A folded text, and what leads from its positions to those of the original text."""
 
     text: str
     cuts: list[int]
-    """Places in `text` where characters were left out."""
+    """Positions in `text` before which characters were left out."""
     left_out: list[int]
-    """How many were left out up to and at each of `cuts`."""
+    """How many characters were left out up to each of `cuts`."""
 
     def place(self, index: int) -> int:
-        """Return where the character at `index` stood."""
+        """Return the position in the original text of the character at `index`."""
         cut = bisect_right(self.cuts, index)
         return index + (self.left_out[cut - 1] if cut else 0)
 
 
 def fold(text: str) -> Folded:
-    """Return `text` with one form for each digit, dash and space, and without what nobody sees."""
+    """Return `text` with one form for each digit, dash and space, and without invisible characters."""
     if "\\" in text:
         text = _ESCAPE.sub(_unescaped, text)
     if text.isascii():
@@ -67,18 +67,18 @@ def fold(text: str) -> Folded:
     cuts: list[int] = []
     left_out: list[int] = []
     total = 0
-    for match in _UNSEEN.finditer(text):
+    for match in _INVISIBLE.finditer(text):
         cuts.append(match.start() - total)
         total += len(match[0])
         left_out.append(total)
-    return Folded((_UNSEEN.sub("", text) if cuts else text).translate(_FORMS), cuts, left_out)
+    return Folded((_INVISIBLE.sub("", text) if cuts else text).translate(_FORMS), cuts, left_out)
 
 
 def _unescaped(escape: re.Match[str]) -> str:
-    """Return what `escape` stands for, at its end and as long as it is: places stay."""
+    """Return the character of an escape, padded on the left to the length of the escape, so that positions stay."""
     written = escape[0]
     if escape[1]:
-        return chr(int(escape[1], 16)).rjust(len(written), _UNSEEN_PAD)
+        return chr(int(escape[1], 16)).rjust(len(written), _PADDING)
     if written[-1] == "/":
-        return written[-1].rjust(len(written), _UNSEEN_PAD)
+        return written[-1].rjust(len(written), _PADDING)
     return (" " if written[-1] == "t" else "\n").rjust(len(written))

@@ -1,4 +1,4 @@
-"""National and tax numbers, by the forms in which they are written."""
+"""Finds national and tax numbers by the forms in which they are written."""
 
 import re
 from collections.abc import Callable, Collection, Iterator
@@ -8,12 +8,12 @@ from typing import Final
 
 from msgspec import Struct
 
-from steno.redaction.birth import CHECKS
-from steno.redaction.identities import RULES, IdentityRule
+from steno.redaction.identity_checks import CHECKS
+from steno.redaction.identity_rules import RULES, IdentityRule
 from steno.redaction.spans import Checks, Span
 
 NAMED_WITHIN: Final = 24
-"""Characters between a number's name and the number: `my BSN, as I said before, is 111222333`."""
+"""Characters that may stand between a number's name and the number: `my BSN, as I said before, is 111222333`."""
 
 _NAME_MAX: Final = 24
 _FORM: Final = str.maketrans(
@@ -23,7 +23,7 @@ _WORD: Final = re.compile(r"[0-9A-Za-z]+")
 
 
 class _Use(Struct, frozen=True):
-    """A rule in one of its forms: what checks it, and how its name is known where the form alone is too weak."""
+    """What a form may be: the rule, its check, and the names that must precede a weak form."""
 
     rule: IdentityRule
     check: Callable[[str], bool]
@@ -31,7 +31,7 @@ class _Use(Struct, frozen=True):
 
 
 def identities(text: str, start: int, end: int, countries: Collection[str], checks: Checks) -> Iterator[Span]:
-    """Find national and tax numbers between `start` and `end`; the weak ones of `countries` without their names too."""
+    """Yield national and tax numbers between `start` and `end`. Weak forms of `countries` count without their names."""
     form = text[start:end].translate(_FORM)
     words = [match.span() for match in _WORD.finditer(form)]
     for first, (begin, _) in enumerate(words):
@@ -52,7 +52,7 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
 def _holds(text: str, start: int, end: int, use: _Use, countries: Collection[str], checks: Checks) -> bool:
     if use.names and use.rule.country not in countries and not _is_named(text, start, use.names):
         return False
-    return checks.passes(use.check, text[start:end].replace(" ", ""))  # not every check of the library allows blanks
+    return checks.passes(use.check, text[start:end].replace(" ", ""))  # some checks of the library refuse spaces
 
 
 def _is_fraction(before: str, after: str) -> bool:
@@ -64,7 +64,7 @@ def _is_named(text: str, start: int, names: re.Pattern[str]) -> bool:
 
 
 def _uses() -> dict[str, tuple[_Use, ...]]:
-    """Return what may be written in each form."""
+    """Return, for each form, what it may be."""
     uses: dict[str, tuple[_Use, ...]] = {}
     for rule in RULES:
         check = CHECKS.get(rule.name) or import_module(f"stdnum.{rule.name}").is_valid
@@ -86,5 +86,5 @@ def _spelled(shape: str) -> Iterator[str]:
 
 _USES: Final = _uses()
 _BEGINNINGS: Final = frozenset(form[: word.end()] for form in _USES for word in _WORD.finditer(form))
-"""What forms begin with, by whole words: where a text goes on otherwise, nothing longer needs to be looked at."""
+"""What forms begin with, word by word. Where a text goes on in another way, no longer form can match."""
 _WORDS_MAX: Final = max(len(_WORD.findall(form)) for form in _USES)

@@ -1,4 +1,4 @@
-"""Keys and tokens that their makers gave a shape: each service's prefix, JSON web tokens, private keys."""
+"""Finds keys and tokens that have a form of their own: prefixes of services, JSON web tokens, private keys."""
 
 import re
 from collections.abc import Iterator
@@ -29,15 +29,15 @@ SHAPES: Final = (
     ("sg.", r"\bSG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}"),  # SendGrid
     ("npm_", r"\bnpm_[A-Za-z0-9]{36}"),
     ("eyj", r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+){0,3}"),  # JSON web token
-    ("-----begin", rf"-----BEGIN {_PRIVATE}(?s:.*?-----END {_PRIVATE}|.*)"),  # one without an end: all that follows
+    ("-----begin", rf"-----BEGIN {_PRIVATE}(?s:.*?-----END {_PRIVATE}|.*)"),  # without an end: the rest of the text
 )
-"""What a text that holds a key must hold, in lower case, and the key's shape."""
+"""For each kind of key: a text that must occur, in lower case, for the key to occur at all; and the form of the key."""
 
 _SHAPES: Final = tuple((hint, re.compile(shape)) for hint, shape in SHAPES)
 
 
 def keys(text: str) -> Iterator[Span]:
-    """Find keys and tokens by their shapes."""
+    """Yield keys and tokens."""
     lower = text.lower()
     for hint, shape in _SHAPES:
         if hint in lower:

@@ -1,4 +1,4 @@
-"""Card numbers and IBANs."""
+"""Finds card numbers and IBANs."""
 
 import re
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from stdnum import iban, luhn, numdb
 from steno.redaction.spans import Checks, Span
 
 _CARD: Final = re.compile(r"(?<![0-9])(?<![0-9]\.)(?=([2-689](?:[ -]{0,3}[0-9]){12,18})(?![0-9]))")
-"""13 to 19 digits in any groups, the first one that issuers use. What follows a point is a fraction."""
+"""13 to 19 digits in any groups, beginning with a digit that issuers use. Digits after a dot are a fraction."""
 
 _DICTATED: Final = re.compile(
     r"(?<![0-9])(?=((?:[2-689](?:[,.] ?[0-9]){12,18}|[2-689][0-9]{3}(?:[,.] ?[0-9]{4}){3}))(?![0-9]))"
 )
-"""How transcription writes what was said digit by digit or in fours: `4, 1, 1, 1` or `4111. 1111.`."""
+"""What transcription makes of a number that is said digit by digit or in fours: `4, 1, 1, 1` or `4111. 1111.`."""
 
 _ISSUED: Final = re.compile(
     r"4(?:\d{12}|\d{15}|\d{18})"  # Visa
@@ -27,7 +27,7 @@ _ISSUED: Final = re.compile(
     r"|(?:8[12]\d\d|9792)\d{12}",  # RuPay, Troy
     re.ASCII,
 )
-"""First digits that issuers use, and how long their numbers are."""
+"""The first digits of each issuer, and the lengths of its numbers."""
 
 _SHORTEST: Final = 13
 _DIGIT: Final = re.compile("[0-9]")
@@ -41,7 +41,7 @@ _IBAN_CHARACTERS: Final = {"n": "[0-9]", "a": "[A-Za-z]", "c": "[0-9A-Za-z]"}
 
 
 def cards(text: str, start: int, end: int, checks: Checks) -> Iterator[Span]:
-    """Find card numbers between `start` and `end`: an issuer's first digits and length, and Luhn's check digit."""
+    """Yield card numbers between `start` and `end`: an issuer's first digits and length, and Luhn's check digit."""
     for pattern in (_CARD, _DICTATED):
         for match in pattern.finditer(text, start, end):
             if last := _card_end(match[1], checks):
@@ -49,19 +49,19 @@ def cards(text: str, start: int, end: int, checks: Checks) -> Iterator[Span]:
 
 
 def _card_end(written: str, checks: Checks) -> int:
-    """Return where the longest card number that `written` begins with ends; 0 where it begins with none."""
+    """Return the end of the longest card number at the start of `written`; 0 where there is none."""
     ends = [match.end() for match in _DIGIT.finditer(written)]
     digits = _NO_DIGIT.sub("", written)
     for length in range(len(digits), _SHORTEST - 1, -1):
         end = ends[length - 1]
-        whole = not written[end : end + 1].isdigit()
-        if whole and _ISSUED.fullmatch(digits, 0, length) and checks.passes(luhn.is_valid, digits[:length]):
+        at_group_end = not written[end : end + 1].isdigit()
+        if at_group_end and _ISSUED.fullmatch(digits, 0, length) and checks.passes(luhn.is_valid, digits[:length]):
             return end
     return 0
 
 
 def ibans(text: str, checks: Checks) -> Iterator[Span]:
-    """Find IBANs in any case, in groups or in one: the country's own length and form, and the check digits."""
+    """Yield IBANs in any case and grouping: the country's length and form, and the check digits."""
     for match in _IBAN.finditer(text):
         start = match.start() - (2 if text[match.start() - 1].isalpha() else 3)
         form = _iban_form(text[start : start + 2].upper())
@@ -72,7 +72,7 @@ def ibans(text: str, checks: Checks) -> Iterator[Span]:
 
 @lru_cache(maxsize=26 * 26)
 def _iban_form(country: str) -> re.Pattern[str] | None:
-    """Return what an IBAN of `country` looks like after its two letters; None where there are none."""
+    """Return the form of an IBAN of `country` after its two letters; None where the country has none."""
     known = numdb.get("iban").info(country)[0][1]
     parts = _IBAN_PART.findall(f"2!n{known['bban']}") if known else []
     form = "".join(f"(?:[ .-]?{_IBAN_CHARACTERS[kind]}){{{length}}}" for length, kind in parts)

@@ -1,4 +1,4 @@
-"""Telephone numbers: with their country's code anywhere, in national form for the regions that are configured."""
+"""Finds telephone numbers: with a country code always, in national form for the configured regions."""
 
 import re
 from collections.abc import Iterator
@@ -14,20 +14,20 @@ _NATIONAL: Final = re.compile(
     r"(?!(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?![0-9])|[0-9]\.[0-9]{6})"  # a date, a fraction
     r"(?=(\(?[0-9](?:[ ()./-]{0,3}[0-9]){6,16})(?![0-9A-Za-z]))"
 )
-"""Seven digits or more, from where a group of them begins."""
+"""Seven digits or more, from the beginning of a group of digits."""
 
 _GROUP_END: Final = re.compile(r"[0-9](?![0-9])")
 _DIGITS_MIN: Final = 7
 
 
 def international(text: str, checks: Checks) -> Iterator[Span]:
-    """Find numbers that begin with a plus sign and a country's code."""
+    """Yield numbers that begin with a plus sign and a country code."""
     for match in _INTERNATIONAL.finditer(text) if "+" in text else ():
         yield from _longest(f"+{match[1]}", match.start(), None, checks)
 
 
 def national(text: str, start: int, end: int, region: str, checks: Checks) -> Iterator[Span]:
-    """Find numbers between `start` and `end` as they are dialled within `region`."""
+    """Yield numbers between `start` and `end` in the form in which they are dialled within `region`."""
     found = start
     for match in _NATIONAL.finditer(text, start, end):
         if match.start() >= found:
@@ -37,7 +37,7 @@ def national(text: str, start: int, end: int, region: str, checks: Checks) -> It
 
 
 def _longest(written: str, offset: int, region: str | None, checks: Checks) -> Iterator[Span]:
-    """Find the number that `written` begins with, or holds: first all its groups, then one less, and so on."""
+    """Yield the first number in `written`. All its groups of digits are tried first, then one group less, and so on."""
     for last in reversed([match.end() for match in _GROUP_END.finditer(written)]):
         if sum(map(str.isdigit, written[:last])) < _DIGITS_MIN:
             return

@@ -1,7 +1,7 @@
-"""A whole text in, the text without personal data out. Pure.
+"""A text in, the text with placeholders in place of personal data out. Pure.
 
-The same text gives the same result under the same `VERSION` and the same configuration: nothing here asks the
-clock, the locale or the Unicode tables of the Python that runs it. What was found is never in an error.
+The same text gives the same result under the same `VERSION` and the same configuration: nothing here depends on the
+clock, the locale or the Unicode tables of the interpreter. No error repeats what was found.
 """
 
 import re
@@ -22,33 +22,34 @@ from steno.redaction.phones import international, national
 from steno.redaction.spans import Checks, Span, joined
 
 VERSION: Final = f"redacted/1 phonenumbers/{phonenumbers.__version__} python-stdnum/{stdnum.__version__}"
-"""What a record carries. The first number changes whenever this package finds other things than before; the others are
-those of the libraries whose tables it uses. Patterns and regions are the configuration's, which has its own digest."""
+"""The version in an audit record. The first number changes whenever this package finds other things than before; the
+others are the versions of the libraries whose tables it uses. Patterns and regions are part of the configuration, which
+has a digest of its own."""
 
 CLASSES: Final = ("key", "card", "iban", "national_id", "tax_id", "email", "phone", "ip")
-"""What is looked for, the most severe first."""
+"""The built-in classes, the most severe first."""
 
 CHARACTERS_MAX: Final = 1 << 18
-"""Longest text that is looked at, as long as the longest object that is kept by default; a longer one is dropped. The
+"""Longest text that is redacted, as long as the longest object that is kept by default. A longer one is dropped. The
 worst text of this length takes about a second."""
 
 _NUMBERS: Final = re.compile(
     r"[0-9](?:(?:[^0-9]{0,3}+[0-9]){5,}+|(?<=[A-Za-z]{5}[0-9])(?<![A-Za-z]{6}[0-9])[0-9]{3}(?=[A-Za-z]))"
 )
-"""Where numbers can be: six digits with little between them, or India's tax numbers, which have four after letters."""
+"""Zones that may hold numbers: six digits with little between them, or four after letters (India's tax numbers)."""
 
 _BEFORE: Final = 12
 _AFTER: Final = 12
-"""Letters of a number may stand around its digits: so many characters more are looked at."""
+"""Letters of a number may stand around its digits: so many characters around a zone are searched as well."""
 
 
 class Redacted(Struct, frozen=True):
-    """What is left of a text, and what was taken out."""
+    """A redacted text, and how much was taken out."""
 
     text: str | None
-    """The text with placeholders such as `[email]`; None where it could not be looked at, and was dropped."""
+    """The text with placeholders such as `[email]`; None where it could not be redacted and was dropped."""
     counts: dict[str, int]
-    """Class -> placeholders of it that were put in; `{"error": 1}` where the text was dropped."""
+    """The number of placeholders by class; `{"error": 1}` where the text was dropped."""
 
 
 class Redactor:
@@ -60,7 +61,7 @@ class Redactor:
     """
 
     version: str = VERSION
-    """What a record carries: two texts that were redacted under one version were treated alike."""
+    """The version in an audit record. Texts that were redacted under one version were treated alike."""
 
     def __init__(self, patterns: Mapping[str, str] | None = None, regions: Iterable[str] = ()) -> None:
         self._patterns = {name: re.compile(pattern) for name, pattern in sorted((patterns or {}).items())}
@@ -68,12 +69,12 @@ class Redactor:
         self._severity = (*self._patterns, *CLASSES)
 
     def redact(self, text: str) -> Redacted:
-        """Return `text` with a placeholder for each find. Never raises: a text that cannot be looked at is dropped."""
+        """Return `text` with a placeholder for each find. Never raises: a text that cannot be redacted is dropped."""
         if len(text) > CHARACTERS_MAX:
             return _DROPPED
         try:
             return _replaced(text, joined(self._found(text), self._severity))
-        except Exception:  # noqa: BLE001 - what broke may hold the words: nothing of it is told, and nothing is kept
+        except Exception:  # noqa: BLE001 - the error may repeat the text: nothing of either is shown or kept
             return _DROPPED
 
     def _found(self, text: str) -> Iterator[Span]:

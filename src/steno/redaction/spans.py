@@ -1,4 +1,4 @@
-"""What was found where, and how finds that overlap become one."""
+"""What was found where, and how overlapping finds become one."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
@@ -6,12 +6,12 @@ from typing import Final
 from msgspec import Struct
 
 CHECKS_MAX: Final = 10_000
-"""Costly checks in one text, each about 30 us: past them every candidate is hidden unchecked. So a text that was
-made to be slow is not, and nothing in it is shown because nobody looked."""
+"""Costly checks in one text, about 30 us each. Past them every candidate is hidden without a check. So no text can be
+made to take long, and nothing is shown because it was not checked."""
 
 
 class Span(Struct, frozen=True, order=True):
-    """Characters of a text from `start` to before `end`, and the class of what they are."""
+    """The characters of a text from `start` to before `end`, and their class."""
 
     start: int
     end: int
@@ -19,26 +19,26 @@ class Span(Struct, frozen=True, order=True):
 
 
 class Checks:
-    """The costly checks that are left in one text."""
+    """The budget of costly checks in one text."""
 
     def __init__(self, left: int = CHECKS_MAX) -> None:
         self.left = left
 
     def passes(self, check: Callable[[str], bool], number: str) -> bool:
-        """Return whether `number` passes, or nobody can say: none is left, or the check itself breaks on it."""
+        """Return whether `number` passes `check`. It also passes where no check is left, or where the check raises."""
         if self.left <= 0:
             return True
         self.left -= 1
         try:
             return check(number)
-        except Exception:  # noqa: BLE001 - a library that breaks on a number must not show it
+        except Exception:  # noqa: BLE001 - a library that fails on a number must not show it
             return True
 
 
 def joined(spans: Iterable[Span], severity: Sequence[str]) -> list[Span]:
-    """Return `spans` in their order, those that overlap as one that covers them all.
+    """Return `spans` in order, with overlapping ones joined to one that covers them all.
 
-    It has the class of the longest among them; among equals the one that stands first in `severity` wins.
+    It has the class of the longest among them; among equals, the one that comes first in `severity`.
     """
     result: list[Span] = []
     longest = Span(0, 0, "")

@@ -1,7 +1,7 @@
-"""The table of national and tax numbers: which are looked for, and how they are written.
+"""The table of national and tax numbers that are looked for, and the forms in which they are written.
 
-A form alone counts where at most one random number in 25 would pass its check. Otherwise it is weak: it counts
-after the number's name, or where its country is among the configured regions.
+A form counts by itself where at most one random number in 25 passes its check. Otherwise it is weak: it counts after
+the number's name, or where its country is among the configured regions.
 """
 
 from typing import Final
@@ -9,19 +9,19 @@ from typing import Final
 from msgspec import Struct
 
 PASSED_BY_CHANCE_MAX: Final = 0.04
-"""The part of random numbers that may pass the check of a form that is not weak."""
+"""The share of random numbers that may pass the check of a form that is not weak."""
 
 
 class IdentityRule(Struct, frozen=True):
-    """A number that people have."""
+    """A kind of number that people have."""
 
     kind: str
     name: str
-    """Country and number: the module of python-stdnum that checks it, but for those in `birth`."""
+    """Country and number: the module of python-stdnum that checks it, except for those in `identity_checks`."""
     forms: tuple[str, ...]
-    """How it is written: 9 a digit, A a letter, X either; anything else is itself."""
+    """The forms that count by themselves: 9 is a digit, A a letter, X either, and anything else itself."""
     weak: tuple[str, ...] = ()
-    """How it is written where its name must stand before it."""
+    """The forms that count after the number's name."""
     names: str = ""
     """Its names as a regular expression."""
 

@@ -1,6 +1,6 @@
-"""Checks of numbers that begin with a birth date, where the library would ask the clock, and of those it does not know.
+"""Checks of numbers that python-stdnum checks by today's date, wrongly for some numbers, or not at all.
 
-A number must not become one, or cease to be one, as years go by: a replay gives what the daemon gave.
+A number must not become valid or invalid as years go by: a replay gives what the daemon gave.
 """
 
 import re
@@ -63,7 +63,7 @@ def _norwegian(number: str) -> bool:
 
 
 def _belgian(number: str) -> bool:
-    """Born before 2000, or since: then a 2 stands before the number when it is divided."""
+    """Check a number of somebody born before 2000, or since: then a 2 is put before the number to be divided."""
     digits = _digits(number)
     return _BELGIAN.fullmatch(digits) is not None and int(digits[-2:]) in {
         97 - int(digits[:-2]) % 97,
