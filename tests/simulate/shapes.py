@@ -1,4 +1,4 @@
-"""The shape of JSON, which members stand where in which order: to hold simulated frames against real ones."""
+"""The shape of JSON, which is the members of each object in their order: to compare simulated frames with real ones."""
 
 import json
 import os
@@ -13,11 +13,11 @@ Event = dict[str, Any]
 Shapes = dict[tuple[str, ...], set[tuple[str, ...]]]
 
 FREE = {"parameters", "metadata"}
-"""Members whose content is the client's own: it has no shape."""
+"""Members whose content the client chooses, so that it has no shape."""
 
 
 def recorded(*patterns: str) -> list[Event]:
-    """Read the recorded lines of the corpus files that match; skips the test where there is no corpus."""
+    """Return the lines of the corpus files that match. Skips the test where there is no corpus."""
     beside = Path(__file__).resolve().parents[3] / "shared" / "corpus"
     corpus = Path(os.environ.get("STENO_CORPUS", beside))
     if not corpus.is_dir():
@@ -27,7 +27,7 @@ def recorded(*patterns: str) -> list[Event]:
 
 
 def shapes(roots: Iterable[tuple[str, Event]]) -> Shapes:
-    """Collect the member names of every object: by the name of its root and the path from there."""
+    """Return the members of every object, by the name of its root and the path from there."""
     found: Shapes = defaultdict(set)
     for name, root in roots:
         for path, members in _objects((name,), root):

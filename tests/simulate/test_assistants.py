@@ -1,4 +1,4 @@
-"""Simulated runs of an assistant: what they tell, in which order, and that their sums are right."""
+"""Simulated runs of an assistant: their events, the order of these, and their usage."""
 
 import json
 from functools import cache
@@ -22,7 +22,7 @@ MESSAGE = [*STEP, "thread.message.created", "thread.message.in_progress", "threa
 WRITTEN = [*MESSAGE, "thread.message.completed", "thread.run.step.completed"]
 COMPLETED = ["thread.run.completed", "done"]
 
-PLAYS = {
+KINDS_OF_RUN = {
     "answer": [*START, *WRITTEN, *COMPLETED],
     "function": [
         *START,
@@ -62,7 +62,7 @@ PLAYS = {
         "done",
     ],
 }
-"""The order of each kind of run, deltas named once; threads are created in between."""
+"""The events of each kind of run in order, deltas once, threads left out."""
 
 
 @cache
@@ -75,35 +75,35 @@ def events(seed: int, name: str = "") -> list[Event]:
 
 
 def timed(seed: int) -> list[tuple[float, Event]]:
-    now, told = 0.0, []
+    now, found = 0.0, []
     for step in steps(seed):
         now = round(now + step.after_seconds, 3)
-        told.append((now, step.event))
-    return told
+        found.append((now, step.event))
+    return found
 
 
 def runs(seed: int) -> list[list[Event]]:
-    """Part the frames by run; a run that stops for a function has two streams."""
-    parted: list[list[Event]] = []
+    """Return the frames of each run. A run that waits for a function has two streams."""
+    found: list[list[Event]] = []
     for event in events(seed):
         if event["event"] == "thread.run.created":
-            parted.append([])
+            found.append([])
         if event["event"] != "thread.created":
-            parted[-1].append(event)
-    return parted
+            found[-1].append(event)
+    return found
 
 
-def order(told: list[Event]) -> list[str]:
-    return [name for name, _ in groupby(event["event"] for event in told)]
+def order(stream: list[Event]) -> list[str]:
+    return [name for name, _ in groupby(event["event"] for event in stream)]
 
 
 def ended(seed: int, kind: str) -> list[dict[str, Any]]:
-    """Give the objects of a kind in their last state."""
+    """Return the objects of a kind in their last state."""
     last = {e["data"]["id"]: e["data"] for e in events(seed) if e["event"] != "done" and e["data"]["object"] == kind}
     return list(last.values())
 
 
-# The same seed, the same runs.
+# The same seed gives the same runs.
 
 
 def test_a_stream_is_a_function_of_its_seed_and_its_start() -> None:
@@ -113,17 +113,17 @@ def test_a_stream_is_a_function_of_its_seed_and_its_start() -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_objects_are_dated_by_the_second_they_are_told(seed: int) -> None:
+def test_objects_have_the_second_in_which_they_are_created(seed: int) -> None:
     for at, event in timed(seed):
         if event["event"].endswith(".created"):
             assert event["data"]["created_at"] == STARTED_AT + int(at)
 
 
-# What they tell.
+# Events and their order.
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_everything_happens_within_the_first_14_seconds(seed: int) -> None:
+def test_every_kind_of_end_happens_within_the_first_14_seconds(seed: int) -> None:
     early = [event for at, event in timed(seed) if at <= 14.0]
     tools = {
         call["type"]
@@ -152,26 +152,26 @@ def test_a_stream_takes_12_to_20_seconds(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_every_run_is_one_of_the_plays(seed: int) -> None:
+def test_every_run_is_of_a_known_kind(seed: int) -> None:
     for run in runs(seed):
-        assert order(run) in PLAYS.values()
+        assert order(run) in KINDS_OF_RUN.values()
 
 
-def test_all_plays_are_played() -> None:
-    played = [order(run) for seed in SEEDS for run in runs(seed)]
+def test_every_kind_of_run_occurs() -> None:
+    found = [order(run) for seed in SEEDS for run in runs(seed)]
 
-    assert [name for name, play in PLAYS.items() if play not in played] == []
+    assert [name for name, kind in KINDS_OF_RUN.items() if kind not in found] == []
 
 
-def test_recorded_runs_are_the_same_plays() -> None:
-    for play, file in [
+def test_recorded_runs_are_of_the_same_kinds() -> None:
+    for kind, file in [
         ("answer", "asst-real__dotnet_StreamingRunWorks.jsonl"),
         ("function", "asst-real__dotnet_StreamingToolCall.jsonl"),
         ("code", "asst-real__traceloop_test_streaming_new_assistant.jsonl"),
     ]:
-        told = [event for event in recorded(file) if event["event"] != "thread.created"]
+        run = [event for event in recorded(file) if event["event"] != "thread.created"]
 
-        assert order(told) == PLAYS[play]
+        assert order(run) == KINDS_OF_RUN[kind]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -193,19 +193,19 @@ def test_ids_are_unique_and_frames_are_small(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_deltas_add_up_to_what_is_done(seed: int) -> None:
+def test_deltas_add_up_to_the_completed_text(seed: int) -> None:
     said: dict[str, str] = {}
     for event in events(seed, "thread.message.delta"):
         (part,) = event["data"]["delta"]["content"]
         said[event["data"]["id"]] = said.get(event["data"]["id"], "") + part["text"]["value"]
     for message in ended(seed, "thread.message"):
-        whole = "".join(part["text"]["value"] for part in message["content"])
+        text = "".join(part["text"]["value"] for part in message["content"])
 
-        assert said.get(message["id"], "") == whole
+        assert said.get(message["id"], "") == text
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_tool_calls_are_whole_when_their_step_is_done(seed: int) -> None:
+def test_tool_calls_are_complete_in_their_completed_step(seed: int) -> None:
     typed: dict[str, str] = {}
     for event in events(seed, "thread.run.step.delta"):
         (call,) = event["data"]["delta"]["step_details"]["tool_calls"]
@@ -230,11 +230,11 @@ def test_a_run_waits_for_the_call_that_it_streamed(seed: int) -> None:
         assert step["status"] == "completed"
 
 
-# Their ends and their sums.
+# Ends and usage.
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_run_expires_until_it_has_ended(seed: int) -> None:
+def test_a_run_can_expire_until_it_has_ended(seed: int) -> None:
     for event in events(seed):
         if event["event"].removeprefix("thread.run.") in ("completed", "failed", "incomplete"):
             assert event["data"]["expires_at"] is None
@@ -257,7 +257,7 @@ def test_the_usage_of_a_run_is_that_of_its_steps(seed: int) -> None:
             assert run["usage"][member] == sum(usage[member] for usage in mine)
 
 
-def test_threads_that_go_on_are_read_from_the_cache() -> None:
+def test_later_runs_of_a_thread_read_from_the_cache() -> None:
     cached = [run["usage"]["prompt_token_details"]["cached_tokens"] for run in ended(1, "thread.run")]
 
     assert any(cached)
@@ -281,20 +281,20 @@ def test_a_failed_run_says_why_and_so_does_its_step(seed: int) -> None:
     assert runs(seed)[0][0]["data"]["id"] != run["id"]
 
 
-# Their shape.
+# Shape.
 
 
-def of_object(told: list[Event]) -> list[tuple[str, Event]]:
-    return [(event["data"]["object"], event["data"]) for event in told if event["event"] != "done"]
+def objects(stream: list[Event]) -> list[tuple[str, Event]]:
+    return [(event["data"]["object"], event["data"]) for event in stream if event["event"] != "done"]
 
 
 def test_frames_have_the_members_and_the_order_of_recorded_ones() -> None:
-    real = shapes(of_object(recorded("asst-real__dotnet_*.jsonl", "asst-real__traceloop_*.jsonl")))
-    ours = shapes(of_object([event for seed in SEEDS for event in events(seed)]))
+    real = shapes(objects(recorded("asst-real__dotnet_*.jsonl", "asst-real__traceloop_*.jsonl")))
+    ours = shapes(objects([event for seed in SEEDS for event in events(seed)]))
 
     unlike = {path for path, members in ours.items() if members - real[path]}
 
-    # No recording has these: how a run, a step or a message ends badly, and what a program printed.
+    # No recording has these: unsuccessful ends of a run, a step or a message, and the output of a program.
     assert unlike == {
         ("thread.run", "last_error"),
         ("thread.run", "incomplete_details"),

@@ -1,4 +1,4 @@
-"""The provider over a real websocket: what it plays to whom, what it refuses, how it ends."""
+"""The provider over a real websocket: what it plays to each client, what it refuses, how it ends."""
 
 import socket
 from collections.abc import AsyncIterator
@@ -33,7 +33,7 @@ async def fast(seed: int = 1, speed: float = 0.0) -> AsyncIterator[Provider]:
 
 
 async def listen(connection: ClientConnection) -> list[Any]:
-    """Read a conversation to its end, which must be in order."""
+    """Return the frames of a conversation, which must end with code 1000."""
     frames = [frame async for frame in connection]
     assert all(isinstance(frame, str) for frame in frames)
     assert connection.close_code == 1000
@@ -46,7 +46,7 @@ async def hear(url: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("speed", [0.0, float("inf"), 1e6])
-async def test_a_connection_hears_the_conversation_of_its_seed(speed: float) -> None:
+async def test_a_connection_gets_the_conversation_of_its_seed(speed: float) -> None:
     async with fast(seed=7, speed=speed) as simulated:
         call = await hear(simulated.url("/v1/realtime?model=gpt-realtime"))
         work = await hear(simulated.url("/v1/assistants"))
@@ -57,7 +57,7 @@ async def test_a_connection_hears_the_conversation_of_its_seed(speed: float) -> 
     assert work == [msgspec.json.encode(step.event).decode() for step in expected_work]
 
 
-async def test_the_second_connection_to_a_target_hears_another_conversation() -> None:
+async def test_the_second_connection_to_a_target_gets_another_conversation() -> None:
     async with fast() as simulated:
         first = await hear(simulated.url("/v1/realtime"))
         second = await hear(simulated.url("/v1/realtime"))
@@ -87,7 +87,7 @@ async def test_what_a_client_sends_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/v1", "/v1/realtime/", "/v1/responses", "/?/v1/realtime"])
-async def test_nothing_is_played_elsewhere(path: str) -> None:
+async def test_any_other_path_is_refused(path: str) -> None:
     async with fast() as simulated:
         with pytest.raises(InvalidStatus) as refused:
             async with connect(simulated.url(path)):
@@ -96,7 +96,7 @@ async def test_nothing_is_played_elsewhere(path: str) -> None:
     assert refused.value.response.status_code == 404
 
 
-async def test_a_client_that_goes_away_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_client_that_leaves_is_not_an_error(caplog: pytest.LogCaptureFixture) -> None:
     async with fast(speed=1.0) as simulated:
         async with connect(simulated.url("/v1/realtime")) as polite:
             await polite.recv()
@@ -119,7 +119,7 @@ async def test_leaving_closes_every_connection_as_going_away() -> None:
     assert connection.close_code == 1001
 
 
-async def test_leaving_does_not_wait_for_a_client_that_says_nothing() -> None:
+async def test_leaving_does_not_wait_for_a_silent_client() -> None:
     with anyio.fail_after(5):  # well under the time that a handshake may take
         async with fast() as simulated:
             silent = socket.create_connection(("127.0.0.1", simulated.port))

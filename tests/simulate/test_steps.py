@@ -1,4 +1,4 @@
-"""What conversations are made of: steps in order of time, ids, pieces of text, sound."""
+"""The parts of conversations: steps in order of time, ids, pieces of text, sound."""
 
 import base64
 import re
@@ -7,19 +7,19 @@ from random import Random
 
 import pytest
 
-from steno.simulate.steps import Ids, Score, Step, audio_base64, pieces
+from steno.simulate.steps import Ids, Schedule, Step, audio_base64, pieces
 
 
-def test_a_score_is_read_in_the_order_of_time() -> None:
-    score = Score()
-    score.put(0.5, {"n": 2})
-    score.put(0.25, {"n": 1})
-    score.put(0.5, {"n": 3})
-    score.put(2.0, {"n": 4})
+def test_a_schedule_yields_steps_in_order_of_time() -> None:
+    schedule = Schedule()
+    schedule.add(0.5, {"n": 2})
+    schedule.add(0.25, {"n": 1})
+    schedule.add(0.5, {"n": 3})
+    schedule.add(2.0, {"n": 4})
 
-    early = list(score.take(before=2.0))
-    score.put(1.5, {"n": 5})
-    rest = list(score.take())
+    early = list(schedule.pop(before=2.0))
+    schedule.add(1.5, {"n": 5})
+    rest = list(schedule.pop())
 
     assert early == [Step(0.25, {"n": 1}), Step(0.25, {"n": 2}), Step(0.0, {"n": 3})]
     assert rest == [Step(1.0, {"n": 5}), Step(0.5, {"n": 4})]
@@ -55,7 +55,7 @@ def test_deltas_are_padded_to_blocks(delta: str, length: int) -> None:
         ("", []),
     ],
 )
-def test_text_is_cut_without_a_loss(text: str, cut: list[str]) -> None:
+def test_the_pieces_of_a_text_are_the_text(text: str, cut: list[str]) -> None:
     assert pieces(text) == cut
     assert "".join(cut) == text
 
@@ -67,7 +67,7 @@ def test_sound_has_its_length(length_ms: int) -> None:
     assert len(samples) == 24 * length_ms
 
 
-def test_sound_goes_on_where_it_stopped() -> None:
+def test_sound_continues_where_it_stopped() -> None:
     halves = [base64.b64decode(audio_base64(start, 100)) for start in (950, 1050)]
 
     assert b"".join(halves) == base64.b64decode(audio_base64(950, 200))

@@ -1,4 +1,4 @@
-"""A simulated voice session: what it tells, in which order, in whose time, and that its sums are right."""
+"""A simulated voice session: its events, their order, their times, and its usage."""
 
 import base64
 import json
@@ -37,7 +37,7 @@ ANSWERED_TURN = [
     "response.output_item.done",
     "response.done",
 ]
-"""The order of a turn, transcription left out, each delta named once."""
+"""The events of a turn in order, each delta once, transcription left out."""
 
 
 @cache
@@ -50,11 +50,11 @@ def events(seed: int, kind: str = "") -> list[Event]:
 
 
 def timed(seed: int) -> list[tuple[float, Event]]:
-    now, score = 0.0, []
+    now, found = 0.0, []
     for step in steps(seed):
         now = round(now + step.after_seconds, 3)
-        score.append((now, step.event))
-    return score
+        found.append((now, step.event))
+    return found
 
 
 def responses(seed: int, status: str = "") -> list[dict[str, Any]]:
@@ -68,17 +68,17 @@ def of_response(seed: int, response_id: str) -> list[Event]:
     ]
 
 
-def kinds_once(told: list[Event]) -> list[str]:
-    """Name the types in order, transcription left out and each delta only where it first stands."""
+def kinds_once(stream: list[Event]) -> list[str]:
+    """Return the types in order, each delta once and transcription left out."""
     order: list[str] = []
-    for event in told:
+    for event in stream:
         kind = event["type"]
         if not kind.startswith(TRANSCRIPTION) and not (kind.endswith(".delta") and kind in order):
             order.append(kind)
     return order
 
 
-# The same seed, the same session.
+# The same seed gives the same session.
 
 
 def test_a_session_is_a_function_of_its_seed_and_its_start() -> None:
@@ -91,7 +91,7 @@ def test_a_session_is_a_function_of_its_seed_and_its_start() -> None:
     assert [step.after_seconds for step in later] == [step.after_seconds for step in again]
 
 
-def test_a_session_does_not_touch_the_chance_of_others() -> None:
+def test_a_session_draws_from_its_own_random_numbers() -> None:
     rng = Random(5)
     frames = session(rng, STARTED_AT)
     first = next(frames).event
@@ -100,11 +100,11 @@ def test_a_session_does_not_touch_the_chance_of_others() -> None:
     assert [first, *(step.event for step in frames)] == events(5)
 
 
-# What it tells.
+# What happens.
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_everything_happens_within_the_first_16_seconds(seed: int) -> None:
+def test_every_kind_of_turn_happens_within_the_first_16_seconds(seed: int) -> None:
     early = [event for at, event in timed(seed) if at <= 16.0]
     kinds = {event["type"] for event in early}
     outcomes = {event["response"]["status"] for event in early if event["type"] == "response.done"}
@@ -138,13 +138,13 @@ def test_sessions_differ_in_model_limit_transcription_outcome_and_order() -> Non
     assert {type(session["max_output_tokens"]) for session in configured} == {int, str}
     assert len({session["instructions"] for session in configured}) == 3
     assert set(transcribed) == {"tokens", "duration"}
-    assert {told.get("reason") for told in details if told} == {
+    assert {each.get("reason") for each in details if each} == {
         "turn_detected",
         "max_output_tokens",
         "content_filter",
         None,
     }
-    assert {told["error"]["code"] for told in details if told and "error" in told} == {
+    assert {each["error"]["code"] for each in details if each and "error" in each} == {
         None,
         "rate_limit_exceeded",
     }
@@ -176,17 +176,17 @@ def test_ids_are_unique_and_frames_are_small(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_last_turn_of_a_session_is_answered_in_order(seed: int) -> None:
-    told = events(seed)
-    begins = max(n for n, event in enumerate(told) if event["type"] == "input_audio_buffer.speech_started")
-    turn = [kind for kind in kinds_once(told[begins:]) if kind != "rate_limits.updated"]
+    stream = events(seed)
+    begins = max(n for n, event in enumerate(stream) if event["type"] == "input_audio_buffer.speech_started")
+    turn = [kind for kind in kinds_once(stream[begins:]) if kind != "rate_limits.updated"]
 
     assert turn == ANSWERED_TURN
 
 
 def test_a_recorded_turn_has_the_same_order() -> None:
-    told = recorded("rt-openai-ga__pydantic-openai_ws__test_audio_in_server_vad_turn.jsonl")
+    stream = recorded("rt-openai-ga__pydantic-openai_ws__test_audio_in_server_vad_turn.jsonl")
 
-    assert kinds_once(told)[2:] == ANSWERED_TURN
+    assert kinds_once(stream)[2:] == ANSWERED_TURN
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -204,23 +204,23 @@ def test_every_item_follows_the_one_before_it(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_deltas_add_up_to_what_is_done(seed: int) -> None:
+def test_deltas_add_up_to_the_ended_item(seed: int) -> None:
     for response in responses(seed):
-        told = of_response(seed, response["id"])
+        of_it = of_response(seed, response["id"])
         for item in response["output"]:
-            mine = [event for event in told if event.get("item_id") == item["id"]]
+            mine = [event for event in of_it if event.get("item_id") == item["id"]]
             said = "".join(event["delta"] for event in mine if event["type"].endswith(("script.delta", "ments.delta")))
-            whole = item["arguments"] if item["type"] == "function_call" else item["content"][0]["transcript"]
+            text = item["arguments"] if item["type"] == "function_call" else item["content"][0]["transcript"]
 
-            assert said == whole
+            assert said == text
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_function_call_is_answered_with_its_output(seed: int) -> None:
     call = next(item for response in responses(seed) for item in response["output"] if item["type"] == "function_call")
-    told = [event for event in events(seed) if not event["type"].endswith(".delta")]
-    done = next(n for n, event in enumerate(told) if call in event.get("response", {}).get("output", []))
-    after = [event for event in told[done + 1 :] if event["type"].startswith(("conversation.item.a", "response."))]
+    stream = [event for event in events(seed) if not event["type"].endswith(".delta")]
+    done = next(n for n, event in enumerate(stream) if call in event.get("response", {}).get("output", []))
+    after = [event for event in stream[done + 1 :] if event["type"].startswith(("conversation.item.a", "response."))]
 
     assert isinstance(json.loads(call["arguments"]), dict)
     assert after[0]["item"]["type"] == "function_call_output"
@@ -229,12 +229,12 @@ def test_a_function_call_is_answered_with_its_output(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_caller_who_barges_in_cancels_the_answer_and_cuts_it_to_what_was_heard(seed: int) -> None:
+def test_a_caller_who_interrupts_cancels_the_answer_and_truncates_it_to_what_was_heard(seed: int) -> None:
     (cancelled,) = responses(seed, "cancelled")
     (truncated,) = events(seed, "conversation.item.truncated")
-    told = of_response(seed, cancelled["id"])
-    first, *_, last = [n for n, event in enumerate(events(seed)) if event in told]
-    sent_ms = sum(audio_ms(event) for event in told)
+    of_it = of_response(seed, cancelled["id"])
+    first, *_, last = [n for n, event in enumerate(events(seed)) if event in of_it]
+    sent_ms = sum(audio_ms(event) for event in of_it)
 
     assert cancelled["status_details"] == {"type": "cancelled", "reason": "turn_detected"}
     assert cancelled["output"][0]["status"] == "incomplete"
@@ -268,7 +268,7 @@ def test_an_incomplete_response_stops_exactly_at_its_limit(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_rate_limits_tell_of_tokens_right_after_a_response(seed: int) -> None:
+def test_rate_limits_of_tokens_follow_a_response(seed: int) -> None:
     for before, event in pairwise(events(seed)):
         if event["type"] == "rate_limits.updated":
             (limit,) = event["rate_limits"]
@@ -280,11 +280,11 @@ def test_rate_limits_tell_of_tokens_right_after_a_response(seed: int) -> None:
             assert limit["reset_seconds"] == round(used * 60 / limit["limit"], 3)
 
 
-# Its time.
+# Times.
 
 
 def audio_ms(event: Event) -> int:
-    """Measure an audio delta: milliseconds of 16 bit mono PCM at 24 kHz."""
+    """Return the length of an audio delta in milliseconds: 16 bit mono PCM at 24 kHz."""
     if event["type"] != "response.output_audio.delta":
         return 0
     samples, odd = divmod(len(base64.b64decode(event["delta"], validate=True)), 2)
@@ -324,7 +324,7 @@ def test_audio_arrives_faster_than_it_is_played(seed: int) -> None:
             assert took_ms < sum(length for _, length in deltas) / 2
 
 
-# Its sums.
+# Usage.
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -370,7 +370,7 @@ def test_transcription_is_charged_by_tokens_or_by_duration(seed: int) -> None:
             assert usage["input_tokens"] == sum(usage["input_token_details"].values())
 
 
-# Its shape.
+# Shape.
 
 
 def test_frames_have_the_members_and_the_order_of_recorded_ones() -> None:
@@ -384,7 +384,7 @@ def test_frames_have_the_members_and_the_order_of_recorded_ones() -> None:
         path: members for path, members in unlike.items() if {tuple(sorted(one)) for one in members} - named[path]
     }
 
-    # No recording has these: a type that nobody knows, and why a response did not complete.
+    # No recording has these: an unknown type, and the reason why a response did not complete.
     assert set(invented) == {
         ("session.presence.updated",),
         ("session.presence.updated", "presence"),
@@ -394,7 +394,7 @@ def test_frames_have_the_members_and_the_order_of_recorded_ones() -> None:
         ("response.done", "response", "status_details:failed", "error:server_error"),
         ("response.done", "response", "status_details:failed", "error:invalid_request_error"),
     }
-    # These only the documentation has.
+    # Only the documentation has these.
     assert set(unlike) - set(invented) == {
         ("conversation.item.truncated",),
         (f"{TRANSCRIPTION}.completed", "usage:tokens"),

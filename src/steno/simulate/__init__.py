@@ -1,7 +1,11 @@
-"""The room of the simulated provider: conversations without a model, for the demo, tests and benchmarks.
+"""The simulated provider: conversations without a model, for the demo, tests and benchmarks.
 
-`voice` and `assistants` write the frames, `steps` paces and names them, `server` speaks them over a real
-websocket on loopback. Everything but the server is a function of a seed and a second: the same seed gives the
-same conversations, so a demo can be shown twice and a benchmark compared. Member names, their order and the
-order of events follow what the real services send; the words are invented.
+    server.py        a websocket server on loopback that plays conversations to its clients
+    steps.py         frames with the pause before each, ids, text in pieces, sound
+    voice.py         voice sessions of the Realtime API; the parts are in voice_*.py
+    assistants.py    streams of the Assistants API; the parts are in assistants_*.py
+
+Except for the server, everything is a function of a seed and a second. The same seed gives the same conversations, so a
+demo can be repeated and benchmarks can be compared. The names and the order of members and events are those of the real
+services. The texts are invented.
 """

@@ -1,7 +1,7 @@
-"""Runs of an assistant as a relay of the Assistants stream frames them: `{"event": ..., "data": ...}`.
+"""Runs of an assistant in the frames of a relay: `{"event": ..., "data": ...}`.
 
-`stream` is the only name others need. Within the first 14 seconds of every connection something of everything
-happens: an answer, a function call in its two parts, code that is run, a run that fails, a run cut short.
+`stream` is the entry point. Within the first 14 seconds of every connection there is a run of each kind: an answer, a
+function call with its two streams, code that is run, a run that fails, a run that reaches its token limit.
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -27,32 +27,33 @@ _THREADS_MAX: Final = 3
 _NEW_THREAD: Final = 0.4  # how likely a run opens a thread while there may be more
 _CODE_TOOL: Final = {"type": "code_interpreter"}
 
-Story = Callable[[Desk, Thread], Iterator[Step]]
+PlayRun = Callable[[Desk, Thread], Iterator[Step]]
+"""Plays one run on a thread."""
 
 
 def stream(rng: Random, started_at: int) -> Iterator[Step]:
-    """Play one connection, of 12 to 20 seconds of runs, that began at the unix second `started_at`.
+    """Yield the frames of one connection, 12 to 20 seconds of runs, that began at the Unix second `started_at`.
 
     The frames are a function of the state of `rng` and of `started_at` alone.
     """
     desk = Desk(rng, started_at, rng.choice(OFFICES))
     threads: list[Thread] = []
-    stories: list[Story] = [answer, call_function, run_code, run_out]
-    rng.shuffle(stories)
-    stories.insert(rng.randint(1, len(stories)), fail)
+    runs: list[PlayRun] = [answer, call_function, run_code, run_out]
+    rng.shuffle(runs)
+    runs.insert(rng.randint(1, len(runs)), fail)
     desk.wait(0.1, 0.3)
-    while stories or desk.now < _BUSY_UNTIL_SECONDS:
+    while runs or desk.now < _BUSY_UNTIL_SECONDS:
         thread = _pick(desk, threads)
         if thread not in threads:
             threads.append(thread)
             yield desk.emit("thread.created", thread.object)
-        story = stories.pop(0) if stories else answer
-        yield from story(desk, thread)
+        play = runs.pop(0) if runs else answer
+        yield from play(desk, thread)
         desk.wait(0.2, 0.6)
 
 
 def _pick(desk: Desk, threads: list[Thread]) -> Thread:
-    """Choose the thread of the next run: a new one while there are few, else one that goes on."""
+    """Return the thread of the next run: perhaps a new one while there are few, else one of the others."""
     if not threads or (len(threads) < _THREADS_MAX and desk.rng.random() < _NEW_THREAD):
         return desk.new_thread()
     thread = desk.rng.choice(threads)
@@ -60,7 +61,7 @@ def _pick(desk: Desk, threads: list[Thread]) -> Thread:
     return thread
 
 
-# The stories: a run each.
+# The kinds of runs.
 
 
 def answer(desk: Desk, thread: Thread) -> Iterator[Step]:
@@ -72,7 +73,7 @@ def answer(desk: Desk, thread: Thread) -> Iterator[Step]:
 
 
 def call_function(desk: Desk, thread: Thread) -> Iterator[Step]:
-    """Play a run that stops for a function's output: its stream ends, and a second one takes it up again."""
+    """Play a run that waits for a function's output: its stream ends, and a second one continues it."""
     call = desk.rng.choice(desk.office.calls)
     function = {"name": desk.office.function["name"], "arguments": compact(call.arguments)}
     run = desk.new_run(thread, [{"type": "function", "function": desk.office.function}])
@@ -103,7 +104,7 @@ def call_function(desk: Desk, thread: Thread) -> Iterator[Step]:
 
 
 def run_code(desk: Desk, thread: Thread) -> Iterator[Step]:
-    """Play a run that writes a program, has it run, and answers from what it printed."""
+    """Play a run that writes a program, has it executed, and answers from what it printed."""
     work = desk.rng.choice(desk.office.sums)
     run = desk.new_run(thread, [_CODE_TOOL])
     yield from start(desk, run)
@@ -126,7 +127,7 @@ def run_code(desk: Desk, thread: Thread) -> Iterator[Step]:
 
 
 def run_out(desk: Desk, thread: Thread) -> Iterator[Step]:
-    """Play a run whose answer is longer than the completion tokens it may use: it ends as `incomplete`."""
+    """Play a run whose answer needs more completion tokens than it may use: it ends as `incomplete`."""
     limit = desk.rng.choice((16, 20, 24))
     run = desk.new_run(thread, [], max_completion_tokens=limit)
     yield from start(desk, run)
@@ -143,7 +144,7 @@ def run_out(desk: Desk, thread: Thread) -> Iterator[Step]:
 
 
 def fail(desk: Desk, thread: Thread) -> Iterator[Step]:
-    """Play a run that fails before or while it writes; a failed run is not charged."""
+    """Play a run that fails before or while it writes. A failed run is not charged."""
     code, why = desk.rng.choice(ERRORS)
     run = desk.new_run(thread, [])
     yield from start(desk, run)
@@ -169,21 +170,21 @@ def fail(desk: Desk, thread: Thread) -> Iterator[Step]:
 
 
 def start(desk: Desk, run: dict[str, Any]) -> Iterator[Step]:
-    """Tell of a run up to where it works."""
+    """Yield the events of a run up to `in_progress`."""
     yield desk.emit("thread.run.created", run)
     yield desk.emit("thread.run.queued", run)
     yield begin(desk, run)
 
 
 def begin(desk: Desk, run: dict[str, Any]) -> Step:
-    """Let a queued run work."""
+    """Set a queued run to `in_progress` and return its event."""
     desk.wait(0.15, 0.4)
     run |= {"status": "in_progress", "started_at": desk.second}
     return desk.emit("thread.run.in_progress", run)
 
 
 def complete(desk: Desk, run: dict[str, Any], usages: list[dict[str, Any]]) -> Iterator[Step]:
-    """End a run whose steps used `usages`."""
+    """Complete a run. `usages` are those of its steps."""
     desk.wait(0.02, 0.06)
     run |= {
         "status": "completed",
@@ -196,7 +197,7 @@ def complete(desk: Desk, run: dict[str, Any], usages: list[dict[str, Any]]) -> I
 
 
 def done(desk: Desk) -> Step:
-    """End the stream."""
+    """Return the event that ends the stream."""
     return desk.emit("done", "[DONE]")
 
 
@@ -204,7 +205,7 @@ def done(desk: Desk) -> Step:
 
 
 def begin_tools(desk: Desk, run: dict[str, Any]) -> Generator[Step, None, dict[str, Any]]:
-    """Open a step of tool calls, empty at first; returns it."""
+    """Open a step of tool calls without any call yet. Returns the step."""
     desk.wait(0.3, 0.6)
     step = desk.new_step(run, {"type": "tool_calls", "tool_calls": []})
     yield from _open_step(desk, step)
@@ -219,7 +220,7 @@ def _open_step(desk: Desk, step: dict[str, Any]) -> Iterator[Step]:
 def end_step(
     desk: Desk, step: dict[str, Any], usage: dict[str, Any], tool_calls: list[dict[str, Any]] | None = None
 ) -> Step:
-    """End a step as completed, with the calls that it made."""
+    """Complete a step, with the calls that it made. Returns its event."""
     step |= {"status": "completed", "completed_at": desk.second, "usage": usage}
     if tool_calls is not None:
         step["step_details"] = {"type": "tool_calls", "tool_calls": tool_calls}
@@ -227,7 +228,7 @@ def end_step(
 
 
 def ask(desk: Desk, step: dict[str, Any], call_id: str, function: dict[str, Any]) -> Iterator[Step]:
-    """Stream a function call: its name first, then its arguments piece by piece."""
+    """Yield the deltas of a function call: first its name, then its arguments piece by piece."""
     begun = {"name": function["name"], "arguments": "", "output": None}
     call = {"id": call_id, "type": "function", "function": begun}
     yield desk.emit("thread.run.step.delta", step_delta(step, call))
@@ -243,7 +244,7 @@ def _code(members: dict[str, Any]) -> dict[str, Any]:
 
 
 def compact(arguments: dict[str, str]) -> str:
-    """Give the arguments of a function as JSON text."""
+    """Return the arguments of a function as JSON text."""
     return msgspec.json.encode(arguments).decode()
 
 
@@ -253,7 +254,7 @@ def compact(arguments: dict[str, str]) -> str:
 def write(
     desk: Desk, thread: Thread, run: dict[str, Any], text: str, tokens: int | None = None
 ) -> Generator[Step, None, dict[str, Any]]:
-    """Play the step of one message, cut off after `tokens` where they are given; returns the step's usage."""
+    """Play a step with one message, cut off after `tokens` where they are given. Returns the step's usage."""
     step, message = yield from begin_message(desk, run)
     said = yield from stream_text(desk, message, pieces(text)[:tokens])
     desk.wait(0.02, 0.06)
@@ -268,7 +269,7 @@ def write(
 
 
 def begin_message(desk: Desk, run: dict[str, Any]) -> Generator[Step, None, tuple[dict[str, Any], dict[str, Any]]]:
-    """Open a step and its message; returns both."""
+    """Open a step and its message. Returns both."""
     desk.wait(0.3, 0.6)
     message_id = desk.ids.plain("msg")
     details = {"type": "message_creation", "message_creation": {"message_id": message_id}}
@@ -281,7 +282,7 @@ def begin_message(desk: Desk, run: dict[str, Any]) -> Generator[Step, None, tupl
 
 
 def stream_text(desk: Desk, message: dict[str, Any], said: list[str]) -> Generator[Step, None, str]:
-    """Stream the pieces of a text; returns it whole."""
+    """Yield the deltas of a text in pieces. Returns the complete text."""
     for n, piece in enumerate(said):
         desk.wait(0.02, 0.05)
         yield desk.emit("thread.message.delta", message_delta(message, piece, first=n == 0))
@@ -289,7 +290,7 @@ def stream_text(desk: Desk, message: dict[str, Any], said: list[str]) -> Generat
 
 
 def cut_message(desk: Desk, message: dict[str, Any], said: str, reason: str) -> Step:
-    """Break a message off for `reason`, where `said` is all of it."""
+    """End a message as incomplete for `reason`, with the text `said`. Returns its event."""
     message |= {
         "status": "incomplete",
         "incomplete_details": {"reason": reason},

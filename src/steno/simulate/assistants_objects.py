@@ -1,6 +1,6 @@
-"""The objects of the Assistants stream, whole: threads, runs, steps, messages, members in the wire's order.
+"""The objects of the Assistants stream: threads, runs, steps, messages, with all members in the order of the wire.
 
-Each object is a dict that changes as the run goes on; `Desk.emit` sends a copy of its present state.
+Each object is a dict that changes as the run goes on. `Desk.emit` makes an event of a copy of its present state.
 """
 
 from random import Random
@@ -12,14 +12,14 @@ from steno.simulate.assistants_scripts import Office
 from steno.simulate.steps import Ids, Step
 
 RUN_SECONDS: Final = 600
-"""How long a run may take before it expires."""
+"""Time after which a run expires."""
 
-_CACHE_BLOCK: Final = 128  # prompts are cached in blocks of this many tokens ...
-_CACHE_MIN: Final = 1024  # ... from this many on
+_CACHE_BLOCK_TOKENS: Final = 128  # prompts are cached in blocks of this size ...
+_CACHE_TOKENS_MIN: Final = 1024  # ... from this length on
 
 
 class Thread(msgspec.Struct):
-    """A conversation with an assistant: its object, and what a model has to read of it."""
+    """A thread: its object, and the tokens that the model reads at each step."""
 
     object: dict[str, Any]
     prompt_tokens: int
@@ -27,9 +27,9 @@ class Thread(msgspec.Struct):
 
 
 class Desk:
-    """The clock and the ids of one connection, and what is known of its assistant.
+    """The clock and the ids of one connection, and its assistant.
 
-    `now` is the second since the connection began. `wait` moves it on; `tell` gives the next frame.
+    `now` is the time since the connection began, in seconds. `wait` advances it; `emit` makes a frame that is due now.
     """
 
     def __init__(self, rng: Random, started_at: int, office: Office) -> None:
@@ -37,26 +37,26 @@ class Desk:
         self.office = office
         self.ids = Ids(rng)
         self.now = 0.0
-        self._told_at = 0.0
+        self._emitted_at = 0.0
         self._started_at = started_at
         self._assistant_id = self.ids.plain("asst")
 
     @property
     def second(self) -> int:
-        """The unix second it is."""
+        """The current Unix second."""
         return self._started_at + int(self.now)
 
     def wait(self, least: float, most: float) -> None:
-        """Let between `least` and `most` seconds go by."""
+        """Advance the clock by `least` to `most` seconds."""
         self.now = round(self.now + self.rng.uniform(least, most), 3)
 
     def emit(self, event: str, data: dict[str, Any] | str) -> Step:
-        """Make the frame of `event`, due now."""
-        pause, self._told_at = round(self.now - self._told_at, 3), self.now
+        """Return the frame of `event`, which is due now."""
+        pause, self._emitted_at = round(self.now - self._emitted_at, 3), self.now
         return Step(pause, {"event": event, "data": data if isinstance(data, str) else dict(data)})
 
     def new_thread(self) -> Thread:
-        """Make a thread with a first message of the user, which the stream does not show."""
+        """Return a thread with a first message of the user, which the stream does not show."""
         thread = {
             "id": self.ids.plain("thread"),
             "object": "thread",
@@ -69,7 +69,7 @@ class Desk:
     def new_run(
         self, thread: Thread, tools: list[dict[str, Any]], max_completion_tokens: int | None = None
     ) -> dict[str, Any]:
-        """Make a queued run."""
+        """Return a queued run."""
         return {
             "id": self.ids.plain("run"),
             "object": "thread.run",
@@ -103,7 +103,7 @@ class Desk:
         }
 
     def new_step(self, run: dict[str, Any], details: dict[str, Any]) -> dict[str, Any]:
-        """Make a step of `run` in progress."""
+        """Return a step of `run` in progress."""
         return {
             "id": self.ids.plain("step"),
             "object": "thread.run.step",
@@ -123,7 +123,7 @@ class Desk:
         }
 
     def new_message(self, run: dict[str, Any], message_id: str) -> dict[str, Any]:
-        """Make an empty message of the assistant in progress."""
+        """Return an empty message of the assistant in progress."""
         return {
             "id": message_id,
             "object": "thread.message",
@@ -143,35 +143,35 @@ class Desk:
 
 
 def message_delta(message: dict[str, Any], value: str, *, first: bool) -> dict[str, Any]:
-    """Give a delta of a message's text; the first brings the empty list of annotations."""
+    """Return a delta of a message's text. The first has the empty list of annotations."""
     text = {"value": value, "annotations": []} if first else {"value": value}
     content = [{"index": 0, "type": "text", "text": text}]
     return {"id": message["id"], "object": "thread.message.delta", "delta": {"content": content}}
 
 
 def step_delta(step: dict[str, Any], call: dict[str, Any]) -> dict[str, Any]:
-    """Give a delta of a step's only tool call."""
+    """Return a delta of a step's only tool call."""
     details = {"type": "tool_calls", "tool_calls": [{"index": 0, **call}]}
     return {"id": step["id"], "object": "thread.run.step.delta", "delta": {"step_details": details}}
 
 
 def text_content(value: str) -> list[dict[str, Any]]:
-    """Give the content of a message that says `value`."""
+    """Return the content of a message with the text `value`."""
     return [{"type": "text", "text": {"value": value, "annotations": []}}] if value else []
 
 
 def spend(thread: Thread, completion_tokens: int) -> dict[str, Any]:
-    """Give the usage of a step that reads the whole thread and writes so much; the thread grows by it."""
+    """Return the usage of a step that reads the thread and writes so many tokens. The thread grows by them."""
     cached = min(thread.cached_tokens, thread.prompt_tokens)
     usage = _usage(thread.prompt_tokens, completion_tokens, cached)
-    if thread.prompt_tokens >= _CACHE_MIN:
-        thread.cached_tokens = thread.prompt_tokens - thread.prompt_tokens % _CACHE_BLOCK
+    if thread.prompt_tokens >= _CACHE_TOKENS_MIN:
+        thread.cached_tokens = thread.prompt_tokens - thread.prompt_tokens % _CACHE_BLOCK_TOKENS
     thread.prompt_tokens += completion_tokens
     return usage
 
 
 def total(usages: list[dict[str, Any]]) -> dict[str, Any]:
-    """Give the usage of a run: the sum over its steps."""
+    """Return the usage of a run: the sum of its steps."""
     return _usage(
         sum(usage["prompt_tokens"] for usage in usages),
         sum(usage["completion_tokens"] for usage in usages),

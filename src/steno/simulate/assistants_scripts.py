@@ -1,4 +1,4 @@
-"""What the simulated assistants do: two back offices, with a function to call and sums to do in code."""
+"""The texts of the simulated assistants: two offices, each with a function to call and sums to compute in code."""
 
 from typing import Any, Final
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Call(msgspec.Struct, frozen=True):
-    """A function call, what the client hands back, and the answer made of it."""
+    """A function call, its output, and the answer that follows."""
 
     arguments: dict[str, str]
     output: str
@@ -14,7 +14,7 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Sum(msgspec.Struct, frozen=True):
-    """A program for the code interpreter, what it prints, and the answer made of it."""
+    """A program for the code interpreter, its output, and the answer that follows."""
 
     code: str
     printed: str
@@ -22,7 +22,7 @@ class Sum(msgspec.Struct, frozen=True):
 
 
 class Office(msgspec.Struct, frozen=True):
-    """One assistant: how it was made, and what it is asked."""
+    """One assistant: its configuration, and the texts of its runs."""
 
     model: str
     instructions: str
@@ -30,7 +30,7 @@ class Office(msgspec.Struct, frozen=True):
     function: dict[str, Any]
     answers: tuple[str, ...]
     long_answers: tuple[str, ...]
-    """Answers that a token limit or a failure ends early."""
+    """Answers for runs that a token limit or a failure ends early."""
     calls: tuple[Call, ...]
     sums: tuple[Sum, ...]
 

@@ -1,10 +1,10 @@
-"""The simulated provider: a real websocket server on loopback that plays a conversation to each connection.
+"""The server of the simulated provider: plays a conversation over a websocket to each client.
 
     async with provider(seed=7) as simulated:
         source = simulated.url("/v1/realtime")
 
-Two paths play two kinds of conversation; whoever starts a provider may let it play other stories. Anything else is an
-HTTP 404. What clients send is read and ignored: the conversations need nobody to take part.
+By default two paths play two kinds of conversation. `find` can map targets to other stories. Any other target is an
+HTTP 404. What clients send is read and ignored.
 """
 
 import math
@@ -27,37 +27,37 @@ from steno.simulate import assistants, voice
 from steno.simulate.steps import Cut, RawStep, Step
 
 Close = tuple[int | None, str]
-"""The websocket close code, None where the connection breaks off, and the reason."""
+"""The close code of the websocket, None where the connection breaks off, and the reason."""
 
 
 class Story(Struct, frozen=True):
-    """What is played to a connection. A `Cut` in it ends the connection; the rest is played on the next one."""
+    """What is played to a client. A `Cut` ends its connection; the rest is played on the next one."""
 
     make: Callable[[Random, int], Iterator[Step]]
-    """Return the steps of a story that begins at a Unix second."""
+    """Yields the steps of a story that begins at a Unix second."""
     close: Close | None = None
-    """How the connection ends, where that is not in order."""
+    """How the connection ends, where that is not with code 1000."""
 
 
 Find = Callable[[str], Story | None]
-"""Return the story of a request target (path and query); None where nothing is played there."""
+"""Returns the story of a request target (path and query), or None."""
 
 STORIES: Final = {"/v1/realtime": Story(voice.session), "/v1/assistants": Story(assistants.stream)}
-"""What is played on which path."""
+"""The default stories by path."""
 
 
 def plain_story(target: str) -> Story | None:
-    """Return what is played at `target`, whatever its query says."""
+    """Return the story of the path of `target`, or None. The query is ignored."""
     return STORIES.get(urlsplit(target).path)
 
 
 _FRAME_BYTES_MAX: Final = 16 * 1024 * 1024  # a client of the real service may send 15 MiB of audio at once
-_CLOSE_SECONDS: Final = 0.4  # to say goodbye to a client that does not answer
-_EXIT_SECONDS: Final = 0.8  # after which what is still open is dropped
+_CLOSE_SECONDS: Final = 0.4  # to wait for the closing handshake of a client
+_EXIT_SECONDS: Final = 0.8  # to wait for all clients before their connections are dropped
 
 
 class Provider:
-    """A running provider, as `provider` gives it."""
+    """A running provider."""
 
     def __init__(self, host: str, seed: int, speed: float, now: Callable[[], int], find: Find) -> None:
         self.port = 0
@@ -69,24 +69,24 @@ class Provider:
         self._find = find
         self._connections: Counter[str] = Counter()
         self._left: dict[str, list[list[Step]]] = {}
-        """Target to the rest of a story that takes more than one connection."""
+        """The parts of a story that are left for the next connections, by target."""
 
     def url(self, path: str) -> str:
-        """Give the address of `path`, which may have a query."""
+        """Return the URL of `path`, which may have a query."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"ws://{host}:{self.port}{path}"
 
     def check_path(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Refuse a path on which nothing is played."""
+        """Return a 404 for a target that has no story."""
         if self._find(request.path):
             return None
         return connection.respond(HTTPStatus.NOT_FOUND, "nothing is simulated here\n")
 
     async def serve_client(self, connection: ServerConnection) -> None:
-        """Play one conversation to a client, or as much of it as the client stays for."""
+        """Play a story to a client, until it ends or the client leaves."""
         async with anyio.create_task_group() as group:
             group.start_soon(_drain, connection, group.cancel_scope)
-            with suppress(ConnectionClosed):  # who hangs up early is a client like another
+            with suppress(ConnectionClosed):  # clients may leave early
                 await self._play(connection)
             group.cancel_scope.cancel()
 
@@ -99,15 +99,18 @@ class Provider:
         for step in self._next_part(target, story):
             if 0 < self._speed < math.inf:
                 due += step.after_seconds / self._speed
-            # Without a pause this still lets others run: a fast conversation must not starve its reader.
+            # Without a pause this still yields to other tasks: a fast conversation must not starve its reader.
             await anyio.sleep_until(due)
-            # What need not be text goes as binary, which no client's library refuses.
+            # Raw frames may not be UTF-8, which the client's library would refuse in a text message.
             await connection.send(step.payload(), text=not isinstance(step, RawStep))
         if story.close and target not in self._left:
             await _end(connection, *story.close)
 
     def _next_part(self, target: str, story: Story) -> list[Step]:
-        """Return what this connection gets: the n-th story that begins at a target is the n-th of that target."""
+        """Return the steps for this connection: the next part of the target's story, or the first of a new one.
+
+        The n-th story of a target has its own seed, so it does not depend on the order in which targets connect.
+        """
         if target not in self._left:
             self._connections[target] += 1
             rng = Random(f"{self._seed}/{target}/{self._connections[target]}")
@@ -119,7 +122,7 @@ class Provider:
 
 
 def parts(steps: Iterable[Step]) -> list[list[Step]]:
-    """Cut a story into what is played on each of its connections."""
+    """Split a story at its cuts into the steps of each connection."""
     played: list[list[Step]] = [[]]
     for step in steps:
         if isinstance(step, Cut):
@@ -130,7 +133,7 @@ def parts(steps: Iterable[Step]) -> list[list[Step]]:
 
 
 async def _end(connection: ServerConnection, code: int | None, reason: str) -> None:
-    """End a connection: with a code, or without one by breaking it off."""
+    """Close a connection with a code, or break it off where there is none."""
     if code is None:
         connection.transport.abort()
     else:
@@ -147,13 +150,13 @@ async def provider(
     now: Callable[[], int] = lambda: int(time.time()),
     find: Find = plain_story,
 ) -> AsyncIterator[Provider]:
-    """Run a provider on the IP address `host`, on `port`, or on a free one where it is 0.
+    """Run a provider on the IP address `host` and on `port`, or on a free port where it is 0.
 
-    `speed` divides every pause; 0 and infinity leave none. `now` gives the unix second at which a
-    conversation begins: with `seed` it decides every frame. `find` says what is played where. A connection is closed
-    with 1000 once its story is over, unless the story ends it otherwise.
+    `speed` divides every pause; 0 and infinity leave no pauses. `now` returns the Unix second at which a conversation
+    begins; it and `seed` determine every frame. `find` returns the story of a target. A connection is closed with 1000
+    at the end of its story, unless the story says otherwise.
 
-    Raises OSError where the port is taken. On leaving, every connection is closed with 1001, within a second.
+    Raises OSError where the port is taken. On exit, every connection is closed with 1001, within a second.
     """
     simulated = Provider(host, seed, speed, now, find)
     server = await serve(
@@ -161,7 +164,7 @@ async def provider(
         host,
         port,
         process_request=simulated.check_path,
-        compression=None,  # loopback has room
+        compression=None,  # not needed on loopback
         max_size=_FRAME_BYTES_MAX,
         close_timeout=_CLOSE_SECONDS,
     )
@@ -173,7 +176,7 @@ async def provider(
 
 
 async def _drain(connection: ServerConnection, playing: anyio.CancelScope) -> None:
-    """Read what the client sends, to nowhere, and stop playing when it has gone."""
+    """Read and discard what the client sends, and stop playing when it has left."""
     with suppress(ConnectionClosed):
         async for _ in connection:
             pass

@@ -1,6 +1,6 @@
-"""How a model's answer comes over the wire: words and sound side by side, and the arguments of functions.
+"""A model's answer as it is sent: deltas of text and of sound side by side, and the arguments of functions.
 
-Sound is made faster than it is played, words run a little ahead of it, and either may be cut off.
+Sound is sent faster than it is played, text a little ahead of its sound. Either may be cut off.
 """
 
 from typing import Any, Final, NamedTuple
@@ -19,34 +19,34 @@ _WORD_SECONDS: Final = 0.25
 
 
 class Cue(NamedTuple):
-    """A piece of an answer on its way: the second it is due, and either words or sound."""
+    """A delta of an answer: the second it is due, and either text or sound."""
 
     at: float
-    words: str
+    text: str
     audio_ms: int
 
     @property
     def tokens(self) -> int:
-        """The output tokens it stands for."""
+        """The output tokens that it counts as."""
         return self.audio_ms // TOKEN_MS if self.audio_ms else 1
 
 
 def plan(s: VoiceSession, text: str, first_audio_at: float) -> list[Cue]:
-    """Plan how `text` arrives: words a little ahead of their sound, sound faster than it will be played."""
+    """Return the deltas of an answer that says `text`: text a little ahead of its sound, sound faster than it plays."""
     audio_ms = round((len(text.split()) * _WORD_SECONDS + 0.2) * 1000) // TOKEN_MS * TOKEN_MS
     faster = s.rng.uniform(2.2, 2.8)
     said = pieces(text)
     gap = audio_ms / 1000 / faster / len(said) * 0.8
-    words = [Cue(first_audio_at - 0.03 + n * gap, piece, 0) for n, piece in enumerate(said)]
+    texts = [Cue(first_audio_at - 0.03 + n * gap, piece, 0) for n, piece in enumerate(said)]
     sound = [
         Cue(first_audio_at + start / 1000 / faster, "", min(_CHUNK_MS, audio_ms - start))
         for start in range(0, audio_ms, _CHUNK_MS)
     ]
-    return sorted(words + sound)
+    return sorted(texts + sound)
 
 
 def within(tokens: int, cues: list[Cue]) -> list[Cue]:
-    """Keep of an answer exactly `tokens`; the last piece of sound is shortened to fit."""
+    """Return the first `tokens` of an answer exactly. The last piece of sound is shortened to fit."""
     kept: list[Cue] = []
     for cue in cues:
         left = tokens - sum(before.tokens for before in kept)
@@ -57,7 +57,7 @@ def within(tokens: int, cues: list[Cue]) -> list[Cue]:
 
 
 def sound_ms(cues: list[Cue]) -> int:
-    """Give how long an answer sounds, in milliseconds."""
+    """Return the length of an answer's sound in milliseconds."""
     return sum(cue.audio_ms for cue in cues)
 
 
@@ -70,16 +70,16 @@ def speak(
     status: str = "completed",
     closes_at: float = 0.0,
 ) -> float:
-    """Send a spoken message whole; returns when its response may end."""
+    """Send a spoken message from its first event to its last. Returns when its response may end."""
     index = _begin_message(s, response, cues, phase)
     closes_at = max(cues[-1].at + 0.02, closes_at)
-    transcript = "".join(cue.words for cue in cues)
+    transcript = "".join(cue.text for cue in cues)
     _finish_message(s, closes_at, response, index, transcript, status=status)
     return closes_at + 0.008
 
 
 def _begin_message(s: VoiceSession, response: OpenResponse, cues: list[Cue], phase: str) -> int:
-    """Send a message of a response but its end: the item, its part, the deltas; returns its output index."""
+    """Send a message of a response without its end: the item, its part, the deltas. Returns its output index."""
     at = cues[0].at - 0.01
     item: dict[str, Any] = {
         "id": s.new_id("item", at),
@@ -100,7 +100,7 @@ def _begin_message(s: VoiceSession, response: OpenResponse, cues: list[Cue], pha
             s.send(cue.at, "response.output_audio.delta", **where, delta=sound)
             played_ms += cue.audio_ms
         else:
-            s.send_delta(cue.at, "response.output_audio_transcript.delta", where, cue.words)
+            s.send_delta(cue.at, "response.output_audio_transcript.delta", where, cue.text)
     response.audio_tokens += played_ms // TOKEN_MS
     response.text_tokens += sum(1 for cue in cues if not cue.audio_ms)
     return index
@@ -127,13 +127,13 @@ def _part(response: OpenResponse, index: int) -> dict[str, Any]:
     }
 
 
-# The function.
+# Function calls.
 
 
 def call_function(s: VoiceSession, response: OpenResponse, lookup: Lookup, at: float) -> tuple[str, float]:
-    """Send a function call; returns its id and when its response may end.
+    """Send a function call. Returns its id and when its response may end.
 
-    Newer models say a holding line first, and it is only closed once the arguments are on their way.
+    Newer models say a holding line first. Its item ends only after the arguments have begun.
     """
     if not s.setup.phased:
         return _call_item(s, response, lookup, at)

@@ -1,7 +1,7 @@
-"""What the simulated callers and agents say: a few small businesses that answer the phone by voice.
+"""The texts of the simulated callers and agents: a few small businesses that answer the phone.
 
-Callers speak in lines of under ten words and agents answer as briefly, so that a session of twenty seconds
-holds several turns. Long answers are there to be cut off.
+Callers and agents speak in lines of fewer than ten words, so that a session of twenty seconds has several turns. Long
+answers are for turns that are cut off.
 """
 
 from typing import Any, Final
@@ -17,7 +17,7 @@ class Exchange(msgspec.Struct, frozen=True):
 
 
 class Lookup(msgspec.Struct, frozen=True):
-    """A caller's line that takes a function call to answer."""
+    """A caller's line that needs a function call, the call, its output, and the answer."""
 
     caller: str
     arguments: dict[str, str]
@@ -33,18 +33,18 @@ class Script(msgspec.Struct, frozen=True):
     lookups: tuple[Lookup, ...]
     exchanges: tuple[Exchange, ...]
     long_answers: tuple[Exchange, ...]
-    """Answers of twenty words and more: the caller, or a limit, ends them early."""
+    """Answers of twenty words and more, which the caller or a limit ends early."""
     goodbye: Exchange
 
 
 DEFAULT_INSTRUCTIONS: Final = "You are a helpful voice agent. Speak in short, friendly sentences."
-"""What a session has before the client configures it."""
+"""The instructions of a session before the client configures it."""
 
 HOLDING_LINES: Final = ("Let me check.", "One second, please.", "Looking that up.")
 """What an agent says while it calls a function."""
 
 INTERJECTIONS: Final = ("Sorry,", "Wait,", "No, hold on,")
-"""How a caller begins who speaks while the agent is still talking."""
+"""What a caller says first who interrupts the agent."""
 
 
 def _tool(name: str, description: str, **parameters: str) -> dict[str, Any]:

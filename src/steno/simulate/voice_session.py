@@ -1,6 +1,6 @@
-"""One voice session as the GA protocol frames it: the session, its items and its responses, each event whole.
+"""The events of one voice session in the GA protocol: the session, its items and its responses.
 
-This file knows members and their order; `voice_turns` knows what happens in a call and when.
+This module knows the members of events and their order. `voice_turns` knows what happens in a call, and when.
 """
 
 from collections.abc import Iterator
@@ -10,20 +10,20 @@ from typing import Any, Final
 
 import msgspec
 
-from steno.simulate.steps import SAMPLE_RATE, Ids, Score, Step
+from steno.simulate.steps import SAMPLE_RATE, Ids, Schedule, Step
 from steno.simulate.voice_scripts import DEFAULT_INSTRUCTIONS, Script
 from steno.simulate.voice_usage import Ledger
 
 SESSION_SECONDS: Final = 3600
-"""How long the service lets a session live."""
+"""The longest duration of a session."""
 
-_LIMITS_TOLD: Final = 0.3  # how likely a response is followed by what is left of the rate limit
+_RATE_LIMITS_CHANCE: Final = 0.3  # how likely a response is followed by `rate_limits.updated`
 
 _PCM: Final = {"type": "audio/pcm", "rate": SAMPLE_RATE}
 
 
 class Setup(msgspec.Struct, frozen=True):
-    """How a session was configured: what varies from one to the next."""
+    """The configuration of a session, as far as sessions differ."""
 
     script: Script
     model: str
@@ -33,30 +33,30 @@ class Setup(msgspec.Struct, frozen=True):
     max_output_tokens: int | str
     """An integer, or `"inf"`."""
     phased: bool
-    """Whether the model marks its messages `commentary` or `final_answer`: newer ones do."""
+    """Whether the model marks its messages as `commentary` or `final_answer`, as newer ones do."""
     output_modalities: tuple[str, ...] = ("audio",)
 
 
 class OpenResponse(msgspec.Struct):
-    """A response in progress: what it has put out so far."""
+    """A response in progress: its output so far."""
 
     id: str
     output: list[dict[str, Any]]
     text_tokens: int = 0
     audio_tokens: int = 0
     heard_tokens: int | None = None
-    """Where the caller cut it short: the audio tokens that were played."""
+    """The audio tokens that were played, where the caller interrupted it."""
     metadata: dict[str, str] | None = None
-    """What the client wrote on it, to know it again."""
+    """What the client attached to it, to recognise it."""
     out_of_band: bool = False
-    """Whether it belongs to no conversation."""
+    """Whether it is outside of the conversation."""
 
 
 class VoiceSession:
     """The state of a session, and the events that change it.
 
-    `now` is the second, counted from the start of the session, that the call has come to. Events are put down
-    for any second from `now` on; `steps` takes up those that lie behind.
+    `now` is how far the call has come, in seconds since its start. Events are scheduled for any time from `now` on;
+    `steps` yields those that lie before it.
     """
 
     def __init__(self, rng: Random, started_at: int, setup: Setup) -> None:
@@ -66,32 +66,32 @@ class VoiceSession:
         self.items: list[str] = []
         self.ledger = Ledger(instruction_tokens=len(setup.script.instructions) // 4 + 90)
         self.interrupted = False
-        self._limits_told = False
+        self._rate_limits_sent = False
         self._started_at = started_at
-        self._score = Score()
+        self._schedule = Schedule()
         self._ids = Ids(rng)
         self._id = self.new_id("sess", 0.0)
         self._conversation_id = self.new_id("conv", 0.0)
 
     def steps(self, *, to_the_end: bool = False) -> Iterator[Step]:
-        """Take up what was put down for before `now`, or everything."""
-        return self._score.take(inf if to_the_end else self.now)
+        """Yield the scheduled events that lie before `now`, or all of them."""
+        return self._schedule.pop(inf if to_the_end else self.now)
 
     def new_id(self, prefix: str, at: float) -> str:
-        """Make an id as of the second `at` of the session."""
+        """Return an id of the second `at` of the session."""
         return self._ids.dated(prefix, self._started_at + at)
 
     def new_call_id(self) -> str:
-        """Make the id of a function call."""
+        """Return the id of a function call."""
         return self._ids.call()
 
     def send(self, at: float, kind: str, **members: Any) -> None:
-        """Put an event down for the second `at`."""
+        """Schedule an event for the second `at`."""
         event_id = self.new_id("event", at)
-        self._score.put(at, {"type": kind, "event_id": event_id, **members})
+        self._schedule.add(at, {"type": kind, "event_id": event_id, **members})
 
     def send_delta(self, at: float, kind: str, where: dict[str, Any], delta: str) -> None:
-        """Put a delta of text down: those come padded, so that their size on the wire tells nothing."""
+        """Schedule a delta of text. It is padded, so that its size on the wire does not show its length."""
         self.send(at, kind, **where, delta=delta, obfuscation=self._ids.padding(delta))
 
     # The session itself.
@@ -152,17 +152,17 @@ class VoiceSession:
             },
         }
 
-    # Items: each is announced when it is added and again when it is done.
+    # Items: each has an event when it is added and one when it is done.
 
     def add_client_item(self, at: float, item: dict[str, Any]) -> None:
-        """Send an item that is whole from the start: a caller's utterance, or the output of a function."""
+        """Send an item that is complete from the start: a caller's utterance, or the output of a function."""
         previous = self.items[-1] if self.items else None
         self.items.append(item["id"])
         self.send(at, "conversation.item.added", previous_item_id=previous, item=item)
         self.send(at + 0.001, "conversation.item.done", previous_item_id=previous, item=item)
 
     def add_output_item(self, at: float, response: OpenResponse, item: dict[str, Any]) -> int:
-        """Open an item of a response; returns its output index."""
+        """Open an item of a response. Returns its output index."""
         index = len(response.output)
         previous = self.items[-1] if self.items else None
         self.items.append(item["id"])
@@ -172,11 +172,11 @@ class VoiceSession:
         return index
 
     def finish_output_item(self, at: float, response: OpenResponse, index: int, **final: Any) -> None:
-        """Close an item of a response with the members `final`."""
+        """End an item of a response with the members `final`."""
         item = response.output[index]
         item.update(final)
         place = self.items.index(item["id"])
-        # As on the wire: a model's item that follows the head of the conversation is done after null.
+        # As on the wire: for the second item of a conversation `previous_item_id` is null.
         previous = self.items[place - 1] if place > 1 else None
         self.send(at, "conversation.item.done", previous_item_id=previous, item=item)
         self.send(at + 0.001, "response.output_item.done", response_id=response.id, output_index=index, item=item)
@@ -199,9 +199,9 @@ class VoiceSession:
         details: dict[str, Any] | None = None,
         usage: dict[str, Any] | None = None,
     ) -> None:
-        """Send `response.done`, and now and then what is left of the rate limit.
+        """Send `response.done`, and after some responses `rate_limits.updated`.
 
-        `details` are the status details without their `type`; `usage` is reckoned where it is not given.
+        `details` are the status details without their `type`. `usage` is computed where it is not given.
         """
         if usage is None:
             usage = self.ledger.respond(response.text_tokens, response.audio_tokens, heard_tokens=response.heard_tokens)
@@ -209,8 +209,8 @@ class VoiceSession:
             details = {"type": status, **details}
         self.send(at, "response.done", response=self._response(response, status, details, usage))
         limits = self.ledger.rate_limits(at, usage)
-        if not self._limits_told or self.rng.random() < _LIMITS_TOLD:
-            self._limits_told = True
+        if not self._rate_limits_sent or self.rng.random() < _RATE_LIMITS_CHANCE:
+            self._rate_limits_sent = True
             self.send(at + 0.002, "rate_limits.updated", rate_limits=limits)
 
     def _response(

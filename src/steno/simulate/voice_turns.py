@@ -1,8 +1,7 @@
-"""What happens in a call, turn by turn, and how long it takes: callers speak, the model answers or fails to.
+"""What happens in a call, turn by turn, and how long it takes: the caller speaks, the model answers or fails.
 
-Each turn begins at the session's `now` and moves it to where the next may begin. Its events are put down in
-the order in which they are thought of; the score puts them in the order of time, so that transcription,
-answer and interruption interleave as they do on the wire.
+Each turn begins at the session's `now` and advances it to where the next turn may begin. A turn adds its events to the
+schedule in any order, so that transcription, answer and interruption interleave as they do on the wire.
 """
 
 from typing import Any, Final, NamedTuple
@@ -14,22 +13,22 @@ from steno.simulate.voice_session import OpenResponse, VoiceSession
 from steno.simulate.voice_usage import no_usage
 
 TRANSCRIPTION: Final = "conversation.item.input_audio_transcription"
-"""What the events of a transcript begin with."""
+"""The prefix of the types of transcription events."""
 
-_PREFIX_MS: Final = 300  # the sound kept from before speech was detected
-_VAD_FRAME_MS: Final = 32  # the voice detector decides once a frame
+_PREFIX_MS: Final = 300  # the sound that is kept from before the start of speech
+_VAD_FRAME_MS: Final = 32  # the voice detector decides once in this time
 _CALLER_WORD_SECONDS: Final = 0.18
 _CALLER_SECONDS: Final = (0.7, 1.5)  # the shortest and the longest line
 
 
 def chat(s: VoiceSession, exchange: Exchange) -> None:
-    """Play a turn that goes well: a line, an answer."""
+    """Play a turn with a line of the caller and an answer."""
     hear(s, exchange.caller)
     answer(s, exchange.agent)
 
 
 def answer(s: VoiceSession, text: str) -> OpenResponse:
-    """Send a response that says `text`; returns it as it ended."""
+    """Send a response that says `text`. Returns the ended response."""
     response = s.begin_response(s.now)
     cues = plan(s, text, s.now + s.rng.uniform(0.35, 0.85))
     done_at = speak(s, response, cues, phase="final_answer")
@@ -39,7 +38,7 @@ def answer(s: VoiceSession, text: str) -> OpenResponse:
 
 
 def look_up(s: VoiceSession, lookup: Lookup) -> None:
-    """Play a turn that takes a function: a response that calls it, its output, a response that answers."""
+    """Play a turn with a function call: a response that calls it, its output, a response that answers."""
     hear(s, lookup.caller)
     response = s.begin_response(s.now)
     at = s.now + s.rng.uniform(0.35, 0.6)
@@ -55,16 +54,16 @@ def look_up(s: VoiceSession, lookup: Lookup) -> None:
 
 
 def barge_in(s: VoiceSession, exchange: Exchange) -> None:
-    """Play a turn whose answer the caller interrupts: the next turn begins while its audio is still coming.
+    """Play a turn whose answer the caller interrupts: the next turn begins while its audio is still being sent.
 
-    The service cancels the response; the client then truncates the item to what was played.
+    The service cancels the response. Then the client truncates the item to what was played.
     """
     hear(s, exchange.caller)
     response = s.begin_response(s.now)
     first_audio_at = s.now + s.rng.uniform(0.35, 0.85)
     cut_at = first_audio_at + s.rng.uniform(0.45, 0.75)
     cues = [cue for cue in plan(s, exchange.agent, first_audio_at) if cue.at < cut_at]
-    # The player of the client starts a little late, so a little less was heard.
+    # The client starts to play a little late, so a little less was heard.
     heard_ms = min(round((cut_at - first_audio_at) * 1000) - s.rng.randint(20, 80), sound_ms(cues))
     response.heard_tokens = heard_ms // TOKEN_MS
     done_at = speak(s, response, cues, phase="final_answer", status="incomplete", closes_at=cut_at + 0.008)
@@ -80,7 +79,7 @@ def barge_in(s: VoiceSession, exchange: Exchange) -> None:
 
 
 def cut_short(s: VoiceSession, exchange: Exchange) -> None:
-    """Play a turn whose answer ends too soon: by the session's token limit, or else by a filter."""
+    """Play a turn whose answer is incomplete: by the session's token limit, or else by the content filter."""
     limit = s.setup.max_output_tokens
     reason = "max_output_tokens" if isinstance(limit, int) else "content_filter"
     tokens = limit if isinstance(limit, int) else s.rng.randint(30, 45)
@@ -93,7 +92,7 @@ def cut_short(s: VoiceSession, exchange: Exchange) -> None:
 
 
 def fail(s: VoiceSession, line: str, error: dict[str, Any]) -> None:
-    """Play a turn that gets no answer: the response fails with `error`, and no `error` event tells of it."""
+    """Play a turn without an answer: the response fails with `error`, and no `error` event reports it."""
     hear(s, line)
     response = s.begin_response(s.now)
     failed_at = s.now + s.rng.uniform(0.25, 0.6)
@@ -102,13 +101,13 @@ def fail(s: VoiceSession, line: str, error: dict[str, Any]) -> None:
 
 
 def _let_play(s: VoiceSession, cues: list[Cue]) -> None:
-    """Move on to where the caller has heard the answer and draws breath."""
+    """Advance to shortly after the caller has heard the answer."""
     first_audio_at = next(cue.at for cue in cues if cue.audio_ms)
     s.now = first_audio_at + sound_ms(cues) / 1000 + s.rng.uniform(0.1, 0.3)
 
 
 def hand_over(s: VoiceSession, call_id: str, output: str) -> None:
-    """Let the client add the function's output to the conversation."""
+    """Add the output of a function to the conversation, as the client does."""
     item_id = s.new_id("item", s.now)
     item = {"id": item_id, "type": "function_call_output", "call_id": call_id, "output": output}
     s.add_client_item(s.now, item)
@@ -119,7 +118,7 @@ def hand_over(s: VoiceSession, call_id: str, output: str) -> None:
 
 
 class Utterance(NamedTuple):
-    """What a caller said: the item that it became, and how long it was."""
+    """What a caller said: its item, its text and its length."""
 
     item_id: str
     line: str
@@ -128,14 +127,14 @@ class Utterance(NamedTuple):
 
 
 def hear(s: VoiceSession, line: str) -> Utterance:
-    """Let the caller speak `line`: detected, committed, made an item, and transcribed meanwhile."""
+    """Let the caller say `line`: it is detected, committed, becomes an item, and is transcribed."""
     said = utter(s, line)
     transcribe(s, said)
     return said
 
 
 def utter(s: VoiceSession, line: str) -> Utterance:
-    """Let the caller speak `line`, and nobody write it down yet."""
+    """Let the caller say `line`, without a transcript."""
     if s.interrupted:
         line = _interjected(s, line)
         s.interrupted = False
@@ -150,7 +149,7 @@ def utter(s: VoiceSession, line: str) -> Utterance:
 
 
 def commit(s: VoiceSession, item_id: str, line: str, audio_ms: int) -> Utterance:
-    """Let the caller's speech become an item."""
+    """Commit the caller's speech, which becomes an item."""
     previous = s.items[-1] if s.items else None
     s.send(s.now + 0.002, "input_audio_buffer.committed", previous_item_id=previous, item_id=item_id)
     content = [{"type": "input_audio", "transcript": None}]
@@ -172,21 +171,21 @@ def _frame_ms(second: float) -> int:
 
 
 def transcribe(s: VoiceSession, said: Utterance) -> None:
-    """Send the transcript of the caller's line: it runs beside the response, and may end after it."""
+    """Send the transcript of the caller's line. It runs beside the response, and may end after it."""
     where = {"item_id": said.item_id, "content_index": 0}
     by_duration = s.setup.transcription_model == "gpt-realtime-whisper"
-    # As on the wire: this model begins its deltas with a space that its final transcript does not have.
-    words = pieces(f" {said.line}" if by_duration else said.line)
+    # As on the wire: the deltas of this model begin with a space that the final transcript does not have.
+    deltas = pieces(f" {said.line}" if by_duration else said.line)
     at = s.now + s.rng.uniform(0.05, 0.3)
-    for piece in words:
-        s.send_delta(at, f"{TRANSCRIPTION}.delta", where, piece)
+    for delta in deltas:
+        s.send_delta(at, f"{TRANSCRIPTION}.delta", where, delta)
         at += s.rng.uniform(0.01, 0.06)
     usage = transcription_usage(s, said)
     s.send(at + s.rng.uniform(0.05, 0.2), f"{TRANSCRIPTION}.completed", **where, transcript=said.line, usage=usage)
 
 
 def transcription_usage(s: VoiceSession, said: Utterance) -> dict[str, Any]:
-    """Give the `usage` of the transcript of what the caller said: by duration or by tokens, as the model has it."""
+    """Return the `usage` of a transcript: by duration or by tokens, depending on the model."""
     if s.setup.transcription_model == "gpt-realtime-whisper":
         return {"type": "duration", "seconds": max(round(said.audio_ms / 1000), 1)}
     text_tokens = len(pieces(said.line))

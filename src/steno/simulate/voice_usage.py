@@ -1,18 +1,17 @@
-"""What the turns of a voice session cost: the tokens of each response, and what is left of the rate limit.
+"""The usage of a voice session: the tokens of each response, and what remains of the rate limit.
 
-The figures follow the service's own arithmetic: heard audio is 10 tokens a second, spoken audio 20; the
-input of a response is the whole conversation so far; what an earlier response already read counts as
-cached, in blocks of 64.
+The figures follow the arithmetic of the service. Audio of the caller is 10 tokens a second, audio of the model 20. The
+input of a response is the conversation so far. What an earlier response has read counts as cached, in blocks of 64.
 """
 
 from typing import Any, Final
 
-_CACHE_BLOCK: Final = 64
+_CACHE_BLOCK_TOKENS: Final = 64
 _TOKENS_A_MINUTE: Final = 40_000
 
 
 class Ledger:
-    """The running token account of one session."""
+    """The token account of one session."""
 
     def __init__(self, instruction_tokens: int) -> None:
         self._text = instruction_tokens
@@ -23,32 +22,32 @@ class Ledger:
         self._limit_at = 0.0
 
     def hear(self, audio_ms: int) -> int:
-        """Add what the caller said to the conversation; returns its audio tokens."""
+        """Add what the caller said to the conversation. Returns its audio tokens."""
         self._audio += audio_ms // 100
         return audio_ms // 100
 
     def read(self, text_tokens: int) -> None:
-        """Add text to the conversation: the output of a function."""
+        """Add text to the conversation, such as the output of a function."""
         self._text += text_tokens
 
     def respond(self, text_tokens: int, audio_tokens: int, *, heard_tokens: int | None = None) -> dict[str, Any]:
-        """Account for a response that put out these tokens; returns its `usage`.
+        """Account for a response with these output tokens. Returns its `usage`.
 
-        `heard_tokens` is how much of the audio stays in the conversation where the caller cut it short.
+        `heard_tokens` is how much of the audio stays in the conversation where the caller interrupted it.
         """
         usage = _usage(
             {"text_tokens": self._text, "audio_tokens": self._audio},
             {"text_tokens": self._cached_text, "audio_tokens": self._cached_audio},
             {"text_tokens": text_tokens, "audio_tokens": audio_tokens},
         )
-        self._cached_text = self._text - self._text % _CACHE_BLOCK
-        self._cached_audio = self._audio - self._audio % _CACHE_BLOCK
+        self._cached_text = self._text - self._text % _CACHE_BLOCK_TOKENS
+        self._cached_audio = self._audio - self._audio % _CACHE_BLOCK_TOKENS
         self._text += text_tokens
         self._audio += audio_tokens if heard_tokens is None else heard_tokens
         return usage
 
     def rate_limits(self, at: float, usage: dict[str, Any]) -> list[dict[str, Any]]:
-        """Give the `rate_limits` after a response at the second `at`: tokens only, refilled over a minute."""
+        """Return the `rate_limits` after a response at the second `at`: of tokens only, refilled over a minute."""
         refilled = (at - self._limit_at) * _TOKENS_A_MINUTE / 60
         self._limit_used = max(self._limit_used - refilled, 0.0) + usage["total_tokens"]
         self._limit_at = at
@@ -64,7 +63,7 @@ class Ledger:
 
 
 def no_usage() -> dict[str, Any]:
-    """Give the `usage` of a response that ended before the model ran: an object of zeros, never null."""
+    """Return the `usage` of a response that ended before the model ran: an object of zeros, never null."""
     none = {"text_tokens": 0, "audio_tokens": 0}
     return _usage(none, none, none)
 
