@@ -1,4 +1,4 @@
-"""Recordings of the simulated provider's conversations: made here, the same at every call."""
+"""Recordings of simulated conversations and scenarios, the same at every call."""
 
 import random
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ SEEDS: Final = (1, 2, 3, 4, 5)
 
 
 def timed(kind: str, seed: int = 1) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield a conversation's events with their times in microseconds; `kind` is voice or assistants."""
+    """Yield the events of a conversation with their times in microseconds; `kind` is voice or assistants."""
     make = voice.session if kind == "voice" else assistants.stream
     at = float(STARTED_AT)
     for step in make(random.Random(seed), STARTED_AT):
@@ -43,24 +43,24 @@ def recording(kind: str, seed: int = 1) -> bytes:
 
 
 def scenario(name: str, seed: int = 1) -> bytes:
-    """Return a scenario as a recording with times, its close included; secrets are masked.
+    """Return a scenario as a recording with times and its close. Secrets are masked.
 
-    A scenario that takes two connections is one recording: what follows a close is another stream.
+    A scenario with two connections is one recording: what follows a close is another stream.
     """
     return b"".join(
-        close_line(told) if isinstance(told, Close) else frame_line(told) for told in scenario_lines(name, seed)
+        close_line(line) if isinstance(line, Close) else frame_line(line) for line in scenario_lines(name, seed)
     )
 
 
 def scenario_lines(name: str, seed: int = 1) -> Iterator[Frame | Close]:
-    """Yield a scenario's frames with their times, and where its connections end. No two scenarios share an id."""
-    told = catalogue.SCENARIOS[name]
+    """Yield the frames of a scenario with their times, and the closes. No two scenarios share an id."""
+    played = catalogue.SCENARIOS[name]
     at = STARTED_AT * 1_000_000
-    for step in told.make(random.Random(f"{seed}/{name}"), STARTED_AT):
+    for step in played.make(random.Random(f"{seed}/{name}"), STARTED_AT):
         at += round(step.after_seconds * 1_000_000)
         yield Close(at, 1000, "") if isinstance(step, Cut) else Frame(step.payload(), at)
-    if told.close is not None:
-        yield Close(at, *told.close)
+    if played.close is not None:
+        yield Close(at, *played.close)
 
 
 def write_all(folder: Path) -> None:

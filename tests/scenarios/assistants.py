@@ -1,4 +1,4 @@
-"""Scenarios of Assistants streams: ends that contradict themselves, streams that go on elsewhere, what is left out."""
+"""Scenarios of Assistants streams: contradictory ends, runs in several streams, members left out."""
 
 from collections.abc import Iterator
 from random import Random
@@ -25,11 +25,11 @@ _TEXT: Final = "Done, it is booked."
 _TOOL: Final[dict[str, Any]] = {"name": "stock_of", "arguments": '{"site":"Ashby"}'}
 
 
-# Ends that contradict themselves --------------------------------------------------------------------------
+# Contradictory ends --------------------------------------------------------------------------
 
 
 def run_completed_says_incomplete(desk: Desk, thread: Thread) -> Iterator[Step]:
-    """`thread.run.completed` carries a run whose status is `incomplete`: the status is to be believed."""
+    """`thread.run.completed` has a run whose status is `incomplete`: the status counts."""
     run = desk.new_run(thread, [], max_completion_tokens=4)
     yield from start(desk, run)
     usage = yield from write(desk, thread, run, _TEXT, tokens=4)
@@ -40,7 +40,7 @@ def run_completed_says_incomplete(desk: Desk, thread: Thread) -> Iterator[Step]:
 
 
 def completed_with_incomplete_details(desk: Desk, thread: Thread) -> Iterator[Step]:
-    """A run is completed by its status, and has details of why it would be incomplete."""
+    """A run has the status `completed` and details of why it would be incomplete."""
     run = desk.new_run(thread, [])
     yield from start(desk, run)
     usage = yield from write(desk, thread, run, _TEXT)
@@ -49,7 +49,7 @@ def completed_with_incomplete_details(desk: Desk, thread: Thread) -> Iterator[St
 
 
 def message_incomplete(desk: Desk, thread: Thread) -> Iterator[Step]:
-    """A filter breaks a message off; the run that wrote it is incomplete as well."""
+    """The content filter ends a message; the run that wrote it is incomplete as well."""
     run = desk.new_run(thread, [])
     yield from start(desk, run)
     step, message = yield from begin_message(desk, run)
@@ -64,7 +64,7 @@ def message_incomplete(desk: Desk, thread: Thread) -> Iterator[Step]:
 
 
 def run_cancelled(desk: Desk, thread: Thread) -> Iterator[Step]:
-    """A run is cancelled while it writes: `cancelling` first, then its message, its step and itself end."""
+    """A run is cancelled while it writes: first `cancelling`, then its message, its step and the run end."""
     run = desk.new_run(thread, [])
     yield from start(desk, run)
     step, message = yield from begin_message(desk, run)
@@ -82,7 +82,7 @@ def run_cancelled(desk: Desk, thread: Thread) -> Iterator[Step]:
 
 
 def run_expired(desk: Desk, thread: Thread) -> Iterator[Step]:
-    """Nobody hands in what a tool returned: ten minutes later the run expires, out of `requires_action`."""
+    """Nobody submits the output of a tool: ten minutes later the run expires, from `requires_action`."""
     run, step, _ = yield from _stop_for_a_tool(desk, thread)
     desk.wait(600, 601)
     step["status"] = "expired"
@@ -92,7 +92,7 @@ def run_expired(desk: Desk, thread: Thread) -> Iterator[Step]:
 
 
 def error_without_done(desk: Desk, thread: Thread) -> Iterator[Step]:
-    """A stream breaks off with an error, which stands one level deeper than was published; no `done` follows."""
+    """A stream ends with an error, one level deeper than documented, and without `done`."""
     run = desk.new_run(thread, [])
     yield from start(desk, run)
     message = "The simulated server had an error while it processed your request."
@@ -101,7 +101,7 @@ def error_without_done(desk: Desk, thread: Thread) -> Iterator[Step]:
 
 
 def failed_by_a_tool(desk: Desk, thread: Thread) -> Iterator[Step]:
-    """An Azure run fails by a tool, and with a code, that no other server has."""
+    """An Azure run fails by a tool and with a code that no other server has."""
     run = desk.new_run(thread, [{"type": "bing_grounding", "bing_grounding": {"search_configurations": []}}])
     yield from start(desk, run)
     last_error = {"code": "tool_user_error", "message": "The simulated connection was not found."}
@@ -110,11 +110,11 @@ def failed_by_a_tool(desk: Desk, thread: Thread) -> Iterator[Step]:
     yield done(desk)
 
 
-# Streams that are more, or less, than one run --------------------------------------------------------------
+# Streams that are not one run --------------------------------------------------------------
 
 
 def step_across_streams(desk: Desk, thread: Thread) -> Iterator[Step]:
-    """A step is created in one stream, which ends, and is completed in the next, which never created it."""
+    """A step is created in one stream and completed in the next one."""
     run, step, call_id = yield from _stop_for_a_tool(desk, thread)
     yield Cut(0.0, {})
     desk.wait(0.3, 0.6)
@@ -130,14 +130,14 @@ def step_across_streams(desk: Desk, thread: Thread) -> Iterator[Step]:
 
 
 def interleaved_threads(rng: Random, started_at: int) -> Iterator[Step]:
-    """Two threads are at work on one stream: their events alternate, and deltas name no thread."""
+    """Two threads share one stream: their events alternate, and deltas name no thread."""
     desk = Desk(rng, started_at, rng.choice(OFFICES))
-    plays = [_written(desk, desk.new_thread(), text) for text in ("It is done.", "It is late.")]
-    while plays:
-        for play in tuple(plays):
-            step = next(play, None)
+    runs = [_written(desk, desk.new_thread(), text) for text in ("It is done.", "It is late.")]
+    while runs:
+        for run in tuple(runs):
+            step = next(run, None)
             if step is None:
-                plays.remove(play)
+                runs.remove(run)
             else:
                 yield step
 
@@ -150,7 +150,7 @@ def _written(desk: Desk, thread: Thread, text: str) -> Iterator[Step]:
 
 
 def interleaved_tool_calls(desk: Desk, thread: Thread) -> Iterator[Step]:
-    """Three calls of one step grow side by side: told apart by index, named only in the first delta of each."""
+    """Three calls of one step grow side by side: each delta has the index, only the first has the name."""
     run = desk.new_run(thread, [{"type": "function", "function": desk.office.function}])
     yield from start(desk, run)
     step = yield from begin_tools(desk, run)
@@ -180,7 +180,7 @@ def _require(run: dict[str, Any], calls: list[dict[str, Any]]) -> dict[str, Any]
 
 
 def _stop_for_a_tool(desk: Desk, thread: Thread) -> Any:
-    """Play a run up to where it waits for its tool; returns the run, its step and the id of the call."""
+    """Play a run up to where it waits for its tool. Returns the run, its step and the id of the call."""
     run = desk.new_run(thread, [{"type": "function", "function": desk.office.function}])
     yield from start(desk, run)
     step = yield from begin_tools(desk, run)
@@ -193,11 +193,11 @@ def _stop_for_a_tool(desk: Desk, thread: Thread) -> Any:
     return run, step, call_id
 
 
-# What is left out, and what only the end tells -------------------------------------------------------------
+# Members left out, and what only the end has -------------------------------------------------------------
 
 
 def sparse_run(desk: Desk, thread: Thread) -> Iterator[Step]:
-    """An older server: a run without instructions, and without a word on parallel calls."""
+    """An older server: a run without instructions and without `parallel_tool_calls`."""
     run = desk.new_run(thread, [])
     del run["parallel_tool_calls"]
     run["instructions"] = None
@@ -207,7 +207,7 @@ def sparse_run(desk: Desk, thread: Thread) -> Iterator[Step]:
 
 
 def results_only_at_the_end(desk: Desk, thread: Thread) -> Iterator[Step]:
-    """A file search shows nothing in its deltas: what was found stands in the completed step alone."""
+    """A file search has no results in its deltas: only the completed step has them."""
     run = desk.new_run(thread, [{"type": "file_search"}])
     yield from start(desk, run)
     step = yield from begin_tools(desk, run)
@@ -217,14 +217,14 @@ def results_only_at_the_end(desk: Desk, thread: Thread) -> Iterator[Step]:
     yield desk.emit("thread.run.step.delta", step_delta(step, empty))
     desk.wait(0.4, 0.8)
     found = [{"file_id": "file-1", "file_name": "stock.md", "score": 0.83}]
-    whole = {**empty, "file_search": {"ranking_options": ranking, "results": found}}
+    complete_call = {**empty, "file_search": {"ranking_options": ranking, "results": found}}
     usage = spend(thread, 12)
-    yield end_step(desk, step, usage, [whole])
+    yield end_step(desk, step, usage, [complete_call])
     yield from complete(desk, run, [usage])
 
 
 def message_deltas_that_differ(desk: Desk, thread: Thread) -> Iterator[Step]:
-    """The deltas of a message add up to other words than the completed message has."""
+    """The deltas of a message add up to another text than the completed message has."""
     run = desk.new_run(thread, [])
     yield from start(desk, run)
     step, message = yield from begin_message(desk, run)
@@ -237,7 +237,7 @@ def message_deltas_that_differ(desk: Desk, thread: Thread) -> Iterator[Step]:
 
 
 def bare_objects(desk: Desk, thread: Thread) -> Iterator[Step]:
-    """A relay passes the bodies of replies on: a thread, a run that ended, messages whose status is left out."""
+    """A relay forwards the bodies of replies: a thread, an ended run, messages without a status."""
     run = desk.new_run(thread, [])
     ended = {**run, "status": "completed", "expires_at": None, "usage": spend(thread, 6)}
     yield Step(0.1, thread.object)

@@ -1,8 +1,7 @@
-"""What real traffic does and a reader may trip over, each scenario a small story of its own.
+"""All scenarios: what real traffic does and a reader may handle wrongly, each as a short story.
 
-`SCENARIOS` has all of them by name. A story is a function of a seed and a second, as all that is simulated; where a
-connection ends in its middle and the story goes on in the next one, it holds a `Cut`. `find` lets the simulated
-provider play them.
+The steps of a scenario are a function of a seed and a second. A `Cut` among them ends the connection; the rest is
+played on the next one. `find` lets the simulated provider play scenarios.
 """
 
 from collections.abc import Mapping
@@ -14,18 +13,18 @@ from tests.scenarios import assistants, dialects, envelopes, hostile, realtime, 
 from tests.scenarios.scenario import Scenario
 
 PATH: Final = "/v1/scenarios"
-"""Where the scenario that the query names is played: `/v1/scenarios?name=session_cap`."""
+"""The path of scenarios. The query names one: `/v1/scenarios?name=session_cap`."""
 
 SCENARIOS: Final[Mapping[str, Scenario]] = {
     scenario.name: scenario
     for part in (realtime, user_input, tools, sessions, dialects, assistants, envelopes, hostile)
     for scenario in part.SCENARIOS
 }
-"""Every scenario by its name, those of one kind together."""
+"""Every scenario by its name."""
 
 
 def find(target: str) -> Story | None:
-    """Return the story of the scenario that `target` names, if there is one."""
+    """Return the story of the scenario that `target` names, or None."""
     url = urlsplit(target)
     names = parse_qs(url.query).get("name", [])
     found = SCENARIOS.get(names[0]) if url.path == PATH and len(names) == 1 else None

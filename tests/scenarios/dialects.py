@@ -1,4 +1,4 @@
-"""Scenarios of dialects: one plain turn as beta, a sideband, Azure, compatible servers or a careless relay tells it."""
+"""Scenarios of dialects: one turn as the beta protocol, a sideband, Azure, compatible servers and relays send it."""
 
 from collections.abc import Iterator
 from random import Random
@@ -7,7 +7,7 @@ from typing import Any, Final
 from steno.simulate.steps import Step
 from steno.simulate.voice_session import VoiceSession
 from steno.simulate.voice_turns import answer, hear, utter
-from tests.scenarios.scenario import ANSWER, LINE, Scenario, scenario, told, type_in, voice, voice_scenario
+from tests.scenarios.scenario import ANSWER, LINE, Scenario, changed, scenario, type_in, voice, voice_scenario
 
 Event = dict[str, Any]
 
@@ -24,7 +24,7 @@ _DTMF: Final = "input_audio_buffer.dtmf_event_received"
 
 
 def _turn(rng: Random, started_at: int, **setup: Any) -> Iterator[Step]:
-    """Play one plain turn, which every dialect below tells in its own way."""
+    """Yield one turn of the GA protocol, which the scenarios below change."""
     s = voice(rng, started_at, **setup)
     s.open()
     hear(s, LINE)
@@ -36,18 +36,20 @@ def _without(*kinds: str) -> Any:
     return lambda step: step.event["type"] not in kinds
 
 
-# Beta and its heirs ---------------------------------------------------------------------------------------
+# Beta and what came of it ---------------------------------------------------------------------------------------
 
 
 def beta_names(rng: Random, started_at: int) -> Iterator[Step]:
-    """A whole turn in the names and the objects of the beta protocol, which says `created` once and never `done`."""
+    """A turn in the names and objects of the beta protocol, where an item has one event and no `done`."""
     steps = filter(_without("conversation.item.done"), _turn(rng, started_at))
-    yield from told(_in_beta, steps)
+    yield from changed(_in_beta, steps)
 
 
 def voice_live(rng: Random, started_at: int) -> Iterator[Step]:
     """Azure Voice Live: beta names, voices that are objects, a model of its own, transcripts that cost nothing."""
-    for step in told(_in_voice_live, told(_in_beta, _turn(rng, started_at, model="gpt-realtime-global-standard"))):
+    for step in changed(
+        _in_voice_live, changed(_in_beta, _turn(rng, started_at, model="gpt-realtime-global-standard"))
+    ):
         item = step.event.get("item") or {"role": "user"}
         if step.event["type"] != "conversation.item.done" or item["role"] == "user":
             yield step
@@ -109,15 +111,17 @@ def _in_voice_live(event: Event) -> Event:
 
 
 def xai_like(rng: Random, started_at: int) -> Iterator[Step]:
-    """A compatible server: pings, usage beside the response, details that are a word, members and ids left out."""
-    told_id = {
+    """A compatible server: pings, usage beside the response, details that are text, members and ids left out."""
+    created = {
         "type": "conversation.created",
         "event_id": "0-0",
         "conversation": {"id": f"conv-{rng.randrange(1 << 64)}"},
     }
-    yield Step(0.0, told_id)
+    yield Step(0.0, created)
     yield Step(0.1, {"type": "ping", "event_id": "0-1", "timestamp": started_at * 1000 + 100})
-    yield from told(_in_xai, filter(_without("conversation.item.done", "rate_limits.updated"), _turn(rng, started_at)))
+    yield from changed(
+        _in_xai, filter(_without("conversation.item.done", "rate_limits.updated"), _turn(rng, started_at))
+    )
 
 
 def _in_xai(event: Event) -> Event:
@@ -147,23 +151,23 @@ def _in_xai(event: Event) -> Event:
 
 
 def azure(rng: Random, started_at: int) -> Iterator[Step]:
-    """Azure: the GA names, each part told twice (`part` and `content`), and never a rate limit."""
+    """Azure: the GA names, each part twice (as `part` and as `content`), and no rate limits."""
     for step in filter(_without("rate_limits.updated"), _turn(rng, started_at)):
         part = step.event.get("part")
         yield step if part is None else Step(step.after_seconds, {**step.event, "content": part})
 
 
 def custom_voice(s: VoiceSession) -> None:
-    """The voice of a session and of its responses is an object with an id, in place of a name."""
+    """The voice of a session and of its responses is an object with an id in place of a name."""
     type_in(s, LINE)
     s.begin_response(s.now)
 
 
-# Careless relays, and other transports ---------------------------------------------------------------------
+# Relays that change events, and other transports ---------------------------------------------------------------------
 
 
 def sideband(rng: Random, started_at: int) -> Iterator[Step]:
-    """A stream beside a call: no session begins, no audio comes, but playback is told, once to its end, once cut."""
+    """A stream beside a call: no session, no audio, but events of playback, once to its end and once cut."""
     s = voice(rng, started_at)
     utter(s, LINE)
     for how in ("stopped", "cleared"):
@@ -175,7 +179,7 @@ def sideband(rng: Random, started_at: int) -> Iterator[Step]:
 
 
 def dtmf(rng: Random, started_at: int) -> Iterator[Step]:
-    """The caller presses keys: these events have no id, and once a space before their name."""
+    """The caller presses keys: these events have no id, and one has a space before its name."""
     s = voice(rng, started_at)
     s.open()
     yield from s.steps(to_the_end=True)
@@ -185,11 +189,13 @@ def dtmf(rng: Random, started_at: int) -> Iterator[Step]:
 
 def without_event_ids(rng: Random, started_at: int) -> Iterator[Step]:
     """A relay drops the ids of all events."""
-    yield from told(lambda event: {name: event[name] for name in event if name != "event_id"}, _turn(rng, started_at))
+    yield from changed(
+        lambda event: {name: event[name] for name in event if name != "event_id"}, _turn(rng, started_at)
+    )
 
 
 def duplicate_events(rng: Random, started_at: int) -> Iterator[Step]:
-    """A relay says every tenth event twice, and the ends of things as well: same id, same bytes."""
+    """A relay sends every tenth event and some others twice: same id, same bytes."""
     for n, step in enumerate(_turn(rng, started_at)):
         yield step
         if n % 10 == 0 or step.event["type"] in ("response.done", "input_audio_buffer.committed"):
@@ -197,21 +203,21 @@ def duplicate_events(rng: Random, started_at: int) -> Iterator[Step]:
 
 
 def repeated_client_ids(s: VoiceSession) -> None:
-    """The client gives its own events one and the same id; two errors name it, and are not the same error."""
+    """The client gives all its events the same id; two errors name it and are different errors."""
     for n in range(2):
         error = {"type": "invalid_request_error", "code": None, "message": f"Refused, {n}.", "param": None}
         s.send(s.now + n, "error", error={**error, "event_id": "mine"})
 
 
 def unknown_event_types(s: VoiceSession) -> None:
-    """Events of types that no protocol has come in between; some look like those that are known."""
+    """Events of types that no protocol has arrive in between; some look like known ones."""
     for n, kind in enumerate(("session.presence.updated", "response.output_audio.viseme", "ping", "RESPONSE.DONE")):
         s.send(s.now + 0.1 * n, kind, response={"id": "resp_none"})
     type_in(s, LINE)
 
 
 def responses_api_events(s: VoiceSession) -> None:
-    """Events of the Responses API stray in: they have names of Realtime events, a number, and no id."""
+    """Events of the Responses API arrive: they have names of Realtime events, a number, and no id."""
     kinds = ("response.created", "response.output_text.delta", "response.function_call_arguments.done")
     type_in(s, LINE)
     for n, kind in enumerate(kinds):
@@ -219,7 +225,7 @@ def responses_api_events(s: VoiceSession) -> None:
 
 
 def chatkit_names(s: VoiceSession) -> None:
-    """Events of a ChatKit thread stray in: one has the name of an Assistants event, under `type`."""
+    """Events of a ChatKit thread arrive: one has the name of an Assistants event, under `type`."""
     for n, kind in enumerate(("thread.created", "thread.item.added", "progress_update")):
         s.send(s.now + 0.1 * n, kind, thread={"id": "cthr_1"})
 

@@ -1,4 +1,4 @@
-"""Scenarios of relays: conversations in CloudEvents, many on one stream, and sessions that come as bare objects."""
+"""Scenarios of relays: conversations in CloudEvents, several on one stream, and sessions as bare objects."""
 
 import heapq
 from collections.abc import Iterable, Iterator
@@ -15,13 +15,13 @@ from steno.simulate.voice_usage import no_usage
 from tests.scenarios.scenario import LINE, Scenario, scenario, type_in, voice
 
 Timed = tuple[float, int, str, dict[str, Any]]
-"""The second it is due, its place among equals, the name of its conversation, and the event."""
+"""The second at which an event is due, its rank among equals, the name of its conversation, and the event."""
 
 _RELAY: Final = "//relay.example/calls"
 
 
 def _call(rng: Random, started_at: int) -> Iterator[Step]:
-    """Play a short call: a question, and a response that is cancelled before it says anything."""
+    """Yield a short call: a question, and a response that is cancelled before it has output."""
     s = voice(rng, started_at)
     s.open()
     type_in(s, LINE)
@@ -46,7 +46,7 @@ def _due(subject: str, steps: Iterable[Step], numbers: Iterator[int]) -> list[Ti
 
 
 def _enveloped(started_at: int, *conversations: list[Timed]) -> Iterator[Step]:
-    """Put the events of conversations into CloudEvents of one stream, in the order of their times."""
+    """Yield the events of conversations as CloudEvents of one stream, in order of time."""
     before = 0.0
     for number, (at, _, subject, event) in enumerate(heapq.merge(*conversations), start=1):
         yield Step(round(at - before, 3), _cloud_event(number, subject, started_at + at, event))
@@ -69,7 +69,7 @@ def _cloud_event(number: int, subject: str, at: float, event: dict[str, Any]) ->
 
 
 def cloud_events(rng: Random, started_at: int) -> Iterator[Step]:
-    """Two voice sessions and a thread share one stream of CloudEvents; the subject tells them apart."""
+    """Two voice sessions and a thread share one stream of CloudEvents; the subject says which is which."""
     numbers = count()
     calls = [_due(name, _call(rng, started_at), numbers) for name in ("call-a", "call-b")]
     thread = _due("desk-1", _run(rng, started_at), numbers)
@@ -81,13 +81,13 @@ def _one_call(rng: Random, started_at: int) -> list[Step]:
 
 
 def cloud_events_with_a_gap(rng: Random, started_at: int) -> Iterator[Step]:
-    """Two CloudEvents were lost on the way: their sequence jumps."""
+    """Two CloudEvents were lost, and the sequence has a gap."""
     steps = _one_call(rng, started_at)
     yield from (step for n, step in enumerate(steps) if n not in (2, 3))
 
 
 def cloud_events_twice(rng: Random, started_at: int) -> Iterator[Step]:
-    """A relay delivers CloudEvents again: the same source and id, later on, among others."""
+    """A relay delivers CloudEvents again, with the same source and id, later and among others."""
     steps = _one_call(rng, started_at)
     again = {5: 2, len(steps) - 1: len(steps) - 2}
     for n, step in enumerate(steps):
@@ -97,7 +97,7 @@ def cloud_events_twice(rng: Random, started_at: int) -> Iterator[Step]:
 
 
 def cloud_event_ids_of_two_sources(rng: Random, started_at: int) -> Iterator[Step]:
-    """Two relays count their CloudEvents alike: one id under two sources is not the same event."""
+    """Two relays number their CloudEvents alike: one id of two sources is not the same event."""
     for step in _one_call(rng, started_at):
         yield step
         other = {"source": f"{_RELAY}-2", "subject": "call-b", "data": {**step.event["data"], "event_id": None}}
@@ -105,7 +105,7 @@ def cloud_event_ids_of_two_sources(rng: Random, started_at: int) -> Iterator[Ste
 
 
 def cloud_event_of_another_century(rng: Random, started_at: int) -> Iterator[Step]:
-    """A relay's clock is wrong at times: one time lies 90 years back, one a day ahead, one is no time at all."""
+    """A relay's clock is wrong: one time is 90 years back, one a day ahead, and one is no time."""
     times = {2: "1936-01-01T00:00:00Z", 4: None, 5: "half past ten"}
     ahead = datetime.fromtimestamp(started_at + 86_400, UTC).isoformat()
     for n, step in enumerate(_one_call(rng, started_at)):
@@ -114,12 +114,12 @@ def cloud_event_of_another_century(rng: Random, started_at: int) -> Iterator[Ste
 
 
 def cloud_events_without_subject(rng: Random, started_at: int) -> Iterator[Step]:
-    """CloudEvents name no conversation: it is that of the stream."""
+    """CloudEvents name no conversation, so it is that of the stream."""
     for step in _one_call(rng, started_at):
         yield Step(step.after_seconds, {name: value for name, value in step.event.items() if name != "subject"})
 
 
-# Sessions as bare objects: replies that a relay passes on -----------------------------------------------------
+# Sessions as bare objects: replies that a relay forwards -----------------------------------------------------
 
 
 def beta_session_reply(rng: Random, started_at: int) -> Iterator[Step]:
@@ -156,7 +156,7 @@ def client_secret_reply(rng: Random, started_at: int) -> Iterator[Step]:
 
 
 def chatkit_session(rng: Random, started_at: int) -> Iterator[Step]:
-    """A ChatKit session is active, and later seen to have expired; its variables are of mixed types."""
+    """A ChatKit session is active and expires later; its variables have different types."""
     workflow = {
         "id": Ids(rng).plain("wf"),
         "version": None,

@@ -1,4 +1,4 @@
-"""What each scenario is there for, as a claim about the events of its story."""
+"""The feature of each scenario, as a predicate over its events."""
 
 import json
 from collections import Counter
@@ -8,59 +8,59 @@ from typing import Any
 
 from tests.simulate.shapes import Event
 
-Story = list[Event]
+Events = list[Event]
 
 TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 
 
-def of(told: Story, kind: str) -> Story:
-    """The events of a type, or of an Assistants event's name."""
-    return [event for event in told if kind in (event.get("type"), event.get("event"))]
+def of(events: Events, kind: str) -> Events:
+    """The events of a type, or with the name of an Assistants event."""
+    return [event for event in events if kind in (event.get("type"), event.get("event"))]
 
 
-def kinds(told: Story) -> list[str]:
-    return [str(event.get("type", event.get("event"))) for event in told]
+def kinds(events: Events) -> list[str]:
+    return [str(event.get("type", event.get("event"))) for event in events]
 
 
-def at(told: Story, kind: str) -> int:
-    """Where the last event of a type stands."""
-    return max(n for n, event in enumerate(told) if kind in (event.get("type"), event.get("event")))
+def at(events: Events, kind: str) -> int:
+    """The index of the last event of a type."""
+    return max(n for n, event in enumerate(events) if kind in (event.get("type"), event.get("event")))
 
 
-def ends(told: Story) -> Story:
-    return [event["response"] for event in of(told, "response.done")]
+def ends(events: Events) -> Events:
+    return [event["response"] for event in of(events, "response.done")]
 
 
-def ended(told: Story, status: str, reason: str) -> bool:
-    (response,) = ends(told)
+def ended(events: Events, status: str, reason: str) -> bool:
+    (response,) = ends(events)
     return (response["status"], response["status_details"]) == (status, {"type": status, "reason": reason})
 
 
-def items(told: Story, kind: str) -> Story:
-    """The final forms of the items of a kind."""
-    return [event["item"] for event in of(told, "conversation.item.done") if event["item"]["type"] == kind]
+def items(events: Events, kind: str) -> Events:
+    """The ended items of a kind."""
+    return [event["item"] for event in of(events, "conversation.item.done") if event["item"]["type"] == kind]
 
 
-def codes(told: Story) -> list[str | None]:
-    return [event["error"]["code"] for event in of(told, "error")]
+def codes(events: Events) -> list[str | None]:
+    return [event["error"]["code"] for event in of(events, "error")]
 
 
-def data(told: Story, kind: str) -> Story:
-    return [event["data"] for event in of(told, kind)]
+def data(events: Events, kind: str) -> Events:
+    return [event["data"] for event in of(events, kind)]
 
 
-def alternate(told: Story, kind: str, member: str) -> bool:
-    """Whether the deltas of different owners alternate."""
-    owners = [event.get("data", event)[member] for event in of(told, kind)]
+def alternate(events: Events, kind: str, member: str) -> bool:
+    """Whether the deltas of different items or messages alternate."""
+    owners = [event.get("data", event)[member] for event in of(events, kind)]
     return len(set(owners)) > 1 and sum(a != b for a, b in pairwise(owners)) > 1
 
 
-def grown(told: Story, kind: str) -> str:
-    return "".join(event["delta"] for event in of(told, kind))
+def grown(events: Events, kind: str) -> str:
+    return "".join(event["delta"] for event in of(events, kind))
 
 
-def repeated(told: Story) -> int:
-    return sum(count - 1 for count in Counter(event.get("event_id") for event in told).values())
+def repeated(events: Events) -> int:
+    return sum(count - 1 for count in Counter(event.get("event_id") for event in events).values())
 
 
 def _no_json(text: str) -> bool:
@@ -71,20 +71,20 @@ def _no_json(text: str) -> bool:
     return False
 
 
-def _tool_deltas(told: Story) -> list[Any]:
-    steps = data(told, "thread.run.step.delta")
+def _tool_deltas(events: Events) -> list[Any]:
+    steps = data(events, "thread.run.step.delta")
     return [call for step in steps for call in step["delta"]["step_details"]["tool_calls"]]
 
 
-def _sequence(told: Story) -> list[int]:
-    return [int(event["sequence"]) for event in told]
+def _sequence(events: Events) -> list[int]:
+    return [int(event["sequence"]) for event in events]
 
 
-def _identities(told: Story) -> Counter[tuple[str, str]]:
-    return Counter((event["source"], event["id"]) for event in told)
+def _identities(events: Events) -> Counter[tuple[str, str]]:
+    return Counter((event["source"], event["id"]) for event in events)
 
 
-REALTIME: Mapping[str, Callable[[Story], bool]] = {
+REALTIME: Mapping[str, Callable[[Events], bool]] = {
     "response_done_without_created": lambda t: (
         not of(t, "response.created") and ends(t)[0]["usage"]["output_tokens"] > 0
     ),
@@ -126,7 +126,7 @@ REALTIME: Mapping[str, Callable[[Story], bool]] = {
     ),
 }
 
-INPUT: Mapping[str, Callable[[Story], bool]] = {
+INPUT: Mapping[str, Callable[[Events], bool]] = {
     "late_transcription": lambda t: at(t, TRANSCRIBED) > at(t, "response.done"),
     "transcriptions_out_of_order": lambda t: (
         [event["item_id"] for event in of(t, TRANSCRIBED)]
@@ -169,7 +169,7 @@ INPUT: Mapping[str, Callable[[Story], bool]] = {
     ),
 }
 
-TOOLS: Mapping[str, Callable[[Story], bool]] = {
+TOOLS: Mapping[str, Callable[[Events], bool]] = {
     "tool_only_response": lambda t: (
         [[item["type"] for item in r["output"]] for r in ends(t)] == [["function_call"], ["message"]]
     ),
@@ -198,7 +198,7 @@ TOOLS: Mapping[str, Callable[[Story], bool]] = {
     ),
 }
 
-SESSIONS: Mapping[str, Callable[[Story], bool]] = {
+SESSIONS: Mapping[str, Callable[[Events], bool]] = {
     "cancel_of_nothing": lambda t: (
         codes(t) == ["response_cancel_not_active"] and at(t, "response.done") < at(t, "error") < len(t) - 1
     ),
@@ -231,7 +231,7 @@ SESSIONS: Mapping[str, Callable[[Story], bool]] = {
     ),
 }
 
-DIALECTS: Mapping[str, Callable[[Story], bool]] = {
+DIALECTS: Mapping[str, Callable[[Events], bool]] = {
     "beta_names": lambda t: (
         {"response.audio.delta", "response.audio_transcript.done", "conversation.item.created"} <= set(kinds(t))
         and not any("output_audio" in kind or kind.endswith("item.done") for kind in kinds(t) if "_item" not in kind)
@@ -269,7 +269,7 @@ DIALECTS: Mapping[str, Callable[[Story], bool]] = {
     "chatkit_names": lambda t: len(of(t, "thread.created")) == 1 and "event" not in of(t, "thread.created")[0],
 }
 
-ASSISTANTS: Mapping[str, Callable[[Story], bool]] = {
+ASSISTANTS: Mapping[str, Callable[[Events], bool]] = {
     "run_completed_says_incomplete": lambda t: data(t, "thread.run.completed")[0]["status"] == "incomplete",
     "completed_with_incomplete_details": lambda t: (
         data(t, "thread.run.completed")[0]["incomplete_details"] == {"reason": "max_prompt_tokens"}
@@ -312,7 +312,7 @@ ASSISTANTS: Mapping[str, Callable[[Story], bool]] = {
     ),
 }
 
-ENVELOPES: Mapping[str, Callable[[Story], bool]] = {
+ENVELOPES: Mapping[str, Callable[[Events], bool]] = {
     "cloud_events": lambda t: (
         {event["subject"] for event in t} == {"call-a", "call-b", "desk-1"}
         and _sequence(t) == list(range(1, len(t) + 1))
@@ -331,7 +331,7 @@ ENVELOPES: Mapping[str, Callable[[Story], bool]] = {
     "chatkit_session": lambda t: [event["status"] for event in t] == ["active", "expired"],
 }
 
-HOSTILE: Mapping[str, Callable[[Story], bool]] = {
+HOSTILE: Mapping[str, Callable[[Events], bool]] = {
     "malformed_frames": lambda t: t == [{}] * 7,
     "drifted_members": lambda t: isinstance(t[-1]["response"]["usage"]["total_tokens"], str),
     "identifiers_of_wrong_types": lambda t: isinstance(t[0]["response"]["id"], int),
@@ -344,7 +344,7 @@ HOSTILE: Mapping[str, Callable[[Story], bool]] = {
     "indices_out_of_this_world": lambda t: {-1, 2**63} < {event.get("content_index") for event in t},
 }
 
-FEATURES: Mapping[str, Callable[[Story], bool]] = {
+FEATURES: Mapping[str, Callable[[Events], bool]] = {
     **REALTIME,
     **INPUT,
     **TOOLS,

@@ -1,4 +1,4 @@
-"""What no server should send: frames that are no events, members of wrong types, and floods of names."""
+"""Scenarios that no server should send: frames that are not events, members of wrong types, floods of names."""
 
 from collections.abc import Iterator
 from random import Random
@@ -9,9 +9,9 @@ from steno.simulate.voice_session import VoiceSession
 from tests.scenarios.scenario import LINE, Scenario, scenario, type_in, voice_scenario
 
 _BRACKETS: Final = 201
-"""One more than are read."""
+"""One more than the limit on nesting."""
 _NAME_BYTES: Final = 20_000
-_UNKNOWN: Final = 5_000
+_UNKNOWN_TYPES: Final = 5_000
 
 _MALFORMED: Final[dict[str, bytes]] = {
     "not_utf8": b'{"type":"error","error":{"message":"\xff\xfe"}}',
@@ -22,17 +22,17 @@ _MALFORMED: Final[dict[str, bytes]] = {
     "bad_identifier": b'{"type":"conversation.item.deleted","event_id":"event_2","item_id":417}',
     "bad_envelope": b'{"specversion":"1.0","type":"example","data":{"type":"ping"}}',
 }
-"""A frame for each reason why a frame is no event, by that reason."""
+"""A frame for each reason of `Malformed`."""
 
 
 def malformed_frames(_rng: Random, _started_at: int) -> Iterator[Step]:
-    """Frames that are no events, one for each reason there is, the reasons in the order of their list."""
+    """Frames that are not events, one for each reason that there is, in the order of the reasons."""
     for frame in _MALFORMED.values():
         yield RawStep(0.1, {}, frame)
 
 
 def drifted_members(s: VoiceSession) -> None:
-    """Members have types that nobody expects: they read as absent, and the rest of each event is believed."""
+    """Members have unexpected types: they read as absent, and the rest of each event is used."""
     item_id = type_in(s, LINE)
     response: dict[str, Any] = {"id": s.new_id("resp", s.now), "status": "completed", "output": "none"}
     usage = {"total_tokens": "9", "input_tokens": 5, "output_tokens": -4, "input_token_details": [1]}
@@ -42,7 +42,7 @@ def drifted_members(s: VoiceSession) -> None:
 
 
 def identifiers_of_wrong_types(_rng: Random, _started_at: int) -> Iterator[Step]:
-    """What says whom an event is about has a wrong type: nothing of such an event can be believed."""
+    """Identifying members have a wrong type, so that nothing of these events can be used."""
     for event in (
         {"type": "response.created", "response": {"id": 417, "status": "in_progress"}},
         {"type": "response.done", "event_id": ["event_1"], "response": {"id": "resp_1"}},
@@ -52,7 +52,7 @@ def identifiers_of_wrong_types(_rng: Random, _started_at: int) -> Iterator[Step]
 
 
 def nested_brackets(rng: Random, _started_at: int) -> Iterator[Step]:
-    """A member that nobody reads nests deeper than is read, in an event that is fine without it."""
+    """A member that is not read nests deeper than the limit, in an event that is otherwise valid."""
     deep: Any = rng.random()
     for _ in range(_BRACKETS - 1):
         deep = [deep]
@@ -60,19 +60,19 @@ def nested_brackets(rng: Random, _started_at: int) -> Iterator[Step]:
 
 
 def long_type_name(rng: Random, _started_at: int) -> Iterator[Step]:
-    """The name of an event's type is 20 kB long."""
+    """The name of an event type is 20 kB long."""
     yield Step(0.1, {"type": "".join(rng.choices("abcdefgh.", k=_NAME_BYTES)), "event_id": "event_1"})
 
 
 def many_unknown_types(rng: Random, _started_at: int) -> Iterator[Step]:
-    """A flood: 5,000 events, each of a type of its own that nobody knows."""
+    """A flood of 5,000 events, each of another unknown type."""
     salt = rng.randrange(1 << 32)
-    for n in range(_UNKNOWN):
+    for n in range(_UNKNOWN_TYPES):
         yield Step(0.001, {"type": f"noise.{salt:08x}.{n}", "event_id": f"event_{n}"})
 
 
 def deltas_for_unknown_responses(s: VoiceSession) -> None:
-    """Deltas name responses and items that were never heard of."""
+    """Deltas name responses and items that never began."""
     members: dict[str, dict[str, Any]] = {
         "response.output_text.delta": {"delta": "Yes"},
         "response.output_audio.delta": {"delta": "AAAA"},
@@ -86,7 +86,7 @@ def deltas_for_unknown_responses(s: VoiceSession) -> None:
 
 
 def indices_out_of_this_world(s: VoiceSession) -> None:
-    """Indices and times are negative or enormous."""
+    """Indices and times are negative or very large."""
     item_id = type_in(s, LINE)
     kind = "conversation.item.input_audio_transcription.delta"
     for n, index in enumerate((-1, 2**31, 2**63, 300)):

@@ -1,4 +1,4 @@
-"""Scenarios of realtime responses: how they begin, end, overlap and break off, and what comes twice."""
+"""Scenarios of realtime responses: how they begin, end, overlap and break off, and what is repeated."""
 
 from typing import Final
 
@@ -22,7 +22,7 @@ from tests.scenarios.scenario import (
 
 
 def response_done_without_created(s: VoiceSession) -> None:
-    """The caller interrupts so early that a response is done, with what it used, and was never created."""
+    """The caller interrupts so early that a response is done, with usage, and was never created."""
     utter(s, LINE)
     item = {"id": s.new_id("item", s.now), "type": "message", "status": "incomplete", "role": "assistant"}
     content = [{"type": "output_audio", "transcript": "Y"}]
@@ -31,7 +31,7 @@ def response_done_without_created(s: VoiceSession) -> None:
 
 
 def response_that_no_one_created(s: VoiceSession) -> None:
-    """A compatible server leaves `response.created` out and sends the deltas of the response all the same."""
+    """A compatible server leaves out `response.created` and sends the deltas of the response."""
     utter(s, LINE)
     response = OpenResponse(s.new_id("resp", s.now), [])
     write(s, response, "Yes, until six.")
@@ -39,7 +39,7 @@ def response_that_no_one_created(s: VoiceSession) -> None:
 
 
 def failed_only_in_response_done(s: VoiceSession) -> None:
-    """A response fails after it said something, and nothing but its `response.done` tells of it."""
+    """A response fails after it had output, and only its `response.done` reports it."""
     utter(s, LINE)
     response = s.begin_response(s.now)
     done_at = speak(s, response, plan(s, ANSWER, s.now + 0.4), phase="final_answer")
@@ -48,14 +48,14 @@ def failed_only_in_response_done(s: VoiceSession) -> None:
 
 
 def cancelled_before_output(s: VoiceSession) -> None:
-    """A response is cancelled before it put anything out: its usage is an object of zeros, its output empty."""
+    """A response is cancelled before it had output: its usage is an object of zeros, its output empty."""
     utter(s, LINE)
     response = s.begin_response(s.now)
     s.end_response(s.now + 0.2, response, "cancelled", {"reason": "turn_detected"}, usage=no_usage())
 
 
 def cancelled_during_playback(s: VoiceSession) -> None:
-    """The caller interrupts an answer that was made already: its item is completed, and truncated after the end."""
+    """The caller interrupts an answer that is already complete: its item is truncated after the end."""
     utter(s, LINE)
     response = s.begin_response(s.now)
     cues = plan(s, "Yes, until six.", s.now + 0.4)
@@ -68,7 +68,7 @@ def cancelled_during_playback(s: VoiceSession) -> None:
 
 
 def cancelled_by_the_client(s: VoiceSession) -> None:
-    """The client cancels a response in the middle of its text: what was written is kept, as incomplete."""
+    """The client cancels a response in the middle of its text: the item is kept as incomplete."""
     type_in(s, LINE)
     response = s.begin_response(s.now)
     index = begin_text(s, response)
@@ -78,7 +78,7 @@ def cancelled_by_the_client(s: VoiceSession) -> None:
 
 
 def cut_by_the_content_filter(s: VoiceSession) -> None:
-    """A response is incomplete because of a filter."""
+    """A response is incomplete because of the content filter."""
     type_in(s, LINE)
     response = s.begin_response(s.now)
     index = begin_text(s, response)
@@ -88,7 +88,7 @@ def cut_by_the_content_filter(s: VoiceSession) -> None:
 
 
 def max_output_tokens_as_number_and_word(s: VoiceSession) -> None:
-    """The longest answer is `inf` at first and a number from then on, and a response ends at it."""
+    """The token limit is `inf` at first and then a number, and a response ends at it."""
     utter(s, LINE)
     response = s.begin_response(s.now)
     limit = s.setup.max_output_tokens
@@ -98,7 +98,7 @@ def max_output_tokens_as_number_and_word(s: VoiceSession) -> None:
 
 
 def parallel_responses(s: VoiceSession) -> None:
-    """Two responses are open at once: one of the conversation, and one out of band, known by its metadata."""
+    """Two responses are open at once: one of the conversation, and one out of band with metadata."""
     type_in(s, LINE)
     spoken = s.begin_response(s.now)
     aside = s.begin_response(s.now + 0.001, metadata={"topic": "mood"}, out_of_band=True)
@@ -111,18 +111,18 @@ def parallel_responses(s: VoiceSession) -> None:
     s.send_delta(s.now + 0.001, "response.output_text.delta", where, "calm")
     write_piece(s, spoken, index, ".")
     s.send(s.now + 0.001, "response.output_text.done", **where, text="calm")
-    whole = {**item, "status": "completed", "content": [{"type": "output_text", "text": "calm"}]}
-    aside.output[0] = whole
+    ended = {**item, "status": "completed", "content": [{"type": "output_text", "text": "calm"}]}
+    aside.output[0] = ended
     aside.text_tokens = 1
-    # Out of band: the item is one of the response, and never becomes one of the conversation.
-    s.send(s.now + 0.002, "response.output_item.done", response_id=aside.id, output_index=0, item=whole)
+    # Out of band: the item belongs to the response and never enters the conversation.
+    s.send(s.now + 0.002, "response.output_item.done", response_id=aside.id, output_index=0, item=ended)
     s.end_response(s.now + 0.003, aside, "completed")
     finish_text(s, spoken, index, "Yes.")
     s.end_response(s.now, spoken, "completed")
 
 
 def interleaved_messages(s: VoiceSession) -> None:
-    """One response has two messages open at once, and the deltas of both alternate."""
+    """One response has two open messages, and the deltas of both alternate."""
     type_in(s, LINE)
     response = s.begin_response(s.now)
     first, second = begin_text(s, response, "commentary"), begin_text(s, response, "final_answer")
@@ -135,7 +135,7 @@ def interleaved_messages(s: VoiceSession) -> None:
 
 
 def two_spoken_items(s: VoiceSession) -> None:
-    """One response speaks in two items, so that the end of an item is not the end of a turn."""
+    """One response speaks in two items, so that the end of an item is not the end of the turn."""
     utter(s, LINE)
     response = s.begin_response(s.now)
     first_at = speak(s, response, plan(s, ANSWER, s.now + 0.4), phase="commentary")
@@ -144,7 +144,7 @@ def two_spoken_items(s: VoiceSession) -> None:
 
 
 def deltas_that_differ(s: VoiceSession) -> None:
-    """The deltas of an item add up to other words than its terminal object has."""
+    """The deltas of an item add up to another text than its terminal object has."""
     type_in(s, LINE)
     response = s.begin_response(s.now)
     write(s, response, "Yes, until six", final="Yes, until six.")
@@ -152,7 +152,7 @@ def deltas_that_differ(s: VoiceSession) -> None:
 
 
 def repeated_response_done(s: VoiceSession) -> None:
-    """A response is done twice, in two events that have ids of their own; it is billed once."""
+    """A response is done twice, in two events with different ids, and is billed once."""
     type_in(s, LINE)
     response = answer_in_writing(s, ANSWER)
     usage = {"total_tokens": 9, "input_tokens": 5, "output_tokens": 4}
@@ -160,7 +160,7 @@ def repeated_response_done(s: VoiceSession) -> None:
 
 
 def truncated_after_the_end(s: VoiceSession) -> None:
-    """An item is truncated long after its response was completed: the caller heard less than was said."""
+    """An item is truncated long after its response has ended: the caller heard less than was said."""
     utter(s, LINE)
     response = answer(s, ANSWER)
     item_id = response.output[0]["id"]

@@ -1,4 +1,4 @@
-"""What every scenario is made of: its name, its sentence and its story, and how short stories are told."""
+"""The type of scenarios, and what most of them are built from."""
 
 from collections.abc import Callable, Iterator
 from random import Random
@@ -14,33 +14,33 @@ from steno.simulate.voice_scripts import SCRIPTS
 from steno.simulate.voice_session import OpenResponse, Setup, VoiceSession
 
 Make = Callable[[Random, int], Iterator[Step]]
-"""Plays a story that began at a unix second: the frames are a function of both."""
+"""Yields the steps of a scenario that begins at a Unix second. The frames are a function of both arguments."""
 Change = Callable[[dict[str, Any]], dict[str, Any]]
-"""Tells an event in another dialect."""
+"""Returns an event in another dialect."""
 
 LINE: Final = "Are you open?"
 ANSWER: Final = "Yes."
-"""A turn of a scenario that is not about what is said."""
+"""The turn of scenarios in which the text does not matter."""
 
 
 class Scenario(msgspec.Struct, frozen=True):
-    """One thing that real traffic does and a reader may trip over."""
+    """Something that real traffic does and that a reader may handle wrongly."""
 
     name: str
     about: str
-    """It, in a sentence."""
+    """What it is, in a sentence."""
     make: Make
     close: Close | None = None
-    """How the provider ends the connection, where that is not the ordinary end of a story."""
+    """How the connection ends, where that is not with code 1000."""
 
 
 def scenario(make: Make, close: Close | None = None) -> Scenario:
-    """Make a scenario of a story: named after its function, and told by its docstring."""
+    """Return a scenario with the name and the docstring of a function."""
     return Scenario(make.__name__, _sentence(make), make, close)
 
 
 def voice_scenario(play: Callable[[VoiceSession], None], close: Close | None = None, **setup: Any) -> Scenario:
-    """Make a scenario of what happens in one voice session that was just opened; `setup` is how it was configured."""
+    """Return a scenario of one voice session that was just opened. `setup` is its configuration."""
 
     def make(rng: Random, started_at: int) -> Iterator[Step]:
         s = voice(rng, started_at, **setup)
@@ -52,7 +52,7 @@ def voice_scenario(play: Callable[[VoiceSession], None], close: Close | None = N
 
 
 def thread_scenario(play: Callable[[Desk, Thread], Iterator[Step]], close: Close | None = None) -> Scenario:
-    """Make a scenario of what happens on one thread."""
+    """Return a scenario of one thread."""
 
     def make(rng: Random, started_at: int) -> Iterator[Step]:
         desk = Desk(rng, started_at, rng.choice(OFFICES))
@@ -61,12 +61,12 @@ def thread_scenario(play: Callable[[Desk, Thread], Iterator[Step]], close: Close
     return Scenario(play.__name__, _sentence(play), make, close)
 
 
-def _sentence(story: Callable[..., Any]) -> str:
-    return (story.__doc__ or "").strip()
+def _sentence(play: Callable[..., Any]) -> str:
+    return (play.__doc__ or "").strip()
 
 
 def voice(rng: Random, started_at: int, **setup: Any) -> VoiceSession:
-    """Make a voice session that is configured the plain way, but for what `setup` says."""
+    """Return a voice session with the usual configuration, except for `setup`."""
     usual: dict[str, Any] = {
         "script": rng.choice(SCRIPTS),
         "model": "gpt-realtime",
@@ -79,17 +79,17 @@ def voice(rng: Random, started_at: int, **setup: Any) -> VoiceSession:
     return VoiceSession(rng, started_at, Setup(**{**usual, **setup}))
 
 
-def told(change: Change, steps: Iterator[Step]) -> Iterator[Step]:
-    """Tell a story in the dialect that `change` speaks."""
+def changed(change: Change, steps: Iterator[Step]) -> Iterator[Step]:
+    """Yield steps with each event in another dialect."""
     for step in steps:
         yield Step(step.after_seconds, change(step.event))
 
 
-# Turns in writing: a third of the frames that speech takes --------------------------------------------------
+# Turns in writing, which take a third of the frames of speech --------------------------------------------------
 
 
 def type_in(s: VoiceSession, text: str) -> str:
-    """Let the user type `text`; returns the item's id."""
+    """Let the user type `text`. Returns the item's id."""
     item_id = s.new_id("item", s.now)
     content = [{"type": "input_text", "text": text}]
     s.add_client_item(
@@ -101,7 +101,7 @@ def type_in(s: VoiceSession, text: str) -> str:
 
 
 def write(s: VoiceSession, response: OpenResponse, text: str, *, final: str | None = None, phase: str = "") -> None:
-    """Send a written message of a response whole. Its terminal objects say `final`, where that is not the same."""
+    """Send a written message of a response. Its terminal objects have the text `final`, where that differs."""
     index = begin_text(s, response, phase)
     for piece in pieces(text):
         write_piece(s, response, index, piece)
@@ -109,7 +109,7 @@ def write(s: VoiceSession, response: OpenResponse, text: str, *, final: str | No
 
 
 def begin_text(s: VoiceSession, response: OpenResponse, phase: str = "") -> int:
-    """Open a written message of a response; returns its output index."""
+    """Open a written message of a response. Returns its output index."""
     item_id = s.new_id("item", s.now)
     s.now += 0.2
     item = {"id": item_id, "type": "message", "status": "in_progress", "role": "assistant", "content": []}
@@ -128,7 +128,7 @@ def write_piece(s: VoiceSession, response: OpenResponse, index: int, piece: str)
 
 
 def finish_text(s: VoiceSession, response: OpenResponse, index: int, text: str, status: str = "completed") -> None:
-    """Close a written message that says `text`."""
+    """End a written message with `text`."""
     where = part_of(response, index)
     s.now += 0.02
     s.send(s.now, "response.output_text.done", **where, text=text)
@@ -139,13 +139,13 @@ def finish_text(s: VoiceSession, response: OpenResponse, index: int, text: str, 
 
 
 def part_of(response: OpenResponse, index: int) -> dict[str, Any]:
-    """Name the only part of an item of a response."""
+    """Return the members that name the only part of an item of a response."""
     item_id = response.output[index]["id"]
     return {"response_id": response.id, "item_id": item_id, "output_index": index, "content_index": 0}
 
 
 def answer_in_writing(s: VoiceSession, text: str) -> OpenResponse:
-    """Send a response that says `text`; returns it as it ended."""
+    """Send a response that says `text`. Returns the ended response."""
     response = s.begin_response(s.now)
     write(s, response, text)
     s.end_response(s.now, response, "completed")

@@ -1,4 +1,4 @@
-"""Scenarios of sessions: errors that change nothing, errors that end them, how they end, and what follows then."""
+"""Scenarios of sessions: benign errors, errors that end a session, how sessions end, and what follows."""
 
 from collections.abc import Iterator
 from random import Random
@@ -31,7 +31,7 @@ def _error(s: VoiceSession, code: str | None, message: str, caused_by: str | Non
 
 
 def cancel_of_nothing(s: VoiceSession) -> None:
-    """The client cancels a response that just ended by itself: the error is benign, and the session goes on."""
+    """The client cancels a response that has just ended: the error is benign, and the session goes on."""
     type_in(s, LINE)
     answer_in_writing(s, ANSWER)
     _error(s, "response_cancel_not_active", "Cancellation failed: no active response found", "cancel_1")
@@ -39,7 +39,7 @@ def cancel_of_nothing(s: VoiceSession) -> None:
 
 
 def response_while_one_is_active(s: VoiceSession) -> None:
-    """The client asks for a response while one is in progress: the error is benign, and that one is finished."""
+    """The client asks for a response while one is in progress: the error is benign, and that one goes on."""
     type_in(s, LINE)
     response = s.begin_response(s.now)
     s.now += 0.1
@@ -50,7 +50,7 @@ def response_while_one_is_active(s: VoiceSession) -> None:
 
 
 def truncate_rejected(s: VoiceSession) -> None:
-    """The client truncates an item past its end: that is refused, in an error without a code."""
+    """The client truncates an item past its end, which is refused with an error without a code."""
     utter(s, LINE)
     answer(s, ANSWER)
     _error(s, None, "Audio content of 450ms is already shorter than 57340ms", "truncate_1")
@@ -63,7 +63,7 @@ def commit_of_nothing(s: VoiceSession) -> None:
 
 
 def insufficient_quota(s: VoiceSession) -> None:
-    """The account has no money left: the socket opens as ever, and every response fails."""
+    """The account has no credit left: the socket opens as usual, and every response fails."""
     for _ in range(2):
         type_in(s, LINE)
         response = s.begin_response(s.now)
@@ -75,33 +75,33 @@ def insufficient_quota(s: VoiceSession) -> None:
 
 
 def session_cap(s: VoiceSession) -> None:
-    """A session reaches its longest duration: it is told in an error, then the connection is closed with 1001."""
+    """A session reaches its longest duration: an error says so, then the connection is closed with 1001."""
     type_in(s, LINE)
     answer_in_writing(s, ANSWER)
     _error(s, "session_expired", _EXPIRED)
 
 
 def session_cap_without_error(s: VoiceSession) -> None:
-    """A session reaches its longest duration, and only the reason of the close tells of it."""
+    """A session reaches its longest duration, and only the reason of the close says so."""
     utter(s, LINE)
     s.begin_response(s.now)
 
 
 def broken_off(s: VoiceSession) -> None:
-    """The connection breaks off in the middle of a response, which never ends; what it used is never known."""
+    """The connection breaks off in the middle of a response, whose end and usage stay unknown."""
     utter(s, LINE)
     s.begin_response(s.now)
 
 
 def beta_refused(_rng: Random, _started_at: int) -> Iterator[Step]:
-    """A client that asks for the beta protocol is refused: an error is all it gets, then close code 4000."""
+    """A client that asks for the beta protocol gets only an error, then close code 4000."""
     message = "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API."
     error = {"type": "invalid_request_error", "code": _BETA_GONE, "message": message, "param": None}
     yield Step(0.1, {"type": "error", "event_id": "event_1", "error": {**error, "event_id": None}})
 
 
 def second_session(rng: Random, started_at: int) -> Iterator[Step]:
-    """A relay that connects again goes on with another session on the same stream."""
+    """A relay that connects again continues with another session on the same stream."""
     for after in (0, 30):
         s = voice(rng, started_at + after, output_modalities=("text",))
         s.open()
@@ -111,7 +111,7 @@ def second_session(rng: Random, started_at: int) -> Iterator[Step]:
 
 
 def resumed_conversation(rng: Random, started_at: int) -> Iterator[Step]:
-    """A session is resumed on a new connection: another session id, the same conversation, its items once more."""
+    """A session is resumed on a new connection: another session id, the same conversation and items."""
     s = voice(rng, started_at, output_modalities=("text",))
     s.open()
     type_in(s, LINE)
@@ -128,17 +128,17 @@ def resumed_conversation(rng: Random, started_at: int) -> Iterator[Step]:
             event_id = again.new_id("event", 1.0)
             yield Step(0.01, {**step.event, "type": "conversation.item.added", "event_id": event_id})
     yield Step(0.05, updated)
-    s.begin_response(s.now)  # the conversation is the one that the first session knew
+    s.begin_response(s.now)  # in the conversation of the first session
     yield from (Step(0.4, step.event) for step in s.steps(to_the_end=True))
 
 
 def rate_limits_empty(s: VoiceSession) -> None:
-    """The rate limits are told, and there are none."""
+    """The list of rate limits is empty."""
     s.send(s.now, "rate_limits.updated", rate_limits=[])
 
 
 def rate_limits_of_beta(s: VoiceSession) -> None:
-    """The rate limits are told while the response is in progress: of requests and of tokens."""
+    """Rate limits of requests and of tokens arrive while the response is in progress."""
     type_in(s, LINE)
     s.begin_response(s.now)
     requests = {"name": "requests", "limit": 5000, "remaining": 4999, "reset_seconds": 0.012}
@@ -147,7 +147,7 @@ def rate_limits_of_beta(s: VoiceSession) -> None:
 
 
 def transcription_session(rng: Random, started_at: int) -> Iterator[Step]:
-    """A session only transcribes: its events have another name, and its object has no model of its own."""
+    """A session only transcribes: its events have other names, and its object has no model."""
     s = voice(rng, started_at)
     audio: dict[str, Any] = {"modalities": ["audio", "text"], "input_audio_format": "pcm16", "turn_detection": None}
     session = {"id": s.new_id("sess", 0.0), "object": "realtime.transcription_session", **audio}

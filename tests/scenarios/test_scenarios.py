@@ -1,4 +1,4 @@
-"""Every scenario is what it says, can be told again, and is taken in by the pipeline without a loss."""
+"""Every scenario has its feature, can be repeated, and passes through the pipeline without a loss."""
 
 import json
 from collections.abc import AsyncIterator
@@ -43,21 +43,21 @@ def payloads(name: str, seed: int = 1) -> list[bytes]:
     return [step.payload() for step in steps(name, seed) if not isinstance(step, Cut)]
 
 
-# What they are.
+# The scenarios.
 
 
-def test_every_quirk_has_a_feature_and_no_other_has() -> None:
+def test_every_scenario_has_a_feature() -> None:
     assert set(FEATURES) == set(SCENARIOS)
 
 
 @every_scenario
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_quirk_is_what_it_says(name: str, seed: int) -> None:
+def test_a_scenario_has_its_feature(name: str, seed: int) -> None:
     assert FEATURES[name]([step.event for step in steps(name, seed) if not isinstance(step, Cut)])
 
 
 @every_scenario
-def test_a_quirk_is_told_in_one_sentence(name: str) -> None:
+def test_a_scenario_is_described_in_one_sentence(name: str) -> None:
     about = SCENARIOS[name].about
 
     assert SCENARIOS[name].name == name
@@ -68,21 +68,21 @@ def test_a_quirk_is_told_in_one_sentence(name: str) -> None:
 
 
 @every_scenario
-def test_a_quirk_is_a_function_of_its_seed_and_its_start(name: str) -> None:
+def test_a_scenario_is_a_function_of_its_seed_and_its_start(name: str) -> None:
     assert steps(name) == steps(name)
     assert [step.after_seconds for step in SCENARIOS[name].make(Random(1), STARTED_AT + 100)] == [
         step.after_seconds for step in steps(name)
     ]
 
 
-def test_most_quirks_differ_from_seed_to_seed() -> None:
+def test_most_scenarios_differ_from_seed_to_seed() -> None:
     fixed = {name for name in SCENARIOS if payloads(name, 1) == payloads(name, 2)}
 
     assert fixed == {"beta_refused", "identifiers_of_wrong_types", "malformed_frames"}
 
 
 @every_scenario
-def test_a_quirk_is_short_and_moves_on_in_time(name: str) -> None:
+def test_a_scenario_is_short_and_takes_time(name: str) -> None:
     assert 1 <= len(steps(name)) <= 40 or name in FLOODS
     assert all(step.after_seconds >= 0 for step in steps(name))
     assert sum(step.after_seconds for step in steps(name)) > 0
@@ -91,10 +91,10 @@ def test_a_quirk_is_short_and_moves_on_in_time(name: str) -> None:
 def test_malformed_frames_have_every_reason_once() -> None:
     decoded = [decode(payload) for payload in payloads("malformed_frames")]
 
-    assert [told.reason for told in decoded if isinstance(told, wire.Malformed)] == list(get_args(MalformedReason))
+    assert [each.reason for each in decoded if isinstance(each, wire.Malformed)] == list(get_args(MalformedReason))
 
 
-def test_how_quirks_end() -> None:
+def test_how_scenarios_end() -> None:
     assert {
         name: scenario.close for name, scenario in SCENARIOS.items() if scenario.close not in (None, (1000, ""))
     } == {
@@ -105,7 +105,7 @@ def test_how_quirks_end() -> None:
     }
 
 
-def test_a_story_is_cut_into_its_connections() -> None:
+def test_a_scenario_is_split_into_its_connections() -> None:
     one, other = Step(0.1, {"n": 1}), RawStep(0.2, {}, b"\xff")
 
     assert parts([one, Cut(0.0, {}), other, one]) == [[one], [other, one]]
@@ -115,24 +115,24 @@ def test_a_story_is_cut_into_its_connections() -> None:
     }
 
 
-# What becomes of them.
+# In the pipeline.
 
 
 class Played:
-    """A scenario that went through a pipeline: what was counted, and every conversation it led to."""
+    """A scenario that went through a pipeline: the counts, and every conversation."""
 
     def __init__(self, name: str, seed: int = 1) -> None:
         self.closed: list[Conversation] = []
         self.pipeline = Pipeline(Limits(), [], self.closed.append)
         self.frames = 0
         stream: Stream | None = None
-        for told in recordings.scenario_lines(name, seed):
-            stream = stream or self.pipeline.stream_opened(f"replay/{name}/{self.frames}", "replay", told.at)
-            if isinstance(told, Frame):
+        for line in recordings.scenario_lines(name, seed):
+            stream = stream or self.pipeline.stream_opened(f"replay/{name}/{self.frames}", "replay", line.at)
+            if isinstance(line, Frame):
                 self.frames += 1
-                self.pipeline.feed(stream, told)
+                self.pipeline.feed(stream, line)
             else:
-                self.pipeline.stream_closed(stream, told.at, told.code, expired=tells_expiry(told.reason))
+                self.pipeline.stream_closed(stream, line.at, line.code, expired=tells_expiry(line.reason))
                 stream = None
 
     @property
@@ -141,20 +141,20 @@ class Played:
 
     @property
     def counted(self) -> int:
-        """Frames that were counted, whatever as."""
+        """Frames that were counted, as events or as rejected."""
         source = self.pipeline.source("replay")
         events, others = self.pipeline.events.values(), self.pipeline.others.values()
         return sum((*events, *others, *source.frames_rejected.values(), getattr(source, "duplicates", 0)))
 
 
 @every_scenario
-def test_a_quirk_decodes(name: str) -> None:
+def test_a_scenario_decodes(name: str) -> None:
     assert all(isinstance(decode(payload), get_args(wire.Decoded)) for payload in payloads(name))
 
 
 @every_scenario
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_quirk_is_taken_in_and_every_frame_is_counted_once(name: str, seed: int) -> None:
+def test_every_frame_of_a_scenario_is_counted_once(name: str, seed: int) -> None:
     played = Played(name, seed)
 
     assert played.counted == played.frames > 0
@@ -166,24 +166,23 @@ def test_a_quirk_is_taken_in_and_every_frame_is_counted_once(name: str, seed: in
 
 
 @every_scenario
-def test_no_secret_leaves_with_a_quirk(name: str) -> None:
+def test_no_secret_of_a_scenario_is_shown(name: str) -> None:
     shown = b"".join(conversation_line(state) for state in Played(name).conversations) + recordings.scenario(name)
 
     assert b"ek_simulated" not in shown
 
 
 @every_scenario
-def test_a_quirk_is_a_recording(name: str) -> None:
-    lines = recordings.scenario(name).splitlines()
-    told = [parse(line) for line in lines]
-    frames = [each.payload for each in told if isinstance(each, Frame)]
+def test_a_scenario_is_a_recording(name: str) -> None:
+    lines = [parse(line) for line in recordings.scenario(name).splitlines()]
+    frames = [line.payload for line in lines if isinstance(line, Frame)]
 
     assert recordings.scenario(name) == recordings.scenario(name)
-    assert all(each.at is not None for each in told)
+    assert all(line.at is not None for line in lines)
     assert [wire.mask(payload) for payload in frames] == frames
     assert len(frames) == Played(name).frames
     if close := SCENARIOS[name].close:
-        assert told[-1] == Close(told[-1].at, *close)
+        assert lines[-1] == Close(lines[-1].at, *close)
 
 
 # Over a real websocket.
@@ -201,7 +200,7 @@ async def fast() -> AsyncIterator[Provider]:
 
 
 async def hear(url: str) -> tuple[list[bytes], int | None, str | None]:
-    """Read a connection to its end; return its frames, its close code, and the reason."""
+    """Return the frames of a connection, its close code and its reason."""
     frames: list[bytes] = []
     async with connect(url) as connection:
         try:
@@ -216,8 +215,8 @@ async def test_a_session_cap_closes_with_1001_and_its_reason() -> None:
     async with fast() as simulated:
         frames, code, reason = await hear(simulated.url("/v1/scenarios?name=session_cap"))
 
-    told = SCENARIOS["session_cap"].make(Random("1//v1/scenarios?name=session_cap/1"), STARTED_AT)
-    assert frames == [step.payload() for step in told]
+    expected = SCENARIOS["session_cap"].make(Random("1//v1/scenarios?name=session_cap/1"), STARTED_AT)
+    assert frames == [step.payload() for step in expected]
     assert (code, reason) == (1001, EXPIRY)
 
 
@@ -225,7 +224,7 @@ async def test_a_session_cap_closes_with_1001_and_its_reason() -> None:
 @pytest.mark.parametrize(
     ("name", "code"), [("beta_refused", 4000), ("broken_off", 1006), ("malformed_frames", 1000), ("azure", 1000)]
 )
-async def test_a_quirk_ends_as_it_says(name: str, code: int) -> None:
+async def test_a_connection_ends_as_its_scenario_says(name: str, code: int) -> None:
     async with fast() as simulated:
         frames, closed_with, _ = await hear(simulated.url(f"/v1/scenarios?name={name}"))
 
@@ -234,20 +233,20 @@ async def test_a_quirk_ends_as_it_says(name: str, code: int) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_quirk_of_two_connections_goes_on_in_the_second() -> None:
+async def test_a_scenario_of_two_connections_continues_on_the_second() -> None:
     target = "/v1/scenarios?name=step_across_streams"
     async with fast() as simulated:
         heard = [await hear(simulated.url(target)) for _ in range(3)]
 
-    told = parts(SCENARIOS["step_across_streams"].make(Random(f"1/{target}/1"), STARTED_AT))
-    assert [frames for frames, _, _ in heard[:2]] == [[step.payload() for step in part] for part in told]
+    expected = parts(SCENARIOS["step_across_streams"].make(Random(f"1/{target}/1"), STARTED_AT))
+    assert [frames for frames, _, _ in heard[:2]] == [[step.payload() for step in part] for part in expected]
     assert msgspec.json.decode(heard[2][0][0])["event"] == "thread.run.created"
     assert heard[2][0] != heard[0][0]
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("query", ["", "?scenario=", "?scenario=none", "?scenario=azure&scenario=dtmf", "?other=azure"])
-async def test_what_is_not_in_the_zoo_is_not_found(query: str) -> None:
+@pytest.mark.parametrize("query", ["", "?name=", "?name=none", "?name=azure&name=dtmf", "?other=azure"])
+async def test_an_unknown_scenario_is_not_found(query: str) -> None:
     async with fast() as simulated:
         with pytest.raises(InvalidStatus) as refused:
             await hear(simulated.url(f"/v1/scenarios{query}"))

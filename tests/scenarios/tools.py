@@ -1,4 +1,4 @@
-"""Scenarios of tools in voice sessions: calls that are cut, that nobody answers, and those of MCP servers."""
+"""Scenarios of tools in voice sessions: calls that are cut, calls without an output, and calls of MCP servers."""
 
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from tests.scenarios.scenario import LINE, Scenario, answer_in_writing, part_of,
 
 
 def _call(s: VoiceSession) -> str:
-    """Send a response that calls a function and does nothing else; returns the call's id."""
+    """Send a response with only a function call. Returns the id of the call."""
     response = s.begin_response(s.now)
     call_id, called_at = call_function(s, response, s.setup.script.lookups[0], s.now + 0.3)
     s.end_response(called_at, response, "completed")
@@ -19,7 +19,7 @@ def _call(s: VoiceSession) -> str:
 
 
 def tool_only_response(s: VoiceSession) -> None:
-    """A response only calls a function, without a word or a sound; another one answers."""
+    """A response only calls a function, without text or sound; another one answers."""
     type_in(s, LINE)
     call_id = _call(s)
     hand_over(s, call_id, '{"ok":true}')
@@ -27,19 +27,19 @@ def tool_only_response(s: VoiceSession) -> None:
 
 
 def interleaved_items(s: VoiceSession) -> None:
-    """One response has two items open at once: a comment, and a function call that begins before it ends."""
+    """One response has two open items: a comment, and a function call that begins before it ends."""
     type_in(s, LINE)
     _call(s)
 
 
 def tool_that_never_answers(s: VoiceSession) -> None:
-    """A function is called and its output never comes: the caller hangs up."""
+    """A function is called and its output never arrives: the caller hangs up."""
     type_in(s, LINE)
     _call(s)
 
 
 def output_before_the_end(s: VoiceSession) -> None:
-    """The client is so quick that a call's output enters the conversation before its response is done."""
+    """The output of a call enters the conversation before the response of the call is done."""
     type_in(s, LINE)
     response = s.begin_response(s.now)
     call_id, called_at = call_function(s, response, s.setup.script.lookups[0], s.now + 0.3)
@@ -49,7 +49,7 @@ def output_before_the_end(s: VoiceSession) -> None:
 
 
 def arguments_cut_by_cancellation(s: VoiceSession) -> None:
-    """A response is cancelled while it calls a function: the arguments break off, the item is incomplete."""
+    """A response is cancelled during a function call: the arguments break off, the item is incomplete."""
     type_in(s, LINE)
     response = s.begin_response(s.now)
     name, call_id = s.setup.script.tool["name"], s.new_call_id()
@@ -64,7 +64,7 @@ def arguments_cut_by_cancellation(s: VoiceSession) -> None:
     s.end_response(s.now + 0.003, response, "cancelled", {"reason": "turn_detected"})
 
 
-# MCP: the service itself calls the tool, and no response follows by itself ---------------------------------
+# MCP: the service itself calls the tool, and no response follows automatically ---------------------------------
 
 _SERVER: Final = "ledger"
 _TOOL: Final = "find_invoice"
@@ -72,12 +72,12 @@ _ARGUMENTS: Final = '{"number":"417"}'
 
 
 def mcp_tools_listed(s: VoiceSession) -> None:
-    """The tools of an MCP server are fetched, which is an item of the conversation."""
+    """The tools of an MCP server are listed, in an item of the conversation."""
     _list_tools(s, "completed")
 
 
 def mcp_tools_not_listed(s: VoiceSession) -> None:
-    """The tools of an MCP server cannot be fetched."""
+    """The tools of an MCP server cannot be listed."""
     _list_tools(s, "failed")
 
 
@@ -94,21 +94,21 @@ def _list_tools(s: VoiceSession, outcome: str) -> None:
 
 
 def mcp_call_completed(s: VoiceSession) -> None:
-    """A tool of an MCP server is called and returns; its events name no response, and nothing answers by itself."""
+    """A tool of an MCP server is called and returns; its events name no response."""
     type_in(s, LINE)
     _mcp_call(s, "completed", output='{"due":"Friday"}', error=None)
     answer_in_writing(s, "Friday.")
 
 
 def mcp_call_failed(s: VoiceSession) -> None:
-    """A tool of an MCP server fails: the error stands in the item."""
+    """A tool of an MCP server fails, and the item has the error."""
     type_in(s, LINE)
     error = {"type": "http_error", "code": 503, "message": "The simulated ledger is closed."}
     _mcp_call(s, "failed", output=None, error=error)
 
 
 def mcp_approval(s: VoiceSession) -> None:
-    """A call of an MCP server must be approved: it is asked for, granted, and only then made."""
+    """A call of an MCP server must be approved: it is requested, granted, and then made."""
     type_in(s, LINE)
     response = s.begin_response(s.now)
     asked = {"server_label": _SERVER, "name": _TOOL, "arguments": _ARGUMENTS}

@@ -1,4 +1,4 @@
-"""The caller speaks, and it becomes items: transcripts, turns without a detector, keys, items gone."""
+"""Scenarios of user input: transcripts, turns without a voice detector, items that are deleted or inserted."""
 
 from typing import Any, Final
 
@@ -9,21 +9,21 @@ from tests.scenarios.scenario import ANSWER, LINE, Scenario, answer_in_writing, 
 
 
 def _completed(s: VoiceSession, said: Utterance, after: float, text: str | None = None, **members: Any) -> None:
-    """Let a transcript be whole, `after` so many seconds."""
+    """Send the completed transcript, `after` so many seconds."""
     s.now += after
     transcript = said.line if text is None else text
     s.send(s.now, f"{TRANSCRIPTION}.completed", item_id=said.item_id, content_index=0, transcript=transcript, **members)
 
 
 def late_transcription(s: VoiceSession) -> None:
-    """What the caller said is known only after it was answered."""
+    """The transcript of the caller arrives only after the answer."""
     said = utter(s, LINE)
     answer(s, ANSWER)
     _completed(s, said, 0.2, usage=transcription_usage(s, said))
 
 
 def transcriptions_out_of_order(s: VoiceSession) -> None:
-    """The transcripts of two utterances come in the other order: when they were committed tells what was said first."""
+    """The transcripts of two utterances arrive in the other order than the utterances were committed."""
     first = utter(s, "Are you open?")
     s.now += 0.3
     second = utter(s, "On Sunday?")
@@ -32,30 +32,30 @@ def transcriptions_out_of_order(s: VoiceSession) -> None:
 
 
 def repeated_transcription(s: VoiceSession) -> None:
-    """The transcript of one item is completed twice, in two events that say the same, usage included."""
+    """The transcript of one item is completed twice, in two events with the same text and usage."""
     said = utter(s, LINE)
     for after in (0.3, 0.02):
         _completed(s, said, after, usage=transcription_usage(s, said))
 
 
 def cumulative_transcription(s: VoiceSession) -> None:
-    """A transcript is completed again and again as it grows: `in_progress` until the last says `completed`."""
+    """A transcript is completed repeatedly as it grows: `in_progress`, and `completed` at last."""
     said = utter(s, LINE)
-    words = said.line.split()
-    for n in range(1, len(words)):
-        _completed(s, said, 0.2, " ".join(words[:n]), status="in_progress")
+    parts = said.line.split()
+    for n in range(1, len(parts)):
+        _completed(s, said, 0.2, " ".join(parts[:n]), status="in_progress")
     _completed(s, said, 0.2, status="completed")
 
 
 def corrected_transcription(s: VoiceSession) -> None:
-    """A transcript is completed twice, the second time with other words, which stand."""
+    """A transcript is completed twice, the second time with another text, which is the valid one."""
     said = utter(s, LINE)
     _completed(s, said, 0.3, "Are you hoping?", usage=transcription_usage(s, said))
     _completed(s, said, 0.3, usage=transcription_usage(s, said))
 
 
 def failed_transcription(s: VoiceSession) -> None:
-    """What the caller said cannot be written down; it is answered nonetheless."""
+    """The caller cannot be transcribed, and is answered nevertheless."""
     said = utter(s, LINE)
     message = "The simulated deployment for transcription does not exist."
     error = {"type": "invalid_request_error", "code": "DeploymentNotFound", "message": message, "param": None}
@@ -64,13 +64,13 @@ def failed_transcription(s: VoiceSession) -> None:
 
 
 def transcription_without_usage(s: VoiceSession) -> None:
-    """A transcript does not say what it cost."""
+    """A transcript comes without its usage."""
     said = utter(s, LINE)
     _completed(s, said, 0.3)
 
 
 def diarized_transcription(s: VoiceSession) -> None:
-    """A transcript comes in segments that say who spoke, before it is whole."""
+    """A transcript comes in segments with a speaker before it is completed."""
     said = utter(s, LINE)
     where = {"item_id": said.item_id, "content_index": 0}
     for n, (text, speaker) in enumerate((("Are you", "A"), ("open?", "B"))):
@@ -80,14 +80,14 @@ def diarized_transcription(s: VoiceSession) -> None:
 
 
 def push_to_talk(s: VoiceSession) -> None:
-    """The client ends the caller's turn: it is committed, and no detector told that anybody spoke."""
+    """The client ends the caller's turn: it is committed, and no voice detector reported speech."""
     s.now += 0.8
     commit(s, s.new_id("item", s.now), LINE, 800)
     answer(s, ANSWER)
 
 
 def idle_timeout(s: VoiceSession) -> None:
-    """The caller says nothing for so long that the model speaks up, after an item of silence."""
+    """The caller is silent for so long that the model speaks, after an item of silence."""
     item_id = s.new_id("item", s.now)
     s.now += 6.0
     kind = "input_audio_buffer.timeout_triggered"
@@ -97,7 +97,7 @@ def idle_timeout(s: VoiceSession) -> None:
 
 
 def input_cleared(s: VoiceSession) -> None:
-    """The caller began to speak, and the client threw the sound away: no item comes of it."""
+    """The caller begins to speak, and the client clears the buffer: no item follows."""
     item_id = s.new_id("item", s.now)
     s.send(s.now, "input_audio_buffer.speech_started", audio_start_ms=320, item_id=item_id)
     s.send(s.now + 0.4, "input_audio_buffer.cleared")
@@ -107,7 +107,7 @@ def input_cleared(s: VoiceSession) -> None:
 
 
 def item_retrieved(s: VoiceSession) -> None:
-    """An item comes back with all its audio, because the client asked for it: the largest frame of the protocol."""
+    """The client retrieves an item with all its audio: the largest frame of the protocol."""
     said = utter(s, LINE)
     answer(s, ANSWER)
     content = [{"type": "input_audio", "transcript": LINE, "audio": audio_base64(0, said.audio_ms), "format": "pcm16"}]
@@ -116,7 +116,7 @@ def item_retrieved(s: VoiceSession) -> None:
 
 
 def item_deleted(s: VoiceSession) -> None:
-    """The client takes an item out of the conversation; the item after it is told to follow what was before."""
+    """The client deletes an item from the conversation; the next item follows the one before it."""
     type_in(s, "Good evening.")
     gone = type_in(s, "Never mind that.")
     s.items.remove(gone)
@@ -127,7 +127,7 @@ def item_deleted(s: VoiceSession) -> None:
 
 
 def item_inserted(s: VoiceSession) -> None:
-    """The client puts an item between two others: its place is told by the one before it, not by when it came."""
+    """The client inserts an item between two others: the item before it gives its place, not its time."""
     first = type_in(s, "Good evening.")
     type_in(s, LINE)
     content = [{"type": "input_text", "text": "I have a question."}]
