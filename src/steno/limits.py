@@ -65,13 +65,13 @@ OWNERS: Final = 100_000
 """Open steps and messages whose thread is remembered, since their deltas name none; and names of conversations that
 were used more than once. Each takes a few MB."""
 
-SHOWN_UNKNOWN: Final = 64
+UNKNOWN_TYPES: Final = 64
 """Unknown event types counted by name for a stream. Past it they are counted as `other`."""
 
-CLOSED_WORD_BYTES: Final = 64
+CLOSED_WORD_CHARACTERS: Final = 64
 """Longest upstream word (a status, a code, a model) that is accepted as a label or as a word of a closed list."""
 
-ID_LONGEST: Final = 512
+ID_CHARACTERS_MAX: Final = 512
 """Longest identifier that is accepted; real ones have 21 to 40 characters. A frame with a longer one is malformed,
 since identifiers are the keys of what is kept in memory."""
 

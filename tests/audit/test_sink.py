@@ -31,7 +31,7 @@ from steno.core.facts import (
     SpeechStopped,
     ToolCallStarted,
 )
-from steno.limits import ID_CHARACTERS, ID_LONGEST
+from steno.limits import ID_CHARACTERS, ID_CHARACTERS_MAX
 from tests.audit.helpers import AT, WHEN
 
 SMALLEST = 4096
@@ -105,7 +105,9 @@ def values(kind: Any, words: st.SearchStrategy[str], names: st.SearchStrategy[st
 
 
 TEXTS = st.text() | st.builds(lambda text, times: text * times, st.text(min_size=1), st.integers(1, 2_000))
-ANY_NAME = st.text(max_size=ID_LONGEST) | st.sampled_from("\x01\x7fü🙂").map(lambda letter: letter * ID_LONGEST)
+ANY_NAME = st.text(max_size=ID_CHARACTERS_MAX) | st.sampled_from("\x01\x7fü🙂").map(
+    lambda letter: letter * ID_CHARACTERS_MAX
+)
 ANY_FACT = st.sampled_from(sorted(NAMES, key=NAMES.__getitem__)).flatmap(lambda kind: values(kind, TEXTS, ANY_NAME))
 ANY_ORIGIN = st.builds(Origin, **{field.name: values(field.type, TEXTS, ANY_NAME) for field in fields(Origin)}).map(
     lambda origin: replace(origin, at=None)
@@ -220,7 +222,7 @@ def test_a_conversation_with_many_buckets_keeps_its_sums_and_loses_some() -> Non
 # Names ----------------------------------------------------------------------------------------------------
 
 UGLY = "\x01" * ID_CHARACTERS
-UGLIEST = "\x01" * ID_LONGEST
+UGLIEST = "\x01" * ID_CHARACTERS_MAX
 NAMED = replace(ORIGIN, stream="replay/" + UGLY, conversation="relay/" + UGLY, event_id=UGLY)
 
 
@@ -247,7 +249,7 @@ def test_names_are_cut_where_there_is_no_room_for_them() -> None:
         "conversation": "relay/" + "\x01" * 165 + "…",
         "stream": "replay/" + "\x01" * 164 + "…",
         "event_id": "\x01" * 166 + "…",
-        "body": {"call_id": "\x01" * 128, "kind": "function", "name": "f", "cut": {"call_id": ID_LONGEST}},
+        "body": {"call_id": "\x01" * 128, "kind": "function", "name": "f", "cut": {"call_id": ID_CHARACTERS_MAX}},
         "hash": "",
     }
 

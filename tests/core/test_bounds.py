@@ -12,7 +12,7 @@ from steno.core.conversation import BUCKETS, PARTS, PIECES, GrowingText
 from steno.core.facts import EventRejected, Tokens
 from steno.core.realtime import routing
 from steno.core.sequence import SENDERS
-from steno.limits import CLOSED_WORD_BYTES, ID_CHARACTERS, ID_LONGEST, OWNERS, Limits
+from steno.limits import CLOSED_WORD_CHARACTERS, ID_CHARACTERS, ID_CHARACTERS_MAX, OWNERS, Limits
 from steno.metrics.sink import Metrics
 from steno.wire import assistants
 from tests.core.helpers import (
@@ -251,7 +251,7 @@ def test_labels_take_so_many_of_upstreams_words(kind: str) -> None:
     assert counted == {"word_1": 2, "word_2": 1, "word_3": 1, "other": 2}
 
 
-@pytest.mark.parametrize(("length", "told"), [(CLOSED_WORD_BYTES, "w" * CLOSED_WORD_BYTES), (65, "other")])
+@pytest.mark.parametrize(("length", "told"), [(CLOSED_WORD_CHARACTERS, "w" * CLOSED_WORD_CHARACTERS), (65, "other")])
 def test_a_word_is_short(length: int, told: str) -> None:
     """What is longer is no name of a model or a code."""
     play = Play()
@@ -283,9 +283,9 @@ WITH_ID: dict[str, Callable[[str], Event]] = {
 def test_an_identifier_is_believed_up_to_a_length(kind: str) -> None:
     """One character more, and the frame is malformed: memory is keyed by identifiers."""
     play = Play()
-    play.say(WITH_ID[kind]("x" * ID_LONGEST))
+    play.say(WITH_ID[kind]("x" * ID_CHARACTERS_MAX))
     assert (play.stream.malformed, play.stream.events) == ({}, 1)
-    play.say(WITH_ID[kind]("y" * (ID_LONGEST + 1)))
+    play.say(WITH_ID[kind]("y" * (ID_CHARACTERS_MAX + 1)))
     assert (play.stream.malformed, play.stream.events) == ({"bad_identifier": 1}, 1)
 
 

@@ -98,7 +98,7 @@ def write_recordings() -> None:
     """Write a recording a story."""
     folder = Path("recordings")
     for name in QUIRKS:
-        (folder / f"{name.replace('_', '-')}.jsonl").write_bytes(recordings.quirk(name))
+        (folder / f"{name.replace('_', '-')}.jsonl").write_bytes(recordings.scenario(name))
     runs = recordings.recording("assistants").splitlines(keepends=True)
     (folder / "assistants.jsonl").write_bytes(b"".join(runs[:ASSISTANTS_LINES]))
 
@@ -172,7 +172,7 @@ async def recorded(log: str, fact: str, conversation: str = "", times: int = 1) 
 
 def frames(quirk: str) -> list[str]:
     """Return what upstream says in a story."""
-    lines = map(json.loads, recordings.quirk(quirk).splitlines())
+    lines = map(json.loads, recordings.scenario(quirk).splitlines())
     return [json.dumps(line["data"]) for line in lines if line["dir"] == "received"]
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steno.limits import ID_LONGEST, NESTING_DEPTH, TOKENS_MAX
+from steno.limits import ID_CHARACTERS_MAX, NESTING_DEPTH, TOKENS_MAX
 from steno.wire import (
     Drifted,
     Enveloped,
@@ -612,5 +612,5 @@ def _sound(payload: bytes) -> None:
 def test_an_envelope_with_an_identifier_that_is_too_long_is_none(member: str) -> None:
     """Memory is keyed by what an envelope is known by."""
     envelope = {"specversion": "1.0", "id": "7", "source": "//relay", "data": {"type": "ping"}}
-    assert isinstance(told({**envelope, member: "x" * ID_LONGEST}), Enveloped)
-    assert told({**envelope, member: "x" * (ID_LONGEST + 1)}) == Malformed(reason="bad_envelope")
+    assert isinstance(told({**envelope, member: "x" * ID_CHARACTERS_MAX}), Enveloped)
+    assert told({**envelope, member: "x" * (ID_CHARACTERS_MAX + 1)}) == Malformed(reason="bad_envelope")

@@ -1,7 +1,7 @@
 """A stream: one websocket connection's frames in order, and what was counted of them."""
 
 from steno.core.conversation import Conversation
-from steno.limits import ID_CHARACTERS, SHOWN_UNKNOWN
+from steno.limits import ID_CHARACTERS, UNKNOWN_TYPES
 from steno.wire.secrets import mask_text
 
 
@@ -37,7 +37,7 @@ class Stream:
     def count_unknown(self, name: str) -> None:
         """Count an event of a type that is not known; a stream names so many and lumps the rest together."""
         name = mask_text(name)[:ID_CHARACTERS]
-        if name not in self.unknown and len(self.unknown) >= SHOWN_UNKNOWN:
+        if name not in self.unknown and len(self.unknown) >= UNKNOWN_TYPES:
             name = "other"
         self.unknown[name] = self.unknown.get(name, 0) + 1
 

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from steno.limits import CLOSED_WORD_BYTES
+from steno.limits import CLOSED_WORD_CHARACTERS
 from steno.wire.realtime_objects import ErrorDetail, RealtimeResponseStatusDetail
 from steno.wire.secrets import mask_text
 
@@ -34,7 +34,7 @@ def short(word: str | None) -> str | None:
     """Return `word` if it is short and looks like a name; `other` where prose stands in its place."""
     if not word:
         return None
-    return _named(word) if len(word) <= CLOSED_WORD_BYTES else "other"
+    return _named(word) if len(word) <= CLOSED_WORD_CHARACTERS else "other"
 
 
 @lru_cache(maxsize=1_024)  # the same few words come again and again

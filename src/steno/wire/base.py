@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import force_setattr
 
-from steno.limits import ID_LONGEST, TOKENS_MAX
+from steno.limits import ID_CHARACTERS_MAX, TOKENS_MAX
 
 MASK: Final = "***"
 """What is shown in place of a secret."""
@@ -18,7 +18,7 @@ MASK: Final = "***"
 IDENTIFYING: Final = "identifying"
 """Mark in `Meta.extra` of members that say what an event is about. Of a wrong type, they make the frame malformed."""
 
-Id = Annotated[str, Meta(max_length=ID_LONGEST, extra={IDENTIFYING: True})]
+Id = Annotated[str, Meta(max_length=ID_CHARACTERS_MAX, extra={IDENTIFYING: True})]
 Tokens = Annotated[int, Meta(ge=0, le=TOKENS_MAX)]
 Index = Annotated[int, Meta(ge=0, le=1 << 31)]
 _BELIEVED: Final = Meta(ge=-TOKENS_MAX, le=TOKENS_MAX)
