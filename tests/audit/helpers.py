@@ -71,7 +71,7 @@ def write(
     """Write a log, or the next part of one, and end it in order."""
     with opened(directory, segment_bytes=segment_bytes, key=key) as log:
         for number in numbers:
-            log.submit(said(number))
+            log.append(said(number))
         log.close(AT)
 
 

@@ -15,9 +15,10 @@ from msgspec.structs import fields, replace
 
 from steno.audit.content_policy import NONE, BodyEncoder, ContentPolicy, Redacts
 from steno.audit.content_store.files import ContentFiles
-from steno.audit.record import GENESIS, link, split
-from steno.audit.sink import RECORD_BYTES, AuditSink
+from steno.audit.record import GENESIS, HASH_BYTES, RECORD, link
+from steno.audit.sink import AuditSink
 from steno.audit.writing.queue import Fact as Submitted
+from steno.config import Audit
 from steno.core.facts import (
     KINDS,
     NAMES,
@@ -35,6 +36,7 @@ from steno.limits import ID_CHARACTERS, ID_CHARACTERS_MAX
 from tests.audit.helpers import AT, WHEN
 
 SMALLEST = 4096
+RECORD_BYTES = Audit().record_bytes
 LAST_SEQ = 10**20 - 1
 """The number that takes most room."""
 ORIGIN = Origin(
@@ -58,9 +60,9 @@ class Log:
         self.taken.append(fact)
 
 
-def submitted(bodies: BodyEncoder | None, *told: Fact, origin: Origin = ORIGIN) -> list[Submitted]:
+def submitted(bodies: BodyEncoder, *told: Fact, origin: Origin = ORIGIN) -> list[Submitted]:
     log = Log()
-    sink = AuditSink(log, bodies)
+    sink = AuditSink(log, bodies, RECORD_BYTES)
     for fact in told:
         sink.emit(origin, fact)
     return log.taken
@@ -72,7 +74,7 @@ def line_of(
     """Return the record of `fact` as the longest line it can be."""
     sink = AuditSink(Log(), BodyEncoder(policy), record_bytes)
     line, _ = link(LAST_SEQ, sink.entry(origin, fact), GENESIS)
-    split(line)  # it is a record
+    assert RECORD.fullmatch(line)
     return line
 
 
@@ -142,7 +144,8 @@ def test_no_record_is_longer_than_it_may_be(
     line, _ = link(LAST_SEQ, entry, GENESIS)
 
     assert len(line) <= record_bytes
-    assert split(line)[0].endswith(entry)
+    assert RECORD.fullmatch(line)
+    assert line[:-HASH_BYTES].endswith(entry)
     assert record(line)["fact"] == NAMES[type(fact)]
     assert sink.entry(origin, fact) == entry
 
@@ -270,7 +273,6 @@ def test_where_no_words_are_kept_records_are_ready() -> None:
         b'"text":{"kind":"text","length":5}}'
     )
 
-    assert submitted(None, typed("hello")) == [entry]
     assert submitted(BodyEncoder(NONE), typed("hello")) == [entry]
 
 
@@ -280,7 +282,7 @@ def test_where_words_are_kept_the_writer_looks_through_them(policy: ContentPolic
     bodies = BodyEncoder(policy)
     said: list[Fact] = [STOPPED, typed("x" * 5_000), typed("")]
     ready, pending, empty = submitted(bodies, *said)
-    sink = AuditSink(Log(), bodies)
+    sink = AuditSink(Log(), bodies, RECORD_BYTES)
 
     assert ready == sink.entry(ORIGIN, STOPPED)
     assert not isinstance(pending, bytes)

@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from steno.app.price_list import load_prices
+from steno.audit.content_policy import NONE, BodyEncoder
 from steno.audit.sink import AuditSink
 from steno.audit.writing.queue import Pending
+from steno.config import Audit
 from steno.core.frame import Frame
 from steno.limits import Limits
 from steno.pipeline import Pipeline
@@ -80,7 +82,9 @@ def _frames(path: str, number: int) -> tuple[bytes, ...]:
 def story(source: str, path: str, number: int, ending: Ending | None) -> list[Told]:
     """Return what is recorded of the `number`-th conversation of `path`; to its last frame, where nothing ends it."""
     records = _Records()
-    pipeline = Pipeline(Limits(), [AuditSink(records)], prices=load_prices(None))
+    pipeline = Pipeline(
+        Limits(), [AuditSink(records, BodyEncoder(NONE), Audit().record_bytes)], prices=load_prices(None)
+    )
     stream = pipeline.stream_opened(f"{source}/0/{number}", source, AT)
     for frame in _frames(path, number)[: ending.frames if ending else None]:
         pipeline.feed(stream, Frame(frame, AT))

@@ -17,7 +17,7 @@ from steno.app.tables import Row, row_of, sum_of
 from steno.audit.content_store.files import ContentFiles
 from steno.audit.setup import bodies_of, open_log
 from steno.audit.sink import AuditSink
-from steno.audit.writing.log import SUBMIT_BYTES, AuditLog
+from steno.audit.writing.log import AuditLog
 from steno.audit.writing.queue import Pending
 from steno.config import Config
 from steno.core.billing.prices import PriceTable
@@ -35,6 +35,8 @@ SOURCE = "replay"
 STANDARD_INPUT = Path("-")
 DEFAULTS: Final = {"limits": {"kept_objects": 10_000_000}}
 """What holds where the configuration does not say otherwise: a recording ends, so that all of it can be kept."""
+FLUSH_BYTES: Final = 1024 * 1024
+"""Records that are written together: enough that waiting for the disk costs little a record."""
 SHOWN_ROWS = 200
 """Conversations in the table for people; all of them are in the state."""
 
@@ -121,7 +123,7 @@ class _Log:
         """Add one record. Raises UnavailableError where the disk does not take it."""
         with self._writable():
             self._log.append(fact if isinstance(fact, bytes) else fact.entry())
-            if self._log.unflushed_bytes >= SUBMIT_BYTES:
+            if self._log.unflushed_bytes >= FLUSH_BYTES:
                 self._files.flush()
                 self._log.flush()
 

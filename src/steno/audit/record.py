@@ -141,17 +141,6 @@ def key_id(key: bytes | None) -> str | None:
     return None if key is None else hmac.digest(key, b"steno.audit key id", "sha256")[:8].hex()
 
 
-def split(line: bytes) -> tuple[bytes, bytes]:
-    """Return what a whole line proves, P, and its hash as 32 raw bytes.
-
-    Raises ValueError where the line is not a record.
-    """
-    record = RECORD.fullmatch(line)
-    if record is None:
-        raise ValueError("the line is not a record of " + SCHEMA)
-    return line[:-HASH_BYTES], bytes.fromhex(record["hash"].decode())
-
-
 _STRING: Final = r'(?:null|"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+")'
 RECORD: Final = re.compile(
     (

@@ -5,15 +5,13 @@ from typing import Final, Protocol
 
 from msgspec.structs import replace
 
-from steno.audit.content_policy import NONE, BodyEncoder, beginning
+from steno.audit.content_policy import BodyEncoder, beginning
 from steno.audit.record import HASH_BYTES, entry
 from steno.audit.writing.queue import Pending
 from steno.core.facts import NAMES, Content, Fact, Origin
 from steno.timestamps import Micros
 from steno.wire.secrets import mask_keys
 
-RECORD_BYTES: Final = 16 * 1024
-"""Longest record where nothing else is configured: container runtimes split longer lines."""
 NUMBER_BYTES: Final = len('{"seq":,') + 20
 """What stands before a record that has no number yet."""
 BODY_BYTES: Final = 1024
@@ -30,10 +28,10 @@ class Submit(Protocol):
 class AuditSink:
     """The sink that writes down. All facts are recorded: no record means that nothing happened."""
 
-    def __init__(self, log: Submit, bodies: BodyEncoder | None = None, record_bytes: int = RECORD_BYTES) -> None:
+    def __init__(self, log: Submit, bodies: BodyEncoder, record_bytes: int) -> None:
         """Record into `log`, words as `bodies` has them, in records of at most `record_bytes`, 4096 or more."""
         self._log = log
-        self._bodies = bodies or BodyEncoder(NONE)
+        self._bodies = bodies
         self._longest = record_bytes - NUMBER_BYTES - HASH_BYTES
 
     def emit(self, origin: Origin, fact: Fact) -> None:

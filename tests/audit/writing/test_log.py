@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from steno.audit.record import entry, key_id, segment_name
 from steno.audit.verification.report import Reason
 from steno.audit.writing.batch import ChainHead
-from steno.audit.writing.log import SUBMIT_BYTES, Writing
+from steno.audit.writing.log import Writing
 from steno.errors import UnavailableError
 from tests.audit.helpers import AT, ZEROS, broken, fault, files, opened, proved, records, said, told, write
 
@@ -35,7 +35,7 @@ def told_in(segment: bytes) -> list[str]:
 def test_a_small_log_to_the_letter(tmp_path: Path) -> None:
     """The format is a promise: other programs read these bytes."""
     with opened(tmp_path) as log:
-        log.submit(said(7))
+        log.append(said(7))
         log.close(AT + 1)
 
     assert files(tmp_path) == {
@@ -70,8 +70,8 @@ def test_a_stranger_can_recompute_the_chain(tmp_path: Path) -> None:
 
 def test_a_log_without_times_has_none(tmp_path: Path) -> None:
     with opened(tmp_path, at=None, segment_bytes=600) as log:
-        log.submit(said(1, at=None))
-        log.submit(said(2, at=None))
+        log.append(said(1, at=None))
+        log.append(said(2, at=None))
         log.close(None)
 
     assert told(tmp_path) == [
@@ -100,7 +100,7 @@ def test_a_segment_is_closed_by_its_size(tmp_path: Path) -> None:
     """What comes after opens the next one, whose records about the log have the time of what came."""
     with opened(tmp_path, segment_bytes=800) as log:
         for number in range(4):
-            log.submit(said(number, at=AT + number))
+            log.append(said(number, at=AT + number))
         log.close(AT + 9)
 
     assert told(tmp_path) == [
@@ -176,15 +176,6 @@ def test_nothing_is_written_before_the_flush(tmp_path: Path) -> None:
         assert (log.flushed_seq, log.flushed_records, log.unflushed_bytes) == (3, 3, 0)
         assert told(tmp_path) == ["| log.opened", "event_1", "event_2"]
         assert log.head.hex() == records(tmp_path)[-1]["hash"]
-
-
-def test_submit_writes_when_there_is_enough(tmp_path: Path) -> None:
-    with opened(tmp_path, segment_bytes=1 << 30) as log:
-        big = entry(AT, "x", "c" * (SUBMIT_BYTES // 2), None, None, b"{}")
-        log.submit(big)
-        assert log.flushed_seq == 1
-        log.submit(big)
-        assert log.flushed_seq == 3
 
 
 def test_leaving_without_closing_writes_but_does_not_end_the_log(tmp_path: Path) -> None:

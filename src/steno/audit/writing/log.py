@@ -2,13 +2,13 @@
 
 Entries wait in memory without numbers. `flush` links them, puts them on the disk, and only then counts them: what
 failed to be written is still there, and gets its numbers anew, in another segment if need be. So only `open`,
-`flush`, `submit` and `close` do I/O, and whoever writes decides when, and may try again.
+`flush` and `close` do I/O, and whoever writes decides when, and may try again.
 """
 
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from msgspec.structs import replace
 
@@ -16,16 +16,12 @@ from steno.audit import log_records
 from steno.audit.directory import prepare, take
 from steno.audit.log_records import Damage, Damaged, Writing
 from steno.audit.writing.batch import Batch, BatchEntry, ChainHead, Checkpoint, Rollover, SegmentStart, moment_of
-from steno.audit.writing.queue import Pending
 from steno.audit.writing.recovery import Recovered, cut, recover
 from steno.audit.writing.segment import Segment
 from steno.audit.writing.tamper_watch import TamperWatch
 from steno.timestamps import Micros
 
 __all__ = ["AuditLog", "Writing"]
-
-SUBMIT_BYTES: Final = 1024 * 1024
-"""What `submit` keeps in memory before it flushes: enough that waiting for the disk costs little a record."""
 
 
 class AuditLog:
@@ -144,15 +140,6 @@ class AuditLog:
         """Add one record, from what `format.entry` returned. Nothing is written before `flush`."""
         self._add(entry)
         self.unflushed_bytes += len(entry)
-
-    def submit(self, fact: bytes | Pending) -> None:
-        """Add one record, and write when there is enough to write. The same name as the writer's thread has.
-
-        When this raises OSError the record was added all the same.
-        """
-        self.append(fact if isinstance(fact, bytes) else fact.entry())
-        if self.unflushed_bytes >= SUBMIT_BYTES:
-            self.flush()
 
     def check(self, at: Micros | None) -> None:
         """Add a `log.checkpoint`. The flush that writes it looks closely for damage of closed segments too."""

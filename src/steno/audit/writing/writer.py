@@ -150,12 +150,6 @@ class AuditWriter:
             future.cancel()
         return future
 
-    def flushed(self, seq: int, timeout: float) -> bool:
-        """Return whether record `seq` is on the disk, waiting for it up to `timeout` seconds."""
-        with self._work.flushed:
-            self._work.flushed.wait_for(lambda: self._work.over or self._log.flushed_seq >= seq, timeout)
-        return self._log.flushed_seq >= seq
-
     def close(self, at: Micros | None, timeout: float) -> bool:
         """Write what waits, end the log in order, and return whether all of it was on the disk in time.
 
@@ -169,10 +163,9 @@ class AuditWriter:
         self._finish(Closing(at, in_order=True), timeout)
         return not self._thread.is_alive() and self._log.ended
 
-    def leave(self, timeout: float = LEAVE_SECONDS) -> bool:
-        """Write what waits, without ending the log; return whether that was done in time. As `close` otherwise."""
-        self._finish(Closing(None, in_order=False), timeout)
-        return not self._thread.is_alive() and not self._queue.bytes
+    def leave(self) -> None:
+        """Write what waits, for up to `LEAVE_SECONDS`, without ending the log. As `close` otherwise."""
+        self._finish(Closing(None, in_order=False), LEAVE_SECONDS)
 
     def _finish(self, closing: Closing, timeout: float) -> None:
         atexit.unregister(self.leave)

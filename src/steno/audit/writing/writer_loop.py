@@ -4,7 +4,6 @@ Keeping house: segments turned by their age, the head told, old segments let go,
 """
 
 import errno
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from time import monotonic, time_ns
@@ -83,10 +82,6 @@ class WriterLoop:
         self._retires = True
         """Whether it is time to look for segments that are to go."""
         self.retention = Retention(log, policy)
-        self.flushed = threading.Condition()
-        """Notified whenever there may be more on the disk, and at the end."""
-        self.over = False
-        """Whether nothing more will be written."""
         self.writing_since: float | None = None
         """When the attempt to write began that is under way, of `time.monotonic`."""
         self.write_errors = dict.fromkeys(("no_space", "read_only", "io", "permission"), 0)
@@ -102,9 +97,6 @@ class WriterLoop:
                 self._log.release()
         finally:
             _cancel([*self._items, *self._queue.end()])
-            with self.flushed:
-                self.over = True
-                self.flushed.notify_all()
 
     def _work(self) -> bool:
         """Write what comes until nothing more will; return False when told to give up before."""
@@ -200,8 +192,6 @@ class WriterLoop:
 
     def _notice(self) -> None:
         """Tell what has happened to the log since the last attempt to write."""
-        with self.flushed:
-            self.flushed.notify_all()
         for each in self._log.damages():
             self.damaged_segments += 1
             self._hooks.on_damage(each.segment, each.damage)
