@@ -1,11 +1,20 @@
-"""The log of a running daemon: its key, its checkpoints, and what it says of what somebody else does to it."""
+"""The log of a running daemon: held sources, its key, its checkpoints, damage, retention, one writer a folder."""
 
 import json
 import signal
 from pathlib import Path
 from typing import Any
 
-from tests.processes import running, steno, wait_for
+import pytest
+from msgspec import Struct
+from structlog.testing import capture_logs
+
+from steno import __version__
+from steno.audit.service import AuditService
+from steno.config import Audit, Config
+from steno.errors import UsageError
+from tests.audit.helpers import AT, opened
+from tests.processes import running, steno, wait_for, wait_until
 
 KEYS = ("0123456789abcdef" * 2, "fedcba9876543210" * 2)
 
@@ -25,8 +34,142 @@ def count(folder: Path, fact: str) -> int:
     return [record["fact"] for record in records(folder)].count(fact)
 
 
+# The service by itself ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Feeder:
+    """What can be held: keeps what it is asked to do."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def hold(self) -> None:
+        self.asked.append("hold")
+
+    def release(self) -> None:
+        self.asked.append("release")
+
+
+class Changes(Struct):
+    """What a reload changed."""
+
+    added: list[str]
+
+
+def now() -> int:
+    return AT
+
+
+@pytest.mark.anyio
+async def test_without_a_folder_there_is_no_log_and_nothing_is_wrong() -> None:
+    with AuditService.open(Config(), {}, AT, now) as service:
+        service.start(Feeder(), AT)
+        service.reopen(AT, Config(), Changes([]))
+        with pytest.raises(UsageError, match="writes no audit log"):
+            await service.erase("relay/a", AT, lambda: False, partial=False)
+
+        assert (service.directory, list(service.sinks), service.records) == (None, [], 0)
+        assert (service.progressing(1.0), service.writable(), service.finish(AT, 1.0)) == (True, True, True)
+        assert service.numbers() == {
+            "steno_build_info": {(__version__,): 1},
+            "steno_audit_enabled": {(): 0},
+        }
+
+
+@pytest.mark.anyio
+async def test_a_full_queue_holds_the_feeder_until_there_is_room(tmp_path: Path) -> None:
+    """The queue is so short that the first record fills it."""
+    feeder = Feeder()
+    audit = Audit(directory=str(tmp_path), queue_bytes=1)
+    with capture_logs() as logs, AuditService.open(Config(audit=audit), {}, AT, now) as service:
+        service.start(feeder, AT)
+        await wait_until(lambda: len(logs) > 1)
+        asked, lines = list(feeder.asked), [line["event"] for line in logs]
+        assert service.finish(AT, 30.0)
+
+    assert asked == ["hold", "release"]
+    assert lines == ["reading stops: the audit log cannot keep up", "reading goes on"]
+
+
+@pytest.mark.anyio
+async def test_a_full_queue_that_sheds_holds_nobody(tmp_path: Path) -> None:
+    feeder = Feeder()
+    audit = Audit(directory=str(tmp_path), queue_bytes=1, when_full="shed")
+    with capture_logs() as logs, AuditService.open(Config(audit=audit), {}, AT, now) as service:
+        service.start(feeder, AT)
+        await wait_until(lambda: len(logs) > 1)
+        lines = [line["event"] for line in logs]
+        assert service.finish(AT, 30.0)
+
+    assert feeder.asked == []
+    assert lines == ["records are dropped: the audit log cannot keep up", "records are written again"]
+
+
+@pytest.mark.anyio
+async def test_a_log_that_is_written_is_shown_in_numbers(tmp_path: Path) -> None:
+    config = Config(audit=Audit(directory=str(tmp_path)))
+    with AuditService.open(config, {}, AT, now) as service:
+        service.start(Feeder(), AT)
+        assert service.finish(AT, 30.0)
+        numbers = {name: dict(values) for name, values in service.numbers().items()}
+
+    assert numbers == {
+        "steno_build_info": {(__version__,): 1},
+        "steno_audit_enabled": {(): 1},
+        "steno_audit_records_total": {(): 4},
+        "steno_audit_write_errors_total": {("no_space",): 0, ("read_only",): 0, ("io",): 0, ("permission",): 0},
+        "steno_audit_queue_bytes": {(): 0},
+        "steno_audit_unflushed_seconds": {(): 0.0},
+        "steno_audit_blocked": {(): 0},
+        "steno_audit_flushed_seq": {(): 4},
+        "steno_audit_shed_records_total": {(): 0},
+        "steno_audit_unreadable_records_total": {(): 0},
+        "steno_audit_checkpoints_total": {(): 0},
+        "steno_audit_damaged_segments_total": {(): 0},
+        "steno_audit_retired_segments_total": {(): 0},
+    }
+    assert (service.progressing(1.0), service.writable()) == (False, False)  # its thread has ended
+
+
+@pytest.mark.anyio
+async def test_reopening_records_the_changes_and_begins_a_segment(tmp_path: Path) -> None:
+    """Under the digest of the new configuration; the content policy is the one of the start."""
+    config = Config(audit=Audit(directory=str(tmp_path / "audit")))
+    again = Config(audit=Audit(directory=str(tmp_path / "audit"), content="full"))
+    with AuditService.open(config, {}, AT, now) as service:
+        service.start(Feeder(), AT)
+        service.reopen(AT, again, Changes(["relay"]))
+        assert service.finish(AT, 30.0)
+
+    held = records(tmp_path)
+    digests = [record["body"]["config_digest"] for record in held if record["fact"] == "log.opened"]
+    assert [record["fact"] for record in held] == [
+        *("log.opened", "daemon.started", "daemon.reloaded", "log.closed"),
+        *("log.opened", "daemon.stopped", "log.closed"),
+    ]
+    assert held[2]["body"] == {"config_digest": digests[1], "added": ["relay"]}
+    assert digests[0] != digests[1]
+    assert [record["body"]["content_policy"] for record in held if record["fact"] == "log.opened"] == ["none"] * 2
+
+
+def test_a_service_that_was_not_started_releases_its_folder(tmp_path: Path) -> None:
+    """As where the daemon cannot open what comes after the log."""
+    with AuditService.open(Config(audit=Audit(directory=str(tmp_path))), {}, AT, now):
+        pass
+
+    opened(tmp_path).close(AT)
+
+
+# In a daemon ----------------------------------------------------------------------------------------------
+
+
 def test_a_key_that_was_replaced_holds_from_the_next_segment_on(tmp_path: Path) -> None:
-    """SIGHUP reads it again; both are needed to prove the log. One that is gone is told, and the old one stays."""
+    """SIGHUP reads it again; both are needed to prove the log. One that is gone is reported, and the old one stays."""
     current, *kept = (tmp_path / name for name in ("key", "first", "second"))
     for path, key in zip(kept, KEYS, strict=True):
         path.write_text(key)
@@ -51,7 +194,7 @@ def test_a_key_that_was_replaced_holds_from_the_next_segment_on(tmp_path: Path) 
     assert not any(key in (tmp_path / "steno.log").read_text() for key in KEYS)
 
 
-def test_a_head_that_was_told_is_proved_later_and_misses_a_tail_that_was_cut(tmp_path: Path) -> None:
+def test_a_head_that_was_reported_is_proved_later_and_shows_a_tail_that_was_cut(tmp_path: Path) -> None:
     """The line of the operational log is what `steno verify --head` takes."""
     with running(configure(tmp_path, "flush_seconds = 0.05\ncheckpoint_seconds = 0.1")) as daemon:
         heads = wait_for(
@@ -71,15 +214,14 @@ def test_a_head_that_was_told_is_proved_later_and_misses_a_tail_that_was_cut(tmp
     assert (whole.returncode, cut.returncode, unnoticed.returncode) == (0, 1, 0)
 
 
-def test_a_segment_that_somebody_moves_is_told_everywhere(tmp_path: Path) -> None:
+def test_a_segment_that_somebody_moves_is_reported_everywhere(tmp_path: Path) -> None:
     """In the log, in the operational log and as a metric; the log goes on, and verification fails at the damage."""
     with running(configure(tmp_path, "flush_seconds = 0.05")) as daemon:
         wait_for(lambda: count(tmp_path, "daemon.started"))
         (segment,) = (tmp_path / "audit").glob("audit-*.jsonl")
         segment.rename(tmp_path / "audit" / "rotated-by-logrotate.1")
         daemon.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: count(tmp_path, "log.damaged"))
-        assert daemon.metric("steno_audit_damaged_segments_total") == 1
+        wait_for(lambda: daemon.metric("steno_audit_damaged_segments_total") == 1)
         assert daemon.stop() == 0
 
     (body,) = [record["body"] for record in records(tmp_path) if record["fact"] == "log.damaged"]
@@ -91,8 +233,8 @@ def test_a_segment_that_somebody_moves_is_told_everywhere(tmp_path: Path) -> Non
     assert b"renamed" in failed.stdout
 
 
-def test_old_segments_go_and_the_log_still_holds(tmp_path: Path) -> None:
-    """By their age; what went is told."""
+def test_old_segments_are_deleted_and_the_log_still_verifies(tmp_path: Path) -> None:
+    """By their age; the log records which."""
     with running(configure(tmp_path, "segment_seconds = 0.2\nretention_days = 0.00001")) as daemon:
         wait_for(lambda: daemon.metric("steno_audit_retired_segments_total") >= 2)
         assert daemon.stop() == 0

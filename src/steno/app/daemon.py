@@ -23,7 +23,7 @@ from steno.admin.http import Condition, HttpServer, application, bind
 from steno.app import control, logs
 from steno.app.files import STATE_MODE, StateWriter, output
 from steno.app.price_list import load_prices
-from steno.audit.service import Auditing, opened_log
+from steno.audit.service import AuditService
 from steno.config import Config, Connect
 from steno.core.billing.prices import PriceTable
 from steno.core.conversation import Conversation
@@ -62,7 +62,7 @@ class Daemon:
         config: Config,
         clock: Clock,
         sock: socket.socket,
-        audit: Auditing,
+        audit: AuditService,
         recorder: Recorder | None,
         state: StateWriter | None,
         prices: PriceTable,
@@ -268,7 +268,7 @@ def opened(
     clock = Clock()
     with ExitStack() as stack:
         sock = stack.enter_context(bind(*config.http.address))
-        audit = stack.enter_context(opened_log(config, environ, clock.start, clock.now))
+        audit = stack.enter_context(AuditService.open(config, environ, clock.start, clock.now))
         recorder = Recorder(record) if record else None
         writer = StateWriter(stack.enter_context(output(state, STATE_MODE))) if state else None
         yield Daemon(config, clock, sock, audit, recorder, writer, _prices(config), load)

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from functools import partial as bound
 from pathlib import Path
 from time import monotonic
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol, Self
 
 import anyio.to_thread
 import msgspec
@@ -28,7 +28,6 @@ from steno.audit.writing.log import AuditLog, Writing
 from steno.audit.writing.writer import AuditWriter
 from steno.config import Audit, Config, audit_directory, digest
 from steno.errors import ConfigError, UnavailableError, UsageError
-from steno.pipeline import Pipeline, Sink
 from steno.timestamps import Micros
 
 STARTED = "daemon.started"
@@ -47,14 +46,24 @@ class OpenedLog(NamedTuple):
     files: ContentFiles
 
 
-class Auditing:
+class Backpressure(Protocol):
+    """What feeds the log and can be held while the disk does not keep up: the pipeline."""
+
+    def hold(self) -> None:
+        """Ask the sources to read no more, until `release`."""
+
+    def release(self) -> None:
+        """Let the sources read again."""
+
+
+class AuditService:
     """The log and its thread, or the lack of both."""
 
     def __init__(self, config: Config, opened: OpenedLog | None, now: Callable[[], Micros]) -> None:
         """Write into the log that was opened, if one was, once started; `now` is the time of its own records."""
         self._config = config
         self._sources = [source.name for source in config.sources]
-        self._pipeline: Pipeline | None = None
+        self._backpressure: Backpressure | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._log = structlog.get_logger()
         self.directory: Path | None = None
@@ -63,6 +72,22 @@ class Auditing:
         if opened:
             self.directory = opened.log.directory
             self._writer = self._writer_of(opened, config.audit, now)
+
+    @classmethod
+    @contextmanager
+    def open(cls, config: Config, environ: Mapping[str, str], at: Micros, now: Callable[[], Micros]) -> Iterator[Self]:
+        """Open the audit log where the configuration or the environment says, if anywhere.
+
+        Raises what `open_log` and `bodies_of` raise.
+        """
+        directory = audit_directory(config.audit, environ)
+        if directory is None:
+            yield cls(config, None, now)
+            return
+        files = ContentFiles(directory)
+        bodies = bodies_of(config.audit, files)
+        with open_log(directory, config, at) as log:
+            yield cls(config, OpenedLog(log, bodies, files), now)
 
     def _writer_of(self, opened: OpenedLog, audit: Audit, now: Callable[[], Micros]) -> AuditWriter:
         return AuditWriter(
@@ -89,17 +114,17 @@ class Auditing:
         )
 
     @property
-    def sinks(self) -> Sequence[Sink]:
-        """What the pipeline tells facts to."""
+    def sinks(self) -> Sequence[AuditSink]:
+        """What facts are emitted to: one sink, or none where there is no log."""
         if self._writer is None or self._opened is None:
             return []
         return [AuditSink(self._writer, self._opened.bodies, self._config.audit.record_bytes)]
 
     # Life -----------------------------------------------------------------------------------------------
 
-    def start(self, pipeline: Pipeline, at: Micros) -> None:
-        """Begin to write, and hold `pipeline` against the queue. Called from the event loop."""
-        self._pipeline = pipeline
+    def start(self, backpressure: Backpressure, at: Micros) -> None:
+        """Begin to write, and hold `backpressure` while the queue is full. Called from the event loop."""
+        self._backpressure = backpressure
         self._loop = asyncio.get_running_loop()
         if self._writer:
             self._writer.start()
@@ -139,10 +164,10 @@ class Auditing:
 
     def _hold(self) -> None:
         """Stop reading: called by whoever told the fact that filled the queue, in the event loop."""
-        if self._pipeline and not self._blocks:
+        if self._backpressure and not self._blocks:
             self._log.warning("records are dropped: the audit log cannot keep up", failing=self._failing)
-        elif self._pipeline:
-            self._pipeline.hold()
+        elif self._backpressure:
+            self._backpressure.hold()
             self._log.warning("reading stops: the audit log cannot keep up", failing=self._failing)
 
     def _room(self) -> None:
@@ -156,10 +181,10 @@ class Auditing:
         return self._config.audit.when_full == "block"
 
     def _release(self) -> None:
-        if self._pipeline and not self._blocks:
+        if self._backpressure and not self._blocks:
             self._log.info("records are written again")
-        elif self._pipeline:
-            self._pipeline.release()
+        elif self._backpressure:
+            self._backpressure.release()
             self._log.info("reading goes on")
 
     # Told by the writing thread -------------------------------------------------------------------------
@@ -265,19 +290,3 @@ def _nothing() -> None:
 
 async def _done(future: Future[None]) -> None:
     await asyncio.wrap_future(future)
-
-
-@contextmanager
-def opened_log(config: Config, environ: Mapping[str, str], at: Micros, now: Callable[[], Micros]) -> Iterator[Auditing]:
-    """Open the audit log where the configuration or the environment says, if anywhere.
-
-    Raises what `open_log` raises, and ConfigError where a key or a pattern is none.
-    """
-    directory = audit_directory(config.audit, environ)
-    if directory is None:
-        yield Auditing(config, None, now)
-        return
-    files = ContentFiles(directory)
-    bodies = bodies_of(config.audit, files)
-    with open_log(directory, config, at) as log:
-        yield Auditing(config, OpenedLog(log, bodies, files), now)
