@@ -1,19 +1,24 @@
-"""What the plays about the audit log share: small logs, and what is read back from them."""
+"""Shared by the tests of the audit log: small logs, what is read back from them, and the owner of a writer."""
 
 import errno
 import io
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
+from steno.audit.log_records import Damaged, SegmentSettings
 from steno.audit.record import GENESIS, entry, link
 from steno.audit.verification.report import Fault, Report
 from steno.audit.verification.trust import Keys, Trust
 from steno.audit.verification.verifier import Verifier
+from steno.audit.writing.batch import ChainHead
+from steno.audit.writing.interface import CompanionFiles, WriterObserver, WriterOptions
 from steno.audit.writing.log import AuditLog
+from steno.audit.writing.writer import AuditWriter
 
 AT = 1_767_225_600_123_456
 WHEN = "2026-01-01T00:00:00.123456Z"
@@ -28,19 +33,16 @@ def opened(
     key: bytes | None = None,
 ) -> AuditLog:
     """Open the log in `directory`."""
-    return AuditLog.open(
-        directory,
-        version="1.2.3",
-        config_digest="c0ffee",
-        content_policy="none",
-        at=at,
-        segment_bytes=segment_bytes,
-        key=key,
-    )
+    return AuditLog.open(directory, terms(key), at=at, segment_bytes=segment_bytes)
+
+
+def terms(key: bytes | None = None) -> SegmentSettings:
+    """Return how the logs of the tests are written."""
+    return SegmentSettings(version="1.2.3", config_digest="c0ffee", content_policy="none", key=key)
 
 
 def said(number: int, at: int | None = AT) -> bytes:
-    """Return an entry that can be told from others."""
+    """Return an entry of an event of its own."""
     return entry(
         at,
         "item.added",
@@ -85,8 +87,8 @@ def records(directory: Path) -> list[dict[str, Any]]:
     return [msgspec.json.decode(line) for held in files(directory).values() for line in held.splitlines()]
 
 
-def told(directory: Path) -> list[str]:
-    """Return what a log tells in short: facts by name or by the event that caused them, `|` at segments."""
+def outline(directory: Path) -> list[str]:
+    """Return the records of a log in short: the event that caused them or the name of the fact, `|` at segments."""
     return [
         ("| " if record["fact"] == "log.opened" else "") + (record["event_id"] or record["fact"])
         for record in records(directory)
@@ -126,3 +128,66 @@ def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
     while not holds():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.001)
+
+
+NEVER: Final = 3600.0
+"""Seconds that no test takes."""
+OPTIONS: Final = WriterOptions(
+    queue_bytes=1 << 20,
+    sheds=False,
+    flush_seconds=0.0,
+    flush_bytes=1 << 20,
+    segment_seconds=NEVER,
+    checkpoint_records=1 << 30,
+    checkpoint_seconds=NEVER,
+    retry_seconds=0.001,
+)
+"""Records are written as they come, and nothing else is due."""
+
+
+def writer_of(
+    log: AuditLog, observer: WriterObserver | None = None, files: CompanionFiles | None = None, **changes: Any
+) -> AuditWriter:
+    """Return a writer of `log` that was not started; `changes` are of `OPTIONS`."""
+    return AuditWriter(log, replace(OPTIONS, **changes), observer or Observer(), files or NoFiles(), lambda: AT + 5)
+
+
+class Observer:
+    """An observer of a writer that keeps what is reported, in order."""
+
+    def __init__(self) -> None:
+        self.reports: list[tuple[object, ...]] = []
+
+    def full(self, failing: str | None) -> None:
+        """Keep it."""
+        self.reports.append(("full", failing))
+
+    def room(self) -> None:
+        """Keep it."""
+        self.reports.append(("room",))
+
+    def checkpoint(self, head: ChainHead) -> None:
+        """Keep it."""
+        self.reports.append(("checkpoint", head))
+
+    def damaged(self, damaged: Damaged) -> None:
+        """Keep it."""
+        self.reports.append(("damaged", damaged))
+
+    def undeleted(self, segment: str, reason: str) -> None:
+        """Keep it."""
+        self.reports.append(("undeleted", segment, reason))
+
+    def mistake(self, error: Exception) -> None:
+        """Keep it."""
+        self.reports.append(("mistake", error))
+
+
+class NoFiles:
+    """Companion files of records that refer to nothing."""
+
+    def flush(self) -> None:
+        """Do nothing."""
+
+    def retire(self, newest_ns: int) -> None:
+        """Do nothing."""

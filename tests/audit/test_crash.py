@@ -1,4 +1,4 @@
-"""A life of a log is cut short, or its disk fails, at each call to the kernel in turn: nothing that counts is lost."""
+"""A writer dies, or its disk fails, at each call to the kernel in turn: nothing that counts is lost."""
 
 import errno
 import os
@@ -50,8 +50,8 @@ class Kernel:
         return result
 
 
-class Life:
-    """What is done to a log, and what was said to be on the disk."""
+class Run:
+    """What is done to a log, and what counted as being on the disk."""
 
     def __init__(self, folder: Path, retry: Callable[[Callable[[], Any]], Any]) -> None:
         self._folder = folder
@@ -61,34 +61,34 @@ class Life:
         self.counted: list[int] = []
 
     def run(self) -> None:
-        """Start twice, on a log that was left torn; say things, turn segments, check, let the old ones go."""
-        for lets_go in (True, False):
+        """Start twice on a log that was left torn; add records, close segments, add checkpoints, delete old ones."""
+        for retires in (True, False):
             log = self._log = self._retry(lambda: opened(self._folder, segment_bytes=900))
-            self._say(log, 4)
+            self._add(log, 4)
             log.rotate(AT)
-            log.check(AT)
-            self._say(log, 1)
-            if lets_go:
-                self._let_go(log)
-            self._say(log, 1)
+            log.add_checkpoint(AT)
+            self._add(log, 1)
+            if retires:
+                self._retire(log)
+            self._add(log, 1)
             self._retry(partial(log.close, AT))
 
-    def _let_go(self, log: AuditLog) -> None:
+    def _retire(self, log: AuditLog) -> None:
         retention = Retention(log, RetentionPolicy(seconds=0.0))
-        retention.tell(AT, FOREVER_NS)
+        retention.announce(AT, FOREVER_NS)
         self._retry(log.flush)
         self._retry(retention.delete)
 
-    def _say(self, log: AuditLog, count: int) -> None:
-        said_now = list(range(self._next, self._next + count))
+    def _add(self, log: AuditLog, count: int) -> None:
+        numbers = list(range(self._next, self._next + count))
         self._next += count
-        for number in said_now:
+        for number in numbers:
             log.append(said(number))
         self._retry(log.flush)
-        self.counted += said_now
+        self.counted += numbers
 
     def end(self) -> None:
-        """Let go of what the kernel would have let go of."""
+        """Release what the kernel would have released."""
         if self._log:
             self._log.release()
 
@@ -105,12 +105,12 @@ def once(act: Callable[[], Any]) -> Any:
     return act()
 
 
-def until_it_goes_well(act: Callable[[], Any]) -> Any:
+def until_it_succeeds(act: Callable[[], Any]) -> Any:
     for _ in range(10):
         try:
             return act()
         except OSError as error:
-            if error.strerror != "as the play has it":
+            if error.strerror != "as the test says":
                 raise
     raise AssertionError("still failing")
 
@@ -141,16 +141,16 @@ def failing(times: int, number: int) -> Callable[..., None]:
             return
         if name == "write":
             real(args[0], args[1][: len(args[1]) // 2])
-        raise OSError(number, "as the play has it", segment_name(1))
+        raise OSError(number, "as the test says", segment_name(1))
 
     return fail
 
 
-def calls_of_a_life(folder: Path) -> int:
+def calls_of_a_run(folder: Path) -> int:
     left_torn(folder)
     with pytest.MonkeyPatch.context() as patched:
         kernel = Kernel(patched, folder, None, nothing)
-        Life(folder, once).run()
+        Run(folder, once).run()
     assert kernel.calls > 60
     return kernel.calls
 
@@ -174,16 +174,16 @@ def lose(folder: Path, synced: dict[int, int], share: float) -> None:
 @pytest.mark.parametrize("lost", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("cut", [cut_before, cut_half_way, cut_after])
 def test_a_log_goes_on_after_a_death_at_any_call(tmp_path: Path, cut: Callable[..., None], lost: float) -> None:
-    """All that counted is there once, in order, without a hole, or was let go; and the torn bytes were told."""
-    for number in range(calls_of_a_life(tmp_path / "whole")):
+    """All that counted is there once, in order, without a hole, or was retired; and the torn bytes were recorded."""
+    for number in range(calls_of_a_run(tmp_path / "whole")):
         folder = tmp_path / str(number)
         left_torn(folder)
         with pytest.MonkeyPatch.context() as patched:
             kernel = Kernel(patched, folder, number, cut)
-            life = Life(folder, once)
+            run = Run(folder, once)
             with pytest.raises(PowerCut):
-                life.run()
-            life.end()
+                run.run()
+            run.end()
         lose(folder, kernel.synced, lost)
 
         write(folder, [99])
@@ -193,22 +193,22 @@ def test_a_log_goes_on_after_a_death_at_any_call(tmp_path: Path, cut: Callable[.
         assert held[-1] == 99
         assert held[:-1] == list(range(held[0], held[-2] + 1)) if held[1:] else True
         assert held[0] == 0 or retired
-        assert not life.counted or max(life.counted) <= max(held[:-1], default=max(life.counted))
+        assert not run.counted or max(run.counted) <= max(held[:-1], default=max(run.counted))
         assert recovered_bytes(folder) >= len(TORN) or retired
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
 @pytest.mark.parametrize("times", [1, 2, 5])
 def test_a_log_goes_on_after_a_failure_of_any_call(tmp_path: Path, times: int, number: int) -> None:
-    """All that was said is there once, in order, or was let go; and the log ends in order."""
-    calls = calls_of_a_life(tmp_path / "whole")
+    """All that was added is there once, in order, or was retired; and the log ends in order."""
+    calls = calls_of_a_run(tmp_path / "whole")
     expected = events(tmp_path / "whole")
     for at in range(calls):
         folder = tmp_path / str(at)
         left_torn(folder)
         with pytest.MonkeyPatch.context() as patched:
             Kernel(patched, folder, at, failing(times, number))
-            Life(folder, until_it_goes_well).run()
+            Run(folder, until_it_succeeds).run()
 
         assert (events(folder), proved(files(folder)).ok) == (expected, True), at
         assert records(folder)[-1]["fact"] == "log.closed"

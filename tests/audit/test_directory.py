@@ -1,4 +1,4 @@
-"""Segments are found in order and read at either end; the folder is made with its mode."""
+"""Segments are listed in order and read at either end. The folder is made with its mode."""
 
 import os
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from steno.audit.directory import BLOCK_BYTES, Opening, Tail, opening, prepare, segments, tail
+from steno.audit.directory import BLOCK_BYTES, Opening, Tail, prepare, read_opening, read_tail, segments
 from steno.audit.record import GENESIS, segment_name
 from steno.errors import DataError
 from tests.audit.helpers import ZEROS, chained, mode, write
@@ -20,7 +20,7 @@ def masked() -> Iterator[None]:
     os.umask(before)
 
 
-# Found ----------------------------------------------------------------------------------------------------
+# Read -----------------------------------------------------------------------------------------------------
 
 
 def test_segments_are_listed_in_the_order_of_the_log(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_tail_of_a_segment(tmp_path: Path) -> None:
     path = tmp_path / segment_name(1)
     path.write_bytes(b"".join(lines))
 
-    assert tail(path) == Tail(3, hashes[-1], path.stat().st_size, 0)
+    assert read_tail(path) == Tail(3, hashes[-1], path.stat().st_size, 0)
 
 
 def test_tail_of_a_torn_segment_at_every_byte(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_tail_of_a_torn_segment_at_every_byte(tmp_path: Path) -> None:
     for torn in range(len(lines[2])):
         path.write_bytes(lines[0] + lines[1] + lines[2][:torn])
 
-        assert tail(path) == Tail(2, hashes[1], whole, torn)
+        assert read_tail(path) == Tail(2, hashes[1], whole, torn)
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b'{"seq":1,"at'])
@@ -54,7 +54,7 @@ def test_tail_of_a_segment_without_a_record(tmp_path: Path, content: bytes) -> N
     path = tmp_path / segment_name(1)
     path.write_bytes(content)
 
-    assert tail(path) == Tail(0, GENESIS, 0, len(content))
+    assert read_tail(path) == Tail(0, GENESIS, 0, len(content))
 
 
 @pytest.mark.parametrize("torn", [0, 1, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, 5 * BLOCK_BYTES])
@@ -63,11 +63,11 @@ def test_tail_is_found_across_blocks(tmp_path: Path, torn: int) -> None:
     path = tmp_path / segment_name(1)
     path.write_bytes(b"".join(lines) + b"x" * torn)
 
-    assert tail(path) == Tail(2, hashes[-1], len(b"".join(lines)), torn)
+    assert read_tail(path) == Tail(2, hashes[-1], len(b"".join(lines)), torn)
 
 
 def test_tail_reads_the_end_only(tmp_path: Path) -> None:
-    """A hole of a terabyte, which nobody could read in the time that a test has."""
+    """A hole of a terabyte could not be read in the time that a test has."""
     lines, hashes = chained(2)
     path = tmp_path / segment_name(1)
     with path.open("wb") as file:
@@ -75,7 +75,7 @@ def test_tail_reads_the_end_only(tmp_path: Path) -> None:
         file.seek(0, os.SEEK_END)
         file.write(b"\n" + lines[0] + lines[1])
 
-    assert tail(path).hash == hashes[-1]
+    assert read_tail(path).hash == hashes[-1]
 
 
 @pytest.mark.parametrize("content", [b"\n", b"{}\n", b"not a record\nnor this\n"])
@@ -84,22 +84,22 @@ def test_tail_that_is_no_record_is_refused(tmp_path: Path, content: bytes) -> No
     path.write_bytes(content)
 
     with pytest.raises(DataError, match="the last line is not a record"):
-        tail(path)
+        read_tail(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b'{"seq":1', b"".join(chained(1)[0])])
-def test_what_does_not_begin_with_an_opening_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_segment_that_does_not_begin_with_an_opening_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / segment_name(1)
     path.write_bytes(content)
 
     with pytest.raises(DataError, match=r"the first line is not log\.opened"):
-        opening(path)
+        read_opening(path)
 
 
-def test_opening_tells_what_was_before(tmp_path: Path) -> None:
+def test_the_opening_says_what_was_before(tmp_path: Path) -> None:
     write(tmp_path, [1])
 
-    assert opening(tmp_path / segment_name(1)) == Opening(ZEROS, 0)
+    assert read_opening(tmp_path / segment_name(1)) == Opening(ZEROS, 0)
 
 
 # Made -----------------------------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ def test_the_folder_has_its_mode_whatever_the_umask(tmp_path: Path) -> None:
     assert mode(folder) == 0o750
 
 
-def test_a_folder_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
+def test_an_existing_folder_is_left_as_it_is(tmp_path: Path) -> None:
     tmp_path.chmod(0o711)
     prepare(tmp_path)
 

@@ -1,4 +1,4 @@
-"""Records are written to the letter of the format, and anybody can recompute their chain."""
+"""Records follow the format to the letter, and anybody can recompute their chain."""
 
 import hashlib
 import hmac
@@ -18,10 +18,11 @@ from steno.audit.record import (
     entry,
     key_id,
     link,
-    moment,
     segment_name,
     segment_seq,
+    time_of,
 )
+from steno.audit.writing.batch import CheckpointMark
 from steno.timestamps import parse_timestamp, timestamp
 from tests.audit.helpers import AT, WHEN
 
@@ -42,7 +43,7 @@ def test_entry_has_its_members_in_order() -> None:
     )
 
 
-def test_what_is_not_known_is_null() -> None:
+def test_a_member_that_is_not_known_is_null() -> None:
     assert entry(None, "daemon.started", None, None, None, b"{}") == (
         b'"at":null,"fact":"daemon.started","conversation":null,"stream":null,"event_id":null,"body":{}'
     )
@@ -52,7 +53,7 @@ def test_names_are_escaped() -> None:
     assert b'"conversation":"a\\"b\\n\\u0001"' in entry(None, "x", 'a"b\n\x01', None, None, b"{}")
 
 
-def test_a_name_that_is_no_text_is_written_all_the_same() -> None:
+def test_a_name_that_is_no_text_is_written_with_question_marks() -> None:
     """The name of a file may hold bytes that are not UTF-8; Python shows them as lone surrogates."""
     assert b'"stream":"replay/a?b"' in entry(None, "x", None, "replay/a\udcffb", None, b"{}")
 
@@ -63,8 +64,10 @@ def test_body_must_be_on_one_line() -> None:
 
 
 @pytest.mark.parametrize("at", [AT, None, 0])
-def test_moment_is_the_time_of_an_entry(at: int | None) -> None:
-    assert moment(entry(at, "x", None, None, None, b"{}")) == at
+def test_time_of_an_entry_and_of_what_has_a_time(at: int | None) -> None:
+    """Among entries stand others that have one, such as a checkpoint that has no record yet."""
+    assert time_of(entry(at, "x", None, None, None, b"{}")) == at
+    assert time_of(CheckpointMark(at)) == at
 
 
 # The chain ------------------------------------------------------------------------------------------------
@@ -84,7 +87,7 @@ def test_record_under_a_key() -> None:
     assert hashed == hmac.new(b"key", b"p" * 32 + b'{"seq":7,"at":null,"body":{}', hashlib.sha256).digest()
 
 
-def test_key_is_named_but_not_told() -> None:
+def test_a_key_is_identified_and_not_revealed() -> None:
     assert (algorithm(None), key_id(None)) == ("sha256", None)
     assert (algorithm(b"key"), key_id(b"key")) == ("hmac-sha256", "fb478b72f9718acd")
     assert key_id(b"other") != key_id(b"key")
@@ -123,7 +126,7 @@ LINE = link(3, entry(AT, "item.added", "a", None, "e", b'{"n":1}'), GENESIS)[0]
         b"",
     ],
 )
-def test_what_is_not_to_the_letter_is_no_record(line: bytes) -> None:
+def test_what_does_not_follow_the_format_to_the_letter_is_no_record(line: bytes) -> None:
     assert RECORD.fullmatch(LINE)
     assert not RECORD.fullmatch(line)
 
@@ -136,7 +139,7 @@ def test_what_is_not_to_the_letter_is_no_record(line: bytes) -> None:
     NAMES,
     st.dictionaries(st.text(), st.text()),
 )
-def test_any_entry_is_a_record_that_says_the_same(
+def test_any_entry_is_a_record_with_the_same_members(
     seq: int,
     at: int | None,
     conversation: str | None,
@@ -144,9 +147,9 @@ def test_any_entry_is_a_record_that_says_the_same(
     event_id: str | None,
     body: dict[str, str],
 ) -> None:
-    told = json.dumps(body).encode()
-
-    line, hashed = link(seq, entry(at, "item.added", conversation, stream, event_id, told), GENESIS)
+    line, hashed = link(
+        seq, entry(at, "item.added", conversation, stream, event_id, json.dumps(body).encode()), GENESIS
+    )
 
     assert RECORD.fullmatch(line)
     assert line.count(b"\n") == 1

@@ -1,11 +1,13 @@
-"""From the configuration to what writes the log: the policy by kind, keys that are keys, errors that name a place."""
+"""From the configuration to the parts of a log: the policy by kind, keys, writer options, errors that name a place."""
 
 from pathlib import Path
 
 import pytest
 
 from steno.audit.content_store.files import ContentFiles
-from steno.audit.setup import bodies_of, key_of, policy_of, redactor_of, writing_of
+from steno.audit.setup import bodies_of, key_of, options_of, policy_of, redactor_of, settings_of
+from steno.audit.writing.interface import WriterOptions
+from steno.audit.writing.retention import RetentionPolicy
 from steno.config import Audit, Config, SecretRef
 from steno.config.schema import Content
 from steno.core.facts import KINDS
@@ -15,12 +17,12 @@ from tests.processes import steno
 KEY = "0123456789abcdef" * 2
 
 
-def test_a_word_is_for_all_kinds() -> None:
+def test_one_rule_is_for_all_kinds() -> None:
     assert policy_of(Audit(content="redacted")).rules == dict.fromkeys(KINDS, "redacted")
 
 
-def test_a_table_is_by_kind() -> None:
-    """What is not named is as the default."""
+def test_a_table_has_rules_by_kind() -> None:
+    """A kind that is not named has the default."""
     policy = policy_of(Audit(content=Content(default="redacted", arguments="full", user="none"), content_files=True))
 
     assert policy.rules == {**dict.fromkeys(KINDS, "redacted"), "arguments": "full", "user": "none"}
@@ -28,7 +30,7 @@ def test_a_table_is_by_kind() -> None:
 
 
 def test_the_table_names_the_kinds_that_facts_have() -> None:
-    """A kind that facts have and the table has not could not be configured."""
+    """A kind that the table lacked could not be configured."""
     assert tuple(name for name in Content.__struct_fields__ if name != "default") == KINDS
 
 
@@ -39,8 +41,8 @@ def test_a_redactor_is_made_where_it_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("key", "short"), ("digest_key", "x" * 31)])
-def test_a_key_that_is_too_short_to_be_one_is_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where it is found is told, and never what it is."""
+def test_a_key_that_is_too_short_is_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says where it was found, and never what it is."""
     monkeypatch.setenv("STENO_TEST_KEY", value)
     with pytest.raises(ConfigError) as caught:
         key_of(SecretRef(env="STENO_TEST_KEY"), name)
@@ -52,12 +54,43 @@ def test_a_key_is_its_file_without_the_newline(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(KEY + "\n")
     audit = Audit(key=SecretRef(file=str(tmp_path / "key")))
 
-    assert writing_of(Config(audit=audit)).key == KEY.encode()
+    assert settings_of(Config(audit=audit)).key == KEY.encode()
     assert bodies_of(audit, ContentFiles(tmp_path)).policy == policy_of(audit)
 
 
+def test_what_the_writer_does_is_as_configured() -> None:
+    audit = Audit(
+        queue_bytes=1_000_000,
+        when_full="shed",
+        flush_seconds=2.0,
+        flush_bytes=5_000,
+        segment_seconds=3_600.0,
+        checkpoint_records=7,
+        checkpoint_seconds=9.0,
+        retention_days=2,
+        retention_bytes=2_000_000,
+    )
+
+    assert options_of(audit) == WriterOptions(
+        queue_bytes=1_000_000,
+        sheds=True,
+        flush_seconds=2.0,
+        flush_bytes=5_000,
+        segment_seconds=3_600.0,
+        checkpoint_records=7,
+        checkpoint_seconds=9.0,
+        retention=RetentionPolicy(seconds=172_800.0, size_bytes=2_000_000),
+    )
+
+
+def test_a_log_that_is_flushed_always_waits_for_no_other_records() -> None:
+    options = options_of(Audit(flush="always", flush_seconds=2.0))
+
+    assert (options.flush_seconds, options.sheds, options.retention) == (0.0, False, RetentionPolicy())
+
+
 def test_the_daemon_does_not_start_without_its_key(tmp_path: Path) -> None:
-    """A log that was to be keyed and is not would prove less than everybody thinks."""
+    """A log that should be keyed and is not would prove less than everybody thinks."""
     config = tmp_path / "steno.toml"
     config.write_text(
         f'[http]\nlisten = "127.0.0.1:0"\n[audit]\ndirectory = "{tmp_path}/audit"\nkey = {{ env = "NO_SUCH" }}'
@@ -69,7 +102,7 @@ def test_the_daemon_does_not_start_without_its_key(tmp_path: Path) -> None:
     assert not (tmp_path / "audit").exists()
 
 
-def test_what_cannot_be_redacted_by_is_told_when_the_configuration_is_checked(tmp_path: Path) -> None:
+def test_a_redactor_that_cannot_be_made_is_reported_by_check(tmp_path: Path) -> None:
     """Not only when the daemon starts."""
     config = tmp_path / "steno.toml"
     config.write_text('[audit]\ncontent = "redacted"\nregions = ["XX"]')

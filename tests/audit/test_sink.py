@@ -1,4 +1,4 @@
-"""Facts in, records out: never longer than they may be, and words only where the policy has them."""
+"""Facts in, records out: never longer than they may be, with content only where the policy keeps it."""
 
 import hashlib
 import types
@@ -17,7 +17,7 @@ from steno.audit.content_policy import NONE, BodyEncoder, ContentPolicy, Redacts
 from steno.audit.content_store.files import ContentFiles
 from steno.audit.record import GENESIS, HASH_BYTES, RECORD, link
 from steno.audit.sink import AuditSink
-from steno.audit.writing.queue import Fact as Submitted
+from steno.audit.writing.queue import Submission
 from steno.config import Audit
 from steno.core.facts import (
     KINDS,
@@ -54,16 +54,16 @@ class Log:
     """Takes what is submitted."""
 
     def __init__(self) -> None:
-        self.taken: list[Submitted] = []
+        self.taken: list[Submission] = []
 
-    def submit(self, fact: Submitted) -> None:
-        self.taken.append(fact)
+    def submit(self, record: Submission) -> None:
+        self.taken.append(record)
 
 
-def submitted(bodies: BodyEncoder, *told: Fact, origin: Origin = ORIGIN) -> list[Submitted]:
+def submitted(bodies: BodyEncoder, *facts: Fact, origin: Origin = ORIGIN) -> list[Submission]:
     log = Log()
     sink = AuditSink(log, bodies, RECORD_BYTES)
-    for fact in told:
+    for fact in facts:
         sink.emit(origin, fact)
     return log.taken
 
@@ -90,20 +90,20 @@ def typed(text: str) -> ItemAdded:
 # Any fact -------------------------------------------------------------------------------------------------
 
 
-def values(kind: Any, words: st.SearchStrategy[str], names: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
-    """Return the values of a type, with these words and names."""
+def values(kind: Any, texts: st.SearchStrategy[str], names: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
+    """Return the values of a type, with these texts and names."""
     plain = {int: st.integers(0, 2**53), float: st.floats(0, 1e12), bool: st.booleans(), types.NoneType: st.none()}
     if kind is str:
         return names
     if kind in plain:
         return plain[kind]
     if kind is Content:
-        return st.builds(Content, st.sampled_from(KINDS), words)
+        return st.builds(Content, st.sampled_from(KINDS), texts)
     if typing.get_origin(kind) is tuple:
-        return st.lists(values(typing.get_args(kind)[0], words, names), max_size=5).map(tuple)
+        return st.lists(values(typing.get_args(kind)[0], texts, names), max_size=5).map(tuple)
     if isinstance(kind, type) and issubclass(kind, Struct):
-        return st.builds(kind, **{field.name: values(field.type, words, names) for field in fields(kind)})
-    return st.one_of(*(values(each, words, names) for each in typing.get_args(kind)))
+        return st.builds(kind, **{field.name: values(field.type, texts, names) for field in fields(kind)})
+    return st.one_of(*(values(each, texts, names) for each in typing.get_args(kind)))
 
 
 TEXTS = st.text() | st.builds(lambda text, times: text * times, st.text(min_size=1), st.integers(1, 2_000))
@@ -137,7 +137,7 @@ ANY_POLICY = st.builds(ContentPolicy.of, st.sampled_from(["none", "redacted", "f
 def test_no_record_is_longer_than_it_may_be(
     origin: Origin, fact: Fact, policy: ContentPolicy, record_bytes: int, digest_key: bytes | None
 ) -> None:
-    """Whatever is told, it is a record, and always the same one."""
+    """Any fact gives a record, and always the same one."""
     redactor: Redacts = Doubling()
     sink = AuditSink(Log(), BodyEncoder(policy, redactor=redactor, digest_key=digest_key), record_bytes)
     entry = sink.entry(origin, fact)
@@ -166,31 +166,31 @@ def filled(kind: Any, text: str, name: str) -> Any:
 
 
 def contents(body: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what a body tells of words."""
-    told = [each for value in body.values() for each in (value if isinstance(value, list) else [value])]
-    return [each for each in told if isinstance(each, dict) and "length" in each]
+    """Return the members of a body that stand for content."""
+    members = [each for value in body.values() for each in (value if isinstance(value, list) else [value])]
+    return [each for each in members if isinstance(each, dict) and "length" in each]
 
 
-WITH_WORDS = [kind for kind in NAMES if contents(record(line_of(filled(kind, "x", "x")))["body"])]
+WITH_CONTENT = [kind for kind in NAMES if contents(record(line_of(filled(kind, "x", "x")))["body"])]
 
 
-def test_some_facts_hold_words() -> None:
-    assert {ItemAdded, ResponseFinished, MessageFinished} < set(WITH_WORDS)
+def test_some_facts_hold_content() -> None:
+    assert {ItemAdded, ResponseFinished, MessageFinished} < set(WITH_CONTENT)
 
 
 @pytest.mark.parametrize("record_bytes", [SMALLEST, RECORD_BYTES])
 @pytest.mark.parametrize("text", ["x" * 200_000, "\x01" * 200_000, "grüße 🙂" * 30_000, '"\\' * 100_000])
-@pytest.mark.parametrize("kind", WITH_WORDS)
-def test_long_words_are_cut_to_what_fits(kind: type[Fact], text: str, record_bytes: int) -> None:
+@pytest.mark.parametrize("kind", WITH_CONTENT)
+def test_long_texts_are_cut_to_what_fits(kind: type[Fact], text: str, record_bytes: int) -> None:
     """As much as fits stays, with the length and the hash of all of it; nothing else is lost."""
     line = line_of(filled(kind, text, "name"), ContentPolicy.of("full"), record_bytes)
     body = record(line)["body"]
     whole = record(line_of(filled(kind, "", "name")))["body"]
 
     assert record_bytes - 256 * len(contents(body)) < len(line) <= record_bytes
-    for told in contents(body):
-        assert text.startswith(told.pop("text"))
-        assert told == {
+    for field in contents(body):
+        assert text.startswith(field.pop("text"))
+        assert field == {
             "kind": "text",
             "length": len(text),
             "cut": True,
@@ -206,10 +206,10 @@ def test_long_words_are_cut_to_what_fits(kind: type[Fact], text: str, record_byt
 def test_a_record_that_just_fits_is_not_cut() -> None:
     fact = typed("x" * 10_000)
     fits = len(line_of(fact, ContentPolicy.of("full")))
-    told = [contents(record(line_of(fact, ContentPolicy.of("full"), size))["body"])[0] for size in (fits, fits - 1)]
+    texts = [contents(record(line_of(fact, ContentPolicy.of("full"), size))["body"])[0] for size in (fits, fits - 1)]
 
-    assert [len(each["text"]) for each in told] == [10_000, 10_000 - 129]
-    assert [each.get("cut") for each in told] == [None, True]
+    assert [len(each["text"]) for each in texts] == [10_000, 10_000 - 129]
+    assert [each.get("cut") for each in texts] == [None, True]
 
 
 def test_a_conversation_with_many_buckets_keeps_its_sums_and_loses_some() -> None:
@@ -233,15 +233,20 @@ def test_the_longest_names_there_are_fit_into_a_record() -> None:
     fact: ResponseFinished = filled(ResponseFinished, "x" * 200_000, "name")
     fact = replace(fact, response_id=UGLIEST, conversation_id=UGLIEST)
     line = line_of(fact, ContentPolicy.of("full"), origin=NAMED)
-    told = record(line)
+    members = record(line)
+    body = members["body"]
 
     assert len(line) <= RECORD_BYTES
-    assert [told["conversation"], told["stream"], told["event_id"]] == ["relay/" + UGLY, "replay/" + UGLY, UGLY]
-    assert (told["body"]["response_id"], "cut" in told["body"]) == (UGLIEST, False)
+    assert [members[name] for name in ("conversation", "stream", "event_id")] == [
+        "relay/" + UGLY,
+        "replay/" + UGLY,
+        UGLY,
+    ]
+    assert (body["response_id"], "cut" in body) == (UGLIEST, False)
 
 
 def test_names_are_cut_where_there_is_no_room_for_them() -> None:
-    """They end with a mark, and the body has room: it tells what was cut in it."""
+    """They end with a mark, and the body has room. It says what was cut in it."""
     line = line_of(ToolCallStarted(call_id=UGLIEST, kind="function", name="f"), record_bytes=SMALLEST, origin=NAMED)
 
     assert len(line) <= SMALLEST
@@ -263,10 +268,10 @@ def test_a_recording_may_have_a_name_that_is_no_text() -> None:
     assert (record(line)["conversation"], record(line)["stream"]) == ("replay/caf?", "replay/caf?")
 
 
-# Handed over ----------------------------------------------------------------------------------------------
+# Submitted ------------------------------------------------------------------------------------------------
 
 
-def test_where_no_words_are_kept_records_are_ready() -> None:
+def test_where_no_content_is_kept_records_are_encoded_at_once() -> None:
     entry = (
         b'"at":"2026-01-01T00:00:00.123456Z","fact":"item.added","conversation":"relay/a","stream":"relay/1/1",'
         b'"event_id":"event_1","body":{"item_id":"item_1","kind":"message","role":"user",'
@@ -277,22 +282,22 @@ def test_where_no_words_are_kept_records_are_ready() -> None:
 
 
 @pytest.mark.parametrize("policy", [ContentPolicy.of("full"), ContentPolicy.of("none", {"text": "full"})])
-def test_where_words_are_kept_the_writer_looks_through_them(policy: ContentPolicy) -> None:
-    """What holds none is ready all the same, and nobody sees a difference in the record."""
+def test_where_content_is_kept_the_writer_encodes_it(policy: ContentPolicy) -> None:
+    """A fact without content is encoded at once all the same. The record is the same either way."""
     bodies = BodyEncoder(policy)
-    said: list[Fact] = [STOPPED, typed("x" * 5_000), typed("")]
-    ready, pending, empty = submitted(bodies, *said)
+    facts: list[Fact] = [STOPPED, typed("x" * 5_000), typed("")]
+    ready, pending, empty = submitted(bodies, *facts)
     sink = AuditSink(Log(), bodies, RECORD_BYTES)
 
     assert ready == sink.entry(ORIGIN, STOPPED)
     assert not isinstance(pending, bytes)
     assert not isinstance(empty, bytes)
-    assert (pending.at, pending.entry(), empty.entry()) == (AT, *(sink.entry(ORIGIN, fact) for fact in said[1:]))
+    assert (pending.at, pending.entry(), empty.entry()) == (AT, *(sink.entry(ORIGIN, fact) for fact in facts[1:]))
     assert 5_000 <= pending.size < 10_000
     assert 0 < empty.size < 5_000
 
 
-def test_words_go_to_the_file_of_their_conversation_and_else_of_their_stream(tmp_path: Path) -> None:
+def test_content_goes_to_the_file_of_its_conversation_else_of_its_stream(tmp_path: Path) -> None:
     files = ContentFiles(tmp_path)
     bodies = BodyEncoder(ContentPolicy.of("full", files=True), files=files)
     nobody = replace(ORIGIN, conversation=None)

@@ -1,4 +1,4 @@
-"""The folder of an audit log: made, taken by one writer, its segments listed and read at either end. I/O."""
+"""The folder of an audit log: made, locked for one writer, its segments listed and read at either end. I/O."""
 
 import fcntl
 import os
@@ -15,32 +15,32 @@ from steno.errors import DataError, UnavailableError
 FOLDER_MODE: Final = 0o750
 LOCK: Final = ".lock"
 BLOCK_BYTES: Final = 64 * 1024
-"""How much is read at once when the end of a file is looked for."""
+"""How much is read first when the end of a file is looked for, and the most that its first line may have."""
 
 
 class Tail(Struct, frozen=True):
     """The end of a segment."""
 
     seq: int
-    """The number of its last whole record; 0 where it has none."""
+    """Number of its last whole record; 0 where it has none."""
     hash: bytes
-    """The hash of that record, as 32 raw bytes."""
+    """Hash of that record, as 32 raw bytes."""
     whole_bytes: int
     """Where that record ends."""
     torn_bytes: int
-    """What stands after it, of a record that was being written."""
+    """How much follows it of a record that was being written."""
 
 
 class Opening(Struct, frozen=True):
-    """What the first record of a segment tells of what was before."""
+    """What the `log.opened` of a segment says of what was before it."""
 
     previous: str
     """The hash before it, in hex."""
     recovered_bytes: int
-    """What the last writer left of a record that it did not finish."""
+    """How much the last writer left of a record that it did not finish."""
 
 
-# Found ----------------------------------------------------------------------------------------------------
+# Read -----------------------------------------------------------------------------------------------------
 
 
 def segments(directory: Path) -> list[Path]:
@@ -48,10 +48,10 @@ def segments(directory: Path) -> list[Path]:
     return sorted(path for path in directory.iterdir() if segment_seq(path.name) is not None)
 
 
-def tail(path: Path) -> Tail:
-    """Return the end of the segment at `path`, reading no more of it than its last lines.
+def read_tail(path: Path) -> Tail:
+    """Return the end of the segment at `path`. Reads no more of it than its last lines.
 
-    Raises DataError where the last line that is whole is not a record.
+    Raises DataError where the last whole line is not a record.
     """
     end = path.stat().st_size
     read = b""
@@ -78,16 +78,13 @@ def _backwards(path: Path, end: int) -> Iterator[tuple[int, bytes]]:
 def _ending(path: Path, line: bytes, whole_bytes: int, end: int) -> Tail:
     record = RECORD.fullmatch(line)
     if record is None:
-        raise DataError(f"{path}: the last line is not a record; `steno verify` tells more")
+        raise DataError(f"{path}: the last line is not a record; `steno verify` shows what is wrong")
     hashed = bytes.fromhex(record["hash"].decode())
     return Tail(int(record["seq"]), hashed, whole_bytes, end - whole_bytes)
 
 
-def opening(path: Path) -> Opening:
-    """Return what the segment at `path` begins with.
-
-    Raises DataError where that is no `log.opened`.
-    """
+def read_opening(path: Path) -> Opening:
+    """Return what the segment at `path` begins with. Raises DataError where that is no `log.opened`."""
     with path.open("rb") as file:
         record = RECORD.fullmatch(file.readline(BLOCK_BYTES))
     try:
@@ -95,17 +92,17 @@ def opening(path: Path) -> Opening:
             return _OPENING.decode(record["body"])
     except ValueError:
         pass
-    raise DataError(f"{path}: the first line is not {OPENED}; `steno verify` tells more")
+    raise DataError(f"{path}: the first line is not {OPENED}; `steno verify` shows what is wrong")
 
 
 _OPENING: Final = msgspec.json.Decoder(Opening)
 
 
-# Made -----------------------------------------------------------------------------------------------------
+# Made ------------------------------------------------------------------------------------------------------
 
 
 def prepare(directory: Path) -> None:
-    """Make `directory` with mode 0750, whatever the umask. One that is there is left as it is."""
+    """Make `directory` with mode 0750, whatever the umask. An existing one is left as it is."""
     if directory.is_dir():
         return
     directory.parent.mkdir(parents=True, exist_ok=True)
@@ -114,10 +111,10 @@ def prepare(directory: Path) -> None:
     sync_folder(directory.parent)
 
 
-def take(directory: Path) -> int:
+def lock_folder(directory: Path) -> int:
     """Return a descriptor that keeps other writers out of `directory` until it is closed or the process ends.
 
-    Raises UnavailableError where another writer is in it.
+    Raises UnavailableError where another writer holds it.
     """
     descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
@@ -134,7 +131,7 @@ def take(directory: Path) -> int:
 
 
 def sync_folder(directory: Path) -> None:
-    """Return when what was made or deleted in `directory` would survive a loss of power."""
+    """Return when what was made, renamed or deleted in `directory` would survive a loss of power."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

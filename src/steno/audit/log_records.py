@@ -1,4 +1,4 @@
-"""What a log tells of itself: the entries of all `log.*` records, in the form of `format.entry`. Pure."""
+"""Records about the log itself: the bodies of `log.*`, and their entries in the form of `record.entry`. Pure."""
 
 from collections.abc import Sequence
 from typing import Annotated, Final, Literal
@@ -10,27 +10,31 @@ from steno.audit.record import CHECKPOINT, CLOSED, DAMAGED, GAP, OPENED, RETIRED
 from steno.timestamps import Micros, timestamp
 
 Ending = Literal["closed", "rotated"]
-"""Why a segment was ended: with its log, or to begin the next one."""
+"""Why a segment was closed: the log ended with it, or the next one begins."""
 Loss = Literal["shed", "internal_error"]
-"""Why facts are not recorded: there was no room, or a mistake of our own."""
+"""Why facts are not recorded: the queue was full, or a bug."""
 Damage = Literal["deleted", "renamed", "replaced", "truncated", "changed"]
 """What somebody else did to a segment."""
 
 RETIRED_NAMES: Final = 100
-"""Segments that one `log.retired` names at most: a record stays short, the rest follows in the next."""
+"""Most segments that one `log.retired` names, so that the record stays short. The others follow in the next one."""
 
 
-class Writing(Struct, frozen=True, kw_only=True):
-    """What each `log.opened` tells of the one who writes. It changes with a new segment only."""
+class SegmentSettings(Struct, frozen=True, kw_only=True):
+    """How a segment is written, as its `log.opened` records it. It changes only with a new segment."""
 
     version: str
+    """Of steno."""
     config_digest: str
+    """Identifies the configuration without revealing it."""
     content_policy: str
+    """What is kept of content."""
     key: bytes | None = None
+    """The secret under which records are hashed, if they are. Only its id is recorded."""
 
     def __repr__(self) -> str:
         """Leave the key out."""
-        return f"Writing(version={self.version!r}, config_digest={self.config_digest!r})"
+        return f"SegmentSettings(version={self.version!r}, config_digest={self.config_digest!r})"
 
 
 class Damaged(Struct, frozen=True):
@@ -39,11 +43,11 @@ class Damaged(Struct, frozen=True):
     segment: str
     damage: Damage
     last_seq: int
-    """The last record that was put on the disk in that segment."""
+    """The last record that was written to that segment."""
 
 
 class Checkpoint(Struct, frozen=True):
-    """The body of `log.checkpoint`: the record before it."""
+    """The body of `log.checkpoint`: number and hash of the record before it."""
 
     last_seq: int
     last_hash: str
@@ -56,7 +60,7 @@ class Retired(Struct, frozen=True):
     """The last record of the last segment that goes."""
     last_hash: str
     segments: Annotated[tuple[str, ...], Meta(min_length=1)]
-    """The files that go, the oldest first."""
+    """The files that are deleted, the oldest first."""
 
 
 class _Gap(Struct, frozen=True):
@@ -70,14 +74,14 @@ class _Closed(Struct, frozen=True):
     reason: Ending
 
 
-def opened(at: Micros | None, writing: Writing, previous: bytes, recovered_bytes: int) -> bytes:
+def opened(at: Micros | None, settings: SegmentSettings, previous: bytes, recovered_bytes: int) -> bytes:
     """Return the entry that begins a segment; `previous` is the hash before it, as 32 raw bytes."""
     body = LogOpened(
-        version=writing.version,
-        algorithm=algorithm(writing.key),
-        key_id=key_id(writing.key),
-        config_digest=writing.config_digest,
-        content_policy=writing.content_policy,
+        version=settings.version,
+        algorithm=algorithm(settings.key),
+        key_id=key_id(settings.key),
+        config_digest=settings.config_digest,
+        content_policy=settings.content_policy,
         previous=previous.hex(),
         recovered_bytes=recovered_bytes,
     )
@@ -90,22 +94,22 @@ def closed(at: Micros | None, reason: Ending) -> bytes:
 
 
 def checkpoint(at: Micros | None, last_seq: int, last_hash: bytes) -> bytes:
-    """Return the entry that tells the head: the number and the hash of the record before this very one."""
+    """Return the entry that names the record before it."""
     return _entry(at, CHECKPOINT, Checkpoint(last_seq, last_hash.hex()))
 
 
 def retired(at: Micros | None, last_seq: int, last_hash: bytes, names: Sequence[str]) -> bytes:
-    """Return the entry that lets the segments `names` go, oldest first, of which the newest ends with `last_seq`."""
+    """Return the entry that retires the segments `names`, oldest first. The newest of them ends with `last_seq`."""
     return _entry(at, RETIRED, Retired(last_seq, last_hash.hex(), tuple(names)))
 
 
 def gap(at: Micros | None, reason: Loss, facts: int, first_at: Micros | None, last_at: Micros | None) -> bytes:
-    """Return the entry that stands for `facts` facts, between two times, that are not recorded."""
-    return _entry(at, GAP, _Gap(reason, facts, _told(first_at), _told(last_at)))
+    """Return the entry that stands for `facts` facts between two times that are not recorded."""
+    return _entry(at, GAP, _Gap(reason, facts, _text(first_at), _text(last_at)))
 
 
 def damaged(at: Micros | None, damage: Damaged) -> bytes:
-    """Return the entry that tells what somebody else did to a segment."""
+    """Return the entry that says what somebody else did to a segment."""
     return _entry(at, DAMAGED, damage)
 
 
@@ -113,7 +117,7 @@ def _entry(at: Micros | None, fact: str, body: Struct) -> bytes:
     return entry(at, fact, None, None, None, _ENCODER.encode(body))
 
 
-def _told(at: Micros | None) -> str | None:
+def _text(at: Micros | None) -> str | None:
     return None if at is None else timestamp(at)
 
 

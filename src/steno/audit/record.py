@@ -1,17 +1,19 @@
-"""The record of an audit log, `steno.audit/1`: its members, its time, its link to the record before. Pure.
+"""A record of an audit log, `steno.audit/1`: its members, its link to the record before, the names of its files. Pure.
 
     {"seq":1,"at":"2026-01-01T00:00:00.000000Z","fact":"log.opened",...,"body":{...},"hash":"<64 hex digits>"}
 
-One record a line, compact JSON, members in this order: seq, at, fact, conversation, stream, event_id, body,
-hash. Let P be the bytes of the line before `,"hash":"`. Then hash is SHA-256(previous || P), or HMAC-SHA-256
-under a key, where previous is the hash of the record before it as 32 raw bytes; for record 1, 32 zero bytes.
-Nothing needs to be parsed or put in a canonical form to prove a line.
+One record a line, compact JSON, members in this order: seq, at, fact, conversation, stream, event_id, body, hash. Let P
+be the bytes of the line before `,"hash":"`. Then hash is SHA-256(previous || P), or HMAC-SHA-256 under a key, where
+previous is the hash of the record before it as 32 raw bytes; for record 1, 32 zero bytes. So a line is proved as it
+stands, without being parsed or brought into a canonical form.
+
+An entry is a record without its number and its hash: the members from `"at":` to the end of the body.
 """
 
 import hashlib
 import hmac
 import re
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 from msgspec import Raw, Struct
@@ -20,26 +22,26 @@ from steno.timestamps import Micros, parse_timestamp, timestamp
 
 SCHEMA: Final = "steno.audit/1"
 GENESIS: Final = bytes(32)
-"""What stands for the hash before record 1."""
+"""Stands for the hash before record 1."""
 
 OPENED: Final = "log.opened"
-"""Begins every segment: who writes, how it is hashed, and the hash of the record before."""
+"""Begins every segment: which steno writes, how it hashes, and the hash of the record before."""
 CLOSED: Final = "log.closed"
 """Ends a segment that was closed in order."""
 RETIRED: Final = "log.retired"
-"""Names the last record that was let go when old segments were deleted."""
+"""Names segments that are deleted because of their age or the size of the log, and the last record in them."""
 GAP: Final = "log.gap"
-"""Declares that facts could not be recorded, and how many."""
+"""Declares how many facts could not be recorded."""
 CHECKPOINT: Final = "log.checkpoint"
-"""Tells the head of the log, which is told outside of it too."""
+"""Names the record before it, which the operational log names too."""
 DAMAGED: Final = "log.damaged"
-"""Tells that somebody else did something to a segment."""
+"""Says that somebody else changed a segment."""
 
 # Records --------------------------------------------------------------------------------------------------
 
 
 class _Entry(Struct, frozen=True, gc=False):
-    """The members of a record between its number and its hash, in their order."""
+    """The members of an entry, in their order."""
 
     at: str | None
     fact: str
@@ -63,7 +65,7 @@ class LogOpened(Struct, frozen=True, kw_only=True):
     previous: str
     """The hash of the record before this one, in hex; zeros before record 1."""
     recovered_bytes: int
-    """Bytes of a record that was being written when the writer died: cut off before this record."""
+    """How many bytes the last writer left of a record that it did not finish."""
 
 
 def entry(
@@ -74,24 +76,26 @@ def entry(
     event_id: str | None,
     body: bytes,
 ) -> bytes:
-    """Return a record without its number and its hash: the members from `"at":` up to and including the body.
+    """Return the entry of a record.
 
     Args:
-        at: when it was so; None where a recording has no times.
+        at: its time; None where a recording has no times.
         fact: its name, such as `response.finished`.
         conversation: the key of the conversation it is about.
-        stream: the name of the stream that told it.
+        stream: the name of the stream it came from.
         event_id: the upstream event that caused it.
-        body: a JSON object. Raises ValueError where it is not on one line.
+        body: a JSON object.
+
+    Raises ValueError where `body` is not on one line.
     """
-    if b"\n" in body:  # Raw copies whatever it is given
+    if b"\n" in body:  # Raw would copy it as it is
         raise ValueError("a record is one line")
     when = None if at is None else timestamp(at)
     try:
         return _ENCODER.encode(_Entry(when, fact, conversation, stream, event_id, Raw(body)))[1:-1]
     except UnicodeEncodeError:  # the name of a recording need not be text
-        told = (_text(conversation), _text(stream), _text(event_id))
-        return _ENCODER.encode(_Entry(when, fact, *told, Raw(body)))[1:-1]
+        names = (_text(conversation), _text(stream), _text(event_id))
+        return _ENCODER.encode(_Entry(when, fact, *names, Raw(body)))[1:-1]
 
 
 def _text(name: str | None) -> str | None:
@@ -101,10 +105,20 @@ def _text(name: str | None) -> str | None:
 _ENCODER: Final = msgspec.json.Encoder()
 
 
-def moment(entry: bytes) -> Micros | None:
-    """Return the time that an `entry` begins with."""
-    told = entry[len(b'"at":') : entry.index(b",")]
-    return None if told == b"null" else parse_timestamp(told[1:-1].decode())
+class Timed(Protocol):
+    """Has a time of its own."""
+
+    @property
+    def at(self) -> Micros | None:
+        """Its time; None where a recording has no times."""
+
+
+def time_of(item: bytes | Timed) -> Micros | None:
+    """Return the time of an entry, or of what stands among entries."""
+    if not isinstance(item, bytes):
+        return item.at
+    at = item[len(b'"at":') : item.index(b",")]
+    return None if at == b"null" else parse_timestamp(at[1:-1].decode())
 
 
 # The chain ------------------------------------------------------------------------------------------------
@@ -115,7 +129,7 @@ def link(seq: int, entry: bytes, previous: bytes, key: bytes | None = None) -> t
 
     Args:
         seq: its number; the first one is 1.
-        entry: what `entry` returned.
+        entry: what `record.entry` returned.
         previous: the hash of the record before it, as 32 raw bytes; `GENESIS` before the first.
         key: the secret under which the log is hashed, if it is.
     """
@@ -137,7 +151,7 @@ def algorithm(key: bytes | None) -> str:
 
 
 def key_id(key: bytes | None) -> str | None:
-    """Return what tells a key from others without telling the key."""
+    """Return what identifies a key without revealing it."""
     return None if key is None else hmac.digest(key, b"steno.audit key id", "sha256")[:8].hex()
 
 
@@ -150,7 +164,7 @@ RECORD: Final = re.compile(
         r',"body":(?P<body>\{.*\}),"hash":"(?P<hash>[0-9a-f]{64})"\}\n'
     ).encode()
 )
-"""A whole line, newline included. That its body is JSON is not seen by this."""
+"""A whole line, newline included. It does not check that the body is JSON."""
 HASH_BYTES: Final = len(b',"hash":""}\n') + 64
 """Where P ends, from the end of the line."""
 
@@ -165,6 +179,6 @@ def segment_name(seq: int) -> str:
 
 
 def segment_seq(name: str) -> int | None:
-    """Return the first record that a file's name promises; None where it is not the name of a segment."""
+    """Return the number of the first record by a file's name; None where it is not the name of a segment."""
     match = _SEGMENT.fullmatch(name)
     return int(match[1]) if match else None

@@ -1,4 +1,4 @@
-"""From the configuration to what writes an audit log: its policy, its keys, its folder, its files of words."""
+"""From the configuration to the parts of an audit log: its content policy, keys, folder and writer options."""
 
 from pathlib import Path
 from typing import Final
@@ -6,7 +6,10 @@ from typing import Final
 from steno import __version__
 from steno.audit.content_policy import BodyEncoder, ContentPolicy, Redacts
 from steno.audit.content_store.files import ContentFiles
-from steno.audit.writing.log import AuditLog, Writing
+from steno.audit.log_records import SegmentSettings
+from steno.audit.writing.interface import WriterOptions
+from steno.audit.writing.log import AuditLog
+from steno.audit.writing.retention import RetentionPolicy
 from steno.config import Audit, Config, SecretRef, digest, read_secret
 from steno.config.schema import Content
 from steno.core.facts import KINDS
@@ -14,11 +17,12 @@ from steno.errors import ConfigError, ConfigFault, UnavailableError
 from steno.timestamps import Micros
 
 KEY_CHARACTERS: Final = 32
-"""Shortest secret that a log is keyed by: 128 bits in hex."""
+"""Length of the shortest secret that is accepted as a key: 128 bits in hex."""
+DAY_SECONDS: Final = 86_400
 
 
 def policy_of(audit: Audit) -> ContentPolicy:
-    """Return what is kept of which words."""
+    """Return what is kept of each kind of content."""
     content = audit.content
     if not isinstance(content, Content):
         return ContentPolicy.of(content, files=audit.content_files)
@@ -50,7 +54,10 @@ def bodies_of(audit: Audit, files: ContentFiles) -> BodyEncoder:
 
 
 def key_of(ref: SecretRef | None, name: str) -> bytes | None:
-    """Return the key that `ref` leads to. Raises ConfigError where there is none, or it is too short to be one."""
+    """Return the key at `ref`; `name` is its key in the configuration.
+
+    Raises ConfigError where it cannot be read or is too short.
+    """
     if ref is None:
         return None
     secret = read_secret(ref)
@@ -61,9 +68,9 @@ def key_of(ref: SecretRef | None, name: str) -> bytes | None:
     return secret.encode()
 
 
-def writing_of(config: Config) -> Writing:
-    """Return what each segment says of the one who writes it. Raises ConfigError where the key is none."""
-    return Writing(
+def settings_of(config: Config) -> SegmentSettings:
+    """Return how segments are written. Raises ConfigError where the key is none."""
+    return SegmentSettings(
         version=__version__,
         config_digest=digest(config),
         content_policy=policy_of(config.audit).describe(),
@@ -71,22 +78,30 @@ def writing_of(config: Config) -> Writing:
     )
 
 
+def options_of(audit: Audit) -> WriterOptions:
+    """Return what the configuration decides about the writer."""
+    return WriterOptions(
+        queue_bytes=audit.queue_bytes,
+        sheds=audit.when_full == "shed",
+        flush_seconds=0.0 if audit.flush == "always" else audit.flush_seconds,
+        flush_bytes=audit.flush_bytes,
+        segment_seconds=audit.segment_seconds,
+        checkpoint_records=audit.checkpoint_records,
+        checkpoint_seconds=audit.checkpoint_seconds,
+        retention=RetentionPolicy(
+            None if audit.retention_days is None else audit.retention_days * DAY_SECONDS, audit.retention_bytes
+        ),
+    )
+
+
 def open_log(directory: Path, config: Config, at: Micros | None) -> AuditLog:
     """Begin a segment in `directory`.
 
-    Raises UnavailableError, naming the folder, where it cannot be written or somebody else writes there; DataError
+    Raises UnavailableError, naming the folder, where it cannot be written or another steno writes there; DataError
     where the log there cannot be continued; ConfigError where the key is none.
     """
-    writing = writing_of(config)
+    settings = settings_of(config)
     try:
-        return AuditLog.open(
-            directory,
-            version=writing.version,
-            config_digest=writing.config_digest,
-            content_policy=writing.content_policy,
-            at=at,
-            segment_bytes=config.audit.segment_bytes,
-            key=writing.key,
-        )
+        return AuditLog.open(directory, settings, at=at, segment_bytes=config.audit.segment_bytes)
     except OSError as error:
         raise UnavailableError(f"cannot write the audit log in {directory}: {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""Facts written down: each becomes one record of the audit log."""
+"""The sink that makes an audit record of each fact. It records all facts: no record means that nothing happened."""
 
 from collections.abc import Iterator
 from typing import Final, Protocol
@@ -7,49 +7,49 @@ from msgspec.structs import replace
 
 from steno.audit.content_policy import BodyEncoder, beginning
 from steno.audit.record import HASH_BYTES, entry
-from steno.audit.writing.queue import Pending
+from steno.audit.writing.queue import Submission
 from steno.core.facts import NAMES, Content, Fact, Origin
 from steno.timestamps import Micros
 from steno.wire.secrets import mask_keys
 
 NUMBER_BYTES: Final = len('{"seq":,') + 20
-"""What stands before a record that has no number yet."""
+"""Length of what precedes an entry when it gets its number."""
 BODY_BYTES: Final = 1024
-"""About how long a body is without its words."""
+"""About how long a body is without its content."""
 
 
-class Submit(Protocol):
-    """Where records go: a log that is written at once, or the thread that writes it."""
+class RecordReceiver(Protocol):
+    """Where records go: the writer of a daemon, or a log that is written at once."""
 
-    def submit(self, fact: bytes | Pending) -> None:
+    def submit(self, record: Submission, /) -> None:
         """Take one record without its number. Does not wait."""
 
 
 class AuditSink:
-    """The sink that writes down. All facts are recorded: no record means that nothing happened."""
+    """Makes a record of each fact."""
 
-    def __init__(self, log: Submit, bodies: BodyEncoder, record_bytes: int) -> None:
-        """Record into `log`, words as `bodies` has them, in records of at most `record_bytes`, 4096 or more."""
+    def __init__(self, log: RecordReceiver, bodies: BodyEncoder, record_bytes: int) -> None:
+        """Record into `log`, with bodies from `bodies`, in records of at most `record_bytes`, 4096 or more."""
         self._log = log
         self._bodies = bodies
         self._longest = record_bytes - NUMBER_BYTES - HASH_BYTES
 
     def emit(self, origin: Origin, fact: Fact) -> None:
-        """Record `fact`. Where it holds words that are looked through or put into a file, the writer does that."""
-        if self._bodies.keeps_words and (words := list(_words(fact))):
-            size = sum(len(each.text) for each in words) + BODY_BYTES
-            self._log.submit(_Record(self, origin, fact, size))
+        """Record `fact`. Where content is to be redacted or put into a file, the receiver encodes it later."""
+        if self._bodies.keeps_words and (contents := list(_contents(fact))):
+            size = sum(len(each.text) for each in contents) + BODY_BYTES
+            self._log.submit(_PendingRecord(self, origin, fact, size))
         else:
             self._log.submit(self.entry(origin, fact))
 
     def entry(self, origin: Origin, fact: Fact) -> bytes:
-        """Return the record of `fact` without its number, cut where it would be too long."""
+        """Return the entry of `fact`, cut where it would be too long."""
         start = self._start(origin, fact)
         owner = origin.conversation or origin.stream or ""
         return mask_keys(start + self._bodies.body(fact, owner, self._longest - len(start)))
 
     def _start(self, origin: Origin, fact: Fact) -> bytes:
-        """Return what stands before the body. It leaves room for one, however long the names are."""
+        """Return what precedes the body. It leaves room for one, however long the names are."""
         start = _start(origin, fact)
         if len(start) <= self._longest * 7 // 8:
             return start
@@ -62,8 +62,8 @@ def _start(origin: Origin, fact: Fact) -> bytes:
     return entry(origin.at, NAMES[type(fact)], origin.conversation, origin.stream, origin.event_id, b"")
 
 
-class _Record:
-    """A record whose words are still to be looked through."""
+class _PendingRecord:
+    """A record whose content is still to be redacted or put into a file."""
 
     __slots__ = ("_fact", "_origin", "_sink", "at", "size")
 
@@ -75,12 +75,12 @@ class _Record:
         self.size = size
 
     def entry(self) -> bytes:
-        """Return the record without its number."""
+        """Return the entry."""
         return self._sink.entry(self._origin, self._fact)
 
 
-def _words(fact: Fact) -> Iterator[Content]:
-    """Yield the words that `fact` holds."""
+def _contents(fact: Fact) -> Iterator[Content]:
+    """Yield the content that `fact` holds."""
     for member in fact.__struct_fields__:
         value = getattr(fact, member)
         for each in value if type(value) is tuple else (value,):

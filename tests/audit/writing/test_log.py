@@ -1,4 +1,4 @@
-"""One writer numbers and chains what happened, across segments and restarts, whatever ended the last one."""
+"""One writer numbers and chains records across segments and restarts, whatever ended the last one."""
 
 import errno
 import hashlib
@@ -14,18 +14,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from steno.audit.log_records import SegmentSettings
 from steno.audit.record import entry, key_id, segment_name
 from steno.audit.verification.report import Reason
 from steno.audit.writing.batch import ChainHead
-from steno.audit.writing.log import Writing
 from steno.errors import UnavailableError
-from tests.audit.helpers import AT, ZEROS, broken, fault, files, opened, proved, records, said, told, write
+from tests.audit.helpers import AT, ZEROS, broken, fault, files, opened, outline, proved, records, said, write
 
 FIRST = segment_name(1)
 
 
-def told_in(segment: bytes) -> list[str]:
-    """Return what one segment tells in short."""
+def outline_of(segment: bytes) -> list[str]:
+    """Return the records of one segment in short."""
     return [record["event_id"] or record["fact"] for record in map(json.loads, segment.splitlines())]
 
 
@@ -74,7 +74,7 @@ def test_a_log_without_times_has_none(tmp_path: Path) -> None:
         log.append(said(2, at=None))
         log.close(None)
 
-    assert told(tmp_path) == [
+    assert outline(tmp_path) == [
         "| log.opened",
         "event_1",
         "log.closed",
@@ -103,7 +103,7 @@ def test_a_segment_is_closed_by_its_size(tmp_path: Path) -> None:
             log.append(said(number, at=AT + number))
         log.close(AT + 9)
 
-    assert told(tmp_path) == [
+    assert outline(tmp_path) == [
         *("| log.opened", "event_0", "event_1", "log.closed"),
         *("| log.opened", "event_2", "event_3", "log.closed"),
     ]
@@ -121,7 +121,7 @@ def test_a_segment_is_closed_by_its_size(tmp_path: Path) -> None:
 def test_a_segment_holds_a_record_however_small_it_is_to_be(tmp_path: Path) -> None:
     write(tmp_path, range(3), segment_bytes=1)
 
-    assert told(tmp_path) == [
+    assert outline(tmp_path) == [
         *("| log.opened", "event_0", "log.closed"),
         *("| log.opened", "event_1", "log.closed"),
         *("| log.opened", "event_2", "log.closed"),
@@ -140,7 +140,7 @@ def test_rotating_ends_one_segment_and_begins_the_next(tmp_path: Path) -> None:
         log.append(said(2))
         log.close(AT)
 
-    assert told(tmp_path) == [
+    assert outline(tmp_path) == [
         *("| log.opened", "event_1", "log.closed"),
         *("| log.opened", "event_2", "log.closed"),
     ]
@@ -152,7 +152,7 @@ def test_each_start_opens_a_segment_that_names_the_hash_before(tmp_path: Path) -
     write(tmp_path, [2])
 
     held = records(tmp_path)
-    assert told(tmp_path) == [
+    assert outline(tmp_path) == [
         *("| log.opened", "event_1", "log.closed"),
         *("| log.opened", "event_2", "log.closed"),
     ]
@@ -174,7 +174,7 @@ def test_nothing_is_written_before_the_flush(tmp_path: Path) -> None:
 
         log.flush()
         assert (log.flushed_seq, log.flushed_records, log.unflushed_bytes) == (3, 3, 0)
-        assert told(tmp_path) == ["| log.opened", "event_1", "event_2"]
+        assert outline(tmp_path) == ["| log.opened", "event_1", "event_2"]
         assert log.head.hex() == records(tmp_path)[-1]["hash"]
 
 
@@ -182,7 +182,7 @@ def test_leaving_without_closing_writes_but_does_not_end_the_log(tmp_path: Path)
     with opened(tmp_path) as log:
         log.append(said(1))
 
-    assert told(tmp_path) == ["| log.opened", "event_1"]
+    assert outline(tmp_path) == ["| log.opened", "event_1"]
     write(tmp_path, [2])
     assert proved(files(tmp_path)).ok
 
@@ -193,10 +193,10 @@ def test_leaving_by_an_error_writes_too(tmp_path: Path) -> None:
     with pytest.raises(KeyError), log:
         raise KeyError
 
-    assert told(tmp_path) == ["| log.opened", "event_1"]
+    assert outline(tmp_path) == ["| log.opened", "event_1"]
 
 
-def test_leaving_raises_where_it_cannot_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leaving_raises_where_the_disk_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = opened(tmp_path)
     log.append(said(1))
     monkeypatch.setattr(os, "fdatasync", broken)
@@ -242,13 +242,11 @@ def test_a_second_writer_in_this_process_is_refused(tmp_path: Path) -> None:
 SECOND = """
 import sys
 from pathlib import Path
-from steno.audit.writing.log import AuditLog
 from steno.errors import UnavailableError
+from tests.audit.helpers import opened
 
 try:
-    AuditLog.open(
-        Path(sys.argv[1]), version="", config_digest="", content_policy="none", at=None, segment_bytes=9999
-    ).close(None)
+    opened(Path(sys.argv[1])).close(None)
 except UnavailableError as error:
     sys.exit(str(error))
 """
@@ -261,7 +259,7 @@ def start_second(folder: Path) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_a_second_process_is_refused_until_the_first_lets_go(tmp_path: Path) -> None:
+def test_a_second_process_is_refused_until_the_first_releases_the_folder(tmp_path: Path) -> None:
     with opened(tmp_path) as log:
         refused = start_second(tmp_path)
         log.close(AT)
@@ -270,20 +268,20 @@ def test_a_second_process_is_refused_until_the_first_lets_go(tmp_path: Path) -> 
     assert refused.returncode == 1
     assert refused.stderr.startswith(f"another steno writes the audit log in {tmp_path}: ")
     assert (let_in.returncode, let_in.stderr) == (0, "")
-    assert told(tmp_path) == ["| log.opened", "log.closed"] * 2
+    assert outline(tmp_path) == ["| log.opened", "log.closed"] * 2
 
 
-def test_a_log_that_cannot_be_opened_is_let_go_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_that_cannot_be_opened_is_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(os, "fdatasync", broken)
         with pytest.raises(OSError, match="broken"):
             opened(tmp_path)
 
     opened(tmp_path).close(AT)
-    assert told(tmp_path) == ["| log.opened", "log.closed"]
+    assert outline(tmp_path) == ["| log.opened", "log.closed"]
 
 
-def test_a_log_that_cannot_be_continued_is_let_go_of(tmp_path: Path) -> None:
+def test_a_log_that_cannot_be_continued_is_released(tmp_path: Path) -> None:
     (tmp_path / FIRST).write_bytes(b"no record\n")
     for _ in range(2):
         with pytest.raises(Exception, match="not a record"):
@@ -306,7 +304,7 @@ def test_a_last_record_torn_at_any_byte_is_cut_off_and_the_chain_goes_on(tmp_pat
 
         write(folder, [3])
 
-        assert told(folder) == ["| log.opened", "event_1", "event_2", "| log.opened", "event_3", "log.closed"]
+        assert outline(folder) == ["| log.opened", "event_1", "event_2", "| log.opened", "event_3", "log.closed"]
         assert records(folder)[3]["body"]["recovered_bytes"] == end - start
         report = proved(files(folder))
         assert (report.ok, report.recovered_bytes) == (True, end - start)
@@ -321,7 +319,7 @@ def test_a_segment_torn_in_its_first_line_is_begun_again(tmp_path: Path, kept: i
 
     write(tmp_path, [3])
 
-    assert told(tmp_path) == [
+    assert outline(tmp_path) == [
         *("| log.opened", "event_1", "log.closed"),
         *("| log.opened", "event_3", "log.closed"),
     ]
@@ -337,7 +335,7 @@ def test_a_log_torn_in_its_first_line_is_begun_again(tmp_path: Path, kept: int) 
 
     write(tmp_path, [2])
 
-    assert told(tmp_path) == ["| log.opened", "event_2", "log.closed"]
+    assert outline(tmp_path) == ["| log.opened", "event_2", "log.closed"]
     assert proved(files(tmp_path)).recovered_bytes == kept
 
 
@@ -348,7 +346,7 @@ def test_a_log_torn_in_its_first_line_is_begun_again(tmp_path: Path, kept: int) 
 def test_what_could_not_be_written_is_written_by_the_next_flush(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
-    """In one segment, while the next is made, and in that: nothing is lost, doubled or out of order."""
+    """In a segment, while the next one is made, and in that one: nothing is lost, doubled or out of order."""
     real = getattr(os, failing)
     failures = 0
 
@@ -372,7 +370,7 @@ def test_what_could_not_be_written_is_written_by_the_next_flush(
         log.close(AT)
 
     assert failures >= 2
-    assert [line for line in told(tmp_path) if "event" in line] == [f"event_{number}" for number in range(6)]
+    assert [line for line in outline(tmp_path) if "event" in line] == [f"event_{number}" for number in range(6)]
     assert proved(files(tmp_path)).ok
 
 
@@ -385,14 +383,14 @@ def test_closing_may_be_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert not log.ended
     log.close(AT)
 
-    assert told(tmp_path) == ["| log.opened", "| log.opened", "log.closed"]
+    assert outline(tmp_path) == ["| log.opened", "| log.opened", "log.closed"]
     assert proved(files(tmp_path)).ok
 
 
-def test_after_a_failed_sync_what_waited_is_numbered_anew_in_a_new_segment(
+def test_after_a_failed_sync_what_waits_is_numbered_anew_in_a_new_segment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And the failed segment holds what had counted, not a byte more."""
+    """The failed segment holds what had counted, not a byte more."""
     with opened(tmp_path) as log:
         log.append(said(1))
         log.flush()
@@ -406,7 +404,7 @@ def test_after_a_failed_sync_what_waited_is_numbered_anew_in_a_new_segment(
                 assert (log.flushed_seq, files(tmp_path)) == (2, {FIRST: counted})
         log.close(AT + 2)
 
-    assert told(tmp_path) == ["| log.opened", "event_1", "| log.opened", "event_2", "log.closed"]
+    assert outline(tmp_path) == ["| log.opened", "event_1", "| log.opened", "event_2", "log.closed"]
     assert [record["seq"] for record in records(tmp_path)] == [1, 2, 3, 4, 5]
     assert [record["at"][-4:] for record in records(tmp_path)] == ["456Z", "456Z", "457Z", "457Z", "458Z"]
     assert proved(files(tmp_path)).ok
@@ -415,10 +413,10 @@ def test_after_a_failed_sync_what_waited_is_numbered_anew_in_a_new_segment(
 # Checkpoints ----------------------------------------------------------------------------------------------
 
 
-def test_a_checkpoint_tells_the_record_before_it(tmp_path: Path) -> None:
+def test_a_checkpoint_names_the_record_before_it(tmp_path: Path) -> None:
     with opened(tmp_path) as log:
         log.append(said(1))
-        log.check(AT + 1)
+        log.add_checkpoint(AT + 1)
         heads = [log.checkpoint]  # not before it is on the disk
         log.flush()
         heads.append(log.checkpoint)
@@ -431,28 +429,28 @@ def test_a_checkpoint_tells_the_record_before_it(tmp_path: Path) -> None:
     assert proved(files(tmp_path)).ok
 
 
-def test_a_checkpoint_that_begins_a_segment_tells_its_opening(tmp_path: Path) -> None:
+def test_a_checkpoint_that_begins_a_segment_names_its_opening(tmp_path: Path) -> None:
     with opened(tmp_path) as log:
         log.rotate(AT)
-        log.check(AT)
+        log.add_checkpoint(AT)
         log.close(AT)
 
     held = records(tmp_path)
-    assert told(tmp_path) == ["| log.opened", "log.closed", "| log.opened", "log.checkpoint", "log.closed"]
+    assert outline(tmp_path) == ["| log.opened", "log.closed", "| log.opened", "log.checkpoint", "log.closed"]
     assert held[3]["body"] == {"last_seq": 3, "last_hash": held[2]["hash"]}
 
 
-# Under other terms ----------------------------------------------------------------------------------------
+# Other settings -------------------------------------------------------------------------------------------
 
 
-def test_a_new_segment_may_be_written_under_other_terms(tmp_path: Path) -> None:
-    """The key too; from its first record on, and not before."""
-    other = Writing(version="1.2.4", config_digest="beef", content_policy="redacted", key=b"other")
+def test_a_new_segment_may_have_other_settings(tmp_path: Path) -> None:
+    """The key too: from its first record on, and not before."""
+    other = SegmentSettings(version="1.2.4", config_digest="beef", content_policy="redacted", key=b"other")
     with opened(tmp_path, key=b"key") as log:
         log.append(said(1))
         log.rotate(AT, other)
         log.append(said(2))
-        log.rotate(AT, "cafe")
+        log.rotate(AT, msgspec.structs.replace(other, config_digest="cafe"))
         log.close(AT)
 
     terms = ("version", "config_digest", "content_policy", "key_id")
@@ -470,7 +468,7 @@ def test_a_new_segment_may_be_written_under_other_terms(tmp_path: Path) -> None:
 
 def test_a_key_is_not_shown(tmp_path: Path) -> None:
     with opened(tmp_path, key=b"canary") as log:
-        assert "canary" not in repr(log.writing)
+        assert "canary" not in repr(log.settings)
 
 
 # Damaged --------------------------------------------------------------------------------------------------
@@ -491,8 +489,8 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damage_to_the_segment_is_told_in_a_new_one(tmp_path: Path, damage: str) -> None:
-    """The next flush sees it, the log goes on, also at the next start, and does not verify."""
+def test_damage_to_the_segment_is_recorded_in_a_new_one(tmp_path: Path, damage: str) -> None:
+    """The next flush finds it. The log goes on, also at the next start, and does not verify."""
     with opened(tmp_path) as log:
         log.append(said(1))
         log.flush()
@@ -506,7 +504,7 @@ def test_damage_to_the_segment_is_told_in_a_new_one(tmp_path: Path, damage: str)
     expected = {"segment": FIRST, "damage": damage, "last_seq": 2}
     newest = files(tmp_path)[segment_name(3)]
     assert found == [expected]
-    assert told_in(newest) == ["log.opened", "log.damaged", "event_2", "event_3", "log.closed"]
+    assert outline_of(newest) == ["log.opened", "log.damaged", "event_2", "event_3", "log.closed"]
     assert json.loads(newest.splitlines()[1])["body"] == expected
     assert log.damages() == []
 
@@ -517,28 +515,28 @@ def test_damage_to_the_segment_is_told_in_a_new_one(tmp_path: Path, damage: str)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damage_to_a_closed_segment_is_told_in_this_one(tmp_path: Path, damage: str) -> None:
+def test_damage_to_a_closed_segment_is_recorded_in_this_one(tmp_path: Path, damage: str) -> None:
     write(tmp_path, [1])
     with opened(tmp_path) as log:
         DAMAGES[damage](tmp_path / FIRST)
-        log.check(AT)
+        log.add_checkpoint(AT)
         log.flush()
-        log.check(AT)
+        log.add_checkpoint(AT)
         log.close(AT)
 
-    assert told_in(files(tmp_path)[segment_name(4)]) == [
+    assert outline_of(files(tmp_path)[segment_name(4)]) == [
         *("log.opened", "log.damaged", "log.checkpoint", "log.checkpoint", "log.closed")
     ]
-    told_of = json.loads(files(tmp_path)[segment_name(4)].splitlines()[1])["body"]
-    assert told_of == {"segment": FIRST, "damage": damage, "last_seq": 3}
+    damaged = json.loads(files(tmp_path)[segment_name(4)].splitlines()[1])["body"]
+    assert damaged == {"segment": FIRST, "damage": damage, "last_seq": 3}
 
 
-def test_a_segment_that_was_closed_meanwhile_is_looked_after(tmp_path: Path) -> None:
+def test_a_segment_that_was_closed_meanwhile_is_watched(tmp_path: Path) -> None:
     with opened(tmp_path) as log:
         log.rotate(AT)
         log.flush()
         os.truncate(tmp_path / FIRST, 10)
-        log.check(AT)
+        log.add_checkpoint(AT)
         log.close(AT)
 
     assert [json.loads(line)["body"] for line in files(tmp_path)[segment_name(3)].splitlines()[1:2]] == [
@@ -546,7 +544,7 @@ def test_a_segment_that_was_closed_meanwhile_is_looked_after(tmp_path: Path) -> 
     ]
 
 
-def test_damage_is_told_once_however_often_the_telling_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damage_is_recorded_once_however_often_the_write_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with opened(tmp_path) as log:
         (tmp_path / FIRST).unlink()
         log.append(said(1))
@@ -557,7 +555,7 @@ def test_damage_is_told_once_however_often_the_telling_fails(tmp_path: Path, mon
                     log.flush()
         log.close(AT)
 
-    assert told(tmp_path) == ["| log.opened", "log.damaged", "event_1", "log.closed"]
+    assert outline(tmp_path) == ["| log.opened", "log.damaged", "event_1", "log.closed"]
     assert len(log.damages()) == 1
     assert log.unflushed_bytes == 0
 
@@ -575,7 +573,7 @@ STEPS = st.lists(st.sampled_from(["flush", "rotate", "start", "die"]) | ENTRIES,
 def test_any_life_of_a_log_verifies(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str | bytes], segment_bytes: int
 ) -> None:
-    """Records come, are flushed, segments turn, the writer starts again, or dies with what it held."""
+    """Records come and are flushed, segments are closed, the writer starts again, or dies with what it held."""
     folder = tmp_path_factory.mktemp("log")
     log = opened(folder, segment_bytes=segment_bytes)
     for step in steps:

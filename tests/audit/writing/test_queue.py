@@ -1,63 +1,66 @@
-"""Records wait for company, in order and within bounds; a full queue says so, or sheds and says what."""
+"""Records wait for others, in order and within bounds. A full queue reports it, or drops records and counts them."""
 
 import threading
 from concurrent.futures import Future
 from time import monotonic
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steno.audit.writing.queue import Call, Closing, Queue, QueueEntry, Rotation, Shed, moment_of, size_of
-from tests.audit.helpers import AT, said
+from steno.audit.writing.queue import Call, Closing, Queue, QueueEntry, Rotation, Shed, size_of
+from tests.audit.helpers import AT, NEVER, said, terms
 
-NEVER = 3600.0
 SIZE = len(said(1))
 
 
 def queue(**changes: Any) -> Queue:
-    """Return a queue whose records do not wait for company."""
+    """Return a queue whose records do not wait for others."""
     return Queue(**{"queue_bytes": 1 << 20, "flush_bytes": 1 << 20, "flush_seconds": 0.0, "sheds": False, **changes})
+
+
+def take(waiting: Queue) -> list[QueueEntry] | None:
+    """Take what there is, waiting for it."""
+    return waiting.take(monotonic() + NEVER)
 
 
 def test_what_was_put_is_taken_in_order() -> None:
     waiting = queue()
-    rotation, call = Rotation(AT, "c0ffee"), Call(lambda: None, Future())
+    rotation, call = Rotation(AT, terms()), Call(lambda: None, Future())
     waiting.put(said(1))
     assert waiting.command(rotation)
     waiting.put(said(2))
     assert waiting.command(call)
 
-    assert waiting.take(None) == [said(1), rotation, said(2), call]
+    assert take(waiting) == [said(1), rotation, said(2), call]
     assert waiting.bytes == 2 * SIZE
     assert not waiting.written(2 * SIZE)
     assert waiting.bytes == 0
 
 
-def test_nothing_is_waited_for_longer_than_told() -> None:
+def test_taking_waits_no_longer_than_it_is_asked_to() -> None:
     waiting = queue(flush_seconds=NEVER)
     waiting.put(said(1))
 
     assert waiting.take(monotonic()) == []
     waiting.close(Closing(AT, in_order=True))
-    assert waiting.take(None) == [said(1)]
-    assert waiting.take(None) is None
+    assert take(waiting) == [said(1)]
+    assert take(waiting) is None
 
 
-def test_enough_does_not_wait() -> None:
+def test_flush_bytes_of_records_do_not_wait() -> None:
     waiting = queue(flush_seconds=NEVER, flush_bytes=2 * SIZE)
     waiting.put(said(1))
     assert waiting.take(monotonic()) == []
     waiting.put(said(2))
 
-    assert waiting.take(None) == [said(1), said(2)]
+    assert take(waiting) == [said(1), said(2)]
 
 
-def test_what_waits_for_something_is_woken_by_it() -> None:
+def test_a_record_wakes_the_thread_that_waits_for_one() -> None:
     waiting = queue()
     taken: list[list[QueueEntry] | None] = []
-    thread = threading.Thread(target=lambda: taken.append(waiting.take(None)))
+    thread = threading.Thread(target=lambda: taken.append(take(waiting)))
     thread.start()
     waiting.put(said(1))
     thread.join(30)
@@ -65,44 +68,44 @@ def test_what_waits_for_something_is_woken_by_it() -> None:
     assert taken == [[said(1)]]
 
 
-def test_a_full_queue_says_so_once_and_takes_what_comes_all_the_same() -> None:
+def test_a_queue_becomes_full_once_and_takes_what_comes_all_the_same() -> None:
     waiting = queue(queue_bytes=2 * SIZE)
 
     assert [waiting.put(said(number)) for number in range(4)] == [False, True, False, False]
     assert (waiting.full, waiting.bytes) == (True, 4 * SIZE)
     assert [waiting.written(SIZE) for _ in range(4)] == [False, False, True, False]
-    assert (waiting.full, waiting.shed_facts) == (False, 0)
+    assert (waiting.full, waiting.shed_records) == (False, 0)
 
 
-def test_a_full_queue_that_sheds_says_what_when_there_is_room() -> None:
+def test_what_was_shed_is_declared_in_its_place_when_there_is_room() -> None:
     waiting = queue(queue_bytes=2 * SIZE, sheds=True)
     for number in range(5):
         waiting.put(said(number))
-    assert waiting.take(None) == [said(0), said(1)]
+    assert take(waiting) == [said(0), said(1)]
     waiting.put(said(5))
     assert waiting.written(2 * SIZE)
     waiting.put(said(6))
 
-    assert waiting.take(None) == [Shed(4, said(2), said(5)), said(6)]
-    assert waiting.shed_facts == 4
+    assert take(waiting) == [Shed(4, said(2), said(5)), said(6)]
+    assert waiting.shed_records == 4
 
 
-def test_what_was_shed_is_said_at_the_end() -> None:
+def test_what_was_shed_is_declared_at_the_end() -> None:
     waiting = queue(queue_bytes=SIZE, sheds=True)
     for number in range(3):
         waiting.put(said(number))
     waiting.close(Closing(AT, in_order=True))
 
-    assert waiting.take(None) == [said(0), Shed(2, said(1), said(2))]
-    assert waiting.take(None) is None
+    assert take(waiting) == [said(0), Shed(2, said(1), said(2))]
+    assert take(waiting) is None
 
 
 def test_commands_are_taken_although_it_is_full() -> None:
     waiting = queue(queue_bytes=SIZE, sheds=True)
     waiting.put(said(0))
 
-    assert waiting.command(Rotation(AT, "c0ffee"))
-    assert waiting.shed_facts == 0
+    assert waiting.command(Rotation(AT, terms()))
+    assert waiting.shed_records == 0
 
 
 def test_what_comes_after_the_end_is_refused() -> None:
@@ -110,20 +113,19 @@ def test_what_comes_after_the_end_is_refused() -> None:
     waiting.put(said(1))
 
     assert waiting.end() == [said(1)]
-    assert not waiting.command(Rotation(AT, "c0ffee"))
+    assert not waiting.command(Rotation(AT, terms()))
 
 
-def test_giving_up_is_waited_for() -> None:
+def test_a_wait_ends_when_the_queue_is_given_up() -> None:
     waiting = queue()
-    assert not waiting.gives_up(0.0)
+    assert not waiting.wait_given_up(0.0)
     waiting.give_up()
 
-    assert waiting.gives_up(NEVER)
+    assert waiting.wait_given_up(NEVER)
 
 
-@pytest.mark.parametrize("at", [AT, None])
-def test_size_and_time_of_a_fact(at: int | None) -> None:
-    assert (size_of(said(1, at=at)), moment_of(said(1, at=at))) == (len(said(1, at=at)), at)
+def test_a_command_takes_no_room() -> None:
+    assert [size_of(entry) for entry in (said(1), Rotation(AT, terms()), Shed(2, said(1), said(2)))] == [SIZE, 0, 0]
 
 
 @given(st.lists(st.sampled_from(["put", "take", "write"]), max_size=60), st.integers(1, 5 * SIZE))
@@ -144,13 +146,13 @@ def test_what_was_shed_and_what_was_taken_is_all_that_was_put(steps: list[str], 
                 unwritten = 0
         assert waiting.bytes < queue_bytes + 2 * SIZE
     waiting.close(Closing(None, in_order=True))
-    taken += waiting.take(None) or []
+    taken += take(waiting) or []
 
     expected = 0
     for item in taken:
         if isinstance(item, Shed):
-            assert (item.first, item.last) == (said(expected), said(expected + item.facts - 1))
-            expected += item.facts
+            assert (item.first, item.last) == (said(expected), said(expected + item.count - 1))
+            expected += item.count
         else:
             assert item == said(expected)
             expected += 1

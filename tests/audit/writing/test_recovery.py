@@ -1,4 +1,4 @@
-"""A log goes on where its last whole record ends, and no step on the way there loses what was left."""
+"""A log continues where its last whole record ends, and no step of the repair loses what was left."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def test_an_empty_folder_begins_at_the_beginning(tmp_path: Path) -> None:
     assert recover(tmp_path) == Recovered(0, GENESIS, 0)
 
 
-def test_a_torn_end_stays_until_the_next_segment_tells_of_it(tmp_path: Path) -> None:
+def test_a_torn_end_stays_until_the_next_segment_records_it(tmp_path: Path) -> None:
     lines, hashes = chained(2)
     path = tmp_path / segment_name(1)
     path.write_bytes(b"".join(lines) + b'{"seq":3')
@@ -28,7 +28,7 @@ def test_a_torn_end_stays_until_the_next_segment_tells_of_it(tmp_path: Path) -> 
     assert path.read_bytes() == b"".join(lines)
 
 
-def test_a_torn_end_that_was_told_but_not_cut_is_cut_and_not_told_again(tmp_path: Path) -> None:
+def test_a_torn_end_that_was_recorded_and_not_cut_is_cut_and_not_recorded_again(tmp_path: Path) -> None:
     write(tmp_path, [1])
     whole = (tmp_path / segment_name(1)).read_bytes()
     (tmp_path / segment_name(1)).write_bytes(whole + b'{"se')
@@ -42,8 +42,8 @@ def test_a_torn_end_that_was_told_but_not_cut_is_cut_and_not_told_again(tmp_path
 
 
 @pytest.mark.parametrize("scribbled", [b"x", b'{"seq":4', b"no record\n"])
-def test_what_no_segment_tells_of_is_left_to_be_proved(tmp_path: Path, scribbled: bytes) -> None:
-    """It is no torn record of this log, and cutting it off would hide that somebody wrote there."""
+def test_what_no_segment_records_is_left_for_verification_to_find(tmp_path: Path, scribbled: bytes) -> None:
+    """No writer that died left it. To cut it off would hide that somebody wrote there."""
     write(tmp_path, [1])
     write(tmp_path, [2])
     with (tmp_path / segment_name(1)).open("ab") as file:
@@ -74,7 +74,7 @@ def test_a_log_that_was_hardly_begun_is_deleted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kept", [0, 1])
 def test_a_log_is_not_continued_where_records_are_missing(tmp_path: Path, kept: int) -> None:
-    """The name of an empty file promises records before it; that they are gone is not to be covered up."""
+    """The name of an empty file promises records before it. That they are gone must not be covered up."""
     if kept:
         (tmp_path / segment_name(1)).write_bytes(b"".join(chained(1)[0]))
     (tmp_path / segment_name(3)).touch()

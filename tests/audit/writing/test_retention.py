@@ -1,4 +1,4 @@
-"""Whole closed segments go, the oldest first, after the log has told so; the newest never does."""
+"""Whole closed segments are deleted, the oldest first, after the log has recorded it; the newest never is."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from steno.audit.log_records import RETIRED_NAMES
 from steno.audit.record import segment_name
 from steno.audit.writing.log import AuditLog
 from steno.audit.writing.retention import NANOS, Retention, RetentionPolicy, SegmentFile, due
-from tests.audit.helpers import AT, broken, files, opened, proved, records, said, told
+from tests.audit.helpers import AT, broken, files, opened, outline, proved, records, said
 
 HERE = Path("x")
 NOW_NS = 1_000 * NANOS
@@ -41,7 +41,7 @@ def kept(*each: tuple[int, int]) -> list[SegmentFile]:
         ([(5, 10), (5, 90), (5, 0)], RetentionPolicy(seconds=50), 0),
     ],
 )
-def test_how_many_of_the_oldest_go(segments: list[tuple[int, int]], policy: RetentionPolicy, count: int) -> None:
+def test_how_many_of_the_oldest_are_due(segments: list[tuple[int, int]], policy: RetentionPolicy, count: int) -> None:
     assert due(kept(*segments), policy, NOW_NS) == count
 
 
@@ -74,8 +74,8 @@ def three_segments(folder: Path, count: int = 2) -> AuditLog:
     return log
 
 
-def let_go(log: AuditLog, retention: Retention) -> None:
-    if retention.tell(AT, NOW_NS * NANOS):
+def retire(log: AuditLog, retention: Retention) -> None:
+    if retention.announce(AT, NOW_NS * NANOS):
         log.flush()
     retention.delete()
 
@@ -85,11 +85,11 @@ def test_old_segments_are_named_and_deleted_and_the_log_holds(tmp_path: Path) ->
     retention = Retention(log, RetentionPolicy(seconds=0))
     hashes = {record["seq"]: record["hash"] for record in records(tmp_path)}
 
-    let_go(log, retention)
+    retire(log, retention)
     log.append(said(9))
     log.close(AT)
 
-    assert told(tmp_path) == ["| log.opened", "log.retired", "event_9", "log.closed"]
+    assert outline(tmp_path) == ["| log.opened", "log.retired", "event_9", "log.closed"]
     assert records(tmp_path)[1]["body"] == {
         "last_seq": 6,
         "last_hash": hashes[6],
@@ -100,23 +100,23 @@ def test_old_segments_are_named_and_deleted_and_the_log_holds(tmp_path: Path) ->
     assert (report.ok, report.first_seq, report.retired) == (True, 7, 6)
 
 
-def test_nothing_is_told_where_nothing_goes(tmp_path: Path) -> None:
+def test_nothing_is_recorded_where_nothing_is_due(tmp_path: Path) -> None:
     log = three_segments(tmp_path)
 
-    assert not Retention(log, RetentionPolicy()).tell(AT, NOW_NS * NANOS)
-    assert not Retention(log, RetentionPolicy(size_bytes=1 << 20)).tell(AT, NOW_NS * NANOS)
-    assert not Retention(log, RetentionPolicy(seconds=3600)).tell(AT, log.path.stat().st_mtime_ns)
+    assert not Retention(log, RetentionPolicy()).announce(AT, NOW_NS * NANOS)
+    assert not Retention(log, RetentionPolicy(size_bytes=1 << 20)).announce(AT, NOW_NS * NANOS)
+    assert not Retention(log, RetentionPolicy(seconds=3600)).announce(AT, log.path.stat().st_mtime_ns)
     log.close(AT)
 
 
-def test_a_record_names_no_more_than_it_may_and_the_rest_goes_later(tmp_path: Path) -> None:
+def test_a_record_names_a_limited_number_and_the_rest_follows(tmp_path: Path) -> None:
     log = three_segments(tmp_path, RETIRED_NAMES + 3)
     retention = Retention(log, RetentionPolicy(seconds=0))
 
-    let_go(log, retention)
+    retire(log, retention)
     assert retention.deleted == RETIRED_NAMES
     assert len(files(tmp_path)) == 4
-    let_go(log, retention)
+    retire(log, retention)
     log.close(AT)
 
     assert [len(record["body"]["segments"]) for record in records(tmp_path) if record["fact"] == "log.retired"] == [
@@ -126,9 +126,9 @@ def test_a_record_names_no_more_than_it_may_and_the_rest_goes_later(tmp_path: Pa
     assert proved(files(tmp_path)).ok
 
 
-def test_what_was_told_but_not_deleted_is_told_and_deleted_by_the_next_run(tmp_path: Path) -> None:
+def test_what_was_recorded_and_not_deleted_is_recorded_and_deleted_by_the_next_run(tmp_path: Path) -> None:
     log = three_segments(tmp_path)
-    Retention(log, RetentionPolicy(seconds=0)).tell(AT, NOW_NS * NANOS)
+    Retention(log, RetentionPolicy(seconds=0)).announce(AT, NOW_NS * NANOS)
     log.flush()
     log.release()
     assert proved(files(tmp_path)).ok
@@ -136,14 +136,14 @@ def test_what_was_told_but_not_deleted_is_told_and_deleted_by_the_next_run(tmp_p
     assert proved(files(tmp_path)).ok
 
     with opened(tmp_path) as log:
-        let_go(log, Retention(log, RetentionPolicy(seconds=0)))
+        retire(log, Retention(log, RetentionPolicy(seconds=0)))
         log.close(AT)
 
-    assert told(tmp_path) == ["| log.opened", "log.retired", "log.closed"]
+    assert outline(tmp_path) == ["| log.opened", "log.retired", "log.closed"]
     assert proved(files(tmp_path)).ok
 
 
-def test_a_file_that_cannot_be_deleted_is_told_once_and_tried_again(
+def test_a_file_that_cannot_be_deleted_is_recorded_once_and_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = three_segments(tmp_path)
@@ -152,16 +152,19 @@ def test_a_file_that_cannot_be_deleted_is_told_once_and_tried_again(
         patched.setattr(os, "unlink", broken)
         for _ in range(2):
             with pytest.raises(OSError, match="broken"):
-                let_go(log, retention)
+                retire(log, retention)
     assert (retention.deleted, len(files(tmp_path))) == (0, 3)
 
-    let_go(log, retention)
+    retire(log, retention)
     log.close(AT)
-    assert (retention.deleted, told(tmp_path)) == (2, ["| log.opened", "log.retired", "log.closed"])
+    assert (retention.deleted, outline(tmp_path)) == (2, ["| log.opened", "log.retired", "log.closed"])
 
 
-def test_a_segment_that_cannot_be_read_holds_nothing_up(tmp_path: Path) -> None:
-    """Where the next one does not tell what was before it, the end of this one does; else they go together."""
+def test_a_segment_that_cannot_be_read_does_not_stop_retention(tmp_path: Path) -> None:
+    """The hash before what stays is read from the next segment, else from the end of the last one that goes.
+
+    Where neither can be read, that one stays until the next one goes too.
+    """
     log = three_segments(tmp_path, 3)
     (tmp_path / segment_name(4)).write_bytes(b"no record\n")
     os.utime(tmp_path / segment_name(4), ns=(NOW_NS, NOW_NS))
@@ -169,7 +172,7 @@ def test_a_segment_that_cannot_be_read_holds_nothing_up(tmp_path: Path) -> None:
     os.utime(tmp_path / segment_name(7), ns=(NOW_NS, NOW_NS))
 
     retention = Retention(log, RetentionPolicy(seconds=900))
-    assert retention.tell(AT, NOW_NS)
+    assert retention.announce(AT, NOW_NS)
     log.flush()
     retention.delete()
     assert list(files(tmp_path)) == [segment_name(seq) for seq in (4, 7, 10)]
@@ -177,7 +180,7 @@ def test_a_segment_that_cannot_be_read_holds_nothing_up(tmp_path: Path) -> None:
     (tmp_path / segment_name(7)).write_bytes(b"no record\n")
     os.utime(tmp_path / segment_name(7), ns=(NOW_NS, NOW_NS))
     os.utime(tmp_path / segment_name(4), ns=(1, 1))
-    assert not retention.tell(AT, NOW_NS)
-    let_go(log, Retention(log, RetentionPolicy(seconds=0)))
+    assert not retention.announce(AT, NOW_NS)
+    retire(log, Retention(log, RetentionPolicy(seconds=0)))
     log.close(AT)
     assert proved(files(tmp_path)).ok

@@ -1,4 +1,4 @@
-"""One file takes records until a sync fails, and is looked at before each write."""
+"""One file takes records until a sync fails, and shows what others did to it."""
 
 import errno
 import os
@@ -41,7 +41,7 @@ def test_writes_follow_each_other(tmp_path: Path) -> None:
     assert segment.path.read_bytes() == b"one\ntwo\n"
 
 
-def test_what_is_written_in_pieces_arrives_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_is_done_in_pieces_is_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:2]))
     segment = Segment(tmp_path, 1)
@@ -51,7 +51,7 @@ def test_what_is_written_in_pieces_arrives_whole(tmp_path: Path, monkeypatch: py
 
 
 def fail_half_way(patched: pytest.MonkeyPatch) -> None:
-    """Let half of what is written arrive before the disk is full."""
+    """Let half of each write succeed before the disk is full."""
     write = os.write
 
     def fail(descriptor: int, data: bytes) -> int:
@@ -107,7 +107,7 @@ def test_a_sync_that_failed_is_not_tried_again(tmp_path: Path, monkeypatch: pyte
     assert segment.path.read_bytes() == b"one\n"
 
 
-def test_what_was_abandoned_is_cut_before_it_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_abandoned_file_is_not_left_before_it_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     segment = Segment(tmp_path, 1)
     segment.write(b"one\n")
     with monkeypatch.context() as patched:
@@ -206,6 +206,6 @@ def test_what_was_cut_off_by_others_is_not_filled_with_zeros(tmp_path: Path, mon
         with pytest.raises(OSError, match="full"):
             segment.write(b"two\n")
     os.truncate(segment.path, 0)
-    segment.mend()
+    segment.cut_dirty_tail()
 
     assert (segment.path.read_bytes(), segment.damage()) == (b"", "truncated")

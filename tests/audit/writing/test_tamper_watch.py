@@ -1,4 +1,4 @@
-"""What others do to closed segments is seen: at once what the folder shows, the rest at a close look; each once."""
+"""What others do to closed segments is found once: at once what the folder shows, the rest at a close look."""
 
 import os
 from collections.abc import Callable
@@ -15,7 +15,7 @@ FIRST = segment_name(1)
 
 
 def watched(folder: Path) -> TamperWatch:
-    """TamperWatch a log of two closed segments, of three records each, and a newest one."""
+    """Watch a log of two closed segments, of three records each, and a newest one."""
     for number in range(3):
         write(folder, [number])
     watch = TamperWatch(folder)
@@ -47,11 +47,11 @@ def overwritten(path: Path) -> None:
         (replaced, "replaced"),
     ],
 )
-def test_what_the_folder_shows_is_seen_at_once(tmp_path: Path, act: Callable[[Path], object], damage: str) -> None:
+def test_what_the_folder_shows_is_found_at_once(tmp_path: Path, act: Callable[[Path], object], damage: str) -> None:
     watch = watched(tmp_path)
     assert watch.look(closely=False) == []
     act(tmp_path / FIRST)
-    os.utime(tmp_path, ns=(1, 1))  # the clock of the kernel may not have gone on meanwhile
+    os.utime(tmp_path, ns=(1, 1))  # the kernel's clock may not have ticked meanwhile
 
     assert watch.look(closely=False) == [Damaged(FIRST, damage, 3)]  # type: ignore[arg-type]  # a word of the table
     assert watch.look(closely=True) == []
@@ -65,7 +65,7 @@ def test_what_the_folder_shows_is_seen_at_once(tmp_path: Path, act: Callable[[Pa
         (overwritten, "changed"),
     ],
 )
-def test_what_a_file_shows_is_seen_at_a_close_look(tmp_path: Path, act: Callable[[Path], object], damage: str) -> None:
+def test_what_a_file_shows_is_found_at_a_close_look(tmp_path: Path, act: Callable[[Path], object], damage: str) -> None:
     watch = watched(tmp_path)
     act(tmp_path / FIRST)
 
@@ -74,7 +74,7 @@ def test_what_a_file_shows_is_seen_at_a_close_look(tmp_path: Path, act: Callable
     assert watch.look(closely=True) == []
 
 
-def test_all_that_is_damaged_is_told_in_order(tmp_path: Path) -> None:
+def test_all_damage_is_found_in_the_order_of_the_log(tmp_path: Path) -> None:
     watch = watched(tmp_path)
     for seq in (4, 1):
         (tmp_path / segment_name(seq)).unlink()
@@ -82,7 +82,7 @@ def test_all_that_is_damaged_is_told_in_order(tmp_path: Path) -> None:
     assert watch.look(closely=True) == [Damaged(FIRST, "deleted", 3), Damaged(segment_name(4), "deleted", 6)]
 
 
-def test_other_files_the_newest_and_what_is_to_go_are_left_alone(tmp_path: Path) -> None:
+def test_other_files_the_newest_and_what_is_to_be_deleted_are_not_watched(tmp_path: Path) -> None:
     watch = watched(tmp_path)
     (tmp_path / "other").touch()
     (tmp_path / segment_name(7)).unlink()

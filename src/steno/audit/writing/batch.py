@@ -1,36 +1,40 @@
-"""What waits to be written to a log, and what becomes of it when it is linked. Pure."""
+"""Records of one segment that are written together: numbered and chained as they will be if the write succeeds. Pure.
+
+A batch that could not be written is thrown away. What it was made of still waits, and goes into another batch, under
+other numbers where need be.
+"""
 
 from msgspec import Struct
 
 from steno.audit import log_records
-from steno.audit.log_records import Ending, Writing
-from steno.audit.record import link, moment
+from steno.audit.log_records import Ending, SegmentSettings
+from steno.audit.record import link
 from steno.timestamps import Micros
 
 
 class ChainHead(Struct, frozen=True):
-    """A record that proves all before it, as `log.checkpoint` tells it."""
+    """A record whose hash proves all before it, as `log.checkpoint` names it."""
 
     seq: int
     hash: bytes
     """As 32 raw bytes."""
     at: Micros | None
-    """When it was told."""
+    """The time of the checkpoint."""
 
 
-class Checkpoint(Struct, frozen=True):
-    """Stands between entries: what it tells is known when those before it have their hashes."""
+class CheckpointMark(Struct, frozen=True):
+    """Stands among entries for a `log.checkpoint`: what it names is known once those before it have their hashes."""
 
     at: Micros | None
 
 
 class Rollover(Struct, frozen=True):
-    """Stands between entries: the segment ends here."""
+    """Stands among entries where the segment ends."""
 
     at: Micros | None
     reason: Ending
-    writing: Writing
-    """How the next one is written."""
+    settings: SegmentSettings
+    """How the next segment is written."""
 
 
 class SegmentStart(Struct, frozen=True):
@@ -38,26 +42,30 @@ class SegmentStart(Struct, frozen=True):
 
     at: Micros | None
     recovered_bytes: int = 0
+    """What the last writer left of a record that it did not finish."""
 
 
-BatchEntry = bytes | Checkpoint | Rollover
+BatchEntry = bytes | CheckpointMark | Rollover
+"""What a batch is made of: a record without its number, or a mark."""
 
 
 class Batch:
-    """Records for one segment that are written together, linked as they will be if that goes well."""
+    """The lines of one write."""
 
-    __slots__ = ("_key", "head", "lines", "seq", "size", "taken", "told", "turn")
+    __slots__ = ("_key", "checkpoint", "head", "lines", "rollover", "seq", "size", "taken")
 
     def __init__(self, seq: int, head: bytes, key: bytes | None) -> None:
-        """Follow record `seq`, whose hash is `head`, as 32 raw bytes."""
+        """Follow record `seq`, whose hash is `head` as 32 raw bytes, in a segment that is hashed under `key`."""
         self.seq, self.head, self._key = seq, head, key
+        """Number and hash of its last record."""
         self.lines: list[bytes] = []
         self.size = 0
+        """Length of all lines."""
         self.taken = 0
-        """How many of the items that wait are in it."""
-        self.told: ChainHead | None = None
-        """What the last checkpoint in it tells."""
-        self.turn: Rollover | None = None
+        """How many of the entries that wait are in it."""
+        self.checkpoint: ChainHead | None = None
+        """What the last checkpoint in it names."""
+        self.rollover: Rollover | None = None
         """How it ends the segment, if it does."""
 
     def add(self, entry: bytes) -> None:
@@ -67,17 +75,12 @@ class Batch:
         self.lines.append(line)
         self.size += len(line)
 
-    def check(self, at: Micros | None) -> None:
-        """Tell the head."""
-        self.told = ChainHead(self.seq, self.head, at)
+    def add_checkpoint(self, at: Micros | None) -> None:
+        """Add a record that names the one before it."""
+        self.checkpoint = ChainHead(self.seq, self.head, at)
         self.add(log_records.checkpoint(at, self.seq, self.head))
 
-    def end(self, turn: Rollover) -> None:
-        """End the segment."""
-        self.turn = turn
-        self.add(log_records.closed(turn.at, turn.reason))
-
-
-def moment_of(item: BatchEntry) -> Micros | None:
-    """Return the time of what waits."""
-    return moment(item) if isinstance(item, bytes) else item.at
+    def end_segment(self, rollover: Rollover) -> None:
+        """Add the record that ends the segment."""
+        self.rollover = rollover
+        self.add(log_records.closed(rollover.at, rollover.reason))

@@ -1,7 +1,7 @@
-"""What waits for the thread that writes the audit log: records and commands in order, bounded in bytes.
+"""The queue of the writing thread: records and commands in order, bounded in bytes.
 
-`put` never waits. Where the queue is full, either whoever fills it is told to stop, and what comes all the same is
-taken; or facts are shed: counted, and stood for by one item when there is room again.
+`put` never waits for the disk. Once the queue is full, it either takes what comes all the same, and its caller stops
+the sender; or it drops records, counts them, and puts one `Shed` in their place when there is room again.
 """
 
 import threading
@@ -12,13 +12,12 @@ from typing import ClassVar, Protocol
 
 from msgspec import Struct
 
-from steno.audit.log_records import Writing
-from steno.audit.record import moment
+from steno.audit.log_records import SegmentSettings
 from steno.timestamps import Micros
 
 
 class Pending(Protocol):
-    """A record that is still to be encoded, by the thread that writes it: for what takes long."""
+    """A record whose encoding takes long and is therefore left to the writing thread."""
 
     at: Micros | None
     """Its time."""
@@ -26,26 +25,27 @@ class Pending(Protocol):
     """About its length, in bytes."""
 
     def entry(self) -> bytes:
-        """Return what `format.entry` returns.
+        """Return what `record.entry` returns.
 
-        After an OSError it is asked again, until it goes well. It must raise nothing else: what does is recorded as a
-        gap.
+        An OSError may be raised, and leads to another attempt. Anything else that is raised is a bug, and a gap is
+        recorded in place of the record.
         """
 
 
-Fact = bytes | Pending
+Submission = bytes | Pending
+"""A record without its number: what `record.entry` returned, or still to be encoded."""
 
 
 class Rotation(Struct, frozen=True):
-    """Those after it belong in a new segment."""
+    """A command: what comes after it belongs in a new segment."""
 
     size: ClassVar[int] = 0
     at: Micros
-    writing: Writing | str
+    settings: SegmentSettings
 
 
 class Call(Struct, frozen=True):
-    """Something to be done when all before it is on the disk."""
+    """A command: call a function when all before it is on the disk."""
 
     size: ClassVar[int] = 0
     function: Callable[[], None]
@@ -53,83 +53,70 @@ class Call(Struct, frozen=True):
 
 
 class Shed(Struct, frozen=True):
-    """Facts that were dropped between the one before it and the one after it."""
+    """Stands for the records that were dropped between the one before it and the one after it."""
 
     size: ClassVar[int] = 0
-    facts: int
-    first: Fact
-    last: Fact
+    count: int
+    first: Submission
+    last: Submission
 
 
 class Closing(Struct, frozen=True):
-    """Nothing comes after this."""
+    """How a queue ends."""
 
     at: Micros | None
     in_order: bool
-    """Whether the log is to be ended, or only left."""
+    """Whether the log ends with `log.closed`, or is only written as far as it came."""
 
 
-Command = Rotation | Call | Shed
-QueueEntry = Fact | Command
+QueueEntry = Submission | Rotation | Call | Shed
 
 
-def size_of(item: QueueEntry) -> int:
-    """Return how much of the queue's bytes an item takes."""
-    return len(item) if isinstance(item, bytes) else item.size
-
-
-def moment_of(fact: Fact) -> Micros | None:
-    """Return the time of a fact."""
-    return moment(fact) if isinstance(fact, bytes) else fact.at
+def size_of(entry: QueueEntry) -> int:
+    """Return how many of the queue's bytes an entry takes."""
+    return len(entry) if isinstance(entry, bytes) else entry.size
 
 
 class Queue:
     """Filled by any thread, emptied by one."""
 
     def __init__(self, *, queue_bytes: int, flush_bytes: int, flush_seconds: float, sheds: bool) -> None:
-        """Hold nothing.
-
-        Args:
-            queue_bytes: the length of the records not yet on the disk at which the queue is full.
-            flush_bytes: the length of the records that do not wait for others.
-            flush_seconds: the longest time a record waits for others.
-            sheds: whether facts are dropped while it is full.
-        """
+        """Begin empty. The arguments are those of `WriterOptions`."""
         self._queue_bytes = queue_bytes
         self._flush_bytes = min(flush_bytes, queue_bytes)
         self._flush_seconds = flush_seconds
         self._sheds = sheds
         self._changed = threading.Condition(threading.Lock())
         """Held for moments only. The emptying thread alone waits for it."""
-        # What follows changes under `_changed`.
-        self._items: list[QueueEntry] = []
+        # What follows changes under `_changed`. Single attributes are read without it.
+        self._entries: list[QueueEntry] = []
         self._waiting_bytes = 0
         self._shed: Shed | None = None
         self._given_up = False
-        self._over = False
+        self._ended = False
         self.closing: Closing | None = None
         """Set once nothing more comes."""
         self.since: float | None = None
-        """When the first item that waits came, of `time.monotonic`."""
+        """When the first entry that waits came, of `time.monotonic`."""
         self.taken_since: float | None = None
         """When the first of those came that were taken and are not on the disk yet."""
         self.bytes = 0
-        """The length of the records that are not on the disk yet."""
+        """Length of the records that are not on the disk yet."""
         self.full = False
         """Whether it became full and has not become half empty since."""
-        self.shed_facts = 0
-        """Facts dropped so far."""
+        self.shed_records = 0
+        """Records dropped so far."""
 
     # Filled ---------------------------------------------------------------------------------------------
 
-    def put(self, fact: Fact) -> bool:
-        """Take one record, or shed it. Return whether the queue became full by it."""
-        size = len(fact) if isinstance(fact, bytes) else fact.size
+    def put(self, record: Submission) -> bool:
+        """Take one record, or drop it. Return whether the queue became full by it."""
+        size = len(record) if isinstance(record, bytes) else record.size
         with self._changed:
             if self.full and self._sheds:
-                self._drop(fact)
+                self._drop(record)
                 return False
-            self._push(fact)
+            self._push(record)
             before = self._waiting_bytes
             self.bytes += size
             self._waiting_bytes = before + size
@@ -140,51 +127,50 @@ class Queue:
             self.full = True
             return True
 
-    def _push(self, item: QueueEntry) -> None:
-        self._items.append(item)
+    def _push(self, entry: QueueEntry) -> None:
+        self._entries.append(entry)
         if self.since is None:
             self.since = monotonic()
             self._changed.notify()
 
-    def _drop(self, fact: Fact) -> None:
-        self.shed_facts += 1
+    def _drop(self, record: Submission) -> None:
+        self.shed_records += 1
         before = self._shed
-        self._shed = Shed(before.facts + 1, before.first, fact) if before else Shed(1, fact, fact)
+        self._shed = Shed(before.count + 1, before.first, record) if before else Shed(1, record, record)
 
-    def command(self, item: Rotation | Call) -> bool:
-        """Take a command, full or not. Return False where nobody will ever see to it."""
+    def command(self, command: Rotation | Call) -> bool:
+        """Take a command, full or not. Return False after `end`, when nobody would carry it out."""
         with self._changed:
-            if self._over:
+            if self._ended:
                 return False
-            self._push(item)
+            self._push(command)
             return True
 
     def close(self, closing: Closing) -> None:
-        """Let nothing more come. What is there is given out at once."""
+        """Let nothing more come. What waits is given out at once."""
         with self._changed:
-            self._settle()
+            self._push_shed()
             self.closing = closing
             self._changed.notify()
 
-    def _settle(self) -> None:
-        """Let an item stand for what was shed."""
+    def _push_shed(self) -> None:
         if self._shed:
             self._push(self._shed)
             self._shed = None
 
     def give_up(self) -> None:
-        """Tell the thread to stop where writing fails."""
+        """Ask the emptying thread to stop where a write fails."""
         with self._changed:
             self._given_up = True
             self._changed.notify()
 
     # Emptied --------------------------------------------------------------------------------------------
 
-    def take(self, until: float | None) -> list[QueueEntry] | None:
-        """Wait for something to write, and for company for it, and return all there is.
+    def take(self, until: float) -> list[QueueEntry] | None:
+        """Wait until what waits is due, and return all of it.
 
         Args:
-            until: when to return with nothing, of `time.monotonic`; None: never.
+            until: when to return with nothing, of `time.monotonic`.
 
         Returns:
             None when nothing more will come.
@@ -193,14 +179,14 @@ class Queue:
             while not self._is_due():
                 if self.closing:
                     return None
-                left = self._patience(until)
-                if left is not None and left <= 0:
+                left = self._next_due(until) - monotonic()
+                if left <= 0:
                     return []
                 self._changed.wait(left)
-            items, self._items = self._items, []
+            entries, self._entries = self._entries, []
             self._waiting_bytes = 0
             self.taken_since, self.since = self.since, None
-            return items
+            return entries
 
     def _is_due(self) -> bool:
         if self.since is None:
@@ -208,31 +194,27 @@ class Queue:
         waited = monotonic() - self.since >= self._flush_seconds
         return waited or self._waiting_bytes >= self._flush_bytes or self.closing is not None
 
-    def _patience(self, until: float | None) -> float | None:
-        """Return the seconds until there may be something to do; None where only something new would change that."""
-        ends = [] if until is None else [until]
-        if self.since is not None:
-            ends.append(self.since + self._flush_seconds)
-        return min(ends) - monotonic() if ends else None
+    def _next_due(self, until: float) -> float:
+        return until if self.since is None else min(until, self.since + self._flush_seconds)
 
     def written(self, size: int) -> bool:
-        """Note that records of this length are on the disk. Return whether there is room again by that."""
+        """Note that records of this length are on the disk. Return whether there is room again because of that."""
         with self._changed:
             self.bytes -= size
             if not self.full or self.bytes > self._queue_bytes // 2:
                 return False
             self.full = False
-            self._settle()
+            self._push_shed()
             return True
 
-    def gives_up(self, timeout: float) -> bool:
-        """Wait for that many seconds, or until told to give up; return whether told so."""
+    def wait_given_up(self, timeout: float) -> bool:
+        """Wait for `timeout` seconds or until `give_up`; return whether that was called."""
         with self._changed:
             return self._changed.wait_for(lambda: self._given_up, timeout)
 
     def end(self) -> list[QueueEntry]:
-        """Take no more commands; return what nobody will see to."""
+        """Take no more commands. Return what nobody will carry out or write."""
         with self._changed:
-            self._over = True
-            items, self._items = self._items, []
-            return items
+            self._ended = True
+            entries, self._entries = self._entries, []
+            return entries

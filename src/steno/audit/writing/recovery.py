@@ -1,13 +1,15 @@
-"""Where a log is to be continued after whatever ended its last writer, and what that left unfinished. I/O.
+"""Where a log continues after whatever ended its last writer, and the repair of what that left unfinished. I/O.
 
-Bytes of a record that was not finished are torn. Each step leaves a log that the next start can go on from:
+A writer that dies can leave bytes of a record that it did not finish: a torn end. The next `log.opened` records how
+many there were. Each step of the repair leaves a log that the next start can continue:
 
-1. A torn end stays until the new segment, which tells how many bytes it has, is on the disk; then it is cut off.
-2. A start that was killed in between has told it but not cut it: the next start cuts it and does not tell it again.
-3. A newest file that holds no whole record is deleted, and its bytes are told: its name is needed for the new one.
+1. A torn end stays until the new segment, which records how many bytes it has, is on the disk. Then it is cut off.
+2. A start that was killed in between has recorded it and not cut it. The next start only cuts it.
+3. A newest file that holds no whole record is deleted, since its name is needed for the new segment. Its bytes are
+   recorded too.
 
-What cannot be noticed here is that whole records at the end of a log are gone, or all of its newest files: the log
-then goes on with numbers that were used before. Whoever keeps a head elsewhere notices.
+What cannot be noticed here is that whole records at the end of a log are gone, or all of its newest files. The log
+then continues with numbers that were used before. Only a head that is kept elsewhere shows that.
 """
 
 import os
@@ -16,13 +18,13 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from steno.audit.directory import Tail, opening, segments, sync_folder, tail
+from steno.audit.directory import Tail, read_opening, read_tail, segments, sync_folder
 from steno.audit.record import GENESIS, segment_seq
 from steno.errors import DataError
 
 
 class Torn(Struct, frozen=True):
-    """A segment with more in it than whole records."""
+    """A segment that ends with bytes of an unfinished record."""
 
     path: Path
     whole_bytes: int
@@ -30,24 +32,24 @@ class Torn(Struct, frozen=True):
 
 
 class Recovered(Struct, frozen=True):
-    """Where a log is to be continued."""
+    """Where a log continues."""
 
     seq: int
     """The number of its last record; 0 where it has none."""
     hash: bytes
     """The hash of that record, as 32 raw bytes."""
     recovered_bytes: int
-    """What stands after it, or stood there, of records that were not finished."""
+    """How many bytes of unfinished records followed it, those in a deleted file included."""
     torn: Torn | None = None
-    """What is to be cut off once the next segment tells of it."""
+    """What is to be cut off once the next segment records it."""
 
 
 def recover(directory: Path) -> Recovered:
     """Return where the log in `directory` ends, and finish what an earlier recovery began.
 
     Raises:
-        DataError: the log cannot be continued: its last line is no record, or records before its last file
-            are missing.
+        DataError: the log cannot be continued, since its last line is no record, or records before its last file are
+            missing.
         OSError: a file cannot be read, cut or deleted.
     """
     paths = segments(directory)
@@ -56,29 +58,32 @@ def recover(directory: Path) -> Recovered:
     if paths and not end.seq:
         unbegun, unbegun_bytes = paths.pop(), end.torn_bytes
         end = _end(paths)
-        # By its name it promises which record is next. If it is not, nothing is touched.
+        # Its name promises which record comes next. Where that is another one, records are missing: nothing is touched.
         if segment_seq(unbegun.name) != end.seq + 1:
             raise DataError(f"{directory}: the records before {unbegun.name} are missing")
         unbegun.unlink()
         sync_folder(directory)
-    if told := _told(paths):
-        cut(told)
+    if uncut := _recorded_but_not_cut(paths):
+        cut(uncut)
     torn = Torn(paths[-1], end.whole_bytes) if end.torn_bytes else None
     return Recovered(end.seq, end.hash, end.torn_bytes + unbegun_bytes, torn)
 
 
 def _end(paths: Sequence[Path]) -> Tail:
-    return tail(paths[-1]) if paths else Tail(0, GENESIS, 0, 0)
+    return read_tail(paths[-1]) if paths else Tail(0, GENESIS, 0, 0)
 
 
-def _told(paths: Sequence[Path]) -> Torn | None:
-    """Return what is torn before the newest segment, if that tells of it. All else there is left to be proved."""
+def _recorded_but_not_cut(paths: Sequence[Path]) -> Torn | None:
+    """Return the torn end of the second newest segment, where the newest one records it.
+
+    Anything else after whole records there was not left by a writer that died. It stays, for verification to find.
+    """
     if not paths[1:]:
         return None
     before, newest = paths[-2:]
     try:
-        recovered_bytes = opening(newest).recovered_bytes
-        end = tail(before)
+        recovered_bytes = read_opening(newest).recovered_bytes
+        end = read_tail(before)
     except DataError:
         return None
     follows = end.seq + 1 == segment_seq(newest.name)
@@ -86,7 +91,7 @@ def _told(paths: Sequence[Path]) -> Torn | None:
 
 
 def cut(torn: Torn) -> None:
-    """Cut off what is torn, and return when that is on the disk."""
+    """Cut a torn end off, and return when that is on the disk."""
     descriptor = os.open(torn.path, os.O_WRONLY | os.O_CLOEXEC)
     try:
         os.ftruncate(descriptor, torn.whole_bytes)

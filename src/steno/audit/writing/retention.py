@@ -1,7 +1,7 @@
-"""Old segments let go: which, told in `log.retired`, and deleted once that is on the disk. I/O.
+"""Old segments deleted: which, recorded in `log.retired`, and deleted once that record is on the disk. I/O.
 
-Whole closed segments go, the oldest first, never the newest. Whoever is killed in between has told more than is
-gone: the next run tells and deletes the rest again.
+Whole closed segments go, the oldest first, never the newest. A writer that dies in between has recorded more than it
+deleted. The next one records and deletes the rest again.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from steno.audit import log_records
-from steno.audit.directory import opening, segments, sync_folder, tail
+from steno.audit.directory import read_opening, read_tail, segments, sync_folder
 from steno.audit.record import segment_seq
 from steno.audit.writing.log import AuditLog
 from steno.errors import DataError
@@ -22,7 +22,7 @@ NANOS: Final = 1_000_000_000
 
 
 class SegmentFile(Struct, frozen=True):
-    """A segment and what decides whether it may go."""
+    """A segment, and what decides whether it is deleted."""
 
     path: Path
     size: int
@@ -31,21 +31,21 @@ class SegmentFile(Struct, frozen=True):
 
 
 class RetentionPolicy(Struct, frozen=True):
-    """How much of a log is kept; all of it where both are None."""
+    """How much of a log is kept: all of it where both are None."""
 
     seconds: float | None = None
-    """The age past which a segment goes: the time since its last record."""
+    """Age past which a segment is deleted: the time since its last record."""
     size_bytes: int | None = None
-    """The length of the whole log past which the oldest go."""
+    """Size of the whole log past which the oldest segments are deleted."""
 
 
 def due(kept: Sequence[SegmentFile], policy: RetentionPolicy, now_ns: int) -> int:
-    """Return how many of the oldest segments are to go.
+    """Return how many of the oldest segments are to be deleted.
 
     Args:
         kept: all segments of the log in order; the last one is being written and stays.
         policy: what is kept.
-        now_ns: nanoseconds since 1970, by the clock that files have their times from.
+        now_ns: nanoseconds since 1970, by the clock that gives files their times.
     """
     total = sum(each.size for each in kept)
     for count, each in enumerate(kept[:-1]):
@@ -58,59 +58,60 @@ def due(kept: Sequence[SegmentFile], policy: RetentionPolicy, now_ns: int) -> in
 
 
 class Retention:
-    """Lets segments of one log go. Used by the thread that writes the log."""
+    """Deletes segments of one log. Used by the thread that writes the log."""
 
     def __init__(self, log: AuditLog, policy: RetentionPolicy) -> None:
-        """Let go of nothing yet."""
+        """Delete nothing yet."""
         self.deleted = 0
-        """Segments that are gone."""
+        """How many segments were deleted."""
         self._log = log
         self._policy = policy
-        self._told: set[str] = set()
-        """Segments that `log.retired` names, but that are still there: always the oldest."""
+        self._announced: set[str] = set()
+        """Segments that `log.retired` names and that are still there: always the oldest."""
 
-    def tell(self, at: Micros | None, now_ns: int) -> bool:
-        """Add `log.retired` to the log if segments are to go that none has named; return whether it was added.
+    def announce(self, at: Micros | None, now_ns: int) -> bool:
+        """Add a `log.retired` where segments are to be deleted that none has named yet; return whether one was added.
 
         Raises OSError where the folder or a segment cannot be read.
         """
         if self._policy == RetentionPolicy():
             return False
         going = self._going(now_ns)
-        # Where it cannot be read how one ends and how the next begins, they go together, later.
+        # The record names the hash before what stays. Where neither the end of the last one nor the beginning of the
+        # next can be read, that one stays until the next one goes too.
         while going and (boundary := _boundary(*going[-1])) is None:
             going.pop()
         if not going or boundary is None:
             return False
         names = [path.name for path, _ in going]
         self._log.append(log_records.retired(at, *boundary, names))
-        self._told.update(names)
+        self._announced.update(names)
         return True
 
     def _going(self, now_ns: int) -> list[tuple[Path, Path]]:
-        """Return the segments that are to go, each with the one after it."""
+        """Return the segments that are to be deleted, each with the one after it."""
         newest = self._log.path.name
         kept = [_kept(path) for path in segments(self._log.directory) if path.name <= newest]
         count = due(kept, self._policy, now_ns)
         pairs = [(each.path, after.path) for each, after in pairwise(kept)]
-        return [pair for pair in pairs[:count] if pair[0].name not in self._told][: log_records.RETIRED_NAMES]
+        return [pair for pair in pairs[:count] if pair[0].name not in self._announced][: log_records.RETIRED_NAMES]
 
     def delete(self) -> int | None:
-        """Delete what was named, once that is on the disk; the oldest first, so that what is left hangs together.
+        """Delete what was announced, once that is on the disk; the oldest first, so that what is left has no hole.
 
-        Returns when the last record in it was written, in nanoseconds since 1970; None where nothing was there. Raises
-        OSError, with the name of the file, where one cannot be deleted; it is tried again the next time.
+        Returns when the last record in it was written, in nanoseconds since 1970; None where no file was there. Raises
+        OSError, with the name of the file, where one cannot be deleted. It is tried again the next time.
         """
         newest: int | None = None
-        for name in sorted(self._told):
+        for name in sorted(self._announced):
             self._log.forget(name)
             path = self._log.directory / name
             if path.exists():
                 newest = path.stat().st_mtime_ns
                 path.unlink()
-            self._told.discard(name)
+            self._announced.discard(name)
             self.deleted += 1
-            if not self._told:
+            if not self._announced:
                 sync_folder(self._log.directory)
         return newest
 
@@ -124,11 +125,11 @@ def _boundary(last: Path, after: Path) -> tuple[int, bytes] | None:
     """Return the number and the hash of the record before segment `after`; None where they cannot be read."""
     last_seq = (segment_seq(after.name) or 0) - 1
     try:
-        return last_seq, bytes.fromhex(opening(after).previous)
+        return last_seq, bytes.fromhex(read_opening(after).previous)
     except (DataError, ValueError):
         pass
     try:
-        end = tail(last)
+        end = read_tail(last)
     except DataError:
         return None
     return (last_seq, end.hash) if end.seq == last_seq else None

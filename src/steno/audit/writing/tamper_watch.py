@@ -1,8 +1,8 @@
-"""The closed segments of a log, held against what others do to them while the daemon runs. I/O.
+"""Notices what others do to the closed segments of a log while the daemon runs. I/O.
 
-A look costs one `stat` of the folder where nothing was made, deleted or renamed in it since the last one. That
-shows which files are gone or are others. A close look asks each file for its size and the time of its last change
-too. What is found is told once.
+A look costs one `stat` of the folder where nothing was made, deleted or renamed in it since the last one. Otherwise it
+shows which files are gone or were replaced. A close look also asks each file for its size and the time of its last
+change. Each damage is found once.
 """
 
 import os
@@ -24,26 +24,26 @@ class _Known(Struct, frozen=True):
 
 
 class TamperWatch:
-    """Knows the closed segments of one folder as they were left."""
+    """Knows how the closed segments of one folder were left."""
 
     def __init__(self, directory: Path) -> None:
-        """Know none yet."""
+        """Watch none yet."""
         self._directory = directory
         self._known: dict[str, _Known] = {}
         self._seen_ns = -1
-        """When the folder was last changed, as the last look saw it."""
+        """When the folder was last changed, as of the last look."""
 
     def add_all(self) -> None:
-        """Know all segments in the folder but the newest, as they are now."""
+        """Watch all segments in the folder but the newest, as they are now."""
         for path, following in pairwise(segments(self._directory)):
             self.add(path.name, Stamp.of(path.lstat()), (segment_seq(following.name) or 0) - 1)
 
     def add(self, name: str, stamp: Stamp, last_seq: int) -> None:
-        """Know a segment, as it was left, whose last record is `last_seq`."""
+        """Watch a segment, as it was left, whose last record is `last_seq`."""
         self._known[name] = _Known(stamp, last_seq)
 
     def forget(self, name: str) -> None:
-        """Look no more after a segment: it is to be deleted."""
+        """Watch a segment no more: it is to be deleted, or its damage was found."""
         self._known.pop(name, None)
 
     def look(self, *, closely: bool) -> list[Damaged]:
@@ -56,7 +56,7 @@ class TamperWatch:
         found = list(self._found(inodes, closely=closely))
         for each in found:
             self.forget(each.segment)
-        self._seen_ns = changed_ns  # of before the listing: what came meanwhile is looked at again
+        self._seen_ns = changed_ns  # as of before the listing: what happened meanwhile is looked at again
         return found
 
     def _found(self, inodes: Mapping[str, int], *, closely: bool) -> Iterator[Damaged]:
@@ -75,6 +75,6 @@ class TamperWatch:
             return "renamed" if self._elsewhere(left, inodes) else "deleted"
 
     def _elsewhere(self, left: Stamp, inodes: Mapping[str, int]) -> bool:
-        """Return whether a file of the folder is the one that is missing. Its number alone may have been used again."""
+        """Return whether a file of the folder is the one that is missing. Its inode alone may have been used again."""
         same = [self._directory / name for name, inode in inodes.items() if inode == left.inode]
         return any(path.exists() and Stamp.of(path.lstat()) == left for path in same)

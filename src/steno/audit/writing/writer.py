@@ -1,37 +1,28 @@
-"""The thread that writes the audit log, so that whoever has something to record never waits for a disk. I/O.
+"""The thread that writes the audit log, as its owner sees it: no sender ever waits for a disk. I/O.
 
-Records are handed over without their numbers and wait in a queue; the thread takes all there are, gives them
-their numbers, and puts them on the disk together. What could not be written is kept and tried again, in its
-order, as long as it takes. When the queue is full, whoever fills it stops (`block`), or facts are dropped, counted
-and stood for by a record (`shed`).
+The theory of operation is at the head of the package, `steno.audit.writing`.
 """
 
 import atexit
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Final, Literal
+from time import monotonic
+from typing import Final
 
-from steno.audit.writing.log import AuditLog, Writing
-from steno.audit.writing.queue import Call, Closing, Pending, Queue, Rotation
-from steno.audit.writing.retention import RetentionPolicy
-from steno.audit.writing.writer_loop import Hooks, Schedule, WriterLoop
+from steno.audit.log_records import SegmentSettings
+from steno.audit.writing.interface import CompanionFiles, WriterObserver, WriterOptions, WriterStats
+from steno.audit.writing.log import AuditLog
+from steno.audit.writing.queue import Call, Closing, Queue, Rotation, Submission
+from steno.audit.writing.writer_loop import WriterLoop
 from steno.timestamps import Micros
 
-FLUSH_BYTES: Final = 256 * 1024
-"""Records that are written before their time is up. Small: the thread that links them holds up others."""
-RETRY_SECONDS: Final = 1.0
-"""How long a failed write is left alone: a full disk is not helped by trying harder."""
 LEAVE_SECONDS: Final = 5.0
 """How long a process that ends without having closed its log waits for what is not on the disk yet."""
 
 
-def _nothing(*_: object) -> None:
-    """Do nothing about what is told."""
-
-
 class AuditWriter:
-    """Writes `log` from a thread of its own, which also ends it.
+    """Writes `log` in a thread of its own, which also ends it.
 
     `submit` is for one thread at a time; all else may be called from any.
     """
@@ -39,111 +30,53 @@ class AuditWriter:
     def __init__(
         self,
         log: AuditLog,
-        *,
-        flush_seconds: float,
-        queue_bytes: int,
-        flush_bytes: int = FLUSH_BYTES,
-        always: bool = False,
-        when_full: Literal["block", "shed"] = "block",
-        retry_seconds: float = RETRY_SECONDS,
-        segment_seconds: float | None = None,
-        checkpoint_records: int | None = None,
-        checkpoint_seconds: float | None = None,
-        retention_seconds: float | None = None,
-        retention_bytes: int | None = None,
-        now: Callable[[], Micros | None] = lambda: None,
-        before_flush: Callable[[], None] = _nothing,
-        on_full: Callable[[], None] = _nothing,
-        on_room: Callable[[], None] = _nothing,
-        on_checkpoint: Callable[[int, str, str | None], None] = _nothing,
-        on_damage: Callable[[str, str], None] = _nothing,
-        on_retired: Callable[[int], None] = _nothing,
-        on_undeleted: Callable[[str, str], None] = _nothing,
-        on_mistake: Callable[[Exception], None] = _nothing,
+        options: WriterOptions,
+        observer: WriterObserver,
+        files: CompanionFiles,
+        now: Callable[[], Micros],
     ) -> None:
         """Write nothing before `start`.
 
         Args:
-            log: what is written. Once started, nobody else may touch it.
-            flush_seconds: the longest time a record waits for others before it is written.
-            queue_bytes: the length of the records not yet on the disk at which the queue is full.
-            flush_bytes: the length of the records that are written before their time is up; what is on the
-                disk together is hardly more.
-            always: whether records do not wait for others, whatever `flush_seconds`.
-            when_full: whether a full queue takes what comes all the same, or sheds facts.
-            retry_seconds: how long after a failed write the next one is tried.
-            segment_seconds: the age at which a segment is closed and the next one begun.
-            checkpoint_records: after how many records the head is told.
-            checkpoint_seconds: the longest time between two tellings of the head.
-            retention_seconds: the age past which closed segments are deleted.
-            retention_bytes: the length of the log past which the oldest closed segments are deleted.
-            now: the time of the records that the thread itself makes.
-            before_flush: called before records are written. It may raise OSError, as a write that failed.
-            on_full: called by `submit`, in its thread, when the queue has become full.
-            on_room: when at most half of that is left. This and all below are called by the writing thread.
-            on_checkpoint: with number, hash in hex and time of a head that is told in the log too.
-            on_damage: with the name of a segment that somebody else did something to, and what.
-            on_retired: with the nanosecond since 1970 at which the last record was written of those that were deleted.
-                It may raise OSError, which is told like a segment that cannot be deleted.
-            on_undeleted: with the name of a segment that could not be deleted, and the reason.
-            on_mistake: with what was raised where a record could not be put into words. What it says may be content.
+            log: what is written. Once started, nobody else may touch it but in a function given to `call`.
+            options: what the configuration decides.
+            observer: is notified of what happens.
+            files: what records refer to; flushed before they are.
+            now: returns the time of the records that the thread itself adds.
         """
         self._log = log
-        self._on_full = on_full
+        self._observer = observer
         self._queue = Queue(
-            queue_bytes=queue_bytes,
-            flush_bytes=flush_bytes,
-            flush_seconds=0.0 if always else flush_seconds,
-            sheds=when_full == "shed",
+            queue_bytes=options.queue_bytes,
+            flush_bytes=options.flush_bytes,
+            flush_seconds=options.flush_seconds,
+            sheds=options.sheds,
         )
-        schedule = Schedule(
-            flush_bytes=flush_bytes,
-            retry_seconds=retry_seconds,
-            segment_seconds=segment_seconds,
-            checkpoint_records=checkpoint_records,
-            checkpoint_seconds=checkpoint_seconds,
-        )
-        hooks = Hooks(
-            before_flush=before_flush,
-            on_room=on_room,
-            on_checkpoint=on_checkpoint,
-            on_damage=on_damage,
-            on_retired=on_retired,
-            on_undeleted=on_undeleted,
-            on_mistake=on_mistake,
-        )
-        self._work = WriterLoop(
-            log, self._queue, RetentionPolicy(retention_seconds, retention_bytes), schedule, hooks, now
-        )
-        self._thread = threading.Thread(target=self._work.run, name="steno-audit", daemon=True)
-
-    # What is asked from outside -------------------------------------------------------------------------
+        self._loop = WriterLoop(log, self._queue, options, observer, files, now)
+        self._thread = threading.Thread(target=self._loop.run, name="steno-audit", daemon=True)
 
     def start(self) -> None:
         """Begin to write. From now on the log is the thread's, its end included.
 
-        A process that ends without `close`, by an exception, tries to `leave` at least.
+        A process that ends without `close`, by an exception, at least tries to `leave`.
         """
         self._log.detach()
         self._thread.start()
         atexit.register(self.leave)
 
-    def submit(self, fact: bytes | Pending) -> None:
-        """Take one record, from what `format.entry` returned or still to be encoded. Does not wait, full or not."""
-        if self._queue.put(fact):
-            self._on_full()
+    def submit(self, record: Submission) -> None:
+        """Take one record without its number. Does not wait, full or not."""
+        if self._queue.put(record):
+            self._observer.full(self._loop.failing)
 
-    def rotate(self, at: Micros, writing: Writing | str) -> None:
-        """Begin a new segment behind the records that were taken so far.
-
-        It is written as `writing` says; or under the configuration of that digest, where nothing else changed.
-        """
-        self._queue.command(Rotation(at, writing))
+    def rotate(self, at: Micros, settings: SegmentSettings) -> None:
+        """Begin a new segment with these settings behind the records that were submitted so far."""
+        self._queue.command(Rotation(at, settings))
 
     def call(self, function: Callable[[], None]) -> "Future[None]":
-        """Let the thread call `function` when all that was submitted before is on the disk, before all else is.
+        """Let the thread call `function` when all that was submitted before is on the disk, before anything else is.
 
-        The future tells when it has returned, or what it raised; it is cancelled where that will never be.
+        The future is done when it has returned or raised, and is cancelled where it will never be called.
         """
         future: Future[None] = Future()
         if not self._queue.command(Call(function, future)):
@@ -157,14 +90,14 @@ class AuditWriter:
 
         Args:
             at: the time of the record that ends the log.
-            timeout: how many seconds that may take. Past it the thread gives up where a write fails, and
-                leaves the log as it is: whole up to the last record that was flushed, but without its end.
+            timeout: how many seconds that may take. Past it the thread gives up where a write fails, and leaves the
+                log without its end: it holds up to the last record that was flushed.
         """
         self._finish(Closing(at, in_order=True), timeout)
         return not self._thread.is_alive() and self._log.ended
 
     def leave(self) -> None:
-        """Write what waits, for up to `LEAVE_SECONDS`, without ending the log. As `close` otherwise."""
+        """Write what waits, for up to `LEAVE_SECONDS`, without ending the log. Otherwise as `close`."""
         self._finish(Closing(None, in_order=False), LEAVE_SECONDS)
 
     def _finish(self, closing: Closing, timeout: float) -> None:
@@ -173,77 +106,34 @@ class AuditWriter:
         self._thread.join(timeout)
         self._queue.give_up()
 
-    @property
-    def queued_bytes(self) -> int:
-        """The length of the records that are not on the disk yet."""
-        return self._queue.bytes
+    def stats(self, now: float | None = None) -> WriterStats:
+        """Return the figures as of `now`, of `time.monotonic`.
 
-    @property
-    def full(self) -> bool:
-        """Whether the queue became full and has not become half empty since."""
-        return self._queue.full
-
-    @property
-    def shed_records(self) -> int:
-        """Facts that were dropped because the queue was full."""
-        return self._queue.shed_facts
-
-    @property
-    def records(self) -> int:
-        """Records put on the disk since the log was opened, those about the log itself included."""
-        return self._log.flushed_records
-
-    @property
-    def flushed_seq(self) -> int:
-        """The number of the last record that is on the disk."""
-        return self._log.flushed_seq
-
-    @property
-    def retired_segments(self) -> int:
-        """Segments deleted because of their age or the size of the log."""
-        return self._work.retention.deleted
-
-    @property
-    def write_errors(self) -> Mapping[str, int]:
-        """How often a write failed, by reason."""
-        return self._work.write_errors
-
-    @property
-    def failing(self) -> str | None:
-        """Why the last write failed; None when it did not."""
-        return self._work.failing
-
-    @property
-    def checkpoints(self) -> int:
-        """How often the head was told."""
-        return self._work.checkpoints
-
-    @property
-    def damaged_segments(self) -> int:
-        """Segments that somebody else did something to."""
-        return self._work.damaged_segments
-
-    @property
-    def internal_errors(self) -> int:
-        """Records that could not be encoded: a mistake of our own."""
-        return self._work.internal_errors
-
-    def unflushed_seconds(self, now: float) -> float:
-        """Return the age of the oldest record that is not on the disk; `now` is of `time.monotonic`."""
-        since = self._queue.taken_since
-        if since is None:
-            since = self._queue.since
-        return 0.0 if since is None else max(0.0, now - since)
-
-    @property
-    def alive(self) -> bool:
-        """Whether the thread runs."""
-        return self._thread.is_alive()
-
-    def stalled_seconds(self, now: float) -> float:
-        """Return for how long the thread has hung in one attempt to write; `now` is of `time.monotonic`.
-
-        It is 0 while there is nothing to write, and between attempts that fail: that is what it should do.
+        No lock is taken, so that no reader waits for a disk: each figure is exact, but another thread may have moved
+        one between two.
         """
-        since = self._work.writing_since
-        return 0.0 if since is None else max(0.0, now - since)
+        now = monotonic() if now is None else now
+        queue, loop = self._queue, self._loop
+        since = queue.taken_since
+        if since is None:
+            since = queue.since
+        return WriterStats(
+            records=self._log.flushed_records,
+            flushed_seq=self._log.flushed_seq,
+            queued_bytes=queue.bytes,
+            unflushed_seconds=_age(since, now),
+            full=queue.full,
+            shed_records=queue.shed_records,
+            write_errors=dict(loop.write_errors),
+            failing=loop.failing,
+            internal_errors=loop.internal_errors,
+            checkpoints=loop.checkpoints,
+            damaged_segments=loop.damaged_segments,
+            retired_segments=loop.retention.deleted,
+            alive=self._thread.is_alive(),
+            stalled_seconds=_age(loop.writing_since, now),
+        )
+
+
+def _age(since: float | None, now: float) -> float:
+    return 0.0 if since is None else max(0.0, now - since)

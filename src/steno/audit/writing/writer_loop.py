@@ -1,6 +1,6 @@
-"""What the thread of the audit log does: takes what waits, writes it until it is on the disk, keeps house between. I/O.
+"""The loop of the writing thread: take what waits, write it until it is on the disk, do maintenance in between. I/O.
 
-Keeping house: segments turned by their age, the head told, old segments let go, what was found told to others.
+Maintenance is what a log needs although no record comes: segments closed by their age, checkpoints, retention.
 """
 
 import errno
@@ -9,13 +9,14 @@ from pathlib import Path
 from time import monotonic, time_ns
 from typing import Final
 
-from msgspec import Struct
-
 from steno.audit import log_records
+from steno.audit.record import time_of
+from steno.audit.writing.interface import CompanionFiles, WriterObserver, WriterOptions
 from steno.audit.writing.log import AuditLog
-from steno.audit.writing.queue import Call, Fact, Pending, Queue, QueueEntry, Rotation, Shed, moment_of, size_of
-from steno.audit.writing.retention import Retention, RetentionPolicy
-from steno.timestamps import Micros, timestamp
+from steno.audit.writing.maintenance import Maintenance
+from steno.audit.writing.queue import Call, Pending, Queue, QueueEntry, Rotation, Shed, Submission, size_of
+from steno.audit.writing.retention import Retention
+from steno.timestamps import Micros
 
 REASONS: Final = {
     errno.ENOSPC: "no_space",
@@ -25,63 +26,43 @@ REASONS: Final = {
     errno.EACCES: "permission",
     errno.EPERM: "permission",
 }
-"""Why a write failed, in the words that are counted; every other error is `io`."""
-
-
-class Schedule(Struct, frozen=True, kw_only=True):
-    """When what is done. None: never for this reason."""
-
-    flush_bytes: int
-    """The length of the records that are written together."""
-    retry_seconds: float
-    """How long after a failed write the next one is tried."""
-    segment_seconds: float | None
-    """The age at which a segment is closed."""
-    checkpoint_records: int | None
-    checkpoint_seconds: float | None
-    """After how many records, and after how long, the head is told."""
-
-
-class Hooks(Struct, frozen=True, kw_only=True):
-    """Who is told, by the writing thread."""
-
-    before_flush: Callable[[], None]
-    on_room: Callable[[], None]
-    on_checkpoint: Callable[[int, str, str | None], None]
-    on_damage: Callable[[str, str], None]
-    on_retired: Callable[[int], None]
-    on_undeleted: Callable[[str, str], None]
-    on_mistake: Callable[[Exception], None]
+"""Why a write failed, as it is counted. Every other error is `io`."""
 
 
 class WriterLoop:
-    """Empties `queue` into `log`. All it holds changes in the writing thread only; counters are read by others."""
+    """Empties `queue` into `log`. Only the writing thread changes it; other threads read its counters.
+
+    Methods that write return whether to go on: False where the writer was asked to give up while a write failed.
+    """
 
     def __init__(
         self,
         log: AuditLog,
         queue: Queue,
-        policy: RetentionPolicy,
-        schedule: Schedule,
-        hooks: Hooks,
-        now: Callable[[], Micros | None],
+        options: WriterOptions,
+        observer: WriterObserver,
+        files: CompanionFiles,
+        now: Callable[[], Micros],
     ) -> None:
-        """Do nothing before `run`."""
+        """Do nothing before `run`. `now` is the time of the records that the thread itself adds."""
         self._log = log
         self._queue = queue
-        self._schedule = schedule
-        self._hooks = hooks
+        self._options = options
+        self._observer = observer
+        self._files = files
         self._now = now
-        self._items: list[QueueEntry] = []
+        self._maintenance = Maintenance(
+            segment_seconds=options.segment_seconds,
+            checkpoint_seconds=options.checkpoint_seconds,
+            checkpoint_records=options.checkpoint_records,
+            now=monotonic(),
+        )
+        self._taken: list[QueueEntry] = []
         """What was taken from the queue and is not on the disk yet."""
         self._segment = log.path
-        self._segment_since = self._checkpoint_since = monotonic()
-        self._unchecked = 0
-        """Records since the last checkpoint."""
-        self._told = log.checkpoint
-        self._retires = True
-        """Whether it is time to look for segments that are to go."""
-        self.retention = Retention(log, policy)
+        self._checkpoint = log.checkpoint
+        """The segment and the checkpoint that were reported last."""
+        self.retention = Retention(log, options.retention)
         self.writing_since: float | None = None
         """When the attempt to write began that is under way, of `time.monotonic`."""
         self.write_errors = dict.fromkeys(("no_space", "read_only", "io", "permission"), 0)
@@ -91,22 +72,22 @@ class WriterLoop:
         self.internal_errors = 0
 
     def run(self) -> None:
-        """Write what comes until nothing more will, and end or leave the log. What the thread runs."""
+        """Write what comes until nothing more will, then end the log or leave it. This is what the thread runs."""
         try:
-            if not self._work() or not self._end():
+            if not self._write_all() or not self._end():
                 self._log.release()
         finally:
-            _cancel([*self._items, *self._queue.end()])
+            # Whoever waits for a call must not wait for ever, whatever has ended the thread.
+            _cancel_calls([*self._taken, *self._queue.end()])
 
-    def _work(self) -> bool:
-        """Write what comes until nothing more will; return False when told to give up before."""
-        while (items := self._queue.take(self._next_chore())) is not None:
-            self._items = items
-            if not all(map(self._write, _pieces(items, self._schedule.flush_bytes))):
+    def _write_all(self) -> bool:
+        while (taken := self._queue.take(self._maintenance.next_at())) is not None:
+            self._taken = taken
+            if not all(map(self._write, _pieces(taken, self._options.flush_bytes))):
                 return False
-            self._items = []
+            self._taken = []
             self._queue.taken_since = None
-            if not self._chores():
+            if not self._maintain():
                 return False
         return True
 
@@ -116,149 +97,134 @@ class WriterLoop:
 
     # Records --------------------------------------------------------------------------------------------
 
-    def _write(self, items: Iterable[QueueEntry]) -> bool:
-        """Put a piece of the queue on the disk; return False when told to give up before."""
+    def _write(self, entries: Iterable[QueueEntry]) -> bool:
+        """Put a piece of the queue on the disk."""
         size = 0
-        for item in items:
-            size += size_of(item)
-            if isinstance(item, Call):
+        for entry in entries:
+            size += size_of(entry)
+            if isinstance(entry, Call):
                 if not self._persist(self._log.flush):
                     return False
-                _run_call(item)
+                _run_call(entry)
             else:
-                self._add(item)
+                self._add(entry)
         if not self._persist(self._log.flush):
             return False
         if self._queue.written(size):
-            self._hooks.on_room()
+            self._observer.room()
         return True
 
-    def _add(self, item: Fact | Rotation | Shed) -> None:
+    def _add(self, entry: Submission | Rotation | Shed) -> None:
         """Add to the log what is not on the disk yet."""
-        if isinstance(item, Rotation):
-            self._log.rotate(item.at, item.writing)
+        if isinstance(entry, Rotation):
+            self._log.rotate(entry.at, entry.settings)
             return
-        if isinstance(item, Shed):
-            first_at, last_at = moment_of(item.first), moment_of(item.last)
-            self._log.append(log_records.gap(self._now(), "shed", item.facts, first_at, last_at))
+        if isinstance(entry, Shed):
+            first_at, last_at = time_of(entry.first), time_of(entry.last)
+            self._log.append(log_records.gap(self._now(), "shed", entry.count, first_at, last_at))
         else:
-            self._log.append(item if isinstance(item, bytes) else self._encoded(item))
-        self._unchecked += 1
-        if self._unchecked == self._schedule.checkpoint_records:
-            self._check()
+            self._log.append(entry if isinstance(entry, bytes) else self._encoded(entry))
+        if self._maintenance.record_added():
+            self._add_checkpoint()
 
     def _encoded(self, pending: Pending) -> bytes:
         try:
             while True:
                 try:
                     return pending.entry()
-                except OSError as error:  # its words go to a file, which cannot be read now
-                    self.failing = self._failed(error)
-                    if self._queue.gives_up(self._schedule.retry_seconds):
+                except OSError as error:  # its content goes to a file, which cannot be read now
+                    self.failing = self._count_error(error)
+                    if self._queue.wait_given_up(self._options.retry_seconds):
                         raise
-        except Exception as error:  # noqa: BLE001  # whatever it is, it must not end the log
+        except Exception as error:  # noqa: BLE001  # whatever the bug is, it must not end the log
             self.internal_errors += 1
-            self._hooks.on_mistake(error)
+            self._observer.mistake(error)
             return log_records.gap(pending.at, "internal_error", 1, pending.at, pending.at)
 
     # Written --------------------------------------------------------------------------------------------
 
     def _persist(self, write: Callable[[], None]) -> bool:
-        """Write until it goes well; return False when told to give up before."""
-        while not self._tried(write):
-            if self._queue.gives_up(self._schedule.retry_seconds):
+        """Write until it succeeds."""
+        while not self._attempt(write):
+            if self._queue.wait_given_up(self._options.retry_seconds):
                 return False
         return True
 
-    def _tried(self, write: Callable[[], None]) -> bool:
+    def _attempt(self, write: Callable[[], None]) -> bool:
+        """Write once; return whether it succeeded."""
         self.writing_since = monotonic()
         try:
-            self._hooks.before_flush()
+            self._files.flush()  # first: no record on the disk refers to what is not
             write()
         except OSError as error:
-            self.failing = self._failed(error)
+            self.failing = self._count_error(error)
         else:
             self.failing = None
         finally:
             self.writing_since = None
-        self._notice()
+        self._report()
         return self.failing is None
 
-    def _failed(self, error: OSError) -> str:
-        """Count what failed, and return the reason."""
+    def _count_error(self, error: OSError) -> str:
         reason = REASONS.get(error.errno or 0, "io")
         self.write_errors[reason] += 1
         return reason
 
-    def _notice(self) -> None:
-        """Tell what has happened to the log since the last attempt to write."""
-        for each in self._log.damages():
+    def _report(self) -> None:
+        """Report what happened to the log in the last attempt. One that failed may have begun a segment too."""
+        for damaged in self._log.damages():
             self.damaged_segments += 1
-            self._hooks.on_damage(each.segment, each.damage)
+            self._observer.damaged(damaged)
         if self._segment != self._log.path:
-            self._segment, self._segment_since = self._log.path, monotonic()
-            self._retires = True
-        told = self._log.checkpoint
-        if told and told is not self._told:
-            self._told = told
+            self._segment = self._log.path
+            self._maintenance.segment_begun(monotonic())
+        checkpoint = self._log.checkpoint
+        if checkpoint and checkpoint is not self._checkpoint:
+            self._checkpoint = checkpoint
             self.checkpoints += 1
-            self._retires = True
-            self._hooks.on_checkpoint(told.seq, told.hash.hex(), None if told.at is None else timestamp(told.at))
+            self._maintenance.checkpoint_flushed()
+            self._observer.checkpoint(checkpoint)
 
-    # Chores ---------------------------------------------------------------------------------------------
+    # Maintenance ----------------------------------------------------------------------------------------
 
-    def _next_chore(self) -> float | None:
-        """Return when something is to be done although nothing comes, of `time.monotonic`."""
-        if self._retires:
-            return 0.0
-        segment, checkpoint = self._schedule.segment_seconds, self._schedule.checkpoint_seconds
-        times = [
-            *([] if segment is None else [self._segment_since + segment]),
-            *([] if checkpoint is None else [self._checkpoint_since + checkpoint]),
-        ]
-        return min(times, default=None)
-
-    def _chores(self) -> bool:
-        """Do what is due; return False when told to give up before."""
+    def _maintain(self) -> bool:
+        """Do what is due."""
         now = monotonic()
-        segment, checkpoint = self._schedule.segment_seconds, self._schedule.checkpoint_seconds
-        is_old = segment is not None and now >= self._segment_since + segment
-        is_unchecked = checkpoint is not None and now >= self._checkpoint_since + checkpoint
-        if is_old:
+        rollover, checkpoint = self._maintenance.rollover_due(now), self._maintenance.checkpoint_due(now)
+        if rollover:
             self._log.rotate(self._now())
-        if is_unchecked:
-            self._check()
-        if (is_old or is_unchecked) and not self._persist(self._log.flush):
+        if checkpoint:
+            self._add_checkpoint()
+        if (rollover or checkpoint) and not self._persist(self._log.flush):
             return False
-        return self._retire() if self._retires else True
+        return self._retire() if self._maintenance.retention_due else True
 
-    def _check(self) -> None:
-        self._log.check(self._now())
-        self._unchecked = 0
-        self._checkpoint_since = monotonic()
+    def _add_checkpoint(self) -> None:
+        self._log.add_checkpoint(self._now())
+        self._maintenance.checkpoint_added(monotonic())
 
     def _retire(self) -> bool:
-        """Let old segments go; return False when told to give up before."""
-        self._retires = False
+        """Delete old segments, once the log records on the disk that they go."""
+        self._maintenance.retention_due = False
         try:
-            told = self.retention.tell(self._now(), time_ns())
-            if told and not self._persist(self._log.flush):
+            if self.retention.announce(self._now(), time_ns()) and not self._persist(self._log.flush):
                 return False
-            newest = self.retention.delete()
-            if newest is not None:
-                self._hooks.on_retired(newest)
+            newest_ns = self.retention.delete()
+            if newest_ns is not None:
+                self._files.retire(newest_ns)
         except OSError as error:
-            self._hooks.on_undeleted(Path(str(error.filename)).name, self._failed(error))
+            # No reason to stop writing: what is left is tried again when retention is due the next time.
+            self._observer.undeleted(Path(str(error.filename)).name, self._count_error(error))
         return True
 
 
-def _pieces(items: Iterable[QueueEntry], size: int) -> Iterator[list[QueueEntry]]:
-    """Yield what is written together: records of about that length."""
+def _pieces(entries: Iterable[QueueEntry], size: int) -> Iterator[list[QueueEntry]]:
+    """Yield what is written together: entries of about `size` bytes."""
     piece: list[QueueEntry] = []
     length = 0
-    for item in items:
-        piece.append(item)
-        length += size_of(item)
+    for entry in entries:
+        piece.append(entry)
+        length += size_of(entry)
         if length >= size:
             yield piece
             piece, length = [], 0
@@ -277,8 +243,7 @@ def _run_call(call: Call) -> None:
         call.future.set_result(None)
 
 
-def _cancel(items: Iterable[QueueEntry]) -> None:
-    """Tell those who wait for what will not be."""
-    for item in items:
-        if isinstance(item, Call):
-            item.future.cancel()
+def _cancel_calls(entries: Iterable[QueueEntry]) -> None:
+    for entry in entries:
+        if isinstance(entry, Call):
+            entry.future.cancel()
