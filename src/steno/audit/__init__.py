@@ -1,12 +1,11 @@
-"""The audit log that can be proved: what a record is, how it is chained, written and verified.
+"""The audit log that can be proved: what a record is, how it is written, and how it is verified.
 
-    what a record is    format (members, time, link), own (`log.*`), content (bodies, and what is kept of words)
-    written             queue, work and writer (the thread), log and group (numbers, chain, segments),
-                        segment and segments (files), recovery, retention, watch (damage)
-    words               word_files (beside the log), traces (in the chain), word_proof
-    verified            verify (files), proof (the chain), evidence (keys, kept heads), testimony (what the log says of
-                        itself), report (what came of it)
+    a record            record (members, link), log_records (`log.*`), content_policy (bodies, what is kept of content)
+    from facts to it    sink; setup (from the configuration), service (the log of a running daemon)
+    on the disk         directory (the folder), writing/ (queue, thread, chain, segments, recovery, retention)
+    content beside it   content_store/ (files that can be erased)
+    proved              verification/ (chain, keys, kept heads, what the log says of itself)
 
-`format`, `own`, `content`, `group`, `proof`, `evidence`, `testimony` and `report` are pure. Facts come in as bytes that
-are already encoded, or are encoded by the thread; whoever writes the log gives them their numbers and their hashes.
+Whoever writes the log gives records their numbers and hashes. A record comes as bytes, or is encoded by the thread that
+writes.
 """
