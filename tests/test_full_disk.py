@@ -1,6 +1,6 @@
-"""The daemon as a process on a disk that is full, is not to be written, or fails: it waits, tells it, and goes on.
+"""The daemon as a process on a disk that is full, not writable, or fails: it waits, reports it, and goes on.
 
-What is said to it is counted by who says it: one response after the other. Each is in the log once, in order.
+The upstream sends one response after the other. Each is in the log once, in order.
 """
 
 import json
@@ -88,7 +88,7 @@ def configure(folder: Path, url: str, audit: str = "", more: str = "") -> Path:
     return config
 
 
-# What is said, and what is recorded of it -----------------------------------------------------------------------
+# What is sent, and what is recorded of it -----------------------------------------------------------------------
 
 
 def session() -> str:
@@ -98,7 +98,7 @@ def session() -> str:
 
 
 def responses(first: int = 1, last: int = RESPONSES) -> Iterator[str]:
-    """Yield what an upstream says of responses that begin and end."""
+    """Yield the events of responses that begin and end."""
     for number in range(first, last + 1):
         for at, (kind, status) in enumerate([("created", "in_progress"), ("done", "completed")]):
             response = {"id": f"resp_{number}", "object": "realtime.response", "status": status, "output": []}
@@ -110,13 +110,13 @@ def records(audit: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for segment in segments for line in segment.read_text().splitlines()]
 
 
-def finished(told: list[dict[str, Any]]) -> list[str]:
-    """The responses that ended, as the log has them."""
-    return [record["body"]["response_id"] for record in told if record["fact"] == "response.finished"]
+def finished(held: list[dict[str, Any]]) -> list[str]:
+    """Return the responses that ended, by the log."""
+    return [record["body"]["response_id"] for record in held if record["fact"] == "response.finished"]
 
 
-def facts_told() -> Iterator[tuple[str, str | None]]:
-    """Yield all that was told to the log, in order: facts, and the responses that they are about."""
+def facts_emitted() -> Iterator[tuple[str, str | None]]:
+    """Yield all that was submitted to the log, in order: facts, and the responses that they are about."""
     yield from (("daemon.started", None), ("stream.opened", None), ("conversation.opened", None))
     yield ("session.opened", None)
     for each in ALL:
@@ -148,7 +148,7 @@ def opened(folder: Path) -> Iterator[Path]:
 
 
 def why_it_fails(statements: str) -> str:
-    """Run `statements` in a process of their own; return the last line of what they say where they fail."""
+    """Run `statements` in a process of their own; return the last line of their error where they fail."""
     done = subprocess.run([sys.executable, "-c", statements], capture_output=True, text=True, check=False)
     return done.stderr.splitlines()[-1] if done.returncode else ""
 
@@ -158,24 +158,24 @@ def errors(daemon: Running, reason: str) -> float:
 
 
 def blocked(daemon: Running) -> bool:
-    """Tell whether reading has stopped for so long that several writes were tried."""
+    """Return whether reading has stopped for so long that several writes were tried."""
     return daemon.metric("steno_audit_blocked") == 1 and errors(daemon, "no_space") >= 2
 
 
-async def heard(daemon: Running) -> None:
+async def all_recorded(daemon: Running) -> None:
     """Wait until all responses were read and written."""
     await wait_until(lambda: daemon.metric(EVENTS) == RESPONSES and not daemon.metric("steno_audit_queue_bytes"))
 
 
 async def test_a_full_disk_stops_the_reading_until_there_is_room(tmp_path: Path) -> None:
-    """No connection is lost, none is made; then it goes on by itself, and all that was said is recorded once."""
+    """No connection is lost, none is made; then it goes on by itself, and all that was sent is recorded once."""
     async with upstream([session(), *responses()], hang_up=False) as (server, url):
         with running(configure(tmp_path, url, "queue_bytes = 65_536", IMPATIENT), limit=FULL) as daemon:
             await wait_until(lambda: blocked(daemon))
             ready, healthy = daemon.get("/readyz"), daemon.get("/healthz")
             read = daemon.metric(EVENTS)
             give_room(daemon)
-            await heard(daemon)
+            await all_recorded(daemon)
             await wait_until(lambda: daemon.get("/readyz")[0] == 200)
             after = [daemon.metric(each) for each in ("steno_audit_blocked", ATTEMPTS, 'steno_streams{source="relay"}')]
             code = await stopped(daemon)
@@ -188,7 +188,7 @@ async def test_a_full_disk_stops_the_reading_until_there_is_room(tmp_path: Path)
 
 
 async def test_a_peer_that_gives_up_while_nothing_is_read_is_a_gap(tmp_path: Path) -> None:
-    """What it had sent by then is read when there is room; that more may have been said is declared."""
+    """What it had sent by then is read when there is room. A gap declares that there may have been more."""
     gaps = 'steno_stream_gaps_total{reason="blocked",source="relay"}'
     async with upstream([session(), *responses()], hang_up=False) as (server, url):
         with running(configure(tmp_path, url, "queue_bytes = 65_536"), limit=FULL) as daemon:
@@ -199,30 +199,30 @@ async def test_a_peer_that_gives_up_while_nothing_is_read_is_a_gap(tmp_path: Pat
             await wait_until(lambda: daemon.metric(gaps))
             read = int(daemon.metric(EVENTS))
             code = await stopped(daemon)
-    told = records(tmp_path / "disk/audit")
+    held = records(tmp_path / "disk/audit")
 
     assert code == 0
-    assert finished(told) == ALL[:read]
-    assert [record["body"]["gap"] for record in told if record["fact"] == "stream.closed"] == ["blocked"]
+    assert finished(held) == ALL[:read]
+    assert [record["body"]["gap"] for record in held if record["fact"] == "stream.closed"] == ["blocked"]
     assert steno("verify", tmp_path / "disk/audit").returncode == 0
 
 
 async def test_records_that_are_shed_are_declared_in_their_place(tmp_path: Path) -> None:
-    """Reading goes on; what is recorded and what the gaps stand for are all that was told, in order."""
+    """Reading goes on. What is recorded and what the gaps stand for are together all that was submitted, in order."""
     audit = 'queue_bytes = 65_536\nwhen_full = "shed"'
     async with upstream([session(), *responses()], hang_up=False) as (server, url):
         with running(configure(tmp_path, url, audit), limit=FULL) as daemon:
             await wait_until(lambda: daemon.metric(EVENTS) == RESPONSES)
             give_room(daemon)
-            await heard(daemon)
+            await all_recorded(daemon)
             shed, is_blocked = daemon.metric("steno_audit_shed_records_total"), daemon.metric("steno_audit_blocked")
             code = await stopped(daemon)
-    told = [record for record in records(tmp_path / "disk/audit") if record["fact"] not in {"log.opened", "log.closed"}]
-    expected, gaps = list(facts_told()), [record["body"] for record in told if record["fact"] == "log.gap"]
+    held = [record for record in records(tmp_path / "disk/audit") if record["fact"] not in {"log.opened", "log.closed"}]
+    expected, gaps = list(facts_emitted()), [record["body"] for record in held if record["fact"] == "log.gap"]
     place, last_at = 0, ""
 
     assert (code, is_blocked, len(server.requests)) == (0, 0, 1)
-    for record in told:
+    for record in held:
         if record["fact"] == "log.gap":
             gap = record["body"]
             assert last_at <= gap["first_at"] <= gap["last_at"] <= record["at"]
@@ -238,7 +238,7 @@ async def test_records_that_are_shed_are_declared_in_their_place(tmp_path: Path)
 
 
 async def test_a_stop_while_the_disk_is_full(tmp_path: Path) -> None:
-    """It ends in time, says that records are missing, and is not a success; what is on the disk holds."""
+    """It ends in time, reports that records are missing, and exits with an error. What is on the disk verifies."""
     async with upstream([session(), *responses()], hang_up=False) as (_, url):
         config = configure(tmp_path, url, more="[limits]\ndrain_seconds = 3.0")
         with running(config, limit=FULL) as daemon:
@@ -266,17 +266,17 @@ async def test_a_disk_with_no_space_left(tmp_path: Path) -> None:
             await wait_until(lambda: blocked(daemon))
             with opened(Path(f"/proc/{daemon.process.pid}/root{tmp_path}/disk")) as disk:
                 (disk / "ballast").unlink()
-                await heard(daemon)
+                await all_recorded(daemon)
                 code = await stopped(daemon)
                 report = verify([disk / "audit"])
-                told = records(disk / "audit")
+                held = records(disk / "audit")
 
     assert (code, report.ok, report.fault, len(server.requests)) == (0, True, None, 1)
-    assert finished(told) == ALL
+    assert finished(held) == ALL
 
 
-async def test_a_folder_that_is_not_to_be_written(tmp_path: Path) -> None:
-    """The next segment cannot be made, which is counted; when it can be, the log goes on."""
+async def test_a_folder_that_is_not_writable(tmp_path: Path) -> None:
+    """The next segment cannot be made, which is counted. When it can be, the log goes on."""
     few = 10
     async with upstream([session(), *responses(last=few)], hang_up=False) as (server, url):
         config = configure(tmp_path, url, "segment_bytes = 65_536")
@@ -287,7 +287,7 @@ async def test_a_folder_that_is_not_to_be_written(tmp_path: Path) -> None:
             await wait_until(lambda: errors(daemon, "permission"))
             ready = daemon.get("/readyz")[0]
             (tmp_path / "disk/audit").chmod(0o750)
-            await heard(daemon)
+            await all_recorded(daemon)
             await wait_until(lambda: daemon.get("/readyz")[0] == 200)
             code = await stopped(daemon)
 
@@ -302,16 +302,16 @@ async def test_a_folder_that_is_not_to_be_written(tmp_path: Path) -> None:
     [("fdatasync segment 5 1", 2), ("fdatasync segment 5 2", 2), ("write segment 5 1", 1)],
 )
 async def test_a_disk_that_fails(fails: str, segments: int, tmp_path: Path) -> None:
-    """After a sync that failed the log goes on in a new segment; nothing is lost, and nothing is there twice."""
+    """After a sync that failed the log goes on in a new segment. Nothing is lost, and nothing is there twice."""
     async with upstream([session(), *responses()], hang_up=False) as (_, url):
         with running(configure(tmp_path, url), limit=crash_points.STATEMENTS, STENO_FAILS=fails) as daemon:
-            await heard(daemon)
+            await all_recorded(daemon)
             failed = errors(daemon, "io")
             code = await stopped(daemon)
-    told = records(tmp_path / "disk/audit")
+    held = records(tmp_path / "disk/audit")
 
     assert (failed, code) == (int(fails.rsplit(maxsplit=1)[-1]), 0)
-    assert finished(told) == ALL
-    assert [record["fact"] for record in told].count("log.opened") == segments
-    assert [record["fact"] for record in told].count("log.closed") == 1
+    assert finished(held) == ALL
+    assert [record["fact"] for record in held].count("log.opened") == segments
+    assert [record["fact"] for record in held].count("log.closed") == 1
     assert steno("verify", tmp_path / "disk/audit").returncode == 0

@@ -1,10 +1,10 @@
-"""steno as it is, but that it dies, or a call to the kernel fails, at a point which the environment names.
+"""Makes the daemon die, or a call to the kernel fail, at a point that the environment names.
 
-A point is a moment, a call, the kind of file that it is about, and which one of these calls: `STENO_DIES="half write
-segment 3"` kills the process with SIGKILL when half of its third write to a segment is done. `STENO_FAILS="fdatasync
-segment 5 3"` lets that call fail three times, from the fifth on, as a broken disk does.
+A point is a moment, a call, the kind of file that it is about, and the number of the call among its like.
+`STENO_DIES="half write segment 3"` kills the process with SIGKILL when half of its third write to a segment is done.
+`STENO_FAILS="fdatasync segment 5 3"` lets that call fail three times from the fifth on, as a broken disk does.
 
-The product has no hooks for it: what is replaced are functions of `os`, in the process of the daemon alone.
+The product has no hooks for it. Functions of `os` are replaced, in the process of the daemon alone.
 """
 
 import errno
@@ -20,7 +20,7 @@ ROOT: Final = Path(__file__).parents[2]
 STATEMENTS: Final = (
     f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tests.crash import crash_points; crash_points.arm()"
 )
-"""What a process is told before it runs the daemon."""
+"""What a process runs before the daemon."""
 
 SEGMENT: Final = re.compile(r"audit-\d{20}\.jsonl( \(deleted\))?")
 
@@ -33,23 +33,23 @@ class Point(NamedTuple):
     nth: int
 
     @classmethod
-    def of(cls, words: list[str]) -> "Point":
-        """Read `[call, what, nth]`, where what it is about may have several words."""
-        return cls(words[0], " ".join(words[1:-1]), int(words[-1]))
+    def of(cls, parts: list[str]) -> "Point":
+        """Read `[call, what ..., nth]`: the kind of file may have several words."""
+        return cls(parts[0], " ".join(parts[1:-1]), int(parts[-1]))
 
 
 def arm() -> None:
-    """Do what the environment asks for, from now on."""
+    """Replace the calls that the environment names."""
     if dies := os.environ.get("STENO_DIES"):
-        moment, *words = dies.split()
-        _replace(Point.of(words), 1, MOMENTS[moment])
+        moment, *parts = dies.split()
+        _replace(Point.of(parts), 1, MOMENTS[moment])
     if fails := os.environ.get("STENO_FAILS"):
-        *words, times = fails.split()
-        _replace(Point.of(words), int(times), _fail)
+        *parts, times = fails.split()
+        _replace(Point.of(parts), int(times), _fail)
 
 
 def _replace(point: Point, times: int, act: Callable[..., Any]) -> None:
-    """Let `act` be done `times` times at and after `point`, in place of the call."""
+    """Do `act` in place of the call, `times` times from `point` on."""
     real = getattr(os, point.call)
     lock = threading.Lock()
     calls = 0
@@ -70,7 +70,7 @@ def _replace(point: Point, times: int, act: Callable[..., Any]) -> None:
 
 
 def _kind(target: int | str | os.PathLike[str]) -> str:
-    """Return what sort of file a descriptor or a path is."""
+    """Return the kind of file that a descriptor or a path leads to."""
     path = Path(f"/proc/self/fd/{target}").readlink() if isinstance(target, int) else Path(target)
     if SEGMENT.fullmatch(path.name):
         return "segment" if _holds_something(target) else "new segment"
@@ -88,7 +88,7 @@ def _holds_something(target: int | str | os.PathLike[str]) -> bool:
         return False
 
 
-# What is done there ---------------------------------------------------------------------------------------------
+# What happens there ---------------------------------------------------------------------------------------------
 
 
 def _die() -> None:
@@ -100,7 +100,7 @@ def _before(real: Callable[..., Any], *args: Any, **options: Any) -> None:
 
 
 def _half(real: Callable[..., Any], descriptor: int, data: bytes) -> None:
-    """Write half, and in no case whole lines alone."""
+    """Write half, and never only whole lines."""
     real(descriptor, bytes(data[: len(data) // 2]).rstrip(b"\n"))
     _die()
 
@@ -111,7 +111,7 @@ def _after(real: Callable[..., Any], *args: Any, **options: Any) -> None:
 
 
 def _fail(*_: object, **options: Any) -> None:
-    raise OSError(errno.EIO, "as the play has it")
+    raise OSError(errno.EIO, "as the test says")
 
 
 MOMENTS: Final[dict[str, Callable[..., Any]]] = {"before": _before, "half": _half, "after": _after}

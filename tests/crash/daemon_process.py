@@ -1,7 +1,7 @@
-"""The lives of a daemon that is killed again and again under load, and what its log must hold after all of them.
+"""A daemon process that is killed again and again under load, and what its log must hold after all its runs.
 
-Told from outside are: how much is on the disk (`steno_audit_flushed_seq`), heads (`audit checkpoint`), and the files
-as they stand between two lives. All of it is held against the log in the end.
+Seen from outside are: how much is on the disk (`steno_audit_flushed_seq`), heads (`audit checkpoint`), and the files
+between two runs. The log is checked against all of it in the end.
 """
 
 import hmac
@@ -30,7 +30,7 @@ from tests.crash.stories import NOW, SEED, Streams
 from tests.processes import Running, running, steno, wait_for
 
 NAMED: Final = "call"
-"""The source whose streams are all of one conversation, so that its words go into one file for all lives."""
+"""The source whose streams are all of one conversation, so that its content is in one file through all runs."""
 SOURCES: Final = {
     "voice-1": "/v1/realtime?for=voice-1",
     "voice-2": "/v1/realtime?for=voice-2",
@@ -51,7 +51,7 @@ WHOLE: Final = re.compile(rb'\{"seq":(\d+),[^\n]*\n')
 
 
 class Death(NamedTuple):
-    """How a life ends."""
+    """How a run ends."""
 
     how: str
     """`at` a point; or from outside, after a while: under `load`, in its `start`, after a `hangup`, in the `drain`."""
@@ -59,36 +59,36 @@ class Death(NamedTuple):
 
 
 class Daemon(Running):
-    """One that may be killed in the middle of a line of its operational log, and is asked often."""
+    """A daemon that may be killed in the middle of a line of its operational log, and is asked often."""
 
     def lines(self) -> list[dict[str, object]]:
-        """Return what it has logged in whole lines."""
+        """Return what it logged in whole lines."""
         lines = self._log.read_text().split("\n")
         return [json.loads(line) for line in lines[:-1] if line.startswith("{")]
 
     @cached_property
     def port(self) -> int:
-        """Where its HTTP face listens, once it says so."""
+        """Where its HTTP face listens, once it has logged that."""
         return super().port
 
     def serves(self) -> bool:
-        """Tell whether it has said that it serves."""
+        """Return whether it has logged that it serves."""
         return "port" in self.__dict__ or any(line["event"] == "started" for line in self.lines())
 
 
-class Life:
-    """A daemon that runs, and what it tells."""
+class DaemonRun:
+    """One run of the daemon, and what it reports."""
 
     def __init__(self, daemon: Daemon, folder: Path, last_seq: int) -> None:
         self.daemon = daemon
         self.flushed = 0
-        """The last record that it said to be on the disk."""
+        """The last record that it reported to be on the disk."""
         self.opened = b""
         """The first record that it wrote."""
         self._first = folder / segment_name(last_seq + 1)
 
     def look(self) -> bool:
-        """Note what it tells now; return whether it lives."""
+        """Note what it reports now; return whether it runs."""
         if not self.opened and self._first.exists():
             line = self._first.read_bytes().split(b"\n")
             self.opened = line[0] if line[1:] else b""
@@ -100,102 +100,102 @@ class Life:
         return True
 
     def heads(self) -> Iterator[KnownHead]:
-        """Yield the heads that its operational log tells."""
+        """Yield the heads in its operational log."""
         for line in self.daemon.lines():
             if line["event"] == "audit checkpoint":
                 yield parse_head(str(line["head"]))
 
 
-class Lives:
-    """All lives that wrote one log."""
+class DaemonRuns:
+    """All runs that wrote one log."""
 
     def __init__(self, config: Path, folder: Path, rng: Random) -> None:
         self.kills = 0
         self.recovered_bytes = 0
         self.seen: dict[int, bytes] = {}
-        """The records that stood in the files between two lives: number to hash, which tells all before it too."""
+        """The records in the files between two runs: number to hash, which covers all before it."""
         self.flushed = 0
         self.heads: dict[int, KnownHead] = {}
         self.starts: list[tuple[int, int]] = []
-        """Of each start: the torn bytes that it found, and those that it told."""
+        """Of each start: the torn bytes that it found, and those that it recorded."""
         self._config = config
         self._folder = folder
         self._rng = rng
 
-    def live(self, death: Death) -> None:
-        """Start the daemon and let it die; hold what it left against what it told."""
+    def run(self, death: Death) -> None:
+        """Start the daemon and let it die; check what it left against what it reported."""
         ends = {"load": self._load, "start": self._start, "hangup": self._hangup, "drain": self._drain}
-        with self._life(death.point) as life:
-            ends.get(death.how, self._wait)(life)
-            while life.look():
+        with self._run(death.point) as run:
+            ends.get(death.how, self._wait)(run)
+            while run.look():
                 if death.how != "at":
-                    life.daemon.process.kill()
-            if life.daemon.process.returncode == -signal.SIGKILL:
+                    run.daemon.process.kill()
+            if run.daemon.process.returncode == -signal.SIGKILL:
                 self.kills += 1
             else:
-                assert (death.how, life.daemon.process.returncode) == ("drain", 0)
+                assert (death.how, run.daemon.process.returncode) == ("drain", 0)
 
-    def last(self) -> None:
-        """Let the daemon live once more, and end in order."""
-        with self._life() as life:
-            self._under_load(life)
-            assert life.daemon.stop() == 0
-            life.look()
+    def run_to_the_end(self) -> None:
+        """Start the daemon once more, and let it end in order."""
+        with self._run() as run:
+            self._under_load(run)
+            assert run.daemon.stop() == 0
+            run.look()
 
     @contextmanager
-    def _life(self, point: str = "") -> Iterator[Life]:
+    def _run(self, point: str = "") -> Iterator[DaemonRun]:
         before, torn = max(self.seen, default=0), torn_bytes(self._folder)
         with running(self._config, limit=crash_points.STATEMENTS, STENO_DIES=point) as started:
-            life = Life(Daemon(started.process, started._log), self._folder, before)
-            yield life
-        if life.opened:
-            record = json.loads(life.opened)
+            run = DaemonRun(Daemon(started.process, started._log), self._folder, before)
+            yield run
+        if run.opened:
+            record = json.loads(run.opened)
             assert record["fact"] == "log.opened"
             self.recovered_bytes += torn
             self.starts.append((torn, record["body"]["recovered_bytes"]))
-        self.heads |= {head.seq: head for head in life.heads()}
+        self.heads |= {head.seq: head for head in run.heads()}
         self._see()
-        assert max(self.seen, default=0) >= life.flushed
-        self.flushed = max(self.flushed, life.flushed)
+        assert max(self.seen, default=0) >= run.flushed
+        self.flushed = max(self.flushed, run.flushed)
 
     def _see(self) -> None:
-        """Note which records are there; none that was there before is another one now."""
+        """Note which records are there. None that was there before has changed."""
         for seq, line in whole_lines(self._folder):
             hashed = bytes.fromhex(json.loads(line)["hash"])
             assert self.seen.setdefault(seq, hashed) == hashed, f"record {seq} was written twice"
 
     # How they end ---------------------------------------------------------------------------------------
 
-    def _wait(self, life: Life) -> None:
-        wait_for(lambda: not life.look())
+    def _wait(self, run: DaemonRun) -> None:
+        wait_for(lambda: not run.look())
 
-    def _under_load(self, life: Life) -> None:
+    def _under_load(self, run: DaemonRun) -> None:
         first = max(self.seen, default=0)
-        wait_for(lambda: not life.look() or life.flushed > first + LOADED)
-        assert life.daemon.process.poll() is None
+        wait_for(lambda: not run.look() or run.flushed > first + LOADED)
+        assert run.daemon.process.poll() is None
 
-    def _load(self, life: Life) -> None:
-        self._under_load(life)
-        self._pass(life, 0.5)
+    def _load(self, run: DaemonRun) -> None:
+        self._under_load(run)
+        self._pass(run, 0.5)
 
-    def _start(self, life: Life) -> None:
+    def _start(self, run: DaemonRun) -> None:
         time.sleep(self._rng.uniform(0.2, 1.0))
 
-    def _hangup(self, life: Life) -> None:
-        self._under_load(life)
-        life.daemon.process.send_signal(signal.SIGHUP)
-        self._pass(life, 0.05)
+    def _hangup(self, run: DaemonRun) -> None:
+        self._under_load(run)
+        run.daemon.process.send_signal(signal.SIGHUP)
+        self._pass(run, 0.05)
 
-    def _drain(self, life: Life) -> None:
-        self._under_load(life)
-        life.daemon.process.send_signal(signal.SIGTERM)
+    def _drain(self, run: DaemonRun) -> None:
+        self._under_load(run)
+        run.daemon.process.send_signal(signal.SIGTERM)
         time.sleep(self._rng.uniform(0.0, 0.1))
 
-    def _pass(self, life: Life, most: float) -> None:
+    def _pass(self, run: DaemonRun, most: float) -> None:
         """Let some time pass, and look meanwhile."""
         until = time.monotonic() + self._rng.uniform(0.0, most)
         while time.monotonic() < until:
-            life.look()
+            run.look()
 
 
 # What the files hold --------------------------------------------------------------------------------------------
@@ -213,10 +213,10 @@ def whole_lines(folder: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def torn_bytes(folder: Path) -> int:
-    """Return how much there is of records that are not whole, and that no start has told yet."""
+    """Return how many bytes of unfinished records there are that no start has recorded yet."""
     held = [path.read_bytes() for path in segments(folder)]
     torn = [len(each) - each.rfind(b"\n") - 1 for each in held]
-    if held[1:] and b"\n" in held[-1] and torn[-2]:  # the last start told it, and was killed before it cut it off
+    if held[1:] and b"\n" in held[-1] and torn[-2]:  # the last start recorded it, and was killed before it cut it off
         assert json.loads(held[-1].splitlines()[0])["body"]["recovered_bytes"] >= torn.pop(-2)
     return sum(torn)
 
@@ -225,7 +225,7 @@ def torn_bytes(folder: Path) -> int:
 
 
 class Found(NamedTuple):
-    """What is told of the lives of one log."""
+    """What is printed about the runs of one log."""
 
     kills: int
     records: int
@@ -236,35 +236,35 @@ class Found(NamedTuple):
     texts: int
 
 
-def prove(lives: Lives, folder: Path, *, words: bool, retires: bool) -> Found:
-    """Hold the log against all that was told of it."""
+def prove(runs: DaemonRuns, folder: Path, *, content: bool, retires: bool) -> Found:
+    """Check the log against all that was reported about it."""
     records = [json.loads(line) for _, line in whole_lines(folder)]
     first, last = records[0]["seq"], records[-1]["seq"]
-    heads = tuple(head for seq, head in lives.heads.items() if seq >= first - 1)
+    heads = tuple(head for seq, head in runs.heads.items() if seq >= first - 1)
     report = verify([folder], evidence=Trust(heads=heads))
-    command = steno("verify", folder, *(["--words"] if words else []))
+    command = steno("verify", folder, *(["--words"] if content else []))
 
     assert (report.ok, report.fault, report.heads_unchecked) == (True, None, ())
     assert command.returncode == 0, command.stdout
     assert [record["seq"] for record in records] == list(range(first, last + 1))
     assert (first > 1) == retires
-    assert last >= lives.flushed
-    assert all(lives.seen.get(seq, head.hash) == head.hash for seq, head in lives.heads.items())
-    assert [told for _, told in lives.starts] == [torn for torn, _ in lives.starts]
+    assert last >= runs.flushed
+    assert all(runs.seen.get(seq, head.hash) == head.hash for seq, head in runs.heads.items())
+    assert [recorded for _, recorded in runs.starts] == [torn for torn, _ in runs.starts]
     assert once(records)
     return Found(
-        kills=lives.kills,
+        kills=runs.kills,
         records=last,
         segments=report.segments,
-        recovered_bytes=lives.recovered_bytes,
+        recovered_bytes=runs.recovered_bytes,
         heads=len(report.heads),
         streams=check_streams(records, retired=retires),
-        texts=check_words(records, folder) if words else 0,
+        texts=check_content(records, folder) if content else 0,
     )
 
 
 def once(records: list[dict[str, Any]]) -> bool:
-    """Tell whether no event's fact stands there twice."""
+    """Return whether no fact of an event is there twice."""
     facts = [
         (record["stream"], record["event_id"], record["fact"], json.dumps(record["body"]))
         for record in records
@@ -274,26 +274,26 @@ def once(records: list[dict[str, Any]]) -> bool:
 
 
 def check_streams(records: list[dict[str, Any]], *, retired: bool) -> int:
-    """Hold each stream against what the provider told it; return how many there were.
+    """Compare each stream with what the provider sent; return how many there were.
 
-    Where old segments went, a stream whose beginning went with them is left out.
+    Where old segments were retired, a stream whose beginning went with them is left out.
     """
     streams: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for record in records:
         if record["stream"]:
             streams[record["stream"]].append(record)
-    told = {source: Streams(source, path) for source, path in SOURCES.items() if source != NAMED}
+    expected = {source: Streams(source, path) for source, path in SOURCES.items() if source != NAMED}
     checked = 0
     for name, held in streams.items():
         source = name.split("/")[0]
-        if source in told and (not retired or held[0]["fact"] == "stream.opened"):
-            told[source].check(held)
+        if source in expected and (not retired or held[0]["fact"] == "stream.opened"):
+            expected[source].check(held)
             checked += 1
     return checked
 
 
-def check_words(records: list[dict[str, Any]], folder: Path) -> int:
-    """Hold each text that a record names against its file; return how many there were."""
+def check_content(records: list[dict[str, Any]], folder: Path) -> int:
+    """Check each text that a record refers to against its file; return how many there were."""
 
     @cache
     def proofs(name: str) -> frozenset[str]:
@@ -302,17 +302,17 @@ def check_words(records: list[dict[str, Any]], folder: Path) -> int:
         texts = [json.loads(line)["text"] for line in lines]
         return frozenset(hmac.digest(key, text.encode(), "sha256").hex() for text in texts)
 
-    named = [told for record in records for told in tellings(record["body"]) if "file" in told]
-    assert all(told["hmac"] in proofs(told["file"]) for told in named)
-    return len(named)
+    fields = [field for record in records for field in tellings(record["body"]) if "file" in field]
+    assert all(field["hmac"] in proofs(field["file"]) for field in fields)
+    return len(fields)
 
 
-# The play -------------------------------------------------------------------------------------------------------
+# The load -------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
 def load() -> Iterator[Provider]:
-    """Run the simulated provider in a thread: as many conversations as are asked for, as quick as they can be."""
+    """Run the simulated provider in a thread: as many conversations as are asked for, as fast as possible."""
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(provider(seed=SEED, speed=0, now=lambda: NOW)) as simulated,

@@ -1,4 +1,4 @@
-"""What the log must hold of a conversation of the simulated provider: made again from its seed, without a daemon."""
+"""The records that a log must hold of a simulated conversation: made again from its seed, without a daemon."""
 
 from functools import lru_cache
 from random import Random
@@ -10,7 +10,7 @@ import msgspec
 from steno.app.price_list import load_prices
 from steno.audit.content_policy import NONE, BodyEncoder
 from steno.audit.sink import AuditSink
-from steno.audit.writing.queue import Pending
+from steno.audit.writing.queue import Submission
 from steno.config import Audit
 from steno.core.frame import Frame
 from steno.limits import Limits
@@ -19,7 +19,7 @@ from steno.simulate.server import STORIES
 
 SEED: Final = 7
 NOW: Final = 1_790_000_000
-"""The second at which each conversation says that it begins: with the seed it decides every frame."""
+"""The second at which each conversation begins by its own account. With the seed it decides every frame."""
 AT: Final = NOW * 1_000_000
 CLOSED: Final = "stream.closed"
 SKIPPED: Final = 100
@@ -28,8 +28,8 @@ SKIPPED: Final = 100
 Record = dict[str, Any]
 
 
-class Told(NamedTuple):
-    """A record without what differs from run to run: numbers, times, names of streams, what is kept of words."""
+class PlainRecord(NamedTuple):
+    """A record without what differs from run to run: numbers, times, names of streams, content."""
 
     fact: str
     event_id: str | None
@@ -46,30 +46,30 @@ class Ending(NamedTuple):
 
 
 class _Records:
-    """Takes records, for want of a log."""
+    """Takes records in place of a log."""
 
     def __init__(self) -> None:
-        self.told: list[Told] = []
+        self.plain: list[PlainRecord] = []
 
-    def submit(self, fact: bytes | Pending) -> None:
-        assert isinstance(fact, bytes)
-        self.told.append(told(msgspec.json.decode(b"{" + fact + b"}")))
-
-
-def told(record: Record) -> Told:
-    """Return what a record tells."""
-    return Told(record["fact"], record["event_id"], _plain(record["body"]))
+    def submit(self, record: Submission) -> None:
+        assert isinstance(record, bytes)
+        self.plain.append(plain(msgspec.json.decode(b"{" + record + b"}")))
 
 
-def _plain(value: Any) -> Any:
-    """Return a value without durations, and with no more of words than how many there were."""
+def plain(record: Record) -> PlainRecord:
+    """Return what a record has in common with that of another run."""
+    return PlainRecord(record["fact"], record["event_id"], _plain_value(record["body"]))
+
+
+def _plain_value(value: Any) -> Any:
+    """Return a value without durations, and with the kind and length of content only."""
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [_plain_value(each) for each in value]
     if not isinstance(value, dict):
         return value
     if {"kind", "length"} <= value.keys():
         return value["kind"], value["length"]
-    return {name: _plain(inner) for name, inner in value.items() if not name.endswith("_seconds")}
+    return {name: _plain_value(inner) for name, inner in value.items() if not name.endswith("_seconds")}
 
 
 @lru_cache(512)
@@ -79,8 +79,8 @@ def _frames(path: str, number: int) -> tuple[bytes, ...]:
 
 
 @lru_cache(512)
-def story(source: str, path: str, number: int, ending: Ending | None) -> list[Told]:
-    """Return what is recorded of the `number`-th conversation of `path`; to its last frame, where nothing ends it."""
+def story(source: str, path: str, number: int, ending: Ending | None) -> list[PlainRecord]:
+    """Return the records of the `number`-th conversation of `path`, up to its last frame where nothing ends it."""
     records = _Records()
     pipeline = Pipeline(
         Limits(), [AuditSink(records, BodyEncoder(NONE), Audit().record_bytes)], prices=load_prices(None)
@@ -90,15 +90,15 @@ def story(source: str, path: str, number: int, ending: Ending | None) -> list[To
         pipeline.feed(stream, Frame(frame, AT))
     if ending:
         pipeline.stream_closed(stream, AT, ending.code, shutdown=ending.reason == "shutdown", gap=ending.gap)
-    return records.told
+    return records.plain
 
 
 NAMING: Final = 3
-"""How many records of two conversations may be the same: who opened what."""
+"""How many of their first records two conversations may have in common: who opened what."""
 
 
 class Streams:
-    """Holds what a log has of the streams of one source against what the provider told it, one after the other."""
+    """Compares the records of the streams of one source with what the provider sent, one after the other."""
 
     def __init__(self, source: str, path: str) -> None:
         """Expect the conversations of `path`, from the first on."""
@@ -107,11 +107,11 @@ class Streams:
         self._number = 1
 
     def check(self, records: list[Record]) -> None:
-        """Take the records of one stream: each fact is there once, in order, and none is missing before the last."""
-        held = list(map(told, records))
+        """Take the records of one stream. Each fact is there once, in order, and none is missing before the last."""
+        held = list(map(plain, records))
         ends = [at for at, each in enumerate(held) if each.fact == CLOSED]
         ending = Ending(**{name: held[ends[0]].body[name] for name in Ending._fields}) if ends else None
-        if ends:  # what comes after it is of the end of the daemon
+        if ends:  # the rest is about the end of the daemon
             del held[ends[0] + 1 :]
         for number in range(self._number, self._number + SKIPPED):
             expected = story(self._source, self._path, number, ending)
@@ -121,11 +121,11 @@ class Streams:
                 self._number = number
                 return
         raise AssertionError(
-            f"{self._source}: no conversation is told by {len(held)} records, {held[:3]} to {held[-3:]}"
+            f"{self._source}: no conversation has these {len(held)} records, {held[:3]} to {held[-3:]}"
         )
 
-    def _is_ending(self, held: list[Told], number: int) -> bool:
-        """Tell whether these are the records of a stream whose end was being told: its last one is not there."""
+    def _is_ending(self, held: list[PlainRecord], number: int) -> bool:
+        """Return whether these are the records of a stream whose end was being recorded: the last one is missing."""
         if held[: NAMING + 1] != story(self._source, self._path, number, None)[: NAMING + 1]:
             return False
         endings = (
