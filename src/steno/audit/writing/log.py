@@ -228,7 +228,7 @@ class AuditLog:
         """Leave a segment that cannot be written any more, and record what somebody else did to this or another one."""
         segment = self._segment
         if self._start is None:
-            segment.cut_dirty_tail()
+            segment.cut_dirty_tail()  # first: the tail of a failed write is no damage
             if damage := segment.damage():
                 self._next_segment(time_of(self._waiting[0]))
                 self._record_damage([Damaged(segment.path.name, damage, self.flushed_seq)])
@@ -245,6 +245,7 @@ class AuditLog:
 
     def _record_damage(self, found: list[Damaged]) -> None:
         """Put what was found before all that waits."""
+        # The record is about what is on the disk already, so it precedes what is not.
         if found:
             at = self._start.at if self._start else time_of(self._waiting[0])
             entries = [log_records.damaged(at, each) for each in found]

@@ -120,6 +120,8 @@ class Queue:
             before = self._waiting_bytes
             self.bytes += size
             self._waiting_bytes = before + size
+            # The thread is woken twice a batch, not once a record: by the first one that waits (`_push`), so that it
+            # waits for its time from then on, and by the one with which there is enough.
             if before < self._flush_bytes <= self._waiting_bytes:
                 self._changed.notify()
             if self.bytes < self._queue_bytes or self.full:
@@ -185,6 +187,7 @@ class Queue:
                 self._changed.wait(left)
             entries, self._entries = self._entries, []
             self._waiting_bytes = 0
+            # What was taken still counts in `bytes` and has its age until it is written: the disk may fail for hours.
             self.taken_since, self.since = self.since, None
             return entries
 
@@ -204,7 +207,7 @@ class Queue:
             if not self.full or self.bytes > self._queue_bytes // 2:
                 return False
             self.full = False
-            self._push_shed()
+            self._push_shed()  # here, before the next record is taken: it stands where the others are missing
             return True
 
     def wait_given_up(self, timeout: float) -> bool:

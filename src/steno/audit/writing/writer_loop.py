@@ -103,6 +103,7 @@ class WriterLoop:
         for entry in entries:
             size += size_of(entry)
             if isinstance(entry, Call):
+                # A call may read the log, and may add to it: all before it is on the disk, nothing after it is added.
                 if not self._persist(self._log.flush):
                     return False
                 _run_call(entry)
