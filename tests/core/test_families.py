@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 import pytest
 
+from steno.audit.content_policy import NONE, BodyEncoder
 from steno.audit.sink import AuditSink
 from steno.core.conversation import Conversation, Exported
 from steno.core.export import conversation_line
@@ -88,7 +89,7 @@ class Log:
 def test_a_made_up_family_goes_through_the_whole_house() -> None:
     """Decode, conversation, drift, envelope, rejection, metrics, audit log and state: none names a family."""
     log, metrics = Log(), Metrics(100)
-    pipeline = Pipeline(Limits(), [metrics, AuditSink(log)], families=Families((*FAMILIES.members, WEATHER)))
+    pipeline = Pipeline(Limits(), [metrics, AuditSink(log, BodyEncoder(NONE), 16 * 1024)], families=Families((*FAMILIES.members, WEATHER)))
     stream = pipeline.stream_opened("relay/1/1", "relay", AT)
 
     for event in (
