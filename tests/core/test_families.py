@@ -89,7 +89,8 @@ class Log:
 def test_a_made_up_family_goes_through_the_whole_house() -> None:
     """Decode, conversation, drift, envelope, rejection, metrics, audit log and state: none names a family."""
     log, metrics = Log(), Metrics(100)
-    pipeline = Pipeline(Limits(), [metrics, AuditSink(log, BodyEncoder(NONE), 16 * 1024)], families=Families((*FAMILIES.members, WEATHER)))
+    audit = AuditSink(log, BodyEncoder(NONE), 16 * 1024)
+    pipeline = Pipeline(Limits(), [metrics, audit], families=Families((*FAMILIES.members, WEATHER)))
     stream = pipeline.stream_opened("relay/1/1", "relay", AT)
 
     for event in (
