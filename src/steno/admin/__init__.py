@@ -1,1 +1,1 @@
-"""The HTTP face: metrics for Prometheus, health and readiness for whoever runs the daemon."""
+"""The HTTP face of the daemon: metrics for Prometheus, health and readiness for whoever operates it."""

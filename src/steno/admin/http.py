@@ -1,10 +1,10 @@
-"""The HTTP server: starlette on uvicorn, on a socket that the daemon bound, with signals left to the daemon."""
+"""The HTTP server: starlette on uvicorn, on a socket that the daemon has bound. Signals are left to the daemon."""
 
 import contextlib
 import logging
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import anyio
 import anyio.to_thread
@@ -19,24 +19,29 @@ from starlette.routing import Route
 
 from steno.errors import UnavailableError
 
-GRACE_SECONDS = 1
-"""How long a request under way may take when the daemon stops."""
+GRACE_SECONDS: Final = 1
+"""How long a request may still take when the daemon stops."""
 
-BACKLOG = 128
+BACKLOG: Final = 128
+"""Connections that wait to be accepted."""
 
 
-class Condition(Struct, frozen=True):
-    """Whether something holds, and what it is made of."""
+class CheckResult(Struct, frozen=True):
+    """What a health check found: the verdict, and what it is made of."""
 
     ok: bool
     detail: Mapping[str, Any]
+    """Members of the JSON response beside `ok`."""
 
 
-Check = Callable[[], Condition]
+HealthCheck = Callable[[], CheckResult]
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises UnavailableError, naming the address, where that cannot be."""
+    """Return a socket that listens on `host`, an IPv6 address without brackets or any other, and `port` (0: any free).
+
+    Raises UnavailableError, which names the address, where that is not possible.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -49,29 +54,29 @@ def bind(host: str, port: int) -> socket.socket:
     return sock
 
 
-def application(registry: CollectorRegistry, healthy: Check, ready: Check) -> Starlette:
+def application(registry: CollectorRegistry, healthy: HealthCheck, ready: HealthCheck) -> Starlette:
     """Return the application that answers `/metrics`, `/healthz` and `/readyz`."""
 
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        body = await anyio.to_thread.run_sync(encode, registry)  # many series take long: not on the loop
+        body = await anyio.to_thread.run_sync(encode, registry)  # many series take long, and would hold up the loop
         return Response(body, headers={"content-type": content_type})
 
     async def healthz(_request: Request) -> Response:
-        return _answer(healthy())
+        return _response(healthy())
 
     async def readyz(_request: Request) -> Response:
-        return _answer(ready())
+        return _response(ready())
 
     return Starlette(routes=[Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)])
 
 
-def _answer(condition: Condition) -> Response:
-    return JSONResponse({"ok": condition.ok, **condition.detail}, status_code=200 if condition.ok else 503)
+def _response(result: CheckResult) -> Response:
+    return JSONResponse({"ok": result.ok, **result.detail}, status_code=200 if result.ok else 503)
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server but for its signal handlers: the daemon has its own."""
+    """uvicorn's server without its signal handlers: the daemon has its own."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -79,10 +84,10 @@ class _Server(uvicorn.Server):
 
 
 class HttpServer:
-    """Serves an application until it is told to stop."""
+    """Serves an application until `stop`."""
 
     def __init__(self, app: Starlette, sock: socket.socket) -> None:
-        """Serve `app` on `sock`, which is listening already."""
+        """Serve `app` on `sock`, which listens already."""
         config = uvicorn.Config(
             app,
             lifespan="off",
@@ -105,5 +110,5 @@ class HttpServer:
             self.stopped.set()
 
     def stop(self) -> None:
-        """Take no more requests, and finish those under way."""
+        """Accept no more requests, and finish those that have begun."""
         self._server.should_exit = True

@@ -1,4 +1,4 @@
-"""Asking a running daemon whether it is ready: for the health checks of containers, so it must be quick."""
+"""Asks a running daemon whether it is ready. Health checks of containers run this often, so it must be quick."""
 
 from http.client import HTTPConnection, HTTPException
 from typing import Final
@@ -10,27 +10,29 @@ from steno.errors import UsageError
 
 TIMEOUT_SECONDS: Final = 3.0
 OK: Final = 200
-LONGEST_ANSWER: Final = 4096
-ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # where it listens, not we
-"""An address that means all interfaces: where to reach it on this machine."""
+RESPONSE_BYTES: Final = 4096
+"""How much of a response is read."""
+WILDCARD_HOSTS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # nothing listens here
+"""An address that means all interfaces to the address that reaches it on this machine."""
 
 
-class Answer(Struct, frozen=True):
-    """What the daemon said, or that it said nothing."""
+class ProbeResult(Struct, frozen=True):
+    """What the daemon responded, or why there was no response."""
 
     ready: bool
     text: str
+    """The body of the response, or a sentence for the operator."""
 
 
 def readiness_url(address: tuple[str, int]) -> str:
-    """Return where a daemon that listens on `address` answers."""
+    """Return the URL of `/readyz` of a daemon that listens on `address`, a host and a port."""
     host, port = address
-    host = ANY.get(host, host)
+    host = WILDCARD_HOSTS.get(host, host)
     return f"http://[{host}]:{port}/readyz" if ":" in host else f"http://{host}:{port}/readyz"
 
 
-def probe(url: str) -> Answer:
-    """Ask at `url`. Raises UsageError where it is no http URL."""
+def probe(url: str) -> ProbeResult:
+    """Request `url` (`/readyz` where it has no path). Raises UsageError where it is not an http URL."""
     parts = urlsplit(url)
     if parts.scheme != "http" or not parts.hostname:
         raise UsageError("the URL must begin with http:// and name a host")
@@ -38,9 +40,9 @@ def probe(url: str) -> Answer:
     try:
         connection.request("GET", parts.path or "/readyz")
         response = connection.getresponse()
-        text = response.read(LONGEST_ANSWER).decode(errors="replace")
+        text = response.read(RESPONSE_BYTES).decode(errors="replace")
     except (OSError, HTTPException) as error:
-        return Answer(ready=False, text=f"no answer from {parts.hostname}: {type(error).__name__}")
+        return ProbeResult(ready=False, text=f"no answer from {parts.hostname}: {type(error).__name__}")
     finally:
         connection.close()
-    return Answer(ready=response.status == OK, text=text)
+    return ProbeResult(ready=response.status == OK, text=text)

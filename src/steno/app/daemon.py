@@ -19,7 +19,7 @@ import msgspec
 import structlog
 
 from steno import __version__
-from steno.admin.http import Condition, HttpServer, application, bind
+from steno.admin.http import CheckResult, HttpServer, application, bind
 from steno.app import control, logs
 from steno.app.files import STATE_MODE, StateWriter, output
 from steno.app.price_list import load_prices
@@ -224,19 +224,19 @@ class Daemon:
 
     # Health ---------------------------------------------------------------------------------------------
 
-    def healthy(self) -> Condition:
+    def healthy(self) -> CheckResult:
         """Tell whether the loop and the audit writer make progress. Upstream has no say in this."""
         loop = anyio.current_time() - self._ticked_at < STALLED_SECONDS
         writer = self.audit.progressing(STALLED_SECONDS)
-        return Condition(loop and writer, {"loop": loop, "audit_writer": writer})
+        return CheckResult(loop and writer, {"loop": loop, "audit_writer": writer})
 
-    def ready(self) -> Condition:
+    def ready(self) -> CheckResult:
         """Tell whether what is asked to be there is: a log that can be written, and the sources."""
         connected = self.sources.connected()
         enough = not connected or POLICIES[self._config.http.ready](connected.values())
         log = self.audit.writable()
         running = not self._stopping.is_set()
-        return Condition(enough and log and running, {"audit": log, "sources": connected, "stopping": not running})
+        return CheckResult(enough and log and running, {"audit": log, "sources": connected, "stopping": not running})
 
 
 def _prices(config: Config) -> PriceTable:
