@@ -45,7 +45,7 @@ async def ended(daemon: Running, number: int = signal.SIGTERM) -> int:
     return await anyio.to_thread.run_sync(daemon.stop, number)
 
 
-# What was told, in a form that does not depend on how it came -------------------------------------------------
+# The outputs, in a form that live and replay share --------------------------------------------------------
 
 
 def renamed(text: str) -> str:
@@ -59,13 +59,13 @@ def state(path: Path) -> list[dict[str, Any]]:
 
 def records(folder: Path) -> list[tuple[str, str | None, dict[str, Any]]]:
     """Fact, conversation and body of each record that follows from frames."""
-    told = []
+    found = []
     for each in records_of_the_log(folder):
         record = json.loads(renamed(json.dumps(each)))
         if not record["fact"].startswith(("log.", "daemon.")):
             record["body"].pop("source", None)
-            told.append((record["fact"], record["conversation"], record["body"]))
-    return told
+            found.append((record["fact"], record["conversation"], record["body"]))
+    return found
 
 
 def records_of_the_log(folder: Path) -> list[dict[str, Any]]:
@@ -74,7 +74,7 @@ def records_of_the_log(folder: Path) -> list[dict[str, Any]]:
 
 
 def series(text: str) -> list[str]:
-    """The series of conversation metrics, those of the process left out."""
+    """The series of conversation metrics, without those of the process."""
     process = ("python_", "process_", "steno_audit_", "steno_connect_", "steno_stream", "steno_build_info")
     lines = text.replace('source="relay"', 'source="replay"').splitlines()
     return sorted(line for line in lines if not line.startswith(("#", *process)))
@@ -93,8 +93,8 @@ def replayed(folder: Path) -> tuple[list[dict[str, Any]], list[str], list[tuple[
 @pytest.mark.parametrize("kind", ["voice", "assistants"])
 async def test_replay_of_what_was_recorded_is_what_the_daemon_saw(kind: str, tmp_path: Path) -> None:
     """State, metrics and audit log of a live stream are those of its recording."""
-    said = frames(kind)
-    async with upstream(said, hang_up=True) as (_, url):
+    sent = frames(kind)
+    async with upstream(sent, hang_up=True) as (_, url):
         config = configure(tmp_path, url)
         with running(config, "--record", tmp_path / "recordings", "--state", tmp_path / "state.jsonl") as daemon:
             await wait_until(
@@ -105,23 +105,23 @@ async def test_replay_of_what_was_recorded_is_what_the_daemon_saw(kind: str, tmp
     same_state, same_metrics, same_records = replayed(tmp_path)
 
     assert code == 0
-    assert state(tmp_path / "state.jsonl")[-1]["frames"] == len(said)
+    assert state(tmp_path / "state.jsonl")[-1]["frames"] == len(sent)
     assert same_metrics == series(metrics)
-    if kind == "voice":  # a thread outlives its stream: it ends with the daemon, which no recording tells
+    if kind == "voice":  # a thread outlives its stream: it ends with the daemon, which no recording holds
         assert same_state == state(tmp_path / "state.jsonl")
         assert same_records == records(tmp_path / "audit")
     assert steno("verify", tmp_path / "audit").returncode == 0
 
 
 async def test_stop_while_a_stream_is_open(tmp_path: Path) -> None:
-    """SIGTERM says good-bye with 1001, writes everything down and exits 0; the recording tells all of that too."""
-    said = frames("voice", most=60)
-    async with upstream(said, hang_up=False) as (server, url):
+    """SIGTERM closes with 1001, writes everything and exits 0; a replay of the recording gives all of it again."""
+    sent = frames("voice", most=60)
+    async with upstream(sent, hang_up=False) as (server, url):
         config = configure(tmp_path, url)
         with running(config, "--record", tmp_path / "recordings", "--state", tmp_path / "state.jsonl") as daemon:
             await wait_until(
                 lambda: (
-                    daemon.metric('steno_frame_bytes_total{direction="received",source="relay"}') >= sum(map(len, said))
+                    daemon.metric('steno_frame_bytes_total{direction="received",source="relay"}') >= sum(map(len, sent))
                 )
             )
             code = await ended(daemon)
@@ -137,7 +137,7 @@ async def test_stop_while_a_stream_is_open(tmp_path: Path) -> None:
 
 
 async def test_health_and_readiness(tmp_path: Path) -> None:
-    """Ready once the source is connected, and not when it has gone; healthy all the while."""
+    """The daemon is ready while its source is connected, and healthy all the time."""
     async with upstream(frames("voice", most=5), hang_up=False) as (server, url):
         with running(configure(tmp_path, url)) as daemon:
             await wait_until(lambda: daemon.get("/readyz")[0] == 200)
@@ -151,7 +151,7 @@ async def test_health_and_readiness(tmp_path: Path) -> None:
 
 
 async def test_headers_and_subprotocols_are_sent_and_never_shown(tmp_path: Path) -> None:
-    """A token reaches upstream, and neither the log nor the metrics nor the audit log."""
+    """A token reaches upstream, but neither the log nor the metrics nor the audit log."""
     (tmp_path / "token").write_text("Bearer canary-1234567890\n")
     more = f"""
         headers = {{ Authorization = {{ file = "{tmp_path}/token" }}, X-Team = {{ env = "STENO_TEAM" }} }}
@@ -172,7 +172,7 @@ async def test_headers_and_subprotocols_are_sent_and_never_shown(tmp_path: Path)
 
 
 async def test_sighup_reads_the_configuration_again(tmp_path: Path) -> None:
-    """A source that is new is connected, the audit log goes on in a new segment, and a wrong file changes nothing."""
+    """A new source is connected, the audit log goes on in a new segment, and a wrong file changes nothing."""
     async with upstream(frames("voice", most=5), hang_up=False) as (_, one), upstream([], hang_up=False) as (_, two):
         config = configure(tmp_path, one)
         first = config.read_text()
@@ -189,11 +189,11 @@ async def test_sighup_reads_the_configuration_again(tmp_path: Path) -> None:
             daemon.process.send_signal(signal.SIGHUP)
             await wait_until(lambda: "other" not in json.loads(daemon.get("/readyz")[1])["sources"])
             code = await ended(daemon)
-    told = [record for record in records_of_the_log(tmp_path / "audit") if record["fact"] == "daemon.reloaded"]
+    reloads = [record for record in records_of_the_log(tmp_path / "audit") if record["fact"] == "daemon.reloaded"]
 
     assert code == 0
     assert ready["sources"] == {"relay": True, "other": True}
-    assert [(body["started"], body["stopped"], body["changed"]) for body in (each["body"] for each in told)] == [
+    assert [(body["started"], body["stopped"], body["changed"]) for body in (each["body"] for each in reloads)] == [
         (["other"], [], []),
         ([], ["other"], []),
     ]
@@ -202,7 +202,7 @@ async def test_sighup_reads_the_configuration_again(tmp_path: Path) -> None:
 
 
 async def test_second_signal_ends_at_once(tmp_path: Path) -> None:
-    """Who asks twice does not want to wait for a peer that never answers."""
+    """An operator who signals twice does not wait for a peer that never answers."""
     async with upstream(frames("voice", most=5), hang_up=False) as (server, url):
         with running(configure(tmp_path, url)) as daemon:
             await wait_until(lambda: server.requests and daemon.get("/readyz")[0] == 200)
@@ -229,7 +229,7 @@ async def test_second_daemon_on_the_same_log_is_refused(tmp_path: Path) -> None:
 
 
 def test_wrong_configuration_exits_78(tmp_path: Path) -> None:
-    """Each fault has a line that begins with the file and the key, and a guess at what was meant."""
+    """Each fault has a line that begins with the file and the key, and ends with a guess at what was meant."""
     config = tmp_path / "steno.toml"
     config.write_text('[htttp]\n[[sources]]\nname = "relay"\nkind = "connect"\nurll = "ws://localhost"\n')
 

@@ -1,4 +1,4 @@
-"""Waits between attempts: random below a bound that doubles, and no shorter than the server asks."""
+"""Waits between attempts: random below a bound that doubles, and not shorter than the server asks for."""
 
 import random
 
@@ -9,7 +9,7 @@ from steno.sources.backoff import RETRY_AFTER_SECONDS, Backoff
 
 
 class Highest(random.Random):
-    """Draws the bound itself, so that a test sees it."""
+    """Draws the bound itself, so that a test can see it."""
 
     def uniform(self, a: float, b: float) -> float:
         return b
@@ -36,7 +36,7 @@ def test_success_begins_anew() -> None:
 
 
 def test_server_may_ask_for_longer_within_reason() -> None:
-    """A Retry-After is kept to, but a day is not waited."""
+    """A Retry-After is respected up to a limit."""
     backoff = Backoff(0.5, 60, Highest())
 
     assert [backoff.wait(7), backoff.wait(86_400)] == [7, RETRY_AFTER_SECONDS]
@@ -44,7 +44,7 @@ def test_server_may_ask_for_longer_within_reason() -> None:
 
 @given(st.integers(0, 2**32), st.integers(1, 2_000))
 def test_wait_is_never_above_the_most(seed: int, failures: int) -> None:
-    """However often it failed, the wait lies between nothing and the most."""
+    """After any number of failures the wait lies between zero and the most."""
     backoff = Backoff(0.5, 60, random.Random(seed))
 
     assert all(0 <= backoff.wait() <= 60 for _ in range(failures))

@@ -3,30 +3,28 @@
 import contextlib
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
 
 import anyio
 import pytest
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
 from steno.config import Connect, SecretRef
-from steno.core.facts import Fact, Origin, StreamClosed, StreamOpened
+from steno.core.facts import Fact, StreamClosed, StreamOpened
 from steno.core.frame import Frame
 from steno.core.stream import Stream
-from steno.limits import Limits
 from steno.pipeline import Pipeline
-from steno.sources.clock import Clock
-from steno.sources.connect import ConnectSource, Counters, conversation_name
+from steno.sources import connect
+from steno.sources.backoff import Backoff
+from steno.sources.connect import ConnectSource, conversation_name
+from steno.sources.recording import Gap
+from tests.sources.helpers import PING, Admit, Handler, Stage, send_one, server, until
 
 pytestmark = pytest.mark.anyio
-
-PING = b'{"type":"ping","event_id":"event_1"}'
-Speak = Callable[[ServerConnection], Awaitable[None]]
-Admit = Callable[[ServerConnection, Request], Response | None]
 
 
 @pytest.fixture
@@ -34,192 +32,183 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-class Told:
-    """A sink that remembers."""
-
-    def __init__(self) -> None:
-        self.facts: list[Fact] = []
-
-    def emit(self, origin: Origin, fact: Fact) -> None:
-        self.facts.append(fact)
-
-
 class Play:
-    """A source on a server, and what came of it."""
+    """A source, and what came of it."""
 
     def __init__(self, config: Connect) -> None:
-        self.told = Told()
-        self.pipeline = Pipeline(Limits(), [self.told])
-        self.source = ConnectSource(config, self.pipeline, Clock(), None, Counters())
+        self.stage = Stage()
+        self.source = ConnectSource(config, self.stage.sessions)
+
+    @property
+    def facts(self) -> list[Fact]:
+        return self.stage.facts
 
     @property
     def closed(self) -> list[StreamClosed]:
-        return [fact for fact in self.told.facts if isinstance(fact, StreamClosed)]
+        return self.stage.closed
 
-    async def until(self, ask: Callable[[], object]) -> None:
-        """Let the loop run until something is so."""
-        with anyio.fail_after(20):
-            while not ask():  # noqa: ASYNC110  # what is asked after sets no event
-                await anyio.sleep(0.005)
+    @property
+    def attempts(self) -> dict[str, int]:
+        return dict(self.source.counters.attempts)
+
+    @property
+    def gaps(self) -> dict[Gap, int]:
+        return dict(self.source.counters.gaps)
 
 
 @asynccontextmanager
-async def play(
-    speak: Speak, admit: Admit | None = None, tls: ssl.SSLContext | None = None, **more: object
+async def played(
+    handle: Handler, admit: Admit | None = None, tls: ssl.SSLContext | None = None, **more: object
 ) -> AsyncIterator[Play]:
-    """Serve `speak` on loopback, let a source with quick waits read it, and stop it at the end."""
-    async with serve(
-        speak, "127.0.0.1", 0, process_request=admit, ssl=tls, compression=None, close_timeout=1
-    ) as server:
-        port = next(iter(server.sockets)).getsockname()[1]
-        scheme = "wss" if tls else "ws"
-        values = {"url": f"{scheme}://127.0.0.1:{port}", "backoff_seconds": 0.01, "backoff_max_seconds": 0.02, **more}
-        acted = Play(Connect(name="relay", kind="connect", **values))  # type: ignore[arg-type]  # a play names them
+    """Let a source with quick waits read what `handle` sends, and stop it at the end."""
+    async with server(handle, admit, tls) as url:
+        values = {"url": url, "backoff_seconds": 0.01, "backoff_max_seconds": 0.02, **more}
+        play = Play(Connect(name="relay", kind="connect", **values))  # type: ignore[arg-type]  # a play names them
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(acted.source.run)
-            yield acted
-            await acted.source.stop()
+            tasks.start_soon(play.source.run)
+            yield play
+            await play.source.stop()
 
 
-async def listen(connection: ServerConnection) -> None:
-    """Say one thing, and stay."""
-    await connection.send(PING)
-    await connection.wait_closed()
-
-
-async def test_reads_and_says_good_bye() -> None:
-    """Frames are fed; when it stops, the peer gets 1001 and the stream is told to be shut down."""
+async def test_reads_and_goes_away() -> None:
+    """Frames are fed. When the source stops, the peer gets 1001 and the stream is shut down."""
     codes: list[int | None] = []
 
-    async def speak(connection: ServerConnection) -> None:
-        await listen(connection)
+    async def handle(connection: ServerConnection) -> None:
+        await send_one(connection)
         codes.append(connection.close_code)
 
-    async with play(speak) as acted:
-        await acted.until(lambda: acted.pipeline.others)
-        connected = acted.source.connected
+    async with played(handle) as play:
+        before = play.source.ready
+        await until(lambda: play.stage.fed)
+        connected = play.source.ready
 
-    assert connected
+    assert (before, connected, play.source.ready) == (False, True, False)
     assert codes == [1001]
-    assert acted.told.facts == [
+    assert play.facts == [
         StreamOpened(source="relay"),
         StreamClosed(source="relay", reason="shutdown", code=1001, frames=1),
     ]
-    assert (dict(acted.source.counters.attempts), dict(acted.source.counters.gaps)) == ({"connected": 1}, {})
+    assert play.source.counters.numbers() == {
+        "steno_streams": {(): 0},
+        "steno_stream_gaps_total": {},
+        "steno_connect_attempts_total": {("connected",): 1},
+    }
 
 
 async def test_connects_again_after_a_session_that_ended() -> None:
     """A clean close is no gap, and a new stream begins soon."""
 
-    async def speak(connection: ServerConnection) -> None:
+    async def handle(connection: ServerConnection) -> None:
         await connection.send(PING)
 
-    async with play(speak) as acted:
-        await acted.until(lambda: len(acted.closed) >= 3)
+    async with played(handle) as play:
+        await until(lambda: len(play.closed) >= 3)
 
-    assert [(fact.reason, fact.code) for fact in acted.closed[:3]] == [("disconnected", 1000)] * 3
-    assert dict(acted.source.counters.gaps) == {}
+    assert [(fact.reason, fact.code) for fact in play.closed[:3]] == [("disconnected", 1000)] * 3
+    assert play.gaps == {}
 
 
-async def test_server_that_accepts_and_closes_does_not_make_it_spin() -> None:
+class Waits(Backoff):
+    """Waits that take no time, and what the source reported in between."""
+
+    def __init__(self, first: float, most: float) -> None:
+        super().__init__(first, most)
+        self.reported: list[str] = []
+
+    def succeeded(self) -> None:
+        self.reported.append("succeeded")
+
+    def wait(self, retry_after: float | None = None) -> float:
+        self.reported.append("wait")
+        return 0
+
+
+async def test_server_that_accepts_and_closes_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
     """A close right after the handshake is a failure: the waits grow, where the library's own begin anew."""
+    made: list[Waits] = []
 
-    async def speak(connection: ServerConnection) -> None:
+    def make(first: float, most: float) -> Waits:
+        made.append(Waits(first, most))
+        return made[-1]
+
+    async def handle(connection: ServerConnection) -> None:
         await connection.close(1013, "try again later")
 
-    async with play(speak, backoff_seconds=0.05, backoff_max_seconds=60.0) as acted:
-        with anyio.move_on_after(2):
-            await acted.until(lambda: len(acted.closed) > 20)
+    monkeypatch.setattr(connect, "Backoff", make)
+    async with played(handle) as play:
+        await until(lambda: len(play.closed) >= 5)
 
-    assert 1 <= len(acted.closed) <= 20
-    assert dict(acted.source.counters.gaps) == {"closed": len([fact for fact in acted.closed if fact.code == 1013])}
+    assert len(made) == 1
+    assert set(made[0].reported) == {"wait"}
+    assert play.gaps == {"closed": len([fact for fact in play.closed if fact.code == 1013])}
 
 
 async def test_session_that_reached_its_longest_duration_is_no_gap() -> None:
-    """1001 with upstream's words is the end of a session, not a failure."""
+    """1001 with upstream's reason is the end of a session, not a failure."""
 
-    async def speak(connection: ServerConnection) -> None:
+    async def handle(connection: ServerConnection) -> None:
         await connection.send(PING)
         await connection.close(1001, "Your session hit the maximum duration of 60 minutes.")
 
-    async with play(speak) as acted:
-        await acted.until(lambda: acted.closed)
+    async with played(handle) as play:
+        await until(lambda: play.closed)
 
-    assert acted.closed[0] == StreamClosed(source="relay", reason="session_expired", code=1001, frames=1)
-    assert dict(acted.source.counters.gaps) == {}
+    assert play.closed[0] == StreamClosed(source="relay", reason="session_expired", code=1001, frames=1)
+    assert play.gaps == {}
 
 
 async def test_connection_that_breaks_off_is_a_gap() -> None:
     """Without a close frame there is no code, and events may have been missed."""
 
-    async def speak(connection: ServerConnection) -> None:
+    async def handle(connection: ServerConnection) -> None:
         await connection.send(PING)
         connection.transport.abort()
 
-    async with play(speak) as acted:
-        await acted.until(lambda: acted.closed)
+    async with played(handle) as play:
+        await until(lambda: play.closed)
 
-    assert acted.closed[0] == StreamClosed(source="relay", reason="disconnected", code=None, frames=1, gap="broken_off")
-    assert acted.source.counters.gaps["broken_off"] >= 1
+    assert play.closed[0] == StreamClosed(source="relay", reason="disconnected", code=None, frames=1, gap="broken_off")
+    assert play.gaps["broken_off"] >= 1
 
 
 async def test_frame_over_the_limit_is_a_gap_with_a_reason() -> None:
-    """Too long a message ends the connection with 1009, and says so."""
+    """A message that is too long ends the connection with 1009."""
 
-    async def speak(connection: ServerConnection) -> None:
-        with contextlib.suppress(Exception):  # the reader hangs up in the middle
+    async def handle(connection: ServerConnection) -> None:
+        with contextlib.suppress(Exception):  # the reader leaves in the middle
             await connection.send(b"x" * 70_000)
             await connection.wait_closed()
 
-    async with play(speak, frame_bytes=65_536) as acted:
-        await acted.until(lambda: acted.closed)
+    async with played(handle, frame_bytes=65_536) as play:
+        await until(lambda: play.closed)
 
-    assert acted.closed[0].code == 1009
-    assert acted.source.counters.gaps["frame_too_big"] >= 1
+    assert play.closed[0].code == 1009
+    assert play.gaps["frame_too_big"] >= 1
 
 
 async def test_peer_that_went_silent_is_left() -> None:
-    """A connection whose other end answers no ping, and says nothing, is broken off and tried again."""
+    """A connection whose other end neither answers a ping nor sends is broken off, and made again."""
 
-    async def speak(connection: ServerConnection) -> None:
+    async def handle(connection: ServerConnection) -> None:
         connection.transport.pause_reading()  # no pong will come
         await over.wait()
         connection.transport.abort()
 
     over = anyio.Event()
-    async with play(speak, ping_interval_seconds=0.05, ping_timeout_seconds=0.05) as acted:
-        await acted.until(lambda: acted.source.counters.gaps["unresponsive"] >= 2)
+    async with played(handle, ping_interval_seconds=0.05, ping_timeout_seconds=0.05) as play:
+        await until(lambda: play.gaps.get("unresponsive", 0) >= 2)
         over.set()
 
-    assert acted.closed[0] == StreamClosed(
+    assert play.closed[0] == StreamClosed(
         source="relay", reason="disconnected", code=None, frames=0, gap="unresponsive"
     )
 
 
-async def test_no_room_means_no_reading_and_no_disconnect() -> None:
-    """While the log cannot keep up nothing is read, the connection stays, and then all of it comes."""
-
-    async def speak(connection: ServerConnection) -> None:
-        for _ in range(200):
-            await connection.send(PING)
-        await connection.wait_closed()
-
-    async with play(speak, ping_interval_seconds=0.02, ping_timeout_seconds=0.02) as acted:
-        acted.pipeline.hold()
-        await acted.until(lambda: acted.source.connected)
-        await anyio.sleep(0.2)  # several pings' worth: a library that judged by pongs would have left
-        held = acted.pipeline.others.get("realtime", 0)
-        acted.pipeline.release()
-        await acted.until(lambda: acted.pipeline.others.get("realtime") == 200)
-
-    assert held <= 1
-    assert [fact.reason for fact in acted.closed] == ["shutdown"]
-
-
 async def test_peer_that_gave_up_while_nothing_was_read_is_a_gap_of_ours() -> None:
-    """What it had sent is read all the same; that more may be missing is said, and whose fault it was."""
+    """What it had sent is read all the same. That more may be missing is reported, with the reason on our side."""
 
-    async def speak(connection: ServerConnection) -> None:
+    async def handle(connection: ServerConnection) -> None:
         if not left.is_set():
             for _ in range(20):
                 await connection.send(PING)
@@ -228,20 +217,20 @@ async def test_peer_that_gave_up_while_nothing_was_read_is_a_gap_of_ours() -> No
         await connection.wait_closed()
 
     left = anyio.Event()
-    async with play(speak) as acted:
-        acted.pipeline.hold()
-        await acted.until(left.is_set)
-        acted.pipeline.release()
-        await acted.until(lambda: acted.closed)
+    async with played(handle) as play:
+        play.stage.pipeline.hold()
+        await until(left.is_set)
+        play.stage.pipeline.release()
+        await until(lambda: play.closed)
 
-    assert acted.closed[0] == StreamClosed(source="relay", reason="disconnected", code=1011, frames=20, gap="blocked")
-    assert dict(acted.source.counters.gaps) == {"blocked": 1}
+    assert play.closed[0] == StreamClosed(source="relay", reason="disconnected", code=1011, frames=20, gap="blocked")
+    assert play.gaps == {"blocked": 1}
 
 
 @pytest.mark.parametrize(
     ("status", "reason"), [(401, "unauthorized"), (404, "not_found"), (429, "rate_limited"), (503, "server_error")]
 )
-async def test_refusals_are_told_apart_and_tried_again(status: int, reason: str) -> None:
+async def test_refusals_have_reasons_and_are_tried_again(status: int, reason: str) -> None:
     """What is refused today may be allowed tomorrow: a token can be renewed without a restart."""
 
     def admit(connection: ServerConnection, request: Request) -> Response | None:
@@ -254,10 +243,10 @@ async def test_refusals_are_told_apart_and_tried_again(status: int, reason: str)
         seen.append(1)
         return answer
 
-    async with play(listen, count) as acted:
-        await acted.until(lambda: acted.source.connected)
+    async with played(send_one, count) as play:
+        await until(lambda: play.source.ready)
 
-    assert dict(acted.source.counters.attempts) == {reason: 2, "connected": 1}
+    assert play.attempts == {reason: 2, "connected": 1}
 
 
 async def test_token_is_read_anew_at_each_attempt(tmp_path: Path) -> None:
@@ -272,26 +261,25 @@ async def test_token_is_read_anew_at_each_attempt(tmp_path: Path) -> None:
         token.write_text("Bearer new")
         return connection.respond(HTTPStatus.UNAUTHORIZED, "old\n")
 
-    async with play(listen, admit, headers={"Authorization": SecretRef(file=str(token))}) as acted:
-        await acted.until(lambda: acted.source.counters.attempts["secret_missing"])
+    async with played(send_one, admit, headers={"Authorization": SecretRef(file=str(token))}) as play:
+        await until(lambda: "secret_missing" in play.attempts)
         token.write_text("Bearer old")
-        await acted.until(lambda: acted.source.connected)
+        await until(lambda: play.source.ready)
 
     assert sent == ["Bearer old", "Bearer new"]
 
 
 async def test_nobody_listens() -> None:
-    """A port that nobody listens on is refused, again and again, and stopping does not wait for it."""
-    acted = Play(
+    """A port without a listener refuses, again and again. To stop does not take the time until the next attempt."""
+    play = Play(
         Connect(name="relay", kind="connect", url="ws://127.0.0.1:1", backoff_seconds=0.01, backoff_max_seconds=30)
     )
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(acted.source.run)
-        await acted.until(lambda: acted.source.counters.attempts["refused"] >= 3)
-        with anyio.fail_after(5):
-            await acted.source.stop()
+        tasks.start_soon(play.source.run)
+        await until(lambda: play.attempts.get("refused", 0) >= 3)
+        await play.source.stop()
 
-    assert acted.told.facts == []
+    assert play.facts == []
 
 
 async def test_internal_error_ends_one_stream_and_not_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,11 +294,11 @@ async def test_internal_error_ends_one_stream_and_not_the_source(monkeypatch: py
 
     honest = Pipeline.feed
     monkeypatch.setattr(Pipeline, "feed", feed)
-    async with play(listen) as acted:
-        await acted.until(lambda: acted.pipeline.others)
+    async with played(send_one) as play:
+        await until(lambda: play.stage.fed)
 
-    assert dict(acted.source.counters.gaps) == {"internal_error": 1}
-    assert [fact.reason for fact in acted.closed] == ["disconnected", "shutdown"]
+    assert play.gaps == {"internal_error": 1}
+    assert [fact.reason for fact in play.closed] == ["disconnected", "shutdown"]
 
 
 @pytest.fixture(scope="module")
@@ -329,17 +317,17 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 async def test_tls_is_verified(certificate: Path) -> None:
-    """A certificate that nobody vouches for is refused; with its authority configured it is taken."""
+    """A certificate of an unknown authority is refused; with its authority configured it is accepted."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
 
-    async with play(listen, tls=context) as stranger:
-        await stranger.until(lambda: stranger.source.counters.attempts["certificate"] >= 2)
-    async with play(listen, tls=context, ca_file=str(certificate / "cert.pem")) as friend:
-        await friend.until(lambda: friend.source.connected)
+    async with played(send_one, tls=context) as unknown:
+        await until(lambda: unknown.attempts.get("certificate", 0) >= 2)
+    async with played(send_one, tls=context, ca_file=str(certificate / "cert.pem")) as known:
+        await until(lambda: known.source.ready)
 
-    assert dict(friend.source.counters.attempts) == {"connected": 1}
-    assert "connected" not in stranger.source.counters.attempts
+    assert known.attempts == {"connected": 1}
+    assert "connected" not in unknown.attempts
 
 
 @pytest.mark.parametrize(

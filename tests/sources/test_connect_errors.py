@@ -1,4 +1,4 @@
-"""Why an attempt to connect failed, as a word."""
+"""Why an attempt to connect failed, as a reason of a closed list."""
 
 import socket
 import ssl
@@ -39,7 +39,7 @@ def refused(status: int, **headers: str) -> InvalidStatus:
     ],
 )
 def test_reason(error: Exception, reason: str) -> None:
-    """The special stands before the general: a refused connection is an OSError too."""
+    """The special stands before the general: a refused connection is also an OSError."""
     assert reason_of(error) == reason
 
 
@@ -54,5 +54,5 @@ def test_reason(error: Exception, reason: str) -> None:
     ],
 )
 def test_retry_after(error: Exception, seconds: float | None) -> None:
-    """Seconds or a date; anything else is nothing."""
+    """Seconds or a date; anything else is None."""
     assert retry_after(error) == seconds

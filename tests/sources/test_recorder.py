@@ -1,4 +1,4 @@
-"""Recordings on disk: a file a stream, its owner's alone."""
+"""Recordings on disk: a file a stream, readable by its owner alone."""
 
 import stat
 from pathlib import Path
@@ -12,7 +12,7 @@ from steno.sources.recording import Close
 
 
 def test_records_frames_and_the_close(tmp_path: Path) -> None:
-    """A recording is its frames in order, and how the connection ended."""
+    """A recording has the frames in order, and how the connection ended."""
     recorder = Recorder(tmp_path / "made" / "here")
     recording = recorder.begin("relay/17/1")
     recording.frame(Frame(b'{"type":"ping"}', 0))
@@ -42,7 +42,7 @@ def test_flush_shows_what_was_recorded(tmp_path: Path) -> None:
 
 
 def test_disk_that_is_full_ends_the_recording_and_not_the_reader(tmp_path: Path) -> None:
-    """What cannot be written is told in the log; whoever reads the stream goes on."""
+    """A write that fails is logged, and ends the recording once; the rest of the stream is ignored."""
     ended: list[Recording] = []
     recording = Recording(Path("/dev/full").open("wb"), ended.append)  # noqa: SIM115  # the recording closes it
 
@@ -55,7 +55,7 @@ def test_disk_that_is_full_ends_the_recording_and_not_the_reader(tmp_path: Path)
 
 
 def test_never_overwrites(tmp_path: Path) -> None:
-    """A file that is there is somebody's: it is not touched."""
+    """A file that exists is not touched."""
     (tmp_path / "relay-17-1.jsonl").write_text("mine")
 
     with pytest.raises(UnavailableError, match="relay-17-1"):
@@ -65,7 +65,7 @@ def test_never_overwrites(tmp_path: Path) -> None:
 
 
 def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    """The path is named, and no traceback shown."""
+    """The error names the path."""
     (tmp_path / "file").write_text("")
 
     with pytest.raises(UnavailableError, match="cannot record into"):

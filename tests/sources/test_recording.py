@@ -1,4 +1,4 @@
-"""A frame as a line of a recording comes back as it was, but for its secrets."""
+"""A frame as a line of a recording is read back as it was, except for its secrets."""
 
 import msgspec
 import pytest
@@ -28,7 +28,7 @@ PAYLOADS = [
 @pytest.mark.parametrize("sent", [False, True])
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_frame_comes_back(payload: bytes, sent: bool) -> None:
-    """What was a frame is that frame again: bytes, direction and time."""
+    """Bytes, direction and time are read back as they were."""
     frame = Frame(payload, AT, sent)
 
     line = frame_line(frame)
@@ -39,7 +39,7 @@ def test_frame_comes_back(payload: bytes, sent: bool) -> None:
 
 @given(st.binary(max_size=200))
 def test_any_payload_decodes_to_the_same_after_a_recording(payload: bytes) -> None:
-    """Whatever a frame held, its recording is understood in the same way."""
+    """Whatever a frame held, its recording decodes to the same."""
     back = parse(frame_line(Frame(payload, AT)).removesuffix(b"\n"))
 
     assert isinstance(back, Frame)
@@ -48,19 +48,19 @@ def test_any_payload_decodes_to_the_same_after_a_recording(payload: bytes) -> No
 
 @pytest.mark.parametrize("gap", [None, "blocked", "broken_off"])
 def test_end_of_a_connection_comes_back(gap: Gap | None) -> None:
-    """Its code, its words, whose doing it was, and why events may be missing."""
+    """Its code, its reason, who closed it, and why events may be missing."""
     close = Close(AT, 1011, "too slow", local=gap is None, gap=gap)
 
     assert parse(close_line(close).removesuffix(b"\n")) == close
 
 
-def test_gap_that_nobody_knows_is_none() -> None:
-    """The word becomes a label: the list is closed."""
+def test_gap_that_is_not_in_the_list_is_none() -> None:
+    """The gap becomes a label, so that the list is closed."""
     assert parse(b'{"dir":"close","code":1006,"gap":"because"}') == Close(None, 1006, "")
 
 
 def test_pretty_printed_frame_is_one_line() -> None:
-    """A frame with line breaks between its members is one line, and says the same."""
+    """A frame with line breaks between its members becomes one line with the same members."""
     payload = msgspec.json.format(b'{"type":"x","list":[1,2]}', indent=2)
 
     line = frame_line(Frame(payload, None))
@@ -69,7 +69,7 @@ def test_pretty_printed_frame_is_one_line() -> None:
 
 
 def test_secrets_are_masked() -> None:
-    """No line of a recording holds a key: neither by its name nor by its looks."""
+    """No line of a recording holds a secret, neither in a member of that name nor in the form of a key."""
     frames = [
         b'{"type":"session.created","session":{"client_secret":{"value":"ek_1234567890abcdef"}}}',
         b"Bearer abcdefghijklmnop is no JSON",
@@ -93,7 +93,7 @@ def test_secrets_are_masked() -> None:
     ],
 )
 def test_close_comes_back(close: Close) -> None:
-    """How a connection ended is told again as it was."""
+    """How a connection ended is read back as it was."""
     assert parse(close_line(close).removesuffix(b"\n")) == close
 
 
@@ -109,8 +109,8 @@ def test_close_comes_back(close: Close) -> None:
         b'{"nested":{"dir":"received"}}',
     ],
 )
-def test_what_is_no_envelope_is_itself_a_frame(line: bytes) -> None:
-    """A line that records nothing is taken for the frame it looks like."""
+def test_line_in_another_form_is_itself_a_frame(line: bytes) -> None:
+    """A line that is not in the form of a recording is taken for a frame."""
     assert parse(line) == Frame(line, None)
 
 
@@ -122,15 +122,15 @@ def test_order_of_members_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize("at", ['"yesterday"', "17", "null"])
-def test_time_that_is_none_is_no_time(at: str) -> None:
-    """A time that cannot be read leaves the frame, or the line, without one."""
-    told = parse(b'{"dir":"received","at":%b,"data":{"type":"ping"}}' % at.encode())
+def test_time_that_cannot_be_read_is_none(at: str) -> None:
+    """The frame, or the line, has no time then."""
+    item = parse(b'{"dir":"received","at":%b,"data":{"type":"ping"}}' % at.encode())
 
-    assert told.at is None
+    assert item.at is None
 
 
-def test_recorded_rubbish_is_malformed_for_the_same_reason() -> None:
-    """A frame that was no JSON is none when it is replayed."""
+def test_malformed_frame_is_malformed_for_the_same_reason_in_replay() -> None:
+    """A frame that was not JSON is not JSON when it is replayed."""
     back = parse(frame_line(Frame(b"{oops", None)).removesuffix(b"\n"))
 
     assert isinstance(back, Frame)
@@ -138,7 +138,7 @@ def test_recorded_rubbish_is_malformed_for_the_same_reason() -> None:
 
 
 def test_first_line_names_the_conversation() -> None:
-    """A call that was listened to keeps its name in a recording."""
+    """A call keeps its name in a recording."""
     line = frame_line(Frame(b'{"type":"ping"}', None), "rtc_1").removesuffix(b"\n")
 
     assert line == b'{"dir":"received","conversation":"rtc_1","data":{"type":"ping"}}'
@@ -150,6 +150,6 @@ def test_first_line_names_the_conversation() -> None:
     "line",
     [b'{"type":"x","conversation":"y"}', b'{"dir":"received","data":{}}', b'{"dir":1,"conversation":"y"}', b"\xff"],
 )
-def test_other_lines_name_none(line: bytes) -> None:
-    """Only the first line of a recording, and not an event that has such a member."""
+def test_other_lines_name_no_conversation(line: bytes) -> None:
+    """A line that records no name, or an event that has such a member, gives none."""
     assert conversation_of(line) is None

@@ -1,8 +1,8 @@
 """The daemon: one task group, a fixed order of starting and stopping, and the signals.
 
-Started: audit log, pipeline, HTTP face, sources, ticker. Stopped the other way round: the sources say good-bye,
-what is open is closed, the state is written, the audit log is flushed and ended, and the HTTP face goes last, so
-that a probe sees the drain.
+Started in this order: audit log, pipeline, HTTP face, sources, ticker. Stopped the other way round: the sources close
+their connections, what is open is closed, the state is written, the audit log is flushed and ended. The HTTP face goes
+last, so that a probe sees the drain.
 """
 
 import signal
@@ -17,14 +17,16 @@ import anyio
 import anyio.to_thread
 import msgspec
 import structlog
+from msgspec import Struct
 
 from steno import __version__
 from steno.admin.http import CheckResult, HttpServer, application, bind
 from steno.app import control, logs
 from steno.app.files import STATE_MODE, StateWriter, output
 from steno.app.price_list import load_prices
+from steno.app.source_kinds import make_source
 from steno.audit.service import AuditService
-from steno.config import Config, Connect
+from steno.config import Config
 from steno.core.billing.prices import PriceTable
 from steno.core.conversation import Conversation
 from steno.core.stream import Stream
@@ -33,78 +35,83 @@ from steno.metrics.exposition import daemon_registry
 from steno.metrics.sink import Metrics
 from steno.pipeline import Pipeline
 from steno.sources.clock import Clock
-from steno.sources.connect import ConnectSource, Counters
 from steno.sources.recorder import Recorder
+from steno.sources.stream_session import StreamSessions
 from steno.sources.supervisor import SourceSupervisor
 
 TICK_SECONDS: Final = 1.0
 STALLED_SECONDS: Final = 10.0
-"""How long the loop or the audit writer may make no progress before `/healthz` says so."""
+"""How long the event loop or the audit writer may make no progress before `/healthz` reports it."""
 SHARE_OF_SOURCES: Final = 0.7
 """How much of the time for the drain the sources may take; the rest is the audit log's."""
 
-POLICIES: Final[Mapping[str, Callable[[Iterable[bool]], bool]]] = {
+READY_POLICIES: Final[Mapping[str, Callable[[Iterable[bool]], bool]]] = {
     "all": all,
     "any": any,
     "none": lambda _: True,
 }
-"""How many sources must be connected before `/readyz` says yes."""
+"""`http.ready`: how many sources must be ready before the daemon is."""
+
+
+class DaemonParts(Struct, frozen=True, kw_only=True):
+    """What a daemon is wired from: what `opened` has opened and read."""
+
+    clock: Clock
+    socket: socket.socket
+    """Where the HTTP face listens."""
+    audit: AuditService
+    prices: PriceTable
+    recorder: Recorder | None = None
+    state: StateWriter | None = None
+    load: Callable[[], Config] | None = None
+    """Reads the configuration again, where it came from a file."""
 
 
 class Daemon:
-    """All rooms of a running steno, wired together.
+    """A running steno: the pipeline, and all that feeds it, reads it and writes for it.
 
     `run` is the whole life. `stop` ends it in order, as the first signal does.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        clock: Clock,
-        sock: socket.socket,
-        audit: AuditService,
-        recorder: Recorder | None,
-        state: StateWriter | None,
-        prices: PriceTable,
-        load: Callable[[], Config] | None,
-    ) -> None:
-        """Wire what was opened; see `opened`."""
-        self._load = load
-        self.clock = clock
-        self.socket = sock
-        self.audit = audit
+    def __init__(self, config: Config, parts: DaemonParts) -> None:
+        """Wire `parts`. Nothing runs yet."""
+        self.clock = parts.clock
+        self.audit = parts.audit
+        self.listeners: list[Callable[[Conversation], None]] = []
+        """Each is called with every conversation that ends."""
+        self.metrics = Metrics(config.limits.label_values)
+        self.pipeline = Pipeline(
+            config.limits,
+            [self.metrics, *parts.audit.sinks],
+            self._conversation_closed,
+            self._stream_ended,
+            parts.prices,
+        )
+        sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder)
+        self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions))
         self._config = config
-        self._recorder = recorder
-        self._state = state
+        self._parts = parts
         self._log = structlog.get_logger()
         self._stopping = anyio.Event()
         self._ticked_at = 0.0
-        self.listeners: list[Callable[[Conversation], None]] = []
-        """Each is given the conversations that end."""
-        self.metrics = Metrics(config.limits.label_values)
-        self.pipeline = Pipeline(
-            config.limits, [self.metrics, *audit.sinks], self._conversation_closed, self._stream_ended, prices
-        )
-        self.sources = SourceSupervisor(config.sources, self._source)
-
-    def _source(self, config: Connect, counters: Counters) -> ConnectSource:
-        return ConnectSource(config, self.pipeline, self.clock, self._recorder, counters)
+        """When the last tick was, by the clock of the event loop."""
 
     @property
     def address(self) -> str:
         """Where the HTTP face listens, as `host:port`."""
-        host, port = self.socket.getsockname()[:2]
-        return f"[{host}]:{port}" if self.socket.family == socket.AF_INET6 else f"{host}:{port}"
+        sock = self._parts.socket
+        host, port = sock.getsockname()[:2]
+        return f"[{host}]:{port}" if sock.family == socket.AF_INET6 else f"{host}:{port}"
 
     def _conversation_closed(self, state: Conversation) -> None:
-        if self._state:
-            self._state.closed(state)
+        if self._parts.state:
+            self._parts.state.closed(state)
         for listener in self.listeners:
             listener(state)
 
     def _stream_ended(self, stream: Stream) -> None:
-        if self._state:
-            self._state.ended(stream)
+        if self._parts.state:
+            self._parts.state.ended(stream)
 
     # Life -----------------------------------------------------------------------------------------------
 
@@ -113,37 +120,37 @@ class Daemon:
         self._stopping.set()
 
     async def run(self) -> bool:
-        """Run until `stop` or a signal, then drain; return whether all that was to be recorded is on the disk."""
+        """Run until `stop` or a signal, then drain; return whether all records are on the disk."""
         registry = daemon_registry(self.pipeline, self.metrics, [self.sources, self.audit])
-        http = HttpServer(application(registry, self.healthy, self.ready), self.socket)
+        http = HttpServer(application(registry, self.healthy, self.ready), self._parts.socket)
         async with anyio.create_task_group() as tasks:
             self.audit.start(self.pipeline, self.clock.start)
             self._ticked_at = anyio.current_time()
             tasks.start_soon(http.run)
             if self.audit.directory:
                 tasks.start_soon(control.listen, self.audit.directory, self._serve)
-            self._started()
+            self._log_start()
             tasks.start_soon(self._tick)
-            await self._read()
+            await self._run_sources()
             written = await self._finish()
             http.stop()
             await http.stopped.wait()
             tasks.cancel_scope.cancel()
         return written
 
-    def _started(self) -> None:
+    def _log_start(self) -> None:
         self._log.info(
             "started",
             version=__version__,
             http=f"http://{self.address}",
             audit=str(self.audit.directory) if self.audit.directory else None,
-            sources=list(self.sources.connected()),
+            sources=list(self.sources.ready()),
         )
         if self.audit.directory is None:
-            self._log.warning("there is no audit log: neither audit.directory nor $LOGS_DIRECTORY is set")
+            self._log.warning("no audit log is written: neither audit.directory nor $LOGS_DIRECTORY is set")
 
     async def _serve(self, request: control.Request) -> control.Answer:
-        """Remove the words of a conversation, those in memory too."""
+        """Remove the content of a conversation, that in memory too."""
 
         def forget() -> bool:
             state = self.pipeline.registry.conversations.get(request.erase)
@@ -154,41 +161,41 @@ class Daemon:
         return control.Answer(await self.audit.erase(request.erase, self.clock.now(), forget, partial=request.partial))
 
     async def _tick(self) -> None:
-        """Fill silence with the passing of time, on whole seconds."""
+        """Let time go on where no frame comes, on whole seconds."""
         while True:
             now = self.clock.now()
             self.pipeline.tick(now)
             self._ticked_at = anyio.current_time()
-            if self._recorder:
-                self._recorder.flush()
+            if self._parts.recorder:
+                self._parts.recorder.flush()
             await anyio.sleep(TICK_SECONDS - now % 1_000_000 / 1_000_000)
 
-    async def _read(self) -> None:
-        """Let the sources read until we are to stop; then let them say good-bye, within the time for it."""
+    async def _run_sources(self) -> None:
+        """Run the sources until `stop`; then stop them. What has not ended in its share of the drain is cancelled."""
         with anyio.CancelScope() as scope:
-            async with anyio.create_task_group() as reading:
-                self.sources.start(reading)
+            async with anyio.create_task_group() as running:
+                self.sources.start(running)
                 await self._stopping.wait()
                 self._log.info("stopping")
                 scope.deadline = anyio.current_time() + self._config.limits.drain_seconds * SHARE_OF_SOURCES
                 await self.sources.stop()
 
     async def _finish(self) -> bool:
-        """Close what is open, write the state, end the audit log; return whether that was written in time."""
+        """Close what is open, write the state, end the audit log; return whether the log was written in time."""
         now = self.clock.now()
         streams = list(self.pipeline.streams.values())
-        for stream in streams:  # a source that could not end in time
+        for stream in streams:  # those of sources that did not end in time
             self.pipeline.stream_closed(stream, now, None, shutdown=True)
         self.pipeline.registry.close_all(now)
-        if self._state:
-            self._state.finish((), ())
+        if self._parts.state:
+            self._parts.state.finish((), ())
         left = self._config.limits.drain_seconds * (1 - SHARE_OF_SOURCES)
         written = await anyio.to_thread.run_sync(self.audit.finish, self.clock.now(), left)
         self._log.info("stopped")
         return written
 
     async def watch_signals(self) -> None:
-        """Stop at the first SIGTERM or SIGINT; a second one ends the process at once. SIGHUP: see `reload`."""
+        """Stop at the first SIGTERM or SIGINT; a second one ends the process at once. SIGHUP calls `reload`."""
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             async for received in signals:
                 self._log.info("signal", signal=received.name)
@@ -200,43 +207,44 @@ class Daemon:
         self.stop()
 
     def reload(self) -> None:
-        """Read the configuration again, and begin a new audit segment. A wrong one changes nothing but is told.
+        """Read the configuration again, and begin a new audit segment. A wrong one is logged and changes nothing.
 
-        Sources, the log's level and form, and how many sources make ready take effect at once, prices in the
-        conversations that open from now on; what is bound or opened at the start, and the limits, at the next start.
+        At once take effect: sources, the level and format of the operational log, and `http.ready`; prices in the
+        conversations that open from now on. The rest is opened or bound at the start, and takes effect at the next one.
         """
-        old = self._config
+        old, load = self._config, self._parts.load
         try:
-            new = self._load() if self._load else old
+            new = load() if load else old
             prices = _prices(new)
         except ConfigError as error:
-            self._log.error("the configuration is wrong, and the old one stays", faults=list(map(str, error.faults)))
+            faults = list(map(str, error.faults))
+            self._log.error("the configuration is wrong; the former one stays in use", faults=faults)
             return
         self._config = new
         self.pipeline.registry.prices = prices
-        if self._load:
+        if load:
             logs.configure(new.log.level, new.log.format)
         changes = self.sources.replace(new.sources)
         self.audit.reopen(self.clock.now(), new, changes)
         later = [name for name in ("audit", "limits") if getattr(old, name) != getattr(new, name)]
         later += ["http.listen"] if old.http.listen != new.http.listen else []
-        self._log.info("configuration read", **msgspec.structs.asdict(changes), at_next_start=later)
+        self._log.info("configuration reloaded", **msgspec.structs.asdict(changes), at_next_start=later)
 
     # Health ---------------------------------------------------------------------------------------------
 
     def healthy(self) -> CheckResult:
-        """Tell whether the loop and the audit writer make progress. Upstream has no say in this."""
+        """Return whether the event loop and the audit writer make progress. Upstream does not matter here."""
         loop = anyio.current_time() - self._ticked_at < STALLED_SECONDS
         writer = self.audit.progressing(STALLED_SECONDS)
         return CheckResult(loop and writer, {"loop": loop, "audit_writer": writer})
 
     def ready(self) -> CheckResult:
-        """Tell whether what is asked to be there is: a log that can be written, and the sources."""
-        connected = self.sources.connected()
-        enough = not connected or POLICIES[self._config.http.ready](connected.values())
+        """Return whether the audit log can be written, enough sources are ready, and the daemon is not stopping."""
+        sources = self.sources.ready()
+        enough = not sources or READY_POLICIES[self._config.http.ready](sources.values())
         log = self.audit.writable()
         running = not self._stopping.is_set()
-        return CheckResult(enough and log and running, {"audit": log, "sources": connected, "stopping": not running})
+        return CheckResult(enough and log and running, {"audit": log, "sources": sources, "stopping": not running})
 
 
 def _prices(config: Config) -> PriceTable:
@@ -262,7 +270,8 @@ def opened(
         load: reads the configuration again, where it came from a file.
 
     Raises:
-        ConfigError: the price list is none.
+        ConfigError: the price list cannot be read, or a key or pattern of the audit log is wrong.
+        DataError: the audit log that is there cannot be continued.
         UnavailableError: a port is taken, a folder cannot be written, or another daemon writes the log.
     """
     clock = Clock()
@@ -271,7 +280,16 @@ def opened(
         audit = stack.enter_context(AuditService.open(config, environ, clock.start, clock.now))
         recorder = Recorder(record) if record else None
         writer = StateWriter(stack.enter_context(output(state, STATE_MODE))) if state else None
-        yield Daemon(config, clock, sock, audit, recorder, writer, _prices(config), load)
+        parts = DaemonParts(
+            clock=clock,
+            socket=sock,
+            audit=audit,
+            prices=_prices(config),
+            recorder=recorder,
+            state=writer,
+            load=load,
+        )
+        yield Daemon(config, parts)
 
 
 async def serve(daemon: Daemon) -> None:
@@ -288,5 +306,5 @@ async def serve(daemon: Daemon) -> None:
 
 
 def event_loop_options() -> dict[str, bool]:
-    """Return the options of the event loop: uvloop where it is installed."""
+    """Return the options that anyio runs the event loop with: uvloop where it is installed."""
     return {"use_uvloop": True} if find_spec("uvloop") else {}

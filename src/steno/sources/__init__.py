@@ -1,1 +1,13 @@
-"""Where frames come from: a websocket that the daemon opens, or a recording of one."""
+"""Where frames come from: the sources of a running daemon.
+
+    protocols.py        what the daemon knows of a source, and what a source knows of the pipeline
+    supervisor.py       starts, stops and reconfigures all sources
+    stream_session.py   one stream from its begin to its end: name, recording, feeding, gap
+    websocket.py        what all sources on websockets share: reading, pings, how a connection ended
+    connect.py          `kind = "connect"`; connect_errors.py, backoff.py: its failures, and the waits after them
+    recording.py        a frame as a line of a recording, and back; recorder.py writes them (`--record`)
+    clock.py            the time of receipt
+
+A new kind of source is a module here with a class that satisfies `protocols.Source`, a Struct in `config/schema.py`
+and a line in `app/source_kinds.py`.
+"""

@@ -6,13 +6,14 @@ from steno.timestamps import Micros
 
 
 class Clock:
-    """Tells the time in microseconds since 1970 UTC; a wall clock that is set later does not move it."""
+    """The time in microseconds since 1970 UTC. A wall clock that is set later does not move it."""
 
     def __init__(self) -> None:
         """Read the wall clock, once."""
         self._offset_ns = time.time_ns() - time.monotonic_ns()
         self.start: Micros = self.now()
+        """When the daemon started. It stands in the names of streams."""
 
     def now(self) -> Micros:
-        """Return the time."""
+        """Return the present time."""
         return (self._offset_ns + time.monotonic_ns()) // 1000

@@ -1,4 +1,4 @@
-"""Why an attempt to connect failed, as a word of a closed list: a label that operators can alert on."""
+"""Why an attempt to connect failed, as a reason of a closed list: a label that operators can alert on."""
 
 import socket
 import ssl
@@ -13,7 +13,7 @@ from steno.errors import ConfigError
 STATUSES: Final = {401: "unauthorized", 403: "unauthorized", 404: "not_found", 429: "rate_limited"}
 SERVER_ERRORS: Final = 500
 
-KINDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
+REASONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (ConfigError, "secret_missing"),
     (ssl.SSLCertVerificationError, "certificate"),
     (ssl.SSLError, "tls"),
@@ -23,19 +23,22 @@ KINDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (OSError, "network"),
     (InvalidHandshake, "handshake"),
 )
-"""Kinds of errors, the special before the general."""
+"""Types of errors and their reasons, the special before the general."""
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the word for `error`. Every failure is tried again: what is wrong may be mended meanwhile."""
+    """Return the reason for `error`, one of `REASONS`, of `STATUSES`, `server_error`, `http_status` or `other`.
+
+    No reason is final. Every failure is tried again, since what is wrong may be repaired meanwhile.
+    """
     if isinstance(error, InvalidStatus):
         status = error.response.status_code
         return STATUSES.get(status, "server_error" if status >= SERVER_ERRORS else "http_status")
-    return next((word for kind, word in KINDS if isinstance(error, kind)), "other")
+    return next((reason for kind, reason in REASONS if isinstance(error, kind)), "other")
 
 
 def retry_after(error: BaseException) -> float | None:
-    """Return the seconds that the server asks to be left alone for."""
+    """Return the seconds of a refusal's `Retry-After`, given as a number or as a date; None where there is none."""
     if not isinstance(error, InvalidStatus):
         return None
     value = error.response.headers.get("Retry-After", "").strip()

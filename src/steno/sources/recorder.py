@@ -1,4 +1,4 @@
-"""`--record`: each stream's frames in a file of its own, a line a frame, readable by its owner alone."""
+"""`--record`: the frames of each stream in a file of their own, a line a frame, readable by its owner alone."""
 
 import os
 from collections.abc import Callable
@@ -17,7 +17,7 @@ class Recorder:
     """A folder of recordings."""
 
     def __init__(self, folder: Path) -> None:
-        """Record into `folder`, made if it is not there. Raises UnavailableError where that cannot be."""
+        """Record into `folder`, which is made where it does not exist. Raises UnavailableError where it cannot be."""
         self._folder = folder
         self._open: set[Recording] = set()
         try:
@@ -28,7 +28,7 @@ class Recorder:
     def begin(self, stream: str, conversation: str | None = None) -> "Recording":
         """Begin the recording of `stream`, whose `conversation` may have a name.
 
-        Raises UnavailableError where its file cannot be made.
+        Raises UnavailableError where its file cannot be made, or exists: a file is never overwritten.
         """
         path = self._folder / (stream.replace("/", "-") + ".jsonl")
         try:
@@ -40,16 +40,16 @@ class Recorder:
         return recording
 
     def flush(self) -> None:
-        """Hand what was recorded to the system, so that a reader sees it."""
+        """Hand what was recorded to the operating system, so that readers of the files see it."""
         for recording in tuple(self._open):
             recording.flush()
 
 
 class Recording:
-    """The file of one stream. A disk that cannot take it ends the recording, not the stream."""
+    """The file of one stream. A write that fails ends the recording, not the stream."""
 
     def __init__(self, file: BinaryIO, ended: Callable[["Recording"], None], conversation: str | None = None) -> None:
-        """Write to `file`, and say to `ended` when that is over; the first line names the `conversation`."""
+        """Write to `file`, and call `ended` when the recording is over; the first line names the `conversation`."""
         self._conversation = conversation
         self._file = file
         self._ended = ended
@@ -60,12 +60,12 @@ class Recording:
         self._conversation = None
 
     def close(self, close: Close) -> None:
-        """Write how the connection ended, and end the file."""
+        """Write how the connection ended, and close the file."""
         self._write(close_line(close))
         self._end()
 
     def flush(self) -> None:
-        """Hand what was written to the system."""
+        """Hand what was written to the operating system."""
         self._write(b"", flush=True)
 
     def _write(self, line: bytes, *, flush: bool = False) -> None:
@@ -76,10 +76,12 @@ class Recording:
             if flush:
                 self._file.flush()
         except OSError as error:
-            structlog.get_logger().error("a recording breaks off", file=self._file.name, reason=error.strerror)
+            structlog.get_logger().error(
+                "recording ends early: its file cannot be written", file=self._file.name, reason=error.strerror
+            )
             self._end()
 
     def _end(self) -> None:
-        with suppress(OSError):  # what could not be written cannot be written now either
+        with suppress(OSError):  # the rest of a write that failed is tried once more here, and fails again
             self._file.close()
         self._ended(self)

@@ -1,10 +1,10 @@
 """A frame as a line of a recording, and back. Pure.
 
-Written is `{"dir":"received"|"sent","at":...,"data":...}`; where a frame is no JSON, `text` or `base64` stands in
-place of `data`, so that it comes back as it was. A connection's end is `{"dir":"close","code":...,"reason":...}`,
-with `"local":true` when it was steno that closed because it stopped, and `"gap":"broken_off"` and its like where
-events may be missing. Where the connection had a name for its conversation, the first line has it:
-`"conversation":"rtc_..."`. Secrets are masked.
+A frame is `{"dir":"received"|"sent","at":...,"data":...}`. Where it is not JSON, `text` or `base64` stands in place of
+`data`, so that the same bytes are read back. The end of a connection is
+`{"dir":"close","at":...,"code":...,"reason":...}`, with `"local":true` where steno closed it because it stopped, and
+with `"gap":"broken_off"` or another `Gap` where events may be missing. Where the connection had a name for its
+conversation, the first line has it: `"conversation":"rtc_..."`. Secrets are masked.
 """
 
 import base64
@@ -23,13 +23,13 @@ Gap = Literal["broken_off", "closed", "unresponsive", "frame_too_big", "blocked"
 
 
 class Close(Struct, frozen=True):
-    """A connection ended."""
+    """The end of a connection. `code` is that of the close frame; None where none came."""
 
     at: Micros | None
     code: int | None
     reason: str
     local: bool = False
-    """Whether steno closed it, because it stopped."""
+    """Whether steno closed it because it stopped."""
     gap: Gap | None = None
 
 
@@ -49,11 +49,11 @@ class _Line(Struct, frozen=True, gc=False):
 _LINE: Final = msgspec.json.Decoder(_Line)
 _JSON: Final = msgspec.json.Decoder(Raw)
 _PLAIN: Final = (b'{"type":', b'{"event":')
-"""How a line begins that is a bare frame, as most are: it need not be searched for `dir`."""
+"""The begin of a line that is a bare frame, as most are: such a line need not be searched for `dir`."""
 
 
 def frame_line(frame: Frame, conversation: str | None = None) -> bytes:
-    """Return `frame` as a line, newline included; the first of a stream names its `conversation`, if it has a name."""
+    """Return `frame` as a line with its newline. The first line of a stream names its `conversation`, if it has one."""
     direction = b"sent" if frame.sent else b"received"
     name = b"" if conversation is None else b'"conversation":%b,' % msgspec.json.encode(conversation)
     return b'{"dir":"%b",%b%b%b}\n' % (direction, _at(frame.at), name, _member(frame.payload))
@@ -72,7 +72,7 @@ def _member(payload: bytes) -> bytes:
 
 
 def close_line(close: Close) -> bytes:
-    """Return the end of a connection as a line, newline included."""
+    """Return the end of a connection as a line with its newline."""
     members = b'"code":%b,"reason":%b' % (
         msgspec.json.encode(close.code),
         msgspec.json.encode(mask_text(close.reason)),
@@ -87,23 +87,26 @@ def _at(at: Micros | None) -> bytes:
 
 
 def parse(line: bytes) -> Frame | Close:
-    """Return what a `line` without its newline records. A line that is no envelope is itself a frame received."""
+    """Return the frame or the end that `line`, without its newline, records. Never raises.
+
+    A line that is not in the form of a recording is itself a frame that was received: files of bare events replay too.
+    """
     if line.startswith(_PLAIN) or b'"dir"' not in line:
         return Frame(line, None)
     try:
-        told = _LINE.decode(line)
+        decoded = _LINE.decode(line)
     except (ValueError, RecursionError):
         return Frame(line, None)
-    at = _parsed(told.at)
-    if told.dir == "close":
-        gap = next((word for word in get_args(Gap) if word == told.gap), None)
-        return Close(at, told.code, told.reason or "", told.local, gap)
-    payload = _payload(told)
-    return Frame(line, None) if payload is None else Frame(payload, at, told.dir == "sent")
+    at = _time(decoded.at)
+    if decoded.dir == "close":
+        gap = next((known for known in get_args(Gap) if known == decoded.gap), None)
+        return Close(at, decoded.code, decoded.reason or "", decoded.local, gap)
+    payload = _payload(decoded)
+    return Frame(line, None) if payload is None else Frame(payload, at, decoded.dir == "sent")
 
 
 def conversation_of(line: bytes) -> str | None:
-    """Return the name that a recording's first line gives its conversation."""
+    """Return the name that the first line of a recording gives its conversation; None where it gives none."""
     if line.startswith(_PLAIN) or b'"conversation"' not in line:
         return None
     try:
@@ -112,18 +115,18 @@ def conversation_of(line: bytes) -> str | None:
         return None
 
 
-def _payload(told: _Line) -> bytes | None:
-    if told.data is not UNSET:
-        return bytes(told.data)
-    if told.text is not None:
-        return told.text.encode()
+def _payload(line: _Line) -> bytes | None:
+    if line.data is not UNSET:
+        return bytes(line.data)
+    if line.text is not None:
+        return line.text.encode()
     try:
-        return None if told.base64 is None else base64.b64decode(told.base64, validate=True)
+        return None if line.base64 is None else base64.b64decode(line.base64, validate=True)
     except binascii.Error:
         return None
 
 
-def _parsed(at: str | None) -> Micros | None:
+def _time(at: str | None) -> Micros | None:
     try:
         return None if at is None else parse_timestamp(at)
     except ValueError:

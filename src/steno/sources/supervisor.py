@@ -1,16 +1,21 @@
-"""All sources of a daemon: started, stopped, and replaced when the configuration is read again."""
+"""All sources of a daemon: started, stopped, and changed when the configuration is read again.
 
+The supervisor knows sources by protocol alone. What makes a source of a configuration is handed to it.
+"""
+
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 import anyio
 from anyio.abc import TaskGroup
 from msgspec import Struct
 
-from steno.config import Connect
-from steno.sources.connect import ConnectSource, Counters
+from steno.metrics.definitions import PROCESS_METRICS
+from steno.sources.protocols import Counters, Labels, Numbers, Source, SourceConfig
 
-Make = Callable[[Connect, Counters], ConnectSource]
-Numbers = Mapping[tuple[str, ...], float]
+SOURCE_METRICS: Final = {name: row for name, row in PROCESS_METRICS.items() if row.labels[:1] == ("source",)}
+"""What sources may count. Each is exposed from the start, also where no source has counted it yet."""
 
 
 class Changes(Struct, frozen=True):
@@ -22,44 +27,51 @@ class Changes(Struct, frozen=True):
 
 
 class SourceSupervisor:
-    """The sources that are configured, by name, and what was counted of all that ever were."""
+    """The configured sources by name, and the counters of all that there ever were."""
 
-    def __init__(self, configured: Iterable[Connect], make: Make) -> None:
-        """Make a source for each that is `configured`; none runs yet."""
+    def __init__(self, configured: Iterable[SourceConfig], make: Callable[[SourceConfig], Source]) -> None:
+        """Make each `configured` source by `make`. None runs yet."""
         self._make = make
-        self._configs: dict[str, Connect] = {}
-        self._sources: dict[str, ConnectSource] = {}
-        self._counters: dict[str, Counters] = {}
+        self._configs: dict[str, SourceConfig] = {}
+        self._sources: dict[str, Source] = {}
+        self._counters: dict[str, list[Counters]] = {}
+        """By name, also of sources that are gone: a counter must not fall when its name is configured again. A list
+        grows only when an operator removes a source and brings it back, or changes its kind."""
         self._tasks: TaskGroup | None = None
         for config in configured:
             self._add(config)
 
-    def _add(self, config: Connect) -> ConnectSource:
-        counters = self._counters.setdefault(config.name, Counters())
-        source = self._make(config, counters)
+    def _add(self, config: SourceConfig) -> Source:
+        source = self._make(config)
         self._configs[config.name] = config
         self._sources[config.name] = source
+        self._counters.setdefault(config.name, []).append(source.counters)
         return source
 
     def start(self, tasks: TaskGroup) -> None:
-        """Let all run in `tasks`, which end when all were stopped."""
+        """Run all sources in `tasks`, which end when all were stopped."""
         self._tasks = tasks
         for source in self._sources.values():
             tasks.start_soon(source.run)
 
     async def stop(self) -> None:
-        """Stop all of them at once."""
+        """Stop all of them at once. No source is started or changed from then on."""
         self._tasks = None
         async with anyio.create_task_group() as tasks:
             for source in self._sources.values():
                 tasks.start_soon(source.stop)
 
-    def replace(self, configured: Iterable[Connect]) -> Changes:
-        """Run what is `configured` now: what is new starts, what is gone stops, what is the same is left alone."""
+    # Another configuration ------------------------------------------------------------------------------
+
+    def replace(self, configured: Iterable[SourceConfig]) -> Changes:
+        """Run what is `configured` now: start what is new, stop what is gone, leave alone what is the same.
+
+        Returns at once; the sources start, stop and change in tasks of their own.
+        """
         tasks = self._tasks
-        wanted = {config.name: config for config in configured}
         if tasks is None:
             return Changes((), (), ())
+        wanted = {config.name: config for config in configured}
         gone = tuple(name for name in self._configs if name not in wanted)
         new = tuple(name for name in wanted if name not in self._configs)
         changed = tuple(name for name in wanted if name in self._configs and wanted[name] != self._configs[name])
@@ -69,23 +81,42 @@ class SourceSupervisor:
         for name in new:
             tasks.start_soon(self._add(wanted[name]).run)
         for name in changed:
-            self._configs[name] = wanted[name]
-            tasks.start_soon(self._sources[name].reconfigure, wanted[name])
+            self._change(wanted[name], tasks)
         return Changes(new, gone, changed)
 
-    def connected(self) -> dict[str, bool]:
-        """Tell which of those configured are connected."""
-        return {name: source.connected for name, source in self._sources.items()}
+    def _change(self, config: SourceConfig, tasks: TaskGroup) -> None:
+        source = self._sources[config.name]
+        if config.kind == self._configs[config.name].kind:
+            self._configs[config.name] = config
+            tasks.start_soon(source.reconfigure, config)
+        else:
+            tasks.start_soon(_run_after, source, self._add(config))
+
+    # What is asked --------------------------------------------------------------------------------------
+
+    def ready(self) -> dict[str, bool]:
+        """Return whether each configured source is ready, by name."""
+        return {name: source.ready for name, source in self._sources.items()}
 
     def numbers(self) -> Mapping[str, Numbers]:
-        """Return the process metrics that sources know."""
-        counters = list(self._counters.items())
-        return {
-            "steno_streams": {(name,): float(connected) for name, connected in self.connected().items()},
-            "steno_connect_attempts_total": {
-                (name, reason): count for name, counted in counters for reason, count in list(counted.attempts.items())
-            },
-            "steno_stream_gaps_total": {
-                (name, reason): count for name, counted in counters for reason, count in list(counted.gaps.items())
-            },
-        }
+        """Return the process metrics that sources know. Called from the thread of a scrape, so it copies first."""
+        totals: dict[str, defaultdict[Labels, float]] = {name: defaultdict(float) for name in SOURCE_METRICS}
+        for name, every in list(self._counters.items()):
+            for counters in list(every):
+                self._add_numbers(totals, name, counters)
+        return totals
+
+    def _add_numbers(self, totals: Mapping[str, defaultdict[Labels, float]], name: str, counters: Counters) -> None:
+        source = self._sources.get(name)
+        gone = source is None or source.counters is not counters
+        for metric, values in counters.numbers().items():
+            if gone and SOURCE_METRICS[metric].kind == "gauge":  # what is no more has no present value
+                continue
+            for labels, value in values.items():
+                totals[metric][name, *labels] += value
+
+
+async def _run_after(former: Source, source: Source) -> None:
+    """Run `source` once `former` has stopped: both may want the same port."""
+    await former.stop()
+    await source.run()

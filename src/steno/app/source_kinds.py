@@ -1,0 +1,18 @@
+"""The kinds of sources: from the `kind` in a configuration to the class that is made of it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from steno.sources.connect import ConnectSource
+from steno.sources.protocols import Source, SourceConfig
+from steno.sources.stream_session import StreamSessions
+
+SOURCE_KINDS: Final[Mapping[str, Callable[[Any, StreamSessions], Source]]] = {
+    "connect": ConnectSource,
+}
+"""`kind` to what makes a source of that kind from its own Struct of `config.schema`, whose type the kind decides."""
+
+
+def make_source(config: SourceConfig, sessions: StreamSessions) -> Source:
+    """Return the source that `config` describes."""
+    return SOURCE_KINDS[config.kind](config, sessions)

@@ -1,0 +1,106 @@
+"""What the daemon knows of a source, and what a source knows of the pipeline.
+
+The supervisor, readiness and metrics see `Source` alone, so that a new kind of source changes none of them. A source
+sees `Feed` alone, so that it can be tested without a pipeline.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from steno.core.frame import Frame
+from steno.core.registry import Ending
+from steno.core.stream import Stream
+from steno.timestamps import Micros
+
+Labels = tuple[str, ...]
+Numbers = Mapping[Labels, float]
+
+
+class SourceConfig(Protocol):
+    """One entry of `[[sources]]` in the configuration. Two that are equal ask for the same source."""
+
+    @property
+    def name(self) -> str:
+        """The name in metrics, records and conversation keys; no two sources share one."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of source, a key of `app.source_kinds.SOURCE_KINDS`."""
+
+
+class Feed(Protocol):
+    """What takes in the frames of all sources: the pipeline.
+
+    A source looks at `open` before each receive and awaits `room` only where it is false. On the path of every event
+    that costs one attribute.
+    """
+
+    @property
+    def open(self) -> bool:
+        """Whether frames may be fed. False while the audit log cannot keep up."""
+
+    async def room(self) -> None:
+        """Wait until `open` is true."""
+
+    def stream_opened(self, name: str, source: str, at: Micros | None, conversation: str | None = None) -> Stream:
+        """Begin the stream `name` of the source `source`; `conversation` is its name, where it has one."""
+
+    def feed(self, stream: Stream, frame: Frame) -> None:
+        """Take in one frame. Raises only where our own code is wrong, never for what the frame holds."""
+
+    def stream_closed(
+        self,
+        stream: Stream,
+        at: Micros | None,
+        code: int | None,
+        *,
+        shutdown: bool = False,
+        expired: bool = False,
+        gap: str | None = None,
+    ) -> Ending:
+        """End `stream`, and return why its conversations ended.
+
+        Args:
+            stream: what `stream_opened` returned.
+            at: when it ended, in microseconds since 1970 UTC.
+            code: the websocket close code; None where the connection broke off.
+            shutdown: whether steno closed it because it stops.
+            expired: whether the session reached its longest duration.
+            gap: why events may be missing, a `recording.Gap`; None where none are.
+        """
+
+
+class Counters(Protocol):
+    """What one source counts. Each kind of source may have its own structure behind this."""
+
+    def numbers(self) -> Mapping[str, Numbers]:
+        """Return values by the metric's name, and by the values of its labels after `source`.
+
+        Each metric stands in `metrics.definitions.PROCESS_METRICS`, with `source` as its first label. This is called
+        from the thread of a scrape while the event loop counts.
+        """
+
+
+class Source(Protocol):
+    """One configured source over all its streams. It is made, run once, and stopped once."""
+
+    @property
+    def name(self) -> str:
+        """The name that is configured."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it does what it is for: a connection is open, a listener listens. `/readyz` shows it."""
+
+    @property
+    def counters(self) -> Counters:
+        """What it counted since it was made. Counters never fall, also after `stop`."""
+
+    async def run(self) -> None:
+        """Feed frames until `stop`, and return when all its streams have ended. At once, if `stop` came first."""
+
+    async def stop(self) -> None:
+        """End all streams in order, and begin no more. Return when the other ends have answered, or took too long."""
+
+    async def reconfigure(self, config: Any) -> None:
+        """Go on as `config` says. It has the name and the kind of the one that this source was made from."""

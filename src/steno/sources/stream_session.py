@@ -1,0 +1,174 @@
+"""One stream from its begin to its end, for every kind of source: its name, recording, feeding and gap.
+
+A source calls `StreamSessions.begin` for each connection, `StreamSession.feed_from` to read it,
+and `StreamSession.end` when the connection is over.
+"""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from typing import Final, Literal, Protocol
+
+import anyio
+import msgspec
+import structlog
+
+from steno.core.frame import Frame
+from steno.core.registry import Ending
+from steno.core.stream import Stream
+from steno.core.vocabulary import tells_expiry
+from steno.errors import UnavailableError
+from steno.sources.clock import Clock
+from steno.sources.protocols import Feed, Numbers
+from steno.sources.recorder import Recorder, Recording
+from steno.sources.recording import Close, Gap
+
+CLEAN_CODES: Final = frozenset({1000, 1001})
+"""Close codes of a session that came to its end: nothing is missing."""
+TOO_BIG: Final = 1009
+
+BLAMED_SECONDS: Final = 5.0
+"""A connection that breaks within this time after a wait for room broke because of the wait: the other end gave up. It
+may last a moment, because what was received before is read first."""
+
+
+class Receiver(Protocol):
+    """What frames come from: a connection of `websockets`, or what receives like one."""
+
+    async def recv(self, decode: Literal[False]) -> bytes:
+        """Return the next message as bytes. Raises when the connection has ended."""
+
+
+class StreamCounters:
+    """What every kind of source counts of its streams."""
+
+    def __init__(self) -> None:
+        """Begin at zero."""
+        self.open = 0
+        self.gaps: defaultdict[Gap, int] = defaultdict(int)
+        """Streams after whose end events may be missing, by reason."""
+
+    def numbers(self) -> Mapping[str, Numbers]:
+        """Return the values by metric and labels; see `protocols.Counters`."""
+        return {
+            "steno_streams": {(): self.open},
+            "steno_stream_gaps_total": {(reason,): count for reason, count in list(self.gaps.items())},
+        }
+
+
+class StreamSessions:
+    """Begins the streams of all sources of one daemon. It numbers them, so that no two have the same name."""
+
+    def __init__(self, feed: Feed, clock: Clock, recorder: Recorder | None = None) -> None:
+        """Feed streams into `feed`, stamp their frames by `clock`, and record them if there is a `recorder`."""
+        self._clock = clock
+        self._feed = feed
+        self._recorder = recorder
+        self._begun: Counter[str] = Counter()
+        """Source to the number of its last stream. A source that is removed and configured again counts on."""
+
+    def begin(self, source: str, counters: StreamCounters, conversation: str | None = None) -> "StreamSession":
+        """Begin a stream of `source`, whose `conversation` may have a name."""
+        self._begun[source] += 1
+        name = f"{source}/{self._clock.start}/{self._begun[source]}"
+        recording = self._recording(name, source, conversation)
+        stream = self._feed.stream_opened(name, source, self._clock.now(), conversation)
+        return StreamSession(self._feed, self._clock, stream, recording, counters)
+
+    def _recording(self, stream: str, source: str, conversation: str | None) -> Recording | None:
+        try:
+            return self._recorder.begin(stream, conversation) if self._recorder else None
+        except UnavailableError as error:
+            structlog.get_logger().error("stream is not recorded", source=source, stream=stream, reason=str(error))
+            return None
+
+
+class StreamSession:
+    """One open stream. It ends by `end`, once."""
+
+    def __init__(
+        self, feed: Feed, clock: Clock, stream: Stream, recording: Recording | None, counters: StreamCounters
+    ) -> None:
+        """Count the stream, which `StreamSessions.begin` opened, as open."""
+        self.stream = stream
+        self.waiting = False
+        """Whether nothing is read now because there is no room. Silence of the other end means nothing then."""
+        self.unresponsive = False
+        """Set by the source that gives up a peer that is silent."""
+        self.failed = False
+        """Whether our own code raised while a frame was fed."""
+        self.now = clock.now
+        """The time of receipt."""
+        self._feed = feed
+        self._recording = recording
+        self._counters = counters
+        self._log = structlog.get_logger().bind(source=stream.source, stream=stream.name)
+        self._waited_until = -math.inf
+        """When the last wait for room ended, by the clock of the event loop."""
+        counters.open += 1
+
+    async def feed_from(self, connection: Receiver) -> None:
+        """Feed each message of `connection` until `recv` raises; return only after an internal error.
+
+        This is the path of every event. It waits in `recv` alone, and for room while the audit log cannot keep up. The
+        call of `recv` is written out, because a callable in its place costs 1 % of the whole.
+        """
+        pipeline, stream, recording, now = self._feed, self.stream, self._recording, self.now
+        while True:
+            if not pipeline.open:
+                await self._wait_for_room()
+            payload = await connection.recv(decode=False)
+            frame = Frame(payload, now())
+            if recording:
+                recording.frame(frame)
+            try:
+                pipeline.feed(stream, frame)
+            except Exception:  # noqa: BLE001  # a mistake of ours must not end the other streams
+                self._log.exception("internal error: this stream ends, the others go on")
+                self.failed = True
+                return
+
+    async def _wait_for_room(self) -> None:
+        self.waiting = True
+        try:
+            await self._feed.room()
+        finally:
+            self.waiting = False
+            self._waited_until = anyio.current_time()
+
+    def end(self, close: Close) -> None:
+        """End the stream as `close` says; its `gap` is decided here."""
+        self._counters.open -= 1
+        gap = self._gap(close)
+        if gap:
+            self._counters.gaps[gap] += 1
+        close = msgspec.structs.replace(close, gap=gap)
+        if self._recording:
+            self._recording.close(close)
+        ending = end_stream(self._feed, self.stream, close)
+        level = self._log.warning if gap else self._log.info
+        level("stream ended", reason=gap or ending, code=close.code, frames=self.stream.frames)
+
+    def _gap(self, close: Close) -> Gap | None:
+        """Return why events may be missing; None where none are.
+
+        Our own reasons go first: a close code says nothing of what the other end did when it was our fault.
+        """
+        if close.local or close.code in CLEAN_CODES:
+            return None
+        if self.failed:
+            return "internal_error"
+        if anyio.current_time() < self._waited_until + BLAMED_SECONDS:
+            return "blocked"
+        if self.unresponsive:
+            return "unresponsive"
+        if close.code == TOO_BIG:
+            return "frame_too_big"
+        return "broken_off" if close.code is None else "closed"
+
+
+def end_stream(feed: Feed, stream: Stream, close: Close) -> Ending:
+    """End `stream` in `feed` as `close` says, live or in replay; return why its conversations ended."""
+    return feed.stream_closed(
+        stream, close.at, close.code, shutdown=close.local, expired=tells_expiry(close.reason), gap=close.gap
+    )

@@ -1,0 +1,74 @@
+"""What all sources on websockets share: reading a connection, judging its other end, and how it ended.
+
+The library's own pings are switched off. They break a connection off when a pong is late, but while steno reads nothing
+the pong is not read either, and a late pong says nothing about the other end.
+"""
+
+import asyncio
+from typing import Final
+
+import anyio
+from msgspec import Struct
+from websockets.asyncio.connection import Connection
+from websockets.exceptions import ConnectionClosed
+
+from steno.sources.recording import Close
+from steno.sources.stream_session import TOO_BIG, StreamSession
+from steno.timestamps import Micros
+
+GOING_AWAY: Final = 1001
+CLOSE_SECONDS: Final = 5.0
+"""How long the other end may take to answer our close."""
+
+
+class Pings(Struct, frozen=True):
+    """When the other end is asked whether it is alive."""
+
+    interval_seconds: float
+    timeout_seconds: float
+    """How long it may be silent after a ping."""
+
+
+async def read_websocket(connection: Connection, session: StreamSession, pings: Pings) -> Close:
+    """Feed the messages of `connection` until it ends, and return how; after an internal error it is still open."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_abort_when_silent, connection, session, pings)
+        try:
+            await session.feed_from(connection)
+        except ConnectionClosed as closed:
+            return close_of(closed, session.now())
+        finally:
+            tasks.cancel_scope.cancel()
+    return Close(session.now(), None, "")
+
+
+async def _abort_when_silent(connection: Connection, session: StreamSession, pings: Pings) -> None:
+    """Break off a connection whose other end answers no ping and sends nothing else.
+
+    Frames that came since the ping count as an answer: on a line that is full of them the pong comes behind. Nothing is
+    concluded while the session waits for room.
+    """
+    while True:
+        await anyio.sleep(pings.interval_seconds)
+        if session.waiting:
+            continue
+        frames = session.stream.frames
+        try:
+            pong = asyncio.ensure_future(await connection.ping())
+        except ConnectionClosed:
+            return
+        await asyncio.wait([pong], timeout=pings.timeout_seconds)
+        if not pong.done() and session.stream.frames == frames and not session.waiting:
+            session.unresponsive = True
+            connection.transport.abort()
+            return
+
+
+def close_of(closed: ConnectionClosed, at: Micros) -> Close:
+    """Return how a connection ended at `at`: the close frame that came, or no code where none came.
+
+    A message over the limit is the exception. Then steno sent the close frame, and its code says why.
+    """
+    if closed.rcvd is not None:
+        return Close(at, closed.rcvd.code, closed.rcvd.reason)
+    return Close(at, TOO_BIG if closed.sent and closed.sent.code == TOO_BIG else None, "")

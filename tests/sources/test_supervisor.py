@@ -1,0 +1,193 @@
+"""Sources start, stop and change with the configuration, whatever their kind."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+from msgspec import Struct
+
+from steno.sources.protocols import Numbers, Source, SourceConfig
+from steno.sources.supervisor import Changes, SourceSupervisor
+from tests.sources.helpers import until
+
+pytestmark = pytest.mark.anyio
+
+NO_NUMBERS: dict[str, Numbers] = {
+    "steno_streams": {},
+    "steno_connect_attempts_total": {},
+    "steno_stream_gaps_total": {},
+}
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Bell(Struct, frozen=True):
+    """A made-up table of `[[sources]]`."""
+
+    name: str
+    kind: str = "bell"
+    tone: str = "c"
+
+
+class BellCounters:
+    """Counts nothing by itself; a play sets the numbers."""
+
+    def __init__(self) -> None:
+        self.open = 1.0
+        self.gaps = 0.0
+
+    def numbers(self) -> Mapping[str, Numbers]:
+        return {"steno_streams": {(): self.open}, "steno_stream_gaps_total": {("closed",): self.gaps}}
+
+
+class BellSource:
+    """Writes down what is asked of it."""
+
+    def __init__(self, config: Bell, calls: list[str]) -> None:
+        self.name = config.name
+        self.ready = config.tone != "off"
+        self.counters = BellCounters()
+        self._label = f"{config.kind} {config.name}"
+        self._calls = calls
+        self._stopping = anyio.Event()
+
+    async def run(self) -> None:
+        self._calls.append(f"{self._label} runs")
+        await self._stopping.wait()
+
+    async def stop(self) -> None:
+        await anyio.lowlevel.checkpoint()
+        self._calls.append(f"{self._label} stops")
+        self._stopping.set()
+
+    async def reconfigure(self, config: Any) -> None:
+        self._calls.append(f"{self._label} changes to {config.tone}")
+
+
+class Belfry:
+    """A supervisor of made-up sources."""
+
+    def __init__(self, *configured: Bell) -> None:
+        self.calls: list[str] = []
+        self.made: list[BellSource] = []
+        self.supervisor = SourceSupervisor(configured, self.make)
+
+    def make(self, config: SourceConfig) -> Source:
+        assert isinstance(config, Bell)
+        self.made.append(BellSource(config, self.calls))
+        return self.made[-1]
+
+    async def called(self, *calls: str) -> None:
+        """Wait until sources were called, in whatever order, and forget it."""
+        await until(lambda: sorted(self.calls) == sorted(calls))
+        self.calls.clear()
+
+
+@asynccontextmanager
+async def running(*configured: Bell) -> AsyncIterator[Belfry]:
+    """Run sources, and stop them at the end."""
+    belfry = Belfry(*configured)
+    async with anyio.create_task_group() as tasks:
+        belfry.supervisor.start(tasks)
+        await until(lambda: len(belfry.calls) == len(configured))
+        belfry.calls.clear()
+        yield belfry
+        await belfry.supervisor.stop()
+
+
+# Life -----------------------------------------------------------------------------------------------------
+
+
+async def test_all_run_until_all_are_stopped() -> None:
+    """The tasks end when every source was stopped."""
+    belfry = Belfry(Bell("one"), Bell("two"))
+
+    async with anyio.create_task_group() as tasks:
+        belfry.supervisor.start(tasks)
+        await belfry.called("bell one runs", "bell two runs")
+        await belfry.supervisor.stop()
+
+    assert sorted(belfry.calls) == ["bell one stops", "bell two stops"]
+
+
+async def test_each_says_itself_whether_it_is_ready() -> None:
+    """Readiness is what the sources say."""
+    belfry = Belfry(Bell("one"), Bell("two", tone="off"))
+
+    assert belfry.supervisor.ready() == {"one": True, "two": False}
+
+
+# Another configuration ------------------------------------------------------------------------------------
+
+
+async def test_what_is_new_starts_what_is_gone_stops_and_the_same_is_left_alone() -> None:
+    """The names are returned in the order of the configuration."""
+    async with running(Bell("one"), Bell("two"), Bell("three")) as belfry:
+        changes = belfry.supervisor.replace([Bell("four"), Bell("three"), Bell("two", tone="d")])
+        await belfry.called("bell one stops", "bell four runs", "bell two changes to d")
+        names = list(belfry.supervisor.ready())
+        again = belfry.supervisor.replace([Bell("four"), Bell("three"), Bell("two", tone="d")])
+
+    assert changes == Changes(started=("four",), stopped=("one",), changed=("two",))
+    assert names == ["two", "three", "four"]
+    assert again == Changes((), (), ())
+
+
+async def test_another_kind_under_the_same_name_is_another_source() -> None:
+    """The new one runs once the former has stopped: both may want the same port."""
+    async with running(Bell("one")) as belfry:
+        changes = belfry.supervisor.replace([Bell("one", kind="gong")])
+        await until(lambda: len(belfry.calls) == 2)
+        calls = list(belfry.calls)
+
+    assert changes == Changes((), (), ("one",))
+    assert calls == ["bell one stops", "gong one runs"]
+
+
+async def test_a_daemon_that_stops_changes_no_source() -> None:
+    """A configuration that comes too late is not followed."""
+    async with running(Bell("one")) as belfry:
+        await belfry.supervisor.stop()
+
+        changes = belfry.supervisor.replace([Bell("two")])
+
+    assert changes == Changes((), (), ())
+
+
+# Numbers --------------------------------------------------------------------------------------------------
+
+
+def test_metrics_of_sources_are_there_from_the_start() -> None:
+    """A metric that nobody has counted yet has no value, and is described all the same."""
+    assert Belfry().supervisor.numbers() == NO_NUMBERS
+
+
+async def test_counters_never_fall_and_gauges_go_with_their_source() -> None:
+    """What a source counted stays when it is gone, and goes on when its name comes back."""
+    async with running(Bell("one"), Bell("two")) as belfry:
+        for source in belfry.made:
+            source.counters.gaps = 2.0
+        before = belfry.supervisor.numbers()
+        belfry.supervisor.replace([Bell("two")])
+        gone = belfry.supervisor.numbers()
+        belfry.supervisor.replace([Bell("two"), Bell("one")])
+        belfry.made[-1].counters.gaps = 3.0
+        back = belfry.supervisor.numbers()
+
+    one, two = ("one", "closed"), ("two", "closed")
+    assert [numbers["steno_streams"] for numbers in (before, gone, back)] == [
+        {("one",): 1.0, ("two",): 1.0},
+        {("two",): 1.0},
+        {("one",): 1.0, ("two",): 1.0},
+    ]
+    assert [numbers["steno_stream_gaps_total"] for numbers in (before, gone, back)] == [
+        {one: 2.0, two: 2.0},
+        {one: 2.0, two: 2.0},
+        {one: 5.0, two: 2.0},
+    ]
