@@ -1,4 +1,4 @@
-"""The operational log: lines for machines, a form for people, and no secrets in either."""
+"""The operational log: lines for machines, a form for people, and no content or secret in either."""
 
 import io
 import json
@@ -12,7 +12,7 @@ from steno.app import logs
 
 
 @pytest.fixture(autouse=True)
-def as_it_was() -> Iterator[None]:
+def logging_restored() -> Iterator[None]:
     """Leave the logging of the process as it was found."""
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
@@ -39,9 +39,9 @@ def test_lines_for_machines(form: logs.Format) -> None:
     """One JSON object a line: time, level and event first."""
     line = logged(form, io.StringIO())
 
-    told = json.loads(line)
-    assert list(told) == ["at", "level", "event", "source", "retry_seconds"]
-    assert {**told, "at": None} == {
+    decoded = json.loads(line)
+    assert list(decoded) == ["at", "level", "event", "source", "retry_seconds"]
+    assert {**decoded, "at": None} == {
         "at": None,
         "level": "warning",
         "event": "cannot connect",
@@ -51,26 +51,26 @@ def test_lines_for_machines(form: logs.Format) -> None:
 
 
 def test_form_for_people_on_a_terminal() -> None:
-    """On a terminal, people read it."""
+    """On a terminal, `auto` is the form for people."""
     text = logged("auto", Terminal())
 
     assert "cannot connect" in text
     assert not text.startswith("{")
 
 
-def test_no_colours_where_nobody_sees_them() -> None:
-    """A file that is asked to hold the console form holds no control characters."""
+def test_no_colours_in_a_file() -> None:
+    """The console form holds no control characters where it is not written to a terminal."""
     assert "\x1b" not in logged("console", io.StringIO())
 
 
 def test_level() -> None:
-    """What is less severe than the level is not written."""
+    """A line that is less severe than the level is not written."""
     assert "unimportant" not in logged("json", io.StringIO())
     assert "unimportant" in logged("json", io.StringIO(), "debug")
 
 
-def test_libraries_speak_in_the_same_form_and_only_of_what_matters() -> None:
-    """A library's warning is a line like ours; what websockets says at debug level, headers included, is not."""
+def test_libraries_log_in_the_same_form_and_warnings_alone() -> None:
+    """A library's warning is a line like ours; what websockets logs at debug level, with headers, is not written."""
     stream = io.StringIO()
     logs.configure("debug", "json", stream)
 
@@ -78,19 +78,19 @@ def test_libraries_speak_in_the_same_form_and_only_of_what_matters() -> None:
     logging.getLogger("websockets.client").warning("something %s", "odd")
 
     (line,) = stream.getvalue().splitlines()
-    told = json.loads(line)
-    assert (told["level"], told["event"], told["logger"]) == ("warning", "something odd", "websockets.client")
+    decoded = json.loads(line)
+    assert (decoded["level"], decoded["event"], decoded["logger"]) == ("warning", "something odd", "websockets.client")
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_tracebacks_show_no_values(form: logs.Format) -> None:
-    """Where it went wrong is told; what was in the variables may be somebody's words."""
+    """The place is logged; the variables are not, because they may hold content."""
     stream = io.StringIO()
     logs.configure("info", form, stream)
 
-    words = "canary " * 2
+    text = "canary " * 2
     try:
-        _ = [0][len(words)]
+        _ = [0][len(text)]
     except IndexError:
         structlog.get_logger().exception("internal error")
 
@@ -99,8 +99,8 @@ def test_tracebacks_show_no_values(form: logs.Format) -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
-def test_an_error_does_not_repeat_words(form: logs.Format) -> None:
-    """Neither it, nor its causes, nor those in its group say more than what they are, and where."""
+def test_messages_of_errors_are_left_out(form: logs.Format) -> None:
+    """Of an error, its causes and those in its group, the types and the places are logged, and nothing else."""
     stream = io.StringIO()
     logs.configure("info", form, stream)
 
@@ -119,8 +119,8 @@ def test_an_error_does_not_repeat_words(form: logs.Format) -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "console"])
-def test_a_library_does_not_repeat_what_a_task_held(form: logs.Format) -> None:
-    """A task is shown behind the sentence of asyncio, and with it the error and what it says."""
+def test_values_that_a_task_held_are_left_out(form: logs.Format) -> None:
+    """The library logs a task behind its sentence, and with it the error and its message."""
     stream = io.StringIO()
     logs.configure("info", form, stream)
 
