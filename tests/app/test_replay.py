@@ -18,7 +18,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_bytes().splitlines()]
 
 
-def written(folder: Path, name: str, content: bytes | Iterable[bytes]) -> Path:
+def write(folder: Path, name: str, content: bytes | Iterable[bytes]) -> Path:
     folder.mkdir(exist_ok=True)
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else b"".join(line + b"\n" for line in content))
@@ -27,7 +27,7 @@ def written(folder: Path, name: str, content: bytes | Iterable[bytes]) -> Path:
 
 def test_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     """State, metrics and audit log of two replays into empty folders are identical."""
-    files = [written(tmp_path, f"{kind}.jsonl", recording(kind)) for kind in ("voice", "assistants")]
+    files = [write(tmp_path, f"{kind}.jsonl", recording(kind)) for kind in ("voice", "assistants")]
     outputs = []
     for n in ("one", "two"):
         folder = tmp_path / n
@@ -47,8 +47,8 @@ def test_twice_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_a_recording_with_times_is_measured(tmp_path: Path) -> None:
-    """The metrics of a replay hold durations where the lines say when they came."""
-    file = written(tmp_path, "voice.jsonl", recording("voice"))
+    """The metrics of a replay hold durations where the lines have times."""
+    file = write(tmp_path, "voice.jsonl", recording("voice"))
 
     steno("replay", file, "--metrics", tmp_path / "metrics")
 
@@ -60,8 +60,8 @@ def test_a_recording_with_times_is_measured(tmp_path: Path) -> None:
 
 
 def test_a_recording_without_times_gives_no_durations(tmp_path: Path) -> None:
-    """Bare events say what happened, and not when."""
-    file = written(tmp_path, "voice.jsonl", frames("voice"))
+    """Bare events have no times."""
+    file = write(tmp_path, "voice.jsonl", frames("voice"))
 
     steno("replay", file, "--metrics", tmp_path / "metrics", "--audit", tmp_path / "audit")
 
@@ -75,20 +75,22 @@ def test_a_recording_without_times_gives_no_durations(tmp_path: Path) -> None:
 
 def test_every_ended_thing_is_recorded_once(tmp_path: Path) -> None:
     """One record for each response.done, each ended run, each ended step; the state has their objects as they came."""
-    said = [json.loads(frame) for kind in ("voice", "assistants") for frame in frames(kind)]
-    file = written(tmp_path, "both.jsonl", [json.dumps(event).encode() for event in said])
+    events = [json.loads(frame) for kind in ("voice", "assistants") for frame in frames(kind)]
+    file = write(tmp_path, "both.jsonl", [json.dumps(event).encode() for event in events])
 
     steno("replay", file, "--state", tmp_path / "state", "--audit", tmp_path / "audit")
 
     records = [record for path in (tmp_path / "audit").glob("*.jsonl") for record in lines(path)]
     conversations = [line for line in lines(tmp_path / "state") if line["schema"] == "steno.conversation/1"]
-    done = [event["response"] for event in said if event.get("type") == "response.done"]
+    done = [event["response"] for event in events if event.get("type") == "response.done"]
     ended_steps = [
-        event["data"] for event in said if event.get("event") in {"thread.run.step.completed", "thread.run.step.failed"}
+        event["data"]
+        for event in events
+        if event.get("event") in {"thread.run.step.completed", "thread.run.step.failed"}
     ]
     ended = {"completed", "failed", "incomplete"}
     runs = {
-        event["data"]["id"] for event in said
+        event["data"]["id"] for event in events
         if event.get("event", "").startswith("thread.run.") and event["data"].get("status") in ended
         and event["data"]["object"] == "thread.run"
     }  # fmt: skip
@@ -106,24 +108,24 @@ def test_every_ended_thing_is_recorded_once(tmp_path: Path) -> None:
 
 def test_tokens_add_up(tmp_path: Path) -> None:
     """The buckets of the state sum to what upstream reported."""
-    said = [json.loads(frame) for frame in frames("voice")]
-    file = written(tmp_path, "voice.jsonl", frames("voice"))
+    events = [json.loads(frame) for frame in frames("voice")]
+    file = write(tmp_path, "voice.jsonl", frames("voice"))
 
     steno("replay", file, "--state", tmp_path / "state")
 
-    usages = [event["response"]["usage"] for event in said if event["type"] == "response.done"]
-    heard = [event["usage"] for event in said if event["type"].endswith("input_audio_transcription.completed")]
+    usages = [event["response"]["usage"] for event in events if event["type"] == "response.done"]
+    heard = [event["usage"] for event in events if event["type"].endswith("input_audio_transcription.completed")]
     transcribed = [usage for usage in heard if usage["type"] == "tokens"]
     (state, stream) = lines(tmp_path / "state")
     assert sum(bucket["tokens"] for bucket in state["totals"]["tokens"]) == sum(
         usage["total_tokens"] for usage in (*usages, *transcribed)
     )
-    assert state["events"] + sum(stream["unknown"].values()) >= stream["events"] == stream["frames"] == len(said)
+    assert state["events"] + sum(stream["unknown"].values()) >= stream["events"] == stream["frames"] == len(events)
 
 
-def test_strict_tells_of_malformed_lines(tmp_path: Path) -> None:
-    """Without it a malformed line is counted; with it the exit code says so."""
-    file = written(tmp_path, "bad.jsonl", [b'{"type":"ping"}', b"{oops", b"", b"[]"])
+def test_strict_fails_where_lines_are_malformed(tmp_path: Path) -> None:
+    """Without it a malformed line is counted; with it the exit code is 65."""
+    file = write(tmp_path, "bad.jsonl", [b'{"type":"ping"}', b"{oops", b"", b"[]"])
 
     lenient = steno("replay", file, "--state", tmp_path / "state")
     strict = steno("replay", file, "--strict")
@@ -146,16 +148,16 @@ def test_standard_input_and_output(tmp_path: Path) -> None:
     """With `-` for an output, standard output holds nothing but that, and the table goes to standard error."""
     done = steno("replay", "-", "--state", "-", stdin=recording("assistants"))
 
-    told = [json.loads(line) for line in done.stdout.splitlines()]
+    state = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0
-    assert {line["schema"] for line in told} == {"steno.conversation/1", "steno.stream/1"}
-    assert told[-1]["stream"] == "replay/-"
+    assert {line["schema"] for line in state} == {"steno.conversation/1", "steno.stream/1"}
+    assert state[-1]["stream"] == "replay/-"
     assert b"conversation" in done.stderr
 
 
-def test_what_is_no_regular_file_is_written_in_place(tmp_path: Path) -> None:
+def test_an_output_that_is_not_a_regular_file_is_written_in_place(tmp_path: Path) -> None:
     """`/dev/stdout` is not replaced by a file."""
-    file = written(tmp_path, "assistants.jsonl", recording("assistants"))
+    file = write(tmp_path, "assistants.jsonl", recording("assistants"))
 
     done = steno("replay", file, "--metrics", "/dev/stderr")
 
@@ -164,8 +166,8 @@ def test_what_is_no_regular_file_is_written_in_place(tmp_path: Path) -> None:
 
 
 def test_writes_only_what_is_named(tmp_path: Path) -> None:
-    """No flag, no file."""
-    file = written(tmp_path / "in", "voice.jsonl", recording("voice"))
+    """Without an option no file is written."""
+    file = write(tmp_path / "in", "voice.jsonl", recording("voice"))
 
     done = steno("replay", file)
 
@@ -174,22 +176,22 @@ def test_writes_only_what_is_named(tmp_path: Path) -> None:
 
 
 def test_what_follows_a_close_is_another_stream(tmp_path: Path) -> None:
-    """A recording that holds two connections has two streams, and the first one's session ended."""
+    """A recording of two connections has two streams, and the session of the first has ended."""
     close = b'{"dir":"close","at":"2026-01-01T00:01:00Z","code":1011,"reason":"gone","ok":false}\n'
-    file = written(tmp_path, "two.jsonl", recording("voice", 1) + close + recording("voice", 2))
+    file = write(tmp_path, "two.jsonl", recording("voice", 1) + close + recording("voice", 2))
 
     steno("replay", file, "--state", tmp_path / "state")
 
-    told = lines(tmp_path / "state")
-    assert [(line["key"], line["open"], line["closed_reason"]) for line in told if "key" in line] == [
+    state = lines(tmp_path / "state")
+    assert [(line["key"], line["open"], line["closed_reason"]) for line in state if "key" in line] == [
         ("replay/two", False, "disconnected"),
         ("replay/two#2", True, None),
     ]
-    assert [line["stream"] for line in told if "frames" in line] == ["replay/two", "replay/two#2"]
+    assert [line["stream"] for line in state if "frames" in line] == ["replay/two", "replay/two#2"]
 
 
 def test_stream_names() -> None:
-    """A stream is called after its file, without folder and suffix; a repeated name is numbered."""
+    """A stream has the name of its file, without folder and suffix; a repeated name is numbered."""
     assert stream_names([Path("a/x.jsonl"), Path("b/x.jsonl"), Path("y.frames.jsonl"), Path("-")]) == [
         "replay/x",
         "replay/x#2",
@@ -199,7 +201,7 @@ def test_stream_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "code", "word"),
+    ("args", "code", "message"),
     [
         (["missing.jsonl"], 65, b"cannot read missing.jsonl"),
         ([], 64, b"Missing argument"),
@@ -207,14 +209,14 @@ def test_stream_names() -> None:
         (["x", "--state", "-", "--metrics", "-"], 64, b"only one output"),
     ],
 )
-def test_mistakes_end_in_a_clear_line(args: list[str], code: int, word: bytes, tmp_path: Path) -> None:
-    """An exit code that says what kind of mistake it was, a line that names it, and no traceback."""
-    file = written(tmp_path, "x", b"")
+def test_mistakes_end_in_a_clear_line(args: list[str], code: int, message: bytes, tmp_path: Path) -> None:
+    """An exit code for the kind of mistake, a line that names it, and no traceback."""
+    file = write(tmp_path, "x", b"")
 
     done = steno("replay", *[str(file) if arg == "x" else arg for arg in args])
 
     assert done.returncode == code
-    assert word in done.stderr
+    assert message in done.stderr
     assert b"Traceback" not in done.stderr
 
 
@@ -222,10 +224,10 @@ def test_mistakes_end_in_a_clear_line(args: list[str], code: int, word: bytes, t
     ("limits", "kept"), [("", 300), ("[limits]\nitems = 9", 300), ("[limits]\nkept_objects = 2", 2)]
 )
 def test_all_objects_are_kept_unless_the_configuration_says_otherwise(tmp_path: Path, limits: str, kept: int) -> None:
-    """A configuration that says nothing of it changes nothing."""
+    """A configuration without the key changes nothing."""
     done = ({"type": "response.done", "response": {"id": f"resp_{n}", "status": "completed"}} for n in range(300))
-    file = written(tmp_path, "many.jsonl", (json.dumps(each).encode() for each in done))
-    config = written(tmp_path, "steno.toml", limits.encode())
+    file = write(tmp_path, "many.jsonl", (json.dumps(each).encode() for each in done))
+    config = write(tmp_path, "steno.toml", limits.encode())
 
     ran = steno("replay", file, "-c", config, "--state", tmp_path / "state")
 

@@ -1,4 +1,4 @@
-"""Tables for people, whose rows may hold upstream's words."""
+"""Tables for people, whose rows may hold upstream's names."""
 
 from decimal import Decimal
 
@@ -6,25 +6,25 @@ from steno.app.tables import Row, counted, outcome_lines, sum_of
 
 
 def test_names_from_upstream_cannot_move_the_cursor() -> None:
-    """An escape sequence in a type name is no command to the reader's terminal."""
+    """An escape sequence in the name of a type does not reach the terminal."""
     assert counted({"\x1b[2Jping": 2}) == "\N{REPLACEMENT CHARACTER}[2Jping 2"
 
 
 def test_only_the_most_frequent_are_named() -> None:
     """A stream that invents types does not fill the screen."""
-    told = counted({f"type-{number:02}": number for number in range(1, 21)})
+    text = counted({f"type-{number:02}": number for number in range(1, 21)})
 
-    assert told.startswith("type-20 20, type-19 19")
-    assert told.endswith("type-09 9, and 8 more")
+    assert text.startswith("type-20 20, type-19 19")
+    assert text.endswith("type-09 9, and 8 more")
 
 
 def test_long_names_are_cut() -> None:
-    """Nor does one long name."""
+    """One long name does not fill the screen either."""
     assert counted({"x" * 300: 1}) == "x" * 60 + " 1"
 
 
-def test_costs_are_summed_exactly_and_what_has_none_is_named() -> None:
-    """The sum is what is known; beside it stands what is not."""
+def test_costs_are_summed_exactly_and_what_is_unpriced_is_counted() -> None:
+    """The sum is of what has a price; beside it stands how many usages have none, and why."""
     priced, unpriced = (
         Row("replay/x", "realtime", "open", 1, {}, {}, {}, 1, 0, 1, Decimal(cost), reasons, None)
         for cost, reasons in (("0.1", {}), ("0.2", {"unknown_model": 2}))

@@ -1,7 +1,7 @@
-"""Files that a command writes because its flags name them: `--state`, `--metrics`.
+"""Files that a command writes because an option names them: `--state`, `--metrics`.
 
-A regular file is replaced whole once all of it is written, so that nobody reads a half. Anything else (a pipe,
-a terminal, `/dev/stdout`) is written in place.
+A regular file is written under another name and takes its place when it is complete, so that nobody reads half of it.
+Anything else (a pipe, a terminal, `/dev/stdout`) is written in place.
 """
 
 import os
@@ -19,17 +19,17 @@ from steno.core.stream import Stream
 from steno.errors import UnavailableError
 
 STATE_MODE = 0o600
-"""The state shows words: it is its owner's alone."""
+"""The state shows content, so that it is readable by its owner alone."""
 METRICS_MODE = 0o644
 STANDARD = Path("-")
 
 
 @contextmanager
 def output(path: Path, mode: int) -> Iterator[IO[bytes]]:
-    """Open `path` to be written whole.
+    """Open `path`, or standard output where it is `-`, for the body to write all of it.
 
-    `-` is standard output. Raises UnavailableError, naming the path, where that cannot be. A regular file is as it
-    was if the body fails.
+    A regular file stays as it was if the body fails. Raises UnavailableError, which names the path, where it cannot be
+    written.
     """
     if path == STANDARD:
         yield sys.stdout.buffer
@@ -58,9 +58,9 @@ def output(path: Path, mode: int) -> Iterator[IO[bytes]]:
 
 
 class StateWriter:
-    """Writes the state: conversations as they close, at the end those still open, then the streams.
+    """Writes the state: conversations as they close, at the end those that are still open, then the streams.
 
-    What has ended is spooled to disk at once: a daemon that runs for long need not remember it.
+    What has ended goes to the disk at once, so that a daemon that runs for long does not keep it in memory.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -69,15 +69,15 @@ class StateWriter:
         self._streams = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `finish`
 
     def closed(self, state: Conversation) -> None:
-        """Write a conversation that ended."""
+        """Write a conversation that has ended."""
         self._file.write(conversation_line(state))
 
     def ended(self, stream: Stream) -> None:
-        """Note a stream that ended."""
+        """Keep a stream that has ended for `finish`, on the disk."""
         self._streams.write(stream_line(stream))
 
     def finish(self, conversations: Iterable[Conversation], streams: Iterable[Stream]) -> None:
-        """Write what is still open, in the order in which it was first seen."""
+        """Write `conversations`, which are still open, in the order in which they opened, and then all streams."""
         for state in sorted(conversations, key=lambda each: each.number):
             self._file.write(conversation_line(state))
         with self._streams:

@@ -1,4 +1,4 @@
-"""The price list of this process: the one that is shipped, with the operator's own over it."""
+"""The price list of this process: the one that is shipped, overridden by the operator's own."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -8,10 +8,10 @@ from steno.errors import ConfigError, ConfigFault
 
 
 def load_prices(own: Path | None, named_by: str = "prices.file") -> PriceTable:
-    """Return the shipped price list, and what the list `own` says in its place, model by model.
+    """Return the shipped price list, in which each model that the list `own` has is replaced.
 
-    Raises ConfigError, naming the file, where it cannot be read or is no price list; `named_by` is the key or the
-    option that names it.
+    Raises ConfigError, which names the file, where it cannot be read or is not a price list. `named_by` is the key or
+    the option that names the file.
     """
     shipped = parse(files("steno.core.billing").joinpath("prices.json").read_bytes())
     if own is None:

@@ -1,7 +1,7 @@
-"""`steno replay`: recordings through the very pipeline of the daemon, file after file.
+"""`steno replay`: recordings through the same pipeline as the daemon's, file after file.
 
-Time is the recordings' own. What is written depends on them and the configuration alone: the same files give
-the same bytes.
+Time is that of the recordings. What is written depends on them and on the configuration alone: the same files give the
+same bytes.
 """
 
 from collections import Counter
@@ -24,25 +24,25 @@ from steno.core.billing.prices import PriceTable
 from steno.core.conversation import Conversation
 from steno.core.frame import Frame
 from steno.core.stream import Stream
-from steno.core.vocabulary import tells_expiry
 from steno.errors import DataError, UnavailableError
 from steno.metrics.exposition import replay_text
 from steno.metrics.sink import Metrics
 from steno.pipeline import Pipeline, Sink
-from steno.sources.recording import Close, conversation_of, parse
+from steno.sources.recording import conversation_of, parse
+from steno.sources.stream_session import end_stream
 
 SOURCE = "replay"
 STANDARD_INPUT = Path("-")
 DEFAULTS: Final = {"limits": {"kept_objects": 10_000_000}}
-"""What holds where the configuration does not say otherwise: a recording ends, so that all of it can be kept."""
+"""Defaults in place of the daemon's: a recording ends, so that all of it can be kept."""
 FLUSH_BYTES: Final = 1024 * 1024
 """Records that are written together: enough that waiting for the disk costs little a record."""
 SHOWN_ROWS = 200
-"""Conversations in the table for people; all of them are in the state."""
+"""Conversations in the table for people; the state has all of them."""
 
 
 class Outputs(Struct, frozen=True):
-    """What replay writes; nothing where none is named."""
+    """The files and the folder that replay writes. None stands for an output that is not asked for."""
 
     state: Path | None = None
     metrics: Path | None = None
@@ -50,19 +50,20 @@ class Outputs(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True):
-    """What replay saw."""
+    """What was in the recordings."""
 
     rows: tuple[Row, ...]
-    """A row a conversation, in the order in which they were first seen; at most `SHOWN_ROWS`."""
+    """A row a conversation, in the order in which they opened; at most `SHOWN_ROWS`."""
     total: Row
     frames: int
     unknown: dict[str, int]
     malformed: dict[str, int]
     rejected: dict[str, int]
-    """Events that were out of place: reason to count."""
+    """Events that did not fit the state of their conversation: reason to count."""
 
 
 Progress = Callable[[int], None]
+"""Is called with the number of bytes that were read since the last call."""
 
 
 def replay(
@@ -74,13 +75,14 @@ def replay(
         files: recordings, a frame a line; `-` is standard input.
         config: limits and policies; sources and addresses are not used.
         outputs: what is written.
-        prices: what usage is priced by.
-        stdin: where standard input is read from.
-        progress: is told how many bytes were read since the last time.
+        prices: the price list.
+        stdin: standard input.
+        progress: is called as the files are read.
 
     Raises:
-        DataError: a file cannot be read.
+        DataError: a file cannot be read, or the audit log that is there cannot be continued.
         UnavailableError: an output cannot be written.
+        ConfigError: a key or a pattern of the audit log is wrong.
     """
     with ExitStack() as stack:
         run = _Replay(config, outputs, prices, stack)
@@ -90,7 +92,7 @@ def replay(
 
 
 def stream_names(files: Iterable[Path]) -> list[str]:
-    """Return a stream's name for each file: without folder and suffix, numbered where it is repeated."""
+    """Return the name of the stream of each file: without folder and suffix, numbered where it is repeated."""
     seen: Counter[str] = Counter()
     names = []
     for file in files:
@@ -112,8 +114,8 @@ def _lines(file: Path, stdin: IO[bytes], progress: Progress) -> Iterable[bytes]:
         raise DataError(f"cannot read {file}: {error.strerror}") from error
 
 
-class _Log:
-    """The audit log of a replay: written as it comes, words before the records that name them."""
+class _ReplayLog:
+    """The audit log of a replay. It is written without a thread, and content before the records that refer to it."""
 
     def __init__(self, log: AuditLog, files: ContentFiles) -> None:
         self._log = log
@@ -128,13 +130,13 @@ class _Log:
                 self._log.flush()
 
     def close(self) -> None:
-        """Put all on the disk, and end the log in order. Raises UnavailableError as `submit` does."""
+        """Flush all to the disk, and end the log in order. Raises UnavailableError as `submit` does."""
         with self._writable():
             self._files.flush()
             self._log.close(None)
 
     def leave(self) -> None:
-        """Let the log be written as far as it came, but no record of words that could not be."""
+        """Keep what was written when the replay fails, but no record whose content could not be written."""
         try:
             self._files.flush()
         except OSError:
@@ -150,16 +152,16 @@ class _Log:
 
 
 class _Replay:
-    """The pipeline of one replay, and what it writes to."""
+    """The pipeline of one replay, and its outputs."""
 
     def __init__(self, config: Config, outputs: Outputs, prices: PriceTable, stack: ExitStack) -> None:
         self._metrics = Metrics(config.limits.label_values)
-        self._log: _Log | None = None
+        self._log: _ReplayLog | None = None
         sinks: list[Sink] = [self._metrics]
         if outputs.audit is not None:
             files = ContentFiles(outputs.audit)
             bodies = bodies_of(config.audit, files)
-            self._log = _Log(stack.enter_context(open_log(outputs.audit, config, None)), files)
+            self._log = _ReplayLog(stack.enter_context(open_log(outputs.audit, config, None)), files)
             stack.callback(self._log.leave)
             sinks.append(AuditSink(self._log, bodies, config.audit.record_bytes))
         self._state = None
@@ -182,28 +184,23 @@ class _Replay:
             self._state.ended(stream)
 
     def feed(self, name: str, lines: Iterable[bytes]) -> None:
-        """Feed a recording. What follows a close in one file is another stream."""
+        """Feed the recording `name`. What follows a close in one file is another stream."""
         stream: Stream | None = None
         parts = 0
         for line in lines:
-            told = parse(line)
+            item = parse(line)
             if stream is None:
                 parts += 1
                 part = name if parts == 1 else f"{name}#{parts}"
-                stream = self._pipeline.stream_opened(part, SOURCE, told.at, conversation_of(line))
-            if isinstance(told, Frame):
-                self._pipeline.feed(stream, told)
+                stream = self._pipeline.stream_opened(part, SOURCE, item.at, conversation_of(line))
+            if isinstance(item, Frame):
+                self._pipeline.feed(stream, item)
             else:
-                self._close(stream, told)
+                end_stream(self._pipeline, stream, item)
                 stream = None
 
-    def _close(self, stream: Stream, close: Close) -> None:
-        self._pipeline.stream_closed(
-            stream, close.at, close.code, shutdown=close.local, expired=tells_expiry(close.reason), gap=close.gap
-        )
-
     def finish(self, outputs: Outputs) -> Summary:
-        """Write what is written at the end, and return what was seen. The end of a file closes nothing."""
+        """Write the outputs to their end, and return the summary. The end of a file closes no conversation."""
         still_open = sorted(self._pipeline.registry.conversations.values(), key=lambda state: state.number)
         streams = list(self._pipeline.streams.values())
         if self._state:

@@ -1,4 +1,4 @@
-"""Tables for people: what conversations came to, in a form that needs no documentation."""
+"""Tables for people: the totals of conversations, in a form that needs no documentation."""
 
 import re
 from collections import Counter
@@ -16,18 +16,21 @@ from steno.core.conversation import Conversation, Totals
 from steno.timestamps import seconds
 from steno.wire.secrets import mask_text
 
-_STARTED: Final = re.compile(r"/\d{16}/")
-"""The daemon's start in the name of a stream: the same in all rows, and long."""
+_START_TIME: Final = re.compile(r"/\d{16}/")
+"""The daemon's start in the name of a stream. It is long, and the same in all rows."""
 
 OTHER_COLUMNS: Final = 60
-"""What a row takes beside the name of its conversation."""
+"""The width of a row without the name of its conversation."""
 SHOWN_NAMES: Final = 12
-SHOWN_LETTERS: Final = 60
+"""Names that `counted` shows; the others are a number."""
+SHOWN_CHARACTERS: Final = 60
+"""Longest name that is shown."""
 SHORTEST_NAME: Final = 20
+"""Characters of a conversation's name that are shown however narrow the terminal is."""
 
 
 class Row(Struct, frozen=True):
-    """What one conversation came to, or the sum of many."""
+    """The totals of one conversation, or the sum of many."""
 
     key: str
     family: str
@@ -40,14 +43,15 @@ class Row(Struct, frozen=True):
     tokens_cached: int
     tokens_out: int
     cost: Decimal
-    """USD of what has a price."""
+    """USD of the usages that have a price."""
     unpriced: dict[str, int]
-    """Why usages have none, and how many."""
+    """Usages that have none, by reason."""
     seconds: float | None
+    """From its begin to its last frame; None where the recording has no times, and in a sum."""
 
 
 def row_of(state: Conversation) -> Row:
-    """Return the row of a conversation as it stands."""
+    """Return the row of a conversation as it is now."""
     totals = state.totals
     return Row(
         key=state.key,
@@ -90,9 +94,9 @@ def conversation_table(rows: Sequence[Row], title: str, width: int, total: Row |
     """Return a table with a line a conversation, and a line of sums where there are several.
 
     Args:
-        rows: what stands in it.
-        title: what stands above it.
-        width: the columns of the terminal, 80 or more for nothing to be cut but long names.
+        rows: the conversations.
+        title: the heading.
+        width: columns of the terminal. With 80 or more nothing is cut but long names.
         total: the sum, where `rows` are only the first of many.
     """
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
@@ -111,19 +115,19 @@ def conversation_table(rows: Sequence[Row], title: str, width: int, total: Row |
 
 def _cells(row: Row, room: int) -> Sequence[str]:
     return (
-        _printable(_shortened(_STARTED.sub("/…/", mask_text(row.key)), room)),
+        _printable(_shortened(_START_TIME.sub("/…/", mask_text(row.key)), room)),
         row.state,
         str(row.events),
-        _some(sum(row.responses.values())),
-        _some(sum(row.interruptions.values())),
-        _some(sum(row.runs.values())),
-        _some(row.tokens_in + row.tokens_out),
+        _unless_zero(sum(row.responses.values())),
+        _unless_zero(sum(row.interruptions.values())),
+        _unless_zero(sum(row.runs.values())),
+        _unless_zero(row.tokens_in + row.tokens_out),
         "" if row.seconds is None else f"{row.seconds:.1f}",
     )
 
 
 def _shortened(name: str, room: int) -> str:
-    """Cut the middle out of `name`: what tells names apart stands at both ends."""
+    """Cut the middle out of `name`: names differ at both ends."""
     if len(name) <= room:
         return name
     head = (room - 1) * 2 // 3
@@ -131,25 +135,25 @@ def _shortened(name: str, room: int) -> str:
 
 
 def outcome_lines(total: Row) -> list[str]:
-    """Return what `total` came to in words: a line a kind of thing that ended, where there is one."""
+    """Return `total` as lines: one for each kind of thing that ended, then tokens and cost."""
     kinds = (("responses", total.responses), ("broken off", total.interruptions), ("runs", total.runs))
-    lines = [f"{name:<11}{_words(counts)}" for name, counts in kinds if counts]
+    lines = [f"{name:<11}{_listed(counts)}" for name, counts in kinds if counts]
     tokens = f"{total.tokens_in} in, {total.tokens_cached} of them cached, {total.tokens_out} out"
     lines += [f"{'tokens':<11}{tokens}", f"{'cost':<11}{usd_text(total.cost)} USD"]
-    return [*lines, f"{'unpriced':<11}{_words(total.unpriced)}"] if total.unpriced else lines
+    return [*lines, f"{'unpriced':<11}{_listed(total.unpriced)}"] if total.unpriced else lines
 
 
-def _some(number: int) -> str:
-    """Leave a zero out: what is there is then seen at once."""
+def _unless_zero(number: int) -> str:
+    """Return an empty cell for a zero, so that the other numbers are seen at once."""
     return str(number) if number else ""
 
 
-def _words(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
 
 
 def counted(counts: dict[str, int]) -> str:
-    """Return the most frequent of `counts` in words. Names may be upstream's: what could move a cursor is hidden."""
+    """Return the most frequent of `counts` as text. Names may be upstream's, so control characters are replaced."""
     frequent = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     shown = ", ".join(f"{_printable(name)} {count}" for name, count in frequent[:SHOWN_NAMES])
     more = len(frequent) - SHOWN_NAMES
@@ -157,8 +161,8 @@ def counted(counts: dict[str, int]) -> str:
 
 
 def _printable(name: str) -> str:
-    shown = mask_text(name)[:SHOWN_LETTERS]
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown)
+    shown = mask_text(name)[:SHOWN_CHARACTERS]
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in shown)
 
 
 def _added(counts: Iterable[dict[str, int]]) -> dict[str, int]:
@@ -171,6 +175,6 @@ def _added(counts: Iterable[dict[str, int]]) -> dict[str, int]:
 def _tokens(totals: Totals, direction: str, *, cached: bool = False) -> int:
     return sum(
         tokens
-        for (_, told, _, was_cached), tokens in totals.tokens.items()
-        if told == direction and (was_cached or not cached)
+        for (_, bucket_direction, _, bucket_cached), tokens in totals.tokens.items()
+        if bucket_direction == direction and (bucket_cached or not cached)
     )

@@ -1,0 +1,78 @@
+"""Outputs of a command: complete or as they were, and the state in its order."""
+
+import io
+import stat
+from pathlib import Path
+
+import pytest
+
+from steno.app.files import METRICS_MODE, STATE_MODE, StateWriter, output
+from steno.core.stream import Stream
+from steno.errors import UnavailableError
+
+
+@pytest.mark.parametrize("mode", [STATE_MODE, METRICS_MODE])
+def test_output_takes_its_place_when_it_is_complete(mode: int, tmp_path: Path) -> None:
+    """Until then a reader sees the former file. The mode is the one that is asked for."""
+    path = tmp_path / "out"
+    path.write_bytes(b"former")
+
+    with output(path, mode) as file:
+        file.write(b"new")
+        during = path.read_bytes()
+
+    assert (during, path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"former", b"new", mode)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def write_half(path: Path) -> None:
+    """Fail in the middle of writing."""
+    with output(path, STATE_MODE) as file:
+        file.write(b"half")
+        raise ZeroDivisionError
+
+
+def test_failure_leaves_the_former_file(tmp_path: Path) -> None:
+    """Nothing of the new one is left over."""
+    path = tmp_path / "out"
+    path.write_bytes(b"former")
+
+    with pytest.raises(ZeroDivisionError):
+        write_half(path)
+
+    assert {each: each.read_bytes() for each in tmp_path.iterdir()} == {path: b"former"}
+
+
+def test_link_stays_a_link(tmp_path: Path) -> None:
+    """The file that it leads to is replaced."""
+    (tmp_path / "real").write_bytes(b"former")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+
+    with output(tmp_path / "link", STATE_MODE) as file:
+        file.write(b"new")
+
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"new"
+
+
+def test_folder_that_is_missing_is_named(tmp_path: Path) -> None:
+    """The error names the path."""
+    with (
+        pytest.raises(UnavailableError, match=r"cannot write .*/missing/out: No such file"),
+        output(tmp_path / "missing" / "out", STATE_MODE),
+    ):
+        pass
+
+
+def test_streams_stand_behind_the_conversations() -> None:
+    """Streams that ended come first among them, in the order of their ends."""
+    file = io.BytesIO()
+    writer = StateWriter(file)
+
+    for name in ("relay/1/2", "relay/1/1"):
+        writer.ended(Stream(name, "relay"))
+    before = file.getvalue()
+    writer.finish((), [Stream("relay/1/3", "relay")])
+
+    names = [line.split(b'"stream":"')[1].split(b'"')[0] for line in file.getvalue().splitlines()]
+    assert (before, names) == (b"", [b"relay/1/2", b"relay/1/1", b"relay/1/3"])
