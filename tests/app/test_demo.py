@@ -1,4 +1,4 @@
-"""`steno demo`: what a stranger sees first."""
+"""`steno demo`: what a new user sees first."""
 
 import subprocess
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.processes import PATIENCE_SECONDS, STENO, wait_for
 
 @contextmanager
 def taken(*ports: int) -> Iterator[None]:
-    """Hold ports as another program would; one that is held already will do."""
+    """Hold ports as another program would, except those that are held already."""
     held = []
     for port in ports:
         try:
@@ -28,7 +28,7 @@ def taken(*ports: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("ports", [(), (9464, 8765)])
 def test_shows_the_main_job(ports: tuple[int, ...], tmp_path: Path) -> None:
-    """It says where to look, counts, sums up, verifies its audit log and exits 0, whichever ports are free."""
+    """It prints where to look, counts, sums up, verifies its audit log and exits 0, whichever ports are free."""
     with taken(*ports):
         done = subprocess.run(
             [*STENO, "demo", "--for", "7"], capture_output=True, text=True, timeout=PATIENCE_SECONDS * 2, check=False
@@ -43,7 +43,7 @@ def test_shows_the_main_job(ports: tuple[int, ...], tmp_path: Path) -> None:
 
 
 def test_ends_in_order_on_a_signal() -> None:
-    """Ctrl-C is how most demos end: with the table, and exit 0."""
+    """A signal ends the demo with the table and exit 0."""
     with subprocess.Popen([*STENO, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         first = wait_for(process.stdout.readline)

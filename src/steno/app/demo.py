@@ -1,16 +1,15 @@
-"""`steno demo`: a simulated provider on loopback, the daemon on it, and what to look at.
+"""`steno demo`: a simulated provider on loopback, the daemon that reads it, and where to look.
 
-The provider is a real websocket server and the daemon is the one that `steno run` starts; only the conversations
-are made up. Free ports are used where the configured ones are taken.
+The provider is a real websocket server, and the daemon is the one that `steno run` starts. Only the conversations are
+made up. Where a configured port is taken, a free one is used.
 """
 
 import os
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
 
 import anyio
 import msgspec
@@ -22,30 +21,27 @@ from steno.admin.http import bind
 from steno.app.daemon import Daemon, opened, serve
 from steno.app.tables import Row, conversation_table, outcome_lines, row_of, sum_of
 from steno.audit.verification.files import describe, verify
-from steno.config import Config, load
+from steno.config import Config, parse
 from steno.core.conversation import Conversation
 from steno.errors import UnavailableError
 from steno.simulate.server import Provider, provider
 
 CONFIG: Final = Path(__file__).with_name("demo.toml")
+PROVIDER_PORT: Final = 8765
+"""Where the sources in `CONFIG` expect the provider."""
 REFRESH_SECONDS: Final = 0.5
 SHOWN: Final = 8
 """Open conversations in the live table: the newest."""
 PLAIN_SECONDS: Final = 5.0
-"""How often a line is printed where there is no terminal to draw a table on."""
+"""How often a line is printed where there is no terminal for a table."""
 
 
 async def demo(console: Console, seconds: float | None, seed: int) -> bool:
     """Run the demo for `seconds`, or until a signal; return whether the audit log it wrote verifies."""
     folder = Path(tempfile.mkdtemp(prefix="steno-demo-"))
-    async with _simulated(load(CONFIG), seed) as (simulated, config):
-        here = msgspec.structs.replace(
-            config,
-            audit=msgspec.structs.replace(config.audit, directory=str(folder)),
-            http=msgspec.structs.replace(config.http, listen=_free(config)),
-        )
-        with opened(here, os.environ) as daemon:
-            ended: list[Row] = []
+    ended: list[Row] = []
+    async with _simulated(seed) as simulated:
+        with opened(_config(simulated, folder), os.environ) as daemon:
             daemon.listeners.append(lambda state: ended.append(row_of(state)))
             _introduce(console, daemon, simulated, folder)
             async with anyio.create_task_group() as tasks:
@@ -58,31 +54,29 @@ async def demo(console: Console, seconds: float | None, seed: int) -> bool:
 
 
 @asynccontextmanager
-async def _simulated(config: Config, seed: int) -> AsyncIterator[tuple[Provider, Config]]:
-    """Run the provider where the sources expect it, or on a free port, and let them connect there."""
-    expected = urlsplit(config.sources[0].url)
-    try:
-        running = provider(port=expected.port or 0, seed=seed)
-        simulated = await running.__aenter__()
-    except OSError:
-        running = provider(seed=seed)
-        simulated = await running.__aenter__()
-    try:
-        moved = tuple(
-            msgspec.structs.replace(source, url=_at_port(source.url, simulated.port)) for source in config.sources
-        )
-        yield simulated, msgspec.structs.replace(config, sources=moved)
-    finally:
-        await running.__aexit__(None, None, None)
+async def _simulated(seed: int) -> AsyncIterator[Provider]:
+    """Run the provider where the configuration expects it, or on a free port where that one is taken."""
+    async with AsyncExitStack() as stack:
+        try:
+            simulated = await stack.enter_async_context(provider(port=PROVIDER_PORT, seed=seed))
+        except OSError:
+            simulated = await stack.enter_async_context(provider(seed=seed))
+        yield simulated
 
 
-def _at_port(url: str, port: int) -> str:
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=f"{parts.hostname}:{port}"))
+def _config(simulated: Provider, folder: Path) -> Config:
+    """Return the configuration of the demo, with the ports that are free and `folder` for the audit log."""
+    text = CONFIG.read_text().replace(f":{PROVIDER_PORT}/", f":{simulated.port}/")
+    config = parse(text, str(CONFIG))
+    return msgspec.structs.replace(
+        config,
+        audit=msgspec.structs.replace(config.audit, directory=str(folder)),
+        http=msgspec.structs.replace(config.http, listen=_free_address(config)),
+    )
 
 
-def _free(config: Config) -> str:
-    """Return the address to listen on: the configured one, or a free port where that is taken."""
+def _free_address(config: Config) -> str:
+    """Return the configured address of the HTTP face, or one with any free port where its port is taken."""
     host, port = config.http.address
     try:
         with bind(host, port):
@@ -108,7 +102,7 @@ def _introduce(console: Console, daemon: Daemon, simulated: Provider, folder: Pa
 
 
 async def _show(console: Console, daemon: Daemon) -> None:
-    """Keep a small table up to date; where nobody watches a terminal, print a line now and then."""
+    """Keep a small table up to date; without a terminal, print a line every `PLAIN_SECONDS`."""
     if not console.is_terminal:
         while True:
             await anyio.sleep(PLAIN_SECONDS)
@@ -132,7 +126,7 @@ def _line(daemon: Daemon) -> str:
 
 
 def _live_table(daemon: Daemon, width: int) -> Table:
-    """Return the conversations that are open now."""
+    """Return a table of the newest open conversations."""
     open_now: list[Conversation] = sorted(
         daemon.pipeline.registry.conversations.values(), key=lambda state: state.number
     )
