@@ -1,4 +1,4 @@
-"""What tests of the real program share: starting it, asking it, serving a recording to it."""
+"""What tests of the real program share: running it, requests to it, and an upstream that serves it a recording."""
 
 import http.client
 import json
@@ -40,25 +40,25 @@ def steno(*args: str | Path, stdin: bytes = b"", **environ: str) -> subprocess.C
 
 
 class Running:
-    """A daemon that runs in a process of its own."""
+    """A daemon in a process of its own."""
 
     def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
         self.process = process
         self._log = log
 
     def lines(self) -> list[dict[str, object]]:
-        """Return what it has logged."""
-        whole, _, _ = self._log.read_text().rpartition("\n")  # the last line may be in the middle of being written
-        return [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
+        """Return the lines that it has logged."""
+        complete, _, _ = self._log.read_text().rpartition("\n")  # the last line may be half written
+        return [json.loads(line) for line in complete.splitlines() if line.startswith("{")]
 
     @property
     def port(self) -> int:
-        """Where its HTTP face listens, once it says so."""
+        """Where its HTTP face listens, once it has logged that."""
         started = wait_for(lambda: next((line for line in self.lines() if line["event"] == "started"), None))
         return int(str(started["http"]).rsplit(":", 1)[1])
 
     def get(self, path: str) -> tuple[int, str]:
-        """Ask its HTTP face."""
+        """Return the status and the body of a response of its HTTP face."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         try:
             connection.request("GET", path)
@@ -68,7 +68,7 @@ class Running:
             connection.close()
 
     def metric(self, line: str) -> float:
-        """Return the value of the series `line`, 0 where it is not there."""
+        """Return the value of the series `line`; 0 where there is none."""
         _, text = self.get("/metrics")
         found = re.search(rf"^{re.escape(line)} (\S+)$", text, re.MULTILINE)
         return float(found[1]) if found else 0.0
@@ -81,7 +81,7 @@ class Running:
 
 @contextmanager
 def running(config: Path, *args: str | Path, limit: str = "", **environ: str) -> Iterator[Running]:
-    """Run the daemon with `config`, after the statements of `limit`; what it logs stands beside the configuration."""
+    """Run the daemon with `config`, after the statements of `limit`. Its log stands beside the configuration."""
     log = config.with_suffix(".log")
     with log.open("w") as file:
         process = subprocess.Popen(
@@ -109,12 +109,12 @@ def wait_for(ask: Callable[[], T | None]) -> T:
 
 
 async def wait_until(ask: Callable[[], object]) -> None:
-    """Do the same off the event loop, which serves meanwhile."""
+    """Do the same in a thread, so that the event loop serves meanwhile."""
     await anyio.to_thread.run_sync(wait_for, ask)
 
 
 class Upstream:
-    """A real websocket server that says what a recording says, to the first who connects; then it is closed."""
+    """A real websocket server that sends some frames to the first who connects, and refuses all others."""
 
     def __init__(self, frames: Sequence[bytes | str], *, hang_up: bool) -> None:
         self.frames = frames
@@ -123,15 +123,15 @@ class Upstream:
         self.closes: list[tuple[int | None, str | None]] = []
         self.connection: ServerConnection | None = None
         self.leave = anyio.Event()
-        """Set by a test that wants the server to hang up late."""
+        """Set by a test that wants the server to close later."""
 
     def admit(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Let one in; tell the others to come later."""
+        """Accept the first; refuse the others with 503."""
         self.requests.append(request)
         return None if len(self.requests) == 1 else connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "enough\n")
 
     async def speak(self, connection: ServerConnection) -> None:
-        """Say everything, then hang up or wait to be left."""
+        """Send everything, then close or wait to be left."""
         self.connection = connection
         for frame in self.frames:
             await connection.send(frame)
@@ -144,7 +144,7 @@ class Upstream:
         self.closes.append((connection.close_code, connection.close_reason))
 
     async def say(self, frames: Sequence[bytes | str]) -> None:
-        """Say more to the one who listens."""
+        """Send more to the one who is connected."""
         assert self.connection is not None
         for frame in frames:
             await self.connection.send(frame)
@@ -157,8 +157,8 @@ class Upstream:
 @asynccontextmanager
 async def upstream(frames: Sequence[bytes | str], *, hang_up: bool) -> AsyncIterator[tuple[Upstream, str]]:
     """Serve `frames` on loopback; yield the server and its URL."""
-    told = Upstream(frames, hang_up=hang_up)
+    served = Upstream(frames, hang_up=hang_up)
     server: Server
-    async with serve(told.speak, "127.0.0.1", 0, process_request=told.admit, compression=None) as server:
+    async with serve(served.speak, "127.0.0.1", 0, process_request=served.admit, compression=None) as server:
         port = next(iter(server.sockets)).getsockname()[1]
-        yield told, f"ws://127.0.0.1:{port}/v1/events"
+        yield served, f"ws://127.0.0.1:{port}/v1/events"

@@ -1,8 +1,9 @@
-"""Marked strings, each of its own place: secrets, words of people, personal data. And who finds them again.
+"""Marked strings to plant, each in its own place, and the search that finds them in outputs.
 
-A secret is what is shaped like a key, a client secret or a bearer token, or stands in a member whose name says so.
-Words are what policies know by their kinds. Identifiers, models, codes, and the names of tools and types are neither:
-they may be shown, as long as they look like names.
+There are four kinds. A secret has the form of a key, a client secret or a bearer token, or stands in a member with such
+a name. Content is what the kinds of the content policy cover. Personal data and audio are kinds of content of their own
+here. Identifiers, models, codes, and the names of tools and types are none of these: they may be shown, as long as they
+look like names.
 """
 
 import base64
@@ -12,11 +13,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
-MARK: Final = re.compile(rb"(?:SECRET|WORD|PERSON|SOUND)[0-9]{5}x")
+MARK: Final = re.compile(rb"(?:SECRET|CONTENT|PERSON|AUDIO)[0-9]{5}x")
 SECRET: Final = "SECRET"
-WORD: Final = "WORD"
+CONTENT: Final = "CONTENT"
 PERSON: Final = "PERSON"
-SOUND: Final = "SOUND"
+AUDIO: Final = "AUDIO"
 
 SHAPES: Final = ("sk-proj-{0}-9a_{0}", "sk-{0}{0}", "ek_{0}{0}", "Bearer {0}.{0}", "bearer {0}/{0}+{0}==")
 SECRET_MEMBERS: Final = ("client_secret", "authorization", "headers", "api_key", "apiKey", "accessToken", "password")
@@ -27,50 +28,50 @@ _ESCAPED: Final = re.compile(rb"\\+u00([0-9a-fA-F]{2})")
 
 
 class Canaries:
-    """Makes canaries, and remembers where each was planted."""
+    """Makes canaries, and keeps where each was planted."""
 
     def __init__(self) -> None:
         self.places: dict[str, str] = {}
 
     def mark(self, kind: str, place: str) -> str:
-        """Return a mark that stands nowhere else."""
+        """Return a mark that is unique."""
         mark = f"{kind}{len(self.places):05}x"
         self.places[mark] = place
         return mark
 
     def key(self, place: str) -> str:
-        """Return a secret that looks like one, of each shape in turn."""
+        """Return a secret in the form of a key, of each shape in turn."""
         return SHAPES[len(self.places) % len(SHAPES)].format(self.mark(SECRET, place))
 
-    def words(self, place: str) -> str:
-        """Return words, such as no name of a thing has: with a comma in them."""
-        return f"{self.mark(WORD, place)}, that was said."
+    def content(self, place: str) -> str:
+        """Return content. It has a comma, so that it does not look like the name of a thing."""
+        return f"{self.mark(CONTENT, place)}, that was said."
 
     def person(self, place: str) -> str:
-        """Return what tells who somebody is."""
+        """Return a text with personal data."""
         return f"I am at {self.mark(PERSON, place)}@mail.example."
 
-    def sound(self, place: str) -> str:
+    def audio(self, place: str) -> str:
         """Return what a delta of audio holds: base64."""
-        return base64.b64encode(self.mark(SOUND, place).encode() * 8).decode()
+        return base64.b64encode(self.mark(AUDIO, place).encode() * 8).decode()
 
     def marked(self, kind: str) -> set[str]:
         """Return all marks of a kind."""
         return {mark for mark in self.places if mark.startswith(kind)}
 
     def where(self, found: Mapping[str, set[str]]) -> list[str]:
-        """Say of what was found in which output where it was planted."""
+        """Return a line for each mark that was found: the output, and the place where it was planted."""
         return sorted(f"{output}: {mark} of {self.places[mark]}" for output, marks in found.items() for mark in marks)
 
 
 def marks(output: bytes, kind: str) -> set[str]:
-    """Return the marks of a kind that can be read out of an output, in whatever way."""
+    """Return the marks of a kind that can be read out of an output, also where they are encoded."""
     found = {mark for reading in _readings(output) for mark in MARK.findall(reading)}
     return {mark.decode() for mark in found if mark.startswith(kind.encode())}
 
 
 def _readings(output: bytes) -> Iterator[bytes]:
-    """Yield an output as it is, without escapes, and what base64 and hexadecimal digits in it stand for."""
+    """Yield an output as it is, without escapes, and what base64 and hexadecimal digits in it decode to."""
     yield output
     yield _ESCAPED.sub(lambda escape: bytes.fromhex(escape[1].decode()), output)
     yield unquote_to_bytes(output)
@@ -93,21 +94,21 @@ def _unpacked(run: bytes) -> bytes:
 
 
 def unknown_members(canaries: Canaries, place: str) -> dict[str, Any]:
-    """Return members that no type declares: with secrets, with words, deep down, and in their very names."""
+    """Return members that no type declares, with secrets and content in values, in nested values and in names."""
     named = {name: f"a {canaries.mark(SECRET, f'{place}.{name}')} b" for name in SECRET_MEMBERS}
     return {
         **named,
         "client-secret": {"value": canaries.mark(SECRET, f"{place}.client-secret"), "expires_at": 1},
         "x_list": [{"headers": [canaries.mark(SECRET, f"{place}.x_list.headers")]}, canaries.key(f"{place}.x_list")],
-        "x_words": canaries.words(f"{place}.x_words"),
+        "x_content": canaries.content(f"{place}.x_content"),
         "x_person": canaries.person(f"{place}.x_person"),
         "x_url": f"https://a:{canaries.mark(SECRET, f'{place}.x_url')}@host/?api_key={canaries.mark(SECRET, place)}",
-        canaries.words(f"{place}, a name"): 1,
+        canaries.content(f"{place}, a name"): 1,
         canaries.key(f"{place}, a name"): None,
     }
 
 
-def speech(canaries: Canaries, place: str) -> str:
-    """Return a text with words, with personal data, and with secrets: by their looks and, as JSON, by their names."""
+def planted_text(canaries: Canaries, place: str) -> str:
+    """Return a text with content, with personal data, and with secrets: in the form of a key, and in JSON by name."""
     named = f'{{"password": "{canaries.mark(SECRET, f"{place}, as JSON")}"}}'
-    return f"{canaries.words(place)} {canaries.person(place)}\n{canaries.key(place)} {named}"
+    return f"{canaries.content(place)} {canaries.person(place)}\n{canaries.key(place)} {named}"

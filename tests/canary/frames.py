@@ -1,4 +1,4 @@
-"""Frames of every type that steno knows, and the stories of the simulated provider, with canaries in their strings."""
+"""Frames of every type that steno knows, and the conversations of the scenarios, with canaries in their strings."""
 
 import json
 import random
@@ -13,7 +13,7 @@ from steno.core.frame import Frame
 from steno.simulate import assistants, voice
 from steno.wire import Event, PairedEvent
 from steno.wire.base import IDENTIFYING
-from tests.canary.canaries import Canaries, speech, unknown_members
+from tests.canary.canaries import Canaries, planted_text, unknown_members
 from tests.scenarios import catalogue
 from tests.vocabulary import BARE_EVENTS, CLIENT_EVENTS, NAMES, OBJECTS
 
@@ -21,7 +21,7 @@ AT: Final = 1_790_000_000_000_000
 SECONDS: Final = AT // 1_000_000
 
 _NAMED: Final = {kind: name for kind, name in NAMES.items() if kind not in BARE_EVENTS}
-"""What has a name of its own on the wire."""
+"""Events that have a name of their own on the wire."""
 
 Fill = Callable[[str], str]
 
@@ -30,13 +30,13 @@ class Planter:
     """Builds values of wire types with a canary in each string."""
 
     def __init__(self, canaries: Canaries, identifier: Fill, *, structs_first: bool) -> None:
-        """Take ids from `identifier`; where a member may be a word or an object, `structs_first` decides."""
+        """Take ids from `identifier`. Where a member may be a text or an object, `structs_first` decides."""
         self.canaries = canaries
         self._identifier = identifier
         self._structs_first = structs_first
 
     def struct(self, kind: type[Struct], place: str, depth: int = 0) -> dict[str, Any]:
-        """Return an object with all members of `kind`, and with some that it has not."""
+        """Return an object with all members of `kind`, and with some that it does not declare."""
         fields = [field for field in msgspec.structs.fields(kind) if field.type is not UnsetType]
         known = {each.encode_name: self.value(each.type, f"{place}.{each.encode_name}", depth + 1) for each in fields}
         return {**unknown_members(self.canaries, place), **known}
@@ -51,14 +51,14 @@ class Planter:
         if get_origin(kind) is tuple:
             return [self.value(get_args(kind)[0], f"{place}[]", depth)]
         if get_origin(kind) is dict:
-            return {self.canaries.words(f"{place}, a name"): self.value(get_args(kind)[1], f"{place}{{}}", depth)}
+            return {self.canaries.content(f"{place}, a name"): self.value(get_args(kind)[1], f"{place}{{}}", depth)}
         if isinstance(kind, type) and issubclass(kind, Struct):
             return self.struct(kind, place, depth)
         return self._single(kind, place)
 
     def _single(self, kind: Any, place: str) -> Any:
         if kind is str:
-            return speech(self.canaries, place)
+            return planted_text(self.canaries, place)
         return {bool: True, int: 1, float: 1.5}.get(kind) or unknown_members(self.canaries, place)
 
     def _chosen(self, annotation: Any) -> Any:
@@ -105,15 +105,15 @@ def _client_secret(planter: Planter) -> dict[str, Any]:
 
 
 def enveloped(canaries: Canaries, frame: Frame, number: int) -> Frame:
-    """Return a frame in a CloudEvent with canaries in what it says about itself."""
+    """Return a frame in a CloudEvent with canaries in its attributes."""
     attributes = {
         "specversion": "1.0",
         "id": f"{number}",
         "source": f"/relay/{number}",
-        "type": canaries.words("envelope.type"),
-        "datacontenttype": canaries.words("envelope.datacontenttype"),
-        "time": canaries.words("envelope.time"),
-        "sequence": canaries.words("envelope.sequence"),
+        "type": canaries.content("envelope.type"),
+        "datacontenttype": canaries.content("envelope.datacontenttype"),
+        "time": canaries.content("envelope.time"),
+        "sequence": canaries.content("envelope.sequence"),
         "subject": f"call-{number}",
         **{name.lower(): value for name, value in unknown_members(canaries, "envelope").items()},
     }
@@ -126,7 +126,7 @@ def _encoded(value: Any) -> bytes:
 
 # Stories --------------------------------------------------------------------------------------------------------
 
-SPOKEN: Final = frozenset(
+CONTENT_MEMBERS: Final = frozenset(
     {
         "transcript",
         "text",
@@ -141,11 +141,11 @@ SPOKEN: Final = frozenset(
         "input",
     }
 )
-"""Members that hold words, wherever they stand."""
+"""Members that hold content, wherever they stand."""
 
 
 def stories() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Yield the events of all that is simulated, by name."""
+    """Yield the events of every scenario and of the simulated provider, by name."""
     for name, scenario in catalogue.SCENARIOS.items():
         events = [step.event for step in scenario.make(random.Random(1), SECONDS) if step.event]
         if events and name != "many_unknown_types":
@@ -155,7 +155,7 @@ def stories() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 
 def planted(canaries: Canaries, event: Any, place: str) -> Any:
-    """Return an event with a canary in each of its words, and in members that it had not."""
+    """Return an event with a canary in each member that holds content, and in members that it did not have."""
     if isinstance(event, list):
         return [planted(canaries, each, place) for each in event]
     if not isinstance(event, dict):
@@ -167,8 +167,8 @@ def planted(canaries: Canaries, event: Any, place: str) -> Any:
 def _replanted(canaries: Canaries, event: dict[str, Any], name: str, place: str) -> Any:
     value = event[name]
     if name == "metadata" and isinstance(value, dict):
-        return {"note": speech(canaries, place), "password": canaries.mark("SECRET", f"{place}.password")}
-    if name not in SPOKEN or not isinstance(value, str):
+        return {"note": planted_text(canaries, place), "password": canaries.mark("SECRET", f"{place}.password")}
+    if name not in CONTENT_MEMBERS or not isinstance(value, str):
         return planted(canaries, value, place)
     audio = "audio.delta" in str(event.get("type"))
-    return canaries.sound(place) if audio else speech(canaries, place)
+    return canaries.audio(place) if audio else planted_text(canaries, place)

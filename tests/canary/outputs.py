@@ -1,4 +1,4 @@
-"""Frames in, all that the daemon would say of them out: the log under every policy, metrics, state, recording."""
+"""Frames in, all outputs of a daemon out: the log under every policy, metrics, state, recording, table."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,12 +24,12 @@ from steno.redaction import Redactor
 from steno.sources.recording import frame_line
 
 RECORD_BYTES = 1 << 20
-"""So that nothing is cut: what was cut off cannot be found."""
+"""So large that nothing is cut: what was cut off cannot be found."""
 KEY = b"k" * 32
 
 
-class Log:
-    """Takes records, for want of a disk."""
+class MemoryLog:
+    """Takes records in place of a log on the disk."""
 
     def __init__(self) -> None:
         self.entries: list[bytes] = []
@@ -39,12 +39,12 @@ class Log:
         self.entries.append(fact if isinstance(fact, bytes) else fact.entry())
 
     def records(self) -> list[dict[str, Any]]:
-        """Return what was kept, decoded."""
+        """Return the records, decoded."""
         return [msgspec.json.decode(b"{" + entry + b"}") for entry in self.entries]
 
 
 def encoders(files: ContentFiles) -> dict[str, BodyEncoder]:
-    """Return what writes records under each policy."""
+    """Return an encoder for each policy, by what it is."""
     full = ContentPolicy.of("full")
     return {
         "none": BodyEncoder(ContentPolicy.of("none")),
@@ -58,13 +58,13 @@ def encoders(files: ContentFiles) -> dict[str, BodyEncoder]:
     }
 
 
-class Told:
-    """A pipeline with all that listens to it."""
+class Outputs:
+    """A pipeline and all that is written of what it is fed."""
 
     def __init__(self, folder: Path) -> None:
-        """Keep files of words in `folder`."""
+        """Keep content files in `folder`."""
         self.files = ContentFiles(folder)
-        self.logs = {policy: Log() for policy in encoders(self.files)}
+        self.logs = {policy: MemoryLog() for policy in encoders(self.files)}
         self._metrics = Metrics(label_values=100_000)
         sinks: list[Sink] = [
             AuditSink(self.logs[policy], bodies, RECORD_BYTES) for policy, bodies in encoders(self.files).items()
@@ -84,21 +84,21 @@ class Told:
         self._table.append(counted(stream.unknown))
 
     def feed(self, name: str, frames: Iterable[Frame]) -> None:
-        """Let a stream say `frames`."""
+        """Feed `frames` as one stream."""
         stream = self.pipeline.stream_opened(f"relay/1/{name}", "relay", None)
         for frame in frames:
             self._recording.append(frame_line(frame))
             self.pipeline.feed(stream, frame)
         self.pipeline.stream_closed(stream, None, 1000)
 
-    def outputs(self) -> dict[str, bytes]:
-        """End all, and return what was written, by what it is."""
+    def written(self) -> dict[str, bytes]:
+        """End all conversations, and return what was written, by output."""
         self.pipeline.registry.close_all(None)
         self.files.flush()
-        words = b"".join(path.read_bytes() for path in self.files.folder.glob("*"))
+        content = b"".join(path.read_bytes() for path in self.files.folder.glob("*"))
         return {
             **{f"audit, {policy}": b"\n".join(log.entries) for policy, log in self.logs.items()},
-            "words": words,
+            "content files": content,
             "metrics": replay_text(self.pipeline, self._metrics),
             "state": b"".join(self._state),
             "recording": b"".join(self._recording),

@@ -1,4 +1,4 @@
-"""Whatever frame holds a secret or words, and wherever: no output shows the one, and few show the other."""
+"""No output shows a secret, and few show content, whatever frame holds it and wherever."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,21 +9,21 @@ import pytest
 from steno.core.facts import KINDS
 from steno.core.frame import Frame
 from steno.sources.recording import Close, close_line, frame_line
-from tests.canary.canaries import PERSON, SECRET, SECRET_MEMBERS, SHAPES, SOUND, WORD, Canaries, marks
+from tests.canary.canaries import AUDIO, CONTENT, PERSON, SECRET, SECRET_MEMBERS, SHAPES, Canaries, marks
 from tests.canary.frames import AT, Planter, enveloped, every_type, planted, stories
-from tests.canary.outputs import Log, Told
+from tests.canary.outputs import MemoryLog, Outputs
 from tests.vocabulary import NAMES
 
-QUIET = ("audit, none", "audit, none with digests", "audit, files", "metrics", "table")
-"""Outputs that hold no words."""
+WITHOUT_CONTENT = ("audit, none", "audit, none with digests", "audit, files", "metrics", "table")
+"""Outputs without content."""
 
 
 class Played(NamedTuple):
-    """What was planted, and what came out."""
+    """What was planted, and what was written."""
 
     canaries: Canaries
     events: set[str]
-    logs: dict[str, Log]
+    logs: dict[str, MemoryLog]
     outputs: dict[str, bytes]
 
     def found(self, kind: str, *outputs: str) -> list[str]:
@@ -32,29 +32,29 @@ class Played(NamedTuple):
         return self.canaries.where({name: marks(held, kind) for name, held in searched.items()})
 
 
-def play(folder: Path, canaries: Canaries, identifier: Any) -> Told:
+def play(folder: Path, canaries: Canaries, identifier: Any) -> Outputs:
     """Feed a frame of every type, bare and in an envelope, each on a stream of its own."""
-    told = Told(folder)
+    outputs = Outputs(folder)
     for structs_first in (True, False):
         planter = Planter(canaries, identifier, structs_first=structs_first)
         for number, (name, frame) in enumerate(every_type(planter)):
-            told.feed(f"{name}/{structs_first}", [frame])
-            told.feed(f"{name}/{structs_first}/envelope", [enveloped(canaries, frame, number)])
-    return told
+            outputs.feed(f"{name}/{structs_first}", [frame])
+            outputs.feed(f"{name}/{structs_first}/envelope", [enveloped(canaries, frame, number)])
+    return outputs
 
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
-    """Every type of frame and every story of the provider, with canaries in all that they say."""
+    """Every type of frame and every scenario, with canaries in all their strings."""
     canaries = Canaries()
-    told = play(tmp_path_factory.mktemp("words"), canaries, lambda _: "id_1")
+    outputs = play(tmp_path_factory.mktemp("content"), canaries, lambda _: "id_1")
     for name, events in stories():
-        told.feed(name, [Frame(msgspec.json.encode(planted(canaries, event, name)), AT) for event in events])
-    return Played(canaries, {NAMES[kind] for kind in told.pipeline.events}, told.logs, told.outputs())
+        outputs.feed(name, [Frame(msgspec.json.encode(planted(canaries, event, name)), AT) for event in events])
+    return Played(canaries, {NAMES[kind] for kind in outputs.pipeline.events}, outputs.logs, outputs.written())
 
 
 def shown(value: Any) -> list[dict[str, Any]]:
-    """Return what a record tells of words, at any depth."""
+    """Return the objects of a record that describe content, at any depth."""
     if isinstance(value, list):
         return [each for inner in value for each in shown(inner)]
     if not isinstance(value, dict):
@@ -62,18 +62,18 @@ def shown(value: Any) -> list[dict[str, Any]]:
     return [value] if {"kind", "length"} <= value.keys() else shown(list(value.values()))
 
 
-def kinds(log: Log) -> set[str]:
-    """Return of which kinds words are in a log."""
+def kinds(log: MemoryLog) -> set[str]:
+    """Return the kinds of content whose text is in a log."""
     return {each["kind"] for record in log.records() for each in shown(record) if "text" in each}
 
 
-def without_words(value: Any) -> Any:
-    """Return a record without what it tells of words."""
+def without_content(value: Any) -> Any:
+    """Return a record without the objects that describe content."""
     if isinstance(value, list):
-        return [without_words(each) for each in value]
+        return [without_content(each) for each in value]
     if not isinstance(value, dict):
         return value
-    return None if {"kind", "length"} <= value.keys() else {name: without_words(each) for name, each in value.items()}
+    return None if {"kind", "length"} <= value.keys() else {name: without_content(each) for name, each in value.items()}
 
 
 # What is planted ------------------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ def test_no_output_shows_a_secret(played: Played) -> None:
 def test_no_output_shows_a_secret_that_stands_for_an_identifier(tmp_path: Path) -> None:
     canaries = Canaries()
 
-    outputs = play(tmp_path, canaries, canaries.key).outputs()
+    outputs = play(tmp_path, canaries, canaries.key).written()
 
     assert canaries.where({name: marks(held, SECRET) for name, held in outputs.items()}) == []
 
@@ -127,13 +127,13 @@ def test_no_output_shows_a_secret_that_stands_for_an_identifier(tmp_path: Path) 
     ],
 )
 def test_no_output_shows_a_secret_that_stands_for_a_name(event: Any, tmp_path: Path) -> None:
-    told = Told(tmp_path)
+    outputs = Outputs(tmp_path)
     mark = Canaries().mark(SECRET, "name")
     frame = msgspec.json.encode(event).replace(b"{key}", f"sk-proj-{mark}".encode())
 
-    told.feed("a", [Frame(frame, AT)])
+    outputs.feed("a", [Frame(frame, AT)])
 
-    assert {name for name, held in told.outputs().items() if marks(held, SECRET)} == set()
+    assert {name for name, held in outputs.written().items() if marks(held, SECRET)} == set()
 
 
 DAMAGED = (
@@ -157,13 +157,13 @@ DAMAGED = (
 
 
 @pytest.mark.parametrize("damaged", DAMAGED)
-def test_no_output_shows_a_secret_in_a_frame_that_is_none(damaged: bytes, tmp_path: Path) -> None:
-    told = Told(tmp_path)
+def test_no_output_shows_a_secret_of_a_malformed_frame(damaged: bytes, tmp_path: Path) -> None:
+    outputs = Outputs(tmp_path)
     canaries = Canaries()
 
-    told.feed("a", [Frame(damaged.replace(b"%b", canaries.mark(SECRET, "damaged").encode()), AT)])
+    outputs.feed("a", [Frame(damaged.replace(b"%b", canaries.mark(SECRET, "damaged").encode()), AT)])
 
-    assert canaries.where({name: marks(held, SECRET) for name, held in told.outputs().items()}) == []
+    assert canaries.where({name: marks(held, SECRET) for name, held in outputs.written().items()}) == []
 
 
 def cuttable(canaries: Canaries) -> list[Any]:
@@ -178,14 +178,14 @@ def cuttable(canaries: Canaries) -> list[Any]:
 
 @pytest.mark.parametrize("number", range(4 * len(SECRET_MEMBERS) + len(SHAPES) + 1))
 def test_a_frame_may_be_cut_off_anywhere(number: int) -> None:
-    """Of a secret that is cut off itself, at most so much is shown as looks like no key yet."""
+    """Of a secret that is itself cut off, only so much is shown as does not have the form of a key yet."""
     secret = cuttable(Canaries())[number]
-    payload = msgspec.json.encode({"type": "x", "text": "words", "x": secret})
+    payload = msgspec.json.encode({"type": "x", "text": "content", "x": secret})
 
     lines = [frame_line(Frame(payload[:end], AT)) for end in range(len(payload) + 1)]
 
     assert [line for line in lines if b"SECRET00" in line] == []
-    assert all(b"words" in line for line in lines[30:])
+    assert all(b"content" in line for line in lines[30:])
 
 
 def test_the_reason_of_a_close_shows_no_secret() -> None:
@@ -196,58 +196,58 @@ def test_the_reason_of_a_close_shows_no_secret() -> None:
     assert marks(line, SECRET) == set()
 
 
-# Words ----------------------------------------------------------------------------------------------------------
+# Content --------------------------------------------------------------------------------------------------------
 
 
-def test_no_words_where_none_are_kept(played: Played) -> None:
-    assert len(played.canaries.marked(WORD)) > 5_000
-    assert played.found(WORD, *QUIET) == []
-    assert played.found(PERSON, *QUIET) == []
+def test_no_content_where_none_is_kept(played: Played) -> None:
+    assert len(played.canaries.marked(CONTENT)) > 5_000
+    assert played.found(CONTENT, *WITHOUT_CONTENT) == []
+    assert played.found(PERSON, *WITHOUT_CONTENT) == []
 
 
-def test_words_of_all_kinds_where_all_are_kept(played: Played) -> None:
+def test_content_of_all_kinds_where_all_is_kept(played: Played) -> None:
     assert kinds(played.logs["full"]) == set(KINDS)
-    assert marks(played.outputs["audit, full"], WORD) == marks(played.outputs["audit, full with digests"], WORD)
-    assert len(marks(played.outputs["audit, full"], WORD)) > 300
+    assert marks(played.outputs["audit, full"], CONTENT) == marks(played.outputs["audit, full with digests"], CONTENT)
+    assert len(marks(played.outputs["audit, full"], CONTENT)) > 300
 
 
-def test_words_of_the_kinds_that_are_kept(played: Played) -> None:
+def test_content_of_the_kinds_that_are_kept(played: Played) -> None:
     assert kinds(played.logs["transcripts"]) == {"transcript"}
     assert kinds(played.logs["all but messages"]) == set(KINDS) - {"message"}
 
 
-def test_no_words_but_where_a_policy_sees_them(played: Played) -> None:
-    """Whatever is kept: what a record holds beside `Content` are names and numbers."""
-    others = msgspec.json.encode([without_words(record) for record in played.logs["full"].records()])
+def test_content_stands_only_where_the_policy_acts_on_it(played: Played) -> None:
+    """Under every policy a record holds names and numbers beside `Content`, and nothing else."""
+    others = msgspec.json.encode([without_content(record) for record in played.logs["full"].records()])
 
     assert len(others) > 100_000
-    assert marks(others, WORD) | marks(others, PERSON) == set()
+    assert marks(others, CONTENT) | marks(others, PERSON) == set()
 
 
-def test_personal_data_is_redacted_and_other_words_stay(played: Played) -> None:
+def test_personal_data_is_redacted_and_other_content_stays(played: Played) -> None:
     assert played.found(PERSON, "audit, redacted") == []
     assert len(marks(played.outputs["audit, full"], PERSON)) > 300
-    assert marks(played.outputs["audit, redacted"], WORD) == marks(played.outputs["audit, full"], WORD)
+    assert marks(played.outputs["audit, redacted"], CONTENT) == marks(played.outputs["audit, full"], CONTENT)
 
 
-def test_words_in_files_are_not_in_the_chain(played: Played) -> None:
-    assert played.found(WORD, "audit, files") == []
-    assert marks(played.outputs["words"], WORD) == marks(played.outputs["audit, full"], WORD)
+def test_content_in_files_is_not_in_the_chain(played: Played) -> None:
+    assert played.found(CONTENT, "audit, files") == []
+    assert marks(played.outputs["content files"], CONTENT) == marks(played.outputs["audit, full"], CONTENT)
 
 
-def test_what_an_operator_asks_for_shows_words(played: Played) -> None:
-    assert len(marks(played.outputs["state"], WORD)) > len(marks(played.outputs["audit, full"], WORD))
-    assert len(marks(played.outputs["recording"], WORD)) > 5_000
+def test_state_and_recording_show_content(played: Played) -> None:
+    assert len(marks(played.outputs["state"], CONTENT)) > len(marks(played.outputs["audit, full"], CONTENT))
+    assert len(marks(played.outputs["recording"], CONTENT)) > 5_000
 
 
-def test_sound_is_recorded_and_shown_nowhere_else(played: Played) -> None:
+def test_audio_is_recorded_and_shown_nowhere_else(played: Played) -> None:
     silent = [name for name in played.outputs if name != "recording"]
 
-    assert marks(played.outputs["recording"], SOUND) == played.canaries.marked(SOUND) != set()
-    assert played.found(SOUND, *silent) == []
+    assert marks(played.outputs["recording"], AUDIO) == played.canaries.marked(AUDIO) != set()
+    assert played.found(AUDIO, *silent) == []
 
 
-# What cannot be known -------------------------------------------------------------------------------------------
+# Limits ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -261,29 +261,29 @@ def test_sound_is_recorded_and_shown_nowhere_else(played: Played) -> None:
         "sk-a, and on it goes with {}",
     ],
 )
-def test_a_secret_that_neither_looks_like_one_nor_is_called_one_is_taken_for_words(text: str, tmp_path: Path) -> None:
-    """A limit: under `full`, in the state and in a recording it is shown as any words are; under `none` it is not."""
-    told = Told(tmp_path)
-    said = text.format(Canaries().mark(SECRET, "limit"))
-    event = {"type": "conversation.item.input_audio_transcription.completed", "item_id": "i", "transcript": said}
+def test_a_secret_without_the_form_or_the_name_of_one_is_taken_for_content(text: str, tmp_path: Path) -> None:
+    """Under `full`, in the state and in a recording it is shown as all content is; under `none` it is not."""
+    outputs = Outputs(tmp_path)
+    transcript = text.format(Canaries().mark(SECRET, "limit"))
+    event = {"type": "conversation.item.input_audio_transcription.completed", "item_id": "i", "transcript": transcript}
 
-    told.feed("a", [Frame(msgspec.json.encode(event), AT)])
+    outputs.feed("a", [Frame(msgspec.json.encode(event), AT)])
 
-    assert {name for name, held in told.outputs().items() if marks(held, SECRET)} == {
+    assert {name for name, held in outputs.written().items() if marks(held, SECRET)} == {
         *("audit, redacted", "audit, full", "audit, full with digests", "audit, transcripts"),
-        *("audit, all but messages", "words", "state", "recording"),
+        *("audit, all but messages", "content files", "state", "recording"),
     }
 
 
-def test_a_key_that_comes_in_pieces_is_hidden_where_it_is_whole(tmp_path: Path) -> None:
-    """A limit: a recording has the pieces apart, a frame a line, and none looks like a key."""
-    told = Told(tmp_path)
+def test_a_key_in_pieces_is_masked_where_it_is_joined(tmp_path: Path) -> None:
+    """A recording has the pieces apart, a frame a line, and none has the form of a key."""
+    outputs = Outputs(tmp_path)
     mark = Canaries().mark(SECRET, "pieces")
     of = {"response_id": "r", "item_id": "i"}
     pieces = [{"type": "response.output_text.delta", **of, "delta": piece} for piece in ("sk-p", f"roj-{mark}")]
-    whole = {"type": "response.output_text.done", **of, "text": f"sk-proj-{mark}"}
+    joined = {"type": "response.output_text.done", **of, "text": f"sk-proj-{mark}"}
     done = {"type": "response.done", "response": {"id": "r", "status": "completed"}}
 
-    told.feed("a", [Frame(msgspec.json.encode(event), AT) for event in (*pieces, whole, done)])
+    outputs.feed("a", [Frame(msgspec.json.encode(event), AT) for event in (*pieces, joined, done)])
 
-    assert {name for name, held in told.outputs().items() if marks(held, SECRET)} == {"recording"}
+    assert {name for name, held in outputs.written().items() if marks(held, SECRET)} == {"recording"}

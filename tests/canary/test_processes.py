@@ -1,4 +1,4 @@
-"""The real program among canaries: what it logs, serves, writes and prints, when all goes well and when it does not."""
+"""The real program among canaries: what it logs, serves, writes and prints, in success and in failure."""
 
 import http.client
 import json
@@ -19,7 +19,7 @@ from websockets.http11 import Request, Response
 
 from steno.config import load
 from steno.errors import ConfigError
-from tests.canary.canaries import PERSON, SECRET, WORD, Canaries, marks, speech
+from tests.canary.canaries import CONTENT, PERSON, SECRET, Canaries, marks, planted_text
 from tests.processes import PATIENCE_SECONDS, Running, running, steno, wait_for, wait_until
 
 pytestmark = pytest.mark.anyio
@@ -35,27 +35,32 @@ def canaries() -> Canaries:
     return Canaries()
 
 
-def said(canaries: Canaries) -> list[bytes]:
-    """Return a conversation in which everything is a canary, and frames that are none."""
+def conversation(canaries: Canaries) -> list[bytes]:
+    """Return the frames of a conversation in which everything is a canary, and frames that are malformed."""
     of = {"response_id": "r", "item_id": "i"}
     session = {
         "id": "s",
         "model": "gpt-realtime",
-        "instructions": speech(canaries, "instructions"),
+        "instructions": planted_text(canaries, "instructions"),
         "client_secret": {"value": canaries.mark(SECRET, "client secret"), "expires_at": 1},
         "tools": [
             {"type": "mcp", "headers": {"X": canaries.mark(SECRET, "tool")}, "authorization": canaries.key("tool")}
         ],
     }
-    message = {"type": "message", "id": "i", "content": [{"type": "text", "text": speech(canaries, "item")}]}
-    response = {"id": "r", "status": "completed", "output": [message], "metadata": {"a": speech(canaries, "metadata")}}
+    message = {"type": "message", "id": "i", "content": [{"type": "text", "text": planted_text(canaries, "item")}]}
+    response = {
+        "id": "r",
+        "status": "completed",
+        "output": [message],
+        "metadata": {"a": planted_text(canaries, "metadata")},
+    }
     events: list[dict[str, Any]] = [
         {"type": "session.created", "session": session},
         {"type": "conversation.item.added", "item": {**message, "role": "user", "id": "j"}},
         {"type": "response.created", "response": {"id": "r"}},
-        {"type": "response.output_text.delta", **of, "delta": speech(canaries, "delta")},
+        {"type": "response.output_text.delta", **of, "delta": planted_text(canaries, "delta")},
         {"type": "response.done", "response": response},
-        {"type": "error", "error": {"type": "a", "code": "b", "message": speech(canaries, "message")}},
+        {"type": "error", "error": {"type": "a", "code": "b", "message": planted_text(canaries, "message")}},
         {"type": f"a.{canaries.key('type')}"},
     ]
     damaged = [f'{{"password":"{canaries.mark(SECRET, "damage")}', f'{{"text":"\\n{canaries.key("damage")}']
@@ -63,11 +68,11 @@ def said(canaries: Canaries) -> list[bytes]:
 
 
 class Provider:
-    """A server that refuses the first attempt, speaks on the second, and shows canaries wherever it can."""
+    """A server that refuses the first attempt, sends on the second, and shows canaries wherever it can."""
 
     def __init__(self, canaries: Canaries) -> None:
         self.canaries = canaries
-        self.frames = said(canaries)
+        self.frames = conversation(canaries)
         self.requests: list[Request] = []
 
     def admit(self, connection: ServerConnection, request: Request) -> Response | None:
@@ -84,8 +89,8 @@ class Provider:
         """Set a cookie."""
         response.headers["Set-Cookie"] = f"session={self.canaries.mark(SECRET, 'cookie')}"
 
-    async def speak(self, connection: ServerConnection) -> None:
-        """Say everything, then close for a reason that repeats the key."""
+    async def send(self, connection: ServerConnection) -> None:
+        """Send everything, then close with a reason that repeats the key."""
         for frame in self.frames:
             await connection.send(frame, text=True)
         await connection.send(f'{{"api_key":"{self.canaries.mark(SECRET, "binary")}","a":"'.encode() + b'\xff"}')
@@ -95,20 +100,25 @@ class Provider:
 @asynccontextmanager
 async def provider(canaries: Canaries) -> AsyncIterator[tuple[Provider, str]]:
     """Serve on loopback; yield the server and its URL, which holds canaries too."""
-    told = Provider(canaries)
-    async with serve(told.speak, "127.0.0.1", 0, process_request=told.admit, process_response=told.greet) as server:
+    served = Provider(canaries)
+    async with serve(
+        served.send, "127.0.0.1", 0, process_request=served.admit, process_response=served.greet
+    ) as server:
         port = next(iter(server.sockets)).getsockname()[1]
-        yield told, f"ws://127.0.0.1:{port}/{canaries.key('path').split()[-1]}?api_key={canaries.mark(SECRET, 'query')}"
+        yield (
+            served,
+            f"ws://127.0.0.1:{port}/{canaries.key('path').split()[-1]}?api_key={canaries.mark(SECRET, 'query')}",
+        )
 
 
 def kept(canaries: Canaries, path: Path) -> str:
-    """Put a secret into a file, and say in TOML where it is."""
+    """Put a secret into a file, and return the TOML that refers to it."""
     path.write_text(canaries.mark(SECRET, path.name) * 4)
     return f'{{ file = "{path}" }}'
 
 
 def configured(canaries: Canaries, folder: Path, url: str, form: str = "json", audit: str = "") -> Path:
-    """Write a configuration that leads to secrets in all the ways there are."""
+    """Write a configuration that refers to secrets in every way there is."""
     config = folder / "steno.toml"
     config.write_text(
         f"""
@@ -133,30 +143,30 @@ def configured(canaries: Canaries, folder: Path, url: str, form: str = "json", a
     return config
 
 
-async def lived(canaries: Canaries, folder: Path, config: Path, server: Provider) -> dict[str, bytes]:
-    """Run the daemon through it all; return what it served and wrote."""
-    served: dict[str, bytes] = {}
+async def outputs_of_a_run(canaries: Canaries, folder: Path, config: Path, server: Provider) -> dict[str, bytes]:
+    """Run the daemon until the provider has refused it again; return what it served and wrote."""
+    outputs: dict[str, bytes] = {}
     options = ("--state", folder / "state", "--record", folder / "recordings")
     with running(config, *options, STENO_CANARY=canaries.mark(SECRET, "environment")) as daemon:
         await wait_until(lambda: len(server.requests) > 2)
         port = port_of(daemon)
         for path in ("/metrics", "/healthz", "/readyz", "/nothing"):
-            served[path] = ask(port, f"{path}?api_key={canaries.mark(SECRET, 'asked')}", canaries)
-        served["health"] = printed("health", f"http://127.0.0.1:{port}/readyz")
+            outputs[path] = get(port, f"{path}?api_key={canaries.mark(SECRET, 'requested')}", canaries)
+        outputs["health"] = printed("health", f"http://127.0.0.1:{port}/readyz")
         assert await anyio.to_thread.run_sync(daemon.stop) == 0
-    served["log"] = config.with_suffix(".log").read_bytes()
-    served["state"] = (folder / "state").read_bytes()
-    served["recording"] = b"".join(path.read_bytes() for path in (folder / "recordings").glob("*"))
-    served["audit"] = segments(folder / "audit")
-    return served
+    outputs["log"] = config.with_suffix(".log").read_bytes()
+    outputs["state"] = (folder / "state").read_bytes()
+    outputs["recording"] = b"".join(path.read_bytes() for path in (folder / "recordings").glob("*"))
+    outputs["audit"] = segments(folder / "audit")
+    return outputs
 
 
-def ask(port: int, path: str, canaries: Canaries) -> bytes:
-    """Ask the HTTP face, with a key in a header, and return all of its answer."""
+def get(port: int, path: str, canaries: Canaries) -> bytes:
+    """Request a path of the HTTP face, with a key in a header; return the headers and the body of the response."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)) as connection:
-        connection.request("GET", path, headers={"Authorization": canaries.key("asking")})
-        with connection.getresponse() as answer:
-            return str(answer.headers).encode() + answer.read()
+        connection.request("GET", path, headers={"Authorization": canaries.key("request")})
+        with connection.getresponse() as response:
+            return str(response.headers).encode() + response.read()
 
 
 def printed(*args: str | Path) -> bytes:
@@ -171,17 +181,17 @@ def segments(folder: Path) -> bytes:
 
 
 def port_of(daemon: Running) -> int:
-    """Return where a daemon listens, once its log says so, in whatever form."""
+    """Return where a daemon listens, once its log has it, in either form."""
     found = wait_for(lambda: re.search(r"""http[=":]+http://127\.0\.0\.1:([0-9]+)""", daemon._log.read_text()))
     return int(found[1])
 
 
-def of_the_log(canaries: Canaries, folder: Path, config: Path) -> dict[str, bytes]:
-    """Return the log, and what commands say about it, whole and damaged; and what a replay makes of the recording."""
+def outputs_of_commands(canaries: Canaries, folder: Path, config: Path) -> dict[str, bytes]:
+    """Return what commands print about the log, also when it is damaged, and what a replay of the recording writes."""
     again = folder / "again"
     recordings = sorted((folder / "recordings").glob("*"))
     outputs = ("--state", folder / "state2", "--metrics", folder / "metrics2", "--audit", again)
-    told = {
+    texts = {
         "check": printed("check", "-c", config),
         "verify": printed("verify", folder / "audit", "--key-file", folder / "key", "--words"),
         "replay": printed("replay", *recordings, "-c", config, *outputs, "--strict"),
@@ -191,44 +201,44 @@ def of_the_log(canaries: Canaries, folder: Path, config: Path) -> dict[str, byte
     }
     segment = min(again.glob("audit-*.jsonl"))
     segment.write_bytes(segment.read_bytes().replace(b'"kind"', b'"kInd"', 1).replace(b"length", b"lengtH", 1))
-    return {**told, "verify damaged": printed("verify", again, "--key-file", folder / "key")}
+    return {**texts, "verify damaged": printed("verify", again, "--key-file", folder / "key")}
 
 
-async def test_a_daemon_shows_no_secret_and_no_words(canaries: Canaries, tmp_path: Path) -> None:
-    """By default only the state and the recording, which were asked for, hold words; no secret is anywhere."""
+async def test_a_daemon_shows_no_secret_and_no_content(canaries: Canaries, tmp_path: Path) -> None:
+    """By default only the state and the recording, which were asked for, hold content; no secret is anywhere."""
     async with provider(canaries) as (server, url):
         config = configured(canaries, tmp_path, url)
-        told = await lived(canaries, tmp_path, config, server)
-    told |= await anyio.to_thread.run_sync(of_the_log, canaries, tmp_path, config)
+        outputs = await outputs_of_a_run(canaries, tmp_path, config, server)
+    outputs |= await anyio.to_thread.run_sync(outputs_of_commands, canaries, tmp_path, config)
 
-    words = {name for name, held in told.items() if marks(held, WORD) | marks(held, PERSON)}
+    with_content = {name for name, held in outputs.items() if marks(held, CONTENT) | marks(held, PERSON)}
     sent = {canaries.places[mark] for mark in marks(str(server.requests[1].headers).encode(), SECRET)}
-    assert all(told.values())
+    assert all(outputs.values())
     assert sent == {"token", "environment"}
-    assert canaries.where({name: marks(held, SECRET) for name, held in told.items()}) == []
-    assert words == {"state", "recording", "replayed state"}
-    assert told["audit"].count(b'"kind":"text"') == 2
-    assert b"holds" not in told["verify damaged"]
+    assert canaries.where({name: marks(held, SECRET) for name, held in outputs.items()}) == []
+    assert with_content == {"state", "recording", "replayed state"}
+    assert outputs["audit"].count(b'"kind":"text"') == 2
+    assert b"holds" not in outputs["verify damaged"]
 
 
-async def test_a_log_for_people_shows_no_secret_and_no_words(canaries: Canaries, tmp_path: Path) -> None:
+async def test_a_log_for_people_shows_no_secret_and_no_content(canaries: Canaries, tmp_path: Path) -> None:
     async with provider(canaries) as (server, url):
-        told = await lived(canaries, tmp_path, configured(canaries, tmp_path, url, "console"), server)
+        outputs = await outputs_of_a_run(canaries, tmp_path, configured(canaries, tmp_path, url, "console"), server)
 
-    assert b"stream ended" in told["log"]
-    assert marks(told["log"], SECRET) | marks(told["log"], WORD) | marks(told["log"], PERSON) == set()
+    assert b"stream ended" in outputs["log"]
+    assert marks(outputs["log"], SECRET) | marks(outputs["log"], CONTENT) | marks(outputs["log"], PERSON) == set()
 
 
-async def test_words_in_files_are_shown_there_alone(canaries: Canaries, tmp_path: Path) -> None:
+async def test_content_in_files_is_shown_there_alone(canaries: Canaries, tmp_path: Path) -> None:
     async with provider(canaries) as (server, url):
         config = configured(canaries, tmp_path, url, audit='content = "full"\ncontent_files = true')
-        told = await lived(canaries, tmp_path, config, server)
-    words = b"".join(path.read_bytes() for path in (tmp_path / "audit" / "words").iterdir())
+        outputs = await outputs_of_a_run(canaries, tmp_path, config, server)
+    content = b"".join(path.read_bytes() for path in (tmp_path / "audit" / "words").iterdir())
 
-    assert marks(words, SECRET) == set()
-    assert len(marks(words, WORD)) == 4  # instructions, text, metadata, message
-    assert canaries.where({name: marks(held, SECRET) for name, held in told.items()}) == []
-    assert {name for name, held in told.items() if marks(held, WORD)} == {"state", "recording"}
+    assert marks(content, SECRET) == set()
+    assert len(marks(content, CONTENT)) == 4  # instructions, text, metadata, message
+    assert canaries.where({name: marks(held, SECRET) for name, held in outputs.items()}) == []
+    assert {name for name, held in outputs.items() if marks(held, CONTENT)} == {"state", "recording"}
 
 
 # Refused --------------------------------------------------------------------------------------------------------
@@ -262,7 +272,7 @@ WRONG = (
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_configuration_that_is_refused_is_not_repeated(wrong: str, canaries: Canaries, tmp_path: Path) -> None:
-    """A secret that somebody wrote in place is told of by its place."""
+    """A fault names the key where somebody wrote a secret, and not the secret."""
     config = tmp_path / "steno.toml"
     config.write_text(wrong.replace("%", f"sk-proj-{canaries.mark(SECRET, wrong)}"))
 
@@ -273,7 +283,7 @@ def test_a_configuration_that_is_refused_is_not_repeated(wrong: str, canaries: C
 
 
 def test_commands_that_fail_show_no_secret(canaries: Canaries, tmp_path: Path) -> None:
-    """What is no configuration, price list, recording or log is told of without what it is."""
+    """A file that is not the configuration, price list, recording or log it should be is not quoted."""
     secret = tmp_path / "secret"
     secret.write_text(json.dumps({"api_key": canaries.mark(SECRET, "file"), "version": canaries.key("file")}))
     prices = tmp_path / "prices"
@@ -305,12 +315,12 @@ def test_commands_that_fail_show_no_secret(canaries: Canaries, tmp_path: Path) -
 # Crashes --------------------------------------------------------------------------------------------------------
 
 RAISES = "def boom(*args, **_): raise ValueError(repr([getattr(a, 'payload', getattr(a, 'text', a)) for a in args]))"
-"""An error that says all it knows, as many do: `int('hello')` does, a missing key does."""
+"""An error whose message repeats its arguments, as many do: `int('hello')` does, a missing key does."""
 
 CRASHES = {
     "a reducer": "from steno.core.realtime.handlers import HANDLERS; HANDLERS.update(dict.fromkeys(HANDLERS, boom))",
     "the pipeline": "from steno.pipeline import Pipeline; Pipeline.feed = boom",
-    "a task nobody waits for": """
+    "a task that is not awaited": """
 import asyncio
 from steno.pipeline import Pipeline
 async def late(frame): boom(frame)
@@ -337,38 +347,38 @@ Pipeline.feed = lambda self, stream, frame: os.abort()
 
 
 @pytest.mark.parametrize(("form", "crash"), [("json", each) for each in CRASHES] + [("console", "a reducer")])
-async def test_a_crash_shows_neither_secrets_nor_words(
+async def test_a_crash_shows_neither_secrets_nor_content(
     form: str, crash: str, canaries: Canaries, tmp_path: Path
 ) -> None:
-    """Whatever breaks, and whatever the error says: the type and the place are told, not what was there."""
+    """Whatever breaks, and whatever the message of the error: the log has its type and its place alone."""
     async with provider(canaries) as (server, url):
         config = configured(canaries, tmp_path, url, form, 'content = "full"')
         statements = f"{RAISES}\n{CRASHES[crash]}"
         with running(config, "--record", tmp_path / "recordings", limit=statements, STENO_CANARY="none") as daemon:
             await wait_until(lambda: len(server.requests) > 2 or daemon.process.poll() is not None)
             if daemon.process.poll() is None:
-                await anyio.to_thread.run_sync(ask_in_vain, port_of(daemon))
+                await anyio.to_thread.run_sync(get_or_fail, port_of(daemon))
                 daemon.process.terminate()
                 await anyio.to_thread.run_sync(daemon.process.wait)
     log = config.with_suffix(".log").read_bytes()
 
     assert re.search(rb"ValueError|Fatal Python error", log)
-    assert marks(log, SECRET) | marks(log, WORD) | marks(log, PERSON) == set()
+    assert marks(log, SECRET) | marks(log, CONTENT) | marks(log, PERSON) == set()
 
 
-def ask_in_vain(port: int) -> None:
-    """Ask for metrics, whether there is an answer or not."""
+def get_or_fail(port: int) -> None:
+    """Request the metrics, whether there is a response or not."""
     with suppress(OSError, http.client.HTTPException):
-        ask(port, "/metrics", Canaries())
+        get(port, "/metrics", Canaries())
 
 
-def test_a_replay_that_crashes_shows_no_words(canaries: Canaries, tmp_path: Path) -> None:
+def test_a_replay_that_crashes_shows_no_content(canaries: Canaries, tmp_path: Path) -> None:
     recording = tmp_path / "a.jsonl"
-    recording.write_bytes(b"\n".join(said(canaries)))
+    recording.write_bytes(b"\n".join(conversation(canaries)))
     statements = f"{RAISES}\n{CRASHES['a reducer']}\nfrom steno.cli import main; main()"
 
     done = subprocess.run([sys.executable, "-c", statements, "replay", recording], capture_output=True, check=False)
 
     assert done.returncode == 70
     assert b"ValueError" in done.stderr
-    assert marks(done.stderr + done.stdout, SECRET) | marks(done.stderr + done.stdout, WORD) == set()
+    assert marks(done.stderr + done.stdout, SECRET) | marks(done.stderr + done.stdout, CONTENT) == set()
