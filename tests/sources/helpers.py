@@ -22,7 +22,7 @@ PING = b'{"type":"ping","event_id":"event_1"}'
 """A frame of a type that is not known: it is counted and moves no state."""
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
-Admit = Callable[[ServerConnection, Request], Response | None]
+Admit = Callable[[ServerConnection, Request], Response | Awaitable[Response | None] | None]
 
 
 class Stage:

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
@@ -341,3 +342,48 @@ async def test_tls_is_verified(certificate: Path) -> None:
 def test_name_of_the_conversation(url: str, name: str | None) -> None:
     """A sideband is named after the call it listens to, unless the operator names it otherwise."""
     assert conversation_name(url) == name
+
+
+# Calls during a handshake ----------------------------------------------------------------------------------
+
+
+class SlowServer:
+    """A server that finishes no handshake before `go_on`."""
+
+    def __init__(self) -> None:
+        self.reached = anyio.Event()
+        self.go_on = anyio.Event()
+
+    async def admit(self, connection: ServerConnection, request: Request) -> None:
+        self.reached.set()
+        await self.go_on.wait()
+
+
+async def test_stop_while_it_connects() -> None:
+    """The connection that comes about afterwards is closed, and is no stream."""
+    slow = SlowServer()
+    async with server(send_one, slow.admit) as url, anyio.create_task_group() as tasks:
+        play = Play(Connect(name="relay", kind="connect", url=url))
+        tasks.start_soon(play.source.run)
+        await slow.reached.wait()
+        await play.source.stop()
+        slow.go_on.set()
+
+    assert (play.facts, play.attempts) == ([], {"connected": 1})
+
+
+async def test_reconfigured_while_it_connects() -> None:
+    """The connection that was under way is left for one to the new URL."""
+    slow = SlowServer()
+    async with server(send_one, slow.admit) as one, server(send_one) as two, anyio.create_task_group() as tasks:
+        config = Connect(name="relay", kind="connect", url=one, backoff_seconds=0.01)
+        play = Play(config)
+        tasks.start_soon(play.source.run)
+        await slow.reached.wait()
+        await play.source.reconfigure(msgspec.structs.replace(config, url=f"{two}?call_id=rtc_1"))
+        slow.go_on.set()
+        await until(lambda: play.stage.fed)
+        streams = [stream.conversation for stream in play.stage.pipeline.streams.values()]
+        await play.source.stop()
+
+    assert (streams, len(play.closed), play.attempts) == (["rtc_1"], 1, {"connected": 2})

@@ -117,18 +117,22 @@ class ConnectSource:
     # One connection -------------------------------------------------------------------------------------
 
     async def _attempt(self) -> _Attempt:
+        config = self._config
         try:
-            connection = await self._connect()
+            connection = await self._connect(config)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is counted by a reason and tried again
             reason = reason_of(error)
             self.counters.attempts[reason] += 1
             return _Attempt(good=False, failure=reason, retry_after=retry_after(error))
         self.counters.attempts["connected"] += 1
+        if self._stopping.is_set() or config is not self._config:
+            # `stop` or `reconfigure` came during the handshake, and found no connection to close.
+            await connection.close(GOING_AWAY)
+            return _Attempt(good=True)
         return await self._read(connection)
 
-    async def _connect(self) -> ClientConnection:
+    async def _connect(self, config: Connect) -> ClientConnection:
         """Open a connection. All is made anew each time: a token may have changed, a redirect must not stick."""
-        config = self._config
         url = urlsplit(config.url)
         return await connect(
             config.url,
