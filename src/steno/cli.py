@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from steno.app.replay import Summary
-    from steno.audit.verification.trust import Trust
 
 FILE: Final = click.Path(path_type=Path, allow_dash=True)
 CONFIG = click.option("-c", "--config", "config_file", type=FILE, help="Configuration file.")
@@ -225,33 +224,14 @@ def verify(
     words: bool,
 ) -> int:
     """Prove an audit log: a folder, or single segments. Exit 1 when it does not hold."""
-    from steno.audit.content_store import verify as content_verify
-    from steno.audit.verification.files import describe
-    from steno.audit.verification.files import verify as prove
+    from steno.app import verify as verifying
 
-    trust = _trust(key_files, keyed_from, heads)
-    if words and not paths[0].is_dir():
-        raise UsageError("--words looks at the whole of a log: give its folder")
+    trust = verifying.trust_of(key_files, keyed_from, heads)
     with _progress(paths) as progress:
-        report = prove(list(paths), progress, evidence=trust)
-    found = content_verify.verify_content(paths[0]) if words else None
-    for line in (*describe(report), *(content_verify.describe(found) if found else ())):
+        found = verifying.verify(paths, trust, content=words, progress=progress)
+    for line in found.lines():
         click.echo(line)
-    return 0 if report.ok and (found is None or found.ok) else 1
-
-
-def _trust(key_files: Sequence[Path], keyed_from: int | None, heads: Sequence[str]) -> "Trust":
-    """Return what a log is to be held against. Raises UsageError where that makes no sense."""
-    from steno.audit.verification.files import read_keys
-    from steno.audit.verification.trust import Trust, parse_head
-
-    if keyed_from is not None and not key_files:
-        raise UsageError("--keyed-from says where a key came into use: give the key with --key-file")
-    try:
-        kept = tuple(map(parse_head, heads))
-    except ValueError as error:
-        raise UsageError(f"--head: {error}") from None
-    return Trust(keys=read_keys(key_files), keyed_from=keyed_from or 1, heads=kept)
+    return 0 if found.ok else 1
 
 
 @cli.command()
@@ -267,26 +247,15 @@ def erase(config_file: Path | None, conversation: str, partial: bool, audit: Pat
     The daemon that writes the log is asked to do it; where none runs, the log is written by this command. Exit 1 when
     there was nothing to remove.
     """
-    from steno.app import control
-    from steno.audit.content_store import erase as erasing
-    from steno.audit.setup import open_log
-    from steno.config import audit_directory, load
-    from steno.sources.clock import Clock
+    from steno.app import erase as erasing
+    from steno.audit.content_store.erase import describe
+    from steno.config import load
 
     config = load(_config_file(config_file))
-    directory = audit or audit_directory(config.audit, os.environ)
-    if directory is None or not directory.is_dir():
-        raise UsageError(f"there is no audit log{'' if directory is None else f' in {directory}'}")
-    answer = control.ask(directory, control.Request(conversation, partial))
-    if answer is None:
-        now = Clock().now()
-        erasure = erasing.erase(directory, lambda: open_log(directory, config, now), conversation, now, partial=partial)
-    elif answer.erased is None:
-        raise UsageError(answer.error or "the daemon did not say what it did")
-    else:
-        erasure = answer.erased
-    click.echo(erasing.describe(conversation, erasure))
-    return 0 if erasure.found and not erasure.chained else 1
+    directory = erasing.log_directory(config, audit, os.environ)
+    erasure = erasing.erase(config, directory, conversation, partial=partial)
+    click.echo(describe(conversation, erasure))
+    return 0 if erasure.complete else 1
 
 
 @contextmanager

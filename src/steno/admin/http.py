@@ -1,5 +1,6 @@
 """The HTTP server: starlette on uvicorn, on a socket that the daemon has bound. Signals are left to the daemon."""
 
+import asyncio
 import contextlib
 import logging
 import socket
@@ -86,10 +87,11 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """Serves an application until `stop`."""
 
-    def __init__(self, app: Starlette, sock: socket.socket) -> None:
-        """Serve `app` on `sock`, which listens already."""
+    def __init__(self, app: Starlette, sock: socket.socket, protocol: type[asyncio.Protocol] | None = None) -> None:
+        """Serve `app` on `sock`, which listens already. Connections are uvicorn's own but for `protocol`."""
         config = uvicorn.Config(
             app,
+            http=protocol or "auto",
             lifespan="off",
             log_config=None,
             access_log=False,

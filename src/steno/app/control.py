@@ -1,122 +1,177 @@
-"""What a running daemon can be asked on this machine: a unix socket beside its audit log, for its owner alone.
+"""The daemon's control socket: what the owner of its audit log can ask of it while it runs.
 
-One request a connection, one line of JSON each way: `{"erase":"relay/call-1"}` is answered by `{"erased":{...}}` or by
-`{"error":"..."}`.
+The socket stands in the folder of the log. It speaks HTTP, as the HTTP face does. Two things differ, since it is not
+for the network:
+
+- The file system alone decides who may ask. The socket has mode 0600 before it listens, so that nobody but its owner
+  can connect at any time.
+- A peer has a few seconds to send its request, then its connection is closed. A request has a longest length. Nothing
+  that a peer sends, or fails to send, ends the daemon.
+
+`control_client` has the client, and the request and the answer that both ends agree on.
 """
 
-import os
+import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+import stat
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
 import anyio
 import msgspec
 import structlog
-from anyio.abc import SocketStream
-from anyio.streams.buffered import BufferedByteReceiveStream
-from msgspec import Struct
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from steno.admin.http import BACKLOG, HttpServer
+from steno.app.control_client import BODY_BYTES, ERASE_PATH, SOCKET, EraseAnswer, EraseRequest, reachable
 from steno.audit.content_store.erase import Erasure
-from steno.errors import StenoError, UnavailableError
+from steno.errors import StenoError
 
-SOCKET: Final = ".control"
 SOCKET_MODE: Final = 0o600
-LINE_BYTES: Final = 64 * 1024
 PATIENCE_SECONDS: Final = 5.0
-"""How long the other end may take to say what it wants."""
-ANSWER_SECONDS: Final = 60.0
-"""How long an answer may take: what is asked waits for the disk."""
+"""How long a peer may take to send the head of its request, and then the body."""
+FIRST_EDITION_ANSWER: Final = EraseAnswer(
+    error="the daemon is of a newer version of steno than this command: use the command that came with the daemon"
+)
+UNKNOWN_REQUEST: Final = EraseAnswer(
+    error="the daemon does not know this request: it is of another version of steno than the command"
+)
+
+Erase = Callable[[EraseRequest], Awaitable[Erasure]]
 
 
-class Request(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is asked of the daemon."""
+async def listen(directory: Path, erase: Erase) -> None:
+    """Answer requests on the socket in `directory` until cancelled; a request under way is finished then.
 
-    erase: str
-    """The conversation whose words are to be removed."""
-    partial: bool = False
-
-
-class Answer(Struct, frozen=True):
-    """What came of it: one of the two."""
-
-    erased: Erasure | None = None
-    error: str | None = None
-
-
-Serve = Callable[[Request], Awaitable[Answer]]
-
-
-async def listen(directory: Path, serve: Serve) -> None:
-    """Answer requests on the socket in `directory` until cancelled."""
-    with _reachable(directory) as path:
+    Where the socket cannot be made, that is logged, and the daemon runs without it.
+    """
+    with reachable(directory) as path:
         try:
-            listener = await anyio.create_unix_listener(path, mode=SOCKET_MODE)
+            sock = _bind(Path(path))
         except OSError as error:
             structlog.get_logger().warning("nothing can be asked of this daemon", socket=SOCKET, reason=error.strerror)
             return
-        try:
-            async with listener:
-                await listener.serve(lambda stream: _converse(stream, serve))
-        finally:
-            with suppress(OSError):
-                (directory / SOCKET).unlink()
+        server = HttpServer(application(erase), sock, ControlProtocol)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_run, server)
+            try:
+                await anyio.sleep_forever()
+            finally:
+                with suppress(OSError):
+                    (directory / SOCKET).unlink()
+                server.stop()
 
 
-async def _converse(stream: SocketStream, serve: Serve) -> None:
-    async with stream:
-        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
-            await stream.send(msgspec.json.encode(await _answered(stream, serve)) + b"\n")
+async def _run(server: HttpServer) -> None:
+    """Serve until the server is stopped: cancelled in between, it would leave its connections open."""
+    with anyio.CancelScope(shield=True):
+        await server.run()
 
 
-async def _answered(stream: SocketStream, serve: Serve) -> Answer:
+def _bind(path: Path) -> socket.socket:
+    """Return a socket that listens at `path`, for its owner alone. Raises OSError where that cannot be."""
+    with suppress(FileNotFoundError):
+        # A daemon that was killed leaves its socket. None runs now, since the lock of the log is held.
+        if stat.S_ISSOCK(path.lstat().st_mode):
+            path.unlink()
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        with anyio.fail_after(PATIENCE_SECONDS):
-            line = await BufferedByteReceiveStream(stream).receive_until(b"\n", LINE_BYTES)
-        request = msgspec.json.decode(line, type=Request)
-    except (TimeoutError, ValueError, anyio.EndOfStream, anyio.IncompleteRead, anyio.DelimiterNotFound):
-        return Answer(error="not a request")
+        sock.bind(str(path))
+        path.chmod(SOCKET_MODE)
+        sock.listen(BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+# Requests -------------------------------------------------------------------------------------------------
+
+
+def application(erase: Erase) -> Starlette:
+    """Return the application that answers `POST /erase` by what `erase` returns or raises."""
+
+    async def post_erase(request: Request) -> Response:
+        return _response(*await _erased(request, erase))
+
+    async def unknown(_request: Request, error: Exception) -> Response:
+        status = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else HTTPStatus.BAD_REQUEST
+        return _response(status, UNKNOWN_REQUEST)
+
+    routes = [Route(ERASE_PATH, post_erase, methods=["POST"])]
+    return Starlette(routes=routes, exception_handlers={HTTPException: unknown})
+
+
+async def _erased(request: Request, erase: Erase) -> tuple[HTTPStatus, EraseAnswer]:
     try:
-        return await serve(request)
+        wanted = msgspec.json.decode(await _body(request), type=EraseRequest)
+    except (TimeoutError, ValueError, RecursionError, ClientDisconnect):
+        return HTTPStatus.BAD_REQUEST, EraseAnswer(error="not a request")
+    try:
+        return HTTPStatus.OK, EraseAnswer(await erase(wanted))
     except StenoError as error:
-        return Answer(error=str(error))
-    except Exception:  # noqa: BLE001  # a mistake of ours must not end the daemon
+        return HTTPStatus.CONFLICT, EraseAnswer(error=str(error))
+    except Exception:  # noqa: BLE001  # a mistake of ours must not end the daemon; its message may hold content
         structlog.get_logger().exception("internal error; a request was not answered")
-        return Answer(error="internal error: see the log of the daemon")
+        return HTTPStatus.INTERNAL_SERVER_ERROR, EraseAnswer(error="internal error: see the log of the daemon")
 
 
-def ask(directory: Path, request: Request) -> Answer | None:
-    """Ask the daemon that writes the log in `directory`; None where nobody listens there.
+async def _body(request: Request) -> bytes:
+    """Return the body of a request. Raises ValueError where it is too long, TimeoutError where it is too slow."""
+    body = bytearray()
+    with anyio.fail_after(PATIENCE_SECONDS):
+        async for part in request.stream():
+            body += part
+            if len(body) > BODY_BYTES:
+                raise ValueError("the request is too long")
+    return bytes(body)
 
-    Raises UnavailableError where somebody does, and does not answer.
+
+def _response(status: HTTPStatus, answer: EraseAnswer) -> Response:
+    headers = {"connection": "close"}  # the wait for a silent peer is bounded for its first request alone
+    return Response(msgspec.json.encode(answer), status, headers, media_type="application/json")
+
+
+# Connections ----------------------------------------------------------------------------------------------
+
+
+class ControlProtocol(H11Protocol):
+    """uvicorn's connection, with two kinds of peer handled that uvicorn does not know.
+
+    - A silent peer: uvicorn waits for the first request without end. Here the connection is closed after
+      `PATIENCE_SECONDS`.
+    - The `steno erase` of the first edition, after a rollback by one version: it sends a line of JSON and waits for a
+      line of JSON. It gets one, with an error that it prints.
     """
-    with _reachable(directory) as path, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(ANSWER_SECONDS)
-        try:
-            connection.connect(path)
-        except (FileNotFoundError, ConnectionRefusedError):
-            return None
-        except OSError as error:
-            raise UnavailableError(f"cannot ask the daemon: {directory / SOCKET}: {error.strerror}") from error
-        try:
-            connection.sendall(msgspec.json.encode(request) + b"\n")
-            return msgspec.json.decode(_line(connection), type=Answer)
-        except (OSError, ValueError) as error:
-            raise UnavailableError(f"the daemon behind {directory / SOCKET} did not answer") from error
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Start the wait for the head of a request."""
+        super().connection_made(transport)
+        self._begun = False
+        self._patience = self.loop.call_later(PATIENCE_SECONDS, self._hang_up)
 
-def _line(connection: socket.socket) -> bytes:
-    with connection.makefile("rb") as answers:
-        return answers.readline(LINE_BYTES)
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End that wait."""
+        self._patience.cancel()
+        super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        """Pass data on to uvicorn, unless it begins as a request of the first edition does."""
+        begun, self._begun = self._begun, True
+        if begun or not data.startswith(b"{"):
+            super().data_received(data)
+            return
+        self.transport.write(msgspec.json.encode(FIRST_EDITION_ANSWER) + b"\n")
+        self.transport.close()
 
-@contextmanager
-def _reachable(directory: Path) -> Iterator[str]:
-    """Yield a path of the socket that is short: the system takes no more than about a hundred bytes."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        here = Path(f"/proc/self/fd/{descriptor}")
-        yield str((here if here.exists() else directory) / SOCKET)
-    finally:
-        os.close(descriptor)
+    def _hang_up(self) -> None:
+        if self.cycle is None:  # no request has come so far
+            self.transport.close()  # type: ignore[unreachable]  # uvicorn declares that there always is one

@@ -22,9 +22,11 @@ from msgspec import Struct
 from steno import __version__
 from steno.admin.http import CheckResult, HttpServer, application, bind
 from steno.app import control, logs
+from steno.app.control_client import EraseRequest
 from steno.app.files import STATE_MODE, StateWriter, output
 from steno.app.price_list import load_prices
 from steno.app.source_kinds import make_source
+from steno.audit.content_store.erase import Erasure
 from steno.audit.service import AuditService
 from steno.config import Config
 from steno.core.billing.prices import PriceTable
@@ -128,7 +130,7 @@ class Daemon:
             self._ticked_at = anyio.current_time()
             tasks.start_soon(http.run)
             if self.audit.directory:
-                tasks.start_soon(control.listen, self.audit.directory, self._serve)
+                tasks.start_soon(control.listen, self.audit.directory, self._erase)
             self._log_start()
             tasks.start_soon(self._tick)
             await self._run_sources()
@@ -149,16 +151,16 @@ class Daemon:
         if self.audit.directory is None:
             self._log.warning("no audit log is written: neither audit.directory nor $LOGS_DIRECTORY is set")
 
-    async def _serve(self, request: control.Request) -> control.Answer:
+    async def _erase(self, request: EraseRequest) -> Erasure:
         """Remove the content of a conversation, that in memory too."""
 
         def forget() -> bool:
-            state = self.pipeline.registry.conversations.get(request.erase)
+            state = self.pipeline.registry.conversations.get(request.conversation)
             if state:
                 state.erase_words()
             return state is not None
 
-        return control.Answer(await self.audit.erase(request.erase, self.clock.now(), forget, partial=request.partial))
+        return await self.audit.erase(request.conversation, self.clock.now(), forget, partial=request.partial)
 
     async def _tick(self) -> None:
         """Let time go on where no frame comes, on whole seconds."""

@@ -39,6 +39,11 @@ class Erasure(Struct, frozen=True):
         """Whether there was anything to remove."""
         return self.held or self.in_memory
 
+    @property
+    def complete(self) -> bool:
+        """Whether something was removed, and no record holds more."""
+        return self.found and not self.chained
+
     def entry(self, at: Micros, conversation: str) -> bytes:
         """Return the record that says so."""
         body = {"file": self.file, "texts": self.texts, "bytes": self.size, "chained": self.chained}

@@ -1,0 +1,102 @@
+"""What `steno verify` composes: the log, its content files, and the options that both are held against."""
+
+from pathlib import Path
+
+import pytest
+
+from steno.app.verify import trust_of, verify
+from steno.audit.content_policy import BodyEncoder, ContentPolicy
+from steno.audit.content_store.files import ContentFiles
+from steno.audit.record import entry
+from steno.audit.verification.trust import KnownHead, Trust
+from steno.core.facts import Content, ItemAdded
+from steno.errors import DataError, StenoError, UsageError
+from tests.audit.helpers import AT, opened
+
+HASH = "0a" * 32
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """Return the folder of a log of three records, one with a text in a content file."""
+    folder = tmp_path / "log"
+    with opened(folder) as log:
+        files = ContentFiles(folder)
+        fact = ItemAdded(item_id="item_1", kind="message", role="user", text=Content("text", "hello"))
+        body = BodyEncoder(ContentPolicy.of("full", files=True), files=files).body(fact, "relay/a")
+        log.append(entry(AT, "item.added", "relay/a", None, None, body))
+        files.flush()
+        log.close(AT)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("content", "last_line"),
+    [(False, "head      3:"), (True, "words     1 texts stand as they were kept")],
+    ids=["the log", "the log and its content files"],
+)
+def test_a_log_is_verified_with_its_content_files_where_they_are_asked_for(
+    log: Path, content: bool, last_line: str
+) -> None:
+    read: list[int] = []
+
+    found = verify([log], Trust(), content=content, progress=read.append)
+
+    assert found.ok
+    assert found.lines()[:2] == ["the audit log holds", "proved    3 records in 1 segment"]
+    assert found.lines()[-1].startswith(last_line)
+    assert sum(read) == sum(path.stat().st_size for path in log.glob("audit-*"))
+
+
+def test_content_that_is_missing_is_a_failure_of_a_log_that_holds(log: Path) -> None:
+    next((log / "words").iterdir()).unlink()
+
+    without, with_content = (verify([log], Trust(), content=content) for content in (False, True))
+
+    assert (without.ok, with_content.ok, with_content.log.ok) == (True, False, True)
+
+
+def test_content_files_belong_to_a_whole_log(log: Path) -> None:
+    with pytest.raises(UsageError, match="give its folder"):
+        verify(list(log.glob("audit-*")), Trust(), content=True)
+
+
+def test_options_name_keys_and_heads(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("sesame\n")
+
+    trust = trust_of([tmp_path / "key"], 7, [f"12:{HASH}", f"3:{HASH}"])
+
+    assert bool(trust.keys)
+    assert (trust.keyed_from, trust.heads) == (
+        7,
+        (KnownHead(12, bytes.fromhex(HASH)), KnownHead(3, bytes.fromhex(HASH))),
+    )
+
+
+def test_without_options_a_log_is_held_against_nothing() -> None:
+    trust = trust_of([], None, [])
+
+    assert (bool(trust.keys), trust.keyed_from, trust.heads) == (False, 1, ())
+
+
+@pytest.mark.parametrize(
+    ("key_files", "keyed_from", "heads", "error"),
+    [
+        ([], 1, [], UsageError("--keyed-from says where a key came into use: give the key with --key-file")),
+        (
+            [],
+            None,
+            ["12"],
+            UsageError("--head: a head is SEQ:HASH, a record's number and the 64 hex digits of its hash"),
+        ),
+        ([Path("gone")], None, [], DataError("cannot use the key in gone: cannot be read: no such file or directory")),
+    ],
+    ids=["a record without a key", "no head", "no key"],
+)
+def test_options_that_make_no_sense_are_errors(
+    key_files: list[Path], keyed_from: int | None, heads: list[str], error: StenoError
+) -> None:
+    with pytest.raises(type(error)) as raised:
+        trust_of(key_files, keyed_from, heads)
+
+    assert str(raised.value) == str(error)
