@@ -86,9 +86,9 @@ def hashed(folder: Path) -> None:
                 head = hashlib.sha256(head + line[:-HASH_BYTES]).digest()
 
 
-def proved(folder: Path, evidence: Trust) -> None:
+def proved(folder: Path, trust: Trust) -> None:
     """Prove the log."""
-    report = verify([folder], evidence=evidence)
+    report = verify([folder], trust=trust)
     if not report.ok:
         sys.exit(f"the log that was written does not hold: {report.fault}")
 
@@ -109,8 +109,8 @@ def main() -> None:
     for name, key in (("plain", None), ("keyed", KEY)):
         with tempfile.TemporaryDirectory() as folder:
             write(Path(folder), records, key)
-            evidence = Trust(keys=Keys([key] if key else []))
-            took = seconds(partial(proved, Path(folder), evidence))
+            trust = Trust(keys=Keys([key] if key else []))
+            took = seconds(partial(proved, Path(folder), trust))
             bare = seconds(partial(hashed, Path(folder)))
         sys.stdout.write(
             f"{name}: {records} records, verify {records / took:,.0f} records/s, "

@@ -97,9 +97,9 @@ def outline(directory: Path) -> list[str]:
 
 def proved(held: dict[str, bytes], *, whole: bool = True, key: bytes | None = None) -> Report:
     """Prove segments that are given as bytes."""
-    verifier = Verifier(whole=whole, evidence=Trust(keys=Keys([key] if key else [])))
+    verifier = Verifier(complete=whole, trust=Trust(keys=Keys([key] if key else [])))
     for name, content in held.items():
-        if not verifier.segment(name, io.BytesIO(content), newest=name == list(held)[-1]):
+        if not verifier.verify_segment(name, io.BytesIO(content), newest=name == list(held)[-1]):
             break
     return verifier.report()
 

@@ -1,4 +1,4 @@
-"""A writer of audit logs that can err, or mean ill: it writes whatever it is told to."""
+"""Writes audit logs that are wrong, or that somebody forged: any record, any segment, with right hashes."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from tests.audit.helpers import AT
 Segments = dict[str, bytes]
 
 
-class Forger:
-    """Writes segments, kept as bytes by their names."""
+class TamperedLog:
+    """Writes segments, and keeps their bytes by their names."""
 
     def __init__(self, seq: int = 1, previous: bytes = GENESIS, *, key: bytes | None = None) -> None:
         self.seq = seq
@@ -20,8 +20,8 @@ class Forger:
         self.held: Segments = {}
         self._name = ""
 
-    def begin(self, name: str | None = None, **changes: Any) -> "Forger":
-        """Begin a segment with `log.opened`."""
+    def begin(self, name: str | None = None, **changes: Any) -> "TamperedLog":
+        """Begin a segment with `log.opened`, its body with `changes`."""
         self._name = name or segment_name(self.seq)
         self.held[self._name] = b""
         body = {
@@ -34,23 +34,23 @@ class Forger:
             "previous": self.head.hex(),
             "recovered_bytes": 0,
         }
-        return self.tell("log.opened", **body | changes)
+        return self.record("log.opened", **body | changes)
 
-    def end(self) -> "Forger":
+    def end(self) -> "TamperedLog":
         """End a segment in order."""
-        return self.tell("log.closed", reason="rotated")
+        return self.record("log.closed", reason="rotated")
 
-    def checkpoint(self) -> "Forger":
-        """Add a record that names the head before it."""
-        return self.tell("log.checkpoint", last_seq=self.seq - 1, last_hash=self.head.hex())
+    def checkpoint(self) -> "TamperedLog":
+        """Add a checkpoint of the head before it."""
+        return self.record("log.checkpoint", last_seq=self.seq - 1, last_hash=self.head.hex())
 
-    def tell(self, fact: str, **body: Any) -> "Forger":
-        """Add a record."""
+    def record(self, fact: str, **body: Any) -> "TamperedLog":
+        """Add a record of the log itself."""
         return self.add(entry(AT, fact, None, None, None, msgspec.json.encode(body)))
 
-    def add(self, told: bytes) -> "Forger":
-        """Add a record from an entry."""
-        line, self.head = link(self.seq, told, self.head, self.key)
+    def add(self, record: bytes) -> "TamperedLog":
+        """Add a record that `entry` returned."""
+        line, self.head = link(self.seq, record, self.head, self.key)
         self.held[self._name] += line
         self.seq += 1
         return self

@@ -1,4 +1,4 @@
-"""Who has never seen steno can prove its log: the verifiers that stand in the documentation, run as they are."""
+"""A log can be verified without steno: the verifiers that stand in the documentation, run as they are."""
 
 import re
 import shutil
@@ -10,7 +10,7 @@ import pytest
 
 from steno.audit.verification.files import verify
 from tests.audit.helpers import files, write
-from tests.audit.tampered_log import Forger, lines
+from tests.audit.tampered_log import TamperedLog, lines
 
 PAGE = Path(__file__).parent.parent.parent / "docs/audit.md"
 
@@ -19,7 +19,7 @@ Stranger = Callable[..., tuple[int, str]]
 
 @pytest.fixture(params=[("js", "node"), ("sh", "sh")], ids=["node", "sh"])
 def stranger(request: pytest.FixtureRequest, tmp_path: Path) -> Stranger:
-    """Return a verifier from the page: what it is given are arguments, what it gives are exit code and output."""
+    """Return a verifier from the page: it takes arguments and returns its exit code and its output."""
     language, program = request.param
     needed = [program] if language == "js" else [program, "basenc", "sha256sum"]
     for each in needed:
@@ -54,9 +54,11 @@ def test_it_finds_the_head_that_steno_finds(log: Path, stranger: Stranger) -> No
     assert stranger(log) == (0, f"{report.last_seq}:{report.head}")
 
 
-def test_it_proves_what_is_left_of_a_log_that_was_retired(tmp_path: Path, stranger: Stranger) -> None:
-    log = Forger(10, b"w" * 32).begin()
-    log.tell("log.retired", last_seq=9, last_hash="77" * 32, segments=["audit-00000000000000000001.jsonl"])
+def test_it_verifies_what_is_left_of_a_log_whose_oldest_segments_were_retired(
+    tmp_path: Path, stranger: Stranger
+) -> None:
+    log = TamperedLog(10, b"w" * 32).begin()
+    log.record("log.retired", last_seq=9, last_hash="77" * 32, segments=["audit-00000000000000000001.jsonl"])
     for name, held in log.held.items():
         (tmp_path / name).write_bytes(held)
 
@@ -101,14 +103,14 @@ def test_it_names_the_first_record_that_does_not_hold(
     assert stranger(log) == (1, f"record {report.fault.seq} does not hold")
 
 
-def test_it_misses_a_segment(log: Path, stranger: Stranger) -> None:
+def test_it_finds_that_a_segment_is_missing(log: Path, stranger: Stranger) -> None:
     second = sorted(files(log))[1]
     (log / second).unlink()
 
     assert stranger(log) == (1, f"record {int(second[6:26])} does not hold")
 
 
-def test_it_does_not_take_a_torn_line(log: Path, stranger: Stranger) -> None:
+def test_a_torn_line_does_not_hold(log: Path, stranger: Stranger) -> None:
     newest, last = log / max(files(log)), verify([log]).last_seq
     for cut in (1, 10):
         newest.write_bytes(newest.read_bytes()[:-cut])

@@ -1,4 +1,4 @@
-"""Whatever is done to a log that was written is found, or it stands here what it takes to find it."""
+"""Any change of a written log is found; where a chain alone does not show it, a key or a known head does."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -11,29 +11,29 @@ from steno.audit.verification.report import Reason, Report
 from steno.audit.verification.trust import Keys, KnownHead, Trust
 from steno.audit.verification.verifier import Verifier
 from tests.audit.helpers import said
-from tests.audit.tampered_log import Forger, Segments, lines
+from tests.audit.tampered_log import Segments, TamperedLog, lines
 
-KEY = b"of the house"
-OTHER = b"of somebody else"
+KEY = b"the key of the log"
+OTHER_KEY = b"another key"
 
 
-def written(key: bytes | None = None, word: int = 0) -> Forger:
-    """Write a log of three segments and 12 records; `word` makes it another one."""
-    log = Forger(key=key).begin().add(said(word)).add(said(2)).checkpoint().end()
-    log.begin().add(said(3)).tell("log.gap", reason="shed", facts=2).end()
+def written(key: bytes | None = None, content: int = 0) -> TamperedLog:
+    """Write a log of three segments and 12 records; another `content` makes it another log."""
+    log = TamperedLog(key=key).begin().add(said(content)).add(said(2)).checkpoint().end()
+    log.begin().add(said(3)).record("log.gap", reason="shed", facts=2).end()
     return log.begin().add(said(4)).add(said(5))
 
 
 @pytest.fixture(scope="module", params=[None, KEY], ids=["plain", "keyed"])
 def key(request: pytest.FixtureRequest) -> bytes | None:
-    """Return what the log is hashed under."""
-    told: bytes | None = request.param
-    return told
+    """Return the key that the log is hashed under."""
+    key: bytes | None = request.param
+    return key
 
 
 @pytest.fixture(scope="module")
 def log(key: bytes | None) -> Segments:
-    """Return a log, which holds."""
+    """Return a log that holds."""
     held = written(key).held
     report = proved(held, key)
     assert (report.ok, report.records, report.segments, report.checkpoints) == (True, 12, 3, 1)
@@ -41,12 +41,12 @@ def log(key: bytes | None) -> Segments:
 
 
 def proved(held: Segments, key: bytes | None, *heads: KnownHead, keyed_from: int = 1) -> Report:
-    """Prove a whole log, read in the order of its names."""
+    """Verify a whole log, read in the order of its names."""
     keys = Keys([key]) if key else Keys()
-    verifier = Verifier(whole=True, evidence=Trust(keys=keys, keyed_from=keyed_from, heads=heads))
+    verifier = Verifier(complete=True, trust=Trust(keys=keys, keyed_from=keyed_from, heads=heads))
     names = sorted(held)
     for name in names:
-        if not verifier.segment(name, io.BytesIO(held[name]), newest=name == names[-1]):
+        if not verifier.verify_segment(name, io.BytesIO(held[name]), newest=name == names[-1]):
             break
     return verifier.report()
 
@@ -83,7 +83,7 @@ CHANGES: dict[str, Change] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_every_byte_that_is_changed_is_found(log: Segments, key: bytes | None, change: str) -> None:
-    """Each byte of each segment, but for a cut behind a record of the newest, which is below."""
+    """Each byte of each segment. A cut behind a record of the newest is a case below."""
     newest = max(log)
     for name, held in log.items():
         for at in range(len(held)):
@@ -98,26 +98,26 @@ def test_every_byte_that_is_changed_is_found(log: Segments, key: bytes | None, c
 
 
 def places(log: Segments) -> Iterator[tuple[str, int]]:
-    """Yield where each line stands."""
+    """Yield the segment and the index of each line."""
     for name, held in log.items():
         for at in range(len(lines(held))):
             yield name, at
 
 
 def put(log: Segments, name: str, at: int, line: bytes) -> Segments:
-    """Return the log with a line more."""
+    """Return the log with one line more."""
     held = lines(log[name])
     return log | {name: b"".join([*held[:at], line, *held[at:]])}
 
 
 def without(log: Segments, name: str, at: int) -> tuple[Segments, bytes]:
-    """Return the log with a line less, and that line."""
+    """Return the log with one line less, and that line."""
     held = lines(log[name])
     return log | {name: b"".join([*held[:at], *held[at + 1 :]])}, held[at]
 
 
 def test_every_line_that_is_removed_is_found(log: Segments, key: bytes | None) -> None:
-    """But for the very last, which is a tail that is cut off."""
+    """But for the last one of all: that is a tail that is cut off."""
     *most, _ = places(log)
 
     assert [place for place in most if proved(without(log, *place)[0], key).ok] == []
@@ -130,8 +130,8 @@ def test_every_line_that_stands_twice_is_found(log: Segments, key: bytes | None)
         assert reason(proved(put(log, name, at, line), key)) in {Reason.NUMBER, Reason.REOPENED}
 
 
-def test_every_line_that_stands_elsewhere_is_found(log: Segments, key: bytes | None) -> None:
-    """In its own segment or in another one, swapped with the next or far away."""
+def test_every_line_that_is_moved_is_found(log: Segments, key: bytes | None) -> None:
+    """Within its segment or into another one."""
     for place in places(log):
         rest, line = without(log, *place)
         for name, held in rest.items():
@@ -142,7 +142,7 @@ def test_every_line_that_stands_elsewhere_is_found(log: Segments, key: bytes | N
 
 
 def test_a_line_from_another_log_of_the_same_shape_is_found(log: Segments, key: bytes | None) -> None:
-    other = written(key, word=9).held
+    other = written(key, content=9).held
     for name, at in places(log):
         line = lines(other[name])[at]
         mixed = put(without(log, name, at)[0], name, at, line)
@@ -154,7 +154,7 @@ def test_a_line_from_another_log_of_the_same_shape_is_found(log: Segments, key: 
 
 
 def test_every_segment_that_is_removed_is_found(log: Segments, key: bytes | None) -> None:
-    """But for the newest, which is a tail that is cut off."""
+    """But for the newest: that is a tail that is cut off."""
     first, second, third = log
 
     assert reason(proved({second: log[second], third: log[third]}, key)) == Reason.BEGINNING
@@ -202,8 +202,8 @@ def cut(log: Segments, last: int) -> Segments:
 
 
 @pytest.mark.parametrize("last", range(1, 12))
-def test_a_tail_that_is_cut_off_is_found_by_a_kept_head_alone(log: Segments, key: bytes | None, last: int) -> None:
-    """The chain cannot tell a log that was cut between two records from one that ended there, keyed or not."""
+def test_a_tail_that_is_cut_off_is_found_by_a_known_head_alone(log: Segments, key: bytes | None, last: int) -> None:
+    """By its chain, a log that was cut between two records is the same as one that ended there, keyed or not."""
     assert proved(cut(log, last), key).last_seq == last
     assert proved(cut(log, last), key).ok
     assert proved(cut(log, last), key, head(cut(log, last))).ok
@@ -211,7 +211,7 @@ def test_a_tail_that_is_cut_off_is_found_by_a_kept_head_alone(log: Segments, key
     assert reason(proved(cut(log, last), key, head(log))) == Reason.CUT
 
 
-def test_a_tail_that_is_torn_off_within_a_record_is_told_as_torn(log: Segments, key: bytes | None) -> None:
+def test_a_tail_that_is_cut_off_within_a_record_is_torn(log: Segments, key: bytes | None) -> None:
     first, _, third = log
 
     assert reason(proved(log | {third: log[third][:-5]}, key)) == Reason.TORN
@@ -221,17 +221,17 @@ def test_a_tail_that_is_torn_off_within_a_record_is_told_as_torn(log: Segments, 
 # Written anew ---------------------------------------------------------------------------------------------
 
 
-def test_a_log_written_anew_is_found_by_any_kept_head() -> None:
-    """With right hashes: the chain alone cannot tell it from the true one."""
-    log, anew = written().held, written(word=9).held
+def test_a_log_written_anew_is_found_by_any_known_head() -> None:
+    """Its hashes are right, so its chain holds."""
+    log, anew = written().held, written(content=9).held
 
     assert proved(anew, None).ok
     for last in range(2, 13):  # they differ from record 2 on
         assert reason(proved(anew, None, head(cut(log, last)))) == Reason.HEAD
 
 
-def test_a_log_written_anew_behind_a_kept_head_is_not_found_by_it() -> None:
-    log, anew = Forger().begin().add(said(1)), Forger().begin().add(said(1))
+def test_a_log_written_anew_behind_a_known_head_is_not_found_by_it() -> None:
+    log, anew = TamperedLog().begin().add(said(1)), TamperedLog().begin().add(said(1))
     kept = head(log.held)
     log.add(said(2))
     anew.add(said(9))
@@ -241,52 +241,52 @@ def test_a_log_written_anew_behind_a_kept_head_is_not_found_by_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("anew", "why"),
+    ("anew", "expected"),
     [
-        (written(word=9), Reason.UNKEYED),
-        (written(OTHER, word=9), Reason.KEY),
+        (written(content=9), Reason.UNKEYED),
+        (written(OTHER_KEY, content=9), Reason.KEY),
     ],
     ids=["without a key", "under another key"],
 )
-def test_a_log_written_anew_by_who_has_not_the_key_is_found(anew: Forger, why: Reason) -> None:
-    assert reason(proved(anew.held, KEY)) == why
+def test_a_log_written_anew_without_the_key_is_found(anew: TamperedLog, expected: Reason) -> None:
+    assert reason(proved(anew.held, KEY)) == expected
 
 
-def test_who_only_knows_the_name_of_the_key_is_found() -> None:
-    anew = Forger(key=OTHER).begin(key_id=key_id(KEY)).add(said(1))
+def test_a_log_written_anew_with_the_id_of_the_key_alone_is_found() -> None:
+    anew = TamperedLog(key=OTHER_KEY).begin(key_id=key_id(KEY)).add(said(1))
 
     assert reason(proved(anew.held, KEY)) == Reason.HASH
 
 
-def test_a_log_written_anew_by_who_has_the_key_is_found_by_a_kept_head_alone() -> None:
-    anew = written(KEY, word=9).held
+def test_a_log_written_anew_with_the_key_is_found_by_a_known_head_alone() -> None:
+    anew = written(KEY, content=9).held
 
     assert proved(anew, KEY).ok
     assert reason(proved(anew, KEY, head(written(KEY).held))) == Reason.HEAD
 
 
-def test_who_has_not_the_key_cannot_go_on_with_a_keyed_log() -> None:
+def test_a_keyed_log_that_goes_on_without_its_key_is_found() -> None:
     log = written(KEY)
     log.key = None
 
     assert reason(proved(log.begin().add(said(9)).held, KEY)) == Reason.KEYLESS
 
 
-def joined(word: int) -> Forger:
+def joined(content: int) -> TamperedLog:
     """Write a log that has a key from record 4 on."""
-    log = Forger().begin().add(said(word)).end()
+    log = TamperedLog().begin().add(said(content)).end()
     log.key = KEY
     return log.begin().add(said(2))
 
 
-def test_what_was_written_before_there_was_a_key_is_proved_by_what_stands_under_it() -> None:
+def test_records_before_the_first_key_are_verified_by_those_under_it() -> None:
     log, anew, first = joined(1).held, joined(9).held, segment_name(1)
 
     assert proved(log, KEY, keyed_from=4).ok
     assert reason(proved(log | {first: anew[first]}, KEY, keyed_from=4)) == Reason.PREVIOUS
 
 
-def test_what_was_written_under_the_key_is_missed_where_it_is_gone() -> None:
+def test_a_log_without_its_keyed_records_is_cut() -> None:
     log, first = joined(1).held, segment_name(1)
 
     assert reason(proved({first: log[first]}, KEY, keyed_from=4)) == Reason.UNREACHED

@@ -241,7 +241,7 @@ def prove(runs: DaemonRuns, folder: Path, *, content: bool, retires: bool) -> Fo
     records = [json.loads(line) for _, line in whole_lines(folder)]
     first, last = records[0]["seq"], records[-1]["seq"]
     heads = tuple(head for seq, head in runs.heads.items() if seq >= first - 1)
-    report = verify([folder], evidence=Trust(heads=heads))
+    report = verify([folder], trust=Trust(heads=heads))
     command = steno("verify", folder, *(["--words"] if content else []))
 
     assert (report.ok, report.fault, report.heads_unchecked) == (True, None, ())

@@ -49,7 +49,7 @@ def verify(
     """
     if content and not paths[0].is_dir():
         raise UsageError("--words looks at the whole of a log: give its folder")
-    return Verification(verify_files(paths, progress, evidence=trust), verify_content(paths[0]) if content else None)
+    return Verification(verify_files(paths, progress, trust=trust), verify_content(paths[0]) if content else None)
 
 
 def trust_of(key_files: Sequence[Path], keyed_from: int | None, heads: Sequence[str]) -> Trust:

@@ -1,23 +1,23 @@
-"""What a log tells of itself is held against its chain; what it tells of damage is a hint."""
+"""What a log says of itself is held against its chain; what it says of damage is a hint."""
 
 from typing import Any
 
 import pytest
 
 from steno.audit.record import GENESIS, segment_name
-from steno.audit.verification.claims import told_damage
-from steno.audit.verification.report import Damage, Fault, Gap, Reason
+from steno.audit.verification.claims import claimed_damage
+from steno.audit.verification.report import ClaimedDamage, DeclaredGap, Fault, Reason
 from tests.audit.helpers import fault, proved, said
-from tests.audit.tampered_log import Forger, Segments, lines
+from tests.audit.tampered_log import Segments, TamperedLog, lines
 
 FIRST, SECOND, THIRD = segment_name(1), segment_name(3), segment_name(6)
-WENT = b"w" * 32
+RETIRED_HASH = b"w" * 32
 
 # Checkpoints ----------------------------------------------------------------------------------------------
 
 
 def test_checkpoints_that_agree_are_counted() -> None:
-    report = proved(Forger().begin().checkpoint().add(said(1)).checkpoint().held)
+    report = proved(TamperedLog().begin().checkpoint().add(said(1)).checkpoint().held)
 
     assert (report.ok, report.checkpoints) == (True, 2)
 
@@ -31,35 +31,35 @@ def test_checkpoints_that_agree_are_counted() -> None:
         ({"last_hash": None}, Reason.UNREADABLE),
     ],
 )
-def test_a_checkpoint_that_names_another_head_is_found(changes: dict[str, Any], reason: Reason) -> None:
-    log = Forger().begin().add(said(1))
+def test_a_checkpoint_that_names_another_head_is_a_fault(changes: dict[str, Any], reason: Reason) -> None:
+    log = TamperedLog().begin().add(said(1))
     right = {"last_seq": 2, "last_hash": log.head.hex()}
 
-    assert fault(log.tell("log.checkpoint", **right | changes).held) == Fault(FIRST, 3, 3, reason)
+    assert fault(log.record("log.checkpoint", **right | changes).held) == Fault(FIRST, 3, 3, reason)
 
 
 # Gaps -----------------------------------------------------------------------------------------------------
 
 
-def test_declared_gaps_are_collected() -> None:
-    report = proved(Forger().begin().tell("log.gap", facts=3).add(said(1)).held)
+def test_declared_gaps_are_listed() -> None:
+    report = proved(TamperedLog().begin().record("log.gap", facts=3).add(said(1)).held)
 
     assert report.ok
-    assert report.gaps == (Gap(2, '{"facts":3}'),)
+    assert report.gaps == (DeclaredGap(2, '{"facts":3}'),)
     assert report.gap_records == 1
 
 
-def test_gaps_are_all_counted_but_not_all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("steno.audit.verification.claims.GAPS_KEPT", 1)
+def test_all_gaps_are_counted_and_the_first_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("steno.audit.verification.claims.GAPS_LISTED", 1)
 
-    report = proved(Forger().begin().tell("log.gap", n=1).tell("log.gap", n=2).held)
+    report = proved(TamperedLog().begin().record("log.gap", n=1).record("log.gap", n=2).held)
 
-    assert report.gaps == (Gap(2, '{"n":1}'),)
+    assert report.gaps == (DeclaredGap(2, '{"n":1}'),)
     assert report.gap_records == 2
 
 
-def test_a_gap_does_not_move_the_cursor_of_a_terminal() -> None:
-    report = proved(Forger().begin().tell("log.gap", reason="\x9b2J").held)
+def test_a_gap_is_shown_in_ascii() -> None:
+    report = proved(TamperedLog().begin().record("log.gap", reason="\x9b2J").held)
 
     assert report.gaps[0].body.isascii()
 
@@ -68,26 +68,26 @@ def test_a_gap_does_not_move_the_cursor_of_a_terminal() -> None:
 
 
 def retired(last_seq: int, last_hash: bytes) -> Segments:
-    """Return a log that begins at record 10, and tells that records up to `last_seq` were retired."""
-    log = Forger(10, WENT).begin().add(said(1))
-    return log.tell("log.retired", last_seq=last_seq, last_hash=last_hash.hex(), segments=[FIRST]).held
+    """Return a log that begins at record 10, and declares that records up to `last_seq` were retired."""
+    log = TamperedLog(10, RETIRED_HASH).begin().add(said(1))
+    return log.record("log.retired", last_seq=last_seq, last_hash=last_hash.hex(), segments=[FIRST]).held
 
 
-def test_a_log_may_begin_where_it_tells_what_was_retired() -> None:
-    report = proved(retired(9, WENT))
+def test_a_log_may_begin_behind_the_records_that_it_declares_as_retired() -> None:
+    report = proved(retired(9, RETIRED_HASH))
 
-    assert (report.ok, report.first_seq, report.retired, report.previous) == (True, 10, 9, WENT.hex())
+    assert (report.ok, report.first_seq, report.retired, report.previous) == (True, 10, 9, RETIRED_HASH.hex())
 
 
 @pytest.mark.parametrize(
     ("held", "place"),
     [
         (retired(9, GENESIS), Fault(segment_name(10), 3, 12, Reason.RETIREMENT)),
-        (retired(10, WENT), Fault(segment_name(10), 3, 12, Reason.RETIREMENT)),
-        (retired(8, WENT), Fault(segment_name(10), 1, 10, Reason.BEGINNING)),
-        (Forger(10, WENT).begin().held, Fault(segment_name(10), 1, 10, Reason.BEGINNING)),
+        (retired(10, RETIRED_HASH), Fault(segment_name(10), 3, 12, Reason.RETIREMENT)),
+        (retired(8, RETIRED_HASH), Fault(segment_name(10), 1, 10, Reason.BEGINNING)),
+        (TamperedLog(10, RETIRED_HASH).begin().held, Fault(segment_name(10), 1, 10, Reason.BEGINNING)),
     ],
-    ids=["another hash", "no end of a segment", "less", "no word"],
+    ids=["another hash", "no end of a segment", "too few", "no retirement"],
 )
 def test_a_log_may_not_begin_elsewhere(held: Segments, place: Fault) -> None:
     assert fault(held) == place
@@ -95,13 +95,13 @@ def test_a_log_may_not_begin_elsewhere(held: Segments, place: Fault) -> None:
 
 def retiring(**changes: Any) -> Segments:
     """Return a log of four segments that retires the first two: records 1 to 2, and 3 to 5."""
-    log = Forger().begin().end().begin().add(said(1)).end()
+    log = TamperedLog().begin().end().begin().add(said(1)).end()
     right = {"last_seq": 5, "last_hash": log.head.hex(), "segments": [FIRST, SECOND]}
-    return log.begin().tell("log.retired", **right | changes).end().begin().held
+    return log.begin().record("log.retired", **right | changes).end().begin().held
 
 
 @pytest.mark.parametrize("gone", range(3))
-def test_what_is_to_be_retired_may_still_be_there_but_for_the_oldest(gone: int) -> None:
+def test_segments_that_are_retired_may_be_there_still_the_newest_of_them_longest(gone: int) -> None:
     kept = dict(list(retiring().items())[gone:])
 
     report = proved(kept)
@@ -109,7 +109,7 @@ def test_what_is_to_be_retired_may_still_be_there_but_for_the_oldest(gone: int) 
     assert (report.ok, report.segments, report.retired) == (True, 4 - gone, 5)
 
 
-def test_what_no_retirement_names_is_missing() -> None:
+def test_a_segment_that_no_retirement_names_is_missing() -> None:
     held = retiring()
     assert list(held) == [FIRST, SECOND, THIRD, segment_name(9)]
 
@@ -136,15 +136,15 @@ def test_what_no_retirement_names_is_missing() -> None:
         ({"segments": None}, Reason.UNREADABLE),
     ],
 )
-def test_a_retirement_that_contradicts_the_log_is_found(changes: dict[str, Any], reason: Reason) -> None:
+def test_a_retirement_that_contradicts_the_log_is_a_fault(changes: dict[str, Any], reason: Reason) -> None:
     assert fault(retiring(**changes)) == Fault(THIRD, 2, 7, reason)
 
 
-def test_of_several_retirements_each_accounts_for_what_it_names() -> None:
-    log = Forger().begin().end()
+def test_each_of_several_retirements_accounts_for_the_segments_it_names() -> None:
+    log = TamperedLog().begin().end()
     one, two = log.head.hex(), log.begin().add(said(1)).end().head.hex()
-    log.begin().tell("log.retired", last_seq=2, last_hash=one, segments=[FIRST])
-    log.tell("log.retired", last_seq=5, last_hash=two, segments=[SECOND])
+    log.begin().record("log.retired", last_seq=2, last_hash=one, segments=[FIRST])
+    log.record("log.retired", last_seq=5, last_hash=two, segments=[SECOND])
 
     reports = [proved(dict(list(log.held.items())[gone:])) for gone in range(3)]
 
@@ -154,16 +154,16 @@ def test_of_several_retirements_each_accounts_for_what_it_names() -> None:
 # Damage ---------------------------------------------------------------------------------------------------
 
 
-def test_damage_that_is_told_of_a_segment_is_returned() -> None:
-    log = Forger().begin().tell("log.damaged", segment=SECOND, damage="renamed", last_seq=5)
-    log.tell("log.damaged", segment=FIRST, damage="truncated", last_seq=2)
+def test_the_damage_of_a_segment_is_returned() -> None:
+    log = TamperedLog().begin().record("log.damaged", segment=SECOND, damage="renamed", last_seq=5)
+    log.record("log.damaged", segment=FIRST, damage="truncated", last_seq=2)
 
-    assert told_damage(lines(log.held[FIRST]), {FIRST}) == Damage(FIRST, "truncated")
-    assert told_damage(lines(log.held[FIRST]), {THIRD}) is None
+    assert claimed_damage(lines(log.held[FIRST]), {FIRST}) == ClaimedDamage(FIRST, "truncated")
+    assert claimed_damage(lines(log.held[FIRST]), {THIRD}) is None
 
 
-def test_what_only_looks_like_it_is_passed_over() -> None:
-    log = Forger().begin().tell("x", said="log.damaged").tell("log.damaged", segment=FIRST, damage="\x1b[2J")
+def test_records_that_only_look_like_damage_are_skipped() -> None:
+    log = TamperedLog().begin().record("x", text="log.damaged").record("log.damaged", segment=FIRST, damage="\x1b[2J")
     held = [*lines(log.held[FIRST]), b'"fact":"log.damaged"\n']
 
-    assert told_damage(held, {FIRST}) is None
+    assert claimed_damage(held, {FIRST}) is None

@@ -1,8 +1,8 @@
-"""A report reads as sentences: the verdict first, and what to do where something can be done."""
+"""The lines of a report: the verdict first, then what was verified, then what may be missing."""
 
 from msgspec.structs import replace
 
-from steno.audit.verification.report import Damage, Fault, Gap, Reason, Report, describe
+from steno.audit.verification.report import ClaimedDamage, DeclaredGap, Fault, Reason, Report, describe
 
 HELD = Report(
     ok=True,
@@ -15,7 +15,7 @@ HELD = Report(
     previous="00",
     head="abc",
 )
-MENDED = (
+MENDS = (
     "  A daemon that is running now may be in the middle of a write. One that died has left this "
     "behind: its next start mends it and says so in log.opened."
 )
@@ -31,7 +31,7 @@ def test_a_log_that_holds() -> None:
     ]
 
 
-def test_what_the_log_admits() -> None:
+def test_what_the_log_declares() -> None:
     report = replace(
         HELD,
         first_seq=4,
@@ -41,7 +41,7 @@ def test_what_the_log_admits() -> None:
         last_at=None,
         retired=3,
         recovered_bytes=1,
-        gaps=(Gap(5, '{"records":3}'),),
+        gaps=(DeclaredGap(5, '{"records":3}'),),
         gap_records=3,
     )
 
@@ -68,7 +68,7 @@ def test_what_may_be_missing() -> None:
     ]
 
 
-def test_what_the_log_was_held_against() -> None:
+def test_what_keys_heads_and_checkpoints_showed() -> None:
     report = replace(HELD, keyed_from=3, key_ids=("aa", "bb"), heads=(2, 4), checkpoints=1)
 
     assert describe(report)[-4:] == [
@@ -98,20 +98,20 @@ def test_a_head_that_cannot_be_checked_is_no_success() -> None:
 def test_a_head_behind_a_fault_is_not_reached() -> None:
     fault = Fault("audit-1.jsonl", 6, 6, Reason.CUT, "record 7")
 
-    told = describe(replace(HELD, ok=False, fault=fault, heads_unchecked=(7,)))
+    lines = describe(replace(HELD, ok=False, fault=fault, heads_unchecked=(7,)))
 
-    assert told[0].endswith(
+    assert lines[0].endswith(
         "record 6: the log ends before a head that was kept: its newest records are missing (record 7)"
     )
-    assert told[-1] == "kept      head 7 CANNOT BE CHECKED: the proof ends before it"
+    assert lines[-1] == "kept      head 7 CANNOT BE CHECKED: the proof ends before it"
 
 
-def test_what_the_log_tells_of_the_damage_is_labelled() -> None:
+def test_damage_that_the_log_records_is_marked_as_not_proved() -> None:
     fault = Fault("audit-1.jsonl", 6, 6, Reason.HASH)
 
-    told = describe(replace(HELD, ok=False, fault=fault, damage=Damage("audit-1.jsonl", "changed")))
+    lines = describe(replace(HELD, ok=False, fault=fault, damage=ClaimedDamage("audit-1.jsonl", "changed")))
 
-    assert told[1] == (
+    assert lines[1] == (
         "  The log itself tells of it: audit-1.jsonl was changed. That stands after the fault, so it is NOT PROVED."
     )
 
@@ -125,12 +125,12 @@ def test_a_fault_is_named_first() -> None:
     ]
 
 
-def test_a_torn_line_tells_what_mends_it() -> None:
+def test_a_torn_line_is_shown_with_what_mends_it() -> None:
     report = replace(HELD, ok=False, fault=Fault("audit-1.jsonl", 6, 6, Reason.TORN))
 
     assert describe(report)[:2] == [
         "THE AUDIT LOG DOES NOT HOLD: audit-1.jsonl, line 6, record 6: the last line is not whole",
-        MENDED,
+        MENDS,
     ]
 
 
@@ -139,6 +139,6 @@ def test_a_log_without_a_record() -> None:
 
     assert describe(report) == [
         "THE AUDIT LOG DOES NOT HOLD: audit-1.jsonl: the last segment holds no record yet",
-        MENDED,
+        MENDS,
         "proved    nothing",
     ]

@@ -7,30 +7,30 @@ from steno.audit.verification.report import Fault, Reason, Report
 from steno.audit.verification.trust import Keys, KnownHead, Trust, parse_head
 from steno.audit.verification.verifier import Verifier
 from tests.audit.helpers import said
-from tests.audit.tampered_log import Forger, Segments, lines
+from tests.audit.tampered_log import Segments, TamperedLog, lines
 
 FIRST = segment_name(1)
-WENT = b"w" * 32
+OTHER_HASH = b"w" * 32
 OLD, NEW = b"old", b"new"
 
 
-def proved(
-    held: Segments, *, whole: bool = True, keyed_from: int = 1, keys: Keys, heads: tuple[KnownHead, ...]
+def verified(
+    held: Segments, *, complete: bool = True, keyed_from: int = 1, keys: Keys, heads: tuple[KnownHead, ...]
 ) -> Report:
-    """Prove segments that are given as bytes."""
-    verifier = Verifier(whole=whole, evidence=Trust(keys=keys, keyed_from=keyed_from, heads=heads))
+    """Verify segments that are given as bytes."""
+    verifier = Verifier(complete=complete, trust=Trust(keys=keys, keyed_from=keyed_from, heads=heads))
     for name, content in held.items():
-        if not verifier.segment(name, lines(content), newest=name == list(held)[-1]):
+        if not verifier.verify_segment(name, lines(content), newest=name == list(held)[-1]):
             break
     return verifier.report()
 
 
 def keyed(held: Segments, *secrets: bytes, keyed_from: int = 1) -> Report:
-    return proved(held, keys=Keys(secrets), keyed_from=keyed_from, heads=())
+    return verified(held, keys=Keys(secrets), keyed_from=keyed_from, heads=())
 
 
-def kept(held: Segments, *heads: KnownHead, whole: bool = True) -> Report:
-    return proved(held, whole=whole, keys=Keys(), heads=heads)
+def kept(held: Segments, *heads: KnownHead, complete: bool = True) -> Report:
+    return verified(held, complete=complete, keys=Keys(), heads=heads)
 
 
 # Heads ----------------------------------------------------------------------------------------------------
@@ -43,13 +43,13 @@ def test_a_head_is_a_number_and_a_hash() -> None:
 @pytest.mark.parametrize(
     "text", ["", "12", "0:" + "0a" * 32, "01:" + "0a" * 32, "1:" + "0a" * 31, "1:" + "0g" * 32, "1:" + "0a" * 32 + "\n"]
 )
-def test_nothing_else_is_a_head(text: str) -> None:
+def test_a_text_of_another_form_is_no_head(text: str) -> None:
     with pytest.raises(ValueError, match="a head is SEQ:HASH"):
         parse_head(text)
 
 
-def test_all_heads_that_were_kept_are_looked_for() -> None:
-    log = Forger().begin().add(said(1))
+def test_all_known_heads_are_looked_for() -> None:
+    log = TamperedLog().begin().add(said(1))
     two = KnownHead(2, log.head)
     four = KnownHead(4, log.add(said(2)).add(said(3)).head)
 
@@ -58,48 +58,48 @@ def test_all_heads_that_were_kept_are_looked_for() -> None:
     assert (report.ok, report.heads, report.heads_unchecked) == (True, (2, 4), ())
 
 
-def test_a_record_that_differs_from_its_head_is_the_fault() -> None:
-    log = Forger().begin().add(said(1))
+def test_a_record_that_differs_from_its_known_head_is_the_fault() -> None:
+    log = TamperedLog().begin().add(said(1))
     right = KnownHead(2, log.head)
 
-    report = kept(log.add(said(2)).held, right, KnownHead(2, WENT))
+    report = kept(log.add(said(2)).held, right, KnownHead(2, OTHER_HASH))
 
     assert report.fault == Fault(FIRST, 2, 2, Reason.HEAD, "record 2")
     assert (report.last_seq, report.heads) == (1, (2,))
 
 
-def test_a_log_that_ends_before_a_head_is_cut() -> None:
-    log = Forger().begin().add(said(1))
+def test_a_log_that_ends_before_a_known_head_is_cut() -> None:
+    log = TamperedLog().begin().add(said(1))
 
-    report = kept(log.held, KnownHead(2, log.head), KnownHead(7, WENT), KnownHead(9, WENT))
+    report = kept(log.held, KnownHead(2, log.head), KnownHead(7, OTHER_HASH), KnownHead(9, OTHER_HASH))
 
     assert report.fault == Fault(FIRST, 3, 3, Reason.CUT, "record 7")
     assert (report.heads, report.heads_unchecked) == ((2,), (7, 9))
 
 
 def retired(last_seq: int, last_hash: bytes) -> Segments:
-    """Return a log whose records up to `last_seq` were retired."""
-    log = Forger(last_seq + 1, last_hash).begin()
-    return log.tell("log.retired", last_seq=last_seq, last_hash=last_hash.hex(), segments=[FIRST]).held
+    """Return a log that declares its records up to `last_seq` as retired."""
+    log = TamperedLog(last_seq + 1, last_hash).begin()
+    return log.record("log.retired", last_seq=last_seq, last_hash=last_hash.hex(), segments=[FIRST]).held
 
 
-def test_the_head_of_what_was_retired_is_the_hash_before_the_first_record() -> None:
-    assert kept(retired(9, WENT), KnownHead(9, WENT)).heads == (9,)
-    assert kept(retired(9, WENT), KnownHead(9, GENESIS)).fault == Fault(
+def test_the_head_of_the_last_retired_record_is_the_hash_before_the_first() -> None:
+    assert kept(retired(9, OTHER_HASH), KnownHead(9, OTHER_HASH)).heads == (9,)
+    assert kept(retired(9, OTHER_HASH), KnownHead(9, GENESIS)).fault == Fault(
         segment_name(10), 1, 10, Reason.HEAD, "record 9"
     )
 
 
-def test_a_head_that_is_older_cannot_be_checked_and_that_is_no_proof() -> None:
-    report = kept(retired(9, WENT), KnownHead(8, WENT), KnownHead(9, WENT))
+def test_an_older_head_cannot_be_checked_and_that_is_no_success() -> None:
+    report = kept(retired(9, OTHER_HASH), KnownHead(8, OTHER_HASH), KnownHead(9, OTHER_HASH))
 
     assert (report.ok, report.fault, report.heads, report.heads_unchecked) == (False, None, (9,), (8,))
 
 
-def test_single_segments_say_nothing_of_heads_outside() -> None:
-    log = Forger(5, WENT).begin()
+def test_heads_outside_of_single_segments_cannot_be_checked() -> None:
+    log = TamperedLog(5, OTHER_HASH).begin()
 
-    report = kept(log.held, KnownHead(3, WENT), KnownHead(5, log.head), KnownHead(6, WENT), whole=False)
+    report = kept(log.held, KnownHead(3, OTHER_HASH), KnownHead(5, log.head), KnownHead(6, OTHER_HASH), complete=False)
 
     assert (report.ok, report.fault, report.heads, report.heads_unchecked) == (False, None, (5,), (3, 6))
 
@@ -107,16 +107,16 @@ def test_single_segments_say_nothing_of_heads_outside() -> None:
 # Keys -----------------------------------------------------------------------------------------------------
 
 
-def changing() -> Forger:
+def changing() -> TamperedLog:
     """Write a log without a key, then under one, then under another."""
-    log = Forger().begin().add(said(1))
+    log = TamperedLog().begin().add(said(1))
     log.key = OLD
     log.begin().add(said(2))
     log.key = NEW
     return log.begin().add(said(3))
 
 
-def test_each_period_is_proved_by_its_own_key() -> None:
+def test_each_segment_is_verified_under_its_own_key() -> None:
     report = keyed(changing().held, NEW, OLD, keyed_from=3)
 
     assert (report.ok, report.keyed_from, report.key_ids) == (True, 3, (key_id(OLD), key_id(NEW)))
@@ -135,14 +135,20 @@ def test_a_key_may_come_into_use_earlier_than_it_must() -> None:
         ([OLD, NEW], 1, Fault(FIRST, 1, 1, Reason.UNKEYED)),
         ([OLD, NEW], 2, Fault(FIRST, 2, 2, Reason.UNKEYED)),
     ],
-    ids=["no key", "the first is missing", "the second is missing", "not told from where", "told too early"],
+    ids=[
+        "no key",
+        "the first is missing",
+        "the second is missing",
+        "keyed from the first record",
+        "keyed from a record too early",
+    ],
 )
-def test_a_key_that_is_missing_is_named_by_its_id(secrets: list[bytes], keyed_from: int, fault: Fault) -> None:
+def test_a_missing_key_is_named_by_its_id(secrets: list[bytes], keyed_from: int, fault: Fault) -> None:
     assert keyed(changing().held, *secrets, keyed_from=keyed_from).fault == fault
 
 
-def test_a_key_that_proved_nothing_is_not_told_as_used() -> None:
-    log = Forger(key=OLD).begin().add(said(1))
+def test_a_key_whose_segment_does_not_hold_is_not_reported_as_used() -> None:
+    log = TamperedLog(key=OLD).begin().add(said(1))
     log.key = b"forged"
     log.begin(key_id=key_id(NEW))
 
@@ -152,19 +158,19 @@ def test_a_key_that_proved_nothing_is_not_told_as_used() -> None:
     assert (report.keyed_from, report.key_ids) == (1, (key_id(OLD),))
 
 
-def test_a_log_that_ends_before_its_key_came_into_use_is_cut() -> None:
-    log = Forger().begin().add(said(1))
+def test_a_log_that_ends_before_its_first_keyed_record_is_cut() -> None:
+    log = TamperedLog().begin().add(said(1))
 
     assert keyed(log.held, OLD, keyed_from=3).fault == Fault(FIRST, 3, 3, Reason.UNREACHED, "record 3")
 
 
-def test_a_name_of_a_key_that_is_none_is_not_repeated() -> None:
-    log = Forger(key=OLD).begin(key_id="\x1b[2J")
+def test_an_id_of_a_key_that_has_another_form_is_not_repeated() -> None:
+    log = TamperedLog(key=OLD).begin(key_id="\x1b[2J")
 
     assert keyed(log.held, OLD).fault == Fault(FIRST, 1, 1, Reason.KEY)
 
 
 def test_keys_are_not_shown() -> None:
-    evidence = Trust(keys=Keys([b"sesame"]))
+    trust = Trust(keys=Keys([b"sesame"]))
 
-    assert "sesame" not in repr(evidence) + str(vars(Verifier(whole=True, evidence=evidence)))
+    assert "sesame" not in repr(trust) + str(vars(Verifier(complete=True, trust=trust)))

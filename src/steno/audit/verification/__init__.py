@@ -1,1 +1,1 @@
-"""Proving an audit log: reading its files, checking the chain, and reporting what was found."""
+"""Verifies an audit log: reads its files, checks the chain, and reports what was found."""

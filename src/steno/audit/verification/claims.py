@@ -1,21 +1,25 @@
-"""What a log tells of itself, `log.*`, held against its chain; and what it tells of damage after a fault. Pure."""
+"""What a log says of itself in records named `log.*`, held against its chain. Pure.
 
-from collections.abc import Collection, Iterable
+A checkpoint must name the head before it, and a retirement must name records that the chain has, or ends before. What
+a log says of damage after a fault is not verified: it is a hint for the reader of a report.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 import msgspec
 
 from steno.audit.log_records import Checkpoint, Retired
 from steno.audit.record import CHECKPOINT, DAMAGED, GAP, GENESIS, RECORD, RETIRED, segment_name, segment_seq
-from steno.audit.verification.report import GAPS_KEPT, Damage, Gap, Reason, Refusal
+from steno.audit.verification.report import GAPS_LISTED, ClaimedDamage, DeclaredGap, Reason, Refusal
 
 _CHECKPOINT: Final = msgspec.json.Decoder(Checkpoint)
-_RETIREMENT: Final = msgspec.json.Decoder(Retired)
-_DAMAGE: Final = msgspec.json.Decoder(Damage)
+_RETIRED: Final = msgspec.json.Decoder(Retired)
+_DAMAGE: Final = msgspec.json.Decoder(ClaimedDamage)
 
 
 class Chain:
-    """How far a log is proved."""
+    """How far a log is verified."""
 
     __slots__ = ("ends", "first_seq", "head", "previous", "seq")
 
@@ -27,71 +31,74 @@ class Chain:
         self.previous = self.head = GENESIS
         """The hashes before the first record and of the last, as 32 raw bytes."""
         self.ends: dict[int, bytes] = {}
-        """The last record of each segment and its hash; and what stands before the first."""
+        """The hash of the last record of each segment, by its number; and the hash before the first segment."""
 
     def begin(self, seq: int, previous: bytes) -> None:
-        """Begin with record `seq`. Above 1, what stood before it is taken on trust, for now."""
+        """Begin with record `seq`. Where that is not 1, the hash before it is taken as given, for now."""
         self.first_seq, self.seq = seq, seq - 1
         self.previous = self.head = previous
 
-    def end(self) -> None:
-        """Note where a segment ends."""
+    def end_segment(self) -> None:
+        """Note that a segment ends here."""
         self.ends[self.seq] = self.head
 
 
 class Claims:
-    """Is told each `log.*` record but the first of a segment, before the chain goes on to it."""
+    """Takes the body of each `log.*` record that says something of the chain, before the chain goes on to it.
+
+    A body that contradicts the chain raises Refusal, one that cannot be read ValueError.
+    """
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
         self.checkpoints = 0
-        self.gaps: list[Gap] = []
+        """How many agree with the chain."""
+        self.gaps: list[DeclaredGap] = []
         self.gap_records = 0
         self.retired = 0
-        """The last record that was retired."""
-        self.grounded = False
-        """Whether what is missing before the first record was retired."""
+        """The last record that was retired; 0 where none was."""
+        self.beginning_retired = False
+        """Whether a retirement accounts for all records before the first that was given."""
+        self.observers: Mapping[bytes, Callable[[bytes], None]] = {
+            CHECKPOINT.encode(): self._checkpoint,
+            RETIRED.encode(): self._retired,
+            GAP.encode(): self._gap,
+        }
 
-    def hear(self, fact: str, body: bytes) -> None:
-        """Take a record. Raises Refusal where it contradicts the chain, ValueError where it cannot be read."""
-        if fact == CHECKPOINT:
-            self._checkpoint(_CHECKPOINT.decode(body))
-        elif fact == RETIRED:
-            self._retire(_RETIREMENT.decode(body))
-        elif fact == GAP:
-            self._gap(body)
-
-    def _checkpoint(self, told: Checkpoint) -> None:
-        if (told.last_seq, told.last_hash) != (self._chain.seq, self._chain.head.hex()):
+    def _checkpoint(self, body: bytes) -> None:
+        checkpoint = _CHECKPOINT.decode(body)
+        if (checkpoint.last_seq, checkpoint.last_hash) != (self._chain.seq, self._chain.head.hex()):
             raise Refusal(Reason.CHECKPOINT)
         self.checkpoints += 1
 
-    def _retire(self, told: Retired) -> None:
-        """Hold a retirement against what it retires, which is deleted only after it is on the disk.
+    def _retired(self, body: bytes) -> None:
+        """Hold a retirement against the segments that it names.
 
-        So it may all be still there, or any number of the oldest segments be missing. Where all are, the hash is
-        that before the first record; where the record is older still, a later retirement is to account for it.
+        They are deleted after the record is on the disk, the oldest first. So all may still be there, or any number
+        of the oldest may be missing. Where all are missing, the retirement names the hash before the first record.
+        Where it is about older segments still, a later retirement has to account for the rest.
         """
-        begins = [segment_seq(name) or 0 for name in told.segments]
-        if begins != sorted({*begins}) or not 0 < begins[0] <= begins[-1] <= told.last_seq:
+        retired = _RETIRED.decode(body)
+        begins = [segment_seq(name) or 0 for name in retired.segments]
+        if begins != sorted({*begins}) or not 0 < begins[0] <= begins[-1] <= retired.last_seq:
             raise Refusal(Reason.RETIREMENT)
         first = self._chain.first_seq or 1
-        known = self._chain.ends.get(told.last_seq)
-        if told.last_seq >= first - 1 and (known is None or known.hex() != told.last_hash):
+        known = self._chain.ends.get(retired.last_seq)
+        if retired.last_seq >= first - 1 and (known is None or known.hex() != retired.last_hash):
             raise Refusal(Reason.RETIREMENT)
-        if told.last_seq == first - 1 or segment_name(first) in told.segments[1:]:
-            self.grounded = True
-        self.retired = max(self.retired, told.last_seq)
+        if retired.last_seq == first - 1 or segment_name(first) in retired.segments[1:]:
+            self.beginning_retired = True
+        self.retired = max(self.retired, retired.last_seq)
 
     def _gap(self, body: bytes) -> None:
         self.gap_records += 1
-        if len(self.gaps) < GAPS_KEPT:
-            # In ASCII: what can be written in a log could otherwise move a terminal's cursor.
-            self.gaps.append(Gap(self._chain.seq + 1, body.decode("ascii", "backslashreplace")))
+        if len(self.gaps) < GAPS_LISTED:
+            # In ASCII: a control character in a forged log could otherwise move a terminal's cursor.
+            self.gaps.append(DeclaredGap(self._chain.seq + 1, body.decode("ascii", "backslashreplace")))
 
 
-def told_damage(lines: Iterable[bytes], names: Collection[str]) -> Damage | None:
-    """Return what the first `log.damaged` in `lines` tells of one of the segments `names`. Nothing of it is proved."""
+def claimed_damage(lines: Iterable[bytes], names: Collection[str]) -> ClaimedDamage | None:
+    """Return the first `log.damaged` in `lines` about one of the segments `names`. Nothing of it is verified."""
     for line in lines:
         record = RECORD.fullmatch(line) if DAMAGED.encode() in line else None
         if record is None or record["fact"] != DAMAGED.encode():

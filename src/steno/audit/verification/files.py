@@ -1,7 +1,4 @@
-"""`steno verify`: the files of an audit log, read through a `Verifier`. I/O.
-
-They are streamed: a log may be larger than memory.
-"""
+"""Reads the files of an audit log through a `Verifier`, a line at a time: a log may be larger than memory. I/O."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -13,8 +10,9 @@ from msgspec.structs import replace
 
 from steno.audit.directory import segments
 from steno.audit.record import segment_name, segment_seq
-from steno.audit.verification.claims import told_damage
-from steno.audit.verification.report import Damage, Fault, Reason, Report, describe
+from steno.audit.verification.claims import claimed_damage
+from steno.audit.verification.losses import Losses
+from steno.audit.verification.report import ClaimedDamage, Fault, Reason, Report, describe
 from steno.audit.verification.trust import Keys, Trust
 from steno.audit.verification.verifier import Verifier
 from steno.config.schema import SecretRef
@@ -24,39 +22,44 @@ from steno.errors import ConfigError, DataError, UsageError
 __all__ = ["Fault", "Report", "describe", "read_keys", "verify"]
 
 LINE_BYTES: Final = 16 * 1024 * 1024
-"""Longest line that is looked at; far more than any record has."""
+"""Longest line that is read; far longer than any record."""
 PROGRESS_BYTES: Final = 1024 * 1024
-"""How much is read between two tellings of progress."""
+"""How much is read between two reports of progress."""
 
 Progress = Callable[[int], None]
 
 
-def verify(paths: Sequence[Path], progress: Progress | None = None, *, evidence: Trust | None = None) -> Report:
-    """Prove an audit log, up to the first record that does not hold.
+def verify(paths: Sequence[Path], progress: Progress | None = None, *, trust: Trust | None = None) -> Report:
+    """Verify an audit log, up to the first record that does not hold.
 
     Args:
-        paths: one folder, which must hold a log from its beginning; or segments of one log that follow each
-            other, in any order, which are proved relative to the hash before the first of them.
-        progress: is told how many bytes were read since it was last told.
-        evidence: keys and heads that the log is held against.
+        paths: one folder, which must hold a log from its beginning; or segments of one log that follow each other, in
+            any order, which are verified relative to the hash before the first of them.
+        progress: called with the number of bytes read since its last call.
+        trust: keys and heads that the log is held against.
 
     Raises:
         UsageError: a folder stands beside other paths.
         DataError: a path cannot be read, is no segment, or holds none.
     """
-    whole = any(path.is_dir() for path in paths)
-    if whole and len(paths) > 1:
+    complete = any(path.is_dir() for path in paths)
+    if complete and len(paths) > 1:
         raise UsageError("each audit log is proved by itself: give one folder, or segments of one log")
     try:
-        files = _listed(paths[0]) if whole else sorted(map(_segment, paths), key=lambda path: path.name)
-        verifier = Verifier(whole=whole, evidence=evidence or Trust())
-        for path in files:
-            if not verifier.segment(path.name, _lines(path, progress), newest=path is files[-1]):
-                break
-        report = verifier.report()
-        return replace(report, damage=_damage(files, report.fault)) if report.fault else report
+        files = _listed(paths[0]) if complete else sorted(map(_segment, paths), key=lambda path: path.name)
+        return _verified(files, progress, trust or Trust(), complete=complete)
     except OSError as error:
         raise DataError(f"cannot read {error.filename or paths[0]}: {error.strerror}") from error
+
+
+def _verified(files: Sequence[Path], progress: Progress | None, trust: Trust, *, complete: bool) -> Report:
+    losses = Losses()
+    verifier = Verifier(complete=complete, trust=trust, observers=losses.observers)
+    for path in files:
+        if not verifier.verify_segment(path.name, _lines(path, progress), newest=path is files[-1]):
+            break
+    report = losses.added_to(verifier.report())
+    return replace(report, damage=_damage(files, report.fault)) if report.fault else report
 
 
 def read_keys(files: Iterable[Path]) -> Keys:
@@ -89,19 +92,19 @@ def _lines(path: Path, progress: Progress | None = None) -> Iterator[bytes]:
             if read >= PROGRESS_BYTES and progress:
                 progress(read)
                 read = 0
-            # What has no end within reason is not a line that was torn in the middle of a write.
+            # A line that was torn in the middle of a write has no newline. One that is too long is not that.
             yield line if len(line) < LINE_BYTES else line + b"\n"
     if progress:
         progress(read)
 
 
-def _damage(files: Sequence[Path], fault: Fault) -> Damage | None:
-    """Return what the log tells, from the fault on, of the segment at fault.
+def _damage(files: Sequence[Path], fault: Fault) -> ClaimedDamage | None:
+    """Return what the log says, from the fault on, of the segment at fault.
 
-    That is the one that has the fault, the one that should stand there, or the one before it, which may be cut; where
-    the beginning of a log is missing, the first one of all.
+    That is the segment that has the fault, the one that should stand there, or the one before it, which may be cut.
+    Where the beginning of a log is missing, it is the first segment of all.
     """
     at = next((at for at, path in enumerate(files) if path.name == fault.segment), 0)
     missing = 1 if fault.reason is Reason.BEGINNING else fault.seq or 1
     names = {path.name for path in files[max(at - 1, 0) : at + 1]} | {segment_name(missing)}
-    return told_damage(chain.from_iterable(map(_lines, files[at:])), names)
+    return claimed_damage(chain.from_iterable(map(_lines, files[at:])), names)

@@ -1,17 +1,19 @@
-"""What a proof found, and how that is told to people. Pure."""
+"""What a verification found, and the lines that a terminal shows of it. Pure."""
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Final
 
 from msgspec import Struct
 
-GAPS_KEPT: Final = 20
-"""Declared gaps that a report lists one by one; all are counted."""
+from steno.audit.log_records import Damage
+
+GAPS_LISTED: Final = 20
+"""Declared gaps that a report lists one by one. All are counted."""
 
 
 class Reason(StrEnum):
-    """Why a record does not hold: a closed list."""
+    """Why a record does not hold: a closed list. The value is the end of the line that a terminal shows."""
 
     TORN = "the last line is not whole"
     UNREADABLE = "the line is not a record of steno.audit/1"
@@ -39,7 +41,7 @@ class Reason(StrEnum):
     CUT = "the log ends before a head that was kept: its newest records are missing"
 
 
-class Refusal(Exception):  # noqa: N818  # a finding, which the proof raises and catches
+class Refusal(Exception):  # noqa: N818  # a finding, raised and caught within this room
     """A record does not hold."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
@@ -61,31 +63,31 @@ class Fault(Struct, frozen=True):
     """Which head or which key it is about."""
 
 
-class Gap(Struct, frozen=True):
-    """A record that declares what could not be recorded."""
+class DeclaredGap(Struct, frozen=True):
+    """A record that declares that facts could not be recorded."""
 
     seq: int
     body: str
     """What it declares, as JSON in ASCII."""
 
 
-class Damage(Struct, frozen=True):
-    """A record that tells that a segment was touched. It stands after a fault, so it is not proved."""
+class ClaimedDamage(Struct, frozen=True):
+    """What a `log.damaged` says of a segment. It stands after a fault, so it is not verified."""
 
     segment: str
-    damage: Literal["deleted", "renamed", "replaced", "truncated", "changed"]
+    damage: Damage
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """What was proved: everything before `fault`, or the whole where there is none."""
+    """What was found. Verified is all before `fault`, or all that was given where there is none."""
 
     ok: bool
-    """Whether there is no fault, and no kept head is left that could not be checked."""
+    """Whether there is no fault, and every head that was kept could be checked."""
     records: int
     segments: int
-    """Segments that were begun, the one with the fault included."""
+    """Segments that were looked at, the one with the fault included."""
     first_seq: int | None
-    """Above 1, the proof is relative to `previous`: what stood before is not seen."""
+    """Where it is not 1, all is relative to `previous`: what stood before was not given."""
     last_seq: int | None
     first_at: str | None
     """The time of the first record that has one."""
@@ -94,7 +96,7 @@ class Report(Struct, frozen=True, kw_only=True):
     previous: str | None
     """The hash before the first record, in hex."""
     head: str | None
-    """The hash of the last record, in hex. Kept elsewhere, it proves later that nothing was rewritten."""
+    """The hash of the last record, in hex. Kept elsewhere, it shows later that nothing before was rewritten."""
     keyed_from: int | None = None
     """The first record that is hashed under a key."""
     key_ids: tuple[str, ...] = ()
@@ -102,31 +104,31 @@ class Report(Struct, frozen=True, kw_only=True):
     heads: tuple[int, ...] = ()
     """Records of which a head was kept, and which have that hash."""
     heads_unchecked: tuple[int, ...] = ()
-    """Records of which a head was kept, and which stand outside of what was given."""
+    """Records of which a head was kept, and which are not in what was given."""
     checkpoints: int = 0
     """How many `log.checkpoint` agree with the chain."""
     unclosed: int = 0
     """Segments before the last one that do not end with `log.closed`: their writer died, or a sync failed."""
     broken_streams: int = 0
-    """Streams that ended so that events may be missing."""
+    """Streams that ended in a way that events may be missing."""
     missed: int = 0
-    """Records that tell of events which their sender numbered and which never came."""
-    gaps: tuple[Gap, ...] = ()
-    """Gaps that the log itself declares: the first 20."""
+    """Records of events that their sender numbered and that never came."""
+    gaps: tuple[DeclaredGap, ...] = ()
+    """The first gaps that the log itself declares, 20 at most."""
     gap_records: int = 0
     """How many records declare a gap."""
     retired: int | None = None
-    """The last record that was retired, as the log tells."""
+    """The last record that was retired, as the log declares."""
     recovered_bytes: int = 0
     """Bytes cut off at starts, of records that were being written when the writer died."""
     fault: Fault | None = None
-    damage: Damage | None = None
-    """What the log tells, after the fault, of a segment at fault. Not proved."""
+    damage: ClaimedDamage | None = None
+    """What the log says, after the fault, of a segment at fault. Not verified."""
 
 
 def describe(report: Report) -> list[str]:
-    """Return `report` as lines for a terminal: the verdict, what was proved, what the log itself admits."""
-    return [*_verdict(report), *_proved(report), *_kept(report), *_admitted(report)]
+    """Return `report` as lines for a terminal: the verdict, what was verified, what the log declares as missing."""
+    return [*_verdict(report), *_verified(report), *_trusted(report), *_declared(report)]
 
 
 def _verdict(report: Report) -> Iterator[str]:
@@ -150,7 +152,7 @@ def _verdict(report: Report) -> Iterator[str]:
         )
 
 
-def _proved(report: Report) -> Iterator[str]:
+def _verified(report: Report) -> Iterator[str]:
     if not report.records:
         yield "proved    nothing"
         return
@@ -164,8 +166,8 @@ def _proved(report: Report) -> Iterator[str]:
         yield f"relative to the hash {report.previous}, which stands before record {report.first_seq}"
 
 
-def _kept(report: Report) -> Iterator[str]:
-    """Say what was held against what the operator has, and against what the log told of itself on the way."""
+def _trusted(report: Report) -> Iterator[str]:
+    """Yield what keys, heads and checkpoints showed."""
     if report.keyed_from:
         yield f"keyed     from record {report.keyed_from} on, under key {' then '.join(report.key_ids)}"
     for seq in report.heads:
@@ -177,6 +179,7 @@ def _kept(report: Report) -> Iterator[str]:
 
 
 def _absence(report: Report, seq: int) -> str:
+    """Return why the head of record `seq` could not be checked."""
     if report.fault and seq > (report.last_seq or 0):
         return "the proof ends before it"
     if report.retired and seq <= report.retired:
@@ -184,7 +187,7 @@ def _absence(report: Report, seq: int) -> str:
     return f"record {seq} is not in what was given"
 
 
-def _admitted(report: Report) -> Iterator[str]:
+def _declared(report: Report) -> Iterator[str]:
     if report.retired:
         yield f"retired   records up to {report.retired}, as the log itself tells"
     if report.recovered_bytes:

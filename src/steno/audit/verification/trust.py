@@ -1,7 +1,7 @@
-"""What whoever verifies a log has from elsewhere than from its folder: keys, and heads that were kept. Pure.
+"""What a log is held against that does not come from its folder: keys, and heads that were kept. Pure.
 
-A chain proves that records stand as they were chained, not who chained them. A key shows that it was somebody who
-had it; a head, the number and the hash of a record noted down once, that the log still has that record.
+A chain shows that records stand as they were chained, not who chained them. A key shows that its owner did. A head, the
+number and the hash of a record that was noted elsewhere, shows that the log still has that record.
 """
 
 import re
@@ -19,7 +19,7 @@ NEVER: Final = 10**20
 
 
 class KnownHead(Struct, frozen=True):
-    """A record as it was once seen."""
+    """The number and the hash of a record, noted when it was the newest."""
 
     seq: int
     hash: bytes
@@ -30,7 +30,7 @@ _HEAD: Final = re.compile(r"([1-9][0-9]{0,19}):([0-9a-fA-F]{64})")
 
 
 def parse_head(text: str) -> KnownHead:
-    """Return the head that `SEQ:HASH` names, its hash in hex. Raises ValueError where the text is none."""
+    """Return the head that `SEQ:HASH` names, its hash in hex. Raises ValueError where the text has another form."""
     match = _HEAD.fullmatch(text)
     if match is None:
         raise ValueError("a head is SEQ:HASH, a record's number and the 64 hex digits of its hash")
@@ -38,7 +38,7 @@ def parse_head(text: str) -> KnownHead:
 
 
 class Keys:
-    """Secrets, told apart by their ids. Not shown by anything."""
+    """Secrets by their ids. Their representation shows none."""
 
     def __init__(self, secrets: Iterable[bytes] = ()) -> None:
         self._secrets = {key_id(secret): secret for secret in secrets}
@@ -63,37 +63,37 @@ class Trust(Struct, frozen=True, kw_only=True):
     heads: tuple[KnownHead, ...] = ()
 
 
-class Keying:
-    """Says under which key a segment is to be proved, and that no segment falls back behind the one before it."""
+class KeyCheck:
+    """Finds the key of each segment, and checks that the log does not go on without one after it had one."""
 
     def __init__(self, keys: Keys, keyed_from: int) -> None:
         self._keys = keys
         self._keyed_from = keyed_from
         self.used: dict[str, int] = {}
-        """The ids of the keys in the order of their use, each with the record that first names it."""
+        """The ids of the keys in the order of their use, each with the first record of the segment that names it."""
 
     @property
-    def unreached(self) -> bool:
-        """Whether a key was to be used, and was not."""
+    def unused(self) -> bool:
+        """Whether keys were given, and no segment has named one so far."""
         return bool(self._keys) and not self.used
 
     @property
     def next_seq(self) -> int:
-        """The record that must not be reached while no key is in use."""
-        return self._keyed_from if self.unreached else NEVER
+        """The record that must be hashed under a key, as long as none is in use; else `NEVER`."""
+        return self._keyed_from if self.unused else NEVER
 
-    def key_of(self, seq: int, named: str, name: str | None) -> bytes | None:
+    def key_of(self, seq: int, algorithm_name: str, name: str | None) -> bytes | None:
         """Return the key of the segment that begins with record `seq`; None where it has none.
 
         Args:
             seq: the number of its `log.opened`.
-            named: the algorithm that stands there.
+            algorithm_name: the algorithm that stands there.
             name: the id of the key that stands there.
 
-        Raises Refusal where its key was not given, or where it has none after another had one. That it should have
-        one already is told by `next_seq`.
+        Raises Refusal where its key was not given, and where it has none after another segment had one. Whether it
+        should have one already is for `next_seq`.
         """
-        if named != algorithm(None if name is None else b""):
+        if algorithm_name != algorithm(None if name is None else b""):
             raise Refusal(Reason.ALGORITHM)
         if name is not None:
             return self._given(seq, name)
@@ -102,6 +102,7 @@ class Keying:
         return None
 
     def _given(self, seq: int, name: str) -> bytes:
+        # An id that is none is not repeated: in a forged log it may hold what moves a terminal's cursor.
         detail = f"key id {name}" if re.fullmatch("[0-9a-f]{16}", name) else ""
         secret = self._keys.get(name)
         if secret is None:
@@ -110,35 +111,35 @@ class Keying:
         return secret
 
 
-class Heads:
-    """Heads that were kept, held against the log in the order of their numbers."""
+class HeadCheck:
+    """Holds known heads against the log, in the order of their numbers."""
 
     def __init__(self, heads: Iterable[KnownHead]) -> None:
-        self._due = deque(sorted(dict.fromkeys(heads), key=lambda head: head.seq))
-        self.held: list[int] = []
-        """Those that the log has."""
+        self._waiting = deque(sorted(dict.fromkeys(heads), key=lambda head: head.seq))
+        self.found: list[int] = []
+        """Records that have the hash of their head."""
         self.before: list[int] = []
-        """Those of records before the first that is given."""
+        """Records that stand before the first that was given, so that their heads cannot be checked."""
 
     @property
     def next_seq(self) -> int:
-        """The next record that one was kept of."""
-        return self._due[0].seq if self._due else NEVER
+        """The next record of which a head is known; else `NEVER`."""
+        return self._waiting[0].seq if self._waiting else NEVER
 
     @property
-    def due(self) -> tuple[int, ...]:
-        """Those of records that were not reached."""
-        return tuple(head.seq for head in self._due)
+    def unreached(self) -> tuple[int, ...]:
+        """Records of which a head is known, behind the last one so far."""
+        return tuple(head.seq for head in self._waiting)
 
     def begin(self, first_seq: int, previous: bytes) -> None:
-        """Begin with record `first_seq`. Of all before it, only the hash of the very last can be known."""
+        """Begin with record `first_seq`. Of all records before it, only the hash of the last one is known."""
         while self.next_seq < first_seq - 1:
-            self.before.append(self._due.popleft().seq)
+            self.before.append(self._waiting.popleft().seq)
         self.check(first_seq - 1, previous)
 
     def check(self, seq: int, hashed: bytes) -> None:
-        """Hold record `seq` against what was kept of it. Raises Refusal where that differs."""
+        """Hold record `seq` against its head, if one is known. Raises Refusal where the hashes differ."""
         while self.next_seq == seq:
-            if self._due.popleft().hash != hashed:
+            if self._waiting.popleft().hash != hashed:
                 raise Refusal(Reason.HEAD, f"record {seq}")
-            self.held.append(seq)
+            self.found.append(seq)

@@ -1,11 +1,19 @@
-"""A log held against its format: numbers, chain, segments, up to the first record that does not hold. Pure.
+"""Verifies the chain of an audit log, up to the first record that does not hold. Pure.
 
-What is proved is that the records stand as they were chained: none changed, left out or put elsewhere. That
-the newest were not cut off takes more: a head (number and hash) that was kept elsewhere. That the log was not
-written anew as a whole takes such a head too, or a key that the forger did not have. Both are `Trust`.
+A record holds if its line has the form of `steno.audit/1`, its number follows the one before, and its hash is that of
+the hash before it and its own bytes. A segment begins with `log.opened`, which names the hash before it and how the
+segment is hashed. Its file is named by its first record. Other records named `log.*` say something of the log, which is
+held against the chain too: see `claims`. Of all other records it is enough that their body is JSON: the verifier knows
+nothing of conversations. Observers can be given for facts of any name. They see the bodies of records that hold.
+
+The first fault ends the verification, since the hash that the next record builds on is not known.
+
+A chain shows that records stand as they were chained: none changed, left out or moved. It does not show that the newest
+were not cut off, nor that the log was not written anew as a whole. That takes a key, or a head that was kept elsewhere:
+see `trust`. These matter at a few records only. `_stop_seq` is the next one, so that all others cost one comparison.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -14,15 +22,14 @@ from msgspec import Raw, Struct
 from steno.audit.record import CLOSED, GENESIS, HASH_BYTES, OPENED, RECORD, SCHEMA, digest, segment_name
 from steno.audit.verification.claims import Chain, Claims
 from steno.audit.verification.report import Fault, Reason, Refusal, Report
-from steno.audit.verification.trust import Heads, Keying, Trust
-from steno.core.facts import NAMES, EventsMissed, StreamClosed
+from steno.audit.verification.trust import HeadCheck, KeyCheck, Trust
 
-OWN: Final = b"log."
-"""What a log tells of itself begins with it."""
+Observers = Mapping[bytes, Callable[[bytes], None]]
+"""By the name of a fact: takes the body of each record of that name. Raises ValueError where it cannot be read."""
 
 
 class _Opening(Struct, frozen=True):
-    """What the proof needs of the body of `log.opened`."""
+    """What is verified of the body of `log.opened`."""
 
     schema: str
     algorithm: str
@@ -33,46 +40,48 @@ class _Opening(Struct, frozen=True):
 
 _JSON: Final = msgspec.json.Decoder(Raw)
 _OPENING: Final = msgspec.json.Decoder(_Opening)
-_NOTHING: Final = Trust()
-
-
-STREAM_CLOSED: Final = NAMES[StreamClosed].encode()
-EVENTS_MISSED: Final = NAMES[EventsMissed].encode()
+_NO_TRUST: Final = Trust()
+_OPENED: Final = OPENED.encode()
+_CLOSED: Final = CLOSED.encode()
+_NO_TIME: Final = b"null"
 
 
 class Verifier:
     """Is given the segments of one log in order, and stops at the first record that does not hold."""
 
-    def __init__(self, *, whole: bool, evidence: Trust = _NOTHING) -> None:
-        """Hold nothing yet.
+    def __init__(self, *, complete: bool, trust: Trust = _NO_TRUST, observers: Observers | None = None) -> None:
+        """Prepare for the first segment.
 
         Args:
-            whole: whether all segments of the log are given. It must then begin at record 1, or tell what was
-                retired, and reach every head that was kept. If not, the first segment is taken to follow what its
-                `previous` says.
-            evidence: what the log is held against.
+            complete: whether all segments of the log are given. It must then begin at record 1 or declare what was
+                retired, and have every known head. Otherwise the first segment is taken to follow the hash that its
+                `previous` names.
+            trust: keys and heads that the log is held against.
+            observers: see the bodies of records that hold.
         """
-        self._whole = whole
-        self._keying = Keying(evidence.keys, evidence.keyed_from)
-        self._heads = Heads(evidence.heads)
+        self._complete = complete
+        self._keys = KeyCheck(trust.keys, trust.keyed_from)
+        self._heads = HeadCheck(trust.heads)
         self._chain = Chain()
-        self._testimony = Claims(self._chain)
+        self._claims = Claims(self._chain)
+        self._observers = {**(observers or {}), **self._claims.observers}
         self._key: bytes | None = None
         self._stop_seq = 0
-        """The next record that evidence tells something of."""
+        """The next record that is held against a key or a head."""
         self._fault: Fault | None = None
         self._segment = ""
         self._segments: list[str] = []
         self._newest = False
         self._line = 0
         self._ended = False
+        """Whether the segment has its `log.closed`."""
         self._records = 0
-        self._first_at = self._last_at = b"null"
+        self._first_at = self._last_at = _NO_TIME
         self._recovered_bytes = 0
-        self._unclosed = self._broken_streams = self._missed = 0
+        self._unclosed = 0
 
-    def segment(self, name: str, lines: Iterable[bytes], *, newest: bool) -> bool:
-        """Prove the next segment; return whether all of it holds.
+    def verify_segment(self, name: str, lines: Iterable[bytes], *, newest: bool) -> bool:
+        """Verify the next segment; return whether all of it holds.
 
         Args:
             name: the name of its file.
@@ -91,7 +100,7 @@ class Verifier:
         else:
             if not self._line:
                 self._refuse(Reason.UNBEGUN if newest else Reason.EMPTY)
-        self._chain.end()
+        self._chain.end_segment()
         return self._fault is None
 
     def _refuse(self, reason: Reason, detail: str = "") -> None:
@@ -104,59 +113,51 @@ class Verifier:
         record = RECORD.fullmatch(line)
         if record is None:
             raise Refusal(Reason.TORN if self._newest and not line.endswith(b"\n") else Reason.UNREADABLE)
-        number, at, fact, body, claimed = record.groups()
+        number, at, fact, body, stated = record.groups()
         seq = int(number)
         chain = self._chain
         if self._line == 1:
-            self._opening(seq, fact, body)
+            self._open_segment(seq, fact, body)
         elif seq != chain.seq + 1:
             raise Refusal(Reason.NUMBER)
         hashed = digest(chain.head, line[:-HASH_BYTES], self._key)
-        if hashed.hex().encode() != claimed:
+        if hashed.hex().encode() != stated:
             raise Refusal(Reason.HASH)
         if seq >= self._stop_seq:
-            self._stop(seq, hashed)
-        self._told(fact, body)
+            self._check_trust(seq, hashed)
+        self._check_body(fact, body)
         chain.seq, chain.head = seq, hashed
         self._records += 1
-        if at != b"null":
+        if at != _NO_TIME:
             self._last_at = at
-            if self._first_at == b"null":
+            if self._first_at == _NO_TIME:
                 self._first_at = at
 
-    def _stop(self, seq: int, hashed: bytes) -> None:
-        """Hold record `seq` against the evidence, and note the next one to be held so."""
-        if seq >= self._keying.next_seq:
+    def _check_trust(self, seq: int, hashed: bytes) -> None:
+        """Hold record `seq` against keys and heads, and set the next record to be held so."""
+        if seq >= self._keys.next_seq:
             raise Refusal(Reason.UNKEYED)
         self._heads.check(seq, hashed)
-        self._stop_seq = min(self._heads.next_seq, self._keying.next_seq)
+        self._stop_seq = min(self._heads.next_seq, self._keys.next_seq)
 
-    def _told(self, fact: bytes, body: bytes) -> None:
-        """Note what a record tells of the log itself. Of all others it is enough that their body is JSON."""
+    def _check_body(self, fact: bytes, body: bytes) -> None:
         if self._ended:
             raise Refusal(Reason.ENDED)
         try:
             _JSON.decode(body)
-            if fact.startswith(OWN) and self._line > 1:
-                self._own(fact.decode(), body)
-            elif fact == STREAM_CLOSED:
-                self._broken_streams += b'"gap":"' in body
-            elif fact == EVENTS_MISSED:
-                self._missed += 1
+            if observer := self._observers.get(fact):
+                observer(body)
         except (ValueError, RecursionError):
             raise Refusal(Reason.UNREADABLE) from None
-
-    def _own(self, fact: str, body: bytes) -> None:
-        if fact == OPENED:
+        if fact == _OPENED and self._line > 1:
             raise Refusal(Reason.REOPENED)
-        self._ended = fact == CLOSED
-        self._testimony.hear(fact, body)
+        self._ended = fact == _CLOSED
 
     # The first record of a segment ----------------------------------------------------------------------
 
-    def _opening(self, seq: int, fact: bytes, body: bytes) -> None:
-        """Hold the first record of a segment against its file's name and against what came before."""
-        if fact != OPENED.encode():
+    def _open_segment(self, seq: int, fact: bytes, body: bytes) -> None:
+        """Hold the first record of a segment against its file's name and against the chain before it."""
+        if fact != _OPENED:
             raise Refusal(Reason.UNOPENED)
         try:
             opening = _OPENING.decode(body)
@@ -173,28 +174,28 @@ class Verifier:
             raise Refusal(Reason.MISSING if seq > self._chain.seq else Reason.NUMBER)
         if opening.previous != self._chain.head.hex():
             raise Refusal(Reason.PREVIOUS)
-        self._key = self._keying.key_of(seq, opening.algorithm, opening.key_id)
+        self._key = self._keys.key_of(seq, opening.algorithm, opening.key_id)
         self._recovered_bytes += opening.recovered_bytes
 
     def _begin(self, seq: int, previous: bytes) -> None:
         if len(previous) != len(GENESIS) or (seq == 1 and previous != GENESIS):
             raise Refusal(Reason.PREVIOUS)
         self._chain.begin(seq, previous)
-        self._chain.end()
+        self._chain.end_segment()
         self._heads.begin(seq, previous)
 
     # The end --------------------------------------------------------------------------------------------
 
     def _missing(self) -> Fault | None:
-        """Return what is wrong with a log all of whose records hold: its beginning or its end is not there."""
+        """Return the fault of a log whose records all hold: its beginning or its end is missing. None without one."""
         first_seq = self._chain.first_seq
-        if not self._whole or first_seq is None:
+        if not self._complete or first_seq is None:
             return None
-        if first_seq > 1 and not self._testimony.grounded:
+        if first_seq > 1 and not self._claims.beginning_retired:
             return Fault(self._segments[0], 1, first_seq, Reason.BEGINNING)
-        if self._keying.unreached:
-            return self._cut(Reason.UNREACHED, self._keying.next_seq)
-        if self._heads.due:
+        if self._keys.unused:
+            return self._cut(Reason.UNREACHED, self._keys.next_seq)
+        if self._heads.unreached:
             return self._cut(Reason.CUT, self._heads.next_seq)
         return None
 
@@ -203,36 +204,35 @@ class Verifier:
         return Fault(self._segment, self._line + 1, self._chain.seq + 1, reason, f"record {seq}")
 
     def report(self) -> Report:
-        """Return what was proved of the segments that were given."""
-        chain, testimony = self._chain, self._testimony
-        keyed = {name: seq for name, seq in self._keying.used.items() if seq <= chain.seq}
+        """Return what was found in the segments that were given."""
+        chain, claims = self._chain, self._claims
+        keyed = {name: seq for name, seq in self._keys.used.items() if seq <= chain.seq}
         fault = self._fault or self._missing()
-        unchecked = (*self._heads.before, *self._heads.due)
+        unchecked = (*self._heads.before, *self._heads.unreached)
         return Report(
             ok=fault is None and not unchecked,
             records=self._records,
             segments=len(self._segments),
             first_seq=chain.first_seq if self._records else None,
             last_seq=chain.seq if self._records else None,
-            first_at=_told(self._first_at),
-            last_at=_told(self._last_at),
+            first_at=_text(self._first_at),
+            last_at=_text(self._last_at),
             previous=chain.previous.hex() if self._records else None,
             head=chain.head.hex() if self._records else None,
             keyed_from=min(keyed.values(), default=None),
             key_ids=tuple(keyed),
-            heads=tuple(self._heads.held),
+            heads=tuple(self._heads.found),
             heads_unchecked=unchecked,
-            checkpoints=testimony.checkpoints,
+            checkpoints=claims.checkpoints,
             unclosed=self._unclosed,
-            broken_streams=self._broken_streams,
-            missed=self._missed,
-            gaps=tuple(testimony.gaps),
-            gap_records=testimony.gap_records,
-            retired=testimony.retired or None,
+            gaps=tuple(claims.gaps),
+            gap_records=claims.gap_records,
+            retired=claims.retired or None,
             recovered_bytes=self._recovered_bytes,
             fault=fault,
         )
 
 
-def _told(at: bytes) -> str | None:
-    return None if at == b"null" else at[1:-1].decode()
+def _text(at: bytes) -> str | None:
+    """Return a time as it stands in a record, without its quotes; None for null."""
+    return None if at == _NO_TIME else at[1:-1].decode()
