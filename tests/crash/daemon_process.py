@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 
 from anyio.from_thread import start_blocking_portal
 
-from steno.audit.content_store.references import tellings
+from steno.audit.content_store.references import content_fields
 from steno.audit.record import segment_name
 from steno.audit.verification.files import verify
 from steno.audit.verification.trust import KnownHead, Trust, parse_head
@@ -302,7 +302,7 @@ def check_content(records: list[dict[str, Any]], folder: Path) -> int:
         texts = [json.loads(line)["text"] for line in lines]
         return frozenset(hmac.digest(key, text.encode(), "sha256").hex() for text in texts)
 
-    fields = [field for record in records for field in tellings(record["body"]) if "file" in field]
+    fields = [field for record in records for field in content_fields(record["body"]) if "file" in field]
     assert all(field["hmac"] in proofs(field["file"]) for field in fields)
     return len(fields)
 

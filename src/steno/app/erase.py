@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from steno.app.control_client import EraseRequest, ask_to_erase
-from steno.audit.content_store.erase import Erasure
-from steno.audit.content_store.erase import erase as erase_content
+from steno.audit.content_store.erase import Erasure, erase_content
 from steno.audit.setup import open_log
 from steno.config import Config, audit_directory
 from steno.errors import UsageError

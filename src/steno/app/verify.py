@@ -5,9 +5,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from steno.audit.content_store.verify import Words as ContentReport
+from steno.audit.content_store.verify import ContentReport, verify_content
 from steno.audit.content_store.verify import describe as describe_content
-from steno.audit.content_store.verify import verify_content
 from steno.audit.verification.files import read_keys
 from steno.audit.verification.files import verify as verify_files
 from steno.audit.verification.report import Report, describe

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from steno import __version__
 from steno.audit.content_policy import BodyEncoder
-from steno.audit.content_store.erase import Erasure, examined, remove
+from steno.audit.content_store.erase import Erasure, find_erasable, remove
 from steno.audit.content_store.files import ContentFiles
 from steno.audit.log_records import Damaged, SegmentSettings
 from steno.audit.record import entry
@@ -222,7 +222,7 @@ class AuditService:
             raise UsageError("this daemon writes no audit log")
         log, files, writer = self._parts.log, self._parts.files, self._parts.writer
         await _done(writer.call(_nothing))  # so that all that is to be searched is on the disk
-        references = await anyio.to_thread.run_sync(bound(examined, log.directory, conversation, partial=partial))
+        references = await anyio.to_thread.run_sync(bound(find_erasable, log.directory, conversation, partial=partial))
         in_memory = forget()
         erased: list[Erasure] = []
 

@@ -1,15 +1,19 @@
-"""Words beside the log: a file a conversation, with a key of its own, so that they can be erased. I/O.
-
-The chained record holds the name of the file and an HMAC under its key; the words and the key are in the file
-alone. With the file go the words, and with the key the proof of a guess: what is left in the chain says that
-something was said, when, and how long it was.
+"""Content beside the log: one file a conversation, with a key of its own, so that it can be erased. I/O.
 
     words/<32 hex digits>.jsonl
     {"schema":"steno.words/1","conversation":"relay/call-1","key":"<64 hex digits>"}
     {"hmac":"<64 hex digits>","kind":"transcript","text":"..."}
 
-A file is flushed before the record that names it. What a crash cut off in the middle of a line was therefore
-named by no record, and is cut off when the file is written next.
+A record of the log holds the name of the file, and an HMAC of the text under the file's key. The text and the key are
+in the file alone. When the file is removed, the record still says that there was a text, when, and how long it was, but
+without the key its HMAC confirms no guess at the text.
+
+A file is flushed before the record that names it. So a line that a crash tore is named by no record. It is cut off when
+the file is written next.
+
+A write or a sync may fail, and is tried again. After a failure nobody knows what stands behind the bytes that were
+synced before: the file has a dirty tail. Another sync of the same file might succeed without having written. So the
+bytes that are certain are copied into a new file, which takes the place of the old one, and the write goes there.
 """
 
 import hashlib
@@ -33,15 +37,15 @@ FILE_NAME: Final = re.compile(r"[0-9a-f]{32}\.jsonl")
 FOLDER: Final = "words"
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
-"""Words are their owner's alone, where the log may be read by its group."""
+"""Content is for its owner alone. The log may be read by its group."""
 KEY_BYTES: Final = 32
 SLACK_NS: Final = 3_600 * 1_000_000_000
-"""How long a record may be written after the words that it names: as long as a disk may have been full."""
+"""How much later than its text a record may be written: as long as a disk may have been full."""
 KEYS_KEPT: Final = 10_000
-"""Keys remembered; another one is read from its file again."""
+"""Files whose keys are remembered. The key of another one is read from its file again."""
 
 
-class Header(Struct, frozen=True):
+class FileHeader(Struct, frozen=True):
     """The first line of a file."""
 
     schema: str
@@ -50,8 +54,8 @@ class Header(Struct, frozen=True):
     """32 bytes in hex."""
 
 
-class Text(Struct, frozen=True):
-    """A line of a file."""
+class StoredText(Struct, frozen=True):
+    """Each further line of a file."""
 
     hmac: str
     """HMAC-SHA256 under the file's key, over the UTF-8 of `text`, in hex."""
@@ -59,105 +63,114 @@ class Text(Struct, frozen=True):
     text: str
 
 
-class Erased(Struct, frozen=True):
-    """What an erasure took away."""
+class RemovedFile(Struct, frozen=True):
+    """What was in a file that was removed."""
 
     file: str
+    """Its name."""
     texts: int
-    """How many; 0 where there was no file."""
+    """0 where there was no file."""
     bytes: int
 
 
 def file_name(conversation: str) -> str:
-    """Return the name of the file of a conversation: its key may hold what no name of a file may."""
+    """Return the name of the file of a conversation. It is a hash, since a key may hold what no file name can."""
     return hashlib.sha256(conversation.encode(errors="replace")).hexdigest()[:32] + ".jsonl"
 
 
-def proof(key: bytes, text: str) -> str:
-    """Return what the chain holds of `text`, in hex."""
+def content_hmac(key: bytes, text: str) -> str:
+    """Return what a record holds of `text`: its HMAC-SHA256 under the key of its file, in hex."""
     return hmac.digest(key, text.encode(), "sha256").hex()
 
 
-class _File:
-    """A file while it is written."""
+class _ContentFile:
+    """A file that is written."""
 
-    def __init__(self, path: Path, key: bytes, size: int, *, frayed: bool) -> None:
+    def __init__(self, path: Path, key: bytes, flushed_bytes: int, *, dirty_tail: bool) -> None:
         self.path = path
         self.key = key
-        self.size = size
+        self.flushed_bytes = flushed_bytes
         """How much of it is on the disk for certain; 0 where not even its header is."""
-        self.frayed = frayed
-        """Whether there may be more in it than that."""
+        self.dirty_tail = dirty_tail
+        """Whether there may be bytes behind these."""
         self.waiting: list[bytes] = []
+        """Lines that are to be written."""
 
-    def certain(self) -> bytes:
-        """Return what is on the disk for certain."""
-        return self.path.read_bytes()[: self.size] if self.size and self.path.exists() else b""
+    def flushed(self) -> bytes:
+        """Return the bytes that are on the disk for certain."""
+        return self.path.read_bytes()[: self.flushed_bytes] if self.flushed_bytes and self.path.exists() else b""
 
 
 class ContentFiles:
-    """The words of a log's conversations. For one thread at a time."""
+    """The content of a log's conversations. For one thread at a time."""
 
     def __init__(self, directory: Path) -> None:
-        """Keep words in the folder `words` of the log in `directory`; it is made when it is needed."""
+        """Keep content in the folder `words` of the log in `directory`, which is made when it is needed."""
         self.folder = directory / FOLDER
-        self._files: OrderedDict[str, _File] = OrderedDict()
-        self._dirty: dict[str, _File] = {}
+        self._files: OrderedDict[str, _ContentFile] = OrderedDict()
+        """Files whose keys are remembered, the one that was used last at the end."""
+        self._unflushed: dict[str, _ContentFile] = {}
+        """Files with lines that are to be written."""
         self._unsynced = False
-        """Whether a file was made that its folder may not hold for certain."""
+        """Whether a file was made whose name may not be on the disk."""
 
     def keep(self, conversation: str, kind: str, text: str) -> tuple[str, str]:
-        """Keep `text` until `flush` puts it on the disk; return the name of its file, and its proof in hex.
+        """Keep `text` until `flush` writes it; return the name of its file, and its `content_hmac`.
+
+        Args:
+            conversation: the key of its conversation.
+            kind: its kind, as `Content` has it.
+            text: what is kept.
 
         Raises OSError where the file cannot be read.
         """
         name = file_name(conversation)
-        file = self._dirty.get(name) or self._open(name, conversation)
-        told = proof(file.key, text)
-        file.waiting.append(msgspec.json.encode(Text(told, kind, text)) + b"\n")
-        self._dirty[name] = file
-        return name, told
+        file = self._unflushed.get(name) or self._open(name, conversation)
+        keyed = content_hmac(file.key, text)
+        file.waiting.append(msgspec.json.encode(StoredText(keyed, kind, text)) + b"\n")
+        self._unflushed[name] = file
+        return name, keyed
 
     def flush(self) -> None:
-        """Return when all that was kept is on the disk. When this raises OSError it may be called again."""
-        for name, file in list(self._dirty.items()):
-            if not file.size or file.path.exists():
+        """Return when all that was kept is on the disk. Raises OSError where a write fails; it may be called again."""
+        for name, file in list(self._unflushed.items()):
+            if not file.flushed_bytes or file.path.exists():
                 self._write(file)
-            else:  # somebody erased it meanwhile: what it was to hold was said before that
+            else:  # somebody removed it meanwhile: the lines that wait are older than that, and go too
                 self._files.pop(name, None)
-            del self._dirty[name]
+            del self._unflushed[name]
         if self._unsynced:
             sync_folder(self.folder)
             sync_folder(self.folder.parent)
             self._unsynced = False
 
-    def erase(self, conversation: str) -> Erased:
+    def erase(self, conversation: str) -> RemovedFile:
         """Remove the file of a conversation, with its key; return when that would survive a loss of power.
 
-        What was kept and not flushed is forgotten too. Raises OSError where the file cannot be read or removed.
+        Texts that were kept and not flushed go too. Raises OSError where the file cannot be read or removed.
         """
         name = file_name(conversation)
         self._files.pop(name, None)
-        file = self._dirty.pop(name, None) or _read(self.folder / name, conversation)
-        lines = file.certain() + b"".join(file.waiting)
+        file = self._unflushed.pop(name, None) or _read(self.folder / name, conversation)
+        lines = file.flushed() + b"".join(file.waiting)
         for path in (file.path, _damaged(file.path), _copy(file.path)):
             path.unlink(missing_ok=True)
         if self.folder.is_dir():
             sync_folder(self.folder)
         texts = lines.count(b"\n") - 1
-        return Erased(name, texts, len(lines) if texts else 0)
+        return RemovedFile(name, texts, len(lines) if texts else 0)
 
     def holds(self, conversation: str) -> bool:
-        """Tell whether anything is kept of a conversation."""
+        """Return whether there is a file of a conversation, or what is left of one."""
         path = self.folder / file_name(conversation)
         return any(each.exists() for each in (path, _damaged(path), _copy(path)))
 
     def retire(self, newest_ns: int) -> None:
-        """Remove the files that no record can name any more.
+        """Remove the files that no record names any more, after old segments were deleted.
 
         Args:
-            newest_ns: when the last record was written that is gone, in nanoseconds since 1970. A file that was written
-                well before that is named by records before it alone.
+            newest_ns: when the newest record that is gone was written, in nanoseconds since 1970. A file whose last
+                write is well before that is named by records that are gone alone.
 
         Raises OSError, with the name of the file, where one cannot be removed.
         """
@@ -171,26 +184,26 @@ class ContentFiles:
 
     # One file -------------------------------------------------------------------------------------------
 
-    def _open(self, name: str, conversation: str) -> _File:
+    def _open(self, name: str, conversation: str) -> _ContentFile:
         file = self._files.pop(name, None)
-        if file is None or (file.size and not file.path.exists()):
+        if file is None or (file.flushed_bytes and not file.path.exists()):
             file = _read(self.folder / name, conversation)
         self._files[name] = file
         if len(self._files) > KEYS_KEPT:
             self._files.popitem(last=False)
         return file
 
-    def _write(self, file: _File) -> None:
-        """Append what waits, behind what is certain."""
-        if not file.size:
+    def _write(self, file: _ContentFile) -> None:
+        """Append the lines that wait to the bytes that are certain."""
+        if not file.flushed_bytes:
             self._make_folder()
-        if file.frayed:
+        if file.dirty_tail:
             self._renew(file)
         data = b"".join(file.waiting)
-        file.frayed = True
+        file.dirty_tail = True
         _put(file.path, os.O_APPEND, data)
-        file.frayed = False
-        file.size += len(data)
+        file.dirty_tail = False
+        file.flushed_bytes += len(data)
         file.waiting.clear()
 
     def _make_folder(self) -> None:
@@ -199,11 +212,11 @@ class ContentFiles:
             self.folder.mkdir(mode=FOLDER_MODE)
             self.folder.chmod(FOLDER_MODE)
 
-    def _renew(self, file: _File) -> None:
-        """Put what is certain into another file: where a sync failed once, the next one may not tell the truth."""
+    def _renew(self, file: _ContentFile) -> None:
+        """Put the bytes that are certain into a new file in its place: after a sync that failed, another may lie."""
         copy = _copy(file.path)
         try:
-            _put(copy, os.O_TRUNC, file.certain())
+            _put(copy, os.O_TRUNC, file.flushed())
         except OSError:
             with suppress(OSError):
                 copy.unlink()
@@ -213,7 +226,10 @@ class ContentFiles:
 
 
 def _put(path: Path, how: int, data: bytes) -> None:
-    """Write `data` into a file of mode 0600, whatever the umask; return when it is on the disk."""
+    """Write `data` into a file of mode 0600, whatever the umask; return when it is on the disk.
+
+    `how` is O_APPEND or O_TRUNC.
+    """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | how, FILE_MODE)
     try:
         os.fchmod(descriptor, FILE_MODE)
@@ -225,42 +241,42 @@ def _put(path: Path, how: int, data: bytes) -> None:
         os.close(descriptor)
 
 
-def _read(path: Path, conversation: str) -> _File:
-    """Go on with the file at `path`, or begin it."""
+def _read(path: Path, conversation: str) -> _ContentFile:
+    """Return the file at `path`, to be gone on with, or a new one where there is none."""
     try:
-        held = path.read_bytes()
+        data = path.read_bytes()
     except FileNotFoundError:
-        return _new(path, conversation, frayed=False)
-    size = held.rfind(b"\n") + 1
+        return _new(path, conversation, dirty_tail=False)
+    size = data.rfind(b"\n") + 1
     if not size:
-        return _new(path, conversation, frayed=True)
-    key = _key(held, conversation)
-    if key is None:  # somebody wrote in it: what it holds is left to be looked at
+        return _new(path, conversation, dirty_tail=True)
+    key = _key(data, conversation)
+    if key is None:  # somebody else wrote it: it is set aside, for an operator to look at
         path.replace(_damaged(path))
-        return _new(path, conversation, frayed=False)
-    return _File(path, key, size, frayed=size < len(held))
+        return _new(path, conversation, dirty_tail=False)
+    return _ContentFile(path, key, size, dirty_tail=size < len(data))
 
 
-def _new(path: Path, conversation: str, *, frayed: bool) -> _File:
-    file = _File(path, secrets.token_bytes(KEY_BYTES), 0, frayed=frayed)
-    header = Header(SCHEMA, _told(conversation), file.key.hex())
+def _new(path: Path, conversation: str, *, dirty_tail: bool) -> _ContentFile:
+    file = _ContentFile(path, secrets.token_bytes(KEY_BYTES), 0, dirty_tail=dirty_tail)
+    header = FileHeader(SCHEMA, _recorded(conversation), file.key.hex())
     file.waiting.append(msgspec.json.encode(header) + b"\n")
     return file
 
 
-def _key(held: bytes, conversation: str) -> bytes | None:
-    """Return the key of a file; None where it is not the file of that conversation."""
+def _key(data: bytes, conversation: str) -> bytes | None:
+    """Return the key of a file that holds `data`; None where it is not the file of that conversation."""
     try:
-        header = msgspec.json.decode(held[: held.index(b"\n")], type=Header)
+        header = msgspec.json.decode(data[: data.index(b"\n")], type=FileHeader)
         key = bytes.fromhex(header.key)
     except (ValueError, RecursionError):
         return None
-    ours = (header.schema, header.conversation) == (SCHEMA, _told(conversation)) and len(key) == KEY_BYTES
+    ours = (header.schema, header.conversation) == (SCHEMA, _recorded(conversation)) and len(key) == KEY_BYTES
     return key if ours else None
 
 
-def _told(conversation: str) -> str:
-    """Return the key of a conversation as records have it: the name of a recording need not be text."""
+def _recorded(conversation: str) -> str:
+    """Return the key of a conversation as records have it: the name of a recording need not be UTF-8."""
     return mask_text(conversation.encode(errors="replace").decode())
 
 
