@@ -51,11 +51,12 @@ def test_a_digest_counts_as_content_and_a_length_does_not(
     assert content_references(log.directory, CALL) == expected
 
 
-def test_a_segment_that_is_empty_and_a_line_that_is_no_record_are_skipped(tmp_path: Path) -> None:
+@pytest.mark.parametrize("line", [b" torn", b'"body":{"a":' + b"[" * 100_000], ids=["torn", "nested too deep"])
+def test_a_segment_that_is_empty_and_a_line_that_is_no_record_are_skipped(tmp_path: Path, line: bytes) -> None:
     log = ContentLog(tmp_path / "log")
     log.record("a")
     (log.directory / f"audit-{99:020}.jsonl").write_bytes(b"")
-    (log.directory / f"audit-{98:020}.jsonl").write_bytes(b'{"conversation":"relay/call-1", torn')
+    (log.directory / f"audit-{98:020}.jsonl").write_bytes(b'{"seq":98,"conversation":"relay/call-1",' + line)
 
     assert content_references(log.directory, CALL) == IN_FILES
 

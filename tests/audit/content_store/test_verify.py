@@ -79,6 +79,17 @@ def test_texts_that_the_oldest_segment_names_may_have_gone_with_the_segments_bef
     assert verify_content(log.directory) == found(retired=1, missing=1, first_missing=8)
 
 
+@pytest.mark.parametrize("line", [b"no record", b"[" * 100_000], ids=["another text", "nested too deep"])
+def test_a_line_that_is_no_record_and_a_file_that_is_none_are_no_error(log: ContentLog, line: bytes) -> None:
+    """The verifier of the chain reports the line; the texts of the file are missing."""
+    log.record("a")
+    log.file.write_bytes(line + b"\n")
+    (segment,) = log.directory.glob("audit-*")
+    segment.write_bytes(segment.read_bytes() + b'{"seq":3,"hmac":"","body":{"a":' + line + b"\n")
+
+    assert verify_content(log.directory) == found(missing=1, first_missing=2)
+
+
 def test_a_name_of_a_file_outside_of_the_folder_is_not_followed(log: ContentLog, tmp_path: Path) -> None:
     """A forged log could name any file."""
     log.record("a")

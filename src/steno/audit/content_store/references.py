@@ -70,7 +70,7 @@ def _matching(segment: mmap.mmap, wanted: bytes, conversation: str) -> Iterator[
     while place >= 0:
         start = segment.rfind(b"\n", 0, place) + 1
         end = segment.find(b"\n", place)
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             record = msgspec.json.decode(segment[start : end if end >= 0 else len(segment)], type=_Record)
             if record.conversation == conversation:
                 yield record

@@ -110,7 +110,7 @@ def _records(directory: Path) -> Iterator[tuple[int, _Record]]:
                 if b'"hmac":"' in line or b'"fact":"content.erased"' in line:
                     try:
                         yield number, msgspec.json.decode(line, type=_Record)
-                    except ValueError:  # the verifier of the chain reports a line that is no record
+                    except (ValueError, RecursionError):  # the verifier of the chain reports a line that is no record
                         continue
 
 
@@ -123,7 +123,7 @@ def _hmacs(path: Path) -> frozenset[str]:
             key = bytes.fromhex(msgspec.json.decode(file.readline(), type=FileHeader).key)
             texts = (msgspec.json.decode(line, type=StoredText) for line in file if line.endswith(b"\n"))
             return frozenset(content_hmac(key, text.text) for text in texts)
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return frozenset()
 
 
