@@ -1,4 +1,4 @@
-"""What is kept of words is what the policy says; what no policy knows is not written at all."""
+"""A record holds of content what the policy allows; a type that no policy knows is not written at all."""
 
 import hashlib
 import hmac
@@ -58,52 +58,54 @@ def response(*output: Content) -> ResponseFinished:
 
 
 def decoded(encoder: BodyEncoder, fact: Fact, longest: int | None = None) -> dict[str, Any]:
-    """Return the body of a fact, which holds to its length."""
+    """Return the body of a fact, decoded. It is no longer than `longest`."""
     encoded = encoder.body(fact, "relay/a", longest)
     assert longest is None or len(encoded) <= longest
     members: dict[str, Any] = msgspec.json.decode(encoded)
     return members
 
 
-def shown(encoder: BodyEncoder, text: str, kind: str = "text") -> dict[str, Any]:
-    """Return what is told of one text."""
-    told: dict[str, Any] = decoded(encoder, message(text, kind))["text"]
-    return told
+def content_field(encoder: BodyEncoder, text: str, kind: str = "text") -> dict[str, Any]:
+    """Return the content field of one text."""
+    field: dict[str, Any] = decoded(encoder, message(text, kind))["text"]
+    return field
 
 
-class Left(Struct):
-    """What a redactor leaves."""
+class RedactedText(Struct):
+    """A text that was redacted."""
 
     text: str | None
     counts: dict[str, int]
 
 
-class Redacting:
-    """Takes digits out, or cannot read what it is given; tells what that was."""
+class DigitRedactor:
+    """Takes digits out, or fails to read any text; keeps the texts that it was given."""
 
     version = "redacted/test"
 
-    def __init__(self, *, errs: bool = False) -> None:
+    def __init__(self, *, fails: bool = False) -> None:
         self.read: list[str] = []
-        self._errs = errs
+        self._fails = fails
 
-    def redact(self, text: str) -> Left:
+    def redact(self, text: str) -> RedactedText:
         self.read.append(text)
-        if self._errs:
-            return Left(None, {"error": 1})
+        if self._fails:
+            return RedactedText(None, {"error": 1})
         digits = sum(each.isdigit() for each in text)
-        return Left("".join("#" if each.isdigit() else each for each in text), {"digit": digits} if digits else {})
+        return RedactedText(
+            "".join("#" if each.isdigit() else each for each in text), {"digit": digits} if digits else {}
+        )
 
 
 class Files:
-    """Takes words, or cannot."""
+    """Keeps texts in memory, or fails to."""
 
-    def __init__(self, *, errs: bool = False) -> None:
+    def __init__(self, *, fails: bool = False) -> None:
         self.kept: list[tuple[str, str, str]] = []
-        self._errs = errs
+        self._fails = fails
 
     def keep(self, conversation: str, kind: str, text: str) -> tuple[str, str]:
-        if self._errs:
+        if self._fails:
             raise OSError(5, "broken")
         self.kept.append((conversation, kind, text))
         return "0f.jsonl", f"{len(self.kept):064}"
@@ -122,13 +124,13 @@ def test_a_fact_without_members_is_an_empty_object() -> None:
     assert body(DtmfReceived()) == b"{}"
 
 
-def test_words_become_their_length() -> None:
+def test_content_becomes_its_length() -> None:
     fact = MessageFinished(
         message_id="msg_1", run_id=None, role="user", status="completed", text=Content("text", SECRET)
     )
 
     assert body(fact) == (
-        b'{"message_id":"msg_1","run_id":null,"role":"user","status":"completed",'  # no words:
+        b'{"message_id":"msg_1","run_id":null,"role":"user","status":"completed",'  # and no text:
         b'"text":{"kind":"text","length":30}}'
     )
 
@@ -139,7 +141,7 @@ def test_length_is_in_characters() -> None:
     assert b'"length":7}' in body(fact)
 
 
-def test_words_and_tokens_within_a_list() -> None:
+def test_content_and_tokens_within_a_list() -> None:
     fact = response(Content("transcript", SECRET), Content("text", ""))
 
     assert body(fact) == (
@@ -155,20 +157,20 @@ def test_words_and_tokens_within_a_list() -> None:
 class Strange(Fact, frozen=True):
     """A fact with a member that no policy knows."""
 
-    words: object
+    content: object
 
 
-class Words:
-    """Holds words in a way of its own."""
+class Disguise:
+    """Holds a text in a way of its own."""
 
     text = SECRET
 
 
-def test_what_no_policy_knows_is_refused_and_not_told() -> None:
+def test_a_type_that_no_policy_knows_is_refused() -> None:
     with pytest.raises(NotImplementedError) as caught:
-        body(Strange(words=Words()))
+        body(Strange(content=Disguise()))
 
-    assert str(caught.value) == "a fact holds a Words, which no content policy knows"
+    assert str(caught.value) == "a fact holds a Disguise, which no content policy knows"
 
 
 PLAIN = {str, int, float, bool, type(None)}
@@ -184,8 +186,8 @@ def leaves(kind: Any) -> set[Any]:
 
 
 @pytest.mark.parametrize("fact", NAMES)
-def test_facts_hold_words_as_content_and_else_plain_values_only(fact: type[Fact]) -> None:
-    """What the encoder of a library knows by itself would go past the policy: no fact may hold it."""
+def test_facts_hold_content_and_plain_values_only(fact: type[Fact]) -> None:
+    """A type that msgspec encodes by itself would go past the policy, so no fact may hold it."""
     assert leaves(fact) <= {*PLAIN, Content}
 
 
@@ -201,21 +203,21 @@ def test_facts_hold_words_as_content_and_else_plain_values_only(fact: type[Fact]
         ("full", {"text": "room 12", "policy": "full"}),
     ],
 )
-def test_each_kind_of_words_is_kept_by_each_rule(kind: str, rule: ContentRule, kept: dict[str, Any]) -> None:
-    """Alone, whatever holds for all others."""
+def test_each_kind_of_content_is_kept_by_each_rule(kind: str, rule: ContentRule, kept: dict[str, Any]) -> None:
+    """Whatever the rule of all other kinds is."""
     others: ContentRule = "full" if rule == "none" else "none"
-    encoder = BodyEncoder(ContentPolicy.of(others, {kind: rule}), redactor=Redacting())
+    encoder = BodyEncoder(ContentPolicy.of(others, {kind: rule}), redactor=DigitRedactor())
 
-    assert shown(encoder, "room 12", kind) == {"kind": kind, "length": 7, **kept}
-    assert [each for each in KINDS if ("text" in shown(encoder, "room 12", each)) == (rule != "none")] == [kind]
+    assert content_field(encoder, "room 12", kind) == {"kind": kind, "length": 7, **kept}
+    assert [each for each in KINDS if ("text" in content_field(encoder, "room 12", each)) == (rule != "none")] == [kind]
 
 
 def test_a_kind_that_no_policy_names_is_not_kept() -> None:
-    assert shown(BodyEncoder(ContentPolicy.of("full")), SECRET, "thought") == {"kind": "thought", "length": 30}
+    assert content_field(BodyEncoder(ContentPolicy.of("full")), SECRET, "thought") == {"kind": "thought", "length": 30}
 
 
 @pytest.mark.parametrize(
-    ("policy", "told", "keeps", "redacts"),
+    ("policy", "described", "keeps", "redacts"),
     [
         (NONE, "none", False, False),
         (ContentPolicy.of("none", files=True), "none", False, False),
@@ -235,16 +237,18 @@ def test_a_kind_that_no_policy_names_is_not_kept() -> None:
         ),
     ],
 )
-def test_a_policy_tells_what_it_keeps_and_where(policy: ContentPolicy, told: str, keeps: bool, redacts: bool) -> None:
-    assert (policy.describe(), policy.keeps_words, policy.redacts) == (told, keeps, redacts)
-    assert BodyEncoder(policy).keeps_words == keeps
+def test_a_policy_says_what_it_keeps_and_where(
+    policy: ContentPolicy, described: str, keeps: bool, redacts: bool
+) -> None:
+    assert (policy.describe(), policy.keeps_content, policy.redacts) == (described, keeps, redacts)
+    assert BodyEncoder(policy).keeps_content == keeps
 
 
-def test_who_has_the_key_and_the_words_can_ask_for_them() -> None:
-    """The digests are those of `openssl dgst -sha256 -hmac`."""
+def test_who_has_the_key_and_a_text_can_find_its_digest() -> None:
+    """It is what `openssl dgst -sha256 -hmac` prints."""
     encoder = BodyEncoder(NONE, digest_key=KEY)
 
-    assert [shown(encoder, SECRET), shown(encoder, "grüße 🙂")] == [
+    assert [content_field(encoder, SECRET), content_field(encoder, "grüße 🙂")] == [
         {
             "kind": "text",
             "length": 30,
@@ -259,18 +263,18 @@ def test_who_has_the_key_and_the_words_can_ask_for_them() -> None:
 
 
 @pytest.mark.parametrize("rule", ["redacted", "full"])
-def test_the_digest_is_of_the_words_as_they_were_said(rule: ContentRule) -> None:
-    words = "1 key: sk-0123456789abcdef"
-    told = shown(BodyEncoder(ContentPolicy.of(rule), redactor=Redacting(), digest_key=KEY), words)
+def test_the_digest_is_of_the_text_as_it_was_said(rule: ContentRule) -> None:
+    text = "1 key: sk-0123456789abcdef"
+    field = content_field(BodyEncoder(ContentPolicy.of(rule), redactor=DigitRedactor(), digest_key=KEY), text)
 
-    assert told["digest"] == hmac.digest(KEY, words.encode(), "sha256").hex()
-    assert told["text"] == {"redacted": "# key: ***", "full": "1 key: ***"}[rule]
+    assert field["digest"] == hmac.digest(KEY, text.encode(), "sha256").hex()
+    assert field["text"] == {"redacted": "# key: ***", "full": "1 key: ***"}[rule]
 
 
-def test_half_a_character_is_a_question_mark() -> None:
+def test_a_lone_surrogate_becomes_a_question_mark() -> None:
     encoder = BodyEncoder(ContentPolicy.of("full"), digest_key=KEY)
 
-    assert shown(encoder, "a\ud83d") == {
+    assert content_field(encoder, "a\ud83d") == {
         "kind": "text",
         "length": 2,
         "text": "a?",
@@ -311,17 +315,19 @@ def test_personal_data_is_taken_out_and_counted() -> None:
 
 @pytest.mark.parametrize("files", [True, False])
 @pytest.mark.parametrize(
-    ("redactor", "told"),
+    ("redactor", "expected"),
     [
-        (Redacting(errs=True), {"policy": "redacted/test", "redacted": {"error": 1}}),
+        (DigitRedactor(fails=True), {"policy": "redacted/test", "redacted": {"error": 1}}),
         (None, {"policy": "redacted"}),
     ],
 )
-def test_what_cannot_be_redacted_is_dropped(redactor: Redacting | None, told: dict[str, Any], files: bool) -> None:
+def test_a_text_that_cannot_be_redacted_is_dropped(
+    redactor: DigitRedactor | None, expected: dict[str, Any], files: bool
+) -> None:
     kept = Files()
     encoder = BodyEncoder(ContentPolicy.of("redacted", files=files), redactor=redactor, files=kept)
 
-    assert shown(encoder, SECRET) == {"kind": "text", "length": 30, "text": None, **told}
+    assert content_field(encoder, SECRET) == {"kind": "text", "length": 30, "text": None, **expected}
     assert kept.kept == []
 
 
@@ -336,26 +342,26 @@ SECRETS = [
 ]
 
 
-@pytest.mark.parametrize(("words", "left"), SECRETS)
-def test_secrets_are_masked_in_all_that_is_kept(words: str, left: str) -> None:
-    files, redactor = Files(), Redacting()
+@pytest.mark.parametrize(("text", "masked"), SECRETS)
+def test_secrets_are_masked_in_all_that_is_kept(text: str, masked: str) -> None:
+    files, redactor = Files(), DigitRedactor()
 
-    assert shown(BodyEncoder(ContentPolicy.of("full")), words)["text"] == left
-    shown(BodyEncoder(ContentPolicy.of("full", files=True), files=files), words)
-    assert files.kept == [("relay/a", "text", left)]
-    shown(BodyEncoder(ContentPolicy.of("redacted"), redactor=redactor), words)
-    assert redactor.read == [left]
+    assert content_field(BodyEncoder(ContentPolicy.of("full")), text)["text"] == masked
+    content_field(BodyEncoder(ContentPolicy.of("full", files=True), files=files), text)
+    assert files.kept == [("relay/a", "text", masked)]
+    content_field(BodyEncoder(ContentPolicy.of("redacted"), redactor=redactor), text)
+    assert redactor.read == [masked]
 
 
-@pytest.mark.parametrize("words", ["one\r\n\ntwo ", '{\n  "n" : 1.10,\n  "n" : 2\n}\n', "[1, 2]", "", "\x00\u2028🙂"])
-def test_words_without_secrets_are_kept_as_they_were_said(words: str) -> None:
-    assert shown(BodyEncoder(ContentPolicy.of("full")), words)["text"] == words
+@pytest.mark.parametrize("text", ["one\r\n\ntwo ", '{\n  "n" : 1.10,\n  "n" : 2\n}\n', "[1, 2]", "", "\x00\u2028🙂"])
+def test_a_text_without_secrets_is_kept_as_it_was_said(text: str) -> None:
+    assert content_field(BodyEncoder(ContentPolicy.of("full")), text)["text"] == text
 
 
 # Files ----------------------------------------------------------------------------------------------------
 
 
-def test_words_that_go_to_files_are_not_in_the_body() -> None:
+def test_content_that_goes_to_files_is_not_in_the_body() -> None:
     files = Files()
     encoder = BodyEncoder(ContentPolicy.of("none", {"transcript": "full"}, files=True), files=files)
 
@@ -366,11 +372,11 @@ def test_words_that_go_to_files_are_not_in_the_body() -> None:
     assert files.kept == [("relay/a", "transcript", SECRET)]
 
 
-def test_files_take_what_the_redactor_leaves() -> None:
+def test_files_keep_what_the_redactor_leaves() -> None:
     files = Files()
-    encoder = BodyEncoder(ContentPolicy.of("redacted", files=True), redactor=Redacting(), files=files)
+    encoder = BodyEncoder(ContentPolicy.of("redacted", files=True), redactor=DigitRedactor(), files=files)
 
-    assert shown(encoder, "room 12") == {
+    assert content_field(encoder, "room 12") == {
         "kind": "text",
         "length": 7,
         "policy": "redacted/test",
@@ -381,25 +387,25 @@ def test_files_take_what_the_redactor_leaves() -> None:
     assert files.kept == [("relay/a", "text", "room ##")]
 
 
-def test_files_are_left_alone_where_words_go_into_the_chain() -> None:
+def test_files_keep_nothing_where_content_goes_into_the_chain() -> None:
     files = Files()
 
-    assert shown(BodyEncoder(ContentPolicy.of("full"), files=files), "hello")["text"] == "hello"
+    assert content_field(BodyEncoder(ContentPolicy.of("full"), files=files), "hello")["text"] == "hello"
     assert files.kept == []
 
 
-def test_words_that_have_no_file_to_go_to_are_dropped() -> None:
+def test_content_that_has_no_files_to_go_to_is_dropped() -> None:
     encoder = BodyEncoder(ContentPolicy.of("full", files=True))
 
-    assert shown(encoder, SECRET) == {"kind": "text", "length": 30, "text": None, "policy": "full"}
+    assert content_field(encoder, SECRET) == {"kind": "text", "length": 30, "text": None, "policy": "full"}
 
 
-def test_a_file_that_cannot_be_read_is_tried_again_by_whoever_writes() -> None:
-    """Nothing is told without its words because a disk stumbled."""
-    encoder = BodyEncoder(ContentPolicy.of("full", files=True), files=Files(errs=True))
+def test_a_file_that_cannot_be_read_is_an_error() -> None:
+    """The writer tries again: a record is not written without its content because a disk failed."""
+    encoder = BodyEncoder(ContentPolicy.of("full", files=True), files=Files(fails=True))
 
     with pytest.raises(OSError, match="broken"):
-        shown(encoder, SECRET)
+        content_field(encoder, SECRET)
 
 
 # Cut ------------------------------------------------------------------------------------------------------
@@ -407,11 +413,11 @@ def test_a_file_that_cannot_be_read_is_tried_again_by_whoever_writes() -> None:
 LONG = "grüße 🙂\n" * 10_000
 
 
-def test_a_long_text_is_cut_and_a_short_one_beside_it_stays_whole() -> None:
+def test_a_long_text_is_cut_and_a_short_one_beside_it_is_not() -> None:
     encoder = BodyEncoder(ContentPolicy.of("full"))
     body = decoded(encoder, response(Content("text", LONG), Content("transcript", "short")), 4096)
     long, short = body.pop("output")
-    whole = decoded(encoder, response())
+    uncut = decoded(encoder, response())
 
     assert LONG.startswith(long.pop("text"))
     assert long == {
@@ -422,11 +428,11 @@ def test_a_long_text_is_cut_and_a_short_one_beside_it_stays_whole() -> None:
         "sha256": hashlib.sha256(LONG.encode()).hexdigest(),
     }
     assert short == {"kind": "transcript", "length": 5, "text": "short", "policy": "full"}
-    assert body == {name: value for name, value in whole.items() if name != "output"}
+    assert body == {name: value for name, value in uncut.items() if name != "output"}
 
 
-def test_what_is_cut_fills_the_room_there_is() -> None:
-    """Long texts share it; what the hash takes is not given away twice."""
+def test_texts_that_are_cut_fill_the_body() -> None:
+    """They share its length equally, less what their hashes take."""
     encoder = BodyEncoder(ContentPolicy.of("full"))
     fact = response(*(Content("text", letter * 100_000) for letter in "abc"))
     kept = [len(each["text"]) for each in decoded(encoder, fact, 16_000)["output"]]
@@ -436,46 +442,44 @@ def test_what_is_cut_fills_the_room_there_is() -> None:
 
 
 @pytest.mark.parametrize("digest_key", [KEY, None])
-def test_who_has_all_of_what_was_cut_can_prove_it(digest_key: bytes | None) -> None:
-    """By the digest of what was said, or else by the hash of what is kept of it, secrets masked."""
-    said, kept = LONG + "sk-0123456789abcdef", LONG + "***"
-    told = decoded(BodyEncoder(ContentPolicy.of("full"), digest_key=digest_key), message(said), 4096)["text"]
-    del told["text"]
+def test_a_text_that_was_cut_has_a_digest_or_a_hash(digest_key: bytes | None) -> None:
+    """The digest of the text as it was said, or else the hash of what was to be kept, secrets masked."""
+    text, kept = LONG + "sk-0123456789abcdef", LONG + "***"
+    field = decoded(BodyEncoder(ContentPolicy.of("full"), digest_key=digest_key), message(text), 4096)["text"]
+    del field["text"]
 
-    assert told == {
+    assert field == {
         "kind": "text",
         "length": 80_019,
         "cut": True,
         "policy": "full",
         **(
-            {"digest": hmac.digest(KEY, said.encode(), "sha256").hex()}
+            {"digest": hmac.digest(KEY, text.encode(), "sha256").hex()}
             if digest_key
             else {"sha256": hashlib.sha256(kept.encode()).hexdigest()}
         ),
     }
 
 
-def test_words_are_redacted_and_put_into_their_file_once_although_the_record_is_cut() -> None:
-    redactor, files = Redacting(), Files()
+def test_a_text_is_redacted_and_kept_once_although_its_record_is_cut() -> None:
+    redactor, files = DigitRedactor(), Files()
     same = Content("text", "room 12")
     fact = response(same, Content("transcript", LONG), same)
     policy = ContentPolicy.of("redacted", {"text": "full"}, files=True)
     decoded(BodyEncoder(policy, redactor=redactor, files=files), fact, 700)
-    chained = Redacting()
+    chained = DigitRedactor()
     decoded(BodyEncoder(ContentPolicy.of("redacted"), redactor=chained), fact, 700)
 
     assert files.kept == [("relay/a", "text", "room 12"), ("relay/a", "transcript", LONG)]
     assert (redactor.read, chained.read) == ([LONG], ["room 12", LONG])
 
 
-def test_a_list_that_is_too_long_is_cut_and_its_length_is_told() -> None:
+def test_a_list_that_is_too_long_is_cut_and_its_length_is_recorded() -> None:
     buckets = tuple(Tokens(f"model-{n}", "input", "text", cached=False, tokens=n) for n in range(512))
     fact = ConversationClosed(
         family="realtime", reason="idle", duration_seconds=1.5, events=3, responses=2, runs=0, tokens=buckets
     )
-    told = decoded(BodyEncoder(NONE), fact, 16_000)
-
-    assert told == {
+    assert decoded(BodyEncoder(NONE), fact, 16_000) == {
         "family": "realtime",
         "reason": "idle",
         "duration_seconds": 1.5,
@@ -521,5 +525,5 @@ def test_strings_are_cut_where_there_is_nothing_else_to_cut() -> None:
     }
 
 
-def test_a_body_that_cannot_be_cut_tells_how_long_it_was() -> None:
+def test_a_body_that_cannot_be_cut_says_how_long_it_was() -> None:
     assert BodyEncoder(NONE).body(message("hello"), longest=32) == b'{"cut":{"body":99}}'

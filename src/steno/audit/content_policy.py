@@ -1,8 +1,10 @@
-"""What is kept of people's words, and how a fact becomes the body of a record. Pure but for the files of words.
+"""How a fact becomes the body of a record, and what a record keeps of content. Pure but for the content files.
 
-The policy acts on `Content` alone, since a fact holds words in no other form, and it fails closed: what the
-encoder does not know it refuses, and what the redactor cannot read is dropped. A record has a longest length;
-what does not fit is cut, and says so.
+A fact holds what people and models say as `Content`, and in no other form. The policy acts on that type alone. It fails
+closed: a type that the encoder does not know is refused, and a text that the redactor cannot read is dropped.
+
+A record has a longest length. Where a body is longer, the longest texts are cut first, then lists and strings. The body
+says what was cut, and how long it was.
 """
 
 import hashlib
@@ -23,36 +25,36 @@ ContentRule = Literal["none", "redacted", "full"]
 
 IN_FILES: Final = "words-in-files"
 IN_CHAIN: Final = "words-in-chain"
-"""How a policy says that words stand in the records themselves, where they cannot be erased."""
+"""How `log.opened` says where content is: in files, where it can be erased, or in the records, where it cannot."""
 CUT_BYTES: Final = 128
-"""What it takes to say that a text was cut."""
+"""About how many bytes a content field takes to say that its text was cut."""
 
 
 class ContentPolicy(Struct, frozen=True):
-    """A rule for each kind of words."""
+    """A rule for each kind of content."""
 
     rules: Mapping[str, ContentRule]
     files: bool = False
-    """Whether words are kept in files beside the log, where they can be erased, and not in the chain."""
+    """Whether content is kept in files beside the log, and not in its records."""
 
     @classmethod
     def of(cls, default: ContentRule, kinds: Mapping[str, ContentRule] | None = None, *, files: bool = False) -> Self:
-        """Return the policy of a `default` and of the `kinds` that differ from it."""
+        """Return the policy of a `default` rule, and of the `kinds` that have another one."""
         return cls({kind: (kinds or {}).get(kind, default) for kind in KINDS}, files)
 
     @property
     def redacts(self) -> bool:
-        """Whether any words are redacted."""
+        """Whether any kind is redacted."""
         return "redacted" in self.rules.values()
 
     @property
-    def keeps_words(self) -> bool:
-        """Whether any words are kept at all."""
+    def keeps_content(self) -> bool:
+        """Whether any kind is kept."""
         return set(self.rules.values()) != {"none"}
 
     def describe(self) -> str:
-        """Return what `log.opened` says: `none`, or each kind that is kept with its rule, and where words go."""
-        if not self.keeps_words:
+        """Return what `log.opened` says: `none`, or each kind that is kept with its rule, and where content goes."""
+        if not self.keeps_content:
             return "none"
         kept = [f"{kind}={rule}" for kind, rule in self.rules.items() if rule != "none"]
         return " ".join((*kept, IN_FILES if self.files else IN_CHAIN))
@@ -61,68 +63,69 @@ class ContentPolicy(Struct, frozen=True):
 NONE: Final = ContentPolicy.of("none")
 
 
-class Found(Protocol):
-    """What is left of a text, and what was taken out."""
+class Redacted(Protocol):
+    """A text without the personal data that was found in it."""
 
     @property
     def text(self) -> str | None:
-        """The text without what was found; None where it could not be looked at."""
+        """What is left; None where the text could not be read."""
 
     @property
     def counts(self) -> dict[str, int]:
-        """Class to how many finds."""
+        """How many finds were taken out, by class."""
 
 
 class Redacts(Protocol):
-    """What takes personal data out of texts."""
+    """Takes personal data out of texts."""
 
     @property
     def version(self) -> str:
-        """Names what it finds: two texts that were redacted under one version were treated alike."""
+        """Names what it looks for: texts that were redacted under one version were treated alike."""
 
-    def redact(self, text: str) -> Found:
+    def redact(self, text: str) -> Redacted:
         """Return what is left of `text`. Does not raise."""
 
 
-class WordFiles(Protocol):
-    """Where words go that are to stay out of the chain."""
+class KeepsContent(Protocol):
+    """Keeps content in files, out of the records."""
 
     def keep(self, conversation: str, kind: str, text: str) -> tuple[str, str]:
-        """Keep `text`; return the name of its file, and the HMAC under that file's key, in hex.
+        """Keep `text`; return the name of its file, and its HMAC under that file's key, in hex.
 
         Raises OSError where that cannot be done.
         """
 
 
 class ContentField(Struct, frozen=True, omit_defaults=True):
-    """What a record tells of words."""
+    """What a record holds of one `Content`."""
 
     kind: str
     """transcript, text, arguments, output, instructions, user, metadata or message."""
     length: int
-    """In characters, of the words as they were said, whatever is kept of them."""
+    """In characters, of the text as it was said, whatever is kept of it."""
     text: str | UnsetType | None = UNSET
-    """What is kept; null where that could not be: what the redactor cannot read is dropped."""
+    """What is kept; null where nothing could be: a text that the redactor cannot read is dropped."""
     cut: bool = False
-    """Whether `text` is the beginning alone, since a record has a longest length."""
+    """Whether `text` is only the beginning, since a record has a longest length."""
     policy: str | UnsetType = UNSET
-    """`full`, or the version of what the words were redacted by."""
+    """`full`, or the version of the redactor that read the text."""
     redacted: dict[str, int] | UnsetType = UNSET
     """How many finds were taken out, by class."""
     digest: str | UnsetType = UNSET
-    """HMAC-SHA256 of the words as they were said, under the configured key, in hex."""
+    """HMAC-SHA256 of the text as it was said, under the configured key, in hex."""
     sha256: str | UnsetType = UNSET
-    """Of all that is kept, where `text` is the beginning alone and there is no `digest`, in hex."""
+    """SHA-256 of all that was to be kept, in hex, where `text` is only the beginning and there is no `digest`."""
     file: str | UnsetType = UNSET
-    """The file beside the log that holds what is kept; there is no `text` then."""
+    """The file beside the log that holds what is kept. There is no `text` then."""
     hmac: str | UnsetType = UNSET
-    """HMAC-SHA256 of what is kept, under the key that stands in `file`, in hex."""
+    """HMAC-SHA256 of what is kept, under the key in `file`, in hex."""
 
 
 class BodyEncoder:
-    """Writes facts as bodies of records, their words as the policy has it.
+    """Encodes facts as bodies of records, their content by a policy.
 
-    Facts that hold words are for one thread at a time, since `redactor` and `files` may be; others are for any.
+    Facts that hold content are encoded by one thread at a time, since `redactor` and `files` are for one. Other facts
+    may be encoded by any thread.
     """
 
     def __init__(
@@ -131,15 +134,15 @@ class BodyEncoder:
         *,
         redactor: Redacts | None = None,
         digest_key: bytes | None = None,
-        files: WordFiles | None = None,
+        files: KeepsContent | None = None,
     ) -> None:
-        """Write by `policy`.
+        """Encode by `policy`.
 
         Args:
-            policy: what is kept of which words.
-            redactor: takes out what is not to be kept; without one, what would be redacted is dropped.
-            digest_key: the secret under which words are digested, so that one who knows them can ask for them.
-            files: where words go if `policy.files`.
+            policy: what is kept of which kind of content.
+            redactor: takes out what is not to be kept. Without one, texts that would be redacted are dropped.
+            digest_key: the secret under which texts are digested, so that who knows a text can show that it was said.
+            files: where content goes if `policy.files`. Without them, it is dropped.
         """
         self.policy = policy
         self._redactor = redactor
@@ -147,59 +150,60 @@ class BodyEncoder:
         self._files = files
 
     @property
-    def keeps_words(self) -> bool:
-        """Whether words are looked through, or go to files: too slow for whoever reads a socket."""
-        return self.policy.keeps_words
+    def keeps_content(self) -> bool:
+        """Whether content is redacted or goes to files: too slow for the loop that reads sockets."""
+        return self.policy.keeps_content
 
     def body(self, fact: Fact, owner: str = "", longest: int | None = None) -> bytes:
         """Return the members of `fact` as compact JSON, in the order of their declaration, null where None.
 
         Args:
             fact: what has happened.
-            owner: the conversation whose words it may hold.
-            longest: how many bytes that may take, 32 at least: what is longer is cut, texts first.
+            owner: the conversation whose content it may hold.
+            longest: how many bytes the body may take, 32 or more. A longer one is cut, texts first.
 
-        Raises NotImplementedError where a member is of a type that has no place in a fact, and OSError where a file of
-        words cannot be read.
+        Raises NotImplementedError where a member is of a type that has no place in a fact, and OSError where a content
+        file cannot be read.
         """
-        told: dict[int, ContentField] = {}
+        # By identity: a body that is cut is encoded twice, and a text goes through the redactor and into its file once.
+        fields: dict[int, ContentField] = {}
 
-        def tell(value: object) -> ContentField:
-            if (known := told.get(id(value))) is None:
-                known = told[id(value)] = self._tell(value, owner)
-            return known
+        def encode_content(value: object) -> ContentField:
+            if (field := fields.get(id(value))) is None:
+                field = fields[id(value)] = self._field(value, owner)
+            return field
 
-        body = msgspec.json.encode(fact, enc_hook=tell)
+        body = msgspec.json.encode(fact, enc_hook=encode_content)
         if longest is None or len(body) <= longest:
             return body
-        told.update(_shortened(told, len(body), longest))
-        return _without_tails(msgspec.json.encode(fact, enc_hook=tell), longest)
+        fields.update(_shortened(fields, len(body), longest))
+        return _without_tails(msgspec.json.encode(fact, enc_hook=encode_content), longest)
 
-    def _tell(self, words: object, owner: str) -> ContentField:
-        """Return what may be told of words."""
-        if not isinstance(words, Content):
-            raise NotImplementedError(f"a fact holds a {type(words).__name__}, which no content policy knows")
-        rule = self.policy.rules.get(words.kind, "none")
-        told = ContentField(words.kind, len(words.text), digest=self._digest(words.text))
+    def _field(self, content: object, owner: str) -> ContentField:
+        """Return what the policy lets a record hold of `content`."""
+        if not isinstance(content, Content):
+            raise NotImplementedError(f"a fact holds a {type(content).__name__}, which no content policy knows")
+        rule = self.policy.rules.get(content.kind, "none")
+        field = ContentField(content.kind, len(content.text), digest=self._digest(content.text))
         if rule == "none":
-            return told
-        text = _masked(_utf8(words.text))
+            return field
+        text = _masked(_utf8(content.text))
         if rule == "full":
-            return self._kept(replace(told, policy="full"), text, owner)
+            return self._kept(replace(field, policy="full"), text, owner)
         if self._redactor is None:
-            return replace(told, policy="redacted", text=None)
-        found = self._redactor.redact(text)
-        told = replace(told, policy=self._redactor.version, redacted=found.counts)
-        return replace(told, text=None) if found.text is None else self._kept(told, found.text, owner)
+            return replace(field, policy="redacted", text=None)
+        redacted = self._redactor.redact(text)
+        field = replace(field, policy=self._redactor.version, redacted=redacted.counts)
+        return replace(field, text=None) if redacted.text is None else self._kept(field, redacted.text, owner)
 
-    def _kept(self, told: ContentField, text: str, owner: str) -> ContentField:
-        """Return `told` with what is kept, or with where it is."""
+    def _kept(self, field: ContentField, text: str, owner: str) -> ContentField:
+        """Return `field` with `text`, or with the file that `text` is kept in."""
         if not self.policy.files:
-            return replace(told, text=text)
+            return replace(field, text=text)
         if self._files is None:
-            return replace(told, text=None)
-        file, proof = self._files.keep(owner, told.kind, text)
-        return replace(told, file=file, hmac=proof)
+            return replace(field, text=None)
+        file, keyed = self._files.keep(owner, field.kind, text)
+        return replace(field, file=file, hmac=keyed)
 
     def _digest(self, text: str) -> str | UnsetType:
         if self._digest_key is None:
@@ -208,14 +212,15 @@ class BodyEncoder:
 
 
 def _utf8(text: str) -> bytes:
-    """Return `text` in bytes, with `?` for half a character."""
+    """Return `text` in UTF-8, with `?` for a lone surrogate."""
     return text.encode(errors="replace")
 
 
 def _masked(text: bytes) -> str:
-    """Return `text` without its secrets; where it has none, with its spaces and line breaks as they were."""
-    on_a_line = text.translate(_SPACES)
-    return (text if mask(on_a_line) == on_a_line else mask(text)).decode()
+    """Return `text` without its secrets."""
+    # `mask` puts JSON on one line. Where there is no secret, the text keeps its line breaks.
+    on_one_line = text.translate(_SPACES)
+    return (text if mask(on_one_line) == on_one_line else mask(text)).decode()
 
 
 _SPACES: Final = bytes.maketrans(b"\r\n", b"  ")
@@ -225,7 +230,7 @@ _SPACES: Final = bytes.maketrans(b"\r\n", b"  ")
 
 
 def beginning(text: str, longest: int) -> str:
-    """Return as much of `text` as takes `longest` bytes or less as a JSON string, its quotes included."""
+    """Return the beginning of `text` that takes at most `longest` bytes as a JSON string, quotes included."""
     lengths = range(min(len(text), max(0, longest)) + 1)
     return text[: max(0, bisect_right(lengths, longest, key=lambda length: _size(text[:length])) - 1)]
 
@@ -234,42 +239,46 @@ def _size(text: str) -> int:
     return len(msgspec.json.encode(text))
 
 
-def _shortened(told: Mapping[int, ContentField], size: int, longest: int) -> dict[int, ContentField]:
-    """Return those of `told` whose texts are to be cut, the longest ones, so that `size` bytes become `longest`."""
-    texts = {key: each.text for key, each in told.items() if isinstance(each.text, str)}
+def _shortened(fields: Mapping[int, ContentField], size: int, longest: int) -> dict[int, ContentField]:
+    """Return the fields whose texts are cut, the longest ones, so that a body of `size` bytes takes `longest`.
+
+    The room that is left is shared out from the shortest text on: a text that needs less than its share is not cut, and
+    what it leaves goes to the longer ones.
+    """
+    texts = {key: field.text for key, field in fields.items() if isinstance(field.text, str)}
     sizes = {key: _size(text) for key, text in texts.items()}
     room = longest - size + sum(sizes.values())
     cut = {}
     for left, key in zip(range(len(texts), 0, -1), sorted(texts, key=sizes.__getitem__), strict=True):
         share = max(0, room // left)
         if sizes[key] > share:
-            cut[key] = _cut(told[key], texts[key], share - CUT_BYTES)
+            cut[key] = _cut(fields[key], texts[key], share - CUT_BYTES)
         room -= min(share, sizes[key])
     return cut
 
 
-def _cut(told: ContentField, text: str, longest: int) -> ContentField:
-    """Return `told` with the beginning of `text`, and the hash of all of it."""
-    digest = hashlib.sha256(text.encode()).hexdigest() if told.digest is UNSET else UNSET
-    return replace(told, text=beginning(text, longest), cut=True, sha256=digest)
+def _cut(field: ContentField, text: str, longest: int) -> ContentField:
+    """Return `field` with the beginning of `text`, and the hash of all of it unless it has a digest."""
+    sha256 = hashlib.sha256(text.encode()).hexdigest() if field.digest is UNSET else UNSET
+    return replace(field, text=beginning(text, longest), cut=True, sha256=sha256)
 
 
 def _without_tails(body: bytes, longest: int) -> bytes:
-    """Return `body` with its lists and strings cut until it fits; the member `cut` tells how long they were."""
+    """Return `body` with its lists and strings cut until it fits; the member `cut` says how long they were."""
     if len(body) <= longest:
         return body
     members: dict[str, Any] = msgspec.json.decode(body)
     shorter: dict[str, Any] = {**members, "cut": {}}
-    while len(told := msgspec.json.encode(shorter)) > longest:
-        name = _fattest(shorter)
+    while len(encoded := msgspec.json.encode(shorter)) > longest:
+        name = _longest_member(shorter)
         if name is None:
             return msgspec.json.encode({"cut": {"body": len(body)}})
         shorter[name] = shorter[name][: len(shorter[name]) // 2]
         shorter["cut"][name] = len(members[name])
-    return told
+    return encoded
 
 
-def _fattest(members: Mapping[str, Any]) -> str | None:
-    """Return which of the lists and strings takes most; None where all are empty."""
+def _longest_member(members: Mapping[str, Any]) -> str | None:
+    """Return the name of the list or string that takes most bytes; None where all are empty."""
     filled = [name for name, value in members.items() if value and isinstance(value, list | str)]
     return max(filled, key=lambda name: len(msgspec.json.encode(members[name])), default=None)

@@ -36,7 +36,7 @@ class AuditSink:
 
     def emit(self, origin: Origin, fact: Fact) -> None:
         """Record `fact`. Where content is to be redacted or put into a file, the receiver encodes it later."""
-        if self._bodies.keeps_words and (contents := list(_contents(fact))):
+        if self._bodies.keeps_content and (contents := list(_contents(fact))):
             size = sum(len(each.text) for each in contents) + BODY_BYTES
             self._log.submit(_PendingRecord(self, origin, fact, size))
         else:
