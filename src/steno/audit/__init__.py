@@ -1,11 +1,13 @@
-"""The audit log that can be proved: what a record is, how it is written, and how it is verified.
+"""The audit log: facts become records, records form a chain, and the chain can be verified.
 
-    a record            record (members, link), log_records (`log.*`), content_policy (bodies, what is kept of content)
-    from facts to it    sink; setup (from the configuration), service (the log of a running daemon)
-    on the disk         directory (the folder), writing/ (queue, thread, chain, segments, recovery, retention)
-    content beside it   content_store/ (files that can be erased)
-    proved              verification/ (chain, keys, kept heads, what the log says of itself)
+    record, log_records   what a record is, how it is chained, and the records that a log has about itself
+    content_policy        how a fact becomes the body of a record, and how much content the record holds
+    sink, setup, service  what facts are emitted to; from the configuration to a log; the log of a running daemon
+    directory             the folder of a log: its lock, and its segments
+    writing/              from a fact to a byte that is on the disk
+    verification/         from the bytes on the disk to a report of what holds
+    content_store/        content in files beside the log, where it can be erased
 
-Whoever writes the log gives records their numbers and hashes. A record comes as bytes, or is encoded by the thread that
-writes.
+`record`, `log_records` and most of `verification/` are pure. The body of a fact is encoded by the loop that reads
+sockets, or by the writer's thread where content must be redacted. The thread gives records their numbers and hashes.
 """
