@@ -1,4 +1,4 @@
-"""The commands as they are typed: what they print, and how they exit."""
+"""The commands, run as they are typed: what they print, and how they exit."""
 
 from pathlib import Path
 
@@ -16,9 +16,9 @@ def test_version() -> None:
     assert steno("--version").stdout.decode().strip() == f"steno {__version__}"
 
 
-@pytest.mark.parametrize("command", ["run", "check", "replay", "verify", "demo", "health"])
+@pytest.mark.parametrize("command", ["run", "check", "replay", "verify", "erase", "demo", "health"])
 def test_help(command: str) -> None:
-    """Every command explains itself."""
+    """Every command has a help text."""
     done = steno(command, "--help")
 
     assert done.returncode == 0
@@ -27,7 +27,7 @@ def test_help(command: str) -> None:
 
 @pytest.mark.parametrize("name", ["steno", "minimal", "demo"])
 def test_check_prints_all_of_a_configuration(name: str) -> None:
-    """What is shipped is right, and its defaults are shown."""
+    """The files that are shipped are right, and their defaults are shown."""
     done = steno("check", "-c", ROOT / f"config/{name}.toml")
 
     assert (done.returncode, done.stderr) == (0, b"")
@@ -36,7 +36,7 @@ def test_check_prints_all_of_a_configuration(name: str) -> None:
 
 
 def test_check_names_every_fault(tmp_path: Path) -> None:
-    """One line a fault, with file, key and what is wrong; exit 78."""
+    """One line a fault, with the file, the key and what is wrong; exit 78."""
     config = tmp_path / "bad.toml"
     config.write_text('[http]\nlisen = "127.0.0.1:1"\n[limits]\nconversations = 0\n')
 
@@ -50,7 +50,7 @@ def test_check_names_every_fault(tmp_path: Path) -> None:
 
 
 def test_no_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is none, the places that were looked at are named."""
+    """Where there is none, the places where it could be are named."""
     monkeypatch.chdir(tmp_path)
 
     done = steno("check", STENO_CONFIG="")
@@ -69,7 +69,7 @@ def test_unknown_command() -> None:
 
 
 def test_verify_of_nothing(tmp_path: Path) -> None:
-    """A folder that holds no log is no proof of anything."""
+    """A folder without a log is named, with exit code 65."""
     done = steno("verify", tmp_path)
 
     assert done.returncode == 65
@@ -78,27 +78,27 @@ def test_verify_of_nothing(tmp_path: Path) -> None:
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    """Return the folder of a log: three records under a key, which is beside it."""
+    """Return the folder of a log: three records under a key, which is in a file beside it."""
     write(tmp_path / "log", [1], key=b"sesame")
     (tmp_path / "key").write_text("sesame\n")
     return tmp_path / "log"
 
 
 def test_verify_with_a_key_and_a_head(log: Path) -> None:
-    """It prints the head that the next proof takes."""
+    """It prints the head, which the next verification takes."""
     done = steno("verify", log, "--key-file", log.parent / "key")
 
-    told = dict(line.split(maxsplit=1) for line in done.stdout.decode().splitlines())
-    assert (done.returncode, done.stderr, told["proved"]) == (0, b"", "3 records in 1 segment")
+    lines = dict(line.split(maxsplit=1) for line in done.stdout.decode().splitlines())
+    assert (done.returncode, done.stderr, lines["proved"]) == (0, b"", "3 records in 1 segment")
 
-    again = steno("verify", log, "--key-file", log.parent / "key", "--head", told["head"])
+    again = steno("verify", log, "--key-file", log.parent / "key", "--head", lines["head"])
 
     assert again.returncode == 0
     assert b"head 3 is in the log" in again.stdout
 
 
-def test_verify_of_what_does_not_hold(log: Path) -> None:
-    """Exit 1, and the first line says where and why; the key stands nowhere."""
+def test_verify_of_a_log_that_does_not_hold(log: Path) -> None:
+    """Exit 1, and the first line says where and why. No line shows the key."""
     keyless = steno("verify", log)
     cut = steno("verify", log, "--key-file", log.parent / "key", "--head", f"9:{'0' * 64}")
     plain = steno("verify", log, "--key-file", log.parent / "key", "--keyed-from", "9")
@@ -118,8 +118,8 @@ def test_verify_of_what_does_not_hold(log: Path) -> None:
         (["--key-file", "gone"], 65, "cannot use the key in gone: cannot be read"),
     ],
 )
-def test_verify_against_what_makes_no_sense(log: Path, args: list[str], code: int, message: str) -> None:
-    """One line, which says what would be right."""
+def test_verify_with_options_that_make_no_sense(log: Path, args: list[str], code: int, message: str) -> None:
+    """One line, which says what is right."""
     done = steno("verify", log, *args)
 
     assert done.returncode == code
@@ -128,7 +128,7 @@ def test_verify_against_what_makes_no_sense(log: Path, args: list[str], code: in
 
 
 def test_health_of_nobody() -> None:
-    """Nobody answers: not ready."""
+    """Where nobody answers, the daemon is not ready."""
     done = steno("health", "http://127.0.0.1:1/readyz")
 
     assert done.returncode == 1

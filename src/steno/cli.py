@@ -1,7 +1,10 @@
-"""The command line: one function a command, each thin. Errors that an operator can mend end in one clear line.
+"""The command line: one function a command. It parses, calls a composition root in `app`, and prints.
 
-Exit codes: 0 done; 1 what was asked is not so (`verify`, `health`); 64 usage, 65 data, 69 unavailable, 78
-configuration, as sysexits has them.
+A command imports what it needs when it runs: `steno health` has to be quick. An error that an operator can mend ends in
+one line.
+
+Exit codes: 0 done; 1 the answer is no (`verify` does not hold, `health` is not ready, `erase` found nothing or left
+some); 64 usage, 65 data, 69 unavailable, 78 configuration, as sysexits has them.
 """
 
 import os
@@ -41,10 +44,10 @@ def main() -> NoReturn:
         prefix = "" if isinstance(error, ConfigError) else "steno: "
         click.echo(f"{prefix}{error}", err=True)
         code = error.exit_code
-    except BrokenPipeError:  # the reader of our output has gone, and wants no more
+    except BrokenPipeError:  # the reader of our output has gone
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  # so that the interpreter's last flush is quiet
         code = 0
-    except Exception as error:  # noqa: BLE001  # a mistake of ours: its message may hold words
+    except Exception as error:  # noqa: BLE001  # a mistake of ours: its message may hold content
         from steno.app import logs
 
         click.echo(f"steno: internal error\n{logs.trace(error)}", err=True, nl=False)
@@ -215,7 +218,7 @@ def replay(
     help="With --key-file: records before SEQ may be hashed without a key.",
 )
 @click.option("--head", "heads", multiple=True, metavar="SEQ:HASH", help="A record that the log must have; repeatable.")
-@click.option("--words", is_flag=True, help="Hold the files of words beside the log against it too.")
+@click.option("--words", is_flag=True, help="Verify the content files beside the log too.")
 def verify(
     paths: tuple[Path, ...],
     key_files: tuple[Path, ...],
@@ -237,15 +240,15 @@ def verify(
 @cli.command()
 @CONFIG
 @click.option("--conversation", required=True, help="The key of the conversation, as the audit log has it.")
-@click.option("--partial", is_flag=True, help="Erase what can be, where words stand in the log itself too.")
+@click.option("--partial", is_flag=True, help="Erase what is in files, even where the log itself holds content.")
 @click.option(
     "--audit", type=click.Path(path_type=Path), help="The folder of the log, where it is not the configured one."
 )
 def erase(config_file: Path | None, conversation: str, partial: bool, audit: Path | None) -> int:
-    """Remove the words of a conversation that are kept beside the audit log (audit.content_files).
+    """Erase the content of a conversation that is kept beside the audit log (audit.content_files).
 
-    The daemon that writes the log is asked to do it; where none runs, the log is written by this command. Exit 1 when
-    there was nothing to remove.
+    The daemon that writes the log is asked to do it. Where none runs, this command does it. Exit 1 when there was
+    nothing to erase, or when the log itself holds more.
     """
     from steno.app import erase as erasing
     from steno.audit.content_store.erase import describe
@@ -260,7 +263,7 @@ def erase(config_file: Path | None, conversation: str, partial: bool, audit: Pat
 
 @contextmanager
 def _progress(files: Sequence[Path]) -> Iterator[Callable[[int], None]]:
-    """Yield what to tell of bytes read; a bar on a terminal, and nothing where nobody watches."""
+    """Yield a function to call with numbers of bytes that were read. It moves a bar on a terminal, else nothing."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -274,14 +277,14 @@ def _progress(files: Sequence[Path]) -> Iterator[Callable[[int], None]]:
 
 
 def _size(path: Path) -> int:
-    """Return how many bytes there are to read, as far as that is known."""
+    """Return how many bytes there are to read; 0 where that is not known."""
     if path.is_dir():
         return sum(each.stat().st_size for each in path.iterdir() if each.is_file())
     return path.stat().st_size if path.is_file() else 0
 
 
 def _show(console: "Console", summary: "Summary") -> None:
-    """Print what a replay saw."""
+    """Print the summary of a replay."""
     from steno.app.tables import conversation_table, counted, outcome_lines
 
     console.print(conversation_table(summary.rows, "conversations", console.width, summary.total))

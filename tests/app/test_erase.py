@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +217,15 @@ async def test_a_log_that_a_daemon_writes_is_left_alone_without_its_socket(tmp_p
     assert code == 69
     assert output.startswith("steno: another steno writes the audit log in")
     assert TEXTS[0].encode() in held(tmp_path)
+
+
+def test_the_command_does_without_the_servers_libraries() -> None:
+    """They take long to import."""
+    code = "import sys, steno.app.erase; print(sorted({'starlette', 'uvicorn', 'websockets'} & sys.modules.keys()))"
+
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert ran.stdout == "[]\n"
 
 
 def test_where_there_is_no_log_the_command_says_so(tmp_path: Path) -> None:
