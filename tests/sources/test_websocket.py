@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.frames import Close as CloseFrame
 
 from steno.core.stream import Stream
+from steno.pipeline import Pipeline
 from steno.sources.recording import Close
 from steno.sources.stream_session import StreamCounters, StreamSession
 from steno.sources.websocket import Pings, _abort_when_silent, close_of, read_websocket
@@ -201,9 +202,8 @@ async def test_internal_error_leaves_the_connection_open(monkeypatch: pytest.Mon
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    async with reading(send_one, held=True) as play:
-        monkeypatch.setattr(play.stage.pipeline, "feed", fail)
-        play.stage.pipeline.release()
+    monkeypatch.setattr(Pipeline, "feed", fail)
+    async with reading(send_one) as play:
         await until(lambda: play.close)
         connected = play.connection.close_code is None
 
