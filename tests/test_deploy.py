@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -72,6 +73,15 @@ def read_dockerfile() -> list[tuple[str, str]]:
     return [(word, rest) for word, _, rest in (line.partition(" ") for line in lines)]
 
 
+def copy(file: Path, to: Path) -> None:
+    """Copy a file or a folder; links stay links."""
+    if file.is_dir():
+        shutil.copytree(file, to, symlinks=True)
+    else:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, to)
+
+
 @pytest.mark.parametrize("name", LOCKS)
 def test_every_requirement_of_a_lock_has_hashes(name: str) -> None:
     pins = read_lock(name)
@@ -134,6 +144,20 @@ def test_the_container_installs_only_what_is_pinned() -> None:
 
     assert installs
     assert [rest for rest in installs if "--require-hashes" not in rest and "--no-index" not in rest] == []
+
+
+def test_the_container_is_built_from_what_is_copied_into_it(tmp_path: Path) -> None:
+    """The package is built from these files alone: the readme is one of them, and what links in src/ lead to."""
+    ignored = (TOP / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    copies = [rest.split() for word, rest in read_dockerfile() if word == "COPY" and "--from=" not in rest]
+    for *names, to in copies:
+        for name in names:
+            assert f"!{name}" in ignored
+            copy(TOP / name, tmp_path / to.lstrip("/") / (name if to.endswith("/") else ""))
+
+    subprocess.run([sys.executable, "-m", "flit_core.wheel", "--outdir", tmp_path, tmp_path / "build"], check=True)
+
+    assert len(list(tmp_path.glob("steno-*.whl"))) == 1
 
 
 def test_the_unit_does_not_restart_what_would_fail_again() -> None:
