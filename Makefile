@@ -7,9 +7,11 @@ else
 PYTHONS := $(PYTHON)
 endif
 UV   ?= uv
-VENV := .venv
-BIN  := $(VENV)/bin
-PIP  := $(BIN)/python -m pip install --quiet
+# The environment of development. A target calls make again with another folder and package.
+VENV    := .venv
+PACKAGE := -e .
+BIN     := $(VENV)/bin
+PIP     := $(BIN)/python -m pip install --quiet
 
 # An index or a proxy that PIP_* names is honoured. What would send packages elsewhere than into .venv, or change
 # what is installed, is not.
@@ -21,7 +23,7 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-deep test-crash golden compare bench-check check format docs lock clean
+.PHONY: help demo test test-deep test-crash test-wheel golden compare bench-check wheel check format docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +43,17 @@ test-deep: $(VENV)/.dev ## run the properties and the memory test in their deep 
 test-crash: $(VENV)/.dev ## kill the daemon some 200 times and fill its disk, for minutes
 	STENO_TESTS=deep $(BIN)/pytest tests/crash tests/test_full_disk.py --timeout=900 $(ARGS)
 
+# What users install. It must run with nothing but what its lock names, before the tools of the tests are added. The
+# tests find it in the environment, since nothing puts src/ on their path, and tests/test_wheel.py makes sure.
+INSTALLED := build/venv-wheel
+test-wheel: wheel ## install the wheel into an empty environment, and run the tests on it
+	rm -rf $(INSTALLED)
+	@$(MAKE) --no-print-directory VENV=$(INSTALLED) PACKAGE='dist/*.whl' $(INSTALLED)/.project
+	$(INSTALLED)/bin/python -m pip check
+	$(INSTALLED)/bin/steno demo --for 3
+	@$(MAKE) --no-print-directory VENV=$(INSTALLED) PACKAGE='dist/*.whl' $(INSTALLED)/.dev
+	STENO_WHEEL=$$(echo dist/*.whl) $(INSTALLED)/bin/pytest $(ARGS)
+
 golden: $(VENV)/.dev ## write the outputs in tests/golden anew, to be read as a diff
 	STENO_GOLDEN=write $(BIN)/pytest -q tests/test_golden.py
 
@@ -51,6 +64,10 @@ compare: $(VENV)/.dev ## replay recordings with revision BASE too, compare every
 
 bench-check: $(VENV)/.dev ## measure speed against revision BASE, for minutes; FILES="DIR ..." are other recordings
 	$(NAMED)PYTHONPATH=. $(BIN)/python benchmarks/check.py --base "$(BASE)" $(ARGS) $(FILES)
+
+wheel: $(VENV)/.locked ## build the wheel into dist/
+	rm -rf dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir dist .
 
 check: $(VENV)/.dev ## lint, formatting, types, and which way imports point
 	$(BIN)/ruff check .
@@ -102,7 +119,7 @@ $(VENV)/.locked: requirements.lock | $(BIN)/python
 
 # The build backend comes from the lock. --no-index makes sure that nothing else is fetched.
 $(VENV)/.project: pyproject.toml $(VENV)/.locked
-	@$(PIP) --no-deps --no-build-isolation --no-index -e .
+	@$(PIP) --no-deps --no-build-isolation --no-index $(PACKAGE)
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock | $(VENV)/.project
