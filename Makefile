@@ -23,7 +23,7 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-deep test-crash test-wheel golden compare bench-check wheel check format docs lock clean
+.PHONY: help demo test test-deep test-crash test-wheel coverage golden compare bench-check wheel check format docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,15 @@ test-wheel: wheel ## install the wheel into an empty environment, and run the te
 	$(INSTALLED)/bin/steno demo --for 3
 	@$(MAKE) --no-print-directory VENV=$(INSTALLED) PACKAGE='dist/*.whl' $(INSTALLED)/.dev
 	STENO_WHEEL=$$(echo dist/*.whl) $(INSTALLED)/bin/pytest $(ARGS)
+
+# One order, one choice of examples and no recordings, so that two runs find the same wherever they run. FLOORS=anew
+# writes all floors from this run; afterwards `coverage html` shows what did not run.
+coverage: $(VENV)/.dev ## run the tests and hold each file to its floor of coverage; FLOORS=raise: lift the floors
+	rm -rf build/coverage
+	STENO_CORPUS=none $(BIN)/coverage run -m pytest -p no:randomly --hypothesis-profile=repeatable
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage json --quiet -o build/coverage/report.json
+	$(BIN)/python tools/coverage_floor.py $(FLOORS)
 
 golden: $(VENV)/.dev ## write the outputs in tests/golden anew, to be read as a diff
 	STENO_GOLDEN=write $(BIN)/pytest -q tests/test_golden.py

@@ -11,6 +11,8 @@ DEEP: Final = os.environ.get("STENO_TESTS") == "deep"
 
 settings.register_profile("fast", settings.default, max_examples=100)
 settings.register_profile("deep", settings.default, max_examples=2_000)
+# For `make coverage`: the same examples in every run, however slow they are.
+settings.register_profile("repeatable", settings.default, max_examples=100, derandomize=True, deadline=None)
 settings.load_profile("deep" if DEEP else "fast")
 
 

@@ -241,7 +241,8 @@ async def test_a_stop_while_the_disk_is_full(tmp_path: Path) -> None:
     """It ends in time, reports that records are missing, and exits with an error. What is on the disk verifies."""
     async with upstream([session(), *responses()], hang_up=False) as (_, url):
         config = configure(tmp_path, url, more="[limits]\ndrain_seconds = 3.0")
-        with running(config, limit=FULL) as daemon:
+        # Where coverage is measured, this process is not: the limit would hold for the file of coverage as well.
+        with running(config, limit=FULL, COVERAGE_PROCESS_CONFIG="") as daemon:
             await wait_until(lambda: errors(daemon, "no_space"))
             ready = daemon.get("/readyz")
             code = await stopped(daemon)
