@@ -7,8 +7,9 @@ else
 PYTHONS := $(PYTHON)
 endif
 UV   ?= uv
-# The environment of development. A target calls make again with another folder and package.
+# The environment of development. Two targets call make again with another folder, lock or package.
 VENV    := .venv
+LOCK    := requirements.lock
 PACKAGE := -e .
 BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip install --quiet
@@ -23,7 +24,8 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-deep test-crash test-wheel coverage golden compare bench-check wheel check format docs lock clean
+.PHONY: help demo test test-deep test-crash test-wheel test-lowest coverage golden compare bench-check wheel check
+.PHONY: format docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +55,14 @@ test-wheel: wheel ## install the wheel into an empty environment, and run the te
 	$(INSTALLED)/bin/steno demo --for 3
 	@$(MAKE) --no-print-directory VENV=$(INSTALLED) PACKAGE='dist/*.whl' $(INSTALLED)/.dev
 	STENO_WHEEL=$$(echo dist/*.whl) $(INSTALLED)/bin/pytest $(ARGS)
+
+# The lowest Python is a bound as well, where there is one.
+LOWEST := build/venv-lowest
+test-lowest: ## run the tests on the lowest versions that pyproject.toml allows
+	rm -rf $(LOWEST)
+	@$(MAKE) --no-print-directory VENV=$(LOWEST) LOCK=requirements-lowest.lock \
+	    PYTHON='python3.11 $(PYTHONS)' $(LOWEST)/.project
+	$(LOWEST)/bin/pytest $(ARGS)
 
 # One order, one choice of examples and no recordings, so that two runs find the same wherever they run. FLOORS=anew
 # writes all floors from this run; afterwards `coverage html` shows what did not run.
@@ -92,13 +102,14 @@ docs: $(VENV)/.project ## write the pages of docs/ that follow from the code
 	PYTHONPATH=. $(BIN)/python tools/facts_page.py
 
 # The pins that stand are kept; ARGS=--upgrade moves them all, ARGS="--upgrade-package rich" one. Each lock is one
-# resolution for all Pythons and machines, and the second keeps to the first.
+# resolution for all Pythons and machines. The second keeps to the first; the third has the lower bounds.
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra redaction \
            --no-header --no-emit-index-url --no-emit-find-links
 lock: ## write requirements*.lock from pyproject.toml (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	$(COMPILE) $(ARGS) --group build -o requirements.lock pyproject.toml
 	$(COMPILE) $(ARGS) --group build --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	$(COMPILE) $(ARGS) --resolution lowest-direct --group build --group dev -o requirements-lowest.lock pyproject.toml
 
 clean: ## remove .venv and every cache
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
@@ -121,9 +132,9 @@ $(BIN)/python:
 	exit 1
 
 # Order-only: .venv's python is a link, and the age of what it points to says nothing.
-$(VENV)/.locked: requirements.lock | $(BIN)/python
-	@echo "installing requirements.lock"
-	@$(PIP) --require-hashes -r requirements.lock
+$(VENV)/.locked: $(LOCK) | $(BIN)/python
+	@echo "installing $(LOCK)"
+	@$(PIP) --require-hashes -r $(LOCK)
 	@touch $@
 
 # The build backend comes from the lock. --no-index makes sure that nothing else is fetched.

@@ -15,7 +15,7 @@ import steno
 
 TOP: Final = Path(__file__).parents[1]
 DEPLOY: Final = TOP / "deploy"
-LOCKS: Final = ("requirements.lock", "requirements-dev.lock")
+LOCKS: Final = ("requirements.lock", "requirements-dev.lock", "requirements-lowest.lock")
 REQUIREMENT: Final = re.compile(
     r"(?P<name>[a-z0-9-]+)==(?P<version>[0-9][^ ;]*)( ; [^#]+?)?(?P<hashes>( +--hash=sha256:[0-9a-f]{64})*)"
 )
@@ -115,6 +115,19 @@ def test_the_dev_lock_holds_the_daemons_lock() -> None:
     daemon = read_lock("requirements.lock")
 
     assert {name: development.get(name) for name in daemon} == daemon
+
+
+def test_the_lowest_lock_holds_every_lower_bound() -> None:
+    """As it stands in pyproject.toml; a release may have more zeros than the bound."""
+    project = read_project()
+    asked = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    bounds = dict(each.split(",")[0].split(">=") for each in asked)
+
+    pins = read_lock("requirements-lowest.lock")
+
+    assert {name: re.sub(r"(\.0)+$", "", pins[name].version) for name in bounds} == {
+        name: re.sub(r"(\.0)+$", "", bound) for name, bound in bounds.items()
+    }
 
 
 def test_the_version_is_the_same_everywhere() -> None:
