@@ -9,7 +9,7 @@ The policy that these tests stand for:
   is stated in this module, beside the comparison that it concerns.
 - A rollback by one version starts, or says why not. What the version before would misread is therefore written so that
   it refuses it. The first edition refuses an unknown schema number when it proves a log, but it continues such a log
-  without a word, and it looks for the content beside a log in the folder `words` alone.
+  without a word (later ones do not), and it looks for the content beside a log in the folder `words` alone.
 
 `tests/first_edition/README.md` says how the fixtures were made, and how those of a later edition are added.
 """

@@ -99,7 +99,7 @@ def test_a_segment_that_does_not_begin_with_an_opening_is_refused(tmp_path: Path
 def test_the_opening_says_what_was_before(tmp_path: Path) -> None:
     write(tmp_path, [1])
 
-    assert read_opening(tmp_path / segment_name(1)) == Opening(ZEROS, 0)
+    assert read_opening(tmp_path / segment_name(1)) == Opening("steno.audit/1", "sha256", ZEROS, 0)
 
 
 # Made -----------------------------------------------------------------------------------------------------

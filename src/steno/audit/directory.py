@@ -34,6 +34,10 @@ class Tail(Struct, frozen=True):
 class Opening(Struct, frozen=True):
     """What the `log.opened` of a segment says of what was before it."""
 
+    schema: str
+    """The form of its records, `steno.audit/1`."""
+    algorithm: str
+    """How they are hashed."""
     previous: str
     """The hash before it, in hex."""
     recovered_bytes: int

@@ -21,6 +21,8 @@ from msgspec import Raw, Struct
 from steno.timestamps import Micros, parse_timestamp, timestamp
 
 SCHEMA: Final = "steno.audit/1"
+ALGORITHMS: Final = frozenset({"sha256", "hmac-sha256"})
+"""How records are hashed: plainly, or under a key."""
 GENESIS: Final = bytes(32)
 """Stands for the hash before record 1."""
 

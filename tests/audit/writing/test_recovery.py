@@ -82,3 +82,22 @@ def test_a_log_is_not_continued_where_records_are_missing(tmp_path: Path, kept: 
     for _ in range(2):
         with pytest.raises(DataError, match=r"the records before audit-0+3\.jsonl are missing"):
             recover(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("member", "other"), [(b"steno.audit/1", b"steno.audit/2"), (b'"algorithm":"sha256"', b'"algorithm":"blake3"')]
+)
+def test_a_log_that_another_version_wrote_in_another_form_is_not_continued(
+    tmp_path: Path, member: bytes, other: bytes
+) -> None:
+    """After a rollback: records of ours behind it would make a log that no version can verify. Nothing is touched."""
+    write(tmp_path, [1])
+    path = tmp_path / segment_name(1)
+    theirs = path.read_bytes().replace(member, other)
+    path.write_bytes(theirs)
+
+    with pytest.raises(DataError, match="another version of steno wrote it"):
+        recover(tmp_path)
+
+    assert path.read_bytes() == theirs
+    assert [each.name for each in segments(tmp_path)] == [segment_name(1)]

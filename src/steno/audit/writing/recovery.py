@@ -19,7 +19,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from steno.audit.directory import Tail, read_opening, read_tail, segments, sync_folder
-from steno.audit.record import GENESIS, segment_seq
+from steno.audit.record import ALGORITHMS, GENESIS, SCHEMA, segment_seq
 from steno.errors import DataError
 
 
@@ -63,6 +63,8 @@ def recover(directory: Path) -> Recovered:
             raise DataError(f"{directory}: the records before {unbegun.name} are missing")
         unbegun.unlink()
         sync_folder(directory)
+    if paths:
+        _check_schema(paths[-1])
     if uncut := _recorded_but_not_cut(paths):
         cut(uncut)
     torn = Torn(paths[-1], end.whole_bytes) if end.torn_bytes else None
@@ -71,6 +73,23 @@ def recover(directory: Path) -> Recovered:
 
 def _end(paths: Sequence[Path]) -> Tail:
     return read_tail(paths[-1]) if paths else Tail(0, GENESIS, 0, 0)
+
+
+def _check_schema(newest: Path) -> None:
+    """Raise DataError where another version wrote `newest` in a form that this one does not know.
+
+    Records of ours behind it would make a log that no version can verify. Anything else that is wrong with how a
+    segment begins is for verification to find.
+    """
+    try:
+        opening = read_opening(newest)
+    except DataError:
+        return
+    if opening.schema != SCHEMA or opening.algorithm not in ALGORITHMS:
+        raise DataError(
+            f"{newest}: another version of steno wrote it, as {opening.schema[:40]!r}, hashed by "
+            f"{opening.algorithm[:40]!r}. This version continues {SCHEMA} alone: use the other one, or a new folder"
+        )
 
 
 def _recorded_but_not_cut(paths: Sequence[Path]) -> Torn | None:
