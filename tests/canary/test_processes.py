@@ -291,7 +291,8 @@ def test_commands_that_fail_show_no_secret(canaries: Canaries, tmp_path: Path) -
     short = tmp_path / "short"
     short.write_text(canaries.mark(SECRET, "short"))
     wrong = tmp_path / "steno.toml"
-    wrong.write_text(f'[audit]\ndirectory = "{tmp_path}"\nkey = {{ file = "{short}" }}\n')
+    listen = '[http]\nlisten = "127.0.0.1:0"'  # the port is bound before the key is read
+    wrong.write_text(f'{listen}\n[audit]\ndirectory = "{tmp_path}"\nkey = {{ file = "{short}" }}\n')
     variable = canaries.mark(SECRET, "variable")
 
     done = {
