@@ -85,7 +85,7 @@ def _begin_run(state: ThreadConversation, run: assistants.ThreadRun, status: str
         assistant_id=run.assistant_id,
         model=short(run.model),
         instructions=facts.content("instructions", run.instructions),
-        metadata=facts.attached(run.metadata),
+        metadata=facts.metadata_content(run.metadata),
     )
     if len(state.open_runs) <= state.limits.open_responses:
         return (started,)

@@ -34,7 +34,7 @@ def session_told(state: ChatKitConversation, event: sessions.ChatKitSessionSeen,
         expires_at=session.expires_at,
         kind="chatkit",
         user=facts.content("user", session.user),
-        metadata=facts.attached(session.workflow.state_variables if session.workflow else None),
+        metadata=facts.metadata_content(session.workflow.state_variables if session.workflow else None),
     )
     return (opened, *ended)
 

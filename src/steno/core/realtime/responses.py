@@ -392,5 +392,5 @@ def _finished(
         turn_latency_seconds=opened.turn_latency,
         tokens=tokens,
         cost=costs.of_tokens(state, tokens),
-        metadata=facts.attached(response.metadata),
+        metadata=facts.metadata_content(response.metadata),
     )
