@@ -8,6 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from steno.core.billing.prices import PriceTable, add_usd, usd_text
+from steno.core.bounded import BoundedSet
 from steno.core.facts import EventRejected, Fact, Tokens
 from steno.core.session import SessionLife
 from steno.limits import ENDED_IDS, Limits
@@ -69,106 +70,6 @@ def part_of(parts: dict[int, GrowingText], index: int) -> GrowingText | None:
     if part is None and index < PARTS:
         part = parts[index] = GrowingText()
     return part
-
-
-class BoundedObjects:
-    """The newest whole objects of a kind, as the bytes that came; how many had to go is counted."""
-
-    __slots__ = ("dropped", "object_bytes", "objects")
-
-    def __init__(self, limits: Limits) -> None:
-        """Keep as many as `limits.kept_objects`, each as long as `limits.object_bytes`."""
-        self.objects: deque[bytes] = deque(maxlen=limits.kept_objects)
-        self.object_bytes = limits.object_bytes
-        self.dropped = 0
-
-    def add(self, whole: bytes) -> None:
-        """Keep one object that ended."""
-        if len(whole) > self.object_bytes:
-            self.dropped += 1
-            return
-        if len(self.objects) == self.objects.maxlen:
-            self.dropped += 1
-        self.objects.append(whole)
-
-    def drop_all(self) -> None:
-        """Let all of them go."""
-        self.dropped += len(self.objects)
-        self.objects.clear()
-
-
-class LatestById:
-    """The last whole object of each id, in the order in which the ids were first seen; bounded as above."""
-
-    __slots__ = ("dropped", "limits", "objects")
-
-    def __init__(self, limits: Limits) -> None:
-        """Keep as many ids as `limits.kept_objects`."""
-        self.objects: dict[str, bytes] = {}
-        self.limits = limits
-        self.dropped = 0
-
-    def put(self, key: str, whole: bytes) -> None:
-        """Let `whole` stand for the object `key` from now on."""
-        if len(whole) > self.limits.object_bytes:
-            self.dropped += 1
-            self.objects.pop(key, None)  # what stood there is not the last any more
-            return
-        self.objects[key] = whole
-        if len(self.objects) > self.limits.kept_objects:
-            del self.objects[next(iter(self.objects))]
-            self.dropped += 1
-
-    def drop_all(self) -> None:
-        """Let all of them go."""
-        self.dropped += len(self.objects)
-        self.objects.clear()
-
-
-class Remembered:
-    """The newest ids of things that ended."""
-
-    __slots__ = ("ids",)
-
-    def __init__(self) -> None:
-        """Begin empty."""
-        self.ids: dict[str, None] = {}
-
-    def __contains__(self, key: str) -> bool:
-        """Tell whether `key` ended lately."""
-        return key in self.ids
-
-    def add(self, key: str) -> None:
-        """Remember that `key` ended, and forget the oldest when there are too many."""
-        self.ids[key] = None
-        if len(self.ids) > ENDED_IDS:
-            del self.ids[next(iter(self.ids))]
-
-
-class Seen:
-    """The identities of the newest events, to know one that is delivered again."""
-
-    __slots__ = ("_known", "_order", "_window")
-
-    def __init__(self, window: int) -> None:
-        """Remember `window` of them."""
-        self._window = window
-        self._order: deque[str] = deque()
-        self._known: set[str] = set()
-
-    def __contains__(self, identity: str) -> bool:
-        """Tell whether `identity` was seen lately."""
-        return identity in self._known
-
-    def again(self, identity: str) -> bool:
-        """Tell whether `identity` was seen lately; if not, remember it."""
-        if identity in self._known:
-            return True
-        self._known.add(identity)
-        self._order.append(identity)
-        if len(self._order) > self._window:
-            self._known.discard(self._order.popleft())
-        return False
 
 
 class Totals:
@@ -279,8 +180,10 @@ class Conversation:
         self.calls: dict[str, OpenCall] = {}
         self.tool_log: deque[EndedCall] = deque(maxlen=limits.kept_objects)
         """The newest tool calls that are over."""
-        self.ended = Remembered()
-        self.seen = Seen(limits.duplicates_window)
+        self.ended = BoundedSet(ENDED_IDS)
+        """Ids of tool calls that are over."""
+        self.seen = BoundedSet(limits.duplicates_window)
+        """Identities of events, to find those that are delivered again."""
 
     def elapsed(self, since: Micros | None, until: Micros | None) -> float | None:
         """Return the seconds from `since` to `until`; None where either is unknown, or the times contradict.
@@ -302,6 +205,10 @@ class Conversation:
         """Leave the state as it is, and say that `event` did not fit it."""
         self.note(reason)
         return (EventRejected(event=NAMES[type(event)], reason=reason),)
+
+    def within_limit(self, raw: bytes) -> bytes:
+        """Return the raw object that came, or nothing where it is too long to be kept."""
+        return raw if len(raw) <= self.limits.object_bytes else b""
 
     def ending(self, seconds: int, now: Micros) -> list[str]:
         """Return the kind of each thing whose deadline is at most so many `seconds` away."""

@@ -7,8 +7,9 @@ from typing import Final, Literal
 from steno.core.assistants.owners import Owners
 from steno.core.assistants.state import ThreadConversation
 from steno.core.billing.prices import PriceTable
+from steno.core.bounded import BoundedSet
 from steno.core.chatkit.handlers import ChatKitConversation
-from steno.core.conversation import Conversation, Seen
+from steno.core.conversation import Conversation
 from steno.core.facts import (
     ConversationClosed,
     ConversationOpened,
@@ -97,7 +98,7 @@ class Registry:
             state = self._find(stream, event, frame, name, identity)
             if state is None:
                 return self._reject(stream, event, frame, "no_conversation")
-        if identity and state.seen.again(identity):
+        if identity and not state.seen.add(identity):
             state.note(DUPLICATE)
             return DUPLICATE
         state.events += 1
@@ -153,7 +154,7 @@ class Registry:
         named = name or stream.conversation
         base = f"{stream.source}/{named[:ID_CHARACTERS]}" if named else stream.name
         state = self.conversations.get(self._key(base))
-        seen: Seen | None = None
+        seen: BoundedSet | None = None
         if isinstance(state, RealtimeConversation) and replaces(event, state, stream, identity):
             seen = state.seen  # what was said to the session before may be delivered again to this one
             self._close(state, "replaced", frame.at, stream, event)

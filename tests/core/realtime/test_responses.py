@@ -512,7 +512,7 @@ def test_ids_of_the_ended_are_remembered_so_far() -> None:
     play.say(*(done(f"resp_{number}") for number in range(1025)))
     assert play.say(done("resp_1")) == [EventRejected(event="response.done", reason="repeated")]
     assert play.say(done("resp_0")) == [finished("resp_0", duration_seconds=None)]
-    assert len(play.state().ended_responses.ids) == 1024
+    assert len(play.state().ended_responses) == 1024
 
 
 def test_invented_models_do_not_make_the_totals_grow_for_ever() -> None:

@@ -149,8 +149,7 @@ def step_told(state: ThreadConversation, event: assistants.StepEvent, frame: Fra
         state.run_steps.add(raw_object(event, frame.payload))
         return (*begun, *_end_step(state, step, status, frame))
     opened = state.open_steps[step.id]
-    kept = raw_object(event, frame.payload)
-    opened.whole = kept if len(kept) <= state.limits.object_bytes else b""
+    opened.whole = state.within_limit(raw_object(event, frame.payload))
     return begun
 
 

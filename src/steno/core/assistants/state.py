@@ -1,17 +1,10 @@
 """The state of an assistants conversation: a thread's runs, their steps, and its messages."""
 
 from steno.core import tools
-from steno.core.conversation import (
-    PART_NOT_KEPT,
-    BoundedObjects,
-    Conversation,
-    GrowingText,
-    LatestById,
-    Remembered,
-    part_of,
-)
+from steno.core.bounded import BoundedObjects, BoundedSet, LatestById
+from steno.core.conversation import PART_NOT_KEPT, Conversation, GrowingText, part_of
 from steno.core.facts import Fact, RunAbandoned, RunStepAbandoned
-from steno.limits import Limits
+from steno.limits import ENDED_IDS, Limits
 from steno.timestamps import Micros
 
 
@@ -81,7 +74,7 @@ class ThreadConversation(Conversation):
         self.message_objects = LatestById(limits)
         self.open_runs: dict[str, OpenRun] = {}
         self.open_steps: dict[str, OpenStep] = {}
-        self.ended_ids = Remembered()
+        self.ended_ids = BoundedSet(ENDED_IDS)
         self.messages: dict[str, OpenMessage] = {}
         self.words = 0
         self.model: str | None = None

@@ -23,8 +23,7 @@ def session_told(state: ChatKitConversation, event: sessions.ChatKitSessionSeen,
     if session is None:
         return state.reject(event, "missing_object")
     told = facts.SessionChanged if state.session else facts.SessionOpened
-    kept = raw_object(event, frame.payload)
-    state.session = kept if len(kept) <= state.limits.object_bytes else b""
+    state.session = state.within_limit(raw_object(event, frame.payload))
     life = state.session_life
     life.tell(session.id, "chatkit", session.expires_at, frame.at)
     ended = life.end(session.status) if session.status in (EXPIRED, CANCELLED) else ()

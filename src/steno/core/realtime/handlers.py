@@ -51,8 +51,7 @@ def session_told(
         return state.reject(event, "missing_object")
     first = state.session_id is None
     _configure(state, session)
-    kept = raw_object(event, frame.payload)
-    state.session = kept if len(kept) <= state.limits.object_bytes else b""
+    state.session = state.within_limit(raw_object(event, frame.payload))
     kind, expires_at = _kind_and_end(event, session)
     state.session_life.tell(session.id, kind, expires_at, frame.at)
     told = facts.SessionOpened if first else facts.SessionChanged

@@ -36,10 +36,8 @@ def created(state: RealtimeConversation, event: realtime.ResponseCreated, frame:
     if response.id in state.open or response.id in state.ended_responses:
         return state.reject(event, "repeated")
     state.conversation_id = conversation_of(response) or state.conversation_id
-    kept = raw_object(event, frame.payload)
-    opened = OpenResponse(
-        response.id, frame.at, state.model(response), kept if len(kept) <= state.limits.object_bytes else b""
-    )
+    raw = state.within_limit(raw_object(event, frame.payload))
+    opened = OpenResponse(response.id, frame.at, state.model(response), raw)
     opened.out_of_band = response.conversation_id is None
     state.open[response.id] = opened
     return _started(state, opened, conversation_of(response))

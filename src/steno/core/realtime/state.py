@@ -1,10 +1,11 @@
 """The state of a realtime conversation: its session, its items in order, and the responses in progress."""
 
 from steno.core import tools
-from steno.core.conversation import PART_NOT_KEPT, BoundedObjects, Conversation, GrowingText, Remembered, part_of
+from steno.core.bounded import BoundedObjects, BoundedSet
+from steno.core.conversation import PART_NOT_KEPT, Conversation, GrowingText, part_of
 from steno.core.facts import Content, Fact, ResponseAbandoned
 from steno.core.vocabulary import short
-from steno.limits import Limits
+from steno.limits import ENDED_IDS, Limits
 from steno.timestamps import Micros
 from steno.wire import realtime_objects as objects
 
@@ -146,7 +147,7 @@ class RealtimeConversation(Conversation):
         """Characters held in items."""
         self.open: dict[str, OpenResponse] = {}
         self.responses = BoundedObjects(limits)
-        self.ended_responses = Remembered()
+        self.ended_responses = BoundedSet(ENDED_IDS)
         self.carries_audio = False
         self.speech_started_at: Micros | None = None
         self.playing_since: dict[str, Micros] = {}
