@@ -2,20 +2,9 @@
 
 import pytest
 
-from steno.core.conversation import Conversation, GrowingText, Totals
+from steno.core.conversation import Conversation, Totals
 from steno.core.facts import Tokens
 from steno.limits import Limits
-
-
-def test_text_grows_and_is_replaced() -> None:
-    """Pieces are joined when read; a whole takes the place of all of them."""
-    text = GrowingText()
-    for piece in ("I ", "was ", "cut"):
-        text.append(piece)
-    grown, length = text.read(), text.length
-    text.replace("whole")
-
-    assert (grown, length, text.read(), text.length) == ("I was cut", 9, "whole", 5)
 
 
 def test_totals_sum_by_bucket() -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from steno.core.conversation import GrowingText
 from steno.core.facts import Content, ItemTruncated, PlaybackCleared, ResponseFinished
 from steno.core.realtime.state import ConversationItem
+from steno.core.transcript import GrowingText
 from tests.core.helpers import Play, audio, created, done, event, message, session
 
 SECOND_OF_AUDIO = "AAAA" * 16_000

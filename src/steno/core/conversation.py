@@ -15,16 +15,6 @@ from steno.limits import ENDED_IDS, Limits
 from steno.timestamps import Micros, seconds
 from steno.wire import NAMES, Event
 
-PARTS: Final = 256
-"""Parts of one item, message or step whose words are kept; real ones have a handful. What an upstream writes into
-further ones stands in the whole objects alone: an index costs nothing to send, and a part costs memory."""
-
-PART_NOT_KEPT: Final = "part_not_kept"
-"""Why the words of a part beyond those are let go."""
-
-PIECES: Final = 512
-"""Pieces of a growing text before they are joined: small ones take ten times the room of their words."""
-
 BUCKETS: Final = 512
 """Different sums a conversation; past it further models, or reasons, are summed as `other`. Real ones have ten."""
 
@@ -33,43 +23,6 @@ NOTHING: Sequence[Fact] = ()
 
 Bucket = tuple[str | None, str, str, bool]
 """Model, direction, modality, cached or not."""
-
-
-class GrowingText:
-    """A text that grows by deltas: kept as pieces, joined when read."""
-
-    __slots__ = ("length", "pieces")
-
-    def __init__(self) -> None:
-        """Begin empty."""
-        self.pieces: list[str] = []
-        self.length = 0
-
-    def append(self, piece: str) -> None:
-        """Add what a delta brought."""
-        self.pieces.append(piece)
-        self.length += len(piece)
-        if len(self.pieces) > PIECES:
-            self.read()
-
-    def replace(self, whole: str) -> None:
-        """Take `whole` for all that the deltas said."""
-        self.pieces = [whole]
-        self.length = len(whole)
-
-    def read(self) -> str:
-        """Return the text so far."""
-        if len(self.pieces) > 1:
-            self.pieces = ["".join(self.pieces)]
-        return self.pieces[0] if self.pieces else ""
-
-
-def part_of(parts: dict[int, GrowingText], index: int) -> GrowingText | None:
-    """Return the part `index`, made if it is new; None past the number of parts that are kept."""
-    part = parts.get(index)
-    if part is None and index < PARTS:
-        part = parts[index] = GrowingText()
-    return part
 
 
 class Totals:

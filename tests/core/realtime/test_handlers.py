@@ -358,7 +358,7 @@ def test_more_items_than_are_kept_push_the_oldest_out() -> None:
     play = begun(items=3)
     play.say(*(item(f"item_{number}", str(number)) for number in range(5)))
     assert transcript(play) == [("user", "2"), ("user", "3"), ("user", "4")]
-    assert play.state().words == 3
+    assert play.state().transcript.characters == 3
 
 
 def test_more_words_than_are_kept_push_the_oldest_out() -> None:
@@ -370,7 +370,7 @@ def test_more_words_than_are_kept_push_the_oldest_out() -> None:
     play.say(item("d", "w" * 1000, after="a"))
     assert transcript(play) == [("user", ""), ("user", "w" * 1000), ("user", ""), ("user", "")]
     play.say(item("e", "v" * 2000))
-    assert (transcript(play), play.state().words) == ([("user", "")] * 5, 0)
+    assert (transcript(play), play.state().transcript.characters) == ([("user", "")] * 5, 0)
 
 
 # Playback -------------------------------------------------------------------------------------------------------

@@ -312,7 +312,7 @@ def test_parts_that_the_final_form_does_not_have_are_gone() -> None:
     assert play.say(event("conversation.item.done", item=message("item_1", "", content=[]))) == []
     assert text(play) == "One.Two."
     assert play.say(event("conversation.item.done", item=message("item_1", "One."))) == [differed("content")]
-    assert (text(play), play.state().words) == ("One.", 4)
+    assert (text(play), play.state().transcript.characters) == ("One.", 4)
 
 
 def test_a_part_without_words_takes_none() -> None:

@@ -9,9 +9,10 @@ from typing import Any, Final
 from steno.core import facts, tools
 from steno.core.assistants.state import OpenMessage, OpenRun, OpenStep, ThreadConversation
 from steno.core.billing import costs, usage
-from steno.core.conversation import NOTHING, PARTS, part_of
+from steno.core.conversation import NOTHING
 from steno.core.facts import Content, Fact
 from steno.core.frame import Frame
+from steno.core.transcript import PARTS, part_of
 from steno.core.vocabulary import RUN_ENDS, STEP_ENDS, STEP_KINDS, closed, code, short
 from steno.wire import NAMES, AssistantsEvent, assistants, raw_object
 from steno.wire.realtime_objects import ErrorDetail
@@ -278,16 +279,12 @@ def message_told(state: ThreadConversation, event: assistants.MessageEvent, fram
 
 
 def _settle(state: ThreadConversation, told: assistants.Message, message: OpenMessage) -> Sequence[Fact]:
-    """Replace the words of `message`, and say so if the deltas had led to others."""
-    differs = False
+    """Replace what the deltas built by the final text, and report it if they had led elsewhere."""
     content = told.content or ()
-    for index in [index for index in message.parts if index >= len(content)] if content else ():
-        differs |= message.grew
-        state.drop(message, index)
-    for index, part in enumerate(content):
-        if (text := _words(part)) is not None:
-            differs |= message.grew and index in message.parts and message.parts[index].read() != text
-            state.write(message, index, text)
+    further = [index for index in message.parts if index >= len(content)] if content else []
+    differs = message.grew and bool(further)  # even where such a part is empty: unlike in a realtime item
+    texts = ((index, _words(part)) for index, part in enumerate(content))
+    differs |= state.transcript.settle(message, [(index, text) for index, text in texts if text is not None], further)
     return (facts.DeltasDiffered(item_id=told.id, members=("content",)),) if differs else NOTHING
 
 
@@ -305,7 +302,7 @@ def message_delta(state: ThreadConversation, event: assistants.MessageDeltaEvent
         return state.reject(event, "ended")
     for part in (told.delta and told.delta.content) or ():
         if piece := _words(part):
-            state.grow(message, part.index, piece)
+            state.transcript.grow(message, part.index, piece)
     return NOTHING
 
 

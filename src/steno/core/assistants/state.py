@@ -2,8 +2,9 @@
 
 from steno.core import tools
 from steno.core.bounded import BoundedObjects, BoundedSet, LatestById
-from steno.core.conversation import PART_NOT_KEPT, Conversation, GrowingText, part_of
+from steno.core.conversation import Conversation
 from steno.core.facts import Fact, RunAbandoned, RunStepAbandoned
+from steno.core.transcript import Entry, GrowingText, Transcript
 from steno.limits import ENDED_IDS, Limits
 from steno.timestamps import Micros
 
@@ -40,25 +41,15 @@ class OpenStep:
         self.texts: dict[int, GrowingText] = {}
 
 
-class OpenMessage:
-    """A message of the thread, open or whole: its words by part."""
+class OpenMessage(Entry):
+    """A message of the thread, open or ended."""
 
-    __slots__ = ("grew", "parts", "role")
+    __slots__ = ("role",)
 
     def __init__(self, role: str | None) -> None:
         """Begin a message that `role` writes."""
+        super().__init__()
         self.role = role
-        self.parts: dict[int, GrowingText] = {}
-        self.grew = False
-        """Whether deltas made any of its text."""
-
-    def text(self) -> str:
-        """Return all words, parts in order."""
-        return "".join(self.parts[index].read() for index in sorted(self.parts))
-
-    def length(self) -> int:
-        """Return how many characters are held."""
-        return sum(part.length for part in self.parts.values())
 
 
 class ThreadConversation(Conversation):
@@ -75,8 +66,8 @@ class ThreadConversation(Conversation):
         self.open_runs: dict[str, OpenRun] = {}
         self.open_steps: dict[str, OpenStep] = {}
         self.ended_ids = BoundedSet(ENDED_IDS)
-        self.messages: dict[str, OpenMessage] = {}
-        self.words = 0
+        self.transcript = Transcript[OpenMessage](limits, self.rejected, newest_last=False)
+        self.messages = self.transcript.entries
         self.model: str | None = None
         """The model of the run last seen."""
 
@@ -84,46 +75,10 @@ class ThreadConversation(Conversation):
         """Return the message `key`; one that is new stands last."""
         message = self.messages.get(key)
         if message is None:
-            message = self.messages[key] = OpenMessage(role)
-            if len(self.messages) > self.limits.items:
-                self.words -= self.messages.pop(next(iter(self.messages))).length()
+            message = OpenMessage(role)
+            self.transcript.add(key, message)
         message.role = role or message.role
         return message
-
-    def grow(self, message: OpenMessage, index: int | None, piece: str) -> None:
-        """Add `piece` to a part of `message`."""
-        part = message.parts.get(index or 0) or part_of(message.parts, index or 0)
-        if part is None:
-            self.note(PART_NOT_KEPT)
-            return
-        part.append(piece)
-        message.grew = True
-        self.words += len(piece)
-        if self.words > self.limits.transcript_bytes:
-            self._forget_words()
-
-    def write(self, message: OpenMessage, index: int, text: str) -> None:
-        """Let `text` be all of a part of `message`."""
-        part = part_of(message.parts, index)
-        if part is None:
-            self.note(PART_NOT_KEPT)
-            return
-        self.words += len(text) - part.length
-        part.replace(text)
-        if self.words > self.limits.transcript_bytes:
-            self._forget_words()
-
-    def drop(self, message: OpenMessage, index: int) -> None:
-        """Forget a part of `message`."""
-        self.words -= message.parts.pop(index).length
-
-    def _forget_words(self) -> None:
-        """Drop the words of the oldest messages until the rest fits."""
-        for message in self.messages.values():
-            if self.words <= self.limits.transcript_bytes:
-                return
-            self.words -= message.length()
-            message.parts.clear()
 
     def ending(self, seconds: int, now: Micros) -> list[str]:
         """Return `run` for each run that upstream gives up within so many `seconds`."""
@@ -146,9 +101,7 @@ class ThreadConversation(Conversation):
         for step in self.open_steps.values():
             step.whole = b""
             step.texts.clear()
-        for message in self.messages.values():
-            message.parts.clear()
-        self.words = 0
+        self.transcript.erase()
 
     def abandon(self) -> list[Fact]:
         """Give up what is in progress: runs go on without us, and may be heard of again."""

@@ -125,7 +125,7 @@ def input_committed(state: RealtimeConversation, event: realtime.InputCommitted,
     if event.item_id is not None:
         item = state.item(event.item_id)
         item.kind, item.role = "message", "user"
-        state.place(event.item_id, event.previous_item_id)
+        state.transcript.place(event.item_id, event.previous_item_id)
     return (facts.InputCommitted(item_id=event.item_id),)
 
 
@@ -149,12 +149,12 @@ def item_added(state: RealtimeConversation, event: realtime.ItemAdded, frame: Fr
     if told is None or told.id is None:
         return state.reject(event, "missing_object")
     responses.describe(state, told)
-    state.place(told.id, event.previous_item_id)
+    state.transcript.place(told.id, event.previous_item_id)
     if told.role == "user" and any(part.type == "input_text" for part in told.content or ()):
         state.turn_at = None  # what was typed is answered next, not what was said before
     for index, text in parts_of(told):
         if text:
-            state.write(state.item(told.id), index, text)
+            state.transcript.write(state.item(told.id), index, text)
     return (
         facts.ItemAdded(
             item_id=told.id,
@@ -174,7 +174,7 @@ def item_retrieved(state: RealtimeConversation, event: realtime.ItemRetrieved, _
     item = state.items.get(told.id)
     if item is not None and not item.length():
         for index, text in parts_of(told):
-            state.write(item, index, text)
+            state.transcript.write(item, index, text)
     return NOTHING
 
 
@@ -209,7 +209,7 @@ def item_deleted(state: RealtimeConversation, event: realtime.ItemDeleted, _fram
     """An item is no part of the conversation any more."""
     if event.item_id is None or event.item_id not in state.items:
         return state.reject(event, "unknown_item")
-    state.remove(event.item_id)
+    state.transcript.remove(event.item_id)
     return (facts.ItemDeleted(item_id=event.item_id),)
 
 

@@ -90,7 +90,7 @@ def words_delta(
         response.first_token_at = frame.at
     if event.delta:
         item = state.items.get(event.item_id) or _own_item(state, event.item_id, response)
-        state.grow(item, event.content_index, event.delta)
+        state.transcript.grow(item, event.content_index, event.delta)
     return NOTHING
 
 
@@ -107,7 +107,7 @@ def arguments_delta(
         response.first_token_at = frame.at
     if event.delta:
         item = state.items.get(event.item_id) or _own_item(state, event.item_id, response)
-        state.grow(item, 0, event.delta)
+        state.transcript.grow(item, 0, event.delta)
     return NOTHING
 
 
@@ -292,14 +292,8 @@ def _settle(
     member: str,
     further: Sequence[int] = (),
 ) -> Sequence[Fact]:
-    """Replace the words of `item`, those of `further` parts by none, and say so if the deltas had led to others."""
-    differs = False
-    for index in further:
-        differs |= item.grew and item.parts[index].length > 0
-        state.drop(item, index)
-    for index, text in parts:
-        differs |= item.grew and index in item.parts and item.parts[index].read() != text
-        state.write(item, index, text)
+    """Replace what the deltas built by the final text, and report it if they had led elsewhere."""
+    differs = state.transcript.settle(item, parts, further)
     return (facts.DeltasDiffered(item_id=item.id, members=(member,)),) if differs else NOTHING
 
 

@@ -2,8 +2,9 @@
 
 from steno.core import tools
 from steno.core.bounded import BoundedObjects, BoundedSet
-from steno.core.conversation import PART_NOT_KEPT, Conversation, GrowingText, part_of
+from steno.core.conversation import Conversation
 from steno.core.facts import Content, Fact, ResponseAbandoned
+from steno.core.transcript import Entry, Transcript
 from steno.core.vocabulary import short
 from steno.limits import ENDED_IDS, Limits
 from steno.timestamps import Micros
@@ -19,19 +20,17 @@ CALL_KINDS = {"function_call": "function", "mcp_call": "mcp"}
 """ConversationItem types that are calls of a tool, and of which kind."""
 
 
-class ConversationItem:
+class ConversationItem(Entry):
     """A turn, a call or an output: who, and the words as far as they are known."""
 
     __slots__ = (
         "audio_bytes",
-        "grew",
         "heard_ms",
         "heard_whole",
         "id",
         "kind",
         "ms_per_byte",
         "out_of_band",
-        "parts",
         "response_id",
         "role",
         "spoken",
@@ -40,13 +39,11 @@ class ConversationItem:
 
     def __init__(self, key: str) -> None:
         """Begin the item `key`, of which nothing else is known."""
+        super().__init__()
         self.id = key
         self.kind: str | None = None
         self.role: str | None = None
         self.response_id: str | None = None
-        self.parts: dict[int, GrowingText] = {}
-        self.grew = False
-        """Whether deltas made any of its text."""
         self.transcribed: set[int] = set()
         """The parts whose transcript was told, and with it their usage."""
         self.heard_whole = False
@@ -59,16 +56,6 @@ class ConversationItem:
         """Whether its words were said, not written."""
         self.heard_ms: float | None = None
         """How much of its speech was played, where upstream or the playback tells."""
-
-    def text(self) -> str:
-        """Return all words, parts in order."""
-        if len(self.parts) == 1:
-            return next(iter(self.parts.values())).read()
-        return "".join(self.parts[index].read() for index in sorted(self.parts))
-
-    def length(self) -> int:
-        """Return how many characters are held."""
-        return sum(part.length for part in self.parts.values())
 
     @property
     def generated_ms(self) -> int | None:
@@ -141,10 +128,9 @@ class RealtimeConversation(Conversation):
         self.audio_format: str | None = None
         self.expired = False
         """Whether upstream said that the session reached its longest duration."""
-        self.items: dict[str, ConversationItem] = {}
-        self.order: list[str] = []
-        self.words = 0
-        """Characters held in items."""
+        self.transcript = Transcript[ConversationItem](limits, self.rejected, newest_last=True)
+        self.items = self.transcript.entries
+        self.order = self.transcript.order
         self.open: dict[str, OpenResponse] = {}
         self.responses = BoundedObjects(limits)
         self.ended_responses = BoundedSet(ENDED_IDS)
@@ -163,63 +149,9 @@ class RealtimeConversation(Conversation):
         """Return the item `key`; one that is new stands last."""
         item = self.items.get(key)
         if item is None:
-            item = self.items[key] = ConversationItem(key)
-            self.order.append(key)
-            if len(self.order) > self.limits.items:
-                self.words -= self.items.pop(self.order.pop(0)).length()
+            item = ConversationItem(key)
+            self.transcript.add(key, item)
         return item
-
-    def place(self, key: str, previous: str | None) -> None:
-        """Let the item `key` stand behind `previous`, where that is known."""
-        if previous in self.items and previous != key and self.order[-2:] != [previous, key]:
-            self.order.remove(key)
-            self.order.insert(self.order.index(previous) + 1, key)
-
-    def remove(self, key: str) -> None:
-        """Forget the item `key`."""
-        item = self.items.pop(key, None)
-        if item is not None:
-            self.order.remove(key)
-            self.words -= item.length()
-
-    def grow(self, item: ConversationItem, index: int | None, piece: str) -> None:
-        """Add `piece` to a part of `item`."""
-        part = item.parts.get(index or 0) or part_of(item.parts, index or 0)
-        if part is None:
-            self.note(PART_NOT_KEPT)
-            return
-        part.append(piece)
-        item.grew = True
-        self.words += len(piece)
-        if self.words > self.limits.transcript_bytes:
-            self._forget_words(item)
-
-    def write(self, item: ConversationItem, index: int, text: str) -> None:
-        """Let `text` be all of a part of `item`."""
-        part = part_of(item.parts, index)
-        if part is None:
-            self.note(PART_NOT_KEPT)
-            return
-        self.words += len(text) - part.length
-        part.replace(text)
-        if self.words > self.limits.transcript_bytes:
-            self._forget_words(item)
-
-    def drop(self, item: ConversationItem, index: int) -> None:
-        """Forget a part of `item`."""
-        self.words -= item.parts.pop(index).length
-
-    def _forget_words(self, newest: ConversationItem) -> None:
-        """Drop the words of the oldest items until the rest fits; the one being written goes last."""
-        for key in self.order:
-            if self.words <= self.limits.transcript_bytes:
-                return
-            if key != newest.id:
-                self.words -= self.items[key].length()
-                self.items[key].parts.clear()
-        if self.words > self.limits.transcript_bytes:
-            self.words -= newest.length()
-            newest.parts.clear()
 
     def model(self, response: objects.RealtimeResponse | None) -> str | None:
         """Return the model of `response`, else the session's, else None."""
@@ -249,9 +181,7 @@ class RealtimeConversation(Conversation):
         self.responses.drop_all()
         for response in self.open.values():
             response.whole = b""
-        for item in self.items.values():
-            item.parts.clear()
-        self.words = 0
+        self.transcript.erase()
 
     def abandon(self) -> list[Fact]:
         """Give up the responses and calls in progress."""

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from steno.core import facts
 from steno.core.billing import costs, usage
-from steno.core.conversation import NOTHING, PARTS
+from steno.core.conversation import NOTHING
 from steno.core.facts import Content, Fact
 from steno.core.frame import Frame
 from steno.core.realtime.state import RealtimeConversation
+from steno.core.transcript import PARTS
 from steno.core.vocabulary import code
 from steno.wire import realtime
 
@@ -19,7 +20,7 @@ def transcription_delta(
     if event.item_id is None:
         return state.reject(event, "missing_id")
     if event.delta:
-        state.grow(state.item(event.item_id), event.content_index, event.delta)
+        state.transcript.grow(state.item(event.item_id), event.content_index, event.delta)
     return NOTHING
 
 
@@ -38,7 +39,7 @@ def transcription_completed(
     text = event.transcript or ""
     again = min(index, PARTS) in item.transcribed  # parts past the bound count as one
     before = item.parts[index].read() if index in item.parts else ""
-    state.write(item, index, text)
+    state.transcript.write(item, index, text)
     if event.status == "in_progress":
         return NOTHING
     if again and before == text:
