@@ -280,11 +280,14 @@ def message_told(state: ThreadConversation, event: assistants.MessageEvent, fram
 
 def _settle(state: ThreadConversation, told: assistants.Message, message: OpenMessage) -> Sequence[Fact]:
     """Replace what the deltas built by the final text, and report it if they had led elsewhere."""
-    content = told.content or ()
-    further = [index for index in message.parts if index >= len(content)] if content else []
-    differs = message.grew and bool(further)  # even where such a part is empty: unlike in a realtime item
-    texts = ((index, _words(part)) for index, part in enumerate(content))
-    differs |= state.transcript.settle(message, [(index, text) for index, text in texts if text is not None], further)
+    content = told.content
+    if not content:
+        return NOTHING
+    further = [index for index in message.parts if index >= len(content)]
+    parts = [(index, text) for index, part in enumerate(content) if (text := _words(part)) is not None]
+    differs = state.transcript.settle(message, parts, further)
+    if message.grew and further:  # even where such a part is empty, unlike in a realtime item
+        differs = True
     return (facts.DeltasDiffered(item_id=told.id, members=("content",)),) if differs else NOTHING
 
 
