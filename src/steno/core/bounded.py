@@ -8,19 +8,18 @@ from steno.limits import Limits
 class BoundedSet:
     """The newest strings that were added, at most `limit` of them.
 
-    A set, and a ring that says which member is the oldest. An ordered dict alone would do, but one that loses its first
-    key at each insertion searches past the deleted keys every time, and `add` is called once an event.
+    An ordered dict alone would do, but one that loses its first key at each insertion searches past the deleted keys
+    every time, and `add` is called once an event.
     """
 
-    __slots__ = ("_limit", "_members", "_oldest", "_ring")
+    __slots__ = ("_limit", "_members", "_order")
 
     def __init__(self, limit: int) -> None:
         """Begin empty; `limit` is 1 or more."""
         self._limit = limit
         self._members: set[str] = set()
-        self._ring: list[str] = []
-        """The members in the order of their addition, which begins at `_oldest` once the ring is full."""
-        self._oldest = 0
+        self._order: deque[str] = deque()
+        """The members in the order of their addition."""
 
     def __contains__(self, member: str) -> bool:
         """Return whether `member` is among the newest."""
@@ -28,21 +27,18 @@ class BoundedSet:
 
     def __len__(self) -> int:
         """Return how many members are held."""
-        return len(self._ring)
+        return len(self._order)
 
     def add(self, member: str) -> bool:
         """Add `member` and forget the oldest past the limit. Return whether it is new; a known one keeps its age."""
-        members, ring = self._members, self._ring
+        members = self._members
         if member in members:
             return False
         members.add(member)
-        if len(ring) < self._limit:
-            ring.append(member)
-            return True
-        oldest = self._oldest
-        members.discard(ring[oldest])
-        ring[oldest] = member
-        self._oldest = oldest + 1 if oldest + 1 < self._limit else 0
+        order = self._order
+        order.append(member)
+        if len(order) > self._limit:
+            members.discard(order.popleft())
         return True
 
 
