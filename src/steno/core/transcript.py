@@ -161,12 +161,17 @@ class Transcript(Generic[E]):
         """
         differs = False
         for index in further:
-            differs |= entry.grew and entry.parts[index].length > 0
-            self.characters -= entry.parts.pop(index).length
+            length = entry.parts.pop(index).length
+            self.characters -= length
+            differs |= length > 0
         for index, text in parts:
-            differs |= entry.grew and index in entry.parts and entry.parts[index].read() != text
-            self.write(entry, index, text)
-        return differs
+            part = entry.parts.get(index)
+            if part is None:
+                self.write(entry, index, text)
+            elif part.read() != text:  # upstream repeats the final text in up to five events
+                self.write(entry, index, text)
+                differs = True
+        return differs and entry.grew
 
     def erase(self) -> None:
         """Drop the text of all entries; the entries stay."""
