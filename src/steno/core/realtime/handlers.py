@@ -102,26 +102,19 @@ def conversation_created(
 
 def speech_started(state: RealtimeConversation, event: realtime.SpeechStarted, frame: Frame) -> Sequence[Fact]:
     """The user speaks: whatever was waited for is not waited for any more."""
-    state.turn_at = None
-    state.spoken = False
-    state.speech_started_at = frame.at
+    state.turn.speech_started(frame.at)
     return (facts.SpeechStarted(item_id=event.item_id, audio_start_ms=event.audio_start_ms),)
 
 
 def speech_stopped(state: RealtimeConversation, event: realtime.SpeechStopped, frame: Frame) -> Sequence[Fact]:
     """The user has spoken: from here on the caller waits."""
-    duration = state.elapsed(state.speech_started_at, frame.at)
-    state.speech_started_at = None
-    state.turn_at = frame.at
-    state.spoken = True
+    duration = state.elapsed(state.turn.speech_stopped(frame.at), frame.at)
     return (facts.SpeechStopped(item_id=event.item_id, audio_end_ms=event.audio_end_ms, duration_seconds=duration),)
 
 
 def input_committed(state: RealtimeConversation, event: realtime.InputCommitted, frame: Frame) -> Sequence[Fact]:
     """The user's words became an item; with push-to-talk this is where the wait begins."""
-    if not state.spoken and (event.item_id is None or event.item_id != state.silence):
-        state.turn_at = frame.at
-    state.spoken = False
+    state.turn.committed(event.item_id, frame.at)
     if event.item_id is not None:
         item = state.item(event.item_id)
         item.kind, item.role = "message", "user"
@@ -131,7 +124,7 @@ def input_committed(state: RealtimeConversation, event: realtime.InputCommitted,
 
 def input_timed_out(state: RealtimeConversation, event: realtime.InputTimeout, _frame: Frame) -> Sequence[Fact]:
     """The user said nothing."""
-    state.silence = event.item_id
+    state.turn.timed_out(event.item_id)
     return (facts.InputTimedOut(item_id=event.item_id),)
 
 
@@ -151,7 +144,7 @@ def item_added(state: RealtimeConversation, event: realtime.ItemAdded, frame: Fr
     responses.describe(state, told)
     state.transcript.place(told.id, event.previous_item_id)
     if told.role == "user" and any(part.type == "input_text" for part in told.content or ()):
-        state.turn_at = None  # what was typed is answered next, not what was said before
+        state.turn.typed()
     for index, text in parts_of(told):
         if text:
             state.transcript.write(state.item(told.id), index, text)

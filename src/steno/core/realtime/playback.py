@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from steno.core import facts
 from steno.core.facts import Content, Fact
 from steno.core.frame import Frame
-from steno.core.realtime import responses
 from steno.core.realtime.state import RealtimeConversation
 from steno.wire import realtime
 
@@ -13,8 +12,8 @@ from steno.wire import realtime
 def playback_started(state: RealtimeConversation, event: realtime.PlaybackStarted, frame: Frame) -> Sequence[Fact]:
     """The caller hears a response; where no audio is carried, this is what answers the turn."""
     response = state.open.get(event.response_id) if event.response_id else None
-    answers = not state.carries_audio and not (response and response.out_of_band)
-    latency = responses.answer(state, frame.at) if answers else None
+    out_of_band = response is not None and response.out_of_band
+    latency = state.elapsed(state.turn.playback_began(out_of_band=out_of_band), frame.at)
     if event.response_id is not None and frame.at is not None:
         state.playing_since[event.response_id] = frame.at
         if len(state.playing_since) > state.limits.open_responses:

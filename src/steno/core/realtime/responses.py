@@ -20,7 +20,6 @@ from steno.core.realtime.state import (
     parts_of,
 )
 from steno.core.vocabulary import RESPONSE_ENDS, closed, code, response_reason, short
-from steno.timestamps import Micros
 from steno.wire import raw_object, realtime
 from steno.wire.realtime_objects import Item as WireItem
 from steno.wire.realtime_objects import RealtimeResponse, conversation_of
@@ -118,9 +117,8 @@ def audio_delta(state: RealtimeConversation, event: realtime.AudioDelta, frame: 
         return _unannounced(audio_delta, state, event, frame)
     if response.first_audio_at is None:
         response.first_audio_at = frame.at
-        if not response.out_of_band:
-            state.carries_audio = True
-            response.turn_latency = answer(state, frame.at)
+        waited_since = state.turn.audio_began(out_of_band=response.out_of_band)
+        response.turn_latency = state.elapsed(waited_since, frame.at)
     if event.delta:
         size = realtime.audio_bytes(event.delta)
         response.audio_bytes += size
@@ -128,13 +126,6 @@ def audio_delta(state: RealtimeConversation, event: realtime.AudioDelta, frame: 
             item = state.items.get(event.item_id) or _own_item(state, event.item_id, response)
             item.audio_bytes += size
     return NOTHING
-
-
-def answer(state: RealtimeConversation, at: Micros | None) -> float | None:
-    """End the wait of the user's last turn, and return how long it was."""
-    latency = state.elapsed(state.turn_at, at)
-    state.turn_at = None
-    return latency
 
 
 def _own_item(state: RealtimeConversation, key: str, response: OpenResponse) -> ConversationItem:

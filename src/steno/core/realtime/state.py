@@ -4,6 +4,7 @@ from steno.core import tools
 from steno.core.bounded import BoundedObjects, BoundedSet
 from steno.core.conversation import Conversation
 from steno.core.facts import Content, Fact, ResponseAbandoned
+from steno.core.realtime.turn import Turn
 from steno.core.transcript import Entry, Transcript
 from steno.core.vocabulary import short
 from steno.limits import ENDED_IDS, Limits
@@ -134,16 +135,9 @@ class RealtimeConversation(Conversation):
         self.open: dict[str, OpenResponse] = {}
         self.responses = BoundedObjects(limits)
         self.ended_responses = BoundedSet(ENDED_IDS)
-        self.carries_audio = False
-        self.speech_started_at: Micros | None = None
+        self.turn = Turn()
         self.playing_since: dict[str, Micros] = {}
         """Response to when the caller began to hear it."""
-        self.silence: str | None = None
-        """The item that the silence becomes which ran into the idle timeout: nobody waits for an answer to it."""
-        self.turn_at: Micros | None = None
-        """When the user stopped speaking, as long as nothing has answered."""
-        self.spoken = False
-        """Whether the voice detector heard the end of speech that is not committed yet."""
 
     def item(self, key: str) -> ConversationItem:
         """Return the item `key`; one that is new stands last."""
