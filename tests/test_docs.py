@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from steno.core.facts import NAMES
-from steno.core.realtime.responses import passed
+from steno.core.realtime.handlers import passed
 from steno.core.routing import HANDLERS
 from steno.metrics.definitions import METRICS
 from steno.wire import NAMES as EVENTS

@@ -14,7 +14,7 @@ from steno import wire
 from steno.core import facts
 from steno.core.facts import Fact, Origin
 from steno.core.frame import Frame
-from steno.core.realtime.responses import passed
+from steno.core.realtime.handlers import passed
 from steno.core.routing import HANDLERS
 from steno.wire import NAMES, assistants, realtime
 from tests.core.helpers import BEGIN, Play, line_of

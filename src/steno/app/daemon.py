@@ -148,7 +148,7 @@ class Daemon:
         def forget() -> bool:
             state = self.pipeline.registry.conversations.get(request.erase)
             if state:
-                state.erase_words()
+                state.erase_content()
             return state is not None
 
         return control.Answer(await self.audit.erase(request.erase, self.clock.now(), forget, partial=request.partial))

@@ -1,4 +1,4 @@
-"""What all conversations have: a key, totals, the objects that are kept whole, and the tool calls in progress."""
+"""What all conversations have: a key, times, totals, the life of a session, and the tool calls in progress."""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -16,17 +16,17 @@ from steno.timestamps import Micros, seconds
 from steno.wire import NAMES, Event
 
 BUCKETS: Final = 512
-"""Different sums a conversation; past it further models, or reasons, are summed as `other`. Real ones have ten."""
+"""Different sums a conversation. Past it further models are summed as `other`. Real conversations have ten."""
 
 NOTHING: Sequence[Fact] = ()
-"""What an event leads to that only moved the state."""
+"""The facts of an event that only moved the state."""
 
 Bucket = tuple[str | None, str, str, bool]
 """Model, direction, modality, cached or not."""
 
 
 class Totals:
-    """What is summed over a whole conversation. Limits on what is kept do not touch it."""
+    """The sums over a conversation. They count what the limits on kept objects and texts dropped, too."""
 
     __slots__ = ("cost", "interruptions", "responses", "run_steps", "runs", "seconds", "tokens", "unpriced")
 
@@ -39,9 +39,9 @@ class Totals:
         self.tokens: dict[Bucket, int] = {}
         self.seconds: dict[str | None, float] = {}
         self.cost = Decimal(0)
-        """USD of all that was priced, exact."""
+        """Sum in USD of all usages that have a price, exact."""
         self.unpriced: dict[str, int] = {}
-        """Why usages have no price, and how many."""
+        """Usages without a price, by reason."""
 
     def add_tokens(self, buckets: Iterable[Tokens]) -> None:
         """Add the buckets of one usage."""
@@ -58,23 +58,23 @@ class Totals:
         self.seconds[model] = self.seconds.get(model, 0) + seconds
 
     def add_cost(self, usd: Decimal) -> None:
-        """Add what a usage costs."""
+        """Add the price of a usage."""
         self.cost = add_usd(self.cost, usd)
 
     def add_unpriced(self, reason: str) -> None:
-        """Count a usage that has no price; `reason` is of a closed list."""
+        """Count a usage without a price; `reason` is from a closed list."""
         self.unpriced[reason] = self.unpriced.get(reason, 0) + 1
 
     def cost_usd(self) -> str | None:
-        """Return the cost of all usages; None where one of them has no price."""
+        """Return the price of all usages as a decimal string; None where one of them has no price."""
         return None if self.unpriced else usd_text(self.cost)
 
     def interrupt(self, reason: str) -> None:
-        """Count a response that broke off; `reason` is of a closed list."""
+        """Count a response that broke off; `reason` is from a closed list."""
         self.interruptions[reason] = self.interruptions.get(reason, 0) + 1
 
     def buckets(self) -> tuple[Tokens, ...]:
-        """Return the sums as buckets, in the order in which each was first counted."""
+        """Return the sums of tokens as buckets, in the order in which each was first counted."""
         return tuple(Tokens(*key, tokens) for key, tokens in self.tokens.items())
 
 
@@ -91,11 +91,11 @@ class OpenCall:
         self.called_at: Micros | None = None
         self.arguments: str | None = None
         self.outcome: tuple[str, Micros | None] | None = None
-        """How and when it ended, where its output is still to come."""
+        """How and when it ended, where that is known and its output is still to come."""
 
 
 class EndedCall(Struct, frozen=True):
-    """A tool call that is over: which tool it was, and how it ended."""
+    """A tool call that ended: which tool it was, and how it ended."""
 
     call_id: str
     kind: str
@@ -109,40 +109,42 @@ class Conversation:
     family = ""
 
     def __init__(self, key: str, source: str, stream: str, limits: Limits, *, named: bool) -> None:
-        """Begin the conversation `key` of `source` on `stream`; a `named` one outlives its streams."""
+        """Begin the conversation `key` of `source` on `stream`. A `named` one outlives its streams."""
         self.key = key
         self.source = source
         self.stream = stream
         self.last_stream = stream
         self.limits = limits
         self.prices: PriceTable | None = None
-        """What usage is priced by; whoever opens the conversation gives it."""
+        """What usage is priced by. Whoever opens the conversation sets it."""
         self.named = named
         self.number = 0
-        """Which of the conversations seen so far this was: 1 is the first."""
+        """Its place among the conversations that were opened: 1 is the first."""
         self.opened_at: Micros | None = None
         self.last_at: Micros | None = None
         self.closed_reason: str | None = None
         self.conversation_id: str | None = None
         self.call_id: str | None = None
         self.session: bytes = b""
+        """The raw object of the session; empty where none was reported, or it is too long to be kept."""
         self.session_life = SessionLife()
         self.events = 0
         self.rejected: dict[str, int] = {}
+        """What was out of place, by reason."""
         self.totals = Totals()
         self.calls: dict[str, OpenCall] = {}
         self.tool_log: deque[EndedCall] = deque(maxlen=limits.kept_objects)
-        """The newest tool calls that are over."""
+        """The newest tool calls that ended."""
         self.ended = BoundedSet(ENDED_IDS)
-        """Ids of tool calls that are over."""
+        """Ids of the newest tool calls that ended."""
         self.seen = BoundedSet(limits.duplicates_window)
-        """Identities of events, to find those that are delivered again."""
+        """Identities of the newest events, by which a second delivery is recognised."""
 
     def elapsed(self, since: Micros | None, until: Micros | None) -> float | None:
-        """Return the seconds from `since` to `until`; None where either is unknown, or the times contradict.
+        """Return the seconds from `since` to `until`; None where either is unknown, or where they run backwards.
 
-        Times of receipt never run backwards; those that an envelope or a recording states may. What they say then is
-        no duration: it is dropped, and counted in `rejected`.
+        Times of receipt never run backwards. Those that an envelope or a recording states may: such a duration is
+        dropped, and counted in `rejected`.
         """
         lasted = seconds(since, until)
         if lasted is None or lasted >= 0:
@@ -155,32 +157,32 @@ class Conversation:
         self.rejected[reason] = self.rejected.get(reason, 0) + 1
 
     def reject(self, event: Event, reason: str) -> Sequence[Fact]:
-        """Leave the state as it is, and say that `event` did not fit it."""
+        """Return that `event` did not fit the state, counted by its reason."""
         self.note(reason)
         return (EventRejected(event=NAMES[type(event)], reason=reason),)
 
     def within_limit(self, raw: bytes) -> bytes:
-        """Return the raw object that came, or nothing where it is too long to be kept."""
+        """Return `raw`, an object as it came, or nothing where it is too long to be kept."""
         return raw if len(raw) <= self.limits.object_bytes else b""
 
     def ending(self, seconds: int, now: Micros) -> list[str]:
-        """Return the kind of each thing whose deadline is at most so many `seconds` away."""
+        """Return the kind of each session or run whose deadline is at most `seconds` away."""
         return [self.session_life.kind] if self.session_life.ends_within(seconds, now) else []
 
     def unfinished(self) -> list[bytes]:
-        """Return the objects of what has begun and not ended."""
+        """Return the raw objects of what has begun and not ended."""
         return []
 
     def dropped_objects(self) -> int:
-        """Return how many whole objects could not be kept."""
+        """Return how many raw objects could not be kept."""
         return 0
 
-    def erase_words(self) -> None:
-        """Let go of all that people or models said, upstream's objects with it. Totals, ids and times stay."""
+    def erase_content(self) -> None:
+        """Drop all texts of people and models, and the raw objects that hold them. Totals, ids and times stay."""
         self.session = b""
         for call in self.calls.values():
             call.arguments = None
 
     def abandon(self) -> list[Fact]:
-        """Give up what is in progress, since nothing more will come; return what has to be told of that."""
+        """Give up what is in progress, since no further event will come. Return the facts of that."""
         return []

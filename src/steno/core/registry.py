@@ -8,7 +8,7 @@ from steno.core.assistants.owners import Owners
 from steno.core.assistants.state import ThreadConversation
 from steno.core.billing.prices import PriceTable
 from steno.core.bounded import BoundedSet
-from steno.core.chatkit.handlers import ChatKitConversation
+from steno.core.chatkit.state import ChatKitConversation
 from steno.core.conversation import Conversation
 from steno.core.facts import (
     ConversationClosed,

@@ -1,33 +1,39 @@
-"""The state of a realtime conversation: its session, its items in order, and the responses in progress."""
+"""The state of a realtime conversation: its session, its items in order, its turn, and the responses in progress."""
+
+from typing import Final
 
 from steno.core import tools
 from steno.core.bounded import BoundedObjects, BoundedSet
 from steno.core.conversation import Conversation
-from steno.core.facts import Content, Fact, ResponseAbandoned
+from steno.core.facts import Fact, ResponseAbandoned
 from steno.core.realtime.turn import Turn
 from steno.core.transcript import Entry, Transcript
 from steno.core.vocabulary import short
 from steno.limits import ENDED_IDS, Limits
 from steno.timestamps import Micros
-from steno.wire import realtime_objects as objects
+from steno.wire.realtime_objects import AudioFormat, AudioOutput, RealtimeResponse
 
-MS_PER_BYTE = {"pcm16": 1 / 48, "audio/pcm": 1 / 48, "g711_ulaw": 1 / 8, "g711_alaw": 1 / 8} | {
-    "audio/pcmu": 1 / 8,
-    "audio/pcma": 1 / 8,
+PCM_24_KHZ: Final = 1 / 48
+G711_8_KHZ: Final = 1 / 8
+MS_PER_BYTE: Final = {
+    "pcm16": PCM_24_KHZ,
+    "audio/pcm": PCM_24_KHZ,
+    "g711_ulaw": G711_8_KHZ,
+    "g711_alaw": G711_8_KHZ,
+    "audio/pcmu": G711_8_KHZ,
+    "audio/pcma": G711_8_KHZ,
 }
-"""Milliseconds that a byte of audio lasts: 16 bit at 24 kHz, or 8 bit at 8 kHz."""
-
-CALL_KINDS = {"function_call": "function", "mcp_call": "mcp"}
-"""ConversationItem types that are calls of a tool, and of which kind."""
+"""Audio format, by its beta and its GA name, to the milliseconds that a byte of it lasts: 16 bit at 24 kHz, or 8 bit
+at 8 kHz."""
 
 
 class ConversationItem(Entry):
-    """A turn, a call or an output: who, and the words as far as they are known."""
+    """An item of the conversation: a message, a tool call, or the output of one."""
 
     __slots__ = (
         "audio_bytes",
+        "heard_all",
         "heard_ms",
-        "heard_whole",
         "id",
         "kind",
         "ms_per_byte",
@@ -46,30 +52,31 @@ class ConversationItem(Entry):
         self.role: str | None = None
         self.response_id: str | None = None
         self.transcribed: set[int] = set()
-        """The parts whose transcript was told, and with it their usage."""
-        self.heard_whole = False
+        """The parts whose transcription was reported, and with it their usage."""
+        self.heard_all = False
+        """Whether playback reached the end of its response."""
         self.out_of_band = False
-        """Whether a response outside the conversation made it: it is no turn of anybody's."""
+        """Whether a response out of band made it: then it is no turn of the conversation."""
         self.audio_bytes = 0
-        """What deltas brought of its speech."""
+        """Bytes of speech that deltas brought."""
         self.ms_per_byte = MS_PER_BYTE["pcm16"]
         self.spoken = False
-        """Whether its words were said, not written."""
+        """Whether its text was said, not written."""
         self.heard_ms: float | None = None
-        """How much of its speech was played, where upstream or the playback tells."""
+        """How much of its speech was played, where upstream or the playback reports it."""
 
     @property
     def generated_ms(self) -> int | None:
-        """How long its speech is; None where no audio was seen."""
+        """The length of its speech; None where no audio was seen."""
         return round(self.audio_bytes * self.ms_per_byte) if self.audio_bytes else None
 
     def heard(self) -> tuple[str | None, str]:
-        """Return what the caller heard of its words, and how that is known.
+        """Return the text that the caller heard, and how that is known.
 
-        `whole`: playback told that it ended. `estimated`: the part of the words that is the played part of the
-        speech, to the last whole word. `unknown`: nothing tells, or not how long the speech was.
+        `whole`: playback reported its end. `estimated`: the share of the text that is the played share of the speech,
+        cut at a word. `unknown`: nothing reports what was played, or how long the speech was.
         """
-        if self.heard_whole:
+        if self.heard_all:
             return self.text(), "whole"
         generated = self.generated_ms
         if self.heard_ms is None or generated is None:
@@ -83,7 +90,7 @@ class ConversationItem(Entry):
 
 
 class OpenResponse:
-    """A response in progress: when it first gave what, and its items."""
+    """A response in progress, and when it first brought a token and audio."""
 
     __slots__ = (
         "audio_bytes",
@@ -93,26 +100,27 @@ class OpenResponse:
         "id",
         "model",
         "out_of_band",
+        "raw",
         "turn_latency",
-        "whole",
     )
 
-    def __init__(self, key: str, created_at: Micros | None, model: str | None, whole: bytes) -> None:
-        """Begin the response `key`; `whole` is its object as it came."""
+    def __init__(self, key: str, created_at: Micros | None, model: str | None, raw: bytes) -> None:
+        """Begin the response `key`; `raw` is its object as it came, `created_at` is None where that was not seen."""
         self.id = key
         self.created_at = created_at
         self.model = model
-        self.whole = whole
+        self.raw = raw
         self.out_of_band = False
-        """Whether it was asked for outside the conversation: it answers nobody."""
+        """Whether it was asked for outside the conversation: then it answers nobody."""
         self.first_token_at: Micros | None = None
         self.first_audio_at: Micros | None = None
         self.turn_latency: float | None = None
+        """How long the caller had waited for it; None where it answered no turn."""
         self.audio_bytes = 0
 
 
 class RealtimeConversation(Conversation):
-    """A voice session, or one of its names' worth of them."""
+    """A voice session, or all sessions of one name one after the other."""
 
     family = "realtime"
 
@@ -120,7 +128,7 @@ class RealtimeConversation(Conversation):
         """Begin without a session, items or responses."""
         super().__init__(key, source, stream, limits, named=named)
         self.base = ""
-        """The key without the number that tells it from earlier sessions of the same stream or name."""
+        """The key without the number that distinguishes it from earlier sessions of the same stream or name."""
         self.session_id: str | None = None
         self.known_session: str | None = None
         """The session whose id leads to this conversation."""
@@ -128,8 +136,9 @@ class RealtimeConversation(Conversation):
         self.transcription_model: str | None = None
         self.audio_format: str | None = None
         self.expired = False
-        """Whether upstream said that the session reached its longest duration."""
+        """Whether upstream reported that the session reached its longest duration."""
         self.transcript = Transcript[ConversationItem](limits, self.rejected, newest_last=True)
+        # The transcript's own collections, by the names that items have: a lookup less on the path of each delta.
         self.items = self.transcript.entries
         self.order = self.transcript.order
         self.open: dict[str, OpenResponse] = {}
@@ -140,71 +149,47 @@ class RealtimeConversation(Conversation):
         """Response to when the caller began to hear it."""
 
     def item(self, key: str) -> ConversationItem:
-        """Return the item `key`; one that is new stands last."""
+        """Return the item `key`; a new one is added as the last."""
         item = self.items.get(key)
         if item is None:
             item = ConversationItem(key)
             self.transcript.add(key, item)
         return item
 
-    def model(self, response: objects.RealtimeResponse | None) -> str | None:
+    def model(self, response: RealtimeResponse | None) -> str | None:
         """Return the model of `response`, else the session's, else None."""
         return short(response.model if response else None) or self.session_model
 
-    def ms_per_byte(self, told: str | None = None) -> float:
-        """Return how long a byte of audio lasts in the format `told`, else the session's."""
-        return MS_PER_BYTE.get(told or self.audio_format or "pcm16", MS_PER_BYTE["pcm16"])
+    def ms_per_byte(self, audio_format: str | None = None) -> float:
+        """Return how many milliseconds a byte of audio lasts in a format, else in the session's."""
+        return MS_PER_BYTE.get(audio_format or self.audio_format or "pcm16", MS_PER_BYTE["pcm16"])
 
-    def audio_seconds(self, size: int, output: objects.AudioOutput | None, beta_format: str | None) -> float | None:
+    def audio_seconds(self, size: int, output: AudioOutput | None, beta_format: str | None) -> float | None:
         """Return how long `size` bytes of audio last, by the response's format or else the session's."""
-        told = output.format if output else None
-        name = (told.type if isinstance(told, objects.AudioFormat) else told) or beta_format
+        audio_format = output.format if output else None
+        name = (audio_format.type if isinstance(audio_format, AudioFormat) else audio_format) or beta_format
         return round(size * self.ms_per_byte(name) / 1000, 6) if size else None
 
     def unfinished(self) -> list[bytes]:
-        """Return the objects of the responses in progress."""
-        return [response.whole for response in self.open.values() if response.whole]
+        """Return the raw objects of the responses in progress."""
+        return [response.raw for response in self.open.values() if response.raw]
 
     def dropped_objects(self) -> int:
-        """Return how many responses could not be kept whole."""
+        """Return how many raw responses could not be kept."""
         return self.responses.dropped
 
-    def erase_words(self) -> None:
-        """Let go of the words of all items, and of the responses, ended or not."""
-        super().erase_words()
+    def erase_content(self) -> None:
+        """Drop the text of all items, and all raw responses, ended or not."""
+        super().erase_content()
         self.responses.drop_all()
         for response in self.open.values():
-            response.whole = b""
+            response.raw = b""
         self.transcript.erase()
 
     def abandon(self) -> list[Fact]:
-        """Give up the responses and calls in progress."""
+        """Give up the responses and tool calls in progress."""
         gone: list[Fact] = [
             ResponseAbandoned(response_id=response.id, model=response.model) for response in self.open.values()
         ]
         self.open.clear()
         return [*gone, *tools.finish_all(self, None, "abandoned", None)]
-
-
-def parts_of(item: objects.Item) -> list[tuple[int, str]]:
-    """Return the words of an upstream item by part; a spoken part without a transcript yet is left out."""
-    if item.type in CALL_KINDS:
-        return [] if item.arguments is None else [(0, item.arguments)]
-    if item.type == "function_call_output":
-        return [] if item.output is None else [(0, item.output)]
-    parts = enumerate(item.content or ())
-    words = ((index, part.text if part.text is not None else part.transcript) for index, part in parts)
-    return [(index, text) for index, text in words if text is not None]
-
-
-def content_of(item: objects.Item) -> Content | None:
-    """Return the words of an upstream item with the kind that content policies know."""
-    text = "".join(text for _, text in parts_of(item))
-    if not text:
-        return None
-    if item.type in CALL_KINDS:
-        return Content("arguments", text)
-    if item.type == "function_call_output":
-        return Content("output", text)
-    spoken = any(part.transcript is not None for part in item.content or ())
-    return Content("transcript" if spoken else "text", text)
