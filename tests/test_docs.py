@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from steno.core.facts import NAMES
-from steno.core.realtime.responses import passed
+from steno.core.realtime.handlers import passed
 from steno.metrics.definitions import METRICS
 from tests.vocabulary import HANDLERS
 from tests.vocabulary import NAMES as EVENTS

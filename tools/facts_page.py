@@ -190,18 +190,16 @@ def page() -> str:
             section = heading
             blocks.append(f"## {section}\n")
         blocks.append(f"### `{NAMES[kind]}`\n\n{_meaning(kind)}\n")
-        blocks.append(_table(kind, defined[kind.__name__]))
+        blocks.append(_table(kind, [defined[each.__name__] for each in kind.__mro__ if each.__name__ in defined]))
         if kind in found:
             blocks.append(f"```json\n{_shown(found[kind])}\n```\n")
     blocks.append("## What members are made of\n")
     blocks.append(WORDS)
     blocks.append(
-        _table(
-            content_policy.ContentField, next(each for each in _classes(content_policy) if each.name == "ContentField")
-        )
+        _table(content_policy.ContentField, [each for each in _classes(content_policy) if each.name == "ContentField"])
     )
     for part in PARTS:
-        blocks += [f"### `{part.__name__}`\n\n{_meaning(part)}\n", _table(part, defined[part.__name__])]
+        blocks += [f"### `{part.__name__}`\n\n{_meaning(part)}\n", _table(part, [defined[part.__name__]])]
     return "\n".join(block for block in blocks if block)
 
 
@@ -220,8 +218,9 @@ def _meaning(kind: type[Struct]) -> str:
     return inspect.cleandoc(kind.__doc__ or "")
 
 
-def _table(kind: type[Struct], defined: ast.ClassDef) -> str:
-    own = dict(_docstrings(defined))
+def _table(kind: type[Struct], defined: list[ast.ClassDef]) -> str:
+    """Return the members of `kind`; `defined` is its definition, and those of its bases that have docstrings."""
+    own = {name: said for each in reversed(defined) for name, said in _docstrings(each)}
     rows = [
         f"| `{field.name}` | {_type(field.type)} | {own.get(field.name) or _word(kind, field.name)} |"
         for field in msgspec.structs.fields(kind)

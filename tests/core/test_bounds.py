@@ -8,10 +8,11 @@ from steno.core import facts
 from steno.core.assistants import owners
 from steno.core.assistants.owners import Owners
 from steno.core.assistants.state import ThreadConversation
-from steno.core.conversation import BUCKETS, PARTS, PIECES, GrowingText
+from steno.core.conversation import BUCKETS
 from steno.core.facts import EventRejected, Tokens
 from steno.core.realtime import routing
 from steno.core.sequence import SENDERS
+from steno.core.transcript import PARTS
 from steno.limits import CLOSED_WORD_CHARACTERS, ID_CHARACTERS, ID_CHARACTERS_MAX, OWNERS, Limits
 from steno.metrics.sink import Metrics
 from steno.wire import assistants
@@ -163,17 +164,6 @@ def test_so_many_responses_are_known_to_be_played() -> None:
 
 
 # Words ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_growing_text_is_joined_before_its_pieces_are_many() -> None:
-    """Nothing of it is lost."""
-    text = GrowingText()
-    most = 0
-    for number in range(3 * PIECES):
-        text.append(str(number % 10))
-        most = max(most, len(text.pieces))
-    assert (most, text.length) == (PIECES, 3 * PIECES)
-    assert text.read() == "".join(str(number % 10) for number in range(3 * PIECES))
 
 
 def test_so_many_parts_of_an_item_are_kept() -> None:

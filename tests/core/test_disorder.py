@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from steno.core import facts
 from steno.core.facts import Fact, Origin
 from steno.core.frame import Frame
-from steno.core.realtime.responses import passed
+from steno.core.realtime.handlers import passed
 from steno.wire import assistants, realtime
 from tests.core.helpers import BEGIN, Play, line_of
 from tests.recordings import scenario_lines, timed
@@ -91,11 +91,11 @@ def fingerprint(value: Any, depth: int = 0) -> Any:
         return tuple((key, fingerprint(inner, depth + 1)) for key, inner in value.items())
     if isinstance(value, list | tuple) or type(value).__name__ == "deque":
         return tuple(fingerprint(inner, depth + 1) for inner in value)
-    if isinstance(value, str | int | float | bytes | None) or depth > 6:
+    if isinstance(value, str | int | float | bytes | None) or depth > 9:
         return value
     if hasattr(value, "__dict__"):
         return fingerprint({name: inner for name, inner in vars(value).items() if name not in NOTHING}, depth + 1)
-    slots = list(getattr(type(value), "__slots__", ()))
+    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
     return fingerprint({name: getattr(value, name) for name in slots}, depth + 1) if slots else repr(value)
 
 

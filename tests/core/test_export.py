@@ -219,7 +219,7 @@ def test_words_that_were_erased_are_in_no_line(key: str) -> None:
     before = line_of(play.state(key))
     assert "SECRET" in repr(before)
 
-    play.state(key).erase_words()
+    play.state(key).erase_content()
 
     after = line_of(play.state(key))
     assert "SECRET" not in repr(after)

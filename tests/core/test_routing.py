@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from steno.core import facts
 from steno.core.assistants.state import ThreadConversation
-from steno.core.conversation import PARTS
 from steno.core.export import conversation_line
 from steno.core.facts import Fact
 from steno.core.realtime.state import RealtimeConversation
+from steno.core.transcript import PARTS
 from steno.limits import ENDED_IDS
 from tests.core.helpers import Event, Play, assistants_streams, cloud_event, line_of, mutated, session, voice_session
 from tests.vocabulary import CLIENT_EVENTS, HANDLERS, NAMES, decode
@@ -136,22 +136,22 @@ def sound(state: Any) -> None:
     assert all(tokens > 0 for tokens in state.totals.tokens.values())
     assert all(seconds >= 0 for seconds in state.totals.seconds.values())
     assert len(state.calls) <= TIGHT["open_responses"]
-    assert len(state.ended.ids) <= ENDED_IDS
+    assert len(state.ended) <= ENDED_IDS
     if isinstance(state, RealtimeConversation):
         assert sorted(state.order) == sorted(state.items)
         assert len(state.order) <= TIGHT["items"]
-        assert state.words == sum(item.length() for item in state.items.values())
+        assert state.transcript.characters == sum(item.length() for item in state.items.values())
         assert all(len(item.parts) <= PARTS for item in state.items.values())
         assert len(state.open) <= TIGHT["open_responses"]
-        assert not state.open.keys() & state.ended_responses.ids.keys()
+        assert not any(key in state.ended_responses for key in state.open)
         assert len(state.responses.objects) <= TIGHT["kept_objects"]
     if isinstance(state, ThreadConversation):
         assert len(state.messages) <= TIGHT["items"]
-        assert state.words == sum(message.length() for message in state.messages.values())
+        assert state.transcript.characters == sum(message.length() for message in state.messages.values())
         assert max(len(state.open_runs), len(state.open_steps)) <= TIGHT["open_responses"]
-        assert not (state.open_runs.keys() | state.open_steps.keys()) & state.ended_ids.ids.keys()
-    if hasattr(state, "words"):
-        assert 0 <= state.words <= TIGHT["transcript_bytes"]
+        assert not any(key in state.ended_ids for key in (*state.open_runs, *state.open_steps))
+    if hasattr(state, "transcript"):
+        assert 0 <= state.transcript.characters <= TIGHT["transcript_bytes"]
 
 
 @settings(deadline=None)  # a busy machine is no fault

@@ -157,7 +157,7 @@ class Daemon:
         def forget() -> bool:
             state = self.pipeline.registry.conversations.get(request.conversation)
             if state:
-                state.erase_words()
+                state.erase_content()
             return state is not None
 
         return await self.audit.erase(request.conversation, self.clock.now(), forget, partial=request.partial)

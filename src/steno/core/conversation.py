@@ -1,4 +1,4 @@
-"""What all conversations have: a key, totals, the objects that are kept whole, and the tool calls in progress."""
+"""What all conversations have: a key, times, totals, the life of a session, and the tool calls in progress."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,171 +8,25 @@ from typing import Any, Final
 from msgspec import Struct
 
 from steno.core.billing.prices import PriceTable, add_usd, usd_text
+from steno.core.bounded import BoundedSet
 from steno.core.facts import EventRejected, Fact, Tokens
 from steno.core.session import SessionLife
 from steno.limits import ENDED_IDS, Limits
 from steno.timestamps import Micros, seconds
 from steno.wire import Event, name_of
 
-PARTS: Final = 256
-"""Parts of one item, message or step whose words are kept; real ones have a handful. What an upstream writes into
-further ones stands in the whole objects alone: an index costs nothing to send, and a part costs memory."""
-
-PART_NOT_KEPT: Final = "part_not_kept"
-"""Why the words of a part beyond those are let go."""
-
-PIECES: Final = 512
-"""Pieces of a growing text before they are joined: small ones take ten times the room of their words."""
-
 BUCKETS: Final = 512
-"""Different sums a conversation; past it further models, or reasons, are summed as `other`. Real ones have ten."""
+"""Different sums a conversation. Past it further models are summed as `other`. Real conversations have ten."""
 
 NOTHING: Sequence[Fact] = ()
-"""What an event leads to that only moved the state."""
+"""The facts of an event that only moved the state."""
 
 Bucket = tuple[str | None, str, str, bool]
 """Model, direction, modality, cached or not."""
 
 
-class GrowingText:
-    """A text that grows by deltas: kept as pieces, joined when read."""
-
-    __slots__ = ("length", "pieces")
-
-    def __init__(self) -> None:
-        """Begin empty."""
-        self.pieces: list[str] = []
-        self.length = 0
-
-    def append(self, piece: str) -> None:
-        """Add what a delta brought."""
-        self.pieces.append(piece)
-        self.length += len(piece)
-        if len(self.pieces) > PIECES:
-            self.read()
-
-    def replace(self, whole: str) -> None:
-        """Take `whole` for all that the deltas said."""
-        self.pieces = [whole]
-        self.length = len(whole)
-
-    def read(self) -> str:
-        """Return the text so far."""
-        if len(self.pieces) > 1:
-            self.pieces = ["".join(self.pieces)]
-        return self.pieces[0] if self.pieces else ""
-
-
-def part_of(parts: dict[int, GrowingText], index: int) -> GrowingText | None:
-    """Return the part `index`, made if it is new; None past the number of parts that are kept."""
-    part = parts.get(index)
-    if part is None and index < PARTS:
-        part = parts[index] = GrowingText()
-    return part
-
-
-class BoundedObjects:
-    """The newest whole objects of a kind, as the bytes that came; how many had to go is counted."""
-
-    __slots__ = ("dropped", "object_bytes", "objects")
-
-    def __init__(self, limits: Limits) -> None:
-        """Keep as many as `limits.kept_objects`, each as long as `limits.object_bytes`."""
-        self.objects: deque[bytes] = deque(maxlen=limits.kept_objects)
-        self.object_bytes = limits.object_bytes
-        self.dropped = 0
-
-    def add(self, whole: bytes) -> None:
-        """Keep one object that ended."""
-        if len(whole) > self.object_bytes:
-            self.dropped += 1
-            return
-        if len(self.objects) == self.objects.maxlen:
-            self.dropped += 1
-        self.objects.append(whole)
-
-    def drop_all(self) -> None:
-        """Let all of them go."""
-        self.dropped += len(self.objects)
-        self.objects.clear()
-
-
-class LatestById:
-    """The last whole object of each id, in the order in which the ids were first seen; bounded as above."""
-
-    __slots__ = ("dropped", "limits", "objects")
-
-    def __init__(self, limits: Limits) -> None:
-        """Keep as many ids as `limits.kept_objects`."""
-        self.objects: dict[str, bytes] = {}
-        self.limits = limits
-        self.dropped = 0
-
-    def put(self, key: str, whole: bytes) -> None:
-        """Let `whole` stand for the object `key` from now on."""
-        if len(whole) > self.limits.object_bytes:
-            self.dropped += 1
-            self.objects.pop(key, None)  # what stood there is not the last any more
-            return
-        self.objects[key] = whole
-        if len(self.objects) > self.limits.kept_objects:
-            del self.objects[next(iter(self.objects))]
-            self.dropped += 1
-
-    def drop_all(self) -> None:
-        """Let all of them go."""
-        self.dropped += len(self.objects)
-        self.objects.clear()
-
-
-class Remembered:
-    """The newest ids of things that ended."""
-
-    __slots__ = ("ids",)
-
-    def __init__(self) -> None:
-        """Begin empty."""
-        self.ids: dict[str, None] = {}
-
-    def __contains__(self, key: str) -> bool:
-        """Tell whether `key` ended lately."""
-        return key in self.ids
-
-    def add(self, key: str) -> None:
-        """Remember that `key` ended, and forget the oldest when there are too many."""
-        self.ids[key] = None
-        if len(self.ids) > ENDED_IDS:
-            del self.ids[next(iter(self.ids))]
-
-
-class Seen:
-    """The identities of the newest events, to know one that is delivered again."""
-
-    __slots__ = ("_known", "_order", "_window")
-
-    def __init__(self, window: int) -> None:
-        """Remember `window` of them."""
-        self._window = window
-        self._order: deque[str] = deque()
-        self._known: set[str] = set()
-
-    def __contains__(self, identity: str) -> bool:
-        """Tell whether `identity` was seen lately."""
-        return identity in self._known
-
-    def again(self, identity: str) -> bool:
-        """Tell whether `identity` was seen lately; if not, remember it."""
-        if identity in self._known:
-            return True
-        self._known.add(identity)
-        self._order.append(identity)
-        if len(self._order) > self._window:
-            self._known.discard(self._order.popleft())
-        return False
-
-
 class Totals:
-    """What is summed over a whole conversation. Limits on what is kept do not touch it."""
+    """The sums over a conversation. They count what the limits on kept objects and texts dropped, too."""
 
     __slots__ = ("cost", "interruptions", "responses", "run_steps", "runs", "seconds", "tokens", "unpriced")
 
@@ -185,9 +39,9 @@ class Totals:
         self.tokens: dict[Bucket, int] = {}
         self.seconds: dict[str | None, float] = {}
         self.cost = Decimal(0)
-        """USD of all that was priced, exact."""
+        """Sum in USD of all usages that have a price, exact."""
         self.unpriced: dict[str, int] = {}
-        """Why usages have no price, and how many."""
+        """Usages without a price, by reason."""
 
     def add_tokens(self, buckets: Iterable[Tokens]) -> None:
         """Add the buckets of one usage."""
@@ -204,23 +58,23 @@ class Totals:
         self.seconds[model] = self.seconds.get(model, 0) + seconds
 
     def add_cost(self, usd: Decimal) -> None:
-        """Add what a usage costs."""
+        """Add the price of a usage."""
         self.cost = add_usd(self.cost, usd)
 
     def add_unpriced(self, reason: str) -> None:
-        """Count a usage that has no price; `reason` is of a closed list."""
+        """Count a usage without a price; `reason` is from a closed list."""
         self.unpriced[reason] = self.unpriced.get(reason, 0) + 1
 
     def cost_usd(self) -> str | None:
-        """Return the cost of all usages; None where one of them has no price."""
+        """Return the price of all usages as a decimal string; None where one of them has no price."""
         return None if self.unpriced else usd_text(self.cost)
 
     def interrupt(self, reason: str) -> None:
-        """Count a response that broke off; `reason` is of a closed list."""
+        """Count a response that broke off; `reason` is from a closed list."""
         self.interruptions[reason] = self.interruptions.get(reason, 0) + 1
 
     def buckets(self) -> tuple[Tokens, ...]:
-        """Return the sums as buckets, in the order in which each was first counted."""
+        """Return the sums of tokens as buckets, in the order in which each was first counted."""
         return tuple(Tokens(*key, tokens) for key, tokens in self.tokens.items())
 
 
@@ -237,11 +91,11 @@ class OpenCall:
         self.called_at: Micros | None = None
         self.arguments: str | None = None
         self.outcome: tuple[str, Micros | None] | None = None
-        """How and when it ended, where its output is still to come."""
+        """How and when it ended, where that is known and its output is still to come."""
 
 
 class EndedCall(Struct, frozen=True):
-    """A tool call that is over: which tool it was, and how it ended."""
+    """A tool call that ended: which tool it was, and how it ended."""
 
     call_id: str
     kind: str
@@ -272,40 +126,44 @@ class Conversation:
     """Whether it is a session that a stream carries: its stream's end is the session's end."""
 
     def __init__(self, key: str, source: str, stream: str, limits: Limits, *, named: bool) -> None:
-        """Begin the conversation `key` of `source` on `stream`; a `named` one outlives its streams."""
+        """Begin the conversation `key` of `source` on `stream`. A `named` one outlives its streams."""
         self.key = key
         self.source = source
         self.stream = stream
         self.last_stream = stream
         self.limits = limits
         self.prices: PriceTable | None = None
-        """What usage is priced by; whoever opens the conversation gives it."""
+        """What usage is priced by. Whoever opens the conversation sets it."""
         self.named = named
         self.number = 0
-        """Which of the conversations seen so far this was: 1 is the first."""
+        """Its place among the conversations that were opened: 1 is the first."""
         self.opened_at: Micros | None = None
         self.last_at: Micros | None = None
         self.closed_reason: str | None = None
         self.conversation_id: str | None = None
         self.call_id: str | None = None
         self.session: bytes = b""
+        """The raw object of the session; empty where none was reported, or it is too long to be kept."""
         self.session_life = SessionLife()
         self.expired = False
         """Whether upstream said that the session reached its longest duration."""
         self.events = 0
         self.rejected: dict[str, int] = {}
+        """What was out of place, by reason."""
         self.totals = Totals()
         self.calls: dict[str, OpenCall] = {}
         self.tool_log: deque[EndedCall] = deque(maxlen=limits.kept_objects)
-        """The newest tool calls that are over."""
-        self.ended = Remembered()
-        self.seen = Seen(limits.duplicates_window)
+        """The newest tool calls that ended."""
+        self.ended = BoundedSet(ENDED_IDS)
+        """Ids of the newest tool calls that ended."""
+        self.seen = BoundedSet(limits.duplicates_window)
+        """Identities of the newest events, by which a second delivery is recognised."""
 
     def elapsed(self, since: Micros | None, until: Micros | None) -> float | None:
-        """Return the seconds from `since` to `until`; None where either is unknown, or the times contradict.
+        """Return the seconds from `since` to `until`; None where either is unknown, or where they run backwards.
 
-        Times of receipt never run backwards; those that an envelope or a recording states may. What they say then is
-        no duration: it is dropped, and counted in `rejected`.
+        Times of receipt never run backwards. Those that an envelope or a recording states may: such a duration is
+        dropped, and counted in `rejected`.
         """
         lasted = seconds(since, until)
         if lasted is None or lasted >= 0:
@@ -318,12 +176,16 @@ class Conversation:
         self.rejected[reason] = self.rejected.get(reason, 0) + 1
 
     def reject(self, event: Event, reason: str) -> Sequence[Fact]:
-        """Leave the state as it is, and say that `event` did not fit it."""
+        """Return that `event` did not fit the state, counted by its reason."""
         self.note(reason)
         return (EventRejected(event=name_of(type(event)), reason=reason),)
 
+    def within_limit(self, raw: bytes) -> bytes:
+        """Return `raw`, an object as it came, or nothing where it is too long to be kept."""
+        return raw if len(raw) <= self.limits.object_bytes else b""
+
     def ending(self, seconds: int, now: Micros) -> list[str]:
-        """Return the kind of each thing whose deadline is at most so many `seconds` away."""
+        """Return the kind of each session or run whose deadline is at most `seconds` away."""
         return [self.session_life.kind] if self.session_life.ends_within(seconds, now) else []
 
     def exported(self) -> "Exported":
@@ -331,19 +193,19 @@ class Conversation:
         return Exported()
 
     def unfinished(self) -> list[bytes]:
-        """Return the objects of what has begun and not ended."""
+        """Return the raw objects of what has begun and not ended."""
         return []
 
     def dropped_objects(self) -> int:
-        """Return how many whole objects could not be kept."""
+        """Return how many raw objects could not be kept."""
         return 0
 
-    def erase_words(self) -> None:
-        """Let go of all that people or models said, upstream's objects with it. Totals, ids and times stay."""
+    def erase_content(self) -> None:
+        """Drop all texts of people and models, and the raw objects that hold them. Totals, ids and times stay."""
         self.session = b""
         for call in self.calls.values():
             call.arguments = None
 
     def abandon(self) -> list[Fact]:
-        """Give up what is in progress, since nothing more will come; return what has to be told of that."""
+        """Give up what is in progress, since no further event will come. Return the facts of that."""
         return []

@@ -1,11 +1,12 @@
-"""What can have happened: one frozen record a fact, in the past tense.
+"""What can have happened: one frozen Struct a fact, in the past tense.
 
-A fact holds identifiers, numbers, closed words and `Content`, never an upstream object. Who it is about, when,
-and on which stream is its `Origin`. Durations are in seconds and None where the input carries no times.
+A fact holds identifiers, numbers, closed words and `Content`, never an upstream object. Its `Origin` says which
+conversation and stream it is about, and when it happened. Durations are in seconds, and None where the input carries
+no times.
 """
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Final
 
 import msgspec
 from msgspec import Struct
@@ -13,45 +14,45 @@ from msgspec import Struct
 from steno.timestamps import Micros
 
 KINDS: Final = ("transcript", "text", "arguments", "output", "instructions", "user", "metadata", "message")
-"""Kinds of words: what was said, what was written, what a tool was called with and what it gave, what a model is told
-to be, who the end user is, what a client attached, and what upstream says of an error."""
+"""The kinds of content: what was said, what was written, what a tool was called with and what it returned, the
+instructions of a model, the identifier of the end user, what a client attached, and the message of an error."""
 
 
 class Content:
-    """Words of people or models. No encoder knows this type: whoever writes it must apply a policy first."""
+    """A text of people or models. No encoder knows this type: whoever writes it must apply a content policy first."""
 
     __slots__ = ("kind", "text")
 
     def __init__(self, kind: str, text: str) -> None:
-        """Hold `text`, which is of one of the `KINDS` that policies name."""
+        """Hold `text`; `kind` is one of `KINDS`."""
         self.kind = kind
         self.text = text
 
     def __eq__(self, other: object) -> bool:
-        """Two contents are equal when they say the same."""
+        """Compare kind and text."""
         return isinstance(other, Content) and (self.kind, self.text) == (other.kind, other.text)
 
     def __hash__(self) -> int:
-        """Hash what is said."""
+        """Hash kind and text."""
         return hash((self.kind, self.text))
 
     def __repr__(self) -> str:
-        """Show the length, never the words: this may end up in a traceback."""
+        """Show the length and never the text: this may end up in a traceback."""
         return f"Content({self.kind!r}, {len(self.text)} characters)"
 
 
 def content(kind: str, text: str | None) -> Content | None:
-    """Return `text` as words of a `kind`; None where there are none."""
+    """Return `text` as content of a `kind`; None where it is empty."""
     return Content(kind, text) if text else None
 
 
-def attached(metadata: Mapping[str, Any] | None) -> Content | None:
-    """Return what a client attached to an object; None where that is nothing."""
+def metadata_content(metadata: Mapping[str, Any] | None) -> Content | None:
+    """Return what a client attached to an object as content, in JSON; None where that is nothing."""
     return Content("metadata", msgspec.json.encode(metadata).decode()) if metadata else None
 
 
 class Origin(Struct, frozen=True, kw_only=True):
-    """Whom a fact is about, when it was so, and what caused it."""
+    """Which conversation and stream a fact is about, when it happened, and which upstream event caused it."""
 
     at: Micros | None
     source: str
@@ -72,7 +73,7 @@ class Tokens(Struct, frozen=True):
 
 
 class CostLine(Struct, frozen=True):
-    """A quantity and its rate: so many tokens of a bucket, or so many seconds. Decimals are strings: exact."""
+    """A quantity and its rate: the tokens of one bucket, or a duration. Decimals are exact strings."""
 
     rate: str
     """USD a token, a second or a minute."""
@@ -84,14 +85,14 @@ class CostLine(Struct, frozen=True):
 
 
 class Cost(Struct, frozen=True, kw_only=True):
-    """What a usage costs and how that is known, or why it has no price: one of `usd` and `unpriced`."""
+    """The price of a usage and its calculation, or why there is no price: `usd` or `unpriced`."""
 
     usd: str | None = None
     """A decimal string."""
     unpriced: str | None = None
     """no_price_list, no_model, unknown_model, unknown_modality, no_rate, no_usage."""
     model: str | None = None
-    """The name that the rates were found under."""
+    """The name under which the rates were found."""
     table_version: str | None = None
     lines: tuple[CostLine, ...] = ()
 
@@ -104,7 +105,13 @@ class Unpriced(Struct, frozen=True):
 
 
 class Fact(Struct, frozen=True, kw_only=True):
-    """Base of all facts."""
+    """Base of all facts.
+
+    `tag` is the name of the fact in the audit log. It is a class attribute and not the `tag` of msgspec: that one would
+    be written into every body, and a record has the name already.
+    """
+
+    tag: ClassVar = ""
 
 
 # Streams and frames ---------------------------------------------------------------------------------------
@@ -113,12 +120,14 @@ class Fact(Struct, frozen=True, kw_only=True):
 class StreamOpened(Fact, frozen=True):
     """A stream of frames began."""
 
+    tag: ClassVar = "stream.opened"
     source: str
 
 
 class StreamClosed(Fact, frozen=True):
-    """A stream ended: with the websocket close code, or none when the connection broke off."""
+    """A stream ended: with a websocket close code, or without one when the connection broke off."""
 
+    tag: ClassVar = "stream.closed"
     source: str
     reason: str
     """session_expired, disconnected, shutdown."""
@@ -129,21 +138,24 @@ class StreamClosed(Fact, frozen=True):
 
 
 class FrameRejected(Fact, frozen=True):
-    """A frame was no event."""
+    """A frame could not be decoded as an event."""
 
+    tag: ClassVar = "frame.rejected"
     reason: str
     bytes: int
 
 
 class EventsMissed(Fact, frozen=True):
-    """A sender that numbers its events left numbers out: so many never came."""
+    """A sender that numbers its events skipped numbers: so many events never came."""
 
+    tag: ClassVar = "events.missed"
     missing: int
 
 
 class EventRejected(Fact, frozen=True):
-    """An event did not fit the state; it was left as it is."""
+    """An event did not fit the state, which was left as it is."""
 
+    tag: ClassVar = "event.rejected"
     event: str
     reason: str
 
@@ -154,12 +166,14 @@ class EventRejected(Fact, frozen=True):
 class ConversationOpened(Fact, frozen=True):
     """The first event of a conversation was seen."""
 
+    tag: ClassVar = "conversation.opened"
     family: str
 
 
 class ConversationClosed(Fact, frozen=True):
-    """A conversation is over for steno: replaced, disconnected, session_expired, idle, evicted, shutdown."""
+    """steno closed a conversation: replaced, disconnected, session_expired, idle, evicted, shutdown."""
 
+    tag: ClassVar = "conversation.closed"
     family: str
     reason: str
     duration_seconds: float | None
@@ -171,54 +185,55 @@ class ConversationClosed(Fact, frozen=True):
     unpriced: tuple[Unpriced, ...] = ()
 
 
-class SessionOpened(Fact, frozen=True):
-    """Upstream told of a session: realtime, transcription, client_secret or chatkit."""
+class _SessionReported(Fact, frozen=True):
+    """What upstream reports of a session."""
 
     session_id: str | None
     model: str | None
     expires_at: float | None
     kind: str = "realtime"
+    """realtime, transcription, client_secret or chatkit."""
     instructions: Content | None = None
-    """What the model is told to be and to do."""
+    """The instructions of the model."""
     user: Content | None = None
     """Upstream's identifier of the end user: personal data."""
     metadata: Content | None = None
-    """What the client attached to it, as JSON."""
+    """The metadata that the client attached, as JSON."""
 
 
-class SessionChanged(Fact, frozen=True):
-    """The configuration of a session was replaced, or the session is told of again."""
+class SessionOpened(_SessionReported, frozen=True):
+    """Upstream reported a session for the first time."""
 
-    session_id: str | None
-    model: str | None
-    expires_at: float | None
-    kind: str = "realtime"
-    instructions: Content | None = None
-    """What the model is told to be and to do."""
-    user: Content | None = None
-    """Upstream's identifier of the end user: personal data."""
-    metadata: Content | None = None
-    """What the client attached to it, as JSON."""
+    tag: ClassVar = "session.opened"
+
+
+class SessionChanged(_SessionReported, frozen=True):
+    """Upstream replaced the configuration of a session, or reported the session again."""
+
+    tag: ClassVar = "session.changed"
 
 
 class SessionNearsEnd(Fact, frozen=True):
-    """A session ends in so many seconds, 300 and 60, by the deadline that upstream gave it."""
+    """A session ends in 300 or 60 seconds, by the deadline that upstream reported."""
 
+    tag: ClassVar = "session.nears_end"
     session_id: str | None
     kind: str
     seconds_left: int
 
 
 class SessionExpired(Fact, frozen=True):
-    """A session reached its deadline, or upstream says that it has expired."""
+    """A session reached its deadline, or upstream reported that it expired."""
 
+    tag: ClassVar = "session.expired"
     session_id: str | None
     kind: str
 
 
 class SessionCancelled(Fact, frozen=True):
-    """Upstream says that a session was cancelled."""
+    """Upstream reported that a session was cancelled."""
 
+    tag: ClassVar = "session.cancelled"
     session_id: str | None
     kind: str
 
@@ -229,6 +244,7 @@ class SessionCancelled(Fact, frozen=True):
 class SpeechStarted(Fact, frozen=True):
     """The user began to speak."""
 
+    tag: ClassVar = "speech.started"
     item_id: str | None
     audio_start_ms: float | None
 
@@ -236,30 +252,36 @@ class SpeechStarted(Fact, frozen=True):
 class SpeechStopped(Fact, frozen=True):
     """The user stopped speaking."""
 
+    tag: ClassVar = "speech.stopped"
     item_id: str | None
     audio_end_ms: float | None
     duration_seconds: float | None
 
 
 class InputCommitted(Fact, frozen=True):
-    """What the user said became an item."""
+    """The input of the user was committed as an item."""
 
+    tag: ClassVar = "input.committed"
     item_id: str | None
 
 
 class InputTimedOut(Fact, frozen=True):
-    """The user said nothing for as long as the session allows."""
+    """The user said nothing until the idle timeout of the session."""
 
+    tag: ClassVar = "input.timed_out"
     item_id: str | None
 
 
 class DtmfReceived(Fact, frozen=True):
-    """The user pressed a key; which one is not told."""
+    """The user pressed a key on a telephone. Which key is not recorded: it may be part of a PIN."""
+
+    tag: ClassVar = "dtmf.received"
 
 
 class TranscriptionFinished(Fact, frozen=True):
-    """What the user said was written down, or could not be: completed or failed."""
+    """The transcription of user speech ended: completed, failed."""
 
+    tag: ClassVar = "transcription.finished"
     item_id: str | None
     status: str
     code: str | None
@@ -276,27 +298,32 @@ class TranscriptionFinished(Fact, frozen=True):
 class ItemAdded(Fact, frozen=True):
     """An item entered the conversation."""
 
+    tag: ClassVar = "item.added"
     item_id: str | None
     kind: str | None
     role: str | None
     text: Content | None = None
-    """The words that it came with: what was typed. Speech is written down later, and calls are told as calls."""
+    """The text that a message came with: what was typed. Speech is transcribed later, and tool calls have facts of
+    their own."""
 
 
 class ItemTruncated(Fact, frozen=True):
-    """A spoken item was cut off at `audio_end_ms`: the caller heard no more."""
+    """A spoken item was cut off at `audio_end_ms`. The caller did not hear the rest."""
 
+    tag: ClassVar = "item.truncated"
     item_id: str | None
     audio_end_ms: float | None
     generated_ms: float | None = None
-    """How long the speech was that upstream made; None where no audio was seen."""
+    """Length of the speech that upstream generated; null where no audio was seen."""
     heard: Content | None = None
-    """The words that were heard, by proportion; None where that cannot be told."""
+    """The part of the transcript that was heard, estimated from the played share of the speech; null where the share is
+    not known."""
 
 
 class ItemDeleted(Fact, frozen=True):
-    """An item was removed."""
+    """An item was deleted from the conversation."""
 
+    tag: ClassVar = "item.deleted"
     item_id: str | None
 
 
@@ -306,14 +333,16 @@ class ItemDeleted(Fact, frozen=True):
 class ResponseStarted(Fact, frozen=True):
     """A response began."""
 
+    tag: ClassVar = "response.started"
     response_id: str | None
     conversation_id: str | None
     model: str | None
 
 
 class ResponseFinished(Fact, frozen=True):
-    """A response ended: completed, cancelled, failed, incomplete. One for each `response.done`."""
+    """A response ended: completed, cancelled, failed, incomplete. Each `response.done` leads to exactly one."""
 
+    tag: ClassVar = "response.finished"
     response_id: str | None
     status: str
     reason: str | None
@@ -330,51 +359,61 @@ class ResponseFinished(Fact, frozen=True):
     tokens: tuple[Tokens, ...]
     cost: Cost | None = None
     metadata: Content | None = None
-    """What the client attached to it, as JSON."""
+    """The metadata that the client attached, as JSON."""
 
 
 class ResponseInterrupted(Fact, frozen=True):
-    """A response broke off before its end, and why."""
+    """A response broke off before its end."""
 
+    tag: ClassVar = "response.interrupted"
     response_id: str | None
     reason: str
     """turn_detected, client_cancelled, max_output_tokens, content_filter, failed, unknown, other."""
     model: str | None
     code: str | None = None
-    """What the failure was called."""
+    """The code of a failure."""
 
 
 class ResponseAbandoned(Fact, frozen=True):
-    """A response will never be heard of again: its conversation closed, or too many were open."""
+    """A response had not ended when its conversation closed, or when too many were open."""
 
+    tag: ClassVar = "response.abandoned"
     response_id: str | None
     model: str | None
 
 
 class DeltasDiffered(Fact, frozen=True):
-    """The deltas of an item did not add up to the terminal object, which stands."""
+    """The deltas of an item did not add up to the terminal object. The terminal object stands."""
 
+    tag: ClassVar = "deltas.differed"
     item_id: str | None
     members: tuple[str, ...]
 
 
 class PlaybackStarted(Fact, frozen=True):
-    """The caller began to hear a response. With a latency when this, not an audio delta, answered the turn."""
+    """The caller began to hear a response.
 
+    The turn latency stands here where playback answered the turn and its response is not open; else the end of the
+    response has it.
+    """
+
+    tag: ClassVar = "playback.started"
     response_id: str | None
     model: str | None
     turn_latency_seconds: float | None
 
 
 class PlaybackStopped(Fact, frozen=True):
-    """The caller has heard all of a response."""
+    """The playback of a response reached its end."""
 
+    tag: ClassVar = "playback.stopped"
     response_id: str | None
 
 
 class PlaybackCleared(Fact, frozen=True):
-    """The rest of a response was not heard."""
+    """The playback of a response was cut off. The caller did not hear the rest."""
 
+    tag: ClassVar = "playback.cleared"
     response_id: str | None
     played_seconds: float | None = None
     """How long it was played."""
@@ -384,16 +423,18 @@ class PlaybackCleared(Fact, frozen=True):
 
 
 class ToolCallStarted(Fact, frozen=True):
-    """A tool is being called: function, mcp, code_interpreter, file_search."""
+    """The model began a tool call: function, mcp, code_interpreter, file_search."""
 
+    tag: ClassVar = "tool_call.started"
     call_id: str | None
     kind: str
     name: str | None
 
 
 class ToolCallFinished(Fact, frozen=True):
-    """A tool call is over: completed, failed, abandoned. The duration runs from the call to its output."""
+    """A tool call ended: completed, failed, abandoned. The duration runs from the complete call to its output."""
 
+    tag: ClassVar = "tool_call.finished"
     call_id: str | None
     kind: str
     name: str | None
@@ -402,28 +443,31 @@ class ToolCallFinished(Fact, frozen=True):
     arguments: Content | None
     output: Content | None
     arguments_whole: bool | None = None
-    """Whether the arguments are JSON; those that were cut off are not. For code, which is none, it says nothing."""
+    """Whether the arguments are valid JSON: those that were cut off are not. Null for code, which is not JSON."""
     error: str | None = None
-    """The code of a failure, where upstream tells one."""
+    """The code of a failure, where upstream reports one."""
 
 
 class ToolsListed(Fact, frozen=True):
-    """The tools of an MCP server were fetched, or could not be: completed, failed."""
+    """The list of an MCP server's tools was fetched: completed, failed."""
 
+    tag: ClassVar = "tools.listed"
     item_id: str | None
     status: str
 
 
 class ApprovalRequested(Fact, frozen=True):
-    """The model waits for a person to approve an MCP call."""
+    """An MCP call waits for the approval of a person."""
 
+    tag: ClassVar = "approval.requested"
     item_id: str | None
     name: str | None
 
 
 class ApprovalGiven(Fact, frozen=True):
-    """An MCP call was approved, or was not."""
+    """A person approved or refused an MCP call."""
 
+    tag: ClassVar = "approval.given"
     request_id: str | None
     approved: bool | None
 
@@ -432,8 +476,9 @@ class ApprovalGiven(Fact, frozen=True):
 
 
 class RateLimitReported(Fact, frozen=True):
-    """Upstream told what is left of a limit."""
+    """Upstream reported what is left of a rate limit."""
 
+    tag: ClassVar = "rate_limit.reported"
     kind: str
     limit: float | None
     remaining: float | None
@@ -443,67 +488,74 @@ class RateLimitReported(Fact, frozen=True):
 class UpstreamErred(Fact, frozen=True):
     """Upstream reported an error."""
 
+    tag: ClassVar = "upstream.erred"
     code: str
     kind: str | None
     message: Content | None
     effect: str = "unknown"
-    """benign, ends_session, final, unknown."""
+    """What the error means for what comes after it: benign, ends_session, final, unknown."""
 
 
 # Assistants -----------------------------------------------------------------------------------------------
 
 
 class ThreadCreated(Fact, frozen=True):
-    """A thread was made."""
+    """A thread was created."""
 
+    tag: ClassVar = "thread.created"
     thread_id: str
 
 
 class RunStarted(Fact, frozen=True):
     """A run was first seen."""
 
+    tag: ClassVar = "run.started"
     run_id: str
     assistant_id: str | None
     model: str | None
     instructions: Content | None = None
-    """What the model is told to be and to do."""
+    """The instructions of the model."""
     metadata: Content | None = None
-    """What the client attached to it, as JSON."""
+    """The metadata that the client attached, as JSON."""
 
 
 class RunActionRequired(Fact, frozen=True):
-    """A run waits for the outputs of its tools."""
+    """A run waits for the outputs of its tool calls."""
 
+    tag: ClassVar = "run.action_required"
     run_id: str
     calls: int
 
 
 class RunFinished(Fact, frozen=True):
-    """A run ended: completed, cancelled, failed, incomplete, expired. One for each ended run."""
+    """A run ended: completed, cancelled, failed, incomplete, expired. Each ended run leads to exactly one."""
 
+    tag: ClassVar = "run.finished"
     run_id: str
     status: str
     reason: str | None
-    """The code of a failure, or why it is incomplete."""
+    """The code of a failure, or why the run is incomplete."""
     model: str | None
     duration_seconds: float | None
     tokens: tuple[Tokens, ...]
     cost: Cost | None = None
     queue_seconds: float | None = None
-    """From its first sight to its first work."""
+    """From the first event of the run to its first `in_progress`."""
     action_seconds: float | None = None
-    """How long it waited for the outputs of its tools, all times added up."""
+    """How long the run waited for the outputs of its tool calls, all waits added up."""
 
 
 class RunAbandoned(Fact, frozen=True):
-    """A run had not ended when its thread was closed, or too many were open; upstream may yet end it."""
+    """A run had not ended when its thread was closed, or when too many were open. Upstream may end it yet."""
 
+    tag: ClassVar = "run.abandoned"
     run_id: str
 
 
 class RunStepAbandoned(Fact, frozen=True):
-    """A step had not ended when its thread was closed, or too many were open."""
+    """A step had not ended when its thread was closed, or when too many were open."""
 
+    tag: ClassVar = "run_step.abandoned"
     step_id: str
     run_id: str | None
 
@@ -511,14 +563,16 @@ class RunStepAbandoned(Fact, frozen=True):
 class RunStepStarted(Fact, frozen=True):
     """A step was first seen."""
 
+    tag: ClassVar = "run_step.started"
     step_id: str
     run_id: str | None
     kind: str
 
 
 class RunStepFinished(Fact, frozen=True):
-    """A step ended: completed, cancelled, failed, expired. One for each ended step."""
+    """A step ended: completed, cancelled, failed, expired. Each ended step leads to exactly one."""
 
+    tag: ClassVar = "run_step.finished"
     step_id: str
     run_id: str | None
     kind: str
@@ -530,8 +584,9 @@ class RunStepFinished(Fact, frozen=True):
 
 
 class MessageFinished(Fact, frozen=True):
-    """A message is whole, or broke off: completed, incomplete."""
+    """A message ended: completed, incomplete."""
 
+    tag: ClassVar = "message.finished"
     message_id: str
     run_id: str | None
     role: str | None
@@ -539,51 +594,13 @@ class MessageFinished(Fact, frozen=True):
     text: Content
 
 
-NAMES: Final[dict[type[Fact], str]] = {
-    StreamOpened: "stream.opened",
-    StreamClosed: "stream.closed",
-    FrameRejected: "frame.rejected",
-    EventsMissed: "events.missed",
-    EventRejected: "event.rejected",
-    ConversationOpened: "conversation.opened",
-    ConversationClosed: "conversation.closed",
-    SessionOpened: "session.opened",
-    SessionChanged: "session.changed",
-    SessionNearsEnd: "session.nears_end",
-    SessionExpired: "session.expired",
-    SessionCancelled: "session.cancelled",
-    SpeechStarted: "speech.started",
-    SpeechStopped: "speech.stopped",
-    InputCommitted: "input.committed",
-    InputTimedOut: "input.timed_out",
-    DtmfReceived: "dtmf.received",
-    TranscriptionFinished: "transcription.finished",
-    ItemAdded: "item.added",
-    ItemTruncated: "item.truncated",
-    ItemDeleted: "item.deleted",
-    ResponseStarted: "response.started",
-    ResponseFinished: "response.finished",
-    ResponseInterrupted: "response.interrupted",
-    ResponseAbandoned: "response.abandoned",
-    DeltasDiffered: "deltas.differed",
-    PlaybackStarted: "playback.started",
-    PlaybackStopped: "playback.stopped",
-    PlaybackCleared: "playback.cleared",
-    ToolCallStarted: "tool_call.started",
-    ToolCallFinished: "tool_call.finished",
-    ToolsListed: "tools.listed",
-    ApprovalRequested: "approval.requested",
-    ApprovalGiven: "approval.given",
-    RateLimitReported: "rate_limit.reported",
-    UpstreamErred: "upstream.erred",
-    ThreadCreated: "thread.created",
-    RunStarted: "run.started",
-    RunActionRequired: "run.action_required",
-    RunFinished: "run.finished",
-    RunAbandoned: "run.abandoned",
-    RunStepStarted: "run_step.started",
-    RunStepAbandoned: "run_step.abandoned",
-    RunStepFinished: "run_step.finished",
-    MessageFinished: "message.finished",
-}
-"""The name that each fact has in the audit log."""
+def _tagged(base: type[Fact]) -> Iterator[type[Fact]]:
+    """Yield the facts among the subclasses of `base`, in the order of their definition."""
+    for kind in base.__subclasses__():
+        if kind.tag:
+            yield kind
+        yield from _tagged(kind)
+
+
+NAMES: Final[dict[type[Fact], str]] = {kind: kind.tag for kind in _tagged(Fact)}
+"""Each fact and its name in the audit log."""

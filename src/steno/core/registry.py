@@ -121,7 +121,7 @@ class Registry:
             state = route.router.find(stream, event, frame, name, identity)
             if state is None:
                 return self._reject(stream, event, frame, "no_conversation")
-        if identity and state.seen.again(identity):
+        if identity and not state.seen.add(identity):
             state.note(DUPLICATE)
             return DUPLICATE
         state.events += 1

@@ -1,4 +1,4 @@
-"""The life of a session: which kind it is, when it must end, and what has to be told on the way there."""
+"""The life of a session: which kind it is, when it ends, and the facts on the way there."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ from steno.core.facts import Fact, SessionCancelled, SessionExpired, SessionNear
 from steno.timestamps import LATEST_SECOND, SECOND, Micros, whole_second
 
 THRESHOLDS: Final = (300, 60, 0)
-"""Seconds before its deadline at which a session is told of: it nears its end, twice, and then has expired."""
+"""Seconds before its deadline at which a session is reported: twice that it nears its end, then that it expired."""
 
 ACTIVE: Final = "active"
 EXPIRED: Final = "expired"
@@ -19,17 +19,24 @@ class SessionLife:
     __slots__ = ("deadline", "id", "kind", "passed", "status")
 
     def __init__(self) -> None:
-        """Begin with a session that nobody told of."""
+        """Begin with a session that was not reported yet."""
         self.id: str | None = None
         self.kind = "realtime"
         self.status: str | None = None
-        """active, expired or cancelled; None before anything was told."""
+        """active, expired or cancelled; None before the session was reported."""
         self.deadline: Micros | None = None
         self.passed = 0
-        """How many of the thresholds lie behind."""
+        """How many of the thresholds were passed."""
 
-    def tell(self, key: str | None, kind: str, expires_at: float | None, now: Micros | None) -> None:
-        """Note that upstream told of the session, and of the Unix second at which it ends."""
+    def report(self, key: str | None, kind: str, expires_at: float | None, now: Micros | None) -> None:
+        """Take what upstream reports of the session.
+
+        Args:
+            key: the id of the session; None leaves the one that is known.
+            kind: the kind of session.
+            expires_at: the Unix second at which it ends. One that cannot be a time is ignored.
+            now: the time of the report. Thresholds before it are passed without a fact.
+        """
         self.id, self.kind = key or self.id, kind
         self.status = self.status or ACTIVE
         deadline = int(expires_at * SECOND) if expires_at and 0 < expires_at < LATEST_SECOND else None
@@ -38,7 +45,7 @@ class SessionLife:
             self.passed = sum(1 for left in THRESHOLDS if now is not None and deadline - left * SECOND <= now)
 
     def dues(self, at: Micros) -> list[Micros]:
-        """Return the whole seconds, up to `at`, at which a threshold is reached that was not told of yet."""
+        """Return the whole seconds, up to `at`, at which the session reaches thresholds that it has not passed."""
         if self.deadline is None or self.status != ACTIVE:
             return []
         deadline = self.deadline
@@ -46,7 +53,7 @@ class SessionLife:
         return [second for second in seconds if second <= at]
 
     def reach(self) -> Fact:
-        """Pass the next threshold, and return what that is."""
+        """Pass the next threshold. Return its fact."""
         left = THRESHOLDS[self.passed]
         self.passed += 1
         if left:
@@ -55,7 +62,7 @@ class SessionLife:
         return SessionExpired(session_id=self.id, kind=self.kind)
 
     def end(self, status: str) -> list[Fact]:
-        """Note that upstream says that the session expired or was cancelled; what is known says nothing."""
+        """Take upstream's report that the session expired or was cancelled. Return no fact if it had ended before."""
         if self.status in (EXPIRED, CANCELLED):
             return []
         self.status = status
@@ -63,5 +70,5 @@ class SessionLife:
         return [ended(session_id=self.id, kind=self.kind)]
 
     def ends_within(self, seconds: int, now: Micros) -> bool:
-        """Tell whether it is active and ends within so many `seconds` of `now`."""
+        """Return whether the session is active and ends at most `seconds` after `now`."""
         return self.status == ACTIVE and self.deadline is not None and 0 <= self.deadline - now <= seconds * SECOND

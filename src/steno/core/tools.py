@@ -1,4 +1,4 @@
-"""Tool calls: from the moment the model begins one, over the call itself, to its output."""
+"""Tool calls: from the moment the model begins one, over the complete call, to its output."""
 
 from collections.abc import Sequence
 
@@ -10,24 +10,27 @@ from steno.core.vocabulary import TOOL_KINDS, closed, short
 from steno.timestamps import Micros
 
 TAKES_JSON = frozenset({"function", "mcp"})
-"""Kinds of calls whose arguments are JSON; others take code, or nothing."""
+"""Kinds of calls whose arguments are JSON. Others take code, or nothing."""
 
 
 def start(
     state: Conversation, call_id: str | None, kind: str | None, name: str | None, owner: str | None
 ) -> Sequence[Fact]:
-    """Note that the model begins to call a tool; a call that is known already is left alone."""
+    """Begin a call of `kind` that the response or step `owner` makes. A call that is known already is left as it is.
+
+    Past the limit of open calls the oldest is abandoned.
+    """
     if call_id is None or call_id in state.calls or call_id in state.ended:
         return NOTHING
     call = state.calls[call_id] = OpenCall(closed(kind, TOOL_KINDS), short(name), owner)
-    given_up: Sequence[Fact] = NOTHING
+    abandoned: Sequence[Fact] = NOTHING
     if len(state.calls) > state.limits.open_responses:
-        given_up = finish(state, next(iter(state.calls)), "abandoned", None)
-    return (*given_up, ToolCallStarted(call_id=call_id, kind=call.kind, name=call.name))
+        abandoned = finish(state, next(iter(state.calls)), "abandoned", None)
+    return (*abandoned, ToolCallStarted(call_id=call_id, kind=call.kind, name=call.name))
 
 
 def called(state: Conversation, call_id: str | None, at: Micros | None, arguments: str | None) -> None:
-    """Note that a call is whole: from here on its output is waited for. Arguments that are too long are not kept."""
+    """Note that a call is complete: its output is waited for since then. Arguments that are too long are not kept."""
     if call_id is not None and (call := state.calls.get(call_id)):
         call.called_at = at if call.called_at is None else call.called_at
         if arguments is not None:
@@ -35,7 +38,7 @@ def called(state: Conversation, call_id: str | None, at: Micros | None, argument
 
 
 def returned(state: Conversation, call_id: str | None, status: str, at: Micros | None) -> None:
-    """Note how a call ended whose output comes in an event after this one."""
+    """Note how and when a call ended. Its output comes in a later event, which finishes it."""
     if call_id is not None and (call := state.calls.get(call_id)):
         call.outcome = (status, at)
 
@@ -48,9 +51,9 @@ def finish(
     output: str | None = None,
     error: str | None = None,
 ) -> Sequence[Fact]:
-    """End a call as completed, failed or abandoned; one that is not known, or has ended, says nothing.
+    """End a call as completed, failed or abandoned. One that is unknown, or has ended, leads to no fact.
 
-    Where it was known before how the call ended, that stands. `error` is the code of a failure.
+    What `returned` noted stands before `status` and `at`. `error` is the code of a failure.
     """
     call = state.calls.pop(call_id, None) if call_id is not None else None
     if call is None or call_id is None:
@@ -74,7 +77,7 @@ def finish(
 
 
 def _is_json(arguments: str | None) -> bool | None:
-    """Tell whether `arguments` are whole: a call that was cut off leaves half a JSON text. None for none."""
+    """Return whether `arguments` are valid JSON: a call that was cut off leaves half a text. None stays None."""
     if arguments is None:
         return None
     try:
@@ -85,6 +88,6 @@ def _is_json(arguments: str | None) -> bool | None:
 
 
 def finish_all(state: Conversation, owner: str | None, status: str, at: Micros | None) -> list[Fact]:
-    """End all calls of one response or step; all of the conversation's where `owner` is None."""
-    mine = [call_id for call_id, call in state.calls.items() if owner is None or call.owner == owner]
-    return [fact for call_id in mine for fact in finish(state, call_id, status, at)]
+    """End all calls of one response or step, or all of the conversation where `owner` is None."""
+    open_calls = [call_id for call_id, call in state.calls.items() if owner is None or call.owner == owner]
+    return [fact for call_id in open_calls for fact in finish(state, call_id, status, at)]

@@ -1,4 +1,4 @@
-"""Upstream's words made closed: a status, a code or a kind that is not on a list does not become a label."""
+"""Closed lists: a status, code or kind of upstream that is on no list does not become a label."""
 
 import re
 from functools import lru_cache
@@ -24,26 +24,26 @@ def closed(word: str | None, known: frozenset[str]) -> str:
 
 
 def code(error: ErrorDetail | None) -> str:
-    """Return the code of an error, else its type, else `unknown`; `other` where that is no word."""
+    """Return the code of an error, else its type, else `unknown`. One that does not look like a name is `other`."""
     if error is None:
         return "unknown"
     return short(str(error.code) if error.code is not None else error.type) or short(error.type) or "unknown"
 
 
 def short(word: str | None) -> str | None:
-    """Return `word` if it is short and looks like a name; `other` where prose stands in its place."""
+    """Return `word` if it is short and looks like a name, `other` if it is prose, None if it is empty."""
     if not word:
         return None
     return _named(word) if len(word) <= CLOSED_WORD_CHARACTERS else "other"
 
 
-@lru_cache(maxsize=1_024)  # the same few words come again and again
+@lru_cache(maxsize=1_024)  # a stream has few different ones
 def _named(word: str) -> str:
     return word if _WORD.fullmatch(word) and mask_text(word) == word else "other"
 
 
 def response_reason(status: str, details: RealtimeResponseStatusDetail | None) -> str | None:
-    """Return why a response ended with `status`; None when it was completed."""
+    """Return why a response ended with `status`; None if it was completed."""
     if status == "completed":
         return None
     if status == "failed":

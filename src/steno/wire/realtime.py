@@ -309,11 +309,15 @@ class AudioDone(_PartEvent, frozen=True, tag="response.output_audio.done"):
     """The last piece of speech of a part has been sent."""
 
 
-class ArgumentsDelta(_OutputEvent, frozen=True, tag="response.function_call_arguments.delta"):
+class _ArgumentsDelta(_OutputEvent, frozen=True):
+    content_index: ClassVar = None  # the arguments of a call are one part; the delta of any text names its part
+    delta: str | None = None
+
+
+class ArgumentsDelta(_ArgumentsDelta, frozen=True, tag="response.function_call_arguments.delta"):
     """A piece of a function call's arguments."""
 
     call_id: Id | None = None
-    delta: str | None = None
 
 
 class ArgumentsDone(_OutputEvent, frozen=True, tag="response.function_call_arguments.done"):
@@ -367,10 +371,8 @@ class McpListToolsFailed(_McpListEvent, frozen=True, tag="mcp_list_tools.failed"
     """The tools of a server could not be fetched."""
 
 
-class McpArgumentsDelta(_OutputEvent, frozen=True, tag="response.mcp_call_arguments.delta"):
+class McpArgumentsDelta(_ArgumentsDelta, frozen=True, tag="response.mcp_call_arguments.delta"):
     """A piece of an MCP call's arguments."""
-
-    delta: str | None = None
 
 
 class McpArgumentsDone(_OutputEvent, frozen=True, tag="response.mcp_call_arguments.done"):

@@ -309,7 +309,7 @@ def test_a_message_grows_and_is_replaced() -> None:
         facts.DeltasDiffered(item_id="msg_1", members=("content",)),
         note_finished("One"),
     ]
-    assert (written(play), play.state(THREAD).words) == (["One"], 3)
+    assert (written(play), play.state(THREAD).transcript.characters) == (["One"], 3)
 
 
 def test_a_message_that_broke_off_says_what_it_says() -> None:
@@ -451,7 +451,7 @@ def test_more_of_everything_than_is_kept_pushes_the_oldest_out() -> None:
         play.say(note("in_progress", f"msg_{key}", named="created"), note_delta("x" * 300, f"msg_{key}"))
     state = play.state(THREAD)
     assert (list(state.open_runs), list(state.open_steps)) == (["run_2", "run_3"], ["step_2", "step_3"])
-    assert (list(state.messages), state.words) == (["msg_2", "msg_3"], 600)
+    assert (list(state.messages), state.transcript.characters) == (["msg_2", "msg_3"], 600)
     line = play.line(THREAD)
     assert [each["id"] for each in line["runs"]] == ["run_2", "run_3"]
     assert [each["id"] for each in line["messages"]] == ["msg_2", "msg_3"]
@@ -459,7 +459,7 @@ def test_more_of_everything_than_is_kept_pushes_the_oldest_out() -> None:
     assert play.say(note_delta("x", "msg_0")) == [EventRejected(event="thread.message.delta", reason="unknown_message")]
     assert play.say(step_delta(key="step_0")) == [EventRejected(event="thread.run.step.delta", reason="unknown_step")]
     play.say(note_delta("y" * 700, "msg_3"))
-    assert (written(play), state.words) == (["", "x" * 300 + "y" * 700], 1000)
+    assert (written(play), state.transcript.characters) == (["", "x" * 300 + "y" * 700], 1000)
 
 
 def test_an_object_that_grew_too_long_does_not_leave_an_old_one_behind() -> None:

@@ -10,8 +10,6 @@ from tests.core.helpers import (
     UNPRICED,
     Event,
     Play,
-    audio,
-    call,
     created,
     done,
     event,
@@ -358,7 +356,7 @@ def test_more_items_than_are_kept_push_the_oldest_out() -> None:
     play = begun(items=3)
     play.say(*(item(f"item_{number}", str(number)) for number in range(5)))
     assert transcript(play) == [("user", "2"), ("user", "3"), ("user", "4")]
-    assert play.state().words == 3
+    assert play.state().transcript.characters == 3
 
 
 def test_more_words_than_are_kept_push_the_oldest_out() -> None:
@@ -370,7 +368,7 @@ def test_more_words_than_are_kept_push_the_oldest_out() -> None:
     play.say(item("d", "w" * 1000, after="a"))
     assert transcript(play) == [("user", ""), ("user", "w" * 1000), ("user", ""), ("user", "")]
     play.say(item("e", "v" * 2000))
-    assert (transcript(play), play.state().words) == ([("user", "")] * 5, 0)
+    assert (transcript(play), play.state().transcript.characters) == ([("user", "")] * 5, 0)
 
 
 # Playback -------------------------------------------------------------------------------------------------------
@@ -439,114 +437,7 @@ def test_an_error_without_anything_is_one() -> None:
     assert begun().say(event("error")) == [facts.UpstreamErred(code="unknown", kind=None, message=None)]
 
 
-# Turns ----------------------------------------------------------------------------------------------------------
-
-
-def latencies(play: Play) -> list[float | None]:
-    told = play.of(facts.ResponseFinished, facts.PlaybackStarted)
-    return [fact.turn_latency_seconds for fact in told]  # type: ignore[attr-defined]  # both have one
-
-
-def test_a_turn_lasts_from_the_end_of_speech_to_the_first_audio() -> None:
-    """That the input is committed later changes nothing: the caller waits since the silence."""
-    play = begun()
-    play.say(event("input_audio_buffer.speech_started"))
-    play.wait(1000)
-    play.say(event("input_audio_buffer.speech_stopped"))
-    play.wait(30)
-    play.say(event("input_audio_buffer.committed", item_id="user_1"), created())
-    play.wait(400)
-    play.say(audio())
-    play.wait(100)
-    play.say(audio(), done())
-    assert latencies(play) == [0.43]
-
-
-def test_with_push_to_talk_it_begins_when_the_input_is_committed() -> None:
-    """Each time: a turn that was answered without audio is not waited for any more."""
-    play = begun()
-    play.say(event("input_audio_buffer.committed", item_id="user_1"), created("resp_1"))
-    play.wait(200)
-    play.say(audio(), done("resp_1"))
-    play.wait(60_000)
-    play.say(event("input_audio_buffer.committed", item_id="user_2"), created("resp_2"), done("resp_2"))
-    play.wait(60_000)
-    play.say(event("input_audio_buffer.committed", item_id="user_3"), created("resp_3"))
-    play.wait(300)
-    play.say(audio(response_id="resp_3"), done("resp_3"))
-    assert latencies(play) == [0.2, None, 0.3]
-
-
-def test_it_goes_on_across_the_call_of_a_tool() -> None:
-    """The caller hears nothing of that."""
-    play = begun()
-    play.say(event("input_audio_buffer.speech_stopped"), event("input_audio_buffer.committed"), created("resp_1"))
-    play.wait(500)
-    play.say(done("resp_1", output=[call("item_1", "call_1")]))
-    play.wait(500)
-    play.say(created("resp_2"))
-    play.wait(500)
-    play.say(audio(response_id="resp_2"), done("resp_2"))
-    assert latencies(play) == [None, 1.5]
-
-
-def test_where_no_audio_is_carried_playback_ends_it() -> None:
-    """A sideband hears that the caller hears."""
-    play = begun()
-    play.say(event("input_audio_buffer.speech_stopped"), created())
-    play.wait(800)
-    play.say(event("output_audio_buffer.started", response_id="resp_1"), done())
-    play.wait(100)
-    play.say(event("output_audio_buffer.started", response_id="resp_1"))
-    assert latencies(play) == [None, 0.8, None]  # told when the response ended: a cut-off one is not averaged in
-
-
-def test_where_audio_is_carried_playback_ends_nothing() -> None:
-    """One turn has one latency."""
-    play = begun()
-    play.say(event("input_audio_buffer.speech_stopped"), created())
-    play.wait(300)
-    play.say(audio())
-    play.say(event("input_audio_buffer.speech_stopped"))
-    play.wait(100)
-    play.say(event("output_audio_buffer.started", response_id="resp_1"), done())
-    assert latencies(play) == [None, 0.3]
-
-
-def test_who_speaks_again_waits_for_nothing() -> None:
-    """The next turn is measured by itself."""
-    play = begun()
-    play.say(event("input_audio_buffer.speech_stopped"), created("resp_1"))
-    play.wait(5000)
-    play.say(event("input_audio_buffer.speech_started"))
-    play.say(audio(), done("resp_1", "cancelled"))
-    play.wait(1000)
-    play.say(event("input_audio_buffer.speech_stopped"), created("resp_2"))
-    play.wait(200)
-    play.say(audio(response_id="resp_2"), done("resp_2"))
-    assert latencies(play) == [None, 0.2]
-
-
-def test_who_types_was_not_speaking() -> None:
-    """An answer to a typed turn is no answer to the spoken one before it."""
-    play = begun()
-    play.say(event("input_audio_buffer.speech_stopped"), item("user_1", "Typed."), created())
-    play.wait(700)
-    play.say(audio(), done())
-    assert latencies(play) == [None]
-
-
-def test_a_response_that_was_cut_off_before_any_output_has_no_times() -> None:
-    """There was no first token, no first audio, and no answer."""
-    play = begun()
-    play.say(event("input_audio_buffer.speech_stopped"), created())
-    play.wait(300)
-    play.say(done(status="cancelled", status_details={"reason": "turn_detected"}))
-    [told] = play.of(facts.ResponseFinished)
-    assert isinstance(told, facts.ResponseFinished)
-    expected = (0.3, None, None, None)
-    times = (told.time_to_first_token_seconds, told.time_to_first_audio_seconds, told.turn_latency_seconds)
-    assert (told.duration_seconds, *times) == expected
+# Times -----------------------------------------------------------------------------------------------------------
 
 
 def test_without_times_there_are_no_durations() -> None:
@@ -557,7 +448,7 @@ def test_without_times_there_are_no_durations() -> None:
         untimed.say(each)
     told = [fact for fact in untimed.facts if isinstance(fact, facts.ResponseFinished | facts.SpeechStopped)]
     assert [fact.duration_seconds for fact in told] == [None, None]
-    assert latencies(untimed) == [None]
+    assert [fact.turn_latency_seconds for fact in told if isinstance(fact, facts.ResponseFinished)] == [None]
     assert untimed.line() == timed.line()
     assert {origin.at for origin, _ in untimed.told} == {None}
 

@@ -312,7 +312,7 @@ def test_parts_that_the_final_form_does_not_have_are_gone() -> None:
     assert play.say(event("conversation.item.done", item=message("item_1", "", content=[]))) == []
     assert text(play) == "One.Two."
     assert play.say(event("conversation.item.done", item=message("item_1", "One."))) == [differed("content")]
-    assert (text(play), play.state().words) == ("One.", 4)
+    assert (text(play), play.state().transcript.characters) == ("One.", 4)
 
 
 def test_a_part_without_words_takes_none() -> None:
@@ -512,7 +512,7 @@ def test_ids_of_the_ended_are_remembered_so_far() -> None:
     play.say(*(done(f"resp_{number}") for number in range(1025)))
     assert play.say(done("resp_1")) == [EventRejected(event="response.done", reason="repeated")]
     assert play.say(done("resp_0")) == [finished("resp_0", duration_seconds=None)]
-    assert len(play.state().ended_responses.ids) == 1024
+    assert len(play.state().ended_responses) == 1024
 
 
 def test_invented_models_do_not_make_the_totals_grow_for_ever() -> None:

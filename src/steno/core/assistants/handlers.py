@@ -1,17 +1,19 @@
-"""Assistants conversations: runs, steps and messages of a thread. A status is believed before an event's name.
+"""Assistants conversations: which event does what to the runs, steps and messages of a thread.
 
-`HANDLERS` at the end is the state machine: which event does what.
+All events of a run, a step or a message carry its whole object, and are treated alike: the status of the object decides
+what happened, before the name of the event. `HANDLERS` at the end is the table.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from steno.core import facts, tools
-from steno.core.assistants.state import OpenMessage, OpenRun, OpenStep, ThreadConversation
+from steno.core.assistants.state import OpenRun, OpenStep, ThreadConversation, ThreadMessage
 from steno.core.billing import costs, usage
-from steno.core.conversation import NOTHING, PARTS, part_of
+from steno.core.conversation import NOTHING
 from steno.core.facts import Content, Fact
 from steno.core.frame import Frame
+from steno.core.transcript import PARTS, part_of
 from steno.core.vocabulary import RUN_ENDS, STEP_ENDS, STEP_KINDS, closed, code, short
 from steno.wire import Event, PairedEvent, assistants, name_of, raw_object
 from steno.wire.realtime_objects import ErrorDetail
@@ -19,30 +21,30 @@ from steno.wire.realtime_objects import ErrorDetail
 Handler = Callable[[ThreadConversation, Any, Frame], Sequence[Fact]]
 
 RUN_BEGINS: Final = frozenset({"created", "queued"})
-"""A run's first status, by its object or by its event: from then on it is timed."""
+"""The first statuses of a run. One that is first seen in another has no duration: it may have waited long before."""
 MESSAGE_ENDS: Final = frozenset({"completed", "incomplete"})
 BARE_MESSAGE: Final = "message"
-"""The status of a message as REST lists have it: none."""
+"""What `_status` returns for a message of a REST list, which has no status and whose event is `thread.message`."""
 
 
-def thread_told(state: ThreadConversation, event: assistants.ThreadEvent, _frame: Frame) -> Sequence[Fact]:
-    """A thread was made."""
+def thread_created(state: ThreadConversation, event: assistants.ThreadEvent, _frame: Frame) -> Sequence[Fact]:
+    """Report that a thread was created."""
     thread = event.data
     if thread is None or thread.id is None:
         return state.reject(event, "missing_object")
     return (facts.ThreadCreated(thread_id=thread.id),)
 
 
-def _status(event: PairedEvent, told: str | None) -> str:
-    """Return the status that an object tells; where it tells none, what the event's name says."""
-    return name_of(type(event)).rpartition(".")[2] if told is None else told
+def _status(event: PairedEvent, status: str | None) -> str:
+    """Return the `status` of an object; where it has none, the one in the name of the event."""
+    return name_of(type(event)).rpartition(".")[2] if status is None else status
 
 
 # Runs -----------------------------------------------------------------------------------------------------
 
 
-def run_told(state: ThreadConversation, event: assistants.RunEvent, frame: Frame) -> Sequence[Fact]:
-    """A run is in some status; in which, its object says."""
+def run_reported(state: ThreadConversation, event: assistants.RunEvent, frame: Frame) -> Sequence[Fact]:
+    """Take a run object: the run begins, goes on, waits for outputs, or ends."""
     run = event.data
     if run is None or run.id is None:
         return state.reject(event, "missing_object")
@@ -61,7 +63,7 @@ def run_told(state: ThreadConversation, event: assistants.RunEvent, frame: Frame
 
 
 def _note_times(state: ThreadConversation, run_id: str, status: str, frame: Frame) -> None:
-    """Note when a run went to work, and for how long it waited for the outputs of its tools."""
+    """Note when a run was first in progress, and how long it waited for the outputs of its tool calls."""
     opened = state.open_runs.get(run_id)
     if opened is None:
         return
@@ -77,6 +79,7 @@ def _note_times(state: ThreadConversation, run_id: str, status: str, frame: Fram
 
 
 def _begin_run(state: ThreadConversation, run: assistants.ThreadRun, status: str, frame: Frame) -> Sequence[Fact]:
+    """Open a run that is new. Past the limit the oldest open run is given up."""
     if run.id is None or run.id in state.open_runs:
         return NOTHING
     state.open_runs[run.id] = OpenRun(frame.at if status in RUN_BEGINS else None, run.expires_at)
@@ -85,7 +88,7 @@ def _begin_run(state: ThreadConversation, run: assistants.ThreadRun, status: str
         assistant_id=run.assistant_id,
         model=short(run.model),
         instructions=facts.content("instructions", run.instructions),
-        metadata=facts.attached(run.metadata),
+        metadata=facts.metadata_content(run.metadata),
     )
     if len(state.open_runs) <= state.limits.open_responses:
         return (started,)
@@ -95,6 +98,7 @@ def _begin_run(state: ThreadConversation, run: assistants.ThreadRun, status: str
 
 
 def _require_action(state: ThreadConversation, run: assistants.ThreadRun, frame: Frame) -> Sequence[Fact]:
+    """Begin the tool calls whose outputs a run waits for. Their durations run from here."""
     action = run.required_action.submit_tool_outputs if run.required_action else None
     calls = (action and action.tool_calls) or ()
     started = [fact for call in calls for fact in _begin_call(state, call, None)]
@@ -136,8 +140,8 @@ def _run_reason(run: assistants.ThreadRun, status: str) -> str | None:
 # Steps ----------------------------------------------------------------------------------------------------
 
 
-def step_told(state: ThreadConversation, event: assistants.StepEvent, frame: Frame) -> Sequence[Fact]:
-    """A step is in some status; it may have begun in an earlier stream, or before us."""
+def step_reported(state: ThreadConversation, event: assistants.StepEvent, frame: Frame) -> Sequence[Fact]:
+    """Take a step object: the step begins, goes on, or ends. It may have begun in an earlier stream."""
     step = event.data
     if step is None or step.id is None:
         return state.reject(event, "missing_object")
@@ -145,18 +149,18 @@ def step_told(state: ThreadConversation, event: assistants.StepEvent, frame: Fra
     if step.id in state.ended_ids:
         return state.reject(event, "repeated" if status in STEP_ENDS else "ended")
     begun = _begin_step(state, step, event, frame)
+    raw = raw_object(event, frame.payload)
     if status in STEP_ENDS:
-        state.run_steps.add(raw_object(event, frame.payload))
+        state.run_steps.add(raw)
         return (*begun, *_end_step(state, step, status, frame))
-    opened = state.open_steps[step.id]
-    kept = raw_object(event, frame.payload)
-    opened.whole = kept if len(kept) <= state.limits.object_bytes else b""
+    state.open_steps[step.id].raw = state.within_limit(raw)
     return begun
 
 
 def _begin_step(
     state: ThreadConversation, step: assistants.RunStepObject, event: assistants.StepEvent, frame: Frame
 ) -> Sequence[Fact]:
+    """Open a step that is new. Past the limit the oldest open step is given up."""
     if step.id is None or step.id in state.open_steps:
         return NOTHING
     kind = closed(step.type, STEP_KINDS)
@@ -171,15 +175,15 @@ def _begin_step(
 
 
 def step_delta(state: ThreadConversation, event: assistants.StepDeltaEvent, _frame: Frame) -> Sequence[Fact]:
-    """A piece of a step: of the calls that it makes."""
-    told = event.data
-    opened = state.open_steps.get(told.id) if told and told.id else None
-    if told is None or opened is None:
+    """Add the pieces of the tool calls that a step makes."""
+    step = event.data
+    opened = state.open_steps.get(step.id) if step and step.id else None
+    if step is None or opened is None:
         return state.reject(event, "unknown_step")
-    details = told.delta.step_details if told.delta else None
+    details = step.delta.step_details if step.delta else None
     begun: list[Fact] = []
     for call in (details and details.tool_calls) or ():
-        begun += _begin_call(state, call, told.id)
+        begun += _begin_call(state, call, step.id)
         if call.id is not None and (call.index or 0) < PARTS:
             opened.call_ids[call.index or 0] = call.id
         _grow_call(opened, call, state.limits.object_bytes)
@@ -192,8 +196,8 @@ def _begin_call(state: ThreadConversation, call: assistants.ToolCall, step_id: s
 
 
 def _grow_call(opened: OpenStep, call: assistants.ToolCall, most: int) -> None:
-    """Write down the arguments or the code that a delta brings, up to `most` characters."""
-    piece = _arguments(call)
+    """Add a piece of the arguments, or of the code, of a call. Pieces past `most` characters are not kept."""
+    piece = _arguments_of(call)
     text = part_of(opened.texts, call.index or 0) if piece else None
     if piece and text is not None and text.length + len(piece) <= most:
         text.append(piece)
@@ -203,7 +207,6 @@ def _end_step(state: ThreadConversation, step: assistants.RunStepObject, status:
     opened = state.open_steps.pop(step.id or "")
     state.ended_ids.add(step.id or "")
     state.totals.run_steps[status] = state.totals.run_steps.get(status, 0) + 1
-    told = step.usage
     return (
         *_calls_differed(step, opened, state.limits.object_bytes),
         *_end_calls(state, step, status, opened, frame),
@@ -214,18 +217,21 @@ def _end_step(state: ThreadConversation, step: assistants.RunStepObject, status:
             status=status,
             reason=(short(step.last_error.code) or "unknown") if step.last_error else None,
             duration_seconds=state.elapsed(opened.seen_at, frame.at),
-            prompt_tokens=told.prompt_tokens if told else None,
-            completion_tokens=told.completion_tokens if told else None,
+            prompt_tokens=step.usage.prompt_tokens if step.usage else None,
+            completion_tokens=step.usage.completion_tokens if step.usage else None,
         ),
     )
 
 
 def _calls_differed(step: assistants.RunStepObject, opened: OpenStep, most: int) -> Sequence[Fact]:
-    """Tell it if the deltas had led to other arguments, or to other code, than the step ended with."""
+    """Report it if the deltas led to other arguments, or to other code, than the step ended with.
+
+    What is longer than `most` characters was not kept, and is not compared.
+    """
     calls = (step.step_details and step.step_details.tool_calls) or ()
     for index, call in enumerate(calls):
-        told, text = _arguments(call), opened.texts.get(index)
-        if told is not None and len(told) <= most and text is not None and text.read() != told:
+        final, text = _arguments_of(call), opened.texts.get(index)
+        if final is not None and len(final) <= most and text is not None and text.read() != final:
             return (facts.DeltasDiffered(item_id=step.id, members=("arguments",)),)
     return NOTHING
 
@@ -233,19 +239,19 @@ def _calls_differed(step: assistants.RunStepObject, opened: OpenStep, most: int)
 def _end_calls(
     state: ThreadConversation, step: assistants.RunStepObject, status: str, opened: OpenStep, frame: Frame
 ) -> list[Fact]:
-    """End the calls that an ended step made, those that only its last object names included."""
+    """End the calls that an ended step made, including those that only its last object names."""
     for index, text in opened.texts.items():
         tools.called(state, opened.call_ids.get(index), None, text.read())
     status = status if status in ("completed", "failed") else "abandoned"
     ended: list[Fact] = []
     for call in (step.step_details and step.step_details.tool_calls) or ():
         ended += _begin_call(state, call, step.id)
-        tools.called(state, call.id, None, _arguments(call))
+        tools.called(state, call.id, None, _arguments_of(call))
         ended += tools.finish(state, call.id, status, frame.at, call.function.output if call.function else None)
     return ended + tools.finish_all(state, step.id or "", status, frame.at)
 
 
-def _arguments(call: assistants.ToolCall) -> str | None:
+def _arguments_of(call: assistants.ToolCall) -> str | None:
     if call.function:
         return call.function.arguments
     return call.code_interpreter.input if call.code_interpreter else None
@@ -254,67 +260,69 @@ def _arguments(call: assistants.ToolCall) -> str | None:
 # Messages -------------------------------------------------------------------------------------------------
 
 
-def message_told(state: ThreadConversation, event: assistants.MessageEvent, frame: Frame) -> Sequence[Fact]:
-    """A message is in some status; an ended one stands, whatever the deltas said."""
-    told = event.data
-    if told is None or told.id is None:
+def message_reported(state: ThreadConversation, event: assistants.MessageEvent, frame: Frame) -> Sequence[Fact]:
+    """Take a message object. Its content stands, whatever the deltas brought."""
+    message = event.data
+    if message is None or message.id is None:
         return state.reject(event, "missing_object")
-    status = _status(event, told.status)
-    if told.id in state.ended_ids and status != BARE_MESSAGE:
+    status = _status(event, message.status)
+    if message.id in state.ended_ids and status != BARE_MESSAGE:
         return state.reject(event, "repeated" if status in MESSAGE_ENDS else "ended")
-    state.message_objects.put(told.id, raw_object(event, frame.payload))
-    message = state.message(told.id, short(told.role))
-    differed = _settle(state, told, message)
+    state.message_objects.put(message.id, raw_object(event, frame.payload))
+    known = state.message(message.id, short(message.role))
+    differed = _settle(state, known, message)
     if status not in MESSAGE_ENDS:
         return differed
-    state.ended_ids.add(told.id)
+    state.ended_ids.add(message.id)
     finished = facts.MessageFinished(
-        message_id=told.id,
-        run_id=told.run_id,
-        role=message.role,
+        message_id=message.id,
+        run_id=message.run_id,
+        role=known.role,
         status=status,
-        text=Content("text", message.text()),
+        text=Content("text", known.text()),
     )
     return (*differed, finished)
 
 
-def _settle(state: ThreadConversation, told: assistants.Message, message: OpenMessage) -> Sequence[Fact]:
-    """Replace the words of `message`, and say so if the deltas had led to others."""
-    differs = False
-    content = told.content or ()
-    for index in [index for index in message.parts if index >= len(content)] if content else ():
-        differs |= message.grew
-        state.drop(message, index)
-    for index, part in enumerate(content):
-        if (text := _words(part)) is not None:
-            differs |= message.grew and index in message.parts and message.parts[index].read() != text
-            state.write(message, index, text)
-    return (facts.DeltasDiffered(item_id=told.id, members=("content",)),) if differs else NOTHING
+def _settle(state: ThreadConversation, known: ThreadMessage, message: assistants.Message) -> Sequence[Fact]:
+    """Replace what the deltas built by the final text, and report it if they had led elsewhere."""
+    content = message.content
+    if not content:
+        return NOTHING
+    further = [index for index in known.parts if index >= len(content)]
+    parts = [(index, text) for index, part in enumerate(content) if (text := _text_of(part)) is not None]
+    differs = state.transcript.settle(known, parts, further)
+    if known.grew and further:  # even where such a part is empty, unlike in a realtime item
+        differs = True
+    return (facts.DeltasDiffered(item_id=message.id, members=("content",)),) if differs else NOTHING
 
 
-def _words(part: assistants.MessageContent) -> str | None:
+def _text_of(part: assistants.MessageContent) -> str | None:
     return part.text.value if part.text else part.refusal
 
 
 def message_delta(state: ThreadConversation, event: assistants.MessageDeltaEvent, _frame: Frame) -> Sequence[Fact]:
-    """A piece of a message."""
-    told = event.data
-    message = state.messages.get(told.id) if told and told.id else None
-    if told is None or told.id is None or message is None:
+    """Add the pieces of a message."""
+    message = event.data
+    known = state.messages.get(message.id) if message and message.id else None
+    if message is None or message.id is None or known is None:
         return state.reject(event, "unknown_message")
-    if told.id in state.ended_ids:
+    if message.id in state.ended_ids:
         return state.reject(event, "ended")
-    for part in (told.delta and told.delta.content) or ():
-        if piece := _words(part):
-            state.grow(message, part.index, piece)
+    for part in (message.delta and message.delta.content) or ():
+        if piece := _text_of(part):
+            state.transcript.grow(known, part.index, piece)
     return NOTHING
 
 
+# The stream -----------------------------------------------------------------------------------------------
+
+
 def error(_state: ThreadConversation, event: assistants.StreamError, _frame: Frame) -> Sequence[Fact]:
-    """The stream broke off with an error, which stands a level deeper on the wire than was published."""
-    told = event.data
-    flat = ErrorDetail(type=told.type, code=told.code, message=told.message) if told else None
-    detail = (told.error if told else None) or flat
+    """Report the error that the stream broke off with. On the wire it is nested a level deeper than published."""
+    data = event.data
+    flat = ErrorDetail(type=data.type, code=data.code, message=data.message) if data else None
+    detail = (data.error if data else None) or flat
     message = detail.message if detail else None
     return (
         facts.UpstreamErred(
@@ -326,7 +334,7 @@ def error(_state: ThreadConversation, event: assistants.StreamError, _frame: Fra
 
 
 def done(_state: ThreadConversation, _event: assistants.StreamDone, _frame: Frame) -> Sequence[Fact]:
-    """The stream is over; the thread is not."""
+    """Do nothing: the stream is over, and the thread is not."""
     return NOTHING
 
 
@@ -344,13 +352,13 @@ def _of(base: type[PairedEvent], handler: Handler) -> dict[type[Event], Handler]
 
 
 HANDLERS: Final[Mapping[type[Event], Handler]] = {
-    **_of(assistants.ThreadEvent, thread_told),
-    **_of(assistants.RunEvent, run_told),
-    **_of(assistants.StepEvent, step_told),
-    **_of(assistants.MessageEvent, message_told),
+    **_of(assistants.ThreadEvent, thread_created),
+    **_of(assistants.RunEvent, run_reported),
+    **_of(assistants.StepEvent, step_reported),
+    **_of(assistants.MessageEvent, message_reported),
     assistants.StepDeltaEvent: step_delta,
     assistants.MessageDeltaEvent: message_delta,
     assistants.StreamError: error,
     assistants.StreamDone: done,
 }
-"""What each event does: all events of a run, a step or a message carry its whole object and are treated alike."""
+"""Event to its handler."""

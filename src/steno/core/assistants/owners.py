@@ -1,4 +1,4 @@
-"""Whose step or message a delta is: it names neither its thread nor its run."""
+"""The thread of each open step and message. Their deltas name neither thread nor run."""
 
 from collections import OrderedDict
 
@@ -9,13 +9,13 @@ from steno.wire import Event, assistants
 
 
 class Owners:
-    """Source and id of each open step and message: the key of the thread that it belongs to.
+    """The key of the thread of each open step and message, by source and id.
 
-    It is the key alone, since a thread that was closed must neither be found nor be kept alive.
+    The thread itself is not held: a closed one must neither be found nor be kept alive.
     """
 
     def __init__(self) -> None:
-        """Know of none."""
+        """Begin empty."""
         self._threads: OrderedDict[tuple[str, str], str] = OrderedDict()
 
     def find(self, source: str, key: str) -> str | None:
@@ -23,7 +23,7 @@ class Owners:
         return self._threads.get((source, key))
 
     def note(self, thread: ThreadConversation, event: Event) -> None:
-        """Remember or forget the step or message that `event` is about."""
+        """Remember the step or message that `event` is about while it is open."""
         if not isinstance(event, assistants.StepEvent | assistants.MessageEvent):
             return
         if event.data is None or event.data.id is None:
@@ -37,7 +37,7 @@ class Owners:
             self._threads.popitem(last=False)
 
     def drop(self, thread: ThreadConversation) -> None:
-        """Forget what belongs to `thread`, as far as it knows of it."""
+        """Forget the open steps and the messages of `thread`."""
         for key in (*thread.open_steps, *thread.messages):
             if self._threads.get((thread.source, key)) == thread.key:
                 del self._threads[thread.source, key]

@@ -1,19 +1,12 @@
 """The state of an assistants conversation: a thread's runs, their steps, and its messages."""
 
 from steno.core import tools
-from steno.core.conversation import (
-    PART_NOT_KEPT,
-    BoundedObjects,
-    Conversation,
-    Exported,
-    GrowingText,
-    LatestById,
-    Remembered,
-    part_of,
-)
+from steno.core.bounded import BoundedObjects, BoundedSet, LatestById
+from steno.core.conversation import Conversation, Exported
 from steno.core.facts import Fact, RunAbandoned, RunStepAbandoned
-from steno.limits import Limits
-from steno.timestamps import Micros
+from steno.core.transcript import Entry, GrowingText, Transcript
+from steno.limits import ENDED_IDS, Limits
+from steno.timestamps import SECOND, Micros
 
 
 class OpenRun:
@@ -26,47 +19,40 @@ class OpenRun:
         self.seen_at = seen_at
         self.expires_at = expires_at
         self.started_at: Micros | None = None
-        """When it was first at work."""
+        """When it was first `in_progress`."""
         self.action_at: Micros | None = None
-        """Since when it waits for the outputs of its tools."""
+        """Since when it waits for the outputs of its tool calls; None while it does not."""
         self.action_seconds: float | None = None
-        """How long it has waited for such, all times added up."""
+        """How long it has waited for outputs, all waits added up."""
 
 
 class OpenStep:
-    """A step that has not ended: what its deltas brought, by call."""
+    """A step that has not ended."""
 
-    __slots__ = ("call_ids", "kind", "run_id", "seen_at", "texts", "whole")
+    __slots__ = ("call_ids", "kind", "raw", "run_id", "seen_at", "texts")
 
     def __init__(self, seen_at: Micros | None, run_id: str | None, kind: str) -> None:
         """Begin a step of `kind` that was first seen at `seen_at`."""
         self.seen_at = seen_at
         self.run_id = run_id
         self.kind = kind
-        self.whole = b""
+        self.raw = b""
+        """Its object as it came last."""
         self.call_ids: dict[int, str] = {}
+        """Index of a call to its id: only the first delta of a call names it."""
         self.texts: dict[int, GrowingText] = {}
+        """Index of a call to its arguments, or its code, so far."""
 
 
-class OpenMessage:
-    """A message of the thread, open or whole: its words by part."""
+class ThreadMessage(Entry):
+    """A message of the thread, open or ended."""
 
-    __slots__ = ("grew", "parts", "role")
+    __slots__ = ("role",)
 
     def __init__(self, role: str | None) -> None:
         """Begin a message that `role` writes."""
+        super().__init__()
         self.role = role
-        self.parts: dict[int, GrowingText] = {}
-        self.grew = False
-        """Whether deltas made any of its text."""
-
-    def text(self) -> str:
-        """Return all words, parts in order."""
-        return "".join(self.parts[index].read() for index in sorted(self.parts))
-
-    def length(self) -> int:
-        """Return how many characters are held."""
-        return sum(part.length for part in self.parts.values())
 
 
 class ThreadConversation(Conversation):
@@ -75,68 +61,36 @@ class ThreadConversation(Conversation):
     family = "assistants"
 
     def __init__(self, key: str, source: str, stream: str, limits: Limits) -> None:
-        """Begin without runs, steps or messages. A thread has a name of its own and outlives its streams."""
+        """Begin without runs, steps or messages. A thread is named by its id, and outlives its streams."""
         super().__init__(key, source, stream, limits, named=True)
         self.runs = LatestById(limits)
+        """The raw objects of runs, open or ended."""
         self.run_steps = BoundedObjects(limits)
+        """The raw objects of steps that ended."""
         self.message_objects = LatestById(limits)
+        """The raw objects of messages, open or ended."""
         self.open_runs: dict[str, OpenRun] = {}
         self.open_steps: dict[str, OpenStep] = {}
-        self.ended_ids = Remembered()
-        self.messages: dict[str, OpenMessage] = {}
-        self.words = 0
+        self.ended_ids = BoundedSet(ENDED_IDS)
+        """Ids of the newest runs, steps and messages that ended."""
+        self.transcript = Transcript[ThreadMessage](limits, self.rejected, newest_last=False)
+        self.messages = self.transcript.entries
         self.model: str | None = None
-        """The model of the run last seen."""
+        """The model of the run that was reported last."""
 
-    def message(self, key: str, role: str | None) -> OpenMessage:
-        """Return the message `key`; one that is new stands last."""
+    def message(self, key: str, role: str | None) -> ThreadMessage:
+        """Return the message `key`; a new one is added as the last."""
         message = self.messages.get(key)
         if message is None:
-            message = self.messages[key] = OpenMessage(role)
-            if len(self.messages) > self.limits.items:
-                self.words -= self.messages.pop(next(iter(self.messages))).length()
+            message = ThreadMessage(role)
+            self.transcript.add(key, message)
         message.role = role or message.role
         return message
 
-    def grow(self, message: OpenMessage, index: int | None, piece: str) -> None:
-        """Add `piece` to a part of `message`."""
-        part = message.parts.get(index or 0) or part_of(message.parts, index or 0)
-        if part is None:
-            self.note(PART_NOT_KEPT)
-            return
-        part.append(piece)
-        message.grew = True
-        self.words += len(piece)
-        if self.words > self.limits.transcript_bytes:
-            self._forget_words()
-
-    def write(self, message: OpenMessage, index: int, text: str) -> None:
-        """Let `text` be all of a part of `message`."""
-        part = part_of(message.parts, index)
-        if part is None:
-            self.note(PART_NOT_KEPT)
-            return
-        self.words += len(text) - part.length
-        part.replace(text)
-        if self.words > self.limits.transcript_bytes:
-            self._forget_words()
-
-    def drop(self, message: OpenMessage, index: int) -> None:
-        """Forget a part of `message`."""
-        self.words -= message.parts.pop(index).length
-
-    def _forget_words(self) -> None:
-        """Drop the words of the oldest messages until the rest fits."""
-        for message in self.messages.values():
-            if self.words <= self.limits.transcript_bytes:
-                return
-            self.words -= message.length()
-            message.parts.clear()
-
     def ending(self, seconds: int, now: Micros) -> list[str]:
-        """Return `run` for each run that upstream gives up within so many `seconds`."""
+        """Return `run` for each run that upstream gives up at most `seconds` from `now`."""
         ends = (run.expires_at for run in list(self.open_runs.values()))
-        return ["run" for end in ends if end and 0 <= end * 1_000_000 - now <= seconds * 1_000_000]
+        return ["run" for end in ends if end and 0 <= end * SECOND - now <= seconds * SECOND]
 
     def exported(self) -> Exported:
         """Return its runs, steps and messages, and what was written."""
@@ -151,27 +105,25 @@ class ThreadConversation(Conversation):
         )
 
     def unfinished(self) -> list[bytes]:
-        """Return the objects of the steps in progress; a run stands among the runs whatever its status."""
-        return [step.whole for step in self.open_steps.values() if step.whole]
+        """Return the raw objects of the steps in progress. Runs in progress stand among the runs."""
+        return [step.raw for step in self.open_steps.values() if step.raw]
 
     def dropped_objects(self) -> int:
-        """Return how many runs, steps and messages could not be kept whole."""
+        """Return how many raw runs, steps and messages could not be kept."""
         return self.runs.dropped + self.run_steps.dropped + self.message_objects.dropped
 
-    def erase_words(self) -> None:
-        """Let go of the words of all messages, and of the runs, steps and messages as they came."""
-        super().erase_words()
+    def erase_content(self) -> None:
+        """Drop the text of all messages, what deltas brought to steps, and all raw objects."""
+        super().erase_content()
         for kept in (self.runs, self.run_steps, self.message_objects):
             kept.drop_all()
         for step in self.open_steps.values():
-            step.whole = b""
+            step.raw = b""
             step.texts.clear()
-        for message in self.messages.values():
-            message.parts.clear()
-        self.words = 0
+        self.transcript.erase()
 
     def abandon(self) -> list[Fact]:
-        """Give up what is in progress: runs go on without us, and may be heard of again."""
+        """Give up what is in progress. Runs go on upstream, and may be reported again."""
         gone: list[Fact] = [RunStepAbandoned(step_id=key, run_id=step.run_id) for key, step in self.open_steps.items()]
         gone += [RunAbandoned(run_id=key) for key in self.open_runs]
         self.open_runs.clear()

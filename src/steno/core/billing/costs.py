@@ -1,4 +1,4 @@
-"""The price of each usage, noted where it is told: in its fact, and in the totals of its conversation."""
+"""The price of each usage as it is reported: for its fact, and added to the totals of its conversation."""
 
 from decimal import Decimal
 from typing import Final
@@ -8,26 +8,26 @@ from steno.core.conversation import Conversation
 from steno.core.facts import Cost, CostLine, Tokens
 
 NO_USAGE: Final = "no_usage"
-"""Why there is no price where upstream did not say what was used: nothing is free because nobody counted."""
+"""Why there is no price where upstream reported no usage: what nobody counted is not free."""
 
 
 def of_tokens(state: Conversation, buckets: tuple[Tokens, ...]) -> Cost | None:
-    """Price the `buckets` of one usage, and add that to the totals; None for a usage of nothing."""
-    return _noted(state, price(state.prices, buckets)) if buckets else None
+    """Return the price of the `buckets` of one usage, added to the totals; None where there are none."""
+    return _added(state, price(state.prices, buckets)) if buckets else None
 
 
 def of_seconds(state: Conversation, model: str | None, seconds: float) -> Cost | None:
-    """Price what is billed by duration, and add that to the totals."""
-    return _noted(state, price_seconds(state.prices, model, Decimal(repr(seconds))))
+    """Return the price of a duration, added to the totals."""
+    return _added(state, price_seconds(state.prices, model, Decimal(repr(seconds))))
 
 
-def of_nothing_told(state: Conversation) -> Cost:
-    """Note that something was used, and not how much of it."""
+def of_no_usage(state: Conversation) -> Cost:
+    """Return that a usage has no price since none was reported, counted in the totals."""
     state.totals.add_unpriced(NO_USAGE)
     return Cost(unpriced=NO_USAGE)
 
 
-def _noted(state: Conversation, result: Priced | Unpriced) -> Cost:
+def _added(state: Conversation, result: Priced | Unpriced) -> Cost:
     if isinstance(result, Unpriced):
         state.totals.add_unpriced(result.reason)
         return Cost(unpriced=result.reason)

@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from steno.core.chatkit.handlers import HANDLERS, ChatKitConversation
+from steno.core.chatkit.handlers import HANDLERS
 from steno.core.chatkit.routing import ChatKitRouter
+from steno.core.chatkit.state import ChatKitConversation
 from steno.core.family import Family
 from steno.wire import chatkit
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from steno.core.chatkit.handlers import ChatKitConversation
+from steno.core.chatkit.state import ChatKitConversation
 from steno.core.conversation import Conversation
 from steno.core.frame import Frame
 from steno.core.routing import Router

@@ -7,7 +7,8 @@ its creation, waits under its session id until the session begins on some stream
 
 from typing import Any, Final
 
-from steno.core.conversation import Conversation, Seen
+from steno.core.bounded import BoundedSet
+from steno.core.conversation import Conversation
 from steno.core.frame import Frame
 from steno.core.realtime.state import RealtimeConversation
 from steno.core.routing import Openings, Router
@@ -51,7 +52,7 @@ class RealtimeRouter(Router):
         named = name or stream.conversation
         base = f"{stream.source}/{named[:ID_CHARACTERS]}" if named else stream.name
         state = self._openings.conversations.get(self._key(base))
-        seen: Seen | None = None
+        seen: BoundedSet | None = None
         if isinstance(state, RealtimeConversation) and _replaces(event, state, stream, identity):
             seen = state.seen  # what was said to the session before may be delivered again to this one
             self._openings.replace(state, stream, event, frame)

@@ -1,46 +1,43 @@
-"""The state of a realtime conversation: its session, its items in order, and the responses in progress."""
+"""The state of a realtime conversation: its session, its items in order, its turn, and the responses in progress."""
 
-from typing import Any
+from typing import Any, Final
 
 from steno.core import tools
-from steno.core.conversation import (
-    PART_NOT_KEPT,
-    BoundedObjects,
-    Conversation,
-    Exported,
-    GrowingText,
-    Remembered,
-    part_of,
-)
-from steno.core.facts import Content, Fact, ResponseAbandoned
+from steno.core.bounded import BoundedObjects, BoundedSet
+from steno.core.conversation import Conversation, Exported
+from steno.core.facts import Fact, ResponseAbandoned
+from steno.core.realtime.turn import Turn
+from steno.core.transcript import Entry, Transcript
 from steno.core.vocabulary import short
-from steno.limits import Limits
+from steno.limits import ENDED_IDS, Limits
 from steno.timestamps import Micros
-from steno.wire import realtime_objects as objects
+from steno.wire.realtime_objects import AudioFormat, AudioOutput, RealtimeResponse
 
-MS_PER_BYTE = {"pcm16": 1 / 48, "audio/pcm": 1 / 48, "g711_ulaw": 1 / 8, "g711_alaw": 1 / 8} | {
-    "audio/pcmu": 1 / 8,
-    "audio/pcma": 1 / 8,
+PCM_24_KHZ: Final = 1 / 48
+G711_8_KHZ: Final = 1 / 8
+MS_PER_BYTE: Final = {
+    "pcm16": PCM_24_KHZ,
+    "audio/pcm": PCM_24_KHZ,
+    "g711_ulaw": G711_8_KHZ,
+    "g711_alaw": G711_8_KHZ,
+    "audio/pcmu": G711_8_KHZ,
+    "audio/pcma": G711_8_KHZ,
 }
-"""Milliseconds that a byte of audio lasts: 16 bit at 24 kHz, or 8 bit at 8 kHz."""
-
-CALL_KINDS = {"function_call": "function", "mcp_call": "mcp"}
-"""ConversationItem types that are calls of a tool, and of which kind."""
+"""Audio format, by its beta and its GA name, to the milliseconds that a byte of it lasts: 16 bit at 24 kHz, or 8 bit
+at 8 kHz."""
 
 
-class ConversationItem:
-    """A turn, a call or an output: who, and the words as far as they are known."""
+class ConversationItem(Entry):
+    """An item of the conversation: a message, a tool call, or the output of one."""
 
     __slots__ = (
         "audio_bytes",
-        "grew",
+        "heard_all",
         "heard_ms",
-        "heard_whole",
         "id",
         "kind",
         "ms_per_byte",
         "out_of_band",
-        "parts",
         "response_id",
         "role",
         "spoken",
@@ -49,48 +46,37 @@ class ConversationItem:
 
     def __init__(self, key: str) -> None:
         """Begin the item `key`, of which nothing else is known."""
+        super().__init__()
         self.id = key
         self.kind: str | None = None
         self.role: str | None = None
         self.response_id: str | None = None
-        self.parts: dict[int, GrowingText] = {}
-        self.grew = False
-        """Whether deltas made any of its text."""
         self.transcribed: set[int] = set()
-        """The parts whose transcript was told, and with it their usage."""
-        self.heard_whole = False
+        """The parts whose transcription was reported, and with it their usage."""
+        self.heard_all = False
+        """Whether playback reached the end of its response."""
         self.out_of_band = False
-        """Whether a response outside the conversation made it: it is no turn of anybody's."""
+        """Whether a response out of band made it: then it is no turn of the conversation."""
         self.audio_bytes = 0
-        """What deltas brought of its speech."""
+        """Bytes of speech that deltas brought."""
         self.ms_per_byte = MS_PER_BYTE["pcm16"]
         self.spoken = False
-        """Whether its words were said, not written."""
+        """Whether its text was said, not written."""
         self.heard_ms: float | None = None
-        """How much of its speech was played, where upstream or the playback tells."""
-
-    def text(self) -> str:
-        """Return all words, parts in order."""
-        if len(self.parts) == 1:
-            return next(iter(self.parts.values())).read()
-        return "".join(self.parts[index].read() for index in sorted(self.parts))
-
-    def length(self) -> int:
-        """Return how many characters are held."""
-        return sum(part.length for part in self.parts.values())
+        """How much of its speech was played, where upstream or the playback reports it."""
 
     @property
     def generated_ms(self) -> int | None:
-        """How long its speech is; None where no audio was seen."""
+        """The length of its speech; None where no audio was seen."""
         return round(self.audio_bytes * self.ms_per_byte) if self.audio_bytes else None
 
     def heard(self) -> tuple[str | None, str]:
-        """Return what the caller heard of its words, and how that is known.
+        """Return the text that the caller heard, and how that is known.
 
-        `whole`: playback told that it ended. `estimated`: the part of the words that is the played part of the
-        speech, to the last whole word. `unknown`: nothing tells, or not how long the speech was.
+        `whole`: playback reported its end. `estimated`: the share of the text that is the played share of the speech,
+        cut at a word. `unknown`: nothing reports what was played, or how long the speech was.
         """
-        if self.heard_whole:
+        if self.heard_all:
             return self.text(), "whole"
         generated = self.generated_ms
         if self.heard_ms is None or generated is None:
@@ -104,7 +90,7 @@ class ConversationItem:
 
 
 class OpenResponse:
-    """A response in progress: when it first gave what, and its items."""
+    """A response in progress, and when it first brought a token and audio."""
 
     __slots__ = (
         "audio_bytes",
@@ -114,26 +100,27 @@ class OpenResponse:
         "id",
         "model",
         "out_of_band",
+        "raw",
         "turn_latency",
-        "whole",
     )
 
-    def __init__(self, key: str, created_at: Micros | None, model: str | None, whole: bytes) -> None:
-        """Begin the response `key`; `whole` is its object as it came."""
+    def __init__(self, key: str, created_at: Micros | None, model: str | None, raw: bytes) -> None:
+        """Begin the response `key`; `raw` is its object as it came, `created_at` is None where that was not seen."""
         self.id = key
         self.created_at = created_at
         self.model = model
-        self.whole = whole
+        self.raw = raw
         self.out_of_band = False
-        """Whether it was asked for outside the conversation: it answers nobody."""
+        """Whether it was asked for outside the conversation: then it answers nobody."""
         self.first_token_at: Micros | None = None
         self.first_audio_at: Micros | None = None
         self.turn_latency: float | None = None
+        """How long the caller had waited for it; None where it answered no turn."""
         self.audio_bytes = 0
 
 
 class RealtimeConversation(Conversation):
-    """A voice session, or one of its names' worth of them."""
+    """A voice session, or all sessions of one name one after the other."""
 
     family = "realtime"
     is_session = True
@@ -142,105 +129,44 @@ class RealtimeConversation(Conversation):
         """Begin without a session, items or responses."""
         super().__init__(key, source, stream, limits, named=named)
         self.base = ""
-        """The key without the number that tells it from earlier sessions of the same stream or name."""
+        """The key without the number that distinguishes it from earlier sessions of the same stream or name."""
         self.session_id: str | None = None
         self.known_session: str | None = None
         """The session whose id leads to this conversation."""
         self.session_model: str | None = None
         self.transcription_model: str | None = None
         self.audio_format: str | None = None
-        self.items: dict[str, ConversationItem] = {}
-        self.order: list[str] = []
-        self.words = 0
-        """Characters held in items."""
+        self.transcript = Transcript[ConversationItem](limits, self.rejected, newest_last=True)
+        # The transcript's own collections, by the names that items have: a lookup less on the path of each delta.
+        self.items = self.transcript.entries
+        self.order = self.transcript.order
         self.open: dict[str, OpenResponse] = {}
         self.responses = BoundedObjects(limits)
-        self.ended_responses = Remembered()
-        self.carries_audio = False
-        self.speech_started_at: Micros | None = None
+        self.ended_responses = BoundedSet(ENDED_IDS)
+        self.turn = Turn()
         self.playing_since: dict[str, Micros] = {}
         """Response to when the caller began to hear it."""
-        self.silence: str | None = None
-        """The item that the silence becomes which ran into the idle timeout: nobody waits for an answer to it."""
-        self.turn_at: Micros | None = None
-        """When the user stopped speaking, as long as nothing has answered."""
-        self.spoken = False
-        """Whether the voice detector heard the end of speech that is not committed yet."""
 
     def item(self, key: str) -> ConversationItem:
-        """Return the item `key`; one that is new stands last."""
+        """Return the item `key`; a new one is added as the last."""
         item = self.items.get(key)
         if item is None:
-            item = self.items[key] = ConversationItem(key)
-            self.order.append(key)
-            if len(self.order) > self.limits.items:
-                self.words -= self.items.pop(self.order.pop(0)).length()
+            item = ConversationItem(key)
+            self.transcript.add(key, item)
         return item
 
-    def place(self, key: str, previous: str | None) -> None:
-        """Let the item `key` stand behind `previous`, where that is known."""
-        if previous in self.items and previous != key and self.order[-2:] != [previous, key]:
-            self.order.remove(key)
-            self.order.insert(self.order.index(previous) + 1, key)
-
-    def remove(self, key: str) -> None:
-        """Forget the item `key`."""
-        item = self.items.pop(key, None)
-        if item is not None:
-            self.order.remove(key)
-            self.words -= item.length()
-
-    def grow(self, item: ConversationItem, index: int | None, piece: str) -> None:
-        """Add `piece` to a part of `item`."""
-        part = item.parts.get(index or 0) or part_of(item.parts, index or 0)
-        if part is None:
-            self.note(PART_NOT_KEPT)
-            return
-        part.append(piece)
-        item.grew = True
-        self.words += len(piece)
-        if self.words > self.limits.transcript_bytes:
-            self._forget_words(item)
-
-    def write(self, item: ConversationItem, index: int, text: str) -> None:
-        """Let `text` be all of a part of `item`."""
-        part = part_of(item.parts, index)
-        if part is None:
-            self.note(PART_NOT_KEPT)
-            return
-        self.words += len(text) - part.length
-        part.replace(text)
-        if self.words > self.limits.transcript_bytes:
-            self._forget_words(item)
-
-    def drop(self, item: ConversationItem, index: int) -> None:
-        """Forget a part of `item`."""
-        self.words -= item.parts.pop(index).length
-
-    def _forget_words(self, newest: ConversationItem) -> None:
-        """Drop the words of the oldest items until the rest fits; the one being written goes last."""
-        for key in self.order:
-            if self.words <= self.limits.transcript_bytes:
-                return
-            if key != newest.id:
-                self.words -= self.items[key].length()
-                self.items[key].parts.clear()
-        if self.words > self.limits.transcript_bytes:
-            self.words -= newest.length()
-            newest.parts.clear()
-
-    def model(self, response: objects.RealtimeResponse | None) -> str | None:
+    def model(self, response: RealtimeResponse | None) -> str | None:
         """Return the model of `response`, else the session's, else None."""
         return short(response.model if response else None) or self.session_model
 
-    def ms_per_byte(self, told: str | None = None) -> float:
-        """Return how long a byte of audio lasts in the format `told`, else the session's."""
-        return MS_PER_BYTE.get(told or self.audio_format or "pcm16", MS_PER_BYTE["pcm16"])
+    def ms_per_byte(self, audio_format: str | None = None) -> float:
+        """Return how many milliseconds a byte of audio lasts in a format, else in the session's."""
+        return MS_PER_BYTE.get(audio_format or self.audio_format or "pcm16", MS_PER_BYTE["pcm16"])
 
-    def audio_seconds(self, size: int, output: objects.AudioOutput | None, beta_format: str | None) -> float | None:
+    def audio_seconds(self, size: int, output: AudioOutput | None, beta_format: str | None) -> float | None:
         """Return how long `size` bytes of audio last, by the response's format or else the session's."""
-        told = output.format if output else None
-        name = (told.type if isinstance(told, objects.AudioFormat) else told) or beta_format
+        audio_format = output.format if output else None
+        name = (audio_format.type if isinstance(audio_format, AudioFormat) else audio_format) or beta_format
         return round(size * self.ms_per_byte(name) / 1000, 6) if size else None
 
     def exported(self) -> Exported:
@@ -248,7 +174,7 @@ class RealtimeConversation(Conversation):
         turns = self._turns()
         return Exported(
             responses=self.responses.objects,
-            transcript=[_spoken(item) for item in turns],
+            transcript=[_transcript_entry(item) for item in turns],
             speech=[_speech(item) for item in turns if item.role == "assistant" and (item.spoken or item.audio_bytes)],
         )
 
@@ -258,25 +184,23 @@ class RealtimeConversation(Conversation):
         return [item for item in items if item.kind == "message" and not item.out_of_band]
 
     def unfinished(self) -> list[bytes]:
-        """Return the objects of the responses in progress."""
-        return [response.whole for response in self.open.values() if response.whole]
+        """Return the raw objects of the responses in progress."""
+        return [response.raw for response in self.open.values() if response.raw]
 
     def dropped_objects(self) -> int:
-        """Return how many responses could not be kept whole."""
+        """Return how many raw responses could not be kept."""
         return self.responses.dropped
 
-    def erase_words(self) -> None:
-        """Let go of the words of all items, and of the responses, ended or not."""
-        super().erase_words()
+    def erase_content(self) -> None:
+        """Drop the text of all items, and all raw responses, ended or not."""
+        super().erase_content()
         self.responses.drop_all()
         for response in self.open.values():
-            response.whole = b""
-        for item in self.items.values():
-            item.parts.clear()
-        self.words = 0
+            response.raw = b""
+        self.transcript.erase()
 
     def abandon(self) -> list[Fact]:
-        """Give up the responses and calls in progress."""
+        """Give up the responses and tool calls in progress."""
         gone: list[Fact] = [
             ResponseAbandoned(response_id=response.id, model=response.model) for response in self.open.values()
         ]
@@ -284,31 +208,7 @@ class RealtimeConversation(Conversation):
         return [*gone, *tools.finish_all(self, None, "abandoned", None)]
 
 
-def parts_of(item: objects.Item) -> list[tuple[int, str]]:
-    """Return the words of an upstream item by part; a spoken part without a transcript yet is left out."""
-    if item.type in CALL_KINDS:
-        return [] if item.arguments is None else [(0, item.arguments)]
-    if item.type == "function_call_output":
-        return [] if item.output is None else [(0, item.output)]
-    parts = enumerate(item.content or ())
-    words = ((index, part.text if part.text is not None else part.transcript) for index, part in parts)
-    return [(index, text) for index, text in words if text is not None]
-
-
-def content_of(item: objects.Item) -> Content | None:
-    """Return the words of an upstream item with the kind that content policies know."""
-    text = "".join(text for _, text in parts_of(item))
-    if not text:
-        return None
-    if item.type in CALL_KINDS:
-        return Content("arguments", text)
-    if item.type == "function_call_output":
-        return Content("output", text)
-    spoken = any(part.transcript is not None for part in item.content or ())
-    return Content("transcript" if spoken else "text", text)
-
-
-def _spoken(item: ConversationItem) -> dict[str, Any]:
+def _transcript_entry(item: ConversationItem) -> dict[str, Any]:
     return {"item_id": item.id, "role": item.role, "text": item.text(), "heard": _heard(item)[0]}
 
 

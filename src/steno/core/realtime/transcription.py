@@ -1,13 +1,14 @@
-"""What the user said, written down: by pieces, by the last of several wholes, or not at all."""
+"""The transcription of what the user said: by deltas, by the last of several complete ones, or failed."""
 
 from collections.abc import Sequence
 
 from steno.core import facts
 from steno.core.billing import costs, usage
-from steno.core.conversation import NOTHING, PARTS
+from steno.core.conversation import NOTHING
 from steno.core.facts import Content, Fact
 from steno.core.frame import Frame
 from steno.core.realtime.state import RealtimeConversation
+from steno.core.transcript import PARTS
 from steno.core.vocabulary import code
 from steno.wire import realtime
 
@@ -15,20 +16,20 @@ from steno.wire import realtime
 def transcription_delta(
     state: RealtimeConversation, event: realtime.TranscriptionDelta, _frame: Frame
 ) -> Sequence[Fact]:
-    """A piece of what the user said."""
+    """Add a piece of what the user said."""
     if event.item_id is None:
         return state.reject(event, "missing_id")
     if event.delta:
-        state.grow(state.item(event.item_id), event.content_index, event.delta)
+        state.transcript.grow(state.item(event.item_id), event.content_index, event.delta)
     return NOTHING
 
 
 def transcription_completed(
     state: RealtimeConversation, event: realtime.TranscriptionCompleted, _frame: Frame
 ) -> Sequence[Fact]:
-    """What the user said. The last one of a part stands; the usage of a part counts once.
+    """Take what the user said. The last transcription of a part stands, and the usage of a part counts once.
 
-    That the deltas led to other words is not told: in recordings they begin with a space which the whole has not.
+    Deltas that led to another text are not reported: in recordings they begin with a space that the final text lacks.
     """
     if event.item_id is None:
         return state.reject(event, "missing_id")
@@ -38,34 +39,34 @@ def transcription_completed(
     text = event.transcript or ""
     again = min(index, PARTS) in item.transcribed  # parts past the bound count as one
     before = item.parts[index].read() if index in item.parts else ""
-    state.write(item, index, text)
+    state.transcript.write(item, index, text)
     if event.status == "in_progress":
         return NOTHING
     if again and before == text:
         return state.reject(event, "repeated")
     item.transcribed.add(min(index, PARTS))
-    return (_transcribed(state, event.item_id, text, None if again else event.usage, counted=again),)
+    return (_finished(state, event.item_id, text, None if again else event.usage, counted=again),)
 
 
-def _transcribed(
+def _finished(
     state: RealtimeConversation,
     item_id: str,
     text: str,
-    told: realtime.TranscriptionUsage | None,
+    reported: realtime.TranscriptionUsage | None,
     *,
     counted: bool,
 ) -> Fact:
-    """Note what a transcription used, unless that was `counted` before."""
+    """Add up what a transcription used, unless an earlier one of its part was `counted`. Return that it finished."""
     model = state.transcription_model
-    tokens = usage.of_transcription(told, model)
+    tokens = usage.of_transcription(reported, model)
     state.totals.add_tokens(tokens)
-    duration = float(told.seconds) if told and told.seconds is not None and told.seconds >= 0 else None
+    duration = float(reported.seconds) if reported and reported.seconds is not None and reported.seconds >= 0 else None
     cost = costs.of_tokens(state, tokens)
     if duration is not None:
         state.totals.add_seconds(model, duration)
         cost = costs.of_seconds(state, model, duration)
-    elif told is None and not counted:
-        cost = costs.of_nothing_told(state)
+    elif reported is None and not counted:
+        cost = costs.of_no_usage(state)
     return facts.TranscriptionFinished(
         item_id=item_id,
         status="completed",
@@ -81,7 +82,7 @@ def _transcribed(
 def transcription_failed(
     state: RealtimeConversation, event: realtime.TranscriptionFailed, _frame: Frame
 ) -> Sequence[Fact]:
-    """What the user said will not be known."""
+    """Report that what the user said stays without a transcript."""
     return (
         facts.TranscriptionFinished(
             item_id=event.item_id,

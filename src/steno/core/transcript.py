@@ -1,0 +1,197 @@
+"""The texts of a conversation: by item and part, growing by deltas, within one budget for all of them.
+
+Both families that have a transcript use it: the items of a realtime session, and the messages of a thread.
+"""
+
+from collections.abc import Iterable
+from typing import Final, Generic, TypeVar
+
+from steno.limits import Limits
+
+PARTS: Final = 256
+"""Parts of one item, message or step whose text is kept. Real ones have a handful. Text that upstream writes into
+further parts is in the raw objects alone: an index costs nothing to send, and a part costs memory."""
+
+PART_NOT_KEPT: Final = "part_not_kept"
+"""The reason under which a text in a part beyond those is counted."""
+
+PIECES: Final = 512
+"""Pieces of a growing text before they are joined: a small string takes ten times the memory of its characters."""
+
+
+class GrowingText:
+    """A text that grows by deltas. The pieces are kept, and joined when the text is read."""
+
+    __slots__ = ("length", "pieces")
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.pieces: list[str] = []
+        self.length = 0
+
+    def append(self, piece: str) -> None:
+        """Add the piece of one delta."""
+        self.pieces.append(piece)
+        self.length += len(piece)
+        if len(self.pieces) > PIECES:
+            self.read()
+
+    def replace(self, text: str) -> None:
+        """Replace all pieces by `text`."""
+        self.pieces = [text]
+        self.length = len(text)
+
+    def read(self) -> str:
+        """Return the text so far."""
+        if len(self.pieces) > 1:
+            self.pieces = ["".join(self.pieces)]
+        return self.pieces[0] if self.pieces else ""
+
+
+def part_of(parts: dict[int, GrowingText], index: int) -> GrowingText | None:
+    """Return the part `index`, made if it is new; None where so many parts are not kept."""
+    part = parts.get(index)
+    if part is None and index < PARTS:
+        part = parts[index] = GrowingText()
+    return part
+
+
+class Entry:
+    """One item or message of a transcript, and its text by part."""
+
+    __slots__ = ("grew", "parts")
+
+    def __init__(self) -> None:
+        """Begin without text."""
+        self.parts: dict[int, GrowingText] = {}
+        self.grew = False
+        """Whether deltas brought any of the text."""
+
+    def text(self) -> str:
+        """Return the text of all parts, in the order of their index."""
+        if len(self.parts) == 1:
+            return next(iter(self.parts.values())).read()
+        return "".join(self.parts[index].read() for index in sorted(self.parts))
+
+    def length(self) -> int:
+        """Return how many characters are held."""
+        return sum(part.length for part in self.parts.values())
+
+
+E = TypeVar("E", bound=Entry)
+
+
+class Transcript(Generic[E]):
+    """The entries of a conversation in order: at most `limits.items`, with `limits.transcript_bytes` of text in all.
+
+    Past the number of items the oldest entry goes. Past the budget the oldest entries lose their text and stay: a
+    long session keeps its latest turns, and the order of all.
+    """
+
+    __slots__ = ("_budget", "_items", "_newest_last", "_rejected", "characters", "entries", "order")
+
+    def __init__(self, limits: Limits, rejected: dict[str, int], *, newest_last: bool) -> None:
+        """Begin empty.
+
+        Args:
+            limits: how many entries are kept, and how many characters.
+            rejected: the conversation's counts by reason, where a part that is not kept is counted.
+            newest_last: whether the entry that is being written loses its text only when all others have.
+        """
+        self.entries: dict[str, E] = {}
+        self.order: list[str] = []
+        """The keys of `entries`, the oldest first."""
+        self.characters = 0
+        """Characters held in all entries."""
+        self._items = limits.items
+        self._budget = limits.transcript_bytes
+        self._rejected = rejected
+        self._newest_last = newest_last
+
+    def add(self, key: str, entry: E) -> None:
+        """Add the new entry `key` as the last one. Past the limit the oldest goes."""
+        self.entries[key] = entry
+        self.order.append(key)
+        if len(self.order) > self._items:
+            self.characters -= self.entries.pop(self.order.pop(0)).length()
+
+    def place(self, key: str, previous: str | None) -> None:
+        """Move the entry `key` behind the entry `previous`; leave it where `previous` is unknown."""
+        if previous in self.entries and previous != key and self.order[-2:] != [previous, key]:
+            self.order.remove(key)
+            self.order.insert(self.order.index(previous) + 1, key)
+
+    def remove(self, key: str) -> None:
+        """Remove the entry `key`."""
+        entry = self.entries.pop(key, None)
+        if entry is not None:
+            self.order.remove(key)
+            self.characters -= entry.length()
+
+    def grow(self, entry: E, index: int | None, piece: str) -> None:
+        """Add the piece of a delta to a part of `entry`; without an index, to the first."""
+        part = entry.parts.get(index or 0) or part_of(entry.parts, index or 0)
+        if part is None:
+            self._count_part()
+            return
+        part.append(piece)
+        entry.grew = True
+        self.characters += len(piece)
+        if self.characters > self._budget:
+            self._shrink(entry)
+
+    def write(self, entry: E, index: int, text: str) -> None:
+        """Replace a part of `entry` by `text`."""
+        part = part_of(entry.parts, index)
+        if part is None:
+            self._count_part()
+            return
+        self.characters += len(text) - part.length
+        part.replace(text)
+        if self.characters > self._budget:
+            self._shrink(entry)
+
+    def settle(self, entry: E, parts: Iterable[tuple[int, str]], further: Iterable[int] = ()) -> bool:
+        """Replace what the deltas built by the final text, which stands. Return whether the deltas had led elsewhere.
+
+        Args:
+            entry: the entry that upstream sent in its final form.
+            parts: the text of that form by part; parts of `entry` that are not named keep theirs.
+            further: the parts of `entry` that the final form does not have. They are dropped.
+        """
+        differs = False
+        for index in further:
+            length = entry.parts.pop(index).length
+            self.characters -= length
+            differs |= length > 0
+        for index, text in parts:
+            part = entry.parts.get(index)
+            if part is None:
+                self.write(entry, index, text)
+            elif part.read() != text:  # upstream repeats the final text in up to five events
+                self.write(entry, index, text)
+                differs = True
+        return differs and entry.grew
+
+    def erase(self) -> None:
+        """Drop the text of all entries; the entries stay."""
+        for entry in self.entries.values():
+            entry.parts.clear()
+        self.characters = 0
+
+    def _count_part(self) -> None:
+        self._rejected[PART_NOT_KEPT] = self._rejected.get(PART_NOT_KEPT, 0) + 1
+
+    def _shrink(self, newest: E) -> None:
+        """Drop the text of the oldest entries until the rest fits. `newest` is the entry that is being written."""
+        for key in self.order:
+            if self.characters <= self._budget:
+                return
+            if not self._newest_last or self.entries[key] is not newest:
+                self._drop_text(self.entries[key])
+        if self.characters > self._budget:
+            self._drop_text(newest)
+
+    def _drop_text(self, entry: E) -> None:
+        self.characters -= entry.length()
+        entry.parts.clear()

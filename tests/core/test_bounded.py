@@ -1,0 +1,79 @@
+"""Collections that forget their oldest members: what they hold, what they drop, and what they count."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steno.core.bounded import BoundedObjects, BoundedSet, LatestById
+from steno.limits import Limits
+
+
+def test_bounded_set_forgets_the_oldest() -> None:
+    """The fourth of three pushes out the first, and the first is new again after that."""
+    bounded = BoundedSet(3)
+
+    assert [bounded.add(member) for member in "abcd"] == [True, True, True, True]
+    assert (["a" in bounded, "b" in bounded, "d" in bounded], len(bounded)) == ([False, True, True], 3)
+    assert bounded.add("a")
+    assert "b" not in bounded
+
+
+def test_known_member_keeps_its_age() -> None:
+    """Adding it again is no reason to remember it longer."""
+    bounded = BoundedSet(2)
+
+    assert [bounded.add(member) for member in "abac"] == [True, True, False, True]
+    assert ("a" in bounded, "b" in bounded, "c" in bounded) == (False, True, True)
+
+
+@given(st.integers(1, 5), st.lists(st.sampled_from("abcdefgh"), max_size=60))
+def test_bounded_set_holds_the_newest_distinct_members(limit: int, added: list[str]) -> None:
+    """Whatever is added, the set equals a list that is cut from its front."""
+    bounded = BoundedSet(limit)
+    newest: list[str] = []
+    for member in added:
+        assert bounded.add(member) is (member not in newest)
+        newest = newest if member in newest else [*newest, member][-limit:]
+
+    assert ([member in bounded for member in "abcdefgh"], len(bounded)) == (
+        [member in newest for member in "abcdefgh"],
+        len(newest),
+    )
+
+
+def test_oldest_objects_are_dropped_and_counted() -> None:
+    """Past the limit the oldest goes. An object that is too long is never kept. Both are counted."""
+    kept = BoundedObjects(Limits(kept_objects=2, object_bytes=1024))
+    for raw in (b"1", b"2", b"3", b"x" * 1025):
+        kept.add(raw)
+
+    assert (list(kept.objects), kept.dropped) == ([b"2", b"3"], 2)
+
+
+def test_latest_object_stands_where_its_id_came_first() -> None:
+    """A newer object replaces the older one of its id. Past the limit the oldest id goes."""
+    latest = LatestById(Limits(kept_objects=2))
+    for key, raw in (("a", b"1"), ("b", b"2"), ("a", b"3"), ("c", b"4")):
+        latest.put(key, raw)
+
+    assert (latest.objects, latest.dropped) == ({"b": b"2", "c": b"4"}, 1)
+
+
+def test_object_that_is_too_long_removes_the_older_one_of_its_id() -> None:
+    """The older one is not the latest any more, so neither is shown."""
+    latest = LatestById(Limits(object_bytes=1024))
+    latest.put("a", b"1")
+    latest.put("a", b"x" * 1025)
+
+    assert (latest.objects, latest.dropped) == ({}, 1)
+
+
+def test_all_objects_are_dropped_at_once() -> None:
+    """They count as dropped, whichever way they are kept."""
+    kept, latest = BoundedObjects(Limits()), LatestById(Limits())
+    for number in range(3):
+        kept.add(b"1")
+        latest.put(str(number), b"1")
+    kept.drop_all()
+    latest.drop_all()
+
+    assert (list(kept.objects), kept.dropped, latest.objects, latest.dropped) == ([], 3, {}, 3)
