@@ -64,15 +64,6 @@ def _read(day: str, clock: str) -> int:
     return (read - _EPOCH) // timedelta(seconds=1) + leap
 
 
-def parse_envelope_time(text: str) -> Micros | None:
-    """Return the time that an envelope states, or None where that is none or has no offset."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return None if moment.tzinfo is None else round(moment.timestamp() * 1_000_000)
-
-
 _EARLIEST: Final = _read("0001-01-01", "00:00:00")
 _LATEST: Final = _read("9999-12-31", "23:59:59")
 

@@ -30,3 +30,20 @@ def test_an_event_counts_under_the_family_that_knows_it() -> None:
         'steno_events_total{event="other",family="chatkit"} 1.0',
         'steno_events_total{event="session.created",family="realtime"} 1.0',
     ]
+
+
+def test_a_duplicate_counts_as_a_duplicate_alone() -> None:
+    """A frame counts once: what was delivered again is not rejected as well."""
+    metrics = Metrics(100)
+    pipeline = Pipeline(Limits(), [metrics])
+    stream = pipeline.stream_opened("replay/a", "replay", None)
+    begun = {"type": "session.created", "event_id": "event_1", "session": {"id": "sess_1"}}
+
+    for event in (begun, begun, {"type": "conversation.item.deleted", "event_id": "event_2", "item_id": "item_1"}):
+        pipeline.feed(stream, Frame(msgspec.json.encode(event), None))
+
+    lines = replay_text(pipeline, metrics).decode().splitlines()
+    assert [line for line in lines if line.startswith(("steno_events_rejected_total{", "steno_duplicates_total{"))] == [
+        'steno_events_rejected_total{reason="unknown_item",source="replay"} 1.0',
+        'steno_duplicates_total{source="replay"} 1.0',
+    ]

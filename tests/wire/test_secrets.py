@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from steno.wire import mask
 from steno.wire.secrets import mask_text
+from tests.key_examples import KEYS, NO_KEYS
 
 SECRET_NAMES = [
     *("client_secret", "authorization", "Authorization", "Proxy-Authorization", "headers", "api_key", "api-key"),
     *("apiKey", "X-API-Key", "OPENAI_API_KEY", "access_token", "access-token", "refresh_token", "Id-Token"),
     *("bearer_token", "credential", "credentials", "password", "secret", "clientSecret", "accessToken", "x-apiKey"),
 ]
-KEYS = ["sk-proj-abcdEFGH1234", "ek_68af296e8e408191", "Bearer abc.def-123", "bearer   0123456789abcdef"]
 
 
 def masked(value: Any) -> Any:
@@ -67,7 +67,8 @@ def test_a_name_that_only_holds_one_is_no_secret() -> None:
 def test_a_word_shaped_like_a_key_is_hidden_wherever_it_stands(key: str) -> None:
     """In prose, in a list, in a name, next to punctuation."""
     shown = mask_text(key)
-    assert shown in ("***", "Bearer ***", "bearer ***")
+    assert shown.endswith("***")
+    assert key[-8:] not in shown
     assert masked({"message": f"Wrong key: {key}."})["message"] in (f"Wrong key: {shown}.", f"Wrong key: {shown}")
     assert masked([[f"({key})"]]) == [[f"({shown})"]]
     assert masked({f"<{key}>": 1}) == {f"<{shown}>": 1}
@@ -108,9 +109,7 @@ def test_json_in_a_text_is_masked_as_json() -> None:
     assert masked({"text": '{"secretary": "Ann"}'}) == {"text": '{"secretary": "Ann"}'}
 
 
-@pytest.mark.parametrize(
-    "text", ["risk-management", "task-oriented", "week_number_seven", "sk-", "ek_short", "bearer of news"]
-)
+@pytest.mark.parametrize("text", NO_KEYS)
 def test_a_word_that_only_looks_a_little_like_one_stays(text: str) -> None:
     """Words are what the reader of the state came for."""
     assert masked({"text": text, "client_secret": None}) == {"text": text, "client_secret": None}

@@ -14,14 +14,13 @@ from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Meta
 
+from steno.key_shapes import find_keys, mask_keys
+
 # Names end with \Z, not $: a $ would let a newline at the end pass, into a label or a header.
 _HEADER_NAME: Final = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z"
 """RFC 9110 section 5.6.2, `token`: the form of a header's name, and of a subprotocol."""
 
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
-
-KEYLIKE: Final = re.compile(r"(?<![A-Za-z0-9])(?:sk-|ek_)[A-Za-z0-9_-]{8,}", re.IGNORECASE)
-"""Text that has the form of an API key or a client secret."""
 
 PORT_MAX: Final = 65_535
 
@@ -87,7 +86,7 @@ def _split(url: str) -> SplitResult | None:
 def mask_url(url: str) -> str:
     """Replace the values in a URL's query, and keys in its path, by `***`. Some providers take their key there."""
     address, mark, query = url.partition("?")
-    return KEYLIKE.sub("***", address) + mark + "&".join(_mask_parameter(part) for part in query.split("&"))
+    return mask_keys(address, "***") + mark + "&".join(_mask_parameter(part) for part in query.split("&"))
 
 
 def _mask_parameter(part: str) -> str:
@@ -125,14 +124,14 @@ _HANDSHAKE_HEADERS: Final = {
 
 def subprotocol_fault(name: str) -> str | None:
     """Return what is wrong with a subprotocol, or None. Browsers cannot set headers and send OpenAI's key in one."""
-    if name.lower().startswith("openai-insecure-api-key") or KEYLIKE.search(name):
+    if name.lower().startswith("openai-insecure-api-key") or any(find_keys(name)):
         return f"must not hold an API key. Send it as a header, Authorization: {PUT_ELSEWHERE}"
     return None
 
 
 def path_fault(path: str) -> str | None:
     """Return what is wrong with a path, or None. A secret may have been written in place of its file."""
-    if path.lower().startswith("bearer ") or KEYLIKE.match(path):
+    if path.lower().startswith("bearer ") or any(start == 0 for start, _ in find_keys(path)):
         return f"must be a path, not the secret itself: {PUT_ELSEWHERE}"
     return None
 

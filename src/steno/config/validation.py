@@ -16,9 +16,10 @@ import msgspec
 from msgspec import NODEFAULT, Struct, inspect
 from msgspec.structs import FieldInfo
 
-from steno.config.fields import KEYLIKE, SourceName
+from steno.config.fields import SourceName
 from steno.config.messages import expectation
 from steno.config.validators import Flaw, Validator, source_names
+from steno.key_shapes import mask_keys
 
 SHOWN_KEY_CHARACTERS: Final = 64
 """Longest key that is shown in full. A file without line breaks could be one key."""
@@ -165,7 +166,7 @@ def _join(at: str, key: str) -> str:
 
     What has the form of a secret is masked: it may have been written in place of a key.
     """
-    key = KEYLIKE.sub("***", key)
+    key = mask_keys(key, "***")
     shown = key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
     if len(shown) > SHOWN_KEY_CHARACTERS:
         shown = shown[:SHOWN_KEY_CHARACTERS] + "..."

@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from steno.timestamps import LATEST_SECOND, SECOND, Micros, parse_envelope_time
+from steno.timestamps import LATEST_SECOND, SECOND, Micros, parse_timestamp
 from steno.wire import Enveloped
 
 PLAUSIBLE_SECONDS: Final = 300
@@ -32,8 +32,11 @@ def envelope_of(enveloped: Enveloped) -> Envelope:
 
 def event_time(stated: str | None, received: Micros | None) -> Micros | None:
     """Return the time that an envelope states, where it is plausible; else when it was received."""
-    at = None if stated is None else parse_envelope_time(stated)
-    if at is None:
+    if stated is None:
+        return received
+    try:
+        at = parse_timestamp(stated)
+    except ValueError:  # CloudEvents have RFC 3339, and so do recordings: what is no such time there is none here
         return received
     if received is None:
         return at if 0 <= at < LATEST_TIME else None

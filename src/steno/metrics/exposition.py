@@ -82,6 +82,7 @@ class ConversationCollector(Collector):
                 (name, reason): count
                 for name, counts in sources
                 for reason, count in list(counts.frames_rejected.items())
+                if reason != DUPLICATE  # which has a metric of its own
             },
             "steno_duplicates_total": {(name,): counts.frames_rejected.get(DUPLICATE, 0) for name, counts in sources},
             "steno_drifted_members_total": {(name,): counts.drifted for name, counts in sources},

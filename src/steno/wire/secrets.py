@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
+from steno import key_shapes
 from steno.wire.base import MASK
 
 _SECRET_NAMES: Final = (
@@ -37,26 +38,22 @@ _NAMES: Final = "|".join(_SECRET_NAMES).replace("_", "[-_]?")
 
 _LETTERS: Final = (
     *(b"secret", b"authorization", b"headers", b"apikey", b"api_key", b"api-key", b"token", b"credential", b"password"),
-    *(b"sk-", b"ek_", b"bearer", b'"value"', b"\\u00", b"://"),
+    *(b'"value"', b"\\u00", b"://"),
 )
 """Without one of these, in lower case, there is no `_HINT`. Searched for first: audio is long, and has none."""
 
 _HINT: Final = re.compile(
     rb"secret|authorization|headers|api[-_]?key|(?:access|refresh|id|bearer)[-_]?token|credential|password"
-    rb"|\\u00|(?:sk-|ek_)[\w-]{8}|bearer|\"value\"|://[^\s/@\":]*+:[^\s/@\"]*+@",
+    rb"|\\u00|\"value\"|://[^\s/@\":]*+:[^\s/@\"]*+@",
     re.IGNORECASE,
 )
 """What bytes that hold a secret must hold. An escaped letter (`\\u00..`) may hide a name: looked at closely."""
 
-_START: Final = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt]))"
-"""Where a word begins: behind what is no letter in keys, such as one of another script, or behind an escape."""
-
-_KEYLIKE: Final = re.compile(
-    rf"{_START}(?:(?:sk-|ek_)[A-Za-z0-9_-]{{8,}}|(Bearer ) *(?:[A-Za-z0-9._~+/=-]|\\+/){{8,}})"
-    rf"|([?&](?:{_NAMES})=)[^\s&#\"'<>\\]+|(://[^\s/?#:@\"\\]*+:)[^\s/?#@\"\\]+(?=@)",
+_URL: Final = re.compile(
+    rf"([?&](?:{_NAMES})=)[^\s&#\"'<>\\]+|(://[^\s/?#:@\"\\]*+:)[^\s/?#@\"\\]+(?=@)",
     re.IGNORECASE | re.ASCII,
 )
-"""A key, a token, and in a URL a parameter that is named as a secret, or a password before the host."""
+"""In a URL, a parameter that is named as a secret, or a password before the host. What is shown of it comes first."""
 
 _MEMBER: Final = re.compile(
     rf"""("(?:{_NAMES})\\*+"\s*:\s*)"""
@@ -93,12 +90,12 @@ def mask(payload: bytes) -> bytes:
 
 def mask_text(text: str) -> str:
     """Return `text` with words shaped like API keys, client secrets and bearer tokens hidden, in URLs passwords too."""
-    return _KEYLIKE.sub(lambda match: f"{match[match.lastindex] if match.lastindex else ''}{MASK}", text)
+    return key_shapes.mask_keys(_URL.sub(lambda match: f"{match[1] or match[2]}{MASK}", text), MASK)
 
 
 def mask_keys(line: bytes) -> bytes:
     """Return a line of JSON with what is shaped like a key hidden, names of things included; it stays JSON."""
-    if b"sk-" in line or b"ek_" in line or b"earer " in line:
+    if key_shapes.holds_key(line, line.lower()):
         return mask_text(line.decode()).encode()
     return line
 
@@ -111,7 +108,8 @@ def _masked_damage(text: str) -> str:
 
 def _hints(payload: bytes) -> bool:
     lower = payload.lower()
-    return any(letters in lower for letters in _LETTERS) and _HINT.search(payload) is not None
+    named = any(letters in lower for letters in _LETTERS) and _HINT.search(payload) is not None
+    return named or key_shapes.holds_key(payload, lower)
 
 
 def _breaks_line(payload: bytes) -> bool:

@@ -1,0 +1,84 @@
+"""What keys and tokens look like: one table for all who hide them. Pure.
+
+The masking of secrets (`wire/secrets.py`), the redaction of content (`redaction/keys.py`) and the configuration ask it,
+so that what is a key in one output is a key in all of them.
+
+Source: the prefixes that the services publish for secret scanners. Lengths are lower bounds: hiding a word too many is
+better than showing a key.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+_BEGIN: Final = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt]))"
+"""Where a key begins: behind what is no letter in keys, such as one of another script, or behind an escape in JSON."""
+_TOKEN: Final = r"(?:[A-Za-z0-9._~+/=-]|\\/)"  # noqa: S105  # a character of one
+"""A character of a bearer token. `\\/` is how some encoders of JSON write a slash."""
+_PEM: Final = "[A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----"
+_IN_STRING: Final = r'(?:[^"\\]|\\(?!"))'
+"""A character that ends no JSON string: a key is hidden in encoded lines too, which must stay JSON."""
+
+_SHAPES: Final = (
+    ("sk-", r"(?i:sk-)[A-Za-z0-9_-]{8,}"),  # model providers
+    ("ek_", r"(?i:ek_)[A-Za-z0-9_-]{8,}"),  # client secrets
+    # A word of eight letters behind "bearer" may be prose; with a digit in it, or very long, it is a token.
+    ("bearer", rf"(?P<keep>(?i:bearer) ) *(?:(?=[A-Za-z._~+/=\\-]*[0-9]){_TOKEN}{{8,}}|{_TOKEN}{{20,}})"),
+    ("basic", r"""(?P<keep>(?i:authorization)\\?["']? ?[:=] ?\\?["']?(?i:basic) +)[A-Za-z0-9+/=]{6,}"""),
+    ("_live_", r"[prs]k_live_[A-Za-z0-9]{16,}"),  # Stripe
+    ("_test_", r"[prs]k_test_[A-Za-z0-9]{16,}"),
+    ("whsec_", r"whsec_[A-Za-z0-9+/=]{16,}"),
+    ("AKIA", r"AKIA[A-Z0-9]{16}(?![A-Z0-9])"),  # AWS
+    ("ASIA", r"ASIA[A-Z0-9]{16}(?![A-Z0-9])"),
+    ("ghp_", r"ghp_[A-Za-z0-9]{36,}"),  # GitHub
+    ("gho_", r"gho_[A-Za-z0-9]{36,}"),
+    ("ghu_", r"ghu_[A-Za-z0-9]{36,}"),
+    ("ghs_", r"ghs_[A-Za-z0-9]{36,}"),
+    ("ghr_", r"ghr_[A-Za-z0-9]{36,}"),
+    ("github_pat_", r"github_pat_[A-Za-z0-9_]{22,}"),
+    ("glpat-", r"glpat-[A-Za-z0-9_-]{20,}"),  # GitLab
+    ("xox", r"xox[a-z]-[A-Za-z0-9-]{10,}"),  # Slack
+    ("xapp-", r"xapp-[A-Za-z0-9-]{10,}"),
+    ("AIza", r"AIza[A-Za-z0-9_-]{35}"),  # Google
+    ("ya29.", r"ya29\.[A-Za-z0-9_-]{20,}"),
+    ("hf_", r"hf_[A-Za-z0-9]{30,}"),  # Hugging Face
+    ("SG.", r"SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}"),  # SendGrid
+    ("npm_", r"npm_[A-Za-z0-9]{36}"),
+    ("eyJ", r"eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+){0,3}"),  # JSON web token
+    # A private key that has no end takes all that follows.
+    ("-----BEGIN", rf"-----BEGIN {_PEM}(?:{_IN_STRING}*?-----END {_PEM}|{_IN_STRING}*)"),
+)
+"""What a text that holds a key must hold, and the key's shape. `keep` is what is shown of it."""
+
+_IGNORING_CASE: Final = frozenset({"sk-", "ek_", "bearer", "basic"})
+"""Hints that are searched for in lower case; all others are written in one way only."""
+
+_COMPILED: Final = tuple((hint, hint in _IGNORING_CASE, re.compile(_BEGIN + shape)) for hint, shape in _SHAPES)
+_COMPILED_BYTES: Final = tuple(
+    (hint.encode(), ignoring_case, re.compile(shape.pattern.encode())) for hint, ignoring_case, shape in _COMPILED
+)
+
+
+def find_keys(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where each key begins and ends in `text`, shape after shape."""
+    lower = text.lower()
+    for hint, ignoring_case, shape in _COMPILED:
+        if hint in (lower if ignoring_case else text):
+            yield from (match.span() for match in shape.finditer(text))
+
+
+def mask_keys(text: str, mask: str) -> str:
+    """Return `text` with a `mask` in place of each key; `Bearer` and its like stay before it."""
+    lower = text.lower()
+    for hint, ignoring_case, shape in _COMPILED:
+        if hint in (lower if ignoring_case else text):
+            text = shape.sub(lambda match: f"{match['keep'] if match.lastgroup else ''}{mask}", text)
+    return text
+
+
+def holds_key(data: bytes, lower: bytes) -> bool:
+    """Return whether `data` holds a key; `lower` is `data` in lower case."""
+    return any(
+        hint in (lower if ignoring_case else data) and shape.search(data) is not None
+        for hint, ignoring_case, shape in _COMPILED_BYTES
+    )
