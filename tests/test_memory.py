@@ -20,8 +20,10 @@ import pytest
 
 from steno.core import conversation, sequence
 from steno.core.assistants import owners
+from steno.core.assistants import state as thread_state
 from steno.core.frame import Frame
 from steno.core.realtime import routing as realtime_routing
+from steno.core.realtime import state as realtime_state
 from steno.core.stream import Stream
 from steno.limits import Limits
 from steno.metrics.sink import Metrics
@@ -38,7 +40,14 @@ LIMITS: Final = Limits(
     duplicates_window=20,
     label_values=10,
 )
-SMALL: Final = ((conversation, "ENDED_IDS"), (owners, "OWNERS"), (realtime_routing, "OWNERS"), (sequence, "SENDERS"))
+SMALL: Final = (
+    (conversation, "ENDED_IDS"),
+    (realtime_state, "ENDED_IDS"),
+    (thread_state, "ENDED_IDS"),
+    (owners, "OWNERS"),
+    (realtime_routing, "OWNERS"),
+    (sequence, "SENDERS"),
+)
 """Limits of ours that a million ids would hardly reach."""
 SMALLER: Final = 50
 
