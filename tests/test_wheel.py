@@ -54,7 +54,7 @@ def test_it_holds_every_file_of_the_package_and_nothing_else(wheel: zipfile.ZipF
     assert {name for name in held if not name.startswith(info)} == {
         name for name in files if "__pycache__" not in PurePosixPath(name).parts
     }
-    assert {"steno/py.typed", "steno/demo.toml", "steno/core/prices.json"} <= held
+    assert {"steno/py.typed", "steno/app/demo.toml", "steno/core/billing/prices.json"} <= held
 
 
 def test_it_is_described_by_the_readme(metadata: Message) -> None:

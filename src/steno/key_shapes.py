@@ -22,8 +22,7 @@ _IN_STRING: Final = r'(?:[^"\\]|\\(?!"))'
 _SHAPES: Final = (
     ("sk-", r"(?i:sk-)[A-Za-z0-9_-]{8,}"),  # model providers
     ("ek_", r"(?i:ek_)[A-Za-z0-9_-]{8,}"),  # client secrets
-    # A word of eight letters behind "bearer" may be prose; with a digit in it, or very long, it is a token.
-    ("bearer", rf"(?P<keep>(?i:bearer) ) *(?:(?=[A-Za-z._~+/=\\-]*[0-9]){_TOKEN}{{8,}}|{_TOKEN}{{20,}})"),
+    ("bearer", rf"(?P<keep>(?i:bearer) ) *{_TOKEN}{{8,}}"),  # a word of eight letters may be prose, or a token
     ("basic", r"""(?P<keep>(?i:authorization)\\?["']? ?[:=] ?\\?["']?(?i:basic) +)[A-Za-z0-9+/=]{6,}"""),
     ("_live_", r"[prs]k_live_[A-Za-z0-9]{16,}"),  # Stripe
     ("_test_", r"[prs]k_test_[A-Za-z0-9]{16,}"),
