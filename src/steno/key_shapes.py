@@ -56,6 +56,12 @@ _COMPILED: Final = tuple((hint, hint in _IGNORING_CASE, re.compile(_BEGIN + shap
 _COMPILED_BYTES: Final = tuple(
     (hint.encode(), ignoring_case, re.compile(shape.pattern.encode())) for hint, ignoring_case, shape in _COMPILED
 )
+# One pass over all hints that are written in one way. This is what every recorded frame and kept text costs.
+_ANY_HINT_TEXT: Final = re.compile(
+    "|".join(re.escape(hint) for hint, ignoring_case, _ in _COMPILED if not ignoring_case)
+)
+_ANY_HINT: Final = re.compile(_ANY_HINT_TEXT.pattern.encode())
+_LOWER_HINTS: Final = tuple(hint for hint, ignoring_case, _ in _COMPILED_BYTES if ignoring_case)
 
 
 def find_keys(text: str) -> Iterator[tuple[int, int]]:
@@ -75,8 +81,18 @@ def mask_keys(text: str, mask: str) -> str:
     return text
 
 
+def may_hold_key(text: str) -> bool:
+    """Return whether `text` has a hint of a key. Quick, and without the certainty of `find_keys`."""
+    if _ANY_HINT_TEXT.search(text) is not None:
+        return True
+    lower = text.lower()
+    return "sk-" in lower or "ek_" in lower or "bearer" in lower or "basic" in lower
+
+
 def holds_key(data: bytes, lower: bytes) -> bool:
     """Return whether `data` holds a key; `lower` is `data` in lower case."""
+    if _ANY_HINT.search(data) is None and not any(hint in lower for hint in _LOWER_HINTS):
+        return False
     return any(
         hint in (lower if ignoring_case else data) and shape.search(data) is not None
         for hint, ignoring_case, shape in _COMPILED_BYTES

@@ -1,16 +1,17 @@
 """The sink that makes an audit record of each fact. It records all facts: no record means that nothing happened."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Final, Protocol
 
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 
 from steno.audit.content_policy import BodyEncoder, beginning
 from steno.audit.record import HASH_BYTES, entry
 from steno.audit.writing.queue import Submission
 from steno.core.facts import NAMES, Content, Fact, Origin
 from steno.timestamps import Micros
-from steno.wire.secrets import mask_keys
+from steno.wire.secrets import is_keylike, mask_text
 
 NUMBER_BYTES: Final = len('{"seq":,') + 20
 """Length of what precedes an entry when it gets its number."""
@@ -46,7 +47,9 @@ class AuditSink:
         """Return the entry of `fact`, cut where it would be too long."""
         start = self._start(origin, fact)
         owner = origin.conversation or origin.stream or ""
-        return mask_keys(start + self._bodies.body(fact, owner, self._longest - len(start)))
+        record = start + self._bodies.body(fact, owner, self._longest - len(start))
+        # Content is masked by the policy. What else upstream chooses are names and ids, and they may be keys too.
+        return mask_text(record.decode()).encode() if _names_a_key(origin, fact) else record
 
     def _start(self, origin: Origin, fact: Fact) -> bytes:
         """Return what precedes the body. It leaves room for one, however long the names are."""
@@ -77,6 +80,24 @@ class _PendingRecord:
     def entry(self) -> bytes:
         """Return the entry."""
         return self._sink.entry(self._origin, self._fact)
+
+
+def _names_a_key(origin: Origin, fact: Fact) -> bool:
+    """Return whether a name or an id in the record of `fact` looks like a key. On the path of every record."""
+    for name in (origin.event_id, origin.conversation, origin.stream):
+        if name is not None and is_keylike(name):
+            return True
+    for member in _string_members(type(fact)):
+        name = getattr(fact, member)
+        if name is not None and is_keylike(name):
+            return True
+    return False
+
+
+@cache
+def _string_members(kind: type[Fact]) -> tuple[str, ...]:
+    """Return the members of a kind of fact that are plain strings: ids, names, and words of closed lists."""
+    return tuple(field.name for field in fields(kind) if field.type in (str, str | None))
 
 
 def _contents(fact: Fact) -> Iterator[Content]:

@@ -6,6 +6,7 @@ like a key wherever they stand. A null is left: it tells that there is no secret
 
 import json
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -93,11 +94,10 @@ def mask_text(text: str) -> str:
     return key_shapes.mask_keys(_URL.sub(lambda match: f"{match[1] or match[2]}{MASK}", text), MASK)
 
 
-def mask_keys(line: bytes) -> bytes:
-    """Return a line of JSON with what is shaped like a key hidden, names of things included; it stays JSON."""
-    if key_shapes.holds_key(line, line.lower()):
-        return mask_text(line.decode()).encode()
-    return line
+@lru_cache(maxsize=256)  # the ids of what is under way come again and again
+def is_keylike(name: str) -> bool:
+    """Return whether a name or an id holds what is shaped like a key or a token, or a URL with a secret."""
+    return (key_shapes.may_hold_key(name) or "://" in name or "=" in name) and mask_text(name) != name
 
 
 def _masked_damage(text: str) -> str:
