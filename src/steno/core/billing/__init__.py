@@ -1,1 +1,1 @@
-"""Usage and what it costs: tokens in disjoint buckets, the price table, exact arithmetic."""
+"""Usage and its price: tokens in disjoint buckets, the price table, exact arithmetic."""

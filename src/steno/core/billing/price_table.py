@@ -1,8 +1,8 @@
-"""The price table as data: read from our own file or from a LiteLLM price list, overridden, looked up by model.
+"""The price table: parsed from our own file or from a LiteLLM price list, overridden, and looked up by model.
 
-Rates are USD, in the members that LiteLLM's list has, and such a list is read as it is. Of its further members none
-is read: tiers of service, batches, searches and regions are not in the stream, and reasoning is text. One member is
-our own, `input_cost_per_minute`: a 60th of $0.017 is no decimal.
+Rates are in USD, in the members of LiteLLM's list, which is read as it is. Its further members are not read: tiers of
+service, batches, searches and regions are not in the stream, and reasoning is text. One member is our own,
+`input_cost_per_minute`, since a 60th of $0.017 has no end as a decimal.
 """
 
 import hashlib
@@ -33,13 +33,13 @@ SECOND_RATE: Final = "input_cost_per_second"
 MINUTE_RATE: Final = "input_cost_per_minute"
 
 RATE_MAX: Final = 1_000
-"""Largest rate that is believed, in USD: one that is larger counts something else than tokens, seconds or minutes."""
+"""Largest rate that is accepted, in USD. A larger one is for something else than a token, a second or a minute."""
 
 PLACES_MAX: Final = 40
-"""Decimal places of a rate. LiteLLM's have 24; the bound keeps every sum within the precision it is made with."""
+"""Most decimal places of a rate; LiteLLM's have 24. The bound keeps sums within the precision of `prices.EXACT`."""
 
 VENDOR: Final = "openai/"
-_SAMPLE: Final = "sample_spec"  # LiteLLM's list explains itself in an entry of this name
+_SAMPLE: Final = "sample_spec"  # an entry of LiteLLM's list that explains the members, and is no model
 _DATE: Final = re.compile(r"20[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])")
 _SNAPSHOT: Final = re.compile(rf"(.+)-{_DATE.pattern}")
 _TIER: Final = re.compile(r"(?:(?:in|out)put_cost_per_\w*token|cache_read_input_\w*cost)_above_([0-9]{1,6})k_tokens")
@@ -47,17 +47,17 @@ _VERSION: Final = re.compile(r"[\w.+:-]{1,64}", re.ASCII)
 
 
 class Rates(Struct, frozen=True):
-    """What one model costs: USD per token by bucket, per second and per minute."""
+    """The rates of one model, in USD: per token by bucket, per second, per minute."""
 
     tokens: Mapping[RateKey, Decimal]
     second: Decimal | None = None
     minute: Decimal | None = None
     tier_tokens: int | None = None
-    """Input tokens past which further rates hold, which are not read: such a usage has no price here."""
+    """Input tokens past which other rates hold. Those are not read, so such a usage has no price."""
 
 
 class PriceTable(Struct, frozen=True):
-    """Rates by model, as of a date. `digest` is the hex SHA-256 of what it was read from."""
+    """Rates by model, as of a date. `digest` is the SHA-256, in hex, of the bytes that it was parsed from."""
 
     version: str
     date: str | None
@@ -66,10 +66,10 @@ class PriceTable(Struct, frozen=True):
 
 
 def parse(data: bytes) -> PriceTable:
-    """Read a price table: our own (`"schema": "steno.prices/1"`), or a LiteLLM list, which has no version and no date.
+    """Parse a price table: our own (`"schema": "steno.prices/1"`), or a LiteLLM list, which has no version and no date.
 
-    A list without a version is called after its digest. Raises ValueError, and nothing else, with the model and the
-    member that are wrong.
+    The version of a LiteLLM list is the beginning of its digest. Raises ValueError, and nothing else, that names the
+    model and the member that are wrong.
     """
     members = _json(data)
     digest = hashlib.sha256(data).hexdigest()
@@ -86,9 +86,9 @@ def parse(data: bytes) -> PriceTable:
 
 
 def merge(base: PriceTable, override: PriceTable) -> PriceTable:
-    """Return `base` with the models of `override`, each whole in the place of the one of its name.
+    """Return `base` with the models of `override`. Each replaces all rates of the model of its exact name.
 
-    By name alone: a rate for `gpt-realtime` does not replace the one that `base` has for a snapshot of it.
+    Rates for `gpt-realtime` do not replace those that `base` has for a snapshot of it.
     """
     return PriceTable(
         f"{base.version}+override:{override.digest[:12]}",
@@ -113,7 +113,7 @@ def _object(value: Any, what: str) -> dict[str, Any]:
 
 
 def _decimal(text: str) -> Decimal:
-    """Return a JSON number exactly; one that no Decimal can hold is none, and refused where it is a rate."""
+    """Return a JSON number exactly. One that no Decimal can hold is NaN, and refused where it is a rate."""
     try:
         return Decimal(text)
     except InvalidOperation:
@@ -122,25 +122,25 @@ def _decimal(text: str) -> Decimal:
 
 def _models(members: dict[str, Any]) -> dict[str, Rates]:
     return {
-        model: _rates(repr(model[:80]), _object(told, repr(model[:80])))
-        for model, told in members.items()
+        model: _rates(repr(model[:80]), _object(rates, repr(model[:80])))
+        for model, rates in members.items()
         if model != _SAMPLE
     }
 
 
-def _rates(model: str, told: dict[str, Any]) -> Rates:
-    tokens = {key: _rate(model, member, told) for member, key in TOKEN_RATES.items()}
-    tiers = [int(found[1]) * 1_000 for found in map(_TIER.fullmatch, told) if found]
+def _rates(model: str, members: dict[str, Any]) -> Rates:
+    tokens = {key: _rate(model, member, members) for member, key in TOKEN_RATES.items()}
+    tiers = [int(found[1]) * 1_000 for found in map(_TIER.fullmatch, members) if found]
     return Rates(
         {key: rate for key, rate in tokens.items() if rate is not None},
-        _rate(model, SECOND_RATE, told),
-        _rate(model, MINUTE_RATE, told),
+        _rate(model, SECOND_RATE, members),
+        _rate(model, MINUTE_RATE, members),
         min(tiers, default=None),
     )
 
 
-def _rate(model: str, member: str, told: dict[str, Any]) -> Decimal | None:
-    value = told.get(member)
+def _rate(model: str, member: str, members: dict[str, Any]) -> Decimal | None:
+    value = members.get(member)
     if value is None:
         return None
     number = Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else Decimal("NaN")
@@ -157,10 +157,10 @@ def _places(number: Decimal) -> int:
 def resolve(table: PriceTable, model: str) -> tuple[str, Rates] | None:
     """Return the name under which `table` has `model`, and its rates; None where it has none.
 
-    The first of these that is in the table: the exact name; of a dated snapshot, `<name>-YYYY-MM-DD`, the `<name>`;
-    after `openai/` the same two without it, since a bare name is the vendor's own. No other prefix is taken off (what
-    `azure/gpt-realtime` costs is for the table to say), and no name stands for a longer one: `gpt-realtime-translate`
-    is another model than `gpt-realtime`.
+    The names are tried in this order: the exact one; for a dated snapshot `<name>-YYYY-MM-DD`, the `<name>`; then the
+    same two without a leading `openai/`, since a bare name is that vendor's. No other prefix is removed: what
+    `azure/gpt-realtime` costs is for the table to say. No name stands for a longer one: `gpt-realtime-translate` is
+    another model than `gpt-realtime`.
     """
     for name in _names(model):
         rates = table.models.get(name)

@@ -1,7 +1,7 @@
-"""What usage costs: exact arithmetic over disjoint buckets of tokens, at the rates of a table that arrives as data.
+"""The price of a usage: exact arithmetic over disjoint buckets of tokens, at the rates of a table that arrives as data.
 
-A usage is priced whole or not at all. What cannot be priced says why, in a word from a closed list: nothing costs
-0 because its price is not known. What was priced names the rates, the quantities and the version of the table.
+A usage has a price for all of its buckets, or none. Without a price there is a reason from a closed list: nothing
+costs 0 because its price is unknown. With a price there are the rates, the quantities and the version of the table.
 """
 
 from collections.abc import Iterable
@@ -31,18 +31,18 @@ __all__ = [
 ]
 
 EXACT: Final = Context(prec=100, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
-"""Wide enough for any rate times any count that is believed: nothing that is priced by tokens is ever rounded."""
+"""Wide enough for any rate times any count that is accepted: a price by tokens is never rounded."""
 
 PICODOLLAR: Final = Decimal("1e-12")
-"""What the price of a duration by the minute is rounded to, half to even: dividing by 60 may have no end."""
+"""What the price of a duration by the minute is rounded to, half to even, since a division by 60 may have no end."""
 
 UnpricedReason = Literal["no_price_list", "no_model", "unknown_model", "unknown_modality", "no_rate"]
-"""Why there is no price: no table; upstream named no model; a model that is not in the table; tokens whose modality
-upstream did not tell, where the modalities' rates differ; a bucket that the model has no rate for."""
+"""Why there is no price: there is no table; upstream named no model; the model is not in the table; upstream did not
+report the modality of tokens, and the modalities' rates differ; the model has no rate for a bucket."""
 
 
 class Line(Struct, frozen=True):
-    """One bucket of a usage and its rate, in USD per token."""
+    """One bucket of a usage, and its rate in USD per token."""
 
     direction: str
     modality: str
@@ -52,7 +52,7 @@ class Line(Struct, frozen=True):
 
 
 class DurationLine(Struct, frozen=True):
-    """A duration and its rate, in USD per `per`."""
+    """A duration, and its rate in USD per `per`."""
 
     seconds: Decimal
     rate: Decimal
@@ -60,9 +60,9 @@ class DurationLine(Struct, frozen=True):
 
 
 class Priced(Struct, frozen=True):
-    """What a usage costs, and the proof: the sum over `lines`, at the rates of `model` in a table of this version.
+    """The price of a usage and its calculation: the sum over `lines`, at the rates of `model` in a table of a version.
 
-    `model` is the name as it was found in the table; it is None for a usage of nothing, which costs nothing.
+    `model` is the name that was found in the table, and None for a usage of no tokens, which costs nothing.
     """
 
     usd: Decimal
@@ -78,12 +78,13 @@ class Unpriced(Struct, frozen=True):
 
 
 def price(table: PriceTable | None, buckets: Iterable[Tokens]) -> Priced | Unpriced:
-    """Return what the `buckets` of one usage cost, exactly. They are of one model, as in `core.usage`.
+    """Return the exact price of the `buckets` of one usage, which are of one model.
 
-    Cached tokens without a cached rate have none: neither the full rate nor that of cached text is theirs. (LiteLLM
-    takes these in silence; for a model without a discount, write the full rate there.) Tokens of unknown modality
-    have a rate where all modalities that the model takes in their direction have the same, as in a model of text.
-    Raises ValueError when the buckets name several models.
+    Cached tokens are priced by a cached rate alone, never by the full rate or that of cached text. (LiteLLM falls back
+    to those without saying so. A table for a model without a discount has the full rate in the cached member.) Tokens
+    of unknown modality are priced where all modalities of their direction have the same rate, as in a model of text.
+
+    Raises ValueError where the buckets name several models.
     """
     if table is None:
         return Unpriced("no_price_list")
@@ -109,9 +110,9 @@ def price(table: PriceTable | None, buckets: Iterable[Tokens]) -> Priced | Unpri
 
 
 def price_seconds(table: PriceTable | None, model: str | None, seconds: float | Decimal) -> Priced | Unpriced:
-    """Return what `seconds` of `model` cost: exactly by the second, else by the minute, to the 12th decimal place.
+    """Return the price of `seconds` of `model`: by the minute, to the 12th decimal place, or exactly by the second.
 
-    A float is taken for the decimal that it is written as. Raises ValueError when it is no duration.
+    A float counts as the decimal that it is written as. Raises ValueError where it is no duration.
     """
     if table is None:
         return Unpriced("no_price_list")
@@ -132,7 +133,7 @@ def price_seconds(table: PriceTable | None, model: str | None, seconds: float | 
 
 
 def add_usd(usd: Decimal, further: Decimal) -> Decimal:
-    """Return the sum of two prices, exactly: `+` would round to the 28 digits of the thread's own context."""
+    """Return the exact sum of two prices. `+` would round to the 28 digits of the thread's own context."""
     return EXACT.add(usd, further)
 
 

@@ -1,8 +1,8 @@
 """Tokens in disjoint buckets that add up to what upstream reported.
 
-Upstream counts cached tokens inside the input and splits by modality, or does not. Here every token stands in
-exactly one bucket (direction, modality, cached or not), so that summing any of them is right. Where upstream
-does not tell the modality it is `unknown`; reasoning tokens are part of the text.
+Upstream counts cached tokens as part of the input, and may split counts by modality. Here each token is in exactly one
+bucket (direction, modality, cached or not), so that any sum of buckets is right. Where upstream does not report the
+modality it is `unknown`. Reasoning tokens are part of the text.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ Split = dict[str, int]
 
 
 def of_response(usage: RealtimeResponseUsage | None, model: str | None) -> tuple[Tokens, ...]:
-    """Return the buckets of one response's `usage`; a bucket of nothing is left out."""
+    """Return the buckets of one response's `usage`. Empty buckets are left out."""
     if usage is None:
         return ()
     output = _split(usage.output_token_details)
@@ -29,7 +29,7 @@ def of_response(usage: RealtimeResponseUsage | None, model: str | None) -> tuple
 
 
 def of_run(usage: CompletionUsage | None, model: str | None) -> tuple[Tokens, ...]:
-    """Return the buckets of a run's or a step's `usage`, which tells no modality."""
+    """Return the buckets of the `usage` of a run or a step, which has no modalities."""
     if usage is None:
         return ()
     prompt = usage.prompt_tokens or 0
@@ -43,7 +43,7 @@ def of_run(usage: CompletionUsage | None, model: str | None) -> tuple[Tokens, ..
 
 
 def of_transcription(usage: TranscriptionUsage | None, model: str | None) -> tuple[Tokens, ...]:
-    """Return the buckets of a transcription that is billed by tokens; none where it is billed by duration."""
+    """Return the buckets of a transcription that is billed by tokens; none if it is billed by duration."""
     if usage is None:
         return ()
     details = usage.input_token_details
@@ -55,6 +55,11 @@ def of_transcription(usage: TranscriptionUsage | None, model: str | None) -> tup
 
 
 def _input(reported: int | None, details: InputTokenDetails | None, model: str | None) -> tuple[Tokens, ...]:
+    """Return the buckets of the input, fresh and cached.
+
+    A cached split that does not fit the split of the input makes all of it `unknown`: the sums stay right, and no
+    modality is made up.
+    """
     split = _split(details)
     total = _total(reported, split)
     split = _fitted(split, total)
@@ -69,7 +74,7 @@ def _input(reported: int | None, details: InputTokenDetails | None, model: str |
 
 
 def _attributed(cached: int, split: Split) -> Split:
-    """Give a cached count without its split to the only modality with input; to `unknown` if there are more."""
+    """Return the split of a cached count that has none: all to the only modality with input, else to `unknown`."""
     present = [modality for modality, tokens in split.items() if tokens]
     return {present[0] if len(present) == 1 else "unknown": cached} if cached else {}
 
@@ -89,7 +94,7 @@ def _total(reported: int | None, split: Split) -> int:
 
 
 def _fitted(split: Split, total: int) -> Split:
-    """Make `split` add up to `total`: what it lacks is unknown, and a split that says too much is not believed."""
+    """Return `split` made to add up to `total`: what it lacks is unknown, and one that exceeds it is all unknown."""
     missing = total - sum(split.values())
     if missing < 0:
         return {"unknown": total}
