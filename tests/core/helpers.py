@@ -1,4 +1,4 @@
-"""What the plays of the core share: a pipeline on a clock that is stepped by hand, and frames that are made up.
+"""What the plays of the core share: a pipeline on a clock that is moved by hand, and made-up frames.
 
 play = Play()
 play.say(event("session.created", session={"id": "sess_1"}))
@@ -34,10 +34,10 @@ STREAM = "relay/1790000000000000/1"
 
 
 class Play:
-    """One pipeline, whose facts are written down, with one stream open."""
+    """One pipeline with one open stream, and all facts that it emitted."""
 
     def __init__(self, *, timed: bool = True, conversation: str | None = None, **limits: Any) -> None:
-        """Open the first stream; its opening is not written down."""
+        """Open the first stream. The fact of that is left out."""
         self.now: Micros | None = BEGIN if timed else None
         self.told: list[tuple[Origin, Fact]] = []
         self.closed: list[Conversation] = []
@@ -46,7 +46,7 @@ class Play:
         self.told.clear()
 
     def emit(self, origin: Origin, fact: Fact) -> None:
-        """Be the sink."""
+        """Take a fact, as the sink of the pipeline."""
         self.told.append((origin, fact))
 
     def open(self, name: str, conversation: str | None = None) -> Stream:
@@ -56,25 +56,25 @@ class Play:
     def close(
         self, stream: Stream | None = None, code: int | None = 1000, *, expired: bool = False, shutdown: bool = False
     ) -> list[Fact]:
-        """Close a stream; return what was told of it."""
+        """Close a stream; return the facts of that."""
         before = len(self.told)
         self.pipeline.stream_closed(stream or self.stream, self.now, code, expired=expired, shutdown=shutdown)
         return [fact for _, fact in self.told[before:]]
 
     def wait(self, milliseconds: int) -> None:
-        """Let time pass, without a tick."""
+        """Move the clock, without a tick."""
         if self.now is not None:
             self.now += milliseconds * 1000
 
     def tick(self) -> list[Fact]:
-        """Let the ticker look at the clock; return what was told at that."""
+        """Let the pipeline do what is due; return the facts of that."""
         before = len(self.told)
         assert self.now is not None
         self.pipeline.tick(self.now)
         return [fact for _, fact in self.told[before:]]
 
     def say(self, *events: Event, on: Stream | None = None, sent: bool = False) -> list[Fact]:
-        """Feed events, all at this moment; return what was told of them."""
+        """Feed events, all at the present time; return the facts of them."""
         before = len(self.told)
         for each in events:
             self.feed(json.dumps(each).encode(), on, sent=sent)
@@ -86,20 +86,20 @@ class Play:
 
     @property
     def facts(self) -> list[Fact]:
-        """All that was told since the first stream was opened."""
+        """All facts since the first stream was opened."""
         return [fact for _, fact in self.told]
 
     def of(self, *kinds: type[Fact]) -> list[Fact]:
-        """All that was told of some kinds."""
+        """All facts of some kinds."""
         return [fact for fact in self.facts if isinstance(fact, kinds)]
 
     @property
     def open_keys(self) -> list[str]:
-        """The keys of the conversations that are open, the one that was silent longest first."""
+        """The keys of the open conversations, the one that was silent longest first."""
         return list(self.pipeline.registry.conversations)
 
     def state(self, key: str = STREAM) -> Any:
-        """The state of an open conversation: of whatever family, so that a play may look into it."""
+        """The state of an open conversation, of any family."""
         return self.pipeline.registry.conversations[key]
 
     def line(self, key: str = STREAM) -> dict[str, Any]:
@@ -156,9 +156,9 @@ def done(key: str | None = "resp_1", status: str = "completed", **members: Any) 
 
 
 def message(key: str, text: str, kind: str = "output_text", **members: Any) -> Event:
-    """An item that is a message of the model, whole."""
-    words = "transcript" if kind == "output_audio" else "text"
-    content = [{"type": kind, words: text}]
+    """The final form of a message of the model."""
+    member = "transcript" if kind == "output_audio" else "text"
+    content = [{"type": kind, member: text}]
     return {
         "id": key,
         "type": "message",
@@ -170,7 +170,7 @@ def message(key: str, text: str, kind: str = "output_text", **members: Any) -> E
 
 
 def call(key: str, call_id: str | None, arguments: str = "{}", **members: Any) -> Event:
-    """An item that calls a function, whole."""
+    """The final form of a function call."""
     return {
         "id": key,
         "type": "function_call",
@@ -183,7 +183,7 @@ def call(key: str, call_id: str | None, arguments: str = "{}", **members: Any) -
 
 
 def delta(piece: str, item: str = "item_1", kind: str = "output_text", **members: Any) -> Event:
-    """A delta of text, of what is said, of audio, or of arguments."""
+    """A delta of text, of a transcript, of audio, or of arguments."""
     ids = {"response_id": "resp_1", "item_id": item, "output_index": 0, "content_index": 0}
     return event(f"response.{kind}.delta", **{**ids, "delta": piece, **members})
 
@@ -194,20 +194,20 @@ def audio(piece: str = "AAAA", **members: Any) -> Event:
 
 
 def run(status: str | None, key: str = "run_1", *, named: str | None = None, **members: Any) -> Event:
-    """An event of a run, `named` otherwise than its status where they differ."""
+    """An event of a run. `named` is the status in its name, where that differs."""
     data = {"id": key, "object": "thread.run", "thread_id": "thread_1", "status": status, "model": "gpt-4o"}
     return pair(f"thread.run.{named or status}", **{**data, **members})
 
 
 def step(status: str | None, key: str = "step_1", *, named: str | None = None, **members: Any) -> Event:
-    """An event of a step, `named` otherwise than its status where they differ."""
+    """An event of a step. `named` is the status in its name, where that differs."""
     data = {"id": key, "object": "thread.run.step", "thread_id": "thread_1", "run_id": "run_1"}
     rest = {"type": "tool_calls", "status": status, "step_details": {"type": "tool_calls", "tool_calls": []}}
     return pair(f"thread.run.step.{named or status}", **{**data, **rest, **members})
 
 
 def note(status: str | None, key: str = "msg_1", *, named: str | None = None, **members: Any) -> Event:
-    """An event of a message of a thread, `named` otherwise than its status where they differ."""
+    """An event of a message of a thread. `named` is the status in its name, where that differs."""
     data = {"id": key, "object": "thread.message", "thread_id": "thread_1", "run_id": "run_1"}
     return pair(
         f"thread.message.{named or status}",
@@ -237,7 +237,7 @@ USAGE: Event = {
 }
 
 
-def spoken_turn(number: int, said: str, answer: str) -> list[Event]:
+def spoken_turn(number: int, question: str, answer: str) -> list[Event]:
     """A turn of a voice session in the order of the GA protocol, answered in audio."""
     user, item, response = f"user_{number}", f"item_{number}", f"resp_{number}"
     ids = {"response_id": response, "item_id": item, "output_index": 0, "content_index": 0}
@@ -254,7 +254,7 @@ def spoken_turn(number: int, said: str, answer: str) -> list[Event]:
         event("conversation.item.added", item=heard, previous_item_id=before),
         event("conversation.item.done", item=heard, previous_item_id=before),
         created(response, conversation_id="conv_1"),
-        event(f"{transcription}.delta", item_id=user, content_index=0, delta=said[:3]),
+        event(f"{transcription}.delta", item_id=user, content_index=0, delta=question[:3]),
         event("response.output_item.added", response_id=response, output_index=0, item=begun),
         event("conversation.item.added", item=begun, previous_item_id=user),
         event("response.content_part.added", **ids, part={"type": "audio", "transcript": ""}),
@@ -266,7 +266,7 @@ def spoken_turn(number: int, said: str, answer: str) -> list[Event]:
             f"{transcription}.completed",
             item_id=user,
             content_index=0,
-            transcript=said,
+            transcript=question,
             usage={"type": "duration", "seconds": 2},
         ),
         event("response.output_audio.done", **ids),
@@ -280,7 +280,7 @@ def spoken_turn(number: int, said: str, answer: str) -> list[Event]:
 
 
 def voice_session() -> list[Event]:
-    """Two spoken turns, a call of a function, an MCP call, a barge-in, an error, and a type nobody knows."""
+    """Two spoken turns, a call of a function, an MCP call, a barge-in, an error, and an unknown type."""
     transcription: Event = {"audio": {"input": {"transcription": {"model": "whisper-1"}}}}
     called = call("item_9", "call_9", '{"city": "Bonn"}')
     ids = {"response_id": "resp_9", "item_id": "item_9", "output_index": 0, "call_id": "call_9"}
@@ -360,18 +360,18 @@ def _function(index: int | None = None, arguments: str = '{"a": 1}', output: str
 
 
 def step_delta(*calls: Event, key: str = "step_1") -> Event:
-    """A piece of a step."""
+    """A delta of a step."""
     delta = {"step_details": {"type": "tool_calls", "tool_calls": list(calls)}}
     return pair("thread.run.step.delta", id=key, object="thread.run.step.delta", delta=delta)
 
 
 def note_delta(piece: str, key: str = "msg_1", index: int = 0) -> Event:
-    """A piece of a message of a thread."""
+    """A delta of a message of a thread."""
     content = [{"index": index, "type": "text", "text": {"value": piece}}]
     return pair("thread.message.delta", id=key, object="thread.message.delta", delta={"content": content})
 
 
-# Whatever is sent ---------------------------------------------------------------------------------------------
+# Any frame ----------------------------------------------------------------------------------------------------
 
 NAMES = st.sampled_from(["id", "type", "event", "data", "object", "value", "sequence_number", "error", "done"])
 JSON: st.SearchStrategy[Any] = st.recursive(
@@ -383,7 +383,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 
 @st.composite
 def mutated(draw: st.DrawFn, frames: Sequence[Event]) -> bytes:
-    """A frame that is right, but for a few members anywhere in it, and may be cut off."""
+    """A valid frame with a few members changed, removed or added anywhere in it. It may be cut off."""
     frame = json.loads(json.dumps(draw(st.sampled_from(frames))))
     for _ in range(draw(st.integers(1, 3))):
         place, name = draw(st.sampled_from(_places(frame) or [(frame, "x")]))

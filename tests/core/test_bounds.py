@@ -1,4 +1,4 @@
-"""Whatever grows is bounded: each bound is reached, and what lies beyond it is lost in the way that is promised."""
+"""All that grows has a bound. Each is reached here, and what is beyond it is lost in the documented way."""
 
 from collections.abc import Callable
 
@@ -42,7 +42,7 @@ CLEARED = event("input_audio_buffer.cleared")
 
 
 def transcribed(number: int, index: int = 0) -> Event:
-    """What the user said, written down, billed by duration."""
+    """A transcription that is billed by duration."""
     return event(
         "conversation.item.input_audio_transcription.completed",
         item_id=f"user_{number}",
@@ -55,8 +55,8 @@ def transcribed(number: int, index: int = 0) -> Event:
 # Conversations --------------------------------------------------------------------------------------------------
 
 
-def test_the_conversation_that_was_used_least_lately_goes_and_leaves_its_totals() -> None:
-    """Its last fact bears them, and whoever is given what closed has them too."""
+def test_least_recently_used_conversation_is_evicted_with_its_totals() -> None:
+    """Its last fact has them, and so has the state that is handed over."""
     play = Play(conversations=3)
     used = {"input_tokens": 7, "output_tokens": 5}
     for name in ("a", "b", "c"):
@@ -89,18 +89,18 @@ def test_the_conversation_that_was_used_least_lately_goes_and_leaves_its_totals(
     assert [(each["direction"], each["tokens"]) for each in line["totals"]["tokens"]] == [("input", 7), ("output", 5)]
 
 
-def test_no_token_is_lost_however_many_conversations_go() -> None:
-    """What closed and what is open add up to what was reported."""
+def test_no_token_is_lost_by_eviction() -> None:
+    """Closed and open conversations add up to what was reported."""
     play = Play(conversations=2)
     for number in range(50):
         play.say(cloud_event(done(f"resp_{number}", usage={"input_tokens": 1 + number}), f"call-{number % 7}"))
-    told = [line_of(state) for state in (*play.closed, *play.pipeline.registry.conversations.values())]
-    assert sum(each["tokens"] for line in told for each in line["totals"]["tokens"]) == sum(range(1, 51))
+    lines = [line_of(state) for state in (*play.closed, *play.pipeline.registry.conversations.values())]
+    assert sum(each["tokens"] for line in lines for each in line["totals"]["tokens"]) == sum(range(1, 51))
     closed = [fact for fact in play.facts if isinstance(fact, facts.ConversationClosed)]
     assert sum(each.tokens for fact in closed for each in fact.tokens) == sum(range(1, 49))
 
 
-def test_numbers_of_sessions_are_remembered_of_so_many_names(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_whose_sessions_are_numbered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that was forgotten begins again without a number."""
     monkeypatch.setattr(routing, "OWNERS", 2)
     play = Play()
@@ -113,11 +113,11 @@ def test_numbers_of_sessions_are_remembered_of_so_many_names(monkeypatch: pytest
     assert play.open_keys == ["relay/a#2", "relay/b#2", "relay/c#2", "relay/a"]
 
 
-# Objects that are kept whole ------------------------------------------------------------------------------------
+# Raw objects ----------------------------------------------------------------------------------------------------
 
 
-def test_more_ended_steps_than_are_kept_push_the_oldest_out() -> None:
-    """Runs, steps and messages are bounded apart; how many went is told."""
+def test_oldest_step_objects_are_dropped_past_the_limit() -> None:
+    """They are counted as dropped, and the totals have them."""
     play = Play(kept_objects=2)
     play.say(*(step("completed", f"step_{number}") for number in range(5)))
     line = play.line(THREAD)
@@ -125,8 +125,8 @@ def test_more_ended_steps_than_are_kept_push_the_oldest_out() -> None:
     assert (line["totals"]["dropped_objects"], line["totals"]["run_steps"]) == (3, {"completed": 5})
 
 
-def test_so_many_tool_calls_that_are_over_are_shown() -> None:
-    """The newest; a fact told of all of them."""
+def test_ended_tool_calls_in_the_state_are_bounded() -> None:
+    """The newest are kept, and each had its fact."""
     play = Play(kept_objects=2)
     play.say(session())
     for number in range(4):
@@ -137,8 +137,8 @@ def test_so_many_tool_calls_that_are_over_are_shown() -> None:
     assert len(play.of(facts.ToolCallFinished)) == 4
 
 
-def test_what_is_in_progress_is_bounded_in_bytes_too() -> None:
-    """A response or a session that is too long is told of, and not kept."""
+def test_object_in_progress_that_is_too_long_is_not_kept() -> None:
+    """The response or session is reported all the same."""
     play = Play(object_bytes=1024)
     long = "x" * 1024
     play.say(created(metadata={"a": long}), {"object": "chatkit.session", "id": "cksess_1"})
@@ -151,8 +151,8 @@ def test_what_is_in_progress_is_bounded_in_bytes_too() -> None:
     ]
 
 
-def test_so_many_responses_are_known_to_be_played() -> None:
-    """Of one that is forgotten nobody can tell how long it played."""
+def test_responses_in_playback_are_bounded() -> None:
+    """The duration of one that was forgotten is unknown."""
     play = Play(open_responses=2)
     play.say(*(event("output_audio_buffer.started", response_id=f"resp_{number}") for number in range(3)))
     play.wait(500)
@@ -163,11 +163,11 @@ def test_so_many_responses_are_known_to_be_played() -> None:
     ]
 
 
-# Words ----------------------------------------------------------------------------------------------------------
+# Parts ----------------------------------------------------------------------------------------------------------
 
 
-def test_so_many_parts_of_an_item_are_kept() -> None:
-    """Whether deltas or the final form bring them; the whole object has them all."""
+def test_parts_of_an_item_are_bounded() -> None:
+    """Whether deltas or the final form bring them. The raw object has them all."""
     play = Play()
     play.say(session(), created())
     play.say(*(delta("x", content_index=index) for index in (0, PARTS - 1, PARTS, 2**31)))
@@ -179,16 +179,16 @@ def test_so_many_parts_of_an_item_are_kept() -> None:
     assert play.line()["responses"][0]["output"] == [item]
 
 
-def test_so_many_parts_of_what_the_user_said_are_told_apart() -> None:
-    """Of further ones it is not remembered which they were."""
+def test_transcribed_parts_are_bounded() -> None:
+    """Parts past the bound count as one."""
     play = Play()
     play.say(session(), *(transcribed(1, index) for index in (0, PARTS - 1, PARTS, PARTS + 1, 2**31)))
     item = play.state().items["user_1"]
     assert (sorted(item.parts), sorted(item.transcribed)) == ([0, PARTS - 1], [0, PARTS - 1, PARTS])
 
 
-def test_so_many_parts_of_a_message_and_of_a_step_are_kept() -> None:
-    """A thread's are bounded as a voice session's are."""
+def test_parts_of_a_message_and_of_a_step_are_bounded() -> None:
+    """As those of an item are."""
     play = Play()
     play.say(note("in_progress"), step("in_progress", named="created"))
     play.say(*(note_delta("x", index=index) for index in (0, PARTS - 1, PARTS)))
@@ -204,8 +204,8 @@ def test_so_many_parts_of_a_message_and_of_a_step_are_kept() -> None:
 # Sums -----------------------------------------------------------------------------------------------------------
 
 
-def test_invented_models_of_transcriptions_are_summed_as_other() -> None:
-    """Past a number of different ones; no second is lost."""
+def test_models_of_transcriptions_are_bounded() -> None:
+    """Past the bound seconds are summed as `other`, and none is lost."""
     play = Play()
     for number in range(BUCKETS + 3):
         play.say(session(kind="session.updated", input_audio_transcription={"model": f"m{number}"}))
@@ -221,7 +221,7 @@ WITH_WORD: dict[str, tuple[str, int, Callable[[str, str], Event]]] = {
     "code": ("steno_upstream_errors_total", 1, lambda _, word: event("error", **failure(word))),
     "run's model": ("steno_runs_total", 0, lambda key, word: run("completed", key, model=word)),
 }
-"""Where upstream's words become a label: the metric, which of its labels, and an event that brings one."""
+"""Where a word of upstream becomes a label: the metric, the place of the label, and an event that brings the word."""
 
 
 def failure(word: str) -> Event:
@@ -229,8 +229,8 @@ def failure(word: str) -> Event:
 
 
 @pytest.mark.parametrize("kind", WITH_WORD)
-def test_labels_take_so_many_of_upstreams_words(kind: str) -> None:
-    """Whichever event they come in; those that were known keep their name."""
+def test_values_of_a_label_are_bounded(kind: str) -> None:
+    """Whichever event brings them. Values that are known keep their name."""
     metric, place, make = WITH_WORD[kind]
     play, metrics = Play(), Metrics(3)
     play.say(*(make(f"key_{key}", f"word_{number}") for key, number in enumerate((1, 2, 3, 4, 5, 1))))
@@ -241,16 +241,16 @@ def test_labels_take_so_many_of_upstreams_words(kind: str) -> None:
     assert counted == {"word_1": 2, "word_2": 1, "word_3": 1, "other": 2}
 
 
-@pytest.mark.parametrize(("length", "told"), [(CLOSED_WORD_CHARACTERS, "w" * CLOSED_WORD_CHARACTERS), (65, "other")])
-def test_a_word_is_short(length: int, told: str) -> None:
-    """What is longer is no name of a model or a code."""
+@pytest.mark.parametrize(("length", "shown"), [(CLOSED_WORD_CHARACTERS, "w" * CLOSED_WORD_CHARACTERS), (65, "other")])
+def test_closed_word_is_short(length: int, shown: str) -> None:
+    """A longer one is no name of a model or a code."""
     play = Play()
     word = "w" * length
     play.say(done(model=word, usage={"input_tokens": 1}), run("failed", last_error={"code": word, "message": ""}))
     [finished, ended] = play.of(facts.ResponseFinished, facts.RunFinished)
     assert isinstance(finished, facts.ResponseFinished)
     assert isinstance(ended, facts.RunFinished)
-    assert (finished.model, finished.tokens[0].model, ended.reason) == (told, told, told)
+    assert (finished.model, finished.tokens[0].model, ended.reason) == (shown, shown, shown)
 
 
 # Identifiers ----------------------------------------------------------------------------------------------------
@@ -270,8 +270,8 @@ WITH_ID: dict[str, Callable[[str], Event]] = {
 
 
 @pytest.mark.parametrize("kind", WITH_ID)
-def test_an_identifier_is_believed_up_to_a_length(kind: str) -> None:
-    """One character more, and the frame is malformed: memory is keyed by identifiers."""
+def test_identifier_is_accepted_up_to_a_length(kind: str) -> None:
+    """With one character more the frame is malformed: memory is keyed by identifiers."""
     play = Play()
     play.say(WITH_ID[kind]("x" * ID_CHARACTERS_MAX))
     assert (play.stream.malformed, play.stream.events) == ({}, 1)
@@ -279,8 +279,8 @@ def test_an_identifier_is_believed_up_to_a_length(kind: str) -> None:
     assert (play.stream.malformed, play.stream.events) == ({"bad_identifier": 1}, 1)
 
 
-def test_a_key_is_cut() -> None:
-    """Whatever names the conversation: what was said of it after the cut finds it again."""
+def test_key_of_a_conversation_is_cut() -> None:
+    """A second event finds the conversation by the same cut."""
     play = Play(conversation="n" * 300)
     play.say(CLEARED, CLEARED)
     play.say(cloud_event(CLEARED, "s" * 300), cloud_event(CLEARED, "s" * 300))
@@ -290,11 +290,11 @@ def test_a_key_is_cut() -> None:
     assert [state.events for state in play.pipeline.registry.conversations.values()] == [2, 2, 2, 2]
 
 
-# What belongs to whom -------------------------------------------------------------------------------------------
+# Owners and senders ---------------------------------------------------------------------------------------------
 
 
-def test_owners_of_so_many_steps_and_messages_are_known() -> None:
-    """The one that was noted first is forgotten first."""
+def test_owners_of_steps_and_messages_are_bounded() -> None:
+    """The oldest is forgotten first."""
     known = Owners()
     thread = ThreadConversation(THREAD, SOURCE, STREAM, Limits())
     for number in range(OWNERS + 2):
@@ -304,8 +304,8 @@ def test_owners_of_so_many_steps_and_messages_are_known() -> None:
     assert found == [None, None, THREAD, THREAD]
 
 
-def test_a_delta_whose_owner_is_forgotten_belongs_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is rejected and told; until its message is spoken of again."""
+def test_delta_whose_owner_is_forgotten_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until an event of its message names the thread again."""
     monkeypatch.setattr(owners, "OWNERS", 2)
     play = Play()
     play.say(*(note("in_progress", f"msg_{number}", thread_id=f"thread_{number}") for number in range(3)))
@@ -316,8 +316,8 @@ def test_a_delta_whose_owner_is_forgotten_belongs_to_nobody(monkeypatch: pytest.
     assert play.say(note_delta("Hi", "msg_0")) == []
 
 
-def test_so_many_senders_are_known_by_their_numbers() -> None:
-    """The one that was silent longest is forgotten, and so what it leaves out is not told."""
+def test_senders_whose_sequence_is_known_are_bounded() -> None:
+    """Gaps of a sender that was forgotten are not reported."""
     play = Play()
     for number in range(SENDERS):
         play.say(cloud_event(CLEARED, "call-1", source=f"//{number}", sequence="1"))

@@ -8,7 +8,7 @@ from steno.limits import Limits
 
 
 def test_totals_sum_by_bucket() -> None:
-    """Buckets of the same kind are one."""
+    """Tokens of the same model, direction, modality and cache state are one sum."""
     totals = Totals()
     totals.add_tokens([Tokens("m", "input", "text", False, 3), Tokens("m", "input", "text", True, 4)])
     totals.add_tokens([Tokens("m", "input", "text", False, 5)])
@@ -28,8 +28,10 @@ def test_totals_sum_by_bucket() -> None:
         (2, 1, None, {"negative_duration": 1}),
     ],
 )
-def test_durations(since: int | None, until: int | None, lasted: float | None, rejected: dict[str, int]) -> None:
-    """Unknown where a time is; dropped and counted where the times contradict."""
+def test_duration_is_never_negative(
+    since: int | None, until: int | None, lasted: float | None, rejected: dict[str, int]
+) -> None:
+    """It is unknown where a time is, and dropped and counted where the times run backwards."""
     state = Conversation("relay/1", "relay", "relay/1", Limits(), named=False)
 
     assert (state.elapsed(since, until), state.rejected) == (lasted, rejected)

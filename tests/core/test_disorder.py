@@ -1,4 +1,4 @@
-"""Recordings out of order: lost, doubled, overtaken or cut in two, their frames leave books that add up."""
+"""Recordings whose frames are lost, doubled, moved, or spread over several streams: sums and ends stay right."""
 
 import random
 from collections import Counter
@@ -27,9 +27,9 @@ STREAMS = (facts.StreamOpened, facts.StreamClosed)
 
 @cache
 def recorded(name: str, seed: int) -> tuple[Frame, ...]:
-    """The frames of a recording, where it ends left out."""
+    """The frames of a recording, without the ends of its streams."""
     if name in catalogue.SCENARIOS:
-        return tuple(told for told in scenario_lines(name, seed) if isinstance(told, Frame))
+        return tuple(frame for frame in scenario_lines(name, seed) if isinstance(frame, Frame))
     return tuple(Frame(msgspec.json.encode(event), at) for at, event in timed(name, seed))
 
 
@@ -37,7 +37,7 @@ SHARES = st.sampled_from([0.0, 0.02, 0.3])
 
 
 def disordered(name: str, seed: int, lost: float, doubled: float, moved: float) -> list[Frame]:
-    """The frames of a recording, shares of them lost, doubled, or in the place of others."""
+    """The frames of a recording, with shares of them lost, doubled, or moved."""
     chance = random.Random(f"{name}/{seed}/{lost}/{doubled}/{moved}")
     frames = recorded(name, seed % 3 + 1)
     kept = [frame for frame in frames for _ in range((chance.random() >= lost) + (chance.random() < doubled))]
@@ -53,10 +53,10 @@ def fed(frames: list[Frame]) -> Play:
     return play
 
 
-def sums(told: list[tuple[Origin, Fact]]) -> dict[tuple[str | None, Any], int]:
-    """The tokens of all facts that bill some, by conversation and bucket."""
+def sums(emitted: list[tuple[Origin, Fact]]) -> dict[tuple[str | None, Any], int]:
+    """The tokens in the facts that report usage, by conversation and bucket."""
     added: Counter[tuple[str | None, Any]] = Counter()
-    for origin, fact in told:
+    for origin, fact in emitted:
         if isinstance(fact, BILLED):
             for each in fact.tokens:
                 added[origin.conversation, (each.model, each.direction, each.modality, each.cached)] += each.tokens
@@ -65,8 +65,8 @@ def sums(told: list[tuple[Origin, Fact]]) -> dict[tuple[str | None, Any], int]:
 
 @settings(deadline=None)  # a busy machine is no fault
 @given(st.sampled_from(NAMES_OF_RECORDINGS), st.integers(0, 10_000), SHARES, SHARES, SHARES)
-def test_whatever_the_order_the_books_add_up(name: str, seed: int, lost: float, doubled: float, moved: float) -> None:
-    """Each frame counts once; what a conversation used is the sum of what was told; each end is told once."""
+def test_sums_hold_in_any_order_of_frames(name: str, seed: int, lost: float, doubled: float, moved: float) -> None:
+    """Each frame counts once, tokens are the sum of those in facts, and each end is reported once."""
     frames = disordered(name, seed, lost, doubled, moved)
     play = fed(frames)
     pipeline = play.pipeline
@@ -86,7 +86,7 @@ def test_whatever_the_order_the_books_add_up(name: str, seed: int, lost: float, 
 
 
 def fingerprint(value: Any, depth: int = 0) -> Any:
-    """All that is held, as something that can be compared."""
+    """All that a conversation holds, in a form that can be compared."""
     if isinstance(value, dict):
         return tuple((key, fingerprint(inner, depth + 1)) for key, inner in value.items())
     if isinstance(value, list | tuple) or type(value).__name__ == "deque":
@@ -111,15 +111,15 @@ CONFIRMING = (
     assistants.MessageInProgress,
     assistants.StreamDone,
 )
-"""Events whose object, or text, is mostly the one that is known by then."""
+"""Events whose object, or text, is usually known before."""
 
 NOTHING = {"events", "last_at", "last_stream", "limits", "prices", "seen"}
-"""What every event moves, and what none does."""
+"""Attributes that every event moves, and those that none does."""
 
 
 @pytest.mark.parametrize("name", NAMES_OF_RECORDINGS)
-def test_every_event_moves_the_state_says_a_fact_or_is_counted_with_a_reason(name: str) -> None:
-    """But for those that another event says better, and those that confirm what is known already."""
+def test_every_event_has_an_effect(name: str) -> None:
+    """It moves the state, leads to a fact, or is counted, unless another event repeats it or it confirms the state."""
     play = Play(timed=False)
     for frame in recorded(name, 1):
         before = [fingerprint(state) for state in play.pipeline.registry.conversations.values()]
@@ -127,11 +127,11 @@ def test_every_event_moves_the_state_says_a_fact_or_is_counted_with_a_reason(nam
         play.pipeline.feed(play.stream, frame)
         after = [fingerprint(state) for state in play.pipeline.registry.conversations.values()]
         now = (len(play.told), dict(play.rejected), dict(play.pipeline.others), play.stream.unknown.copy())
-        assert before != after or counted != now or _says_nothing(frame), frame.payload
+        assert before != after or counted != now or _repeats(frame), frame.payload
 
 
-def _says_nothing(frame: Frame) -> bool:
-    """Tell whether a frame is passed over by decision, brings nothing, or may confirm what the deltas built."""
+def _repeats(frame: Frame) -> bool:
+    """Return whether a frame is passed over by decision, is empty, or may confirm what the deltas built."""
     event = decode(frame.payload)
     while type(event) not in NAMES:
         event = event.event  # type: ignore[union-attr]  # what is no event counts with a reason
@@ -139,10 +139,10 @@ def _says_nothing(frame: Frame) -> bool:
 
 
 def _is_empty(event: Any) -> bool:
-    """Tell whether an event has no content, or such as stands in the whole object alone."""
+    """Return whether an event has no content, or content that the raw object alone holds."""
     if isinstance(event, assistants.StepDeltaEvent):
-        told: Any = event.data
-        calls = told.delta.step_details.tool_calls
+        data: Any = event.data
+        calls = data.delta.step_details.tool_calls
         return all(call.code_interpreter is not None and not call.code_interpreter.input for call in calls)
     return getattr(event, "delta", None) == "" or (
         isinstance(event, realtime.RateLimitsUpdated) and not event.rate_limits
@@ -151,10 +151,12 @@ def _is_empty(event: Any) -> bool:
 
 @settings(deadline=None)  # a busy machine is no fault
 @given(st.sampled_from(["voice", "assistants"]), st.integers(1, 3), st.lists(st.integers(1, 400), max_size=4))
-def test_a_conversation_that_is_cut_and_resumed_is_the_whole(name: str, seed: int, cuts: list[int]) -> None:
-    """Under one name it goes on where it was: the same state and facts, but for the streams'."""
-    frames = [frame for frame in recorded(name, seed) if b'"event":"done"' not in frame.payload]  # it names no thread
-    told = []
+def test_resumed_conversation_equals_an_uncut_one(name: str, seed: int, cuts: list[int]) -> None:
+    """Under one name, over several streams: the same state and facts, but for those of the streams."""
+    frames = [
+        frame for frame in recorded(name, seed) if b'"event":"done"' not in frame.payload
+    ]  # `done` names no thread
+    outcomes = []
     for places in ([], cuts):
         play = Play(conversation="call-1")
         for number, frame in enumerate(frames):
@@ -164,8 +166,10 @@ def test_a_conversation_that_is_cut_and_resumed_is_the_whole(name: str, seed: in
             play.now = frame.at
             play.pipeline.feed(play.stream, frame)
         states = [{**line_of(state), "stream": None} for state in play.pipeline.registry.conversations.values()]
-        said = [(origin.at, origin.conversation, fact) for origin, fact in play.told if not isinstance(fact, STREAMS)]
-        told.append((states, said))
+        emitted = [
+            (origin.at, origin.conversation, fact) for origin, fact in play.told if not isinstance(fact, STREAMS)
+        ]
+        outcomes.append((states, emitted))
 
-    whole, resumed = told
-    assert resumed == whole
+    uncut, resumed = outcomes
+    assert resumed == uncut

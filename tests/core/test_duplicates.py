@@ -19,8 +19,8 @@ def test_second_delivery_changes_nothing() -> None:
     assert play.rejected == {"duplicate": 1}
 
 
-def test_first_session_that_is_told_of_again_after_the_second_opens_no_third() -> None:
-    """The session that replaced another knows what was said to that one."""
+def test_second_delivery_of_a_replaced_session_opens_no_third_one() -> None:
+    """The session that replaced it knows the identities of its events."""
     play = Play()
     first = {**session("sess_1"), "event_id": "event_1"}
     play.say(first, {**session("sess_2"), "event_id": "event_2"})
@@ -31,7 +31,7 @@ def test_first_session_that_is_told_of_again_after_the_second_opens_no_third() -
 
 
 def test_window_is_bounded() -> None:
-    """Past the window an identity is forgotten: memory does not grow with a stream."""
+    """An identity past the window is forgotten: memory does not grow with a stream."""
     play = Play(duplicates_window=2)
     events = [{**SPEECH, "event_id": f"event_{number}"} for number in (1, 2, 3, 1)]
     for event in events:
@@ -42,7 +42,7 @@ def test_window_is_bounded() -> None:
 
 @pytest.mark.parametrize("missing", [{}, {"event_id": None}])
 def test_event_without_an_identity_is_never_a_duplicate(missing: dict[str, None]) -> None:
-    """What has no id may be said twice and mean it."""
+    """It may be sent twice on purpose."""
     play = Play()
     nameless = {key: value for key, value in SPEECH.items() if key != "event_id"} | missing
     for _ in range(2):
@@ -51,8 +51,8 @@ def test_event_without_an_identity_is_never_a_duplicate(missing: dict[str, None]
     assert play.rejected == {}
 
 
-def test_ids_of_a_client_are_none() -> None:
-    """A client numbers its events as it likes, and begins anew."""
+def test_event_id_of_a_client_is_no_identity() -> None:
+    """A client numbers its events as it likes, and begins again."""
     play = Play()
     for _ in range(2):
         play.say({"type": "response.create", "event_id": "1"}, sent=True)
@@ -60,8 +60,8 @@ def test_ids_of_a_client_are_none() -> None:
     assert play.rejected == {}
 
 
-def test_envelope_is_known_by_source_and_id() -> None:
-    """The same envelope twice is a duplicate; another sender's may have the same id."""
+def test_envelope_is_identified_by_source_and_id() -> None:
+    """The id alone may be another sender's."""
     play = Play()
     once = cloud_event(session("sess_1"), "call-1", id="1", source="//a")
     for frame in (once, once, cloud_event(created(), "call-1", id="1", source="//b")):
@@ -84,8 +84,8 @@ def test_envelope_is_known_by_source_and_id() -> None:
         (["1", "9" * 30], []),
     ],
 )
-def test_numbers_of_a_sender_reveal_gaps(sequences: list[str | int], missing: list[int]) -> None:
-    """Where `sequence` is a decimal number that counts up, what it leaves out never came."""
+def test_gap_in_the_sequence_of_a_sender_is_reported(sequences: list[str | int], missing: list[int]) -> None:
+    """Where `sequence` is a decimal number that counts up."""
     play = Play()
     for sequence in sequences:
         play.say(cloud_event(session(), "call-1", sequence=sequence))

@@ -1,4 +1,4 @@
-"""The life of a session: told when it nears its end, when it has expired, when it was cancelled; each once."""
+"""The life of a session: that it nears its end, expired, or was cancelled is reported once."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def near(left: int, kind: str = "realtime", key: str = "sess_1") -> SessionNears
 
 
 @pytest.mark.parametrize("steps", [[1] * 3700, [3700], [3000, 290, 300, 110]])
-def test_told_at_the_second_it_was_due(steps: list[int]) -> None:
+def test_facts_of_the_end_have_the_second_that_was_due(steps: list[int]) -> None:
     """Whether ticks come each second or once after a silence."""
     play = Play()
     play.say(session(expires_at=NOW + 3600))
@@ -47,8 +47,8 @@ def test_told_at_the_second_it_was_due(steps: list[int]) -> None:
     ]
 
 
-def test_a_new_deadline_counts_anew() -> None:
-    """What is told of again with more time is not near its end any more."""
+def test_new_deadline_counts_anew() -> None:
+    """A session with more time is not near its end any more."""
     play = Play()
     play.say(session(expires_at=NOW + 100))
     pass_by(play, 45)
@@ -58,8 +58,8 @@ def test_a_new_deadline_counts_anew() -> None:
     assert ends(play) == [(40, near(60)), (100, near(300))]
 
 
-def test_thresholds_that_lie_behind_are_not_told() -> None:
-    """A session that was first seen in its last minute nears nothing: it only ends."""
+def test_thresholds_before_the_first_report_lead_to_no_fact() -> None:
+    """A session that is first reported in its last minute only expires."""
     play = Play()
     play.say(session(expires_at=NOW + 30))
     pass_by(play, 31)
@@ -68,8 +68,8 @@ def test_thresholds_that_lie_behind_are_not_told() -> None:
 
 
 @pytest.mark.parametrize("expires_at", [0, None, -5, 10**15])
-def test_no_deadline(expires_at: int | None) -> None:
-    """Zero, which client secrets have, and what cannot be a time."""
+def test_time_that_cannot_be_one_is_no_deadline(expires_at: int | None) -> None:
+    """Client secrets have zero."""
     play = Play()
     play.say(session(expires_at=expires_at))
     pass_by(play, 10000)
@@ -77,8 +77,8 @@ def test_no_deadline(expires_at: int | None) -> None:
     assert ends(play) == []
 
 
-def test_upstream_says_that_it_expired() -> None:
-    """Once, though an error, the close and the deadline all say so."""
+def test_expiry_is_reported_once() -> None:
+    """Though an error, the close and the deadline report it."""
     play = Play()
     play.say(session(expires_at=NOW + 3600))
     play.wait(3_600_500)
@@ -97,8 +97,8 @@ def test_upstream_says_that_it_expired() -> None:
         ("something_new", "unknown"),
     ],
 )
-def test_what_an_error_means(code: str, effect: str) -> None:
-    """Errors that are benign and errors that are final are told apart."""
+def test_error_has_an_effect(code: str, effect: str) -> None:
+    """Benign ones, final ones, and those that end a session are distinguished."""
     play = Play()
     play.say(event("error", error={"code": code}))
 
@@ -111,17 +111,17 @@ CHATKIT = {"object": "chatkit.session", "id": "cksess_1", "expires_at": NOW + 60
 
 
 @pytest.mark.parametrize(("status", "fact"), [("expired", SessionExpired), ("cancelled", SessionCancelled)])
-def test_chatkit_session(status: str, fact: type[Fact]) -> None:
-    """Its status is believed."""
+def test_chatkit_session_ends_by_its_status(status: str, fact: type[Fact]) -> None:
+    """The deadline leads to no second fact."""
     play = Play()
     play.say(CHATKIT, {**CHATKIT, "status": status})
     pass_by(play, 700)
 
-    assert [type(told) for _, told in ends(play)] == [fact]
+    assert [type(end) for _, end in ends(play)] == [fact]
 
 
-def test_client_secret_and_the_beta_reply() -> None:
-    """The secret's own end is the deadline."""
+def test_client_secret_has_its_own_deadline() -> None:
+    """In the GA reply and in the beta one."""
     play = Play()
     play.say({"value": "ek_1", "expires_at": NOW + 600, "session": {"id": "sess_1", "expires_at": 0}})
     play.say({"object": "realtime.session", "id": "sess_2", "client_secret": {"value": "ek_2", "expires_at": NOW + 60}})
@@ -133,18 +133,18 @@ def test_client_secret_and_the_beta_reply() -> None:
     ]
 
 
-def test_reply_and_live_session_of_one_id_are_one_conversation() -> None:
-    """Whichever comes first: the reply to its creation, or the session itself."""
+def test_reply_and_session_of_one_id_are_one_conversation() -> None:
+    """Whichever of the two comes first."""
     bare = {"object": "realtime.session", "id": "sess_1", "client_secret": {"value": "ek_2", "expires_at": NOW + 60}}
-    for told in ([bare, session("sess_1")], [session("sess_1"), bare], [session("sess_1"), bare, session("sess_1")]):
+    for events in ([bare, session("sess_1")], [session("sess_1"), bare], [session("sess_1"), bare, session("sess_1")]):
         play = Play()
-        play.say(*told)
+        play.say(*events)
         assert len(play.pipeline.registry.conversations) == 1
         assert [type(fact) for fact in play.facts if isinstance(fact, SessionOpened)] == [SessionOpened]
 
 
-def test_session_is_of_the_conversation_that_its_envelope_names() -> None:
-    """A relay that passes replies on names whose they are."""
+def test_envelope_names_the_conversation_of_a_session() -> None:
+    """A relay that passes replies on names them so."""
     play = Play()
     secret = {"value": "ek_1", "expires_at": NOW + 600, "session": {"id": "sess_1", "model": "m"}}
     play.say(cloud_event(secret, "call-1"), cloud_event(session("sess_1"), "call-1"), cloud_event(CHATKIT, "call-2"))
@@ -152,8 +152,8 @@ def test_session_is_of_the_conversation_that_its_envelope_names() -> None:
     assert list(play.pipeline.registry.conversations) == ["relay/call-1", "relay/call-2"]
 
 
-def test_session_that_ended_is_not_found_by_its_id() -> None:
-    """What comes after the end is about another conversation."""
+def test_ended_session_is_not_found_by_its_id() -> None:
+    """An event after the end is about another conversation."""
     play = Play()
     play.say(session("sess_1"), session("sess_2"))
     play.say({"object": "realtime.session", "id": "sess_1"})
@@ -161,8 +161,8 @@ def test_session_that_ended_is_not_found_by_its_id() -> None:
     assert list(play.pipeline.registry.conversations) == [f"{play.stream.name}#2", f"{play.stream.source}/sess_1"]
 
 
-def test_what_ends_soon() -> None:
-    """Sessions and runs are asked for what ends within a time."""
+def test_sessions_and_runs_report_what_ends_soon() -> None:
+    """Within a number of seconds."""
     play = Play()
     play.say(session(expires_at=NOW + 200), run("queued", expires_at=NOW + 30))
     states = play.pipeline.registry.conversations.values()

@@ -20,7 +20,7 @@ def begun(**limits: Any) -> Play:
 
 
 def ended(status: str = "completed", **members: Any) -> facts.ToolCallFinished:
-    told: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "call_id": "call_1",
         "kind": "function",
         "name": "look_up",
@@ -29,25 +29,25 @@ def ended(status: str = "completed", **members: Any) -> facts.ToolCallFinished:
         "output": None,
         **members,
     }
-    arguments = told["arguments"]
-    if arguments is not None and told["kind"] in {"function", "mcp"} and "arguments_whole" not in told:
-        told["arguments_whole"] = arguments.text.endswith("}")
-    return facts.ToolCallFinished(status=status, **told)
+    arguments = defaults["arguments"]
+    if arguments is not None and defaults["kind"] in {"function", "mcp"} and "arguments_whole" not in defaults:
+        defaults["arguments_whole"] = arguments.text.endswith("}")
+    return facts.ToolCallFinished(status=status, **defaults)
 
 
-def output(call_id: str | None = "call_1", words: str | None = "12 degrees") -> Event:
-    return {"id": "out_1", "type": "function_call_output", "call_id": call_id, "output": words}
+def output(call_id: str | None = "call_1", text: str | None = "12 degrees") -> Event:
+    return {"id": "out_1", "type": "function_call_output", "call_id": call_id, "output": text}
 
 
-def calls(told: list[Fact]) -> list[Fact]:
-    return [fact for fact in told if isinstance(fact, facts.ToolCallStarted | facts.ToolCallFinished)]
+def calls(emitted: list[Fact]) -> list[Fact]:
+    return [fact for fact in emitted if isinstance(fact, facts.ToolCallStarted | facts.ToolCallFinished)]
 
 
 # Functions ------------------------------------------------------------------------------------------------------
 
 
-def test_a_call_lasts_from_its_last_argument_to_its_output() -> None:
-    """What the model takes to write the arguments is the model's time."""
+def test_call_lasts_from_its_last_argument_to_its_output() -> None:
+    """The time that the model takes to write the arguments is not part of it."""
     play = begun()
     assert play.say(ADDED) == [STARTED]
     play.wait(300)
@@ -56,8 +56,8 @@ def test_a_call_lasts_from_its_last_argument_to_its_output() -> None:
     play.say(event("response.output_item.done", response_id="resp_1", item=call("item_1", "call_1", '{"a":1}')))
     play.say(done(output=[call("item_1", "call_1", '{"a":1}')]))
     play.wait(1200)
-    told = play.say(event("conversation.item.added", item=output()))
-    assert told == [
+    emitted = play.say(event("conversation.item.added", item=output()))
+    assert emitted == [
         facts.ItemAdded(item_id="out_1", kind="function_call_output", role=None),
         ended(
             duration_seconds=1.25,
@@ -68,8 +68,8 @@ def test_a_call_lasts_from_its_last_argument_to_its_output() -> None:
     assert play.state().calls == {}
 
 
-def test_an_output_is_seen_first_where_it_is_sent() -> None:
-    """A tap sees the client send it; that upstream acknowledges it later says nothing more."""
+def test_output_that_a_client_sends_ends_the_call() -> None:
+    """A tap sees it first. Upstream's acknowledgement leads to no further fact."""
     play = begun()
     play.say(ADDED, event("response.function_call_arguments.done", **IDS, arguments="{}"))
     play.wait(500)
@@ -80,75 +80,75 @@ def test_an_output_is_seen_first_where_it_is_sent() -> None:
     assert play.say(event("conversation.item.done", item=output())) == []
 
 
-def test_an_output_before_the_end_of_its_response_ends_the_call() -> None:
-    """Recordings have it so; the response does not begin the call again."""
+def test_output_before_the_end_of_its_response_ends_the_call() -> None:
+    """The end of the response does not begin the call again."""
     play = begun()
     play.say(ADDED, event("conversation.item.create", item=output()))
     play.say(event("conversation.item.done", item=output()))
     assert calls(play.say(done(output=[call("item_1", "call_1")]))) == []
 
 
-def test_an_output_of_no_call_that_is_known_says_nothing() -> None:
-    """It may answer a call from before we came; it is an item like any."""
+def test_output_of_an_unknown_call_ends_nothing() -> None:
+    """The call may have been made before the stream was joined. The output is an item like any."""
     play = begun()
     assert calls(play.say(event("conversation.item.added", item=output("call_9")))) == []
     assert calls(play.say(event("conversation.item.done", item=output(None)))) == []
     assert play.rejected == {}
 
 
-def test_a_call_is_told_once_however_often_it_is_seen() -> None:
-    """It stands in many events."""
+def test_call_is_reported_once() -> None:
+    """Although many events name it."""
     play = begun()
-    whole = call("item_1", "call_1")
-    play.say(ADDED, ADDED, event("response.output_item.done", response_id="resp_1", item=whole), done(output=[whole]))
+    final = call("item_1", "call_1")
+    play.say(ADDED, ADDED, event("response.output_item.done", response_id="resp_1", item=final), done(output=[final]))
     assert calls(play.facts) == [STARTED]
 
 
-def test_a_call_that_only_the_end_of_its_response_names_begins_there() -> None:
-    """Its output is waited for from then on."""
+def test_call_that_only_the_end_of_its_response_names_begins_there() -> None:
+    """Its output is waited for since then."""
     play = begun()
     assert calls(play.say(done(output=[call("item_1", "call_1")]))) == [STARTED]
     play.wait(700)
-    told = play.say(event("conversation.item.done", item=output()))
-    assert told == [ended(duration_seconds=0.7, output=Content("output", "12 degrees"))]
+    emitted = play.say(event("conversation.item.done", item=output()))
+    assert emitted == [ended(duration_seconds=0.7, output=Content("output", "12 degrees"))]
 
 
-def test_a_call_without_an_id_is_none() -> None:
-    """No output could ever name it."""
+def test_call_without_an_id_is_not_reported() -> None:
+    """No output could name it."""
     play = begun()
     assert calls(play.say(done(output=[call("item_1", None)]))) == []
 
 
-def test_half_a_call_is_given_up_with_its_response() -> None:
-    """Nobody will run it. A call that was whole will be run all the same."""
+def test_incomplete_call_is_abandoned_with_its_response() -> None:
+    """A complete call of the same response will be run, and stays open."""
     play = begun()
     second = event("response.output_item.added", response_id="resp_1", item=call("item_2", "call_2", ""))
     play.say(ADDED, second)
-    whole, half = call("item_1", "call_1"), call("item_2", "call_2", '{"a', status="incomplete")
-    told = calls(play.say(done(status="incomplete", output=[whole, half])))
-    assert told == [ended("abandoned", call_id="call_2", arguments=Content("arguments", '{"a'))]
+    complete, half = call("item_1", "call_1"), call("item_2", "call_2", '{"a', status="incomplete")
+    emitted = calls(play.say(done(status="incomplete", output=[complete, half])))
+    assert emitted == [ended("abandoned", call_id="call_2", arguments=Content("arguments", '{"a'))]
     assert list(play.state().calls) == ["call_1"]
 
 
-def test_a_response_takes_only_its_own_calls_with_it() -> None:
-    """Another's may be running."""
+def test_response_abandons_its_own_calls_alone() -> None:
+    """Those of another response may be running."""
     play = begun()
     play.say(ADDED, created("resp_2"), done("resp_2", "cancelled"))
     assert list(play.state().calls) == ["call_1"]
 
 
-def test_too_many_calls_give_up_the_oldest() -> None:
-    """A client that never answers must not fill the memory."""
+def test_oldest_call_is_abandoned_past_the_limit() -> None:
+    """A client that never answers does not fill the memory."""
     play = begun(open_responses=2)
     items = [call(f"item_{number}", f"call_{number}") for number in range(3)]
-    told = calls(play.say(done(output=items)))
+    emitted = calls(play.say(done(output=items)))
     started = [facts.ToolCallStarted(call_id=f"call_{number}", kind="function", name="look_up") for number in range(3)]
-    assert told == [*started[:2], ended("abandoned", call_id="call_0"), started[2]]
+    assert emitted == [*started[:2], ended("abandoned", call_id="call_0"), started[2]]
     assert list(play.state().calls) == ["call_1", "call_2"]
 
 
 def test_arguments_that_are_too_long_are_not_kept() -> None:
-    """The call is told without them."""
+    """The call is reported without them."""
     play = begun(object_bytes=1024)
     play.say(done(output=[call("item_1", "call_1", "x" * 1025)]))
     assert play.say(event("conversation.item.done", item=output())) == [
@@ -156,15 +156,15 @@ def test_arguments_that_are_too_long_are_not_kept() -> None:
     ]
 
 
-def test_the_first_microsecond_is_a_time_like_any() -> None:
-    """Nothing is measured from a time that happens to be nought."""
+def test_time_zero_is_a_time() -> None:
+    """A duration is measured from it."""
     play = begun()
     play.now = 0
     play.say(ADDED, event("response.function_call_arguments.done", **IDS, arguments="{}"))
     play.wait(100)
     play.say(event("response.output_item.done", response_id="resp_1", item=call("item_1", "call_1")))
-    told = play.say(event("conversation.item.done", item=output(words=None)))
-    assert told == [ended(duration_seconds=0.1)]
+    emitted = play.say(event("conversation.item.done", item=output(text=None)))
+    assert emitted == [ended(duration_seconds=0.1)]
 
 
 # MCP ------------------------------------------------------------------------------------------------------------
@@ -178,8 +178,8 @@ def mcp(status: str = "completed", **members: Any) -> facts.ToolCallFinished:
     return ended(status, **{"call_id": "mcp_1", "kind": "mcp", "name": "search", **members})
 
 
-def test_an_mcp_call_is_known_by_its_item() -> None:
-    """It is upstream who runs it, and who says when it is over; what it returned is in the item after that."""
+def test_mcp_call_is_known_by_its_item() -> None:
+    """Upstream runs it and reports its end. The output is in the item that follows."""
     play = begun()
     added = event("response.output_item.added", response_id="resp_1", item=remote(arguments=""))
     assert play.say(added) == [facts.ToolCallStarted(call_id="mcp_1", kind="mcp", name="search")]
@@ -189,12 +189,12 @@ def test_an_mcp_call_is_known_by_its_item() -> None:
     play.wait(900)
     assert play.say(event("response.mcp_call.completed", item_id="mcp_1")) == []
     play.wait(100)
-    whole = event("response.output_item.done", response_id="resp_1", item=remote(output="found"))
-    assert play.say(whole) == [mcp(duration_seconds=0.9, output=Content("output", "found"))]
-    assert play.say(whole) == []
+    final = event("response.output_item.done", response_id="resp_1", item=remote(output="found"))
+    assert play.say(final) == [mcp(duration_seconds=0.9, output=Content("output", "found"))]
+    assert play.say(final) == []
 
 
-def test_an_mcp_call_that_fails() -> None:
+def test_failed_mcp_call_is_reported() -> None:
     """By its event, or by the error in its item."""
     play = begun()
     play.say(event("response.output_item.added", response_id="resp_1", item=remote()))
@@ -202,21 +202,21 @@ def test_an_mcp_call_that_fails() -> None:
     assert calls(play.close()) == [mcp("failed", arguments=None)]
     play = begun()
     error = {"type": "http_error", "code": 502, "message": "No."}
-    told = calls(play.say(event("response.output_item.done", response_id="resp_1", item=remote(error=error))))
-    assert told == [
+    emitted = calls(play.say(event("response.output_item.done", response_id="resp_1", item=remote(error=error))))
+    assert emitted == [
         facts.ToolCallStarted(call_id="mcp_1", kind="mcp", name="search"),
         mcp("failed", duration_seconds=0.0, error="502"),
     ]
 
 
-def test_the_end_of_an_mcp_call_that_nobody_knows_says_nothing() -> None:
-    """It began before we came."""
+def test_end_of_an_unknown_mcp_call_ends_nothing() -> None:
+    """It began before the stream was joined."""
     play = begun()
     assert play.say(event("response.mcp_call.completed", item_id="mcp_1"), event("response.mcp_call.failed")) == []
 
 
-def test_tools_that_are_listed_and_approved() -> None:
-    """What a server offers, and what a person allows, is told."""
+def test_listed_tools_and_approvals_are_reported() -> None:
+    """One fact each, whichever events repeat it."""
     play = begun()
     play.say(event("mcp_list_tools.in_progress", item_id="list_1"))
     wanted = {"id": "ask_1", "type": "mcp_approval_request", "name": "pay", "server_label": "bank", "arguments": "{}"}
@@ -237,12 +237,12 @@ def test_tools_that_are_listed_and_approved() -> None:
 
 
 def function(**members: Any) -> Event:
-    told = {"name": members.pop("name", None), "arguments": members.pop("arguments", None)}
-    return {"type": "function", **members, "function": told}
+    data = {"name": members.pop("name", None), "arguments": members.pop("arguments", None)}
+    return {"type": "function", **members, "function": data}
 
 
-def test_the_calls_of_a_step_grow_by_index() -> None:
-    """Only the first piece names a call; several grow at once."""
+def test_calls_of_a_step_grow_by_index() -> None:
+    """Only the first delta of a call has its id, and several calls grow at once."""
     play = Play()
     play.say(step("in_progress", named="created"))
     pieces = [
@@ -256,15 +256,15 @@ def test_the_calls_of_a_step_grow_by_index() -> None:
         STARTED,
         facts.ToolCallStarted(call_id="call_2", kind="function", name="look_up"),
     ]
-    told = calls(play.say(step("cancelled")))
-    assert told == [
+    emitted = calls(play.say(step("cancelled")))
+    assert emitted == [
         ended("abandoned", arguments=Content("arguments", '{"a":1}')),
         ended("abandoned", call_id="call_2", arguments=Content("arguments", '{"b":2}')),
     ]
 
 
-def test_a_run_that_waits_for_outputs_waits_since_then() -> None:
-    """Until the step that made the calls ends, which a second stream tells."""
+def test_call_of_a_step_lasts_from_requires_action_to_the_end_of_the_step() -> None:
+    """A second stream reports that end."""
     play = Play()
     play.say(step("in_progress", named="created"), step_delta(function(index=0, id="call_1", name="look_up")))
     asked = function(id="call_1", name="look_up", arguments="{}")
@@ -275,22 +275,22 @@ def test_a_run_that_waits_for_outputs_waits_since_then() -> None:
     ]
     play.wait(2000)
     answered = {**asked, "function": {**asked["function"], "output": "12 degrees"}}
-    told = calls(play.say(step("completed", step_details={"type": "tool_calls", "tool_calls": [answered]})))
-    assert told == [ended(duration_seconds=2.0, output=Content("output", "12 degrees"))]
+    emitted = calls(play.say(step("completed", step_details={"type": "tool_calls", "tool_calls": [answered]})))
+    assert emitted == [ended(duration_seconds=2.0, output=Content("output", "12 degrees"))]
 
 
-def test_the_kinds_of_calls_are_a_closed_list() -> None:
-    """Code and search have no output that is words; a kind of tomorrow is `other`."""
+def test_kinds_of_calls_are_a_closed_list() -> None:
+    """Code and search have no output in text. An unknown kind is `other`."""
     play = Play()
     code = {"id": "call_1", "type": "code_interpreter", "code_interpreter": {"input": "1+1", "outputs": []}}
     search = {"id": "call_2", "type": "file_search", "file_search": {}}
     odd = {"id": "call_3", "type": "bing_grounding"}
     details = {"type": "tool_calls", "tool_calls": [code, search, odd]}
-    told = calls(play.say(step("failed", step_details=details)))
+    emitted = calls(play.say(step("failed", step_details=details)))
     kinds = {"call_1": "code_interpreter", "call_2": "file_search", "call_3": "other"}
     expected: list[Fact] = []
     for key, kind in kinds.items():
         arguments = Content("arguments", "1+1") if kind == "code_interpreter" else None
         expected.append(facts.ToolCallStarted(call_id=key, kind=kind, name=None))
         expected.append(ended("failed", call_id=key, kind=kind, name=None, arguments=arguments))
-    assert told == expected
+    assert emitted == expected

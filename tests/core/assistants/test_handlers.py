@@ -1,4 +1,4 @@
-"""Threads: runs, their steps and messages, across streams and beside each other."""
+"""Threads: their runs, steps and messages, over several streams and beside other threads."""
 
 from typing import Any
 
@@ -38,13 +38,15 @@ def begun(**limits: Any) -> Play:
 
 
 def run_finished(status: str, **members: Any) -> facts.RunFinished:
-    told = {"run_id": "run_1", "reason": None, "model": "gpt-4o", "duration_seconds": 0.0, "tokens": ()}
-    return facts.RunFinished(status=status, **{**told, **members})
+    defaults = {"run_id": "run_1", "reason": None, "model": "gpt-4o", "duration_seconds": 0.0, "tokens": ()}
+    return facts.RunFinished(status=status, **{**defaults, **members})
 
 
 def step_finished(status: str, **members: Any) -> facts.RunStepFinished:
-    told = {"step_id": "step_1", "run_id": "run_1", "kind": "tool_calls", "reason": None, "duration_seconds": 0.0}
-    return facts.RunStepFinished(status=status, **{**told, "prompt_tokens": None, "completion_tokens": None, **members})
+    defaults = {"step_id": "step_1", "run_id": "run_1", "kind": "tool_calls", "reason": None, "duration_seconds": 0.0}
+    return facts.RunStepFinished(
+        status=status, **{**defaults, "prompt_tokens": None, "completion_tokens": None, **members}
+    )
 
 
 def note_finished(text: str, status: str = "completed") -> facts.MessageFinished:
@@ -60,8 +62,8 @@ def written(play: Play, key: str = THREAD) -> list[str]:
 # A whole thread -------------------------------------------------------------------------------------------------
 
 
-def test_two_runs_in_the_order_of_the_recordings() -> None:
-    """A step that is created in one stream ends in another; the thread is one."""
+def test_two_runs_lead_to_one_fact_a_step() -> None:
+    """A step that began in one stream ends in another, and the thread is one."""
     play = Play()
     for each in assistants_streams():
         if each["event"] == "thread.run.step.completed" and play.stream.name.endswith("/1"):
@@ -131,8 +133,8 @@ def test_two_runs_in_the_order_of_the_recordings() -> None:
         ("incomplete", {}, "unknown"),
     ],
 )
-def test_a_run_ends_once_and_says_why(status: str, members: Event, reason: str | None) -> None:
-    """Its usage counts then; what comes later is rejected."""
+def test_run_ends_once(status: str, members: Event, reason: str | None) -> None:
+    """With its reason and its usage. Later events of it are rejected."""
     play = begun()
     play.wait(500)
     ended = run(status, usage=USAGE, **members)
@@ -144,8 +146,8 @@ def test_a_run_ends_once_and_says_why(status: str, members: Event, reason: str |
     assert [each["tokens"] for each in line["totals"]["tokens"]] == [50, 20]
 
 
-def test_the_status_is_believed_and_not_the_name_of_the_event() -> None:
-    """A run that is completed by name and incomplete by status has been recorded."""
+def test_status_of_the_object_decides_before_the_name_of_the_event() -> None:
+    """A run that is completed by name and incomplete by status was recorded."""
     play = begun()
     details = {"reason": "max_completion_tokens"}
     assert play.say(run("incomplete", named="completed", incomplete_details=details)) == [
@@ -153,16 +155,16 @@ def test_the_status_is_believed_and_not_the_name_of_the_event() -> None:
     ]
 
 
-def test_where_there_is_no_status_the_name_is_all_there_is() -> None:
-    """A run, a step and a message that ended must not stay open for ever."""
+def test_name_of_the_event_decides_where_there_is_no_status() -> None:
+    """A run, a step and a message that ended do not stay open."""
     play = begun()
     play.say(note("in_progress", named="created"))
-    told = play.say(note(None, named="completed"), step(None, named="failed"), run(None, named="completed"))
-    assert told == [note_finished(""), step_finished("failed"), run_finished("completed")]
+    emitted = play.say(note(None, named="completed"), step(None, named="failed"), run(None, named="completed"))
+    assert emitted == [note_finished(""), step_finished("failed"), run_finished("completed")]
 
 
-def test_a_run_that_was_not_seen_to_begin_has_no_duration() -> None:
-    """It may have waited for long before we came."""
+def test_run_that_was_not_seen_to_begin_has_no_duration() -> None:
+    """It may have waited for long before."""
     play = Play()
     assert play.say(run("in_progress")) == [
         OPENED,
@@ -178,15 +180,15 @@ def test_a_run_that_was_not_seen_to_begin_has_no_duration() -> None:
     ]
 
 
-def test_a_status_of_tomorrow_is_no_end() -> None:
-    """The run goes on until one that is known."""
+def test_unknown_status_is_no_end() -> None:
+    """The run goes on until a known one."""
     play = begun()
     assert play.say(run("paused")) == []
     assert play.say(run("completed")) == [run_finished("completed")]
 
 
-def test_a_run_that_requires_action_goes_on() -> None:
-    """How many calls it waits for is told, each time it waits; how long it waited is added up."""
+def test_run_that_requires_action_goes_on() -> None:
+    """Each wait is reported with its number of calls, and the waits are added up."""
     play = begun()
     play.wait(500)
     for _ in range(2):
@@ -209,8 +211,8 @@ def test_a_run_that_requires_action_goes_on() -> None:
         ("thread.created", None),
     ],
 )
-def test_what_has_no_id_is_rejected(name: str, data: Any) -> None:
-    """On a stream whose thread is known; else nobody knows whose it is."""
+def test_object_without_an_id_is_rejected(name: str, data: Any) -> None:
+    """The reason depends on whether the thread of the stream is known."""
     play = begun()
     assert play.say({"event": name, "data": data}) == [EventRejected(event=name, reason="missing_object")]
     stranger = play.open("relay/1790000000000000/2")
@@ -225,8 +227,8 @@ def test_what_has_no_id_is_rejected(name: str, data: Any) -> None:
 
 
 @pytest.mark.parametrize("status", ["completed", "failed", "cancelled", "expired"])
-def test_a_step_ends_once(status: str) -> None:
-    """Its usage is shown, not added: the run's has it."""
+def test_step_ends_once(status: str) -> None:
+    """Its usage is reported and not added to the totals: that of the run includes it."""
     play = begun()
     play.wait(300)
     error = {"code": "server_error", "message": "No."} if status == "failed" else None
@@ -245,17 +247,17 @@ def test_a_step_ends_once(status: str) -> None:
     )
 
 
-def test_a_step_may_end_before_anything_else_is_said_of_it() -> None:
-    """The stream that made it was another's."""
+def test_step_may_end_in_its_first_event() -> None:
+    """It began in another stream."""
     play = Play()
-    assert play.say(step("completed", type="of tomorrow")) == [
+    assert play.say(step("completed", type="unknown")) == [
         OPENED,
         facts.RunStepStarted(step_id="step_1", run_id="run_1", kind="other"),
         step_finished("completed", kind="other", duration_seconds=None),
     ]
 
 
-def test_a_step_in_progress_is_shown_as_unfinished() -> None:
+def test_step_in_progress_is_unfinished() -> None:
     """Its run stands among the runs, whatever its status."""
     play = begun()
     line = play.line(THREAD)
@@ -270,8 +272,8 @@ def code(text: str, **members: Any) -> Event:
 
 
 @pytest.mark.parametrize(("final", "differs"), [("1+1", False), ("1+2", True)])
-def test_a_step_whose_deltas_led_elsewhere_says_so(final: str, differs: bool) -> None:
-    """What stands is its last object."""
+def test_step_whose_deltas_led_elsewhere_is_reported(final: str, differs: bool) -> None:
+    """Its last object stands."""
     play = begun()
     play.say(step_delta(code("1+", index=0)), step_delta({**code("1", index=0), "id": None}))
     play.told.clear()
@@ -284,7 +286,7 @@ def test_a_step_whose_deltas_led_elsewhere_says_so(final: str, differs: bool) ->
 
 
 def test_code_that_is_too_long_is_not_kept() -> None:
-    """Nor is it held against what the step ends with."""
+    """Nor is it compared with what the step ends with."""
     play = begun(object_bytes=1024)
     play.say(step_delta(code("x" * 1000, index=0)), step_delta(code("y" * 100, index=0)))
     play.say(step_delta(code("z", index=256)))
@@ -296,13 +298,13 @@ def test_code_that_is_too_long_is_not_kept() -> None:
 # Messages -------------------------------------------------------------------------------------------------------
 
 
-def test_a_message_grows_and_is_replaced() -> None:
-    """Its parts stand in order; where the deltas led elsewhere, that is told."""
+def test_message_grows_and_is_replaced() -> None:
+    """Its parts stand in order. Deltas that led elsewhere are reported."""
     play = begun()
     play.say(note("in_progress", named="created"), note_delta("two", index=1), note_delta("One "))
     assert written(play) == ["One two"]
-    whole = note("completed", content=words("One ", "two"))
-    assert play.say(whole) == [note_finished("One two")]
+    final = note("completed", content=words("One ", "two"))
+    assert play.say(final) == [note_finished("One two")]
     play = begun()
     play.say(note("in_progress", named="created"), note_delta("One"), note_delta("two", index=1))
     assert play.say(note("completed", content=words("One"))) == [
@@ -312,15 +314,15 @@ def test_a_message_grows_and_is_replaced() -> None:
     assert (written(play), play.state(THREAD).transcript.characters) == (["One"], 3)
 
 
-def test_a_message_that_broke_off_says_what_it_says() -> None:
-    """A refusal is words, an image is none."""
+def test_incomplete_message_has_its_text() -> None:
+    """A refusal is text, an image is not."""
     play = begun()
     content = [{"type": "image_file", "image_file": {}}, {"type": "refusal", "refusal": "No."}]
     assert play.say(note("incomplete", content=content)) == [note_finished("No.", "incomplete")]
 
 
-def test_a_message_ends_once() -> None:
-    """What comes later is rejected; a REST list, which tells no status, is not."""
+def test_message_ends_once() -> None:
+    """Later events of it are rejected, but for the message of a REST list, which has no status."""
     play = begun()
     play.say(note("completed", content=words("Hi")))
     assert play.say(note_delta("!"), note("completed"), note("in_progress"), note_delta("!")) == [
@@ -334,8 +336,8 @@ def test_a_message_ends_once() -> None:
     assert written(play) == ["Hi!"]
 
 
-def test_deltas_of_nothing_that_is_known_are_rejected() -> None:
-    """They name neither thread nor run."""
+def test_delta_of_an_unknown_object_is_rejected() -> None:
+    """Deltas name neither thread nor run."""
     play = begun()
     assert play.say(step_delta(key="step_9"), note_delta("Hi", "msg_9")) == [
         EventRejected(event="thread.run.step.delta", reason="no_conversation"),
@@ -348,8 +350,8 @@ def test_deltas_of_nothing_that_is_known_are_rejected() -> None:
     assert play.rejected == {"no_conversation": 4}
 
 
-def test_a_delta_without_words_changes_nothing() -> None:
-    """Nor is it disorder."""
+def test_delta_without_content_changes_nothing() -> None:
+    """It is not rejected either."""
     play = begun()
     play.say(note("in_progress", named="created"))
     pieces: list[Event | None] = [None, {}, {"content": [{}]}]
@@ -370,16 +372,16 @@ def test_a_delta_without_words_changes_nothing() -> None:
         (None, "unknown", None),
     ],
 )
-def test_an_error_may_stand_a_level_deeper(data: Any, code: str, message: str | None) -> None:
-    """On the wire it does, in the published form it does not."""
+def test_error_may_be_nested_a_level_deeper(data: Any, code: str, message: str | None) -> None:
+    """It is on the wire, and is not in the published form."""
     play = begun()
-    [told] = play.say({"event": "error", "data": data})
-    assert isinstance(told, facts.UpstreamErred)
-    assert (told.code, told.message) == (code, None if message is None else Content("message", message))
+    [emitted] = play.say({"event": "error", "data": data})
+    assert isinstance(emitted, facts.UpstreamErred)
+    assert (emitted.code, emitted.message) == (code, None if message is None else Content("message", message))
 
 
-def test_the_end_of_a_stream_is_not_the_end_of_a_thread() -> None:
-    """It is told by no fact of its own, and belongs to nobody on a stream without a thread."""
+def test_end_of_a_stream_is_not_the_end_of_a_thread() -> None:
+    """It leads to no fact, and is rejected on a stream without a thread."""
     play = Play()
     over = {"event": "done", "data": "[DONE]"}
     assert play.say(over) == [EventRejected(event="done", reason="no_conversation")]
@@ -393,7 +395,7 @@ def test_the_end_of_a_stream_is_not_the_end_of_a_thread() -> None:
 
 
 def test_two_threads_on_one_stream_do_not_mix() -> None:
-    """A delta belongs to the thread whose message it names, whoever was spoken of last."""
+    """A delta belongs to the thread of its message, whichever thread was named last."""
     play = Play()
     second = {"thread_id": "thread_2", "run_id": "run_2"}
     play.say(note("in_progress", named="created"), note("in_progress", "msg_2", named="created", **second))
@@ -406,8 +408,8 @@ def test_two_threads_on_one_stream_do_not_mix() -> None:
     assert play.rejected == {}
 
 
-def test_one_id_in_two_threads_belongs_to_the_last() -> None:
-    """And goes on belonging to it when the other is closed."""
+def test_id_in_two_threads_belongs_to_the_last_one() -> None:
+    """Also after the other is closed."""
     play = Play(idle_seconds=10)
     play.say(note("in_progress", named="created"))
     play.wait(5_000)
@@ -419,8 +421,8 @@ def test_one_id_in_two_threads_belongs_to_the_last() -> None:
     assert written(play, "relay/thread_2") == ["Hi"]
 
 
-def test_a_closed_thread_is_not_found_by_what_it_left_open() -> None:
-    """Its deltas are of nothing that is known, until it is spoken of again."""
+def test_closed_thread_is_not_found_by_its_open_messages_and_steps() -> None:
+    """Deltas of those are rejected until an event names the thread again."""
     play = Play(idle_seconds=10)
     play.say(step("in_progress", named="created"), note("in_progress", named="created"))
     play.say(step("in_progress", "step_2", named="created", thread_id="thread_2"))
@@ -428,8 +430,8 @@ def test_a_closed_thread_is_not_found_by_what_it_left_open() -> None:
     play.wait(11_000)
     play.tick()
     play.say(run("queued", thread_id="thread_3"))
-    told = play.say(step_delta(code("a", index=0)), note_delta("Hi"), step_delta(key="step_2"))
-    assert told == [
+    emitted = play.say(step_delta(code("a", index=0)), note_delta("Hi"), step_delta(key="step_2"))
+    assert emitted == [
         EventRejected(event="thread.run.step.delta", reason="no_conversation"),
         EventRejected(event="thread.message.delta", reason="no_conversation"),
         EventRejected(event="thread.run.step.delta", reason="no_conversation"),
@@ -442,8 +444,8 @@ def test_a_closed_thread_is_not_found_by_what_it_left_open() -> None:
 # Limits ---------------------------------------------------------------------------------------------------------
 
 
-def test_more_of_everything_than_is_kept_pushes_the_oldest_out() -> None:
-    """Objects, open runs and steps, messages and their words: all are bounded, none of it crashes."""
+def test_state_of_a_thread_is_bounded() -> None:
+    """In objects, open runs and steps, messages, and characters. The oldest go first."""
     play = Play(kept_objects=2, open_responses=2, items=2, transcript_bytes=1024)
     for number in range(4):
         key = str(number)
@@ -462,8 +464,8 @@ def test_more_of_everything_than_is_kept_pushes_the_oldest_out() -> None:
     assert (written(play), state.transcript.characters) == (["", "x" * 300 + "y" * 700], 1000)
 
 
-def test_an_object_that_grew_too_long_does_not_leave_an_old_one_behind() -> None:
-    """Nothing is shown rather than what is not true any more."""
+def test_object_that_grew_too_long_removes_the_older_one() -> None:
+    """The older one is not true any more."""
     play = Play(object_bytes=1024)
     play.say(run("queued"))
     play.say(run("completed", instructions="x" * 1024), step("in_progress", metadata={"a": "x" * 1024}))

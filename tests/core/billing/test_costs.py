@@ -1,4 +1,4 @@
-"""What a usage costs is told with its rates, or why it has no price; the totals add up."""
+"""The price of a usage stands in its fact, with its rates or the reason why it has none, and in the totals."""
 
 import json
 from pathlib import Path
@@ -47,8 +47,8 @@ def total(play: Play) -> tuple[str | None, dict[str, int]]:
     return state.totals.cost_usd(), state.totals.unpriced
 
 
-def test_response_carries_its_cost_and_the_proof() -> None:
-    """The record has the amount, every quantity and rate, and the version of the list."""
+def test_response_has_its_cost_and_the_calculation() -> None:
+    """The amount, each quantity and rate, and the version of the list."""
     play = priced()
     play.say(session())
 
@@ -73,15 +73,15 @@ def texts(put: int, got: int) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(("model", "reason"), [("gpt-of-tomorrow", "unknown_model"), (None, "no_model")])
-def test_what_has_no_price_says_why(model: str | None, reason: str) -> None:
-    """Nothing is free because its price is not known: the sum is unknown too."""
+def test_usage_without_a_price_has_a_reason(model: str | None, reason: str) -> None:
+    """The sum of the conversation is unknown then, and not 0."""
     play = priced()
     play.say(event("session.created", session={"id": "sess_1", "model": model}), done(usage=USAGE))
 
     assert total(play) == (None, {reason: 1})
 
 
-def test_usage_of_nothing_costs_nothing() -> None:
+def test_usage_of_no_tokens_costs_nothing() -> None:
     """A response that was cancelled before any output reports zeros."""
     play = priced()
     play.say(session(), done(status="cancelled", usage={"input_tokens": 0, "output_tokens": 0, **texts(0, 0)}))
@@ -97,20 +97,20 @@ def test_usage_of_nothing_costs_nothing() -> None:
         (None, (None, {"no_usage": 1})),
     ],
 )
-def test_transcription_is_priced_apart(
+def test_transcription_is_priced_by_its_own_model(
     usage: dict[str, object] | None, cost: tuple[str | None, dict[str, int]]
 ) -> None:
-    """By its own model; and where nobody says what was used, that is told."""
+    """Where no usage is reported it has no price."""
     play = priced()
     play.say(session(audio={"input": {"transcription": {"model": "whisper-1"}}}))
-    for _ in range(2):  # what is said again is not paid again
+    for _ in range(2):  # a repeated transcription is not billed again
         play.say(event(HEARD, item_id="item_1", content_index=0, transcript="Hello.", usage=usage))
 
     assert total(play) == cost
 
 
-def test_replay_prices_again(tmp_path: Path) -> None:
-    """The same recording under another list costs something else; a list that is none is refused by name."""
+def test_replay_prices_by_the_list_it_is_given(tmp_path: Path) -> None:
+    """A list that cannot be parsed is refused with its name, and its content is not shown."""
     (tmp_path / "voice.jsonl").write_bytes(recording("voice", 2))
     text_alone = {"mode": "chat", "input_cost_per_token": 1}  # the audio has no rate
     own = {"gpt-realtime": text_alone, "gpt-realtime-2.1": text_alone}

@@ -1,4 +1,4 @@
-"""What usage costs: exactly, whole or not at all, and with the proof."""
+"""The price of a usage: exact, for all of it or none, and with its calculation."""
 
 import re
 from contextlib import suppress
@@ -62,9 +62,9 @@ def priced(result: Priced | Unpriced) -> Priced:
 # A price --------------------------------------------------------------------------------------------------------
 
 
-def test_a_spoken_answer_costs_what_each_of_its_buckets_does() -> None:
-    """Cached tokens are part of the input that upstream reports: they cost their own rate, once."""
-    told = msgspec.convert(
+def test_spoken_answer_costs_the_sum_of_its_buckets() -> None:
+    """Cached tokens, which upstream counts as input, cost their own rate once."""
+    reported = msgspec.convert(
         {
             "total_tokens": 1_000,
             "input_tokens": 800,
@@ -81,7 +81,7 @@ def test_a_spoken_answer_costs_what_each_of_its_buckets_does() -> None:
         RealtimeResponseUsage,
     )
 
-    assert price(TABLE, usage.of_response(told, "gpt-realtime-2025-08-28")) == Priced(
+    assert price(TABLE, usage.of_response(reported, "gpt-realtime-2025-08-28")) == Priced(
         # 44 x 4 + 322 x 32 + 50 x 5 + 256 x 0.4 + 128 x 0.4 + 40 x 16 + 160 x 64, in millionths
         usd=Decimal("0.0217636"),
         model="gpt-realtime-2025-08-28",
@@ -98,12 +98,13 @@ def test_a_spoken_answer_costs_what_each_of_its_buckets_does() -> None:
     )
 
 
-def test_a_run_of_a_text_model_tells_no_modality_and_needs_none() -> None:
-    told = msgspec.convert(
+def test_run_of_a_text_model_is_priced_without_modalities() -> None:
+    """All modalities that a text model takes have one rate."""
+    reported = msgspec.convert(
         {"prompt_tokens": 100, "completion_tokens": 10, "prompt_token_details": {"cached_tokens": 60}}, CompletionUsage
     )
 
-    assert price(TABLE, usage.of_run(told, "gpt-4o-2024-08-06")) == Priced(
+    assert price(TABLE, usage.of_run(reported, "gpt-4o-2024-08-06")) == Priced(
         usd=Decimal("0.000275"),
         model="gpt-4o-2024-08-06",
         lines=(
@@ -115,23 +116,26 @@ def test_a_run_of_a_text_model_tells_no_modality_and_needs_none() -> None:
     )
 
 
-def test_a_transcription_by_tokens_is_written_in_text() -> None:
-    told = msgspec.convert(
+def test_transcription_by_tokens_is_priced() -> None:
+    """Its output has no modality, and a transcription model writes text alone."""
+    reported = msgspec.convert(
         {"type": "tokens", "input_tokens": 30, "output_tokens": 5, "input_token_details": {"audio_tokens": 30}},
         TranscriptionUsage,
     )
 
-    assert priced(price(TABLE, usage.of_transcription(told, "gpt-4o-transcribe"))).usd == Decimal("0.000125")
+    assert priced(price(TABLE, usage.of_transcription(reported, "gpt-4o-transcribe"))).usd == Decimal("0.000125")
 
 
-def test_a_usage_of_nothing_costs_nothing_whatever_the_model() -> None:
+def test_usage_of_no_tokens_costs_nothing() -> None:
+    """Whatever the model."""
     nothing = Priced(Decimal(0), None, (), TABLE.version)
 
     assert price(TABLE, ()) == nothing
     assert price(TABLE, [bucket("no such model", "input", "text", 0)]) == nothing
 
 
-def test_the_buckets_of_several_models_are_no_usage() -> None:
+def test_buckets_of_several_models_are_refused() -> None:
+    """A usage is of one model."""
     with pytest.raises(ValueError, match="several models"):
         price(TABLE, [bucket("gpt-4o", "input", "text", 1), bucket("gpt-4", "input", "text", 1)])
 
@@ -139,7 +143,8 @@ def test_the_buckets_of_several_models_are_no_usage() -> None:
 # No price -------------------------------------------------------------------------------------------------------
 
 
-def test_the_reasons_are_a_closed_list() -> None:
+def test_reasons_are_a_closed_list() -> None:
+    """Each of them has a case below."""
     assert get_args(UnpricedReason) == ("no_price_list", "no_model", "unknown_model", "unknown_modality", "no_rate")
 
 
@@ -157,19 +162,21 @@ def test_the_reasons_are_a_closed_list() -> None:
         ("no_rate", bucket("gpt-realtime-whisper", "input", "unknown", 1)),
     ],
 )
-def test_a_usage_is_priced_whole_or_not_at_all(reason: UnpricedReason, used: Tokens) -> None:
+def test_usage_is_priced_in_full_or_not_at_all(reason: UnpricedReason, used: Tokens) -> None:
+    """One bucket without a price leaves the usage without one."""
     beside = bucket(used.model, "output", "text", 1)
 
     assert price(TABLE, [used]) == price(TABLE, [used, beside]) == Unpriced(reason)
 
 
-def test_without_a_table_nothing_has_a_price() -> None:
+def test_nothing_has_a_price_without_a_table() -> None:
+    """Neither tokens nor seconds."""
     assert price(None, [bucket("gpt-4o", "input", "text", 1)]) == Unpriced("no_price_list")
     assert price_seconds(None, "whisper-1", 1) == Unpriced("no_price_list")
 
 
-def test_unknown_tokens_have_a_price_where_all_modalities_cost_the_same() -> None:
-    """The first takes text and audio at one rate; of the second, cached audio has no rate: it may be that."""
+def test_unknown_modality_has_a_price_where_all_cost_the_same() -> None:
+    """Of two models, one has no rate for cached audio, which the tokens may be."""
     same = {"input_cost_per_token": 0.5, "input_cost_per_audio_token": 0.5}
     table = listed(same=same, cached={**same, "cache_read_input_token_cost": 0.1})
 
@@ -178,21 +185,23 @@ def test_unknown_tokens_have_a_price_where_all_modalities_cost_the_same() -> Non
     assert price(table, [bucket("same", "input", "unknown", 3, cached=True)]) == Unpriced("no_rate")
 
 
-def test_cached_tokens_never_cost_the_full_rate_unless_the_table_says_so() -> None:
+def test_cached_tokens_cost_a_cached_rate_alone() -> None:
+    """The full rate counts only where the table has it in the cached member."""
     table = listed(none={"input_cost_per_token": 2}, full={"input_cost_per_token": 2, "cache_read_input_token_cost": 2})
 
     assert price(table, [bucket("none", "input", "text", 3, cached=True)]) == Unpriced("no_rate")
     assert priced(price(table, [bucket("full", "input", "text", 3, cached=True)])).usd == Decimal(6)
 
 
-def test_cached_audio_does_not_cost_what_cached_text_does() -> None:
+def test_cached_audio_does_not_cost_the_rate_of_cached_text() -> None:
+    """Each modality has its own rate."""
     rates = {"input_cost_per_audio_token": 3, "input_cost_per_token": 2, "cache_read_input_token_cost": 1}
 
     assert price(listed(m=rates), [bucket("m", "input", "audio", 1, cached=True)]) == Unpriced("no_rate")
 
 
-def test_past_a_tier_there_is_no_price() -> None:
-    """The further rates are not read, so that the first tier's must not be taken for them."""
+def test_usage_past_a_tier_has_no_price() -> None:
+    """The rates of further tiers are not read, and those of the first one do not hold."""
     table = listed(m={"input_cost_per_token": 1, "input_cost_per_token_above_200k_tokens": 2})
 
     assert priced(price(table, [bucket("m", "input", "text", 200_000)])).usd == Decimal(200_000)
@@ -213,20 +222,23 @@ def test_past_a_tier_there_is_no_price() -> None:
         ("gpt-realtime-translate", 90.5, "0.051283333333", DurationLine(Decimal("90.5"), Decimal("0.034"), "minute")),
     ],
 )
-def test_a_duration_costs_by_the_second_or_by_the_minute(
+def test_duration_costs_by_the_second_or_by_the_minute(
     model: str, seconds: float | Decimal, usd: str, line: DurationLine
 ) -> None:
+    """By the rate that the model has."""
     assert price_seconds(TABLE, model, seconds) == Priced(Decimal(usd), model, (line,), "2026-11-21")
 
 
-def test_a_duration_that_cannot_be_priced_says_why() -> None:
+def test_duration_without_a_price_has_a_reason() -> None:
+    """As a usage by tokens has."""
     assert price_seconds(TABLE, None, 1) == Unpriced("no_model")
     assert price_seconds(TABLE, "grok-transcribe", 1) == Unpriced("unknown_model")
     assert price_seconds(TABLE, "gpt-4o-transcribe", 1) == Unpriced("no_rate")
 
 
 @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), Decimal("-0.1"), Decimal("Infinity")])
-def test_what_is_no_duration_is_refused(seconds: float | Decimal) -> None:
+def test_number_that_is_no_duration_is_refused(seconds: float | Decimal) -> None:
+    """A mistake of the caller, who checks what upstream reports."""
     with pytest.raises(ValueError, match="a duration"):
         price_seconds(TABLE, "whisper-1", seconds)
 
@@ -245,7 +257,8 @@ def test_what_is_no_duration_is_refused(seconds: float | Decimal) -> None:
         ("openai/gpt-realtime-2031-01-31", "gpt-realtime"),
     ],
 )
-def test_a_model_is_found_by_its_exact_name_or_as_a_dated_snapshot(model: str, name: str) -> None:
+def test_model_is_found_by_its_name_or_as_a_dated_snapshot(model: str, name: str) -> None:
+    """With or without the vendor's prefix."""
     assert found(model) == name
 
 
@@ -269,12 +282,13 @@ def test_a_model_is_found_by_its_exact_name_or_as_a_dated_snapshot(model: str, n
         "",
     ],
 )
-def test_no_prefix_and_no_guess_finds_a_model(model: str) -> None:
+def test_model_is_not_guessed(model: str) -> None:
+    """Other prefixes, other suffixes and other spellings are other models."""
     assert found(model) is None
 
 
-def test_a_name_is_no_prefix_of_another() -> None:
-    """The trap that others fell into: a translation by the minute, taken for a realtime model by tokens."""
+def test_name_does_not_stand_for_a_longer_one() -> None:
+    """Else a translation by the minute is priced as a realtime model by tokens."""
     table = listed(**{"gpt-realtime": {"input_cost_per_token": 1}})
 
     assert found("gpt-realtime-translate", table) is None
@@ -282,7 +296,8 @@ def test_a_name_is_no_prefix_of_another() -> None:
     assert price(TABLE, [bucket("gpt-realtime-translate", "input", "audio", 1)]) == Unpriced("no_rate")
 
 
-def test_another_providers_price_is_for_the_table_to_say() -> None:
+def test_model_of_another_provider_has_the_price_of_its_own_entry() -> None:
+    """The table may have one under its full name."""
     table = listed(**{"azure/gpt-realtime": {"input_cost_per_token": 1}, "openai/own": {"input_cost_per_token": 1}})
 
     assert found("azure/gpt-realtime", table) == "azure/gpt-realtime"
@@ -294,7 +309,8 @@ def test_another_providers_price_is_for_the_table_to_say() -> None:
 # Tables ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_shipped_table_has_a_version_and_a_date() -> None:
+def test_shipped_table_has_a_version_and_a_date() -> None:
+    """Both are shown to operators."""
     assert (TABLE.version, TABLE.date) == ("2026-11-21", "2026-11-21")
     assert re.fullmatch("[0-9a-f]{64}", TABLE.digest)
 
@@ -304,8 +320,9 @@ NOT_RATES: Final = {"mode", "source", "note", "deprecation_date"}
 
 
 @pytest.mark.parametrize("model", SHIPPED_MODELS)
-def test_each_shipped_model_has_the_rates_that_its_mode_needs(model: str) -> None:
-    told, rates = SHIPPED_MODELS[model], TABLE.models[model]
+def test_shipped_model_has_the_rates_that_its_mode_needs(model: str) -> None:
+    """So that usual usages have a price."""
+    entry, rates = SHIPPED_MODELS[model], TABLE.models[model]
     has = set(rates.tokens)
     inputs = {("input", "text", False), ("input", "audio", False)}
     cached = {("input", "text", True), ("input", "audio", True)}
@@ -316,11 +333,11 @@ def test_each_shipped_model_has_the_rates_that_its_mode_needs(model: str) -> Non
         "audio_transcription": [inputs | {TEXT_OUT}],
         "chat": [{TEXT_IN, TEXT_OUT}, {TEXT_IN, TEXT_OUT, ("input", "text", True)}],
     }
-    by_duration = not has and (rates.second is None) != (rates.minute is None) and told["mode"] != "chat"
+    by_duration = not has and (rates.second is None) != (rates.minute is None) and entry["mode"] != "chat"
 
-    assert told.keys() <= NOT_RATES | TOKEN_RATES.keys() | {SECOND_RATE, MINUTE_RATE}
-    assert told["source"].startswith("https://developers.openai.com/")
-    assert has in needs[told["mode"]] or by_duration
+    assert entry.keys() <= NOT_RATES | TOKEN_RATES.keys() | {SECOND_RATE, MINUTE_RATE}
+    assert entry["source"].startswith("https://developers.openai.com/")
+    assert has in needs[entry["mode"]] or by_duration
     assert all(rate > 0 for rate in rates.tokens.values())
     assert all(
         rates.tokens[direction, modality, True] < rates.tokens[direction, modality, False]
@@ -329,7 +346,8 @@ def test_each_shipped_model_has_the_rates_that_its_mode_needs(model: str) -> Non
     )
 
 
-def test_a_snapshot_that_the_table_names_has_a_price_of_its_own() -> None:
+def test_snapshot_in_the_table_has_its_own_price() -> None:
+    """Before that of the name without the date."""
     dear, cheap = (TABLE.models[f"gpt-4o-realtime-preview{date}"] for date in ("-2024-10-01", ""))
 
     assert dear.tokens["output", "audio", False] == Decimal("0.0002")
@@ -346,8 +364,8 @@ LITELLM: Final = b"""{
 }"""
 
 
-def test_a_litellm_price_list_is_read_as_it_is() -> None:
-    """Exactly: the numbers are never floats. What explains the list is no model."""
+def test_litellm_price_list_is_read_as_it_is() -> None:
+    """Numbers are exact decimals. The entry that explains the list is no model."""
     table = parse(LITELLM)
 
     assert (table.date, table.version) == (None, f"sha256:{table.digest[:12]}")
@@ -356,8 +374,8 @@ def test_a_litellm_price_list_is_read_as_it_is() -> None:
     assert table.models["gpt-realtime-whisper"].second == Decimal("0.000283333333333")
 
 
-def test_an_override_wins_model_by_model_and_shows_in_the_version() -> None:
-    """Each model whole: what the override does not say of one, the base does not add. Snapshots are models."""
+def test_override_replaces_whole_models() -> None:
+    """It shows in the version. Snapshots are models of their own."""
     override = parse(LITELLM)
     table = merge(TABLE, override)
 
@@ -374,14 +392,15 @@ def test_an_override_wins_model_by_model_and_shows_in_the_version() -> None:
 OWN: Final = {"schema": "steno.prices/1", "version": "1", "date": "2026-01-01", "models": {}}
 
 
-def test_our_own_form_with_nothing_in_it_is_a_table() -> None:
+def test_own_form_without_models_is_a_table() -> None:
+    """It has no rates."""
     table = parse(msgspec.json.encode(OWN))
 
     assert (table.version, table.date, table.models) == ("1", "2026-01-01", {})
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (b"", "price list: expected JSON"),
         (b"{", "price list: expected JSON"),
@@ -400,8 +419,9 @@ def test_our_own_form_with_nothing_in_it_is_a_table() -> None:
         (msgspec.json.encode({**OWN, "models": {"m": []}}), "'m': expected an object"),
     ],
 )
-def test_what_is_no_price_list_is_refused(data: bytes, said: str) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+def test_data_that_is_no_price_list_is_refused(data: bytes, message: str) -> None:
+    """With what was expected."""
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         parse(data)
 
 
@@ -409,14 +429,16 @@ def test_what_is_no_price_list_is_refused(data: bytes, said: str) -> None:
 @pytest.mark.parametrize(
     "rate", ['"0.1"', "true", "[]", "{}", "-0.1", "-0.0", "1001", "1e-41", "1e999999999999999999999", "9" * 4_000]
 )
-def test_a_rate_that_is_none_is_refused_by_name_and_not_by_value(member: str, rate: str) -> None:
-    told = f'{{"gpt-x": {{"mode": "chat", "{member}": {rate}}}}}'.encode()
+def test_refusal_of_a_rate_names_it_and_hides_its_value(member: str, rate: str) -> None:
+    """The value may be anything."""
+    data = f'{{"gpt-x": {{"mode": "chat", "{member}": {rate}}}}}'.encode()
 
     with pytest.raises(ValueError, match=f"^'gpt-x': {member}: expected a number from 0 to 1000, in USD$"):
-        parse(told)
+        parse(data)
 
 
-def test_what_a_refusal_says_is_bounded() -> None:
+def test_refusal_is_bounded_in_length() -> None:
+    """Names in a list may be of any length."""
     with pytest.raises(ValueError, match="expected an object") as refused:
         parse(msgspec.json.encode({"\n" * 5_000: 1}))
     assert str(refused.value) == repr("\n" * 80) + ": expected an object"
@@ -439,7 +461,8 @@ def test_what_a_refusal_says_is_bounded() -> None:
         ("12345678901234567890123456789.123456789012", "12345678901234567890123456789.123456789012"),
     ],
 )
-def test_a_price_is_written_plainly(usd: str, text: str) -> None:
+def test_price_is_written_as_a_plain_decimal(usd: str, text: str) -> None:
+    """Without an exponent and trailing zeros."""
     assert usd_text(Decimal(usd)) == text
 
 
@@ -469,10 +492,10 @@ def buckets_of(counts: dict[tuple[str, str, bool], int]) -> list[Tokens]:
 
 
 @given(MODEL, st.lists(COUNTS, max_size=4))
-def test_the_price_of_a_sum_is_the_sum_of_the_prices(
+def test_price_of_a_sum_is_the_sum_of_the_prices(
     model: dict[str, Decimal], usages: list[dict[tuple[str, str, bool], int]]
 ) -> None:
-    """Exactly, whatever context the thread has: as fractions have it."""
+    """Exactly, in any decimal context of the thread, with fractions as the oracle."""
     table = table_of(model)
     each = Decimal(0)
     together: dict[tuple[str, str, bool], int] = {}
@@ -480,17 +503,18 @@ def test_the_price_of_a_sum_is_the_sum_of_the_prices(
         for counts in usages:
             each = add_usd(each, priced(price(table, buckets_of(counts))).usd)
             together |= {key: together.get(key, 0) + tokens for key, tokens in counts.items()}
-        whole = priced(price(table, buckets_of(together))).usd
+        at_once = priced(price(table, buckets_of(together))).usd
     fractions = {TOKEN_RATES[member]: Fraction(rate) for member, rate in model.items()}
 
-    assert each == whole
-    assert Fraction(whole) == sum((fractions[key] * tokens for key, tokens in together.items()), Fraction())
+    assert each == at_once
+    assert Fraction(at_once) == sum((fractions[key] * tokens for key, tokens in together.items()), Fraction())
 
 
 @given(MODEL, COUNTS, st.integers(0, 1_000))
-def test_a_price_scales_and_is_never_negative(
+def test_price_scales_and_is_never_negative(
     model: dict[str, Decimal], counts: dict[tuple[str, str, bool], int], times: int
 ) -> None:
+    """For any rates and counts."""
     table = table_of(model)
     once = priced(price(table, buckets_of(counts))).usd
     often = priced(price(table, buckets_of({key: tokens * times for key, tokens in counts.items()}))).usd
@@ -501,6 +525,7 @@ def test_a_price_scales_and_is_never_negative(
 
 @given(st.sampled_from(sorted(TABLE.models)), st.lists(BUCKET))
 def test_any_usage_of_any_shipped_model_has_a_price_or_a_reason(model: str, used: list[Tokens]) -> None:
+    """And raises nothing."""
     result = price(TABLE, [msgspec.structs.replace(each, model=model) for each in used])
 
     if isinstance(result, Priced):
@@ -513,7 +538,8 @@ def test_any_usage_of_any_shipped_model_has_a_price_or_a_reason(model: str, used
 
 
 @given(st.sampled_from(["whisper-1", "gpt-realtime-whisper"]), st.floats(0, TOKENS_MAX))
-def test_a_duration_costs_its_share_to_the_picodollar(model: str, seconds: float) -> None:
+def test_duration_costs_its_share_to_the_picodollar(model: str, seconds: float) -> None:
+    """For any length."""
     rate = {"whisper-1": Fraction(6, 1_000), "gpt-realtime-whisper": Fraction(17, 1_000)}[model]
     usd = priced(price_seconds(TABLE, model, seconds)).usd
 
@@ -521,7 +547,8 @@ def test_a_duration_costs_its_share_to_the_picodollar(model: str, seconds: float
 
 
 @given(st.decimals(min_value=0, allow_nan=False, allow_infinity=False, places=20))
-def test_a_price_that_was_written_reads_the_same(usd: Decimal) -> None:
+def test_written_price_reads_the_same(usd: Decimal) -> None:
+    """For any price."""
     text = usd_text(usd)
 
     assert Decimal(text) == usd
@@ -538,5 +565,6 @@ JSON: Final = st.recursive(
 
 @given(st.binary() | JSON.map(msgspec.json.encode))
 def test_any_bytes_are_a_price_list_or_refused(data: bytes) -> None:
+    """With a ValueError, and nothing else."""
     with suppress(ValueError):
         assert isinstance(parse(data), PriceTable)

@@ -1,7 +1,7 @@
-"""Our prices beside those of genai-prices, which has a table and an arithmetic of its own, for models both know.
+"""Our prices against those of genai-prices, which has its own table and arithmetic, for the models that both have.
 
-Where the two differ, it is by a difference that is explained here, and each explanation must still hold: a new
-release of the oracle that agrees, or disagrees elsewhere, fails.
+Each difference between the two is explained here, and each explanation must still hold: a release of the oracle that
+agrees, or that differs elsewhere, fails.
 """
 
 from datetime import UTC, datetime
@@ -37,8 +37,8 @@ DIFFERENT_RATES: Final = {
     ("gpt-4o-realtime-preview-2024-10-01", "output_audio_mtok"): ("80", "200"),
 }
 """The oracle's rate and ours, in USD a million tokens. Of the transcription models the vendor's pages have ours, as
-LiteLLM does. The oracle knows the snapshots of gpt-4o-realtime-preview by their prefix, and so gives the first one
-the rates of the next, to which the vendor lowered them."""
+LiteLLM does. The oracle finds the snapshots of gpt-4o-realtime-preview by their prefix, and so has for the first one
+the lower rates of the next."""
 
 MEMBERS: Final = {
     ("input", "text", False): "input_mtok",
@@ -50,7 +50,7 @@ MEMBERS: Final = {
     ("output", "text", False): "output_mtok",
     ("output", "audio", False): "output_audio_mtok",
 }
-"""What the oracle calls our buckets."""
+"""Our buckets by their names in the oracle."""
 
 Counts = dict[tuple[str, str, bool], int]
 
@@ -62,7 +62,7 @@ GRID: Final[list[Counts]] = [
 
 
 def asked(model: str, counts: Counts) -> Decimal:
-    """Return what the oracle says: there, as upstream, a sum holds what is named apart, and the input the cached."""
+    """Return the oracle's price. As with upstream, sums include what is named apart, and the input what is cached."""
     apart = {
         "input_audio_tokens": total(counts, "input", "audio"),
         "input_image_tokens": total(counts, "input", "image"),
@@ -84,7 +84,7 @@ def ours(model: str, counts: Counts) -> Priced | Unpriced:
 
 
 def surplus(model: str, counts: Counts) -> Decimal:
-    """Return by how much more the oracle's price is, as far as it is explained."""
+    """Return the explained difference of the oracle's price to ours."""
     return sum(
         (
             (Decimal(theirs) - Decimal(own)).scaleb(-6) * tokens
@@ -96,21 +96,21 @@ def surplus(model: str, counts: Counts) -> Decimal:
 
 
 @pytest.mark.parametrize("model", [model for model in BY_TOKENS if model not in NOT_KNOWN])
-def test_what_both_can_price_costs_the_same(model: str) -> None:
-    """The grid without the buckets that the model has no rate for: there the oracle takes another bucket's rate."""
+def test_usage_that_both_can_price_costs_the_same(model: str) -> None:
+    """Buckets that the model has no rate for are left out: there the oracle falls back to another bucket's rate."""
     has = TABLE.models[model].tokens
     grid = [counts for counts in GRID if all(key in has for key, tokens in counts.items() if tokens)]
-    told = [(counts, ours(model, counts)) for counts in grid]
+    prices = [(counts, ours(model, counts)) for counts in grid]
 
     assert len(grid) == 2 ** len(has)
-    assert [(counts, mine.usd + surplus(model, counts)) for counts, mine in told if isinstance(mine, Priced)] == [
+    assert [(counts, mine.usd + surplus(model, counts)) for counts, mine in prices if isinstance(mine, Priced)] == [
         (counts, asked(model, counts)) for counts in grid
     ]
 
 
 @pytest.mark.parametrize("model", [model for model in BY_TOKENS if model not in NOT_KNOWN])
-def test_what_has_no_rate_is_not_priced_here(model: str) -> None:
-    """The oracle prices cached tokens in full, and images as text, where its table is silent."""
+def test_bucket_without_a_rate_is_not_priced_here(model: str) -> None:
+    """The oracle falls back to the full rate for cached tokens, and to text for images."""
     has = TABLE.models[model].tokens
     grid = [counts for counts in GRID if not all(key in has for key, tokens in counts.items() if tokens)]
 
@@ -119,7 +119,7 @@ def test_what_has_no_rate_is_not_priced_here(model: str) -> None:
 
 @pytest.mark.parametrize("model", BY_DURATION)
 @pytest.mark.parametrize("seconds", [0, 0.5, 1, 59.9, 60, 3_600, 86_399.999])
-def test_a_duration_costs_the_same(model: str, seconds: float) -> None:
+def test_duration_costs_the_same(model: str, seconds: float) -> None:
     """To the picodollar, to which a price by the minute is rounded here."""
     used = Usage(audio_seconds=Decimal(repr(seconds)))
     theirs = calc_price(used, model, provider_id="openai", genai_request_timestamp=AS_OF).total_price
@@ -130,10 +130,12 @@ def test_a_duration_costs_the_same(model: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("model", sorted(NOT_KNOWN))
-def test_what_the_oracle_does_not_know_is_still_unknown_to_it(model: str) -> None:
+def test_model_that_the_oracle_lacks_is_still_unknown_to_it(model: str) -> None:
+    """Else the exception can go."""
     with pytest.raises(LookupError):
         asked(model, GRID[-1])
 
 
-def test_each_model_that_differs_is_one_of_ours() -> None:
+def test_model_that_differs_is_in_the_shipped_table() -> None:
+    """Else the exception can go."""
     assert {model for model, _ in DIFFERENT_RATES} | NOT_KNOWN <= set(BY_TOKENS)

@@ -22,33 +22,33 @@ def shown(buckets: tuple[Tokens, ...]) -> Buckets:
     return [(each.direction, each.modality, each.cached, each.tokens) for each in buckets]
 
 
-def of_response(**told: Any) -> Buckets:
-    return shown(usage.of_response(msgspec.convert(told, RealtimeResponseUsage), "m"))
+def of_response(**reported: Any) -> Buckets:
+    return shown(usage.of_response(msgspec.convert(reported, RealtimeResponseUsage), "m"))
 
 
-def of_run(**told: Any) -> Buckets:
-    return shown(usage.of_run(msgspec.convert(told, CompletionUsage), "m"))
+def of_run(**reported: Any) -> Buckets:
+    return shown(usage.of_run(msgspec.convert(reported, CompletionUsage), "m"))
 
 
-def of_transcription(**told: Any) -> Buckets:
-    return shown(usage.of_transcription(msgspec.convert(told, TranscriptionUsage), "m"))
+def of_transcription(**reported: Any) -> Buckets:
+    return shown(usage.of_transcription(msgspec.convert(reported, TranscriptionUsage), "m"))
 
 
 # Responses ------------------------------------------------------------------------------------------------------
 
 
-def test_every_token_stands_in_one_bucket() -> None:
-    """Cached tokens are part of the input that upstream reports, and no part of what is fresh here."""
+def test_each_token_is_in_one_bucket() -> None:
+    """Cached tokens, which upstream counts as input, are not counted as fresh ones."""
     cached = {"text_tokens": 4, "audio_tokens": 8, "image_tokens": 0}
     details = {"text_tokens": 20, "audio_tokens": 35, "image_tokens": 5, "cached_tokens": 12}
-    told = of_response(
+    buckets = of_response(
         total_tokens=100,
         input_tokens=60,
         output_tokens=40,
         input_token_details={**details, "cached_tokens_details": cached},
         output_token_details={"text_tokens": 10, "audio_tokens": 30},
     )
-    assert told == [
+    assert buckets == [
         ("input", "text", False, 16),
         ("input", "audio", False, 27),
         ("input", "image", False, 5),
@@ -59,35 +59,35 @@ def test_every_token_stands_in_one_bucket() -> None:
     ]
 
 
-def test_without_usage_there_are_no_buckets() -> None:
-    """A response in progress has none, and one that was cut off at once has zeros."""
+def test_usage_of_no_tokens_has_no_buckets() -> None:
+    """A response in progress has no usage, and one that was cut off at once has zeros."""
     zeros = {"total_tokens": 0, "input_tokens": 0, "output_tokens": 0, "input_token_details": {"cached_tokens": 0}}
     assert (usage.of_response(None, "m"), of_response(), of_response(**zeros)) == ((), [], [])
 
 
-def test_the_model_may_be_unknown() -> None:
-    """Tokens count all the same."""
-    told = usage.of_response(RealtimeResponseUsage(input_tokens=5), None)
-    assert told == (Tokens(None, "input", "unknown", False, 5),)
+def test_model_may_be_unknown() -> None:
+    """The tokens count all the same."""
+    buckets = usage.of_response(RealtimeResponseUsage(input_tokens=5), None)
+    assert buckets == (Tokens(None, "input", "unknown", False, 5),)
 
 
-def test_without_details_the_modality_is_unknown() -> None:
-    """It is not guessed from what the session is about."""
+def test_modality_is_unknown_without_details() -> None:
+    """It is not guessed from the kind of session."""
     assert of_response(input_tokens=60, output_tokens=40) == [
         ("input", "unknown", False, 60),
         ("output", "unknown", False, 40),
     ]
 
 
-def test_what_details_leave_out_is_unknown() -> None:
-    """They need not know every modality."""
-    told = of_response(
+def test_tokens_that_details_leave_out_are_unknown() -> None:
+    """They need not name each modality."""
+    buckets = of_response(
         input_tokens=60,
         input_token_details={"text_tokens": 20},
         output_tokens=40,
         output_token_details={"audio_tokens": 30},
     )
-    assert told == [
+    assert buckets == [
         ("input", "text", False, 20),
         ("input", "unknown", False, 40),
         ("output", "audio", False, 30),
@@ -95,35 +95,37 @@ def test_what_details_leave_out_is_unknown() -> None:
     ]
 
 
-def test_details_that_say_too_much_are_not_believed() -> None:
-    """What is billed is the sum."""
-    told = of_response(
+def test_details_that_exceed_the_sum_are_ignored() -> None:
+    """The sum is what is billed."""
+    buckets = of_response(
         input_tokens=10,
         input_token_details={"text_tokens": 20},
         output_tokens=10,
         output_token_details={"text_tokens": 6, "audio_tokens": 6},
     )
-    assert told == [("input", "unknown", False, 10), ("output", "unknown", False, 10)]
+    assert buckets == [("input", "unknown", False, 10), ("output", "unknown", False, 10)]
 
 
-def test_details_without_a_sum_are_the_sum() -> None:
+def test_details_stand_for_a_missing_sum() -> None:
     """Some servers send only these."""
-    told = of_response(
+    buckets = of_response(
         input_token_details={"text_tokens": 20, "audio_tokens": 5}, output_token_details={"text_tokens": 3}
     )
-    assert told == [("input", "text", False, 20), ("input", "audio", False, 5), ("output", "text", False, 3)]
+    assert buckets == [("input", "text", False, 20), ("input", "audio", False, 5), ("output", "text", False, 3)]
 
 
-def test_reasoning_is_text() -> None:
-    """It is part of the text tokens, and counting it again would be wrong."""
-    told = of_response(output_tokens=10, output_token_details={"text_tokens": 10, "reasoning_tokens": 7})
-    assert told == [("output", "text", False, 10)]
+def test_reasoning_is_part_of_the_text() -> None:
+    """Counting it again would be wrong."""
+    buckets = of_response(output_tokens=10, output_token_details={"text_tokens": 10, "reasoning_tokens": 7})
+    assert buckets == [("output", "text", False, 10)]
 
 
-def test_a_cached_count_belongs_to_the_only_modality_with_input() -> None:
-    """Where there is one, its split can be told."""
-    told = of_response(input_tokens=60, input_token_details={"text_tokens": 60, "audio_tokens": 0, "cached_tokens": 20})
-    assert told == [("input", "text", False, 40), ("input", "text", True, 20)]
+def test_cached_count_belongs_to_the_only_modality_with_input() -> None:
+    """Where there is one, its split is known."""
+    buckets = of_response(
+        input_tokens=60, input_token_details={"text_tokens": 60, "audio_tokens": 0, "cached_tokens": 20}
+    )
+    assert buckets == [("input", "text", False, 40), ("input", "text", True, 20)]
 
 
 @pytest.mark.parametrize(
@@ -137,32 +139,34 @@ def test_a_cached_count_belongs_to_the_only_modality_with_input() -> None:
         {"text_tokens": 90, "cached_tokens": 20},
     ],
 )
-def test_else_the_whole_input_is_unknown(details: dict[str, Any]) -> None:
-    """A split that is half known would add up, and be wrong."""
-    told = of_response(input_tokens=60, input_token_details=details)
-    assert told == [("input", "unknown", False, 40), ("input", "unknown", True, 20)]
+def test_cached_split_that_does_not_fit_makes_all_input_unknown(details: dict[str, Any]) -> None:
+    """A split that is half known would add up and be wrong."""
+    buckets = of_response(input_tokens=60, input_token_details=details)
+    assert buckets == [("input", "unknown", False, 40), ("input", "unknown", True, 20)]
 
 
-def test_what_is_cached_may_be_told_by_its_split_alone() -> None:
-    """As the rest may."""
+def test_cached_split_stands_for_a_missing_count() -> None:
+    """As the split of the input does."""
     details = {"text_tokens": 20, "audio_tokens": 40, "cached_tokens_details": {"audio_tokens": 10}}
-    told = of_response(input_tokens=60, input_token_details=details)
-    assert told == [("input", "text", False, 20), ("input", "audio", False, 30), ("input", "audio", True, 10)]
+    buckets = of_response(input_tokens=60, input_token_details=details)
+    assert buckets == [("input", "text", False, 20), ("input", "audio", False, 30), ("input", "audio", True, 10)]
 
 
-def test_no_more_is_cached_than_there_is() -> None:
-    """Nothing is negative, whatever upstream says."""
-    told = of_response(input_tokens=10, input_token_details={"text_tokens": 10, "cached_tokens": 50})
-    assert told == [("input", "text", True, 10)]
+def test_cached_tokens_do_not_exceed_the_input() -> None:
+    """No count is negative, whatever upstream reports."""
+    buckets = of_response(input_tokens=10, input_token_details={"text_tokens": 10, "cached_tokens": 50})
+    assert buckets == [("input", "text", True, 10)]
 
 
 # Runs -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_tells_no_modality() -> None:
+def test_usage_of_a_run_has_no_modality() -> None:
     """Assistants read files and images too."""
-    told = of_run(prompt_tokens=50, completion_tokens=20, total_tokens=70, prompt_token_details={"cached_tokens": 30})
-    assert told == [
+    buckets = of_run(
+        prompt_tokens=50, completion_tokens=20, total_tokens=70, prompt_token_details={"cached_tokens": 30}
+    )
+    assert buckets == [
         ("input", "unknown", False, 20),
         ("input", "unknown", True, 30),
         ("output", "unknown", False, 20),
@@ -174,16 +178,16 @@ def test_a_run_tells_no_modality() -> None:
 # Transcriptions -------------------------------------------------------------------------------------------------
 
 
-def test_a_transcription_by_tokens() -> None:
-    """What the input was is told; what came out is not."""
-    told = of_transcription(
+def test_transcription_by_tokens_has_buckets() -> None:
+    """The modality of the input is reported, that of the output is not."""
+    buckets = of_transcription(
         type="tokens",
         total_tokens=22,
         input_tokens=13,
         output_tokens=9,
         input_token_details={"text_tokens": 3, "audio_tokens": 10},
     )
-    assert told == [
+    assert buckets == [
         ("input", "text", False, 3),
         ("input", "audio", False, 10),
         ("output", "unknown", False, 9),
@@ -191,7 +195,7 @@ def test_a_transcription_by_tokens() -> None:
     assert of_transcription(input_tokens=13) == [("input", "unknown", False, 13)]
 
 
-def test_a_transcription_by_duration_has_no_tokens() -> None:
+def test_transcription_by_duration_has_no_buckets() -> None:
     """It is billed by seconds."""
     assert (of_transcription(type="duration", seconds=3), usage.of_transcription(None, "m")) == ([], ())
 
@@ -242,8 +246,8 @@ def test_any_usage_of_a_response_adds_up(
 
 @settings(deadline=None)  # a busy machine is no fault
 @given(COUNT, INPUT)
-def test_what_is_cached_adds_up_too(inputs: int | None, details: dict[str, Any] | None) -> None:
-    """It is what upstream says is cached, as far as there is so much."""
+def test_any_cached_count_adds_up(inputs: int | None, details: dict[str, Any] | None) -> None:
+    """To the reported one, up to the input."""
     buckets = of_response(input_tokens=inputs, input_token_details=details)
     reported = (details or {}).get("cached_tokens")
     cached = split_of((details or {}).get("cached_tokens_details")) if reported is None else reported
@@ -253,7 +257,7 @@ def test_what_is_cached_adds_up_too(inputs: int | None, details: dict[str, Any] 
 @settings(deadline=None)  # a busy machine is no fault
 @given(COUNT, COUNT, st.none() | st.fixed_dictionaries({}, optional={"cached_tokens": COUNT}))
 def test_any_usage_of_a_run_adds_up(prompt: int | None, completion: int | None, details: dict[str, Any] | None) -> None:
-    """Prompt and completion, each."""
+    """Input and output, each."""
     buckets = of_run(prompt_tokens=prompt, completion_tokens=completion, prompt_token_details=details)
     sound(buckets)
     assert (total(buckets, "input"), total(buckets, "output")) == (prompt or 0, completion or 0)

@@ -1,4 +1,4 @@
-"""Realtime conversations: sessions, what the user does, items in order, playback, errors."""
+"""Realtime conversations: a whole session, its configuration, user input, limits, errors, times, content."""
 
 from typing import Any
 
@@ -29,26 +29,15 @@ def begun(**limits: Any) -> Play:
     return play
 
 
-def order(play: Play) -> list[str]:
-    return list(play.state().order)
-
-
 def transcript(play: Play) -> list[tuple[str | None, str]]:
     return [(turn["role"], turn["text"]) for turn in play.line()["transcript"]]
-
-
-def item(key: str, text: str | None = None, role: str = "user", after: str | None = None, name: str = "added") -> Event:
-    kind = "input_text" if role == "user" else "output_text"
-    content = [] if text is None else [{"type": kind, "text": text}]
-    told = {"id": key, "type": "message", "role": role, "content": content}
-    return event(f"conversation.item.{name}", item=told, previous_item_id=after)
 
 
 # A whole session ------------------------------------------------------------------------------------------------
 
 
-def test_a_spoken_turn_in_the_order_of_the_recordings() -> None:
-    """Each thing that happened is told once, deltas never."""
+def test_spoken_turn_leads_to_one_fact_a_step() -> None:
+    """The events come in the order of the recordings. Deltas lead to no fact."""
     play = Play()
     for each in [session(), *spoken_turn(1, "How are you?", "Very well.")]:
         play.say(each)
@@ -113,8 +102,8 @@ BETA = {
 }
 
 
-def test_beta_names_say_the_same() -> None:
-    """A session in the names of before tells the same facts and leads to the same state."""
+def test_beta_names_lead_to_the_same_facts_and_state() -> None:
+    """Event by event."""
     modern, beta = Play(), Play()
     for each in [session(), *spoken_turn(1, "How are you?", "Very well.")]:
         modern.say(each)
@@ -126,8 +115,8 @@ def test_beta_names_say_the_same() -> None:
 # Sessions -------------------------------------------------------------------------------------------------------
 
 
-def test_a_session_opens_and_changes() -> None:
-    """The first object that tells of it opens it, whichever event brings it: a sideband hears none be created."""
+def test_session_opens_and_changes() -> None:
+    """The first event that reports it opens it, whichever that is: a sideband gets no `session.created`."""
     play = Play()
     assert play.say(session(kind="session.updated", expires_at=1_790_003_600)) == [
         facts.ConversationOpened(family="realtime"),
@@ -139,23 +128,23 @@ def test_a_session_opens_and_changes() -> None:
     assert play.line()["session"]["model"] == "gpt-realtime-2"
 
 
-def test_a_session_without_its_object_is_rejected() -> None:
-    """There is nothing to take over."""
+def test_session_event_without_a_session_is_rejected() -> None:
+    """The configuration that is known stays."""
     play = begun()
     rejected = facts.EventRejected(event="session.updated", reason="missing_object")
     assert play.say(event("session.updated")) == [rejected]
     assert play.line()["session"]["id"] == "sess_1"
 
 
-def test_a_session_that_is_too_long_is_not_kept() -> None:
-    """Its facts are told; the object that stood there before is not the present one any more."""
+def test_session_object_that_is_too_long_is_not_kept() -> None:
+    """The older object is removed as well: it is not in force any more."""
     play = begun(object_bytes=1024)
     play.say(session(kind="session.updated", instructions="x" * 2000))
     assert play.line()["session"] is None
 
 
-def test_the_conversation_learns_its_id() -> None:
-    """From whichever event tells it first; one out of band has none, and unsets none."""
+def test_conversation_id_is_the_one_reported_last() -> None:
+    """A response out of band reports none, and removes none."""
     play = begun()
     play.say(created(conversation_id="conv_1"), done(conversation_id="conv_1"))
     play.say(created("resp_2", conversation_id=None), done("resp_2", conversation_id=None))
@@ -164,118 +153,11 @@ def test_the_conversation_learns_its_id() -> None:
     assert play.line()["conversation_id"] == "conv_2"
 
 
-# What the user says ---------------------------------------------------------------------------------------------
+# User input -----------------------------------------------------------------------------------------------------
 
 
-def transcribed(text: str, item: str = "user_1", index: int = 0, **members: Any) -> Event:
-    usage = {"type": "tokens", "input_tokens": 7, "output_tokens": 3}
-    told = {"item_id": item, "content_index": index, "transcript": text, "usage": usage, **members}
-    return event(f"{TRANSCRIPTION}.completed", **told)
-
-
-def finished(text: str, *, paid: bool = True, item: str = "user_1") -> facts.TranscriptionFinished:
-    tokens = (
-        Tokens("whisper-1", "input", "unknown", False, 7),
-        Tokens("whisper-1", "output", "unknown", False, 3),
-    )
-    return facts.TranscriptionFinished(
-        item_id=item,
-        status="completed",
-        code=None,
-        model="whisper-1",
-        transcript=Content("transcript", text),
-        seconds=None,
-        tokens=tokens if paid else (),
-        cost=UNPRICED if paid else None,
-    )
-
-
-def test_a_transcript_grows_and_is_replaced() -> None:
-    """What stands at the end is the whole; on the way, the deltas."""
-    play = begun()
-    play.say(event("input_audio_buffer.committed", item_id="user_1"))
-    assert play.say(event(f"{TRANSCRIPTION}.delta", item_id="user_1", delta=" How")) == []
-    assert play.say(event(f"{TRANSCRIPTION}.delta", item_id="user_1", delta=" are")) == []
-    assert transcript(play) == [("user", " How are")]
-    assert play.say(transcribed("How are you?")) == [finished("How are you?")]
-    assert transcript(play) == [("user", "How are you?")]
-
-
-def test_a_transcript_may_come_late_and_out_of_order() -> None:
-    """Turns stand in the order of what was said."""
-    play = begun()
-    play.say(event("input_audio_buffer.committed", item_id="user_1"))
-    play.say(event("input_audio_buffer.committed", item_id="user_2", previous_item_id="user_1"))
-    play.say(transcribed("Second.", "user_2"), transcribed("First.", "user_1"))
-    assert transcript(play) == [("user", "First."), ("user", "Second.")]
-
-
-def test_a_repeated_transcript_is_rejected_and_its_usage_counts_once() -> None:
-    """One in ten comes twice; a different one stands, and costs nothing more."""
-    play = begun()
-    play.say(transcribed("Hello"))
-    rejected = facts.EventRejected(event=f"{TRANSCRIPTION}.completed", reason="repeated")
-    assert play.say(transcribed("Hello")) == [rejected]
-    assert play.say(transcribed("Hello.")) == [finished("Hello.", paid=False)]
-    assert transcript(play) == [("user", "Hello.")]
-    assert [each["tokens"] for each in play.line()["totals"]["tokens"]] == [7, 3]
-
-
-def test_a_cumulative_transcript_is_finished_once() -> None:
-    """Some servers say `completed` while they are still writing."""
-    play = begun()
-    assert play.say(transcribed("How", status="in_progress")) == []
-    assert play.say(transcribed("How are", status="in_progress")) == []
-    assert play.say(transcribed("How are you?", status="completed")) == [finished("How are you?")]
-    assert [each["tokens"] for each in play.line()["totals"]["tokens"]] == [7, 3]
-
-
-def test_each_part_of_a_turn_has_a_transcript_of_its_own() -> None:
-    """Two pieces of audio in one item are transcribed, and paid, apart."""
-    play = begun()
-    assert play.say(transcribed("One.", index=1)) == [finished("One.")]
-    assert play.say(transcribed("Zero.", index=0)) == [finished("Zero.")]
-    assert transcript(play) == [("user", "Zero.One.")]
-
-
-def test_a_transcription_by_duration() -> None:
-    """Seconds stand under the model that wrote it down, as decimal text."""
-    play = begun()
-    told = play.say(transcribed("Hi", usage={"type": "duration", "seconds": 3}))
-    play.say(transcribed("Ho", "user_2", usage={"type": "duration", "seconds": 0.25}))
-    assert [fact.seconds for fact in told if isinstance(fact, facts.TranscriptionFinished)] == [3.0]
-    assert play.line()["totals"]["seconds"] == [{"model": "whisper-1", "seconds": "3.25"}]
-
-
-def test_a_transcription_that_failed() -> None:
-    """Why is told, and the turn stays without words."""
-    play = begun()
-    play.say(event("input_audio_buffer.committed", item_id="user_1"))
-    error = {"type": "server_error", "code": "DeploymentNotFound", "message": "No such deployment."}
-    assert play.say(event(f"{TRANSCRIPTION}.failed", item_id="user_1", error=error)) == [
-        facts.TranscriptionFinished(
-            item_id="user_1",
-            status="failed",
-            code="DeploymentNotFound",
-            model="whisper-1",
-            transcript=None,
-            seconds=None,
-            tokens=(),
-        )
-    ]
-    assert transcript(play) == [("user", "")]
-
-
-@pytest.mark.parametrize("name", ["delta", "completed"])
-def test_a_transcript_of_nothing_is_rejected(name: str) -> None:
-    """Without an item there is no place for it."""
-    play = begun()
-    rejected = facts.EventRejected(event=f"{TRANSCRIPTION}.{name}", reason="missing_id")
-    assert play.say(event(f"{TRANSCRIPTION}.{name}", delta="Hi", transcript="Hi")) == [rejected]
-
-
-def test_the_small_things_are_told_too() -> None:
-    """Silence, a key on the telephone (not which), and nothing of what another event says better."""
+def test_input_events_without_an_item_lead_to_facts() -> None:
+    """The idle timeout and a key on a telephone; events whose content another event repeats do not."""
     play = begun()
     buffer = "input_audio_buffer"
     assert play.say(
@@ -287,125 +169,11 @@ def test_the_small_things_are_told_too() -> None:
     ) == [facts.InputTimedOut(item_id="user_1"), facts.DtmfReceived()]
 
 
-# Items ----------------------------------------------------------------------------------------------------------
-
-
-def test_items_stand_behind_the_one_they_name() -> None:
-    """Whatever order they come in; one that names nobody known stands last."""
-    play = begun()
-    play.say(item("a"), item("b", after="a"), item("c", after="a"), item("d", after="nobody"), item("e"))
-    assert order(play) == ["a", "c", "b", "d", "e"]
-    play.say(item("e", after="a"))
-    assert order(play) == ["a", "e", "c", "b", "d"]
-    play.say(item("b", after="b"))
-    assert order(play) == ["a", "e", "c", "b", "d"]
-
-
-def test_an_item_without_an_id_is_rejected() -> None:
-    """It has no place."""
-    play = begun()
-    for name in ("added", "created", "done"):
-        rejected = facts.EventRejected(event=f"conversation.item.{name}", reason="missing_object")
-        assert play.say(event(f"conversation.item.{name}")) == [rejected]
-        assert play.say(event(f"conversation.item.{name}", item={"type": "message"})) == [rejected]
-    assert play.line()["rejected"] == {"missing_object": 6}
-
-
-def test_what_was_typed_has_its_words_at_once() -> None:
-    """Several parts are read in order."""
-    play = begun()
-    content = [{"type": "input_text", "text": "One "}, {"type": "input_image"}, {"type": "input_text", "text": "two."}]
-    play.say(event("conversation.item.added", item={"id": "a", "type": "message", "role": "user", "content": content}))
-    assert transcript(play) == [("user", "One two.")]
-
-
-def test_the_final_form_of_a_spoken_turn_does_not_take_its_words() -> None:
-    """Its transcript may come before it, and stands in another event."""
-    play = begun()
-    play.say(transcribed("Hello"))
-    content = [{"type": "input_audio", "transcript": None}]
-    told = {"id": "user_1", "type": "message", "role": "user", "content": content}
-    assert play.say(event("conversation.item.done", item=told)) == []
-    assert transcript(play) == [("user", "Hello")]
-
-
-def test_a_truncated_item_keeps_what_is_known_of_it() -> None:
-    """How far it was heard is told; an item that nobody knows cannot be truncated."""
-    play = begun()
-    truncated = event("conversation.item.truncated", item_id="item_1", content_index=0, audio_end_ms=310)
-    rejected = facts.EventRejected(event="conversation.item.truncated", reason="unknown_item")
-    assert play.say(truncated) == [rejected]
-    play.say(item("item_1", "Well", "assistant"))
-    assert play.say(truncated) == [facts.ItemTruncated(item_id="item_1", audio_end_ms=310)]
-    assert play.say(event("conversation.item.truncated")) == [rejected]
-
-
-def test_a_deleted_item_is_gone() -> None:
-    """Its neighbours close the gap; it cannot go twice."""
-    play = begun()
-    play.say(item("a", "A"), item("b", "B", after="a"), item("c", "C", after="b"))
-    assert play.say(event("conversation.item.deleted", item_id="b")) == [facts.ItemDeleted(item_id="b")]
-    assert transcript(play) == [("user", "A"), ("user", "C")]
-    rejected = facts.EventRejected(event="conversation.item.deleted", reason="unknown_item")
-    assert play.say(event("conversation.item.deleted", item_id="b")) == [rejected]
-    assert play.say(event("conversation.item.deleted")) == [rejected]
-
-
-def test_more_items_than_are_kept_push_the_oldest_out() -> None:
-    """The transcript is bounded, the totals are not."""
-    play = begun(items=3)
-    play.say(*(item(f"item_{number}", str(number)) for number in range(5)))
-    assert transcript(play) == [("user", "2"), ("user", "3"), ("user", "4")]
-    assert play.state().transcript.characters == 3
-
-
-def test_more_words_than_are_kept_push_the_oldest_out() -> None:
-    """The items stay; their words go, the oldest first, and the newest item's last."""
-    play = begun(transcript_bytes=1024)
-    play.say(item("a", "x" * 600), item("b", "y" * 400))
-    play.say(item("c", "z" * 100))
-    assert transcript(play) == [("user", ""), ("user", "y" * 400), ("user", "z" * 100)]
-    play.say(item("d", "w" * 1000, after="a"))
-    assert transcript(play) == [("user", ""), ("user", "w" * 1000), ("user", ""), ("user", "")]
-    play.say(item("e", "v" * 2000))
-    assert (transcript(play), play.state().transcript.characters) == ([("user", "")] * 5, 0)
-
-
-# Playback -------------------------------------------------------------------------------------------------------
-
-
-def test_playback_tells_what_was_heard() -> None:
-    """All of it when it stopped by itself; else that is not known."""
-    play = begun()
-    play.say(created(), event("response.output_item.added", response_id="resp_1", item=message("item_1", "Hi.")))
-    play.say(done(output=[message("item_1", "Hi.")]))
-    assert play.say(event("output_audio_buffer.started", response_id="resp_1")) == [
-        facts.PlaybackStarted(response_id="resp_1", model="gpt-realtime", turn_latency_seconds=None)
-    ]
-    assert play.line()["transcript"][0]["heard"] is None
-    assert play.say(event("output_audio_buffer.stopped", response_id="resp_1")) == [
-        facts.PlaybackStopped(response_id="resp_1")
-    ]
-    assert play.line()["transcript"][0]["heard"] == "Hi."
-    assert play.say(event("output_audio_buffer.cleared", response_id="resp_2")) == [
-        facts.PlaybackCleared(response_id="resp_2")
-    ]
-
-
-def test_what_was_cut_off_was_not_heard_to_its_end() -> None:
-    """Even where playback says that it has stopped."""
-    play = begun()
-    play.say(created(), done(output=[message("item_1", "Hi there.")]))
-    play.say(event("conversation.item.truncated", item_id="item_1", audio_end_ms=10))
-    play.say(event("output_audio_buffer.stopped", response_id="resp_1"))
-    assert play.line()["transcript"][0]["heard"] is None
-
-
 # Limits and errors ----------------------------------------------------------------------------------------------
 
 
-def test_rate_limits_of_a_kind_nobody_knows_are_lumped() -> None:
-    """A word of upstream's becomes a label only from a closed list; an empty report is none."""
+def test_rate_limit_of_an_unknown_kind_is_other() -> None:
+    """Kinds become labels, so they are a closed list. An empty report leads to no fact."""
     play = begun()
     limits = [{"name": "requests", "remaining": 4.5}, {"name": "wishes", "reset_seconds": 1}, {}]
     assert play.say(event("rate_limits.updated", rate_limits=limits)) == [
@@ -426,56 +194,40 @@ def test_rate_limits_of_a_kind_nobody_knows_are_lumped() -> None:
         ({"message": "No."}, "unknown", None),
     ],
 )
-def test_an_error_has_a_code_or_a_type(error: Event, code: str, kind: str | None) -> None:
-    """Prose is content, never a code."""
-    told = facts.UpstreamErred(code=code, kind=kind, message=Content("message", "No."))
-    assert begun().say(event("error", error=error)) == [told]
+def test_error_has_a_code_or_a_type(error: Event, code: str, kind: str | None) -> None:
+    """Prose in place of a code is `other`."""
+    expected = facts.UpstreamErred(code=code, kind=kind, message=Content("message", "No."))
+    assert begun().say(event("error", error=error)) == [expected]
 
 
-def test_an_error_without_anything_is_one() -> None:
-    """Upstream said that something failed."""
+def test_error_without_details_is_reported() -> None:
+    """Upstream reported that something failed."""
     assert begun().say(event("error")) == [facts.UpstreamErred(code="unknown", kind=None, message=None)]
 
 
-# Times -----------------------------------------------------------------------------------------------------------
+# Times ----------------------------------------------------------------------------------------------------------
 
 
-def test_without_times_there_are_no_durations() -> None:
-    """A recording need not know when; everything else is told."""
+def test_recording_without_times_has_no_durations() -> None:
+    """Everything else is the same."""
     timed, untimed = Play(), Play(timed=False)
     for each in [session(), *spoken_turn(1, "How are you?", "Very well.")]:
         timed.say(each)
         untimed.say(each)
-    told = [fact for fact in untimed.facts if isinstance(fact, facts.ResponseFinished | facts.SpeechStopped)]
-    assert [fact.duration_seconds for fact in told] == [None, None]
-    assert [fact.turn_latency_seconds for fact in told if isinstance(fact, facts.ResponseFinished)] == [None]
+    timeless = [fact for fact in untimed.facts if isinstance(fact, facts.ResponseFinished | facts.SpeechStopped)]
+    assert [fact.duration_seconds for fact in timeless] == [None, None]
+    assert [fact.turn_latency_seconds for fact in timeless if isinstance(fact, facts.ResponseFinished)] == [None]
     assert untimed.line() == timed.line()
     assert {origin.at for origin, _ in untimed.told} == {None}
 
 
-def test_an_item_that_was_asked_for_tells_its_words_where_there_are_none() -> None:
-    """What is known already stands."""
-    play = begun()
-    play.say(item("a"), item("b"))
-    play.say(event("conversation.item.input_audio_transcription.completed", item_id="b", transcript="Known."))
-    for key in "ab":
-        told = {
-            "id": key,
-            "type": "message",
-            "role": "user",
-            "content": [{"type": "input_audio", "transcript": "Asked."}],
-        }
-        play.say(event("conversation.item.retrieved", item=told))
-    assert [text for _, text in transcript(play)] == ["Asked.", "Known."]
+# Content --------------------------------------------------------------------------------------------------------
 
 
-# Words that policies name ------------------------------------------------------------------------------------------
-
-
-def test_words_of_every_kind_are_told_as_such() -> None:
-    """What a model is told to be, what was typed, what a client attached, who the user is."""
+def test_content_has_the_kind_that_policies_name() -> None:
+    """Instructions, typed text, metadata and the end user."""
     play = Play()
-    told = play.say(
+    emitted = play.say(
         session(instructions="Be kind."),
         event("conversation.item.added", item={**message("item_1", "Hello", "input_text"), "role": "user"}),
         created(),
@@ -489,10 +241,13 @@ def test_words_of_every_kind_are_told_as_such() -> None:
         },
     )
 
-    words = [
-        value for fact in told for name in fact.__struct_fields__ if isinstance(value := getattr(fact, name), Content)
+    contents = [
+        value
+        for fact in emitted
+        for name in fact.__struct_fields__
+        if isinstance(value := getattr(fact, name), Content)
     ]
-    assert words == [
+    assert contents == [
         Content("instructions", "Be kind."),
         Content("text", "Hello"),
         Content("metadata", '{"caller":"ann"}'),

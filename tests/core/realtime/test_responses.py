@@ -1,4 +1,4 @@
-"""Responses: from their beginning over deltas to the object that stands, whatever came before it."""
+"""Responses: from their beginning over deltas to their object, which stands whatever came before it."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def begun(**limits: Any) -> Play:
 
 def finished(key: str | None = "resp_1", status: str = "completed", **members: Any) -> facts.ResponseFinished:
     """The fact of a response that did nothing, at once."""
-    told = facts.ResponseFinished(
+    fact = facts.ResponseFinished(
         response_id=key,
         status=status,
         reason=None,
@@ -50,7 +50,7 @@ def finished(key: str | None = "resp_1", status: str = "completed", **members: A
         turn_latency_seconds=None,
         tokens=(),
     )
-    return replaced(told, **members)
+    return replaced(fact, **members)
 
 
 def replaced(fact: facts.ResponseFinished, **members: Any) -> facts.ResponseFinished:
@@ -62,15 +62,15 @@ def differed(*members: str, item: str = "item_1") -> facts.DeltasDiffered:
 
 
 def text(play: Play, item: str = "item_1") -> str:
-    words: str = play.state().items[item].text()
-    return words
+    held: str = play.state().items[item].text()
+    return held
 
 
 # The beginning --------------------------------------------------------------------------------------------------
 
 
-def test_a_response_begins_once() -> None:
-    """A second beginning changes nothing, nor does one after its end."""
+def test_response_begins_once() -> None:
+    """A second `response.created` changes nothing, nor does one after the end."""
     play = Play()
     play.say(session())
     assert play.say(created(conversation_id="conv_1", model="gpt-x")) == [
@@ -83,24 +83,24 @@ def test_a_response_begins_once() -> None:
     assert play.line()["rejected"] == {"repeated": 2}
 
 
-def test_a_response_without_an_id_cannot_begin() -> None:
-    """No later event could find it."""
+def test_response_without_an_id_cannot_begin() -> None:
+    """No later event could name it."""
     play = Play()
     play.say(session())
     rejected = EventRejected(event="response.created", reason="missing_object")
     assert play.say(event("response.created"), created(None)) == [rejected, rejected]
 
 
-def test_what_has_begun_is_shown_as_unfinished() -> None:
-    """A recording that was cut shows what was under way, as upstream sent it."""
+def test_response_in_progress_is_unfinished() -> None:
+    """The state has its object as upstream sent it."""
     play = begun()
     assert play.line()["unfinished"] == [created()["response"]]
     play.say(done())
     assert play.line()["unfinished"] == []
 
 
-def test_too_many_at_once_give_up_the_oldest() -> None:
-    """It is told, and its end, should it come, is told too."""
+def test_oldest_response_is_abandoned_past_the_limit() -> None:
+    """Its end is reported all the same, should it come."""
     play = begun(open_responses=2)
     assert play.say(created("resp_2")) == [
         facts.ResponseStarted(response_id="resp_2", conversation_id=None, model="gpt-realtime")
@@ -116,15 +116,15 @@ def test_too_many_at_once_give_up_the_oldest() -> None:
 
 
 @pytest.mark.parametrize("kind", ["output_text", "output_audio_transcript", "text", "audio_transcript"])
-def test_words_grow_by_deltas(kind: str) -> None:
-    """They say nothing, and the state has them at once."""
+def test_text_grows_by_deltas(kind: str) -> None:
+    """They lead to no fact, and the state has the text at once."""
     play = begun()
     assert play.say(delta("Hel", kind=kind), delta("", kind=kind), delta("lo", kind=kind)) == []
     assert text(play) == "Hello"
 
 
 def test_arguments_grow_by_deltas() -> None:
-    """Of functions and of MCP alike."""
+    """Those of functions and of MCP calls alike."""
     play = begun()
     play.say(delta('{"a"', kind="function_call_arguments"), delta(":1}", kind="function_call_arguments"))
     play.say(delta("{}", "item_2", kind="mcp_call_arguments"))
@@ -132,14 +132,14 @@ def test_arguments_grow_by_deltas() -> None:
 
 
 def test_parts_are_read_in_order() -> None:
-    """Whichever grew first, and only as many as are kept."""
+    """Whichever grew first. Parts past the bound are not kept."""
     play = begun()
     play.say(delta("two", content_index=1), delta("one ", content_index=0), delta("three", content_index=256))
     assert text(play) == "one two"
 
 
 def test_audio_is_measured_and_not_kept() -> None:
-    """By the length of its text: escapes, padding, and no text at all included."""
+    """By the length of its base64, with escapes, padding, or none at all."""
     play = begun()
     pieces = ["AAAA", "AAA=", "AA==", "A=", "=", "", "+/+/"]
     play.say(*(audio(piece) for piece in pieces))
@@ -161,8 +161,8 @@ def test_audio_is_measured_and_not_kept() -> None:
         ({"output_audio_format": "opus"}, 1.0),
     ],
 )
-def test_how_long_audio_lasts_follows_from_its_format(formats: Event, seconds: float) -> None:
-    """The response's own, or the session's."""
+def test_duration_of_audio_follows_from_its_format(formats: Event, seconds: float) -> None:
+    """The response's own, or else the session's."""
     play = begun()
     play.say(audio("AAAA" * 16_000))
     assert play.say(done(**formats)) == [
@@ -186,9 +186,11 @@ NAMELESS = [
 ]
 
 
-@pytest.mark.parametrize(("stray", "reason"), NAMELESS, ids=lambda told: told["type"] if isinstance(told, dict) else "")
-def test_what_names_no_response_or_item_is_rejected(stray: Event, reason: str) -> None:
-    """It is counted, and leaves the state as it was."""
+@pytest.mark.parametrize(
+    ("stray", "reason"), NAMELESS, ids=lambda value: value["type"] if isinstance(value, dict) else ""
+)
+def test_event_without_a_response_or_an_item_is_rejected(stray: Event, reason: str) -> None:
+    """It is counted, and the state stays as it was."""
     play = begun()
     before = play.line()
     assert play.say(stray) == [EventRejected(event=stray["type"], reason=reason)]
@@ -211,12 +213,12 @@ FIRST = [
 
 
 @pytest.mark.parametrize("first", FIRST, ids=lambda first: first["type"])
-def test_the_first_event_that_names_a_response_begins_it(first: Event) -> None:
-    """Whoever joins in the middle of an answer never sees its `response.created`; it has no durations then."""
+def test_first_event_that_names_a_response_begins_it(first: Event) -> None:
+    """A client that joins in the middle of an answer gets no `response.created`. There are no durations then."""
     play = Play()
     play.say(session())
-    told = play.say(first)
-    assert told[0] == facts.ResponseStarted(
+    emitted = play.say(first)
+    assert emitted[0] == facts.ResponseStarted(
         response_id="resp_2", conversation_id=None, model=play.state().session_model
     )
     assert play.rejected == {}
@@ -230,16 +232,16 @@ def test_the_first_event_that_names_a_response_begins_it(first: Event) -> None:
 
 
 @pytest.mark.parametrize("first", FIRST, ids=lambda first: first["type"])
-def test_an_empty_id_names_no_response(first: Event) -> None:
-    """Whatever comes with it is rejected, once."""
+def test_empty_id_names_no_response(first: Event) -> None:
+    """The event is rejected, and opens nothing."""
     play = begun()
     stray = {**first, "response_id": ""}
     assert play.say(stray) == [EventRejected(event=stray["type"], reason="unknown_response")]
     assert list(play.state().open) == ["resp_1"]
 
 
-def test_responses_that_were_only_named_are_bounded_too() -> None:
-    """Past the limit the oldest is given up, whoever began it."""
+def test_unannounced_responses_are_bounded() -> None:
+    """Past the limit the oldest is abandoned, as with those that were announced."""
     play = Play(open_responses=2)
     play.say(session())
     for number in range(4):
@@ -251,25 +253,25 @@ def test_responses_that_were_only_named_are_bounded_too() -> None:
     ]
 
 
-def test_what_comes_after_the_end_is_rejected() -> None:
-    """The object that ended it stands."""
+def test_delta_after_the_end_is_rejected() -> None:
+    """The terminal object stands."""
     play = begun()
     play.say(done(output=[message("item_1", "Hello")]))
     assert play.say(delta(" again")) == [EventRejected(event="response.output_text.delta", reason="unknown_response")]
     assert text(play) == "Hello"
 
 
-def test_an_output_item_without_an_id_is_rejected() -> None:
-    """Its response is known, but no place for it."""
+def test_output_item_without_an_id_is_rejected() -> None:
+    """Its response is known, and no item is."""
     play = begun()
     for name in ("added", "done"):
         rejected = EventRejected(event=f"response.output_item.{name}", reason="missing_object")
         assert play.say(event(f"response.output_item.{name}", response_id="resp_1")) == [rejected]
 
 
-# What stands ----------------------------------------------------------------------------------------------------
+# The final form -------------------------------------------------------------------------------------------------
 
-WHOLES = [
+FINAL_FORMS = [
     event("response.output_text.done", **IDS, text="Hello"),
     event("response.output_audio_transcript.done", **IDS, transcript="Hello"),
     event("response.content_part.done", **IDS, part={"type": "text", "text": "Hello"}),
@@ -279,23 +281,23 @@ WHOLES = [
 ]
 
 
-@pytest.mark.parametrize("whole", WHOLES, ids=lambda whole: whole["type"])
-def test_a_whole_replaces_what_the_deltas_built(whole: Event) -> None:
-    """Where they add up to it, nothing is told; where they do not, that is."""
+@pytest.mark.parametrize("final", FINAL_FORMS, ids=lambda final: final["type"])
+def test_final_text_replaces_what_the_deltas_built(final: Event) -> None:
+    """It is reported where the two differ, and only there."""
     play = begun()
     play.say(delta("Hel"), delta("lo"))
-    assert play.say(whole) == []
+    assert play.say(final) == []
     play = begun()
     play.say(delta("Hel"))
-    assert play.say(whole) == [differed("content")]
+    assert play.say(final) == [differed("content")]
     assert text(play) == "Hello"
     play = begun()
-    assert play.say(whole) == []
+    assert play.say(final) == []
     assert text(play) == "Hello"
 
 
-def test_the_response_itself_has_the_last_word() -> None:
-    """Also over an item that was told whole before."""
+def test_object_of_the_response_stands_last() -> None:
+    """Even over an item that came in its final form before."""
     play = begun()
     play.say(delta("Hel"), event("response.output_text.done", **IDS, text="Hello"))
     assert play.say(done(output=[message("item_1", "Hello!")])) == [
@@ -305,8 +307,8 @@ def test_the_response_itself_has_the_last_word() -> None:
     assert text(play) == "Hello!"
 
 
-def test_parts_that_the_final_form_does_not_have_are_gone() -> None:
-    """They were never said. But a final form without any content tells nothing."""
+def test_parts_that_the_final_form_does_not_have_are_dropped() -> None:
+    """Unless it has no content at all, which means nothing."""
     play = begun()
     play.say(delta("One."), delta("Two.", content_index=1))
     assert play.say(event("conversation.item.done", item=message("item_1", "", content=[]))) == []
@@ -315,8 +317,8 @@ def test_parts_that_the_final_form_does_not_have_are_gone() -> None:
     assert (text(play), play.state().transcript.characters) == ("One.", 4)
 
 
-def test_a_part_without_words_takes_none() -> None:
-    """Some servers leave the part out, and audio without a transcript says nothing about it."""
+def test_final_form_without_text_keeps_the_text() -> None:
+    """Some servers leave the part out, and audio may have no transcript."""
     play = begun()
     play.say(delta("Hello"))
     silent = message("item_1", "", content=[{"type": "output_audio", "transcript": None}])
@@ -324,20 +326,20 @@ def test_a_part_without_words_takes_none() -> None:
     assert text(play) == "Hello"
 
 
-def test_arguments_that_differ_are_told_as_arguments() -> None:
-    """They are no words of the model to the caller."""
+def test_arguments_that_differ_are_reported_as_arguments() -> None:
+    """The member of the fact says so."""
     play = begun()
     play.say(delta('{"a":', kind="function_call_arguments"))
-    whole = event("response.function_call_arguments.done", **IDS, call_id="call_1", arguments='{"a":1}')
-    assert play.say(whole) == [differed("arguments")]
+    final = event("response.function_call_arguments.done", **IDS, call_id="call_1", arguments='{"a":1}')
+    assert play.say(final) == [differed("arguments")]
     assert text(play) == '{"a":1}'
 
 
 # The end --------------------------------------------------------------------------------------------------------
 
 
-def test_a_response_that_was_completed() -> None:
-    """What it said, how much it used, how long it took."""
+def test_completed_response_is_reported() -> None:
+    """With its output, its usage, and its durations."""
     play = begun()
     play.wait(100)
     play.say(delta("Hello"))
@@ -369,7 +371,7 @@ def test_a_response_that_was_completed() -> None:
     [
         ("cancelled", {"type": "cancelled", "reason": "turn_detected"}, "turn_detected"),
         ("cancelled", {"type": "cancelled", "reason": "client_cancelled"}, "client_cancelled"),
-        ("cancelled", {"type": "cancelled", "reason": "a reason of tomorrow"}, "other"),
+        ("cancelled", {"type": "cancelled", "reason": "an unknown reason"}, "other"),
         ("cancelled", None, "unknown"),
         ("incomplete", {"type": "incomplete", "reason": "max_output_tokens"}, "max_output_tokens"),
         ("incomplete", {"type": "incomplete", "reason": "content_filter"}, "content_filter"),
@@ -379,8 +381,8 @@ def test_a_response_that_was_completed() -> None:
         ("failed", None, "unknown"),
     ],
 )
-def test_a_response_that_broke_off_says_why(status: str, details: Event | None, reason: str) -> None:
-    """Once as its end, once as what happened to it: of failures the cause is that, and the code stands beside it."""
+def test_response_that_broke_off_has_a_reason(status: str, details: Event | None, reason: str) -> None:
+    """In its end, and as an interruption. The cause of a failure is `failed`, with the code beside it."""
     cause, code = ("failed", reason) if status == "failed" else (reason, None)
     play = begun()
     assert play.say(done(status=status, status_details=details)) == [
@@ -392,24 +394,24 @@ def test_a_response_that_broke_off_says_why(status: str, details: Event | None, 
 
 
 @pytest.mark.parametrize("status", ["in_progress", "paused", None])
-def test_an_end_with_a_status_that_is_none_is_an_end(status: str | None) -> None:
-    """Every `response.done` gives one finished response."""
+def test_end_with_an_unknown_status_is_an_end(status: str | None) -> None:
+    """Each `response.done` leads to one finished response."""
     play = begun()
-    told = play.say(event("response.done", response={"id": "resp_1", "status": status}))
-    assert [fact for fact in told if isinstance(fact, facts.ResponseFinished)] == [
+    emitted = play.say(event("response.done", response={"id": "resp_1", "status": status}))
+    assert [fact for fact in emitted if isinstance(fact, facts.ResponseFinished)] == [
         finished(status="other", reason="unknown")
     ]
 
 
-def test_details_that_are_a_word_are_no_details() -> None:
-    """One dialect says `unimplemented` in their place; a completed response needs none."""
+def test_status_details_of_a_wrong_type_are_ignored() -> None:
+    """One dialect sends `unimplemented`. A completed response needs no details."""
     play = begun()
     assert play.say(done(status_details="unimplemented")) == [finished()]
     assert play.pipeline.source("relay").drifted == 1
 
 
-def test_an_end_without_a_beginning_is_an_end() -> None:
-    """An interruption may overtake it. There is no beginning to measure from."""
+def test_end_without_a_beginning_is_an_end() -> None:
+    """An interruption may overtake the beginning. There is no duration then."""
     play = begun()
     assert play.say(done("resp_2", output=[message("item_9", "Hi")])) == [
         finished("resp_2", items=1, output=(Content("text", "Hi"),), duration_seconds=None)
@@ -417,15 +419,15 @@ def test_an_end_without_a_beginning_is_an_end() -> None:
     assert text(play, "item_9") == "Hi"
 
 
-def test_an_end_without_an_id_is_an_end() -> None:
-    """Each time, since nobody can tell whether it is the same."""
+def test_end_without_an_id_is_an_end() -> None:
+    """Each one, since nothing says that they are the same."""
     play = begun()
-    told = finished(None, duration_seconds=None)
-    assert play.say(done(None), done(None)) == [told, told]
+    expected = finished(None, duration_seconds=None)
+    assert play.say(done(None), done(None)) == [expected, expected]
 
 
-def test_an_end_that_is_told_twice_counts_once() -> None:
-    """Usage above all."""
+def test_repeated_end_is_rejected() -> None:
+    """Its usage does not count again."""
     play = begun()
     play.say(done(usage=USAGE))
     before = play.line()
@@ -434,26 +436,26 @@ def test_an_end_that_is_told_twice_counts_once() -> None:
     assert play.line() == {**before, "rejected": {"repeated": 1}, "events": before["events"] + 1}
 
 
-def test_an_end_of_nothing_is_rejected() -> None:
-    """Without the object there is no status."""
+def test_end_without_a_response_is_rejected() -> None:
+    """There is no status to report."""
     rejected = EventRejected(event="response.done", reason="missing_object")
     assert begun().say(event("response.done")) == [rejected]
 
 
 def test_usage_beside_the_response_counts() -> None:
-    """One dialect puts it there, and an empty one into the response."""
+    """One dialect sends it there, with an empty one in the response."""
     play = begun()
     usage = {"total_tokens": 7, "input_tokens": 5, "output_tokens": 2}
-    told = play.say({**done(usage={}), "usage": usage})
+    emitted = play.say({**done(usage={}), "usage": usage})
     tokens = (
         Tokens("gpt-realtime", "input", "unknown", False, 5),
         Tokens("gpt-realtime", "output", "unknown", False, 2),
     )
-    assert told == [finished(tokens=tokens, cost=UNPRICED)]
+    assert emitted == [finished(tokens=tokens, cost=UNPRICED)]
 
 
-def test_the_model_is_the_responses_else_the_sessions() -> None:
-    """Where a compatible server names one, it is believed."""
+def test_model_is_the_one_of_the_response_or_of_the_session() -> None:
+    """Compatible servers name one in the response."""
     play = begun()
     assert play.say(done(model="gpt-x")) == [finished(model="gpt-x")]
     assert play.say(done("resp_2", model="a sentence: it names no model!")) == [
@@ -464,7 +466,7 @@ def test_the_model_is_the_responses_else_the_sessions() -> None:
     assert play.say(done()) == [finished(model=None)]
 
 
-def test_two_responses_at_once_do_not_mix() -> None:
+def test_two_open_responses_do_not_mix() -> None:
     """Their deltas name them."""
     play = begun()
     play.say(created("resp_2"))
@@ -481,7 +483,7 @@ def test_two_responses_at_once_do_not_mix() -> None:
 
 
 def test_ended_responses_are_kept_as_they_came() -> None:
-    """In the order in which they ended, known members or not."""
+    """In the order of their ends, with unknown members."""
     play = begun()
     play.say(created("resp_2"))
     one, two = done(new={"a": [1.5]}), done("resp_2", "failed", max_output_tokens="inf")
@@ -489,8 +491,8 @@ def test_ended_responses_are_kept_as_they_came() -> None:
     assert play.line()["responses"] == [two["response"], one["response"]]
 
 
-def test_more_than_are_kept_push_the_oldest_out() -> None:
-    """How many went is told, and all of them count."""
+def test_oldest_response_objects_are_dropped_past_the_limit() -> None:
+    """They are counted as dropped, and all responses count in the totals."""
     play = begun(kept_objects=2, object_bytes=1024)
     play.say(done("resp_2"), done("resp_3", metadata={"long": "x" * 1024}), done("resp_4"), done("resp_5"))
     line = play.line()
@@ -498,16 +500,16 @@ def test_more_than_are_kept_push_the_oldest_out() -> None:
     assert (line["totals"]["dropped_objects"], line["totals"]["responses"]) == (2, {"completed": 4})
 
 
-def test_none_at_all_may_be_kept() -> None:
-    """A daemon that only counts needs none."""
+def test_no_response_object_need_be_kept() -> None:
+    """A limit of 0 drops each of them."""
     play = begun(kept_objects=0)
     play.say(done())
     line = play.line()
     assert (line["responses"], line["totals"]["dropped_objects"]) == ([], 1)
 
 
-def test_ids_of_the_ended_are_remembered_so_far() -> None:
-    """A repetition after a thousand others is not known any more; it is an end like any."""
+def test_ids_of_ended_responses_are_bounded() -> None:
+    """A repeated end is not recognised after 1,024 others."""
     play = begun()
     play.say(*(done(f"resp_{number}") for number in range(1025)))
     assert play.say(done("resp_1")) == [EventRejected(event="response.done", reason="repeated")]
@@ -515,8 +517,8 @@ def test_ids_of_the_ended_are_remembered_so_far() -> None:
     assert len(play.state().ended_responses) == 1024
 
 
-def test_invented_models_do_not_make_the_totals_grow_for_ever() -> None:
-    """Past a number of different ones they are summed as `other`, and no token is lost."""
+def test_totals_are_bounded_in_models() -> None:
+    """Past the bound tokens are summed as `other`, and none is lost."""
     play = begun()
     play.say(*(done(f"r{number}", model=f"m{number}", usage={"input_tokens": 1}) for number in range(600)))
     tokens = play.line()["totals"]["tokens"]
@@ -524,8 +526,8 @@ def test_invented_models_do_not_make_the_totals_grow_for_ever() -> None:
     assert tokens[-1] == {"model": "other", "direction": "input", "modality": "unknown", "cached": False, "tokens": 88}
 
 
-def test_invented_codes_do_not_either() -> None:
-    """Of failures the cause is counted, not the code."""
+def test_interruptions_are_bounded_in_reasons() -> None:
+    """Failures count by their cause and not by their code."""
     play = begun()
     failures = (done(f"r{number}", "failed", status_details={"error": {"code": f"c{number}"}}) for number in range(600))
     play.say(*failures)
@@ -536,8 +538,8 @@ def test_invented_codes_do_not_either() -> None:
 # Giving up ------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_in_progress_when_the_stream_ends_is_given_up() -> None:
-    """First the responses, then the calls; then the conversation closes."""
+def test_work_in_progress_is_abandoned_with_the_stream() -> None:
+    """Responses first, then tool calls. Then the conversation closes."""
     play = begun()
     play.say(event("response.output_item.added", response_id="resp_1", item=call("item_1", "call_1", "")))
     expected: list[Fact] = [
