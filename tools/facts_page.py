@@ -20,7 +20,7 @@ from steno.core import facts
 from steno.core.facts import NAMES, Content, Fact, Origin
 from steno.core.frame import Frame
 from steno.core.stream import Stream
-from steno.core.vocabulary import tells_expiry
+from steno.core.vocabulary import is_session_expiry
 from steno.limits import Limits
 from steno.pipeline import Pipeline
 from steno.sources.recording import parse
@@ -167,7 +167,7 @@ def _replay(name: str, lines: bytes, sink: Examples) -> None:
         if isinstance(told, Frame):
             pipeline.feed(stream, told)
         else:
-            pipeline.stream_closed(stream, at, told.code, expired=tells_expiry(told.reason))
+            pipeline.stream_closed(stream, at, told.code, expired=is_session_expiry(told.reason))
             stream = None
     if stream is not None:
         pipeline.stream_closed(stream, at, 1000)

@@ -16,7 +16,7 @@ from steno.core.conversation import Conversation
 from steno.core.export import conversation_line
 from steno.core.frame import Frame
 from steno.core.stream import Stream
-from steno.core.vocabulary import tells_expiry
+from steno.core.vocabulary import is_session_expiry
 from steno.limits import Limits
 from steno.pipeline import Pipeline
 from steno.simulate.server import Provider, parts, provider
@@ -132,7 +132,7 @@ class Played:
                 self.frames += 1
                 self.pipeline.feed(stream, line)
             else:
-                self.pipeline.stream_closed(stream, line.at, line.code, expired=tells_expiry(line.reason))
+                self.pipeline.stream_closed(stream, line.at, line.code, expired=is_session_expiry(line.reason))
                 stream = None
 
     @property

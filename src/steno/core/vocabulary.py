@@ -51,6 +51,6 @@ def response_reason(status: str, details: RealtimeResponseStatusDetail | None) -
     return closed(details.reason, INTERRUPTIONS) if details and details.reason else "unknown"
 
 
-def tells_expiry(close_reason: str) -> bool:
-    """Tell whether a connection was closed because the session reached its longest duration."""
+def is_session_expiry(close_reason: str) -> bool:
+    """Return whether a connection was closed because its session reached the longest duration, by `close_reason`."""
     return "maximum duration" in close_reason or "session_expired" in close_reason

@@ -16,7 +16,7 @@ import structlog
 from steno.core.frame import Frame
 from steno.core.registry import Ending
 from steno.core.stream import Stream
-from steno.core.vocabulary import tells_expiry
+from steno.core.vocabulary import is_session_expiry
 from steno.errors import UnavailableError
 from steno.sources.clock import Clock
 from steno.sources.protocols import Feed, Numbers
@@ -171,5 +171,5 @@ class StreamSession:
 def end_stream(feed: Feed, stream: Stream, close: Close) -> Ending:
     """End `stream` in `feed` as `close` says, live or in replay; return why its conversations ended."""
     return feed.stream_closed(
-        stream, close.at, close.code, shutdown=close.local, expired=tells_expiry(close.reason), gap=close.gap
+        stream, close.at, close.code, shutdown=close.local, expired=is_session_expiry(close.reason), gap=close.gap
     )
