@@ -427,7 +427,7 @@ def _modalities(usage: RealtimeResponseUsage) -> set[str]:
 def test_a_recording_twice_is_the_same_twice(file: Path) -> None:
     """State and facts are a function of the frames."""
     first, second = Replayed(file), replayed(file)
-    assert first.play.told == second.play.told
+    assert first.play.emitted == second.play.emitted
     assert list(map(conversation_line, first.conversations)) == list(map(conversation_line, second.conversations))
 
 

@@ -76,10 +76,10 @@ def test_a_frame_that_is_no_event_is_told() -> None:
     """With its length and nothing of what it says; the conversation does not notice."""
     play = Play()
     play.say(session())
-    play.told.clear()
+    play.emitted.clear()
     play.feed(b'{"client_secret":"hunter2"')
     origin = Origin(at=BEGIN, source=SOURCE, stream=STREAM)
-    assert play.told == [(origin, facts.FrameRejected(reason="not_json", bytes=26))]
+    assert play.emitted == [(origin, facts.FrameRejected(reason="not_json", bytes=26))]
     assert play.line()["events"] == 1
 
 
@@ -250,14 +250,14 @@ def test_the_time_of_an_envelope_is_used_where_it_is_plausible(stated: Any, seco
     play = Play()
     play.say(cloud_event(CLEARED, "call-1", time=stated))
     expected = BEGIN + round((seconds or 0) * 1_000_000)
-    assert [origin.at for origin, _ in play.told] == [expected]
+    assert [origin.at for origin, _ in play.emitted] == [expected]
 
 
 def test_an_envelope_is_all_there_is_where_a_recording_has_no_times() -> None:
     """What it states is then believed."""
     play = Play(timed=False)
     play.say(cloud_event(CLEARED, "call-1", time="2020-01-01T00:00:00Z"))
-    assert [origin.at for origin, _ in play.told] == [1_577_836_800_000_000]
+    assert [origin.at for origin, _ in play.emitted] == [1_577_836_800_000_000]
 
 
 # Back-pressure --------------------------------------------------------------------------------------------------

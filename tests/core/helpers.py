@@ -39,15 +39,15 @@ class Play:
     def __init__(self, *, timed: bool = True, conversation: str | None = None, **limits: Any) -> None:
         """Open the first stream. The fact of that is left out."""
         self.now: Micros | None = BEGIN if timed else None
-        self.told: list[tuple[Origin, Fact]] = []
+        self.emitted: list[tuple[Origin, Fact]] = []
         self.closed: list[Conversation] = []
         self.pipeline = Pipeline(Limits(**limits), [self], self.closed.append)
         self.stream = self.open(STREAM, conversation)
-        self.told.clear()
+        self.emitted.clear()
 
     def emit(self, origin: Origin, fact: Fact) -> None:
         """Take a fact, as the sink of the pipeline."""
-        self.told.append((origin, fact))
+        self.emitted.append((origin, fact))
 
     def open(self, name: str, conversation: str | None = None) -> Stream:
         """Open a further stream of the same source."""
@@ -57,9 +57,9 @@ class Play:
         self, stream: Stream | None = None, code: int | None = 1000, *, expired: bool = False, shutdown: bool = False
     ) -> list[Fact]:
         """Close a stream; return the facts of that."""
-        before = len(self.told)
+        before = len(self.emitted)
         self.pipeline.stream_closed(stream or self.stream, self.now, code, expired=expired, shutdown=shutdown)
-        return [fact for _, fact in self.told[before:]]
+        return [fact for _, fact in self.emitted[before:]]
 
     def wait(self, milliseconds: int) -> None:
         """Move the clock, without a tick."""
@@ -68,17 +68,17 @@ class Play:
 
     def tick(self) -> list[Fact]:
         """Let the pipeline do what is due; return the facts of that."""
-        before = len(self.told)
+        before = len(self.emitted)
         assert self.now is not None
         self.pipeline.tick(self.now)
-        return [fact for _, fact in self.told[before:]]
+        return [fact for _, fact in self.emitted[before:]]
 
     def say(self, *events: Event, on: Stream | None = None, sent: bool = False) -> list[Fact]:
         """Feed events, all at the present time; return the facts of them."""
-        before = len(self.told)
+        before = len(self.emitted)
         for each in events:
             self.feed(json.dumps(each).encode(), on, sent=sent)
-        return [fact for _, fact in self.told[before:]]
+        return [fact for _, fact in self.emitted[before:]]
 
     def feed(self, payload: bytes, on: Stream | None = None, *, sent: bool = False) -> None:
         """Feed the bytes of one frame."""
@@ -87,7 +87,7 @@ class Play:
     @property
     def facts(self) -> list[Fact]:
         """All facts since the first stream was opened."""
-        return [fact for _, fact in self.told]
+        return [fact for _, fact in self.emitted]
 
     def of(self, *kinds: type[Fact]) -> list[Fact]:
         """All facts of some kinds."""
@@ -215,7 +215,7 @@ def note(status: str | None, key: str = "msg_1", *, named: str | None = None, **
     )
 
 
-def words(*texts: str) -> list[Event]:
+def text_parts(*texts: str) -> list[Event]:
     """The content of a message of a thread."""
     return [{"type": "text", "text": {"value": text, "annotations": []}} for text in texts]
 
@@ -343,7 +343,7 @@ def assistants_streams() -> list[Event]:
         note("in_progress"),
         note_delta("It is "),
         note_delta("two."),
-        note("completed", content=words("It is two.")),
+        note("completed", content=text_parts("It is two.")),
         step("completed", "step_2", type="message_creation", step_details=creation, usage=usage),
         run("completed", usage=usage),
         {"event": "done", "data": "[DONE]"},

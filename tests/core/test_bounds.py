@@ -63,7 +63,7 @@ def test_least_recently_used_conversation_is_evicted_with_its_totals() -> None:
         play.say(cloud_event(session(f"sess_{name}"), name), cloud_event(done(f"resp_{name}", usage=used), name))
     play.say(cloud_event(CLEARED, "a"))
     play.wait(1_500)
-    play.told.clear()
+    play.emitted.clear()
     play.say(cloud_event(CLEARED, "d"))
 
     buckets = (
@@ -81,7 +81,7 @@ def test_least_recently_used_conversation_is_evicted_with_its_totals() -> None:
         cost_usd=None,
         unpriced=(facts.Unpriced("no_price_list", 1),),
     )
-    closings = [(origin.conversation, origin.at, fact) for origin, fact in play.told if fact == evicted]
+    closings = [(origin.conversation, origin.at, fact) for origin, fact in play.emitted if fact == evicted]
     assert closings == [("relay/b", BEGIN + 1_500_000, evicted)]
     assert play.open_keys == ["relay/c", "relay/a", "relay/d"]
     [line] = map(line_of, play.closed)
@@ -234,7 +234,7 @@ def test_values_of_a_label_are_bounded(kind: str) -> None:
     metric, place, make = WITH_WORD[kind]
     play, metrics = Play(), Metrics(3)
     play.say(*(make(f"key_{key}", f"word_{number}") for key, number in enumerate((1, 2, 3, 4, 5, 1))))
-    for origin, fact in play.told:
+    for origin, fact in play.emitted:
         if not isinstance(fact, facts.ResponseInterrupted):  # its reason takes one of the places
             metrics.emit(origin, fact)
     counted = {labels[place]: number for labels, number in metrics.numbers[metric].items()}

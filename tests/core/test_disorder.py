@@ -74,12 +74,12 @@ def test_sums_hold_in_any_order_of_frames(name: str, seed: int, lost: float, dou
     assert sum(pipeline.events.values()) + sum(pipeline.others.values()) + sum(play.rejected.values()) == len(frames)
     states = [*pipeline.registry.conversations.values(), *play.closed]
     held = {(state.key, bucket): tokens for state in states for bucket, tokens in state.totals.tokens.items()}
-    assert held == sums(play.told)
+    assert held == sums(play.emitted)
     assert all(tokens > 0 for tokens in held.values())
     for kind in (facts.ResponseFinished, facts.RunFinished, facts.RunStepFinished, facts.ToolCallFinished):
         ended = Counter(
             (origin.conversation, getattr(fact, fact.__struct_fields__[0]))
-            for origin, fact in play.told
+            for origin, fact in play.emitted
             if isinstance(fact, kind) and getattr(fact, fact.__struct_fields__[0]) is not None
         )
         assert all(times == 1 for times in ended.values()), kind
@@ -123,10 +123,10 @@ def test_every_event_has_an_effect(name: str) -> None:
     play = Play(timed=False)
     for frame in recorded(name, 1):
         before = [fingerprint(state) for state in play.pipeline.registry.conversations.values()]
-        counted = (len(play.told), dict(play.rejected), dict(play.pipeline.others), play.stream.unknown.copy())
+        counted = (len(play.emitted), dict(play.rejected), dict(play.pipeline.others), play.stream.unknown.copy())
         play.pipeline.feed(play.stream, frame)
         after = [fingerprint(state) for state in play.pipeline.registry.conversations.values()]
-        now = (len(play.told), dict(play.rejected), dict(play.pipeline.others), play.stream.unknown.copy())
+        now = (len(play.emitted), dict(play.rejected), dict(play.pipeline.others), play.stream.unknown.copy())
         assert before != after or counted != now or _repeats(frame), frame.payload
 
 
@@ -167,7 +167,7 @@ def test_resumed_conversation_equals_an_uncut_one(name: str, seed: int, cuts: li
             play.pipeline.feed(play.stream, frame)
         states = [{**line_of(state), "stream": None} for state in play.pipeline.registry.conversations.values()]
         emitted = [
-            (origin.at, origin.conversation, fact) for origin, fact in play.told if not isinstance(fact, STREAMS)
+            (origin.at, origin.conversation, fact) for origin, fact in play.emitted if not isinstance(fact, STREAMS)
         ]
         outcomes.append((states, emitted))
 

@@ -24,7 +24,7 @@ from tests.core.helpers import (
     run,
     session,
     step,
-    words,
+    text_parts,
 )
 
 TOTALS: dict[str, Any] = {
@@ -82,7 +82,9 @@ def test_a_thread_as_a_line() -> None:
     """Of each run and message the last object, of each step the one that ended it."""
     play = Play()
     play.say(run("queued"), run("in_progress"), step("in_progress"), step("completed"))
-    play.say(note("in_progress"), note("completed", content=words("Hi")), step("in_progress", "step_2"), run("failed"))
+    play.say(
+        note("in_progress"), note("completed", content=text_parts("Hi")), step("in_progress", "step_2"), run("failed")
+    )
     assert line_of(play.state("relay/thread_1")) == {
         "schema": "steno.conversation/1",
         "key": "relay/thread_1",
@@ -96,7 +98,7 @@ def test_a_thread_as_a_line() -> None:
         "responses": [],
         "runs": [run("failed")["data"]],
         "run_steps": [step("completed")["data"]],
-        "messages": [note("completed", content=words("Hi"))["data"]],
+        "messages": [note("completed", content=text_parts("Hi"))["data"]],
         "unfinished": [step("in_progress", "step_2")["data"]],
         "transcript": [{"item_id": "msg_1", "role": "assistant", "text": "Hi", "heard": None}],
         "speech": [],
@@ -214,7 +216,7 @@ def test_words_that_were_erased_are_in_no_line(key: str) -> None:
     play.say(session(instructions="SECRET"), typed, created(metadata={"a": "SECRET"}), delta("SECRET"))
     play.say(done(output=[call("item_2", "call_1", "SECRET")]), created("resp_2", metadata={"a": "SECRET"}))
     play.say(run("queued", instructions="SECRET"), step("in_progress"), step("completed"), note("in_progress"))
-    play.say(note("completed", content=words("SECRET")), step("in_progress", "step_2", metadata={"a": "SECRET"}))
+    play.say(note("completed", content=text_parts("SECRET")), step("in_progress", "step_2", metadata={"a": "SECRET"}))
     play.say({"id": "cksess_1", "object": "chatkit.session", "user": "SECRET"})
     before = line_of(play.state(key))
     assert "SECRET" in repr(before)

@@ -48,7 +48,7 @@ def ended(reason: str = "disconnected", code: int | None = 1000, frames: int = 1
 def closings(play: Play) -> list[tuple[str | None, Micros | None, str]]:
     return [
         (origin.conversation, origin.at, fact.reason)
-        for origin, fact in play.told
+        for origin, fact in play.emitted
         if isinstance(fact, facts.ConversationClosed)
     ]
 
@@ -60,7 +60,7 @@ def test_a_stream_opens_and_closes() -> None:
     """Even one on which nothing was said."""
     play = Play()
     play.pipeline.stream_opened(SECOND_STREAM, SOURCE, play.now)
-    assert play.told == [
+    assert play.emitted == [
         (Origin(at=BEGIN, source=SOURCE, stream=SECOND_STREAM), facts.StreamOpened(source=SOURCE)),
     ]
     assert play.close(play.pipeline.streams[SECOND_STREAM], code=None) == [ended(code=None, frames=0)]
@@ -80,14 +80,14 @@ def test_a_fact_says_whom_it_is_about() -> None:
         event_id="event_1",
     )
     opened = facts.SessionOpened(session_id="sess_1", model="gpt-realtime", expires_at=None)
-    assert play.told == [(origin, OPENED), (origin, opened)]
+    assert play.emitted == [(origin, OPENED), (origin, opened)]
 
 
 def test_an_id_that_is_too_long_is_cut() -> None:
     """It stands in every record."""
     play = Play()
     play.say({**session(), "event_id": "e" * 300}, cloud_event(CLEARED, "s" * 300))
-    assert {origin.event_id for origin, _ in play.told} == {"e" * 256, None}
+    assert {origin.event_id for origin, _ in play.emitted} == {"e" * 256, None}
     assert play.open_keys == [STREAM, "relay/" + "s" * 256]
 
 
@@ -403,7 +403,7 @@ def test_too_many_conversations_close_the_one_that_was_silent_longest() -> None:
         facts.RunStarted(run_id="run_1", assistant_id=None, model="gpt-4o"),
     ]
     assert play.open_keys == ["relay/thread_1", "relay/thread_2"]
-    assert [origin.conversation for origin, fact in play.told if fact == closed("evicted")] == [STREAM]
+    assert [origin.conversation for origin, fact in play.emitted if fact == closed("evicted")] == [STREAM]
 
 
 def test_a_voice_session_that_was_evicted_goes_on_under_the_next_number() -> None:
@@ -450,7 +450,7 @@ def test_when_we_stop_everything_closes() -> None:
     second = play.open(SECOND_STREAM)
     play.say(session("sess_1"), run("queued"), run("queued", thread_id="thread_2"))
     play.say(cloud_event(CLEARED, "call-1"), run("in_progress", thread_id="thread_2"), on=second)
-    play.told.clear()
+    play.emitted.clear()
     play.close(shutdown=True)
     expected: list[tuple[str | None, Micros | None, str]] = [
         (STREAM, BEGIN, "shutdown"),
@@ -490,7 +490,7 @@ def test_an_envelope_from_the_end_of_time_has_no_time() -> None:
     play = Play()
     late = cloud_event(session(), "call-1", time="9999-12-31T23:59:59-23:59")
     play.pipeline.feed(play.stream, Frame(json.dumps(late).encode(), None))
-    assert {origin.at for origin, _ in play.told[1:]} == {None}
+    assert {origin.at for origin, _ in play.emitted[1:]} == {None}
 
 
 def test_an_error_is_about_the_thread_that_its_envelope_names() -> None:
@@ -498,5 +498,5 @@ def test_an_error_is_about_the_thread_that_its_envelope_names() -> None:
     play = Play()
     play.say(cloud_event(run("queued", thread_id="t1"), "t1"), cloud_event(run("queued", thread_id="t2"), "t2"))
     play.say(cloud_event({"event": "error", "data": {"error": {"code": "server_error"}}}, "t1"))
-    erred = [origin.conversation for origin, fact in play.told if isinstance(fact, facts.UpstreamErred)]
+    erred = [origin.conversation for origin, fact in play.emitted if isinstance(fact, facts.UpstreamErred)]
     assert erred == ["relay/t1"]

@@ -96,7 +96,7 @@ def act(play: Play, what: str, how: Any) -> list[Fact]:
             return play.tick()
         case _:
             told = play.close(shutdown=how)
-            play.stream = play.open(f"relay/1790000000000000/{len(play.told)}")
+            play.stream = play.open(f"relay/1790000000000000/{len(play.emitted)}")
             return told
 
 
@@ -124,8 +124,8 @@ def test_whatever_is_said_leaves_a_sound_state(scene: Scene) -> None:
             sound(state)
     play.pipeline.registry.close_all(play.now)
     assert play.open_keys == []
-    opened = [origin.conversation for origin, fact in play.told if isinstance(fact, facts.ConversationOpened)]
-    closed = [origin.conversation for origin, fact in play.told if isinstance(fact, facts.ConversationClosed)]
+    opened = [origin.conversation for origin, fact in play.emitted if isinstance(fact, facts.ConversationOpened)]
+    closed = [origin.conversation for origin, fact in play.emitted if isinstance(fact, facts.ConversationClosed)]
     assert sorted(map(str, opened)) == sorted(map(str, closed))
     for state in play.closed:
         json.loads(conversation_line(state))
@@ -191,7 +191,7 @@ def test_what_ended_is_told_once(scene: Scene) -> None:
         act(play, what, how)
     opened: Counter[str | None] = Counter()
     ends = []
-    for origin, fact in play.told:
+    for origin, fact in play.emitted:
         opened[origin.conversation] += isinstance(fact, facts.ConversationOpened)
         if isinstance(fact, facts.ResponseFinished | facts.RunFinished):
             ended = fact.response_id if isinstance(fact, facts.ResponseFinished) else fact.run_id
@@ -206,7 +206,7 @@ def test_the_same_frames_give_the_same_facts(scene: Scene) -> None:
     first, second = Play(**TIGHT), Play(**TIGHT)
     for what, how in scene:
         assert act(first, what, how) == act(second, what, how)
-    assert first.told == second.told
+    assert first.emitted == second.emitted
     assert lines(first) == lines(second)
 
 

@@ -19,7 +19,7 @@ NOW = BEGIN // 1_000_000
 def ends(play: Play) -> list[tuple[int, Fact]]:
     """Each fact about an end, with the second at which it was so."""
     kinds = SessionNearsEnd | SessionExpired | SessionCancelled
-    return [((origin.at or 0) // 1_000_000 - NOW, fact) for origin, fact in play.told if isinstance(fact, kinds)]
+    return [((origin.at or 0) // 1_000_000 - NOW, fact) for origin, fact in play.emitted if isinstance(fact, kinds)]
 
 
 def pass_by(play: Play, seconds: int) -> None:

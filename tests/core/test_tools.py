@@ -15,7 +15,7 @@ def begun(**limits: Any) -> Play:
     """A session in which one response has begun."""
     play = Play(**limits)
     play.say(session(), created())
-    play.told.clear()
+    play.emitted.clear()
     return play
 
 

@@ -17,7 +17,7 @@ from tests.core.helpers import (
     run,
     step,
     step_delta,
-    words,
+    text_parts,
 )
 
 THREAD = "relay/thread_1"
@@ -33,7 +33,7 @@ def begun(**limits: Any) -> Play:
     """A thread with a run and a step of it in progress."""
     play = Play(**limits)
     play.say(run("queued", named="created"), step("in_progress", named="created"))
-    play.told.clear()
+    play.emitted.clear()
     return play
 
 
@@ -68,7 +68,7 @@ def test_two_runs_lead_to_one_fact_a_step() -> None:
     for each in assistants_streams():
         if each["event"] == "thread.run.step.completed" and play.stream.name.endswith("/1"):
             play.stream = play.open("relay/1790000000000000/2")
-            play.told.pop()
+            play.emitted.pop()
         play.say(each)
         play.wait(100)
     arguments = Content("arguments", '{"a": 1}')
@@ -216,7 +216,7 @@ def test_object_without_an_id_is_rejected(name: str, data: Any) -> None:
     play = begun()
     assert play.say({"event": name, "data": data}) == [EventRejected(event=name, reason="missing_object")]
     stranger = play.open("relay/1790000000000000/2")
-    play.told.clear()
+    play.emitted.clear()
     if data is None:
         assert play.say({"event": name, "data": data}, on=stranger) == [
             EventRejected(event=name, reason="no_conversation")
@@ -276,7 +276,7 @@ def test_step_whose_deltas_led_elsewhere_is_reported(final: str, differs: bool) 
     """Its last object stands."""
     play = begun()
     play.say(step_delta(code("1+", index=0)), step_delta({**code("1", index=0), "id": None}))
-    play.told.clear()
+    play.emitted.clear()
     play.say(step("completed", step_details={"type": "tool_calls", "tool_calls": [code(final)]}))
     expected = facts.DeltasDiffered(item_id="step_1", members=("arguments",))
     assert play.of(facts.DeltasDiffered) == ([expected] if differs else [])
@@ -303,11 +303,11 @@ def test_message_grows_and_is_replaced() -> None:
     play = begun()
     play.say(note("in_progress", named="created"), note_delta("two", index=1), note_delta("One "))
     assert written(play) == ["One two"]
-    final = note("completed", content=words("One ", "two"))
+    final = note("completed", content=text_parts("One ", "two"))
     assert play.say(final) == [note_finished("One two")]
     play = begun()
     play.say(note("in_progress", named="created"), note_delta("One"), note_delta("two", index=1))
-    assert play.say(note("completed", content=words("One"))) == [
+    assert play.say(note("completed", content=text_parts("One"))) == [
         facts.DeltasDiffered(item_id="msg_1", members=("content",)),
         note_finished("One"),
     ]
@@ -324,14 +324,14 @@ def test_incomplete_message_has_its_text() -> None:
 def test_message_ends_once() -> None:
     """Later events of it are rejected, but for the message of a REST list, which has no status."""
     play = begun()
-    play.say(note("completed", content=words("Hi")))
+    play.say(note("completed", content=text_parts("Hi")))
     assert play.say(note_delta("!"), note("completed"), note("in_progress"), note_delta("!")) == [
         EventRejected(event="thread.message.delta", reason="no_conversation"),
         EventRejected(event="thread.message.completed", reason="repeated"),
         EventRejected(event="thread.message.in_progress", reason="ended"),
         EventRejected(event="thread.message.delta", reason="ended"),
     ]
-    bare = {"id": "msg_1", "object": "thread.message", "thread_id": "thread_1", "content": words("Hi!")}
+    bare = {"id": "msg_1", "object": "thread.message", "thread_id": "thread_1", "content": text_parts("Hi!")}
     assert play.say(bare) == []
     assert written(play) == ["Hi!"]
 
@@ -403,7 +403,7 @@ def test_two_threads_on_one_stream_do_not_mix() -> None:
     play.say(step("in_progress", named="created"), step("in_progress", "step_2", named="created", **second))
     play.say(step_delta(code("a", index=0)), step_delta({**code("b", index=0), "id": "call_2"}, key="step_2"))
     assert (written(play), written(play, "relay/thread_2")) == (["one and"], ["two"])
-    origins = [origin.conversation for origin, fact in play.told if isinstance(fact, facts.ToolCallStarted)]
+    origins = [origin.conversation for origin, fact in play.emitted if isinstance(fact, facts.ToolCallStarted)]
     assert origins == [THREAD, "relay/thread_2"]
     assert play.rejected == {}
 

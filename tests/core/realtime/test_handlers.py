@@ -25,7 +25,7 @@ TRANSCRIPTION = "conversation.item.input_audio_transcription"
 def begun(**limits: Any) -> Play:
     play = Play(**limits)
     play.say(session(audio={"input": {"transcription": {"model": "whisper-1"}}}))
-    play.told.clear()
+    play.emitted.clear()
     return play
 
 
@@ -218,7 +218,7 @@ def test_recording_without_times_has_no_durations() -> None:
     assert [fact.duration_seconds for fact in timeless] == [None, None]
     assert [fact.turn_latency_seconds for fact in timeless if isinstance(fact, facts.ResponseFinished)] == [None]
     assert untimed.line() == timed.line()
-    assert {origin.at for origin, _ in untimed.told} == {None}
+    assert {origin.at for origin, _ in untimed.emitted} == {None}
 
 
 # Content --------------------------------------------------------------------------------------------------------

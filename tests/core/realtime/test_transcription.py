@@ -20,7 +20,7 @@ TRANSCRIPTION = "conversation.item.input_audio_transcription"
 def begun(**limits: Any) -> Play:
     play = Play(**limits)
     play.say(session(audio={"input": {"transcription": {"model": "whisper-1"}}}))
-    play.told.clear()
+    play.emitted.clear()
     return play
 
 
