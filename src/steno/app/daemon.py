@@ -1,8 +1,8 @@
 """The daemon: one task group, a fixed order of starting and stopping, and the signals.
 
-Started in this order: audit log, pipeline, HTTP face, sources, ticker. Stopped the other way round: the sources close
-their connections, what is open is closed, the state is written, the audit log is flushed and ended. The HTTP face goes
-last, so that a probe sees the drain.
+Started in this order: audit log, HTTP server, control socket, ticker, sources. Stopped in this order: the sources close
+their connections, open conversations are closed, the state is written, the audit log is flushed and ended. The HTTP
+server goes last, so that a probe sees the drain.
 """
 
 import signal

@@ -151,7 +151,7 @@ class BodyEncoder:
 
     @property
     def keeps_content(self) -> bool:
-        """Whether content is redacted or goes to files: too slow for the loop that reads sockets."""
+        """Whether any content is kept: masking and redacting it is too slow for the loop that reads sockets."""
         return self.policy.keeps_content
 
     def body(self, fact: Fact, owner: str = "", longest: int | None = None) -> bytes:

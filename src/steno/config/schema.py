@@ -47,7 +47,7 @@ MIB: Final = 1024 * KIB
 
 
 class Http(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[http]`: the daemon's own HTTP server, `/metrics`, `/healthz`, `/readyz` and `/v1/...`."""
+    """`[http]`: the daemon's own HTTP server, `/metrics`, `/healthz` and `/readyz`."""
 
     listen: Listen = "127.0.0.1:9464"
     """Address and port. Loopback, since the server has no password; 9464 is OpenTelemetry's exporter port."""

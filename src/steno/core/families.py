@@ -28,4 +28,5 @@ class Families:
 
 
 FAMILIES: Final = Families((REALTIME, ASSISTANTS, CHATKIT))
-"""The families that steno knows. What no prefix tells apart counts under the first one that speaks in its form."""
+"""The families that steno knows. An unknown event that no prefix assigns is counted under the first family that uses
+its form, typed or paired."""

@@ -5,7 +5,7 @@ Theory of operation
 
 Every event that is not rejected moves exactly one conversation. Which one is decided in this order:
 
-1. *Direction.* An event that clients say, from upstream, or the reverse, belongs nowhere: `unexpected_direction`.
+1. *Direction.* A client event received from upstream, or the reverse, is rejected as `unexpected_direction`.
 2. *The stream's conversation.* Most events of a session name no session: their stream carries one, and they belong to
    it. `Route.follows` says of which kinds of events that holds, and `Stream.current` has the conversation. This is the
    path of every delta: one look-up, and no call but the handler's.
@@ -15,13 +15,15 @@ Every event that is not rejected moves exactly one conversation. Which one is de
 4. *Once only.* An event whose identity was seen in that conversation lately is a `duplicate`: it moves nothing.
 
 A conversation has a key that no other open one has: `<source>/<name>` where something names it, else the name of its
-stream. Keys of all families share one table, so that a name belongs to one family at a time; whoever else bears it is
-rejected. A session that replaces another under the same key opens `<key>#2`, and so on.
+stream. Keys of all families share one table, so that a name belongs to one family at a time; an event of another family
+with that name is rejected as `no_conversation`. A session that replaces another under the same key opens `<key>#2`, and
+so on.
 
 Conversations end for one reason of a closed list (`Closing`). One without a name ends with its stream. One with a name,
-and every thread, outlives its streams and ends when it is idle. Past `limits.conversations` the one that was silent
-longest is evicted, which depends only on what was fed, so that replay evicts the same one. `conversations` is ordered
-by the last event for that, and `_newest` spares the reordering while one conversation goes on speaking.
+and every thread, outlives its streams: it ends when it is idle or evicted, or with the stream that it was last heard on
+where steno closes that. Past `limits.conversations` the one that was silent longest is evicted, which depends only on
+what was fed, so that replay evicts the same one. `conversations` is ordered by the last event for that, and `_newest`
+spares the reordering while one conversation goes on speaking.
 
 Time comes in: with frames, and by `tick` on whole seconds. What was due in a silence happens at the second at which it
 was due, in order of time and then of opening, however late the tick that brings it.
@@ -53,14 +55,14 @@ from steno.timestamps import SECOND, Micros, seconds, whole_second
 from steno.wire import Event, name_of
 
 DUPLICATE: Final = "duplicate"
-"""Why an event that was delivered again is rejected. There is no fact of it: the first delivery said all."""
+"""Why an event that was delivered again is rejected. No fact is emitted: the first delivery has led to its facts."""
 
 Closing = Literal["replaced", "disconnected", "session_expired", "idle", "evicted", "shutdown"]
 Ending = Literal["disconnected", "session_expired", "shutdown"]
 
 
 class Registry:
-    """Every conversation that is open, the one that was silent longest first. The routers' `Openings`."""
+    """Every conversation that is open, the one that was silent longest first. It is what routers know as `Openings`."""
 
     def __init__(
         self,

@@ -1,4 +1,7 @@
-"""What a family says about where its events belong, for the registry. Each family's own is `<family>/routing.py`."""
+"""What a family says about where its events belong. `registry.py` decides by it.
+
+Each family's own routing is in `<family>/routing.py`.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence

@@ -27,6 +27,8 @@ What is refused, and what is let through:
 - A member that says *what the event is about* (`Id` types) is never left out: with a wrong one the event would move
   some other conversation. Such a frame is `bad_identifier`.
 - A type that nobody knows is `Unknown`: counted by name, and nothing else happens.
+- What is no event is malformed: `not_utf8`, `not_json`, `not_object`, `no_discriminator` (neither `type`, a pair, nor a
+  known object), `bad_envelope` (a CloudEvent without its required attributes, or one within another).
 - Half a surrogate pair, which a server that cuts a text into deltas may send, is read as U+FFFD. JSON can name it, and
   no decoder takes it.
 - Nesting deeper than `NESTING_DEPTH` is `too_deep`: decoders in C give up at depths of their own, and the same frame is

@@ -437,7 +437,7 @@ SERVER_EVENTS: Final[tuple[type[TypedEvent], ...]] = (
     McpCallInProgress, McpCallCompleted, McpCallFailed,
     RateLimitsUpdated, RealtimeError,
 )  # fmt: skip
-"""What upstream says: the 46 GA types, and the beta names that differ."""
+"""What upstream says: the GA types, and the beta names that differ."""
 
 VOCABULARY: Final = Vocabulary(
     typed=(*SERVER_EVENTS, *realtime_client.CLIENT_EVENTS),

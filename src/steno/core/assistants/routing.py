@@ -48,7 +48,7 @@ class AssistantsRouter(Router):
             state = ThreadConversation(key, stream.source, stream.name, self._openings.limits)
             self._openings.open(state, stream, event, frame)
         if not isinstance(state, ThreadConversation):
-            return None  # a conversation of another family bears that very name
+            return None  # a conversation of another family has that name
         stream.current[ThreadConversation.family] = state
         self._owners.note(state, event)
         return state

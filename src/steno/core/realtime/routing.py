@@ -63,7 +63,7 @@ class RealtimeRouter(Router):
             state = self._open(base, stream, event, frame, named)
             state.seen = seen or state.seen
         if not isinstance(state, RealtimeConversation):
-            return None  # a conversation of another family bears that very name
+            return None  # a conversation of another family has that name
         if not name:
             stream.current[RealtimeConversation.family] = state
         return state
