@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final, Protocol
 
-from msgspec.structs import fields, replace
+from msgspec.structs import replace
 
 from steno.audit.content_policy import BodyEncoder, beginning
 from steno.audit.record import HASH_BYTES, entry
 from steno.audit.writing.queue import Submission
 from steno.core.facts import NAMES, Content, Fact, Origin
 from steno.timestamps import Micros
-from steno.wire.secrets import is_keylike, mask_text
+from steno.wire.secrets import is_keylike, is_known_keylike, mask_text
 
 NUMBER_BYTES: Final = len('{"seq":,') + 20
 """Length of what precedes an entry when it gets its number."""
@@ -83,21 +83,27 @@ class _PendingRecord:
 
 
 def _names_a_key(origin: Origin, fact: Fact) -> bool:
-    """Return whether a name or an id in the record of `fact` looks like a key. On the path of every record."""
-    for name in (origin.event_id, origin.conversation, origin.stream):
-        if name is not None and is_keylike(name):
+    """Return whether an id in the record of `fact` looks like a key. On the path of every record.
+
+    Ids are what upstream chooses and nobody has looked at: other strings are of closed vocabularies, or were taken in
+    as such, and content is masked by its policy.
+    """
+    if origin.event_id is not None and is_keylike(origin.event_id):
+        return True
+    for name in (origin.conversation, origin.stream):
+        if name is not None and is_known_keylike(name):
             return True
-    for member in _string_members(type(fact)):
+    for member in _ids(type(fact)):
         name = getattr(fact, member)
-        if name is not None and is_keylike(name):
+        if name is not None and is_known_keylike(name):
             return True
     return False
 
 
 @cache
-def _string_members(kind: type[Fact]) -> tuple[str, ...]:
-    """Return the members of a kind of fact that are plain strings: ids, names, and words of closed lists."""
-    return tuple(field.name for field in fields(kind) if field.type in (str, str | None))
+def _ids(kind: type[Fact]) -> tuple[str, ...]:
+    """Return the members of a kind of fact that are ids."""
+    return tuple(name for name in kind.__struct_fields__ if name.endswith("_id"))
 
 
 def _contents(fact: Fact) -> Iterator[Content]:

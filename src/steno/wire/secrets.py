@@ -94,10 +94,13 @@ def mask_text(text: str) -> str:
     return key_shapes.mask_keys(_URL.sub(lambda match: f"{match[1] or match[2]}{MASK}", text), MASK)
 
 
-@lru_cache(maxsize=256)  # the ids of what is under way come again and again
 def is_keylike(name: str) -> bool:
     """Return whether a name or an id holds what is shaped like a key or a token, or a URL with a secret."""
     return (key_shapes.may_hold_key(name) or "://" in name or "=" in name) and mask_text(name) != name
+
+
+is_known_keylike = lru_cache(maxsize=256)(is_keylike)
+"""The same for names and ids that come again and again while something is under way."""
 
 
 def _masked_damage(text: str) -> str:
