@@ -83,6 +83,7 @@ class Pipeline:
         """Family to events of unknown types."""
         self._decode = families.decode
         self._routes = self.registry.routes
+        self._feed = self.registry.feed
         self._sinks = tuple(sinks)
         self._ended = ended
         self._room = anyio.Event()
@@ -140,19 +141,20 @@ class Pipeline:
                 self.tick(at)
         event = self._decode(payload)
         kind = type(event)
-        if kind not in self._routes:
+        route = self._routes.get(kind)  # type: ignore[arg-type]  # what is no event has no route
+        if route is None:
             self._other(stream, counts, event, frame, NO_ENVELOPE)
             return
-        rejected = self.registry.feed(stream, event, frame)  # type: ignore[arg-type]  # it has a route: it is an event
+        rejected = self._feed(route, stream, event, frame)  # type: ignore[arg-type]  # it has a route: it is an event
         if rejected is None:
-            self.events[kind] = self.events.get(kind, 0) + 1
+            self.events[kind] = self.events.get(kind, 0) + 1  # type: ignore[index, arg-type]  # likewise
         else:
             counts.reject(rejected)
 
     def _event(self, stream: Stream, counts: SourceCounts, event: wire.Event, frame: Frame, envelope: Envelope) -> None:
-        rejected = self.registry.feed(stream, event, frame, envelope.subject, envelope.identity)
+        kind = type(event)
+        rejected = self._feed(self._routes[kind], stream, event, frame, envelope.subject, envelope.identity)
         if rejected is None:
-            kind = type(event)
             self.events[kind] = self.events.get(kind, 0) + 1
         else:
             counts.reject(rejected)

@@ -98,11 +98,18 @@ class Registry:
     # Events ---------------------------------------------------------------------------------------------
 
     def feed(
-        self, stream: Stream, event: Event, frame: Frame, name: str | None = None, identity: str | None = None
+        self,
+        route: Route,
+        stream: Stream,
+        event: Event,
+        frame: Frame,
+        name: str | None = None,
+        identity: str | None = None,
     ) -> str | None:
         """Let `event` move its conversation, and emit what follows from that.
 
         Args:
+            route: what `routes` has for events of its kind.
             stream: where the event came from.
             event: what was decoded.
             frame: the frame that it was decoded from.
@@ -113,7 +120,6 @@ class Registry:
             None, or why the event was rejected.
         """
         # The path of every event: a look-up, and no call but the handler's, where nothing is out of the ordinary.
-        route = self.routes[type(event)]
         if route.sent is not frame.sent:
             return self._reject(stream, event, frame, "unexpected_direction")
         if identity is None and route.identified:
