@@ -130,10 +130,13 @@ class Transcript(Generic[E]):
 
     def grow(self, entry: E, index: int | None, piece: str) -> None:
         """Add the piece of a delta to a part of `entry`; without an index, to the first."""
-        part = entry.parts.get(index or 0) or part_of(entry.parts, index or 0)
+        index = index or 0
+        part = entry.parts.get(index)
         if part is None:
-            self._count_part()
-            return
+            part = part_of(entry.parts, index)
+            if part is None:
+                self._count_part()
+                return
         part.append(piece)
         entry.grew = True
         self.characters += len(piece)

@@ -99,7 +99,9 @@ def content_delta(
     if response.first_token_at is None:
         response.first_token_at = frame.at
     if event.delta:
-        item = state.items.get(event.item_id) or items.begin_output(state, event.item_id, response)
+        item = state.items.get(event.item_id)
+        if item is None:
+            item = items.begin_output(state, event.item_id, response)
         state.transcript.grow(item, event.content_index, event.delta)
     return NOTHING
 
@@ -117,7 +119,9 @@ def audio_delta(state: RealtimeConversation, event: realtime.AudioDelta, frame: 
         size = realtime.audio_bytes(event.delta)
         response.audio_bytes += size
         if event.item_id is not None:
-            item = state.items.get(event.item_id) or items.begin_output(state, event.item_id, response)
+            item = state.items.get(event.item_id)
+            if item is None:
+                item = items.begin_output(state, event.item_id, response)
             item.audio_bytes += size
     return NOTHING
 
