@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steno.key_shapes import find_keys, holds_key, mask_keys
+from steno.key_shapes import ALPHANUMERIC, find_keys, holds_key, mask_keys
 from tests.key_examples import KEYS, NO_KEYS
 
 
@@ -60,3 +60,10 @@ def test_masking_leaves_nothing_to_find(before: str, key: str, after: str) -> No
 
     assert key not in once
     assert mask_keys(once, "***") == once
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_keys_of_letters_and_digits_alone_are_known(key: str) -> None:
+    """Ids of letters and digits are not looked at more closely but for these."""
+    token = key.removeprefix("Bearer ")
+    assert not token.isalnum() or token.startswith(ALPHANUMERIC) or key != token

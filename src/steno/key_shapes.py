@@ -49,6 +49,9 @@ _SHAPES: Final = (
 )
 """What a text that holds a key must hold, and the key's shape. `keep` is what is shown of it."""
 
+ALPHANUMERIC: Final = ("AKIA", "ASIA", "AIza")
+"""How the keys begin that may consist of letters and digits alone; all others have a `-`, `_` or `.` in them."""
+
 _IGNORING_CASE: Final = frozenset({"sk-", "ek_", "bearer", "basic"})
 """Hints that are searched for in lower case; all others are written in one way only."""
 

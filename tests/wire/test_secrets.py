@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from steno.wire import mask
-from steno.wire.secrets import mask_text
+from steno.wire.secrets import is_keylike, mask_text
 from tests.key_examples import KEYS, NO_KEYS
 
 SECRET_NAMES = [
@@ -239,3 +239,12 @@ def test_what_only_looks_as_if_it_held_a_secret_stays_as_it_came() -> None:
     """Spaces and digits are its sender's."""
     payload = b'{ "secretary" : 1.50, "passwords_ok" :  true }'
     assert mask(payload) is payload
+
+
+@pytest.mark.parametrize("key", [key for key in KEYS if " " not in key and "\n" not in key and "\\" not in key])
+def test_an_id_that_holds_a_key_is_known(key: str) -> None:
+    """Alone, and behind what ids of events begin with."""
+    assert is_keylike(key)
+    assert is_keylike(f"event_{key}")
+    assert not is_keylike("event_DHcAxyz1234AbC")
+    assert not is_keylike("item_DHcAxyz1234AbC")
