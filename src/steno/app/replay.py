@@ -29,7 +29,7 @@ from steno.metrics.exposition import replay_text
 from steno.metrics.sink import Metrics
 from steno.pipeline import Pipeline, Sink
 from steno.sources.recording import conversation_of, parse
-from steno.sources.stream_session import end_stream
+from steno.sources.stream_end import end_stream
 
 SOURCE = "replay"
 STANDARD_INPUT = Path("-")

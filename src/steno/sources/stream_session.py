@@ -14,14 +14,13 @@ import msgspec
 import structlog
 
 from steno.core.frame import Frame
-from steno.core.registry import Ending
 from steno.core.stream import Stream
-from steno.core.vocabulary import is_session_expiry
 from steno.errors import UnavailableError
 from steno.sources.clock import Clock
 from steno.sources.protocols import Feed, Numbers
 from steno.sources.recorder import Recorder, Recording
 from steno.sources.recording import Close, Gap
+from steno.sources.stream_end import end_stream
 
 CLEAN_CODES: Final = frozenset({1000, 1001})
 """Close codes of a session that came to its end: nothing is missing."""
@@ -166,10 +165,3 @@ class StreamSession:
         if close.code == TOO_BIG:
             return "frame_too_big"
         return "broken_off" if close.code is None else "closed"
-
-
-def end_stream(feed: Feed, stream: Stream, close: Close) -> Ending:
-    """End `stream` in `feed` as `close` says, live or in replay; return why its conversations ended."""
-    return feed.stream_closed(
-        stream, close.at, close.code, shutdown=close.local, expired=is_session_expiry(close.reason), gap=close.gap
-    )
