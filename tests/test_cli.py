@@ -133,3 +133,12 @@ def test_health_of_nobody() -> None:
 
     assert done.returncode == 1
     assert b"no answer" in done.stderr
+
+
+def test_names_on_a_disk_do_not_reach_the_terminal_as_commands(tmp_path: Path) -> None:
+    """An error names the file, without the escape sequences in its name."""
+    done = steno("verify", tmp_path / "no\x1b[2Jlog")
+
+    assert done.returncode == 65
+    assert b"no\xef\xbf\xbd[2Jlog" in done.stderr
+    assert b"\x1b" not in done.stdout + done.stderr

@@ -54,6 +54,17 @@ MEANT: Final[dict[str, str | None]] = {
 }
 """Series that have other labels now, or are gone, on purpose."""
 
+OBSERVED_AT_ONCE: Final = (
+    "steno_time_to_first_token_seconds",
+    "steno_time_to_first_audio_seconds",
+    "steno_turn_latency_seconds",
+)
+"""Histograms that the first edition observed at the end of completed responses alone. Later ones observe them when they
+happen, so that they are compared by the plays of the core and not with the fixtures."""
+
+NEW_FACTS: Final = ("response.output_started",)
+"""Facts that later versions record beside those of the first edition."""
+
 
 @pytest.fixture(autouse=True)
 def edition(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -115,8 +126,15 @@ def test_recordings_are_replayed_to_the_same_outputs(name: str, tmp_path: Path) 
 
     assert (done.returncode, done.stderr) == (0, b"")
     assert (tmp_path / "state").read_bytes() == (then / "state.jsonl").read_bytes()
-    assert sorted(samples(tmp_path / "metrics")) == sorted(as_now(samples(then / "metrics.prom")))
+    assert sorted(comparable(samples(tmp_path / "metrics"))) == sorted(
+        comparable(as_now(samples(then / "metrics.prom")))
+    )
     assert records(tmp_path / "audit") == records(then / "audit")
+
+
+def comparable(lines: list[str]) -> list[str]:
+    """Return the lines of metrics that mean what they meant."""
+    return [line for line in lines if not line.removeprefix("# TYPE ").startswith(OBSERVED_AT_ONCE)]
 
 
 def as_now(lines: list[str]) -> list[str]:
@@ -132,9 +150,11 @@ def samples(path: Path) -> list[str]:
 
 
 def records(log: Path) -> list[bytes]:
-    """Return the records of a log as they were written, without their hashes and without what `VARIES`."""
+    """Return the records of a log as they were written, without their hashes, new facts and what `VARIES`."""
     read = (path.read_bytes().splitlines() for path in sorted(log.glob("audit-*.jsonl")))
     proved = [line.rpartition(b',"hash":"')[0] for segment in read for line in segment]
+    known = [line for line in proved if json.loads(line + b"}")["fact"] not in NEW_FACTS]
+    proved = [re.sub(rb'^{"seq":\d+', b'{"seq":%d' % seq, line) for seq, line in enumerate(known, start=1)]
     for pattern, stands in VARIES:
         proved = [re.sub(pattern, stands, line) for line in proved]
     return proved
@@ -263,7 +283,7 @@ def test_a_log_is_continued_by_a_replay(log: str) -> None:
 
     replayed = [record["fact"] for record in facts("replayed/defaults/audit") if record["stream"] == "replay/sideband"]
     assert done.returncode == 0, done.stderr
-    assert added(log, then) == ["log.opened", *replayed, "log.closed"]
+    assert [name for name in added(log, then) if name not in NEW_FACTS] == ["log.opened", *replayed, "log.closed"]
     assert {name: content_files(log)[name][: len(held)] for name, held in content.items()} == content
     assert content_files(log).keys() == content.keys(), "the file of a conversation goes on"
     assert proved_beyond_its_heads(log)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 
 from steno import __version__
+from steno.app.terminal import echo
 from steno.errors import ConfigError, ConfigFault, DataError, StenoError, UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def main() -> NoReturn:
     try:
         code = cli.main(standalone_mode=False)
     except click.UsageError as error:
-        click.echo(f"steno: {error.format_message()}", err=True)
+        echo(f"steno: {error.format_message()}", err=True)
         code = UsageError.exit_code
     except click.exceptions.Exit as exited:
         code = exited.exit_code
@@ -42,7 +43,7 @@ def main() -> NoReturn:
         code = INTERRUPTED
     except StenoError as error:
         prefix = "" if isinstance(error, ConfigError) else "steno: "
-        click.echo(f"{prefix}{error}", err=True)
+        echo(f"{prefix}{error}", err=True)
         code = error.exit_code
     except BrokenPipeError:  # the reader of our output has gone
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  # so that the interpreter's last flush is quiet
@@ -107,13 +108,13 @@ def check(config_file: Path | None) -> None:
 def demo(seconds: float | None, seed: int) -> int:
     """Run a simulated provider on loopback, and the daemon on it."""
     import anyio
-    from rich.console import Console
 
     from steno.app import daemon, logs
     from steno.app import demo as demonstration
+    from steno.app.tables import console
 
     logs.configure("warning", "auto")
-    holds = anyio.run(demonstration.demo, Console(), seconds, seed, backend_options=daemon.event_loop_options())
+    holds = anyio.run(demonstration.demo, console(), seconds, seed, backend_options=daemon.event_loop_options())
     return 0 if holds else 1
 
 
@@ -128,7 +129,7 @@ def health(url: str | None, config_file: Path | None) -> int:
     from steno.admin.probe import probe
 
     answer = probe(url or _readiness_url(config_file))
-    click.echo(answer.text, err=not answer.ready)
+    echo(answer.text, err=not answer.ready)
     return 0 if answer.ready else 1
 
 
@@ -181,10 +182,9 @@ def replay(
     strict: bool,
 ) -> None:
     """Feed recordings (a frame a line, `-` is standard input) through the daemon's own pipeline."""
-    from rich.console import Console
-
     from steno.app import replay as replaying
     from steno.app.price_list import load_prices
+    from steno.app.tables import console
     from steno.config import find, load, parse
 
     if state is not None and state == metrics and str(state) == "-":
@@ -197,7 +197,7 @@ def replay(
     with _faults_in(found), _progress(files) as progress:
         summary = replaying.replay(files, config, outputs, table, sys.stdin.buffer, progress)
     taken = Path("-") in (state, metrics)
-    _show(Console(stderr=taken), summary)
+    _show(console(stderr=taken), summary)
     if strict and summary.malformed:
         raise DataError(f"{sum(summary.malformed.values())} lines were malformed")
 
@@ -233,7 +233,7 @@ def verify(
     with _progress(paths) as progress:
         found = verifying.verify(paths, trust, content=words, progress=progress)
     for line in found.lines():
-        click.echo(line)
+        echo(line)
     return 0 if found.ok else 1
 
 
@@ -257,7 +257,7 @@ def erase(config_file: Path | None, conversation: str, partial: bool, audit: Pat
     config = load(_config_file(config_file))
     directory = erasing.log_directory(config, audit, os.environ)
     erasure = erasing.erase(config, directory, conversation, partial=partial)
-    click.echo(describe(conversation, erasure))
+    echo(describe(conversation, erasure))
     return 0 if erasure.complete else 1
 
 
@@ -267,11 +267,12 @@ def _progress(files: Sequence[Path]) -> Iterator[Callable[[int], None]]:
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
+    from steno.app.tables import console
+
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=sum(_size(file) for file in files) or None)
         yield lambda size: bar.advance(task, size)
 
@@ -283,17 +284,17 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
 
 
-def _show(console: "Console", summary: "Summary") -> None:
+def _show(terminal: "Console", summary: "Summary") -> None:
     """Print the summary of a replay."""
     from steno.app.tables import conversation_table, counted, outcome_lines
 
-    console.print(conversation_table(summary.rows, "conversations", console.width, summary.total))
+    terminal.print(conversation_table(summary.rows, "conversations", terminal.width, summary.total))
     for line in (f"{'frames':<11}{summary.frames}", *outcome_lines(summary.total)):
-        console.print(line, highlight=False, soft_wrap=True)
+        terminal.print(line, soft_wrap=True)
     for heading, counts in (
         ("unknown event types", summary.unknown),
         ("malformed", summary.malformed),
         ("out of place", summary.rejected),
     ):
         if counts:
-            console.print(f"{heading}: {counted(counts)}", highlight=False, markup=False, soft_wrap=True)
+            terminal.print(f"{heading}: {counted(counts)}", soft_wrap=True)

@@ -44,7 +44,8 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Events of a conversation whose identity is remembered, so that one that is delivered again changes nothing."""
 
     label_values: Count = 100
-    """Values of a metric label that upstream chooses. Past it: `other`."""
+    """Values of a metric label that the upstream of one source chooses. Past it: `other`; a model that has a price is
+    then shown under the name of its price."""
 
     drain_seconds: Seconds = 10.0
     """Longest time from the first SIGTERM to the exit. Keep it below the service manager's own limit."""

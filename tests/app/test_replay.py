@@ -234,3 +234,22 @@ def test_all_objects_are_kept_unless_the_configuration_says_otherwise(tmp_path: 
     assert ran.returncode == 0, ran.stderr
     state = lines(tmp_path / "state")[0]
     assert (len(state["responses"]), state["totals"]["dropped_objects"]) == (kept, 300 - kept)
+
+
+@pytest.mark.parametrize("terminal", ["dumb", "xterm-256color"])
+def test_names_that_look_like_markup_are_shown_as_they_are(terminal: str, tmp_path: Path) -> None:
+    """The tables colour and interpret nothing that a sender chose, and one name does not end the command."""
+    names = ("[/x]", "[red]loud[/]", "a:smile:", "\\[b")
+    session = {"type": "session.created", "event_id": "event_1", "session": {"id": "sess_1"}}
+    events = [
+        {"specversion": "1.0", "id": f"e{n}", "source": "//relay", "subject": name, "data": session}
+        for n, name in enumerate(names)
+    ]
+    invented = {"type": "[/dim]invented"}
+    file = write(tmp_path, "[bold]x.jsonl", (json.dumps(each).encode() for each in (*events, invented)))
+
+    done = steno("replay", file, FORCE_COLOR="1", TERM=terminal, COLUMNS="120")
+
+    printed = done.stdout.decode()
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert [name for name in (*names, "[/dim]invented") if name not in printed] == []

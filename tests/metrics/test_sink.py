@@ -1,6 +1,11 @@
 """Facts in, numbers out."""
 
+from typing import Any
+
+from msgspec.structs import replace
+
 from steno.core import facts
+from steno.core.billing.prices import parse
 from steno.core.facts import Cost, Fact, Origin, Tokens
 from steno.metrics.definitions import CONVERSATION_METRICS, METRICS
 from steno.metrics.sink import COUNTERS, Histogram, Metrics
@@ -56,8 +61,22 @@ def test_completed_response() -> None:
         "steno_tokens_total": {("realtime", "gpt-realtime", "input", "audio", "true"): 5},
         "steno_cost_usd_total": {("realtime", "gpt-realtime"): 0.0000025},
     }
+    assert observed(metrics) == {"steno_response_duration_seconds": (1, 2.0)}
+
+
+def started(output: str, **changes: Any) -> facts.ResponseOutputStarted:
+    values = {"response_id": "resp_1", "model": "gpt-realtime", "after_seconds": None, **changes}
+    return facts.ResponseOutputStarted(output=output, **values)
+
+
+def test_first_output_is_observed_when_it_happens() -> None:
+    """No end of a response is needed for it."""
+    metrics = told(
+        started("text", after_seconds=0.25),
+        started("audio", after_seconds=0.3, turn_latency_seconds=0.7),
+    )
+
     assert observed(metrics) == {
-        "steno_response_duration_seconds": (1, 2.0),
         "steno_time_to_first_token_seconds": (1, 0.25),
         "steno_time_to_first_audio_seconds": (1, 0.3),
         "steno_turn_latency_seconds": (1, 0.7),
@@ -87,9 +106,9 @@ def test_interrupted_response_is_counted_and_not_averaged_in() -> None:
 
 def test_durations_that_are_not_known() -> None:
     """No time is no observation."""
-    metrics = told(response(duration_seconds=None, turn_latency_seconds=None))
+    metrics = told(response(duration_seconds=None), started("text"), started("audio", turn_latency_seconds=0.5))
 
-    assert sorted(observed(metrics)) == ["steno_time_to_first_audio_seconds", "steno_time_to_first_token_seconds"]
+    assert observed(metrics) == {"steno_turn_latency_seconds": (1, 0.5)}
 
 
 def test_label_values_are_bounded() -> None:
@@ -101,6 +120,48 @@ def test_label_values_are_bounded() -> None:
         ("model-2", "completed", "none"): 1,
         ("other", "completed", "none"): 2,
     }
+
+
+def test_one_source_does_not_use_up_the_label_values_of_another() -> None:
+    """However many models it invents."""
+    metrics = Metrics(2)
+    for source, model in [("relay", f"model-{n}") for n in range(5)] + [("desk", "a"), ("desk", "b"), ("desk", "c")]:
+        metrics.emit(replace(ORIGIN, source=source), response(model=model))
+
+    assert [model for model, *_ in metrics.numbers["steno_responses_total"]] == [
+        "model-0",
+        "model-1",
+        "other",
+        "a",
+        "b",
+    ]
+
+
+def test_priced_models_are_always_shown() -> None:
+    """Past the budget under the name of their price, so that invented dates add no series."""
+    prices = parse(b'{"gpt-realtime": {"input_cost_per_token": 0.000004}}')
+    models = ["invented", "gpt-realtime", "gpt-realtime-2025-08-28", "openai/gpt-realtime-2025-12-15", "invented-too"]
+    metrics = Metrics(1, prices)
+    for model in models:
+        metrics.emit(ORIGIN, response(model=model))
+
+    assert {model: count for (model, *_), count in metrics.numbers["steno_responses_total"].items()} == {
+        "invented": 1,
+        "gpt-realtime": 3,
+        "other": 1,
+    }
+
+
+def test_invented_codes_push_out_no_closed_reason() -> None:
+    """Codes of failures are upstream's and have a budget. Reasons of a closed list need none."""
+    failures = [response(status="failed", reason=f"code-{n}") for n in range(3)]
+    cut_off = response(status="cancelled", reason="turn_detected")
+    interrupted = facts.ResponseInterrupted(response_id="resp_1", reason="turn_detected", model="gpt-realtime")
+    metrics = told(*failures, cut_off, interrupted, label_values=2)
+
+    reasons = [reason for _, _, reason in metrics.numbers["steno_responses_total"]]
+    assert reasons == ["code-0", "code-1", "other", "turn_detected"]
+    assert list(metrics.numbers["steno_interruptions_total"]) == [("gpt-realtime", "turn_detected")]
 
 
 def test_no_model_is_unknown() -> None:

@@ -81,7 +81,7 @@ class Daemon:
         self.audit = parts.audit
         self.listeners: list[Callable[[Conversation], None]] = []
         """Each is called with every conversation that ends."""
-        self.metrics = Metrics(config.limits.label_values)
+        self.metrics = Metrics(config.limits.label_values, parts.prices)
         self.pipeline = Pipeline(
             config.limits,
             [self.metrics, *parts.audit.sinks],
@@ -224,6 +224,7 @@ class Daemon:
             return
         self._config = new
         self.pipeline.registry.prices = prices
+        self.metrics.prices = prices
         if load:
             logs.configure(new.log.level, new.log.format)
         changes = self.sources.replace(new.sources)

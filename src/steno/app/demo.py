@@ -136,9 +136,9 @@ def _live_table(daemon: Daemon, width: int) -> Table:
 def _conclude(console: Console, ended: list[Row], folder: Path) -> bool:
     console.print(conversation_table(ended, "what was seen", console.width))
     for line in outcome_lines(sum_of(ended)):
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     console.print()
     report = verify([folder])
     for line in describe(report):
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     return report.ok

@@ -155,7 +155,7 @@ class _Replay:
     """The pipeline of one replay, and its outputs."""
 
     def __init__(self, config: Config, outputs: Outputs, prices: PriceTable, stack: ExitStack) -> None:
-        self._metrics = Metrics(config.limits.label_values)
+        self._metrics = Metrics(config.limits.label_values, prices)
         self._log: _ReplayLog | None = None
         sinks: list[Sink] = [self._metrics]
         if outputs.audit is not None:

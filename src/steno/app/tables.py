@@ -9,8 +9,10 @@ from typing import Final
 
 from msgspec import Struct
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.table import Table
 
+from steno.app.terminal import printable
 from steno.core.billing.prices import add_usd, usd_text
 from steno.core.conversation import Conversation, Totals
 from steno.timestamps import seconds
@@ -27,6 +29,11 @@ SHOWN_CHARACTERS: Final = 60
 """Longest name that is shown."""
 SHORTEST_NAME: Final = 20
 """Characters of a conversation's name that are shown however narrow the terminal is."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console that prints every text as it is: brackets are no markup, and `:name:` is no emoji."""
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
 
 
 class Row(Struct, frozen=True):
@@ -161,8 +168,7 @@ def counted(counts: dict[str, int]) -> str:
 
 
 def _printable(name: str) -> str:
-    shown = mask_text(name)[:SHOWN_CHARACTERS]
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in shown)
+    return printable(mask_text(name)[:SHOWN_CHARACTERS])
 
 
 def _added(counts: Iterable[dict[str, int]]) -> dict[str, int]:

@@ -339,6 +339,22 @@ class ResponseStarted(Fact, frozen=True):
     model: str | None
 
 
+class ResponseOutputStarted(Fact, frozen=True):
+    """A response brought its first text, transcript or argument, or its first audio. Each at most once a response.
+
+    It is reported when it happens. What becomes of the response later does not change how long it was waited for.
+    """
+
+    tag: ClassVar = "response.output_started"
+    response_id: str | None
+    model: str | None
+    output: str
+    """text (a word, or a piece of a call's arguments) or audio."""
+    after_seconds: float | None
+    """From `response.created`; null where that, or its time, was not seen."""
+    turn_latency_seconds: float | None = None
+
+
 class ResponseFinished(Fact, frozen=True):
     """A response ended: completed, cancelled, failed, incomplete. Each `response.done` leads to exactly one."""
 
@@ -391,11 +407,7 @@ class DeltasDiffered(Fact, frozen=True):
 
 
 class PlaybackStarted(Fact, frozen=True):
-    """The caller began to hear a response.
-
-    The turn latency stands here where playback answered the turn and its response is not open; else the end of the
-    response has it.
-    """
+    """The caller began to hear a response. On a stream that carries no audio this may answer the turn."""
 
     tag: ClassVar = "playback.started"
     response_id: str | None

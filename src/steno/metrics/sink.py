@@ -1,7 +1,8 @@
 """Facts counted: plain numbers in dictionaries, which a collector reads when it is scraped.
 
 `COUNTERS` at the end says what each fact does to which metric. Label values are of closed vocabularies, or models and
-codes. Those two are upstream's, so past a number of different ones a further one is `other`.
+codes. Those two are upstream's, so past a number of different ones a source a further one is `other`. A model that has
+a price is always shown, under the name of its price once there are too many.
 """
 
 from bisect import bisect_left
@@ -10,12 +11,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from steno.core import facts
+from steno.core.billing.prices import PriceTable, resolve
 from steno.core.facts import Cost, Fact, Origin, Tokens
 from steno.metrics.definitions import CONVERSATION_METRICS
 
 Labels = tuple[str, ...]
 NO_MODEL: Final = "unknown"
+OTHER: Final = "other"
 COMPLETED: Final = "completed"
+FAILED: Final = "failed"
+_FIRST_OUTPUT: Final = {"text": "steno_time_to_first_token_seconds", "audio": "steno_time_to_first_audio_seconds"}
+"""Output of a response to the metric of its beginning."""
 
 
 class Histogram:
@@ -37,8 +43,13 @@ class Histogram:
 class Metrics:
     """The sink that counts. Values are only ever added to, so that a scrape in another thread sees each whole."""
 
-    def __init__(self, label_values: int) -> None:
-        """Count nothing yet; a label takes at most `label_values` different values from upstream."""
+    def __init__(self, label_values: int, prices: PriceTable | None = None) -> None:
+        """Count nothing yet.
+
+        Args:
+            label_values: how many different values a label takes from the upstream of one source.
+            prices: whose models are always shown.
+        """
         self.numbers: dict[str, defaultdict[Labels, float]] = {
             name: defaultdict(float) for name, row in CONVERSATION_METRICS.items() if row.kind != "histogram"
         }
@@ -46,7 +57,9 @@ class Metrics:
             name: {} for name, row in CONVERSATION_METRICS.items() if row.kind == "histogram"
         }
         self._label_values = label_values
-        self._label_vocabulary: defaultdict[str, set[str]] = defaultdict(set)
+        self.prices = prices
+        self._vocabularies: defaultdict[str, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        """Source, then label, to the values that its upstream chose: one source does not use up another's."""
 
     def emit(self, origin: Origin, fact: Fact) -> None:
         """Count `fact`; most kinds of facts are for the audit log alone."""
@@ -67,16 +80,24 @@ class Metrics:
             histogram = self.histograms[name][labels] = Histogram(CONVERSATION_METRICS[name].buckets)
         histogram.observe(value)
 
-    def label_value(self, label: str, value: str | None) -> str:
-        """Return upstream's `value` as a label value, or `other` when there are too many different ones."""
+    def label_value(self, origin: Origin, label: str, value: str | None) -> str:
+        """Return upstream's `value` as a label value, or `other` when its source has too many different ones."""
         if value is None:
             return NO_MODEL
-        known = self._label_vocabulary[label]
+        known = self._vocabularies[origin.source][label]
         if value not in known:
             if len(known) >= self._label_values:
-                return "other"
+                return OTHER
             known.add(value)
         return value
+
+    def model(self, origin: Origin, model: str | None) -> str:
+        """Return `model` as a label value. Past the budget of its source it is the name of its price, else `other`."""
+        shown = self.label_value(origin, "model", model)
+        if shown is not OTHER or model is None or self.prices is None:
+            return shown
+        priced = resolve(self.prices, model)
+        return priced[0] if priced else OTHER
 
     def add_usage(self, origin: Origin, model: str | None, buckets: tuple[Tokens, ...], cost: Cost | None) -> None:
         """Count the tokens of one usage of `model`, and what it cost, or why that is not known."""
@@ -84,7 +105,7 @@ class Metrics:
         for each in buckets:
             labels = (
                 family,
-                self.label_value("model", each.model),
+                self.model(origin, each.model),
                 each.direction,
                 each.modality,
                 "true" if each.cached else "false",
@@ -93,7 +114,7 @@ class Metrics:
         if cost is None:
             return
         if cost.usd is not None:
-            self.add("steno_cost_usd_total", (family, self.label_value("model", model)), float(cost.usd))
+            self.add("steno_cost_usd_total", (family, self.model(origin, model)), float(cost.usd))
         else:
             self.add("steno_unpriced_total", (family, cost.unpriced or NO_MODEL))
 
@@ -106,30 +127,35 @@ def _closed(metrics: Metrics, _origin: Origin, fact: facts.ConversationClosed) -
     metrics.add("steno_conversations_closed_total", (fact.family, fact.reason))
 
 
+def _output_started(metrics: Metrics, origin: Origin, fact: facts.ResponseOutputStarted) -> None:
+    """Observed at once: a slow answer that the caller spoke over was slow all the same."""
+    model = (metrics.model(origin, fact.model),)
+    metrics.observe(_FIRST_OUTPUT[fact.output], model, fact.after_seconds)
+    metrics.observe("steno_turn_latency_seconds", model, fact.turn_latency_seconds)
+
+
 def _response(metrics: Metrics, origin: Origin, fact: facts.ResponseFinished) -> None:
-    """A response that broke off is counted as such; its times say little and would spoil the others'."""
-    model = metrics.label_value("model", fact.model)
-    reason = metrics.label_value("reason", fact.reason) if fact.reason else "none"
+    """A response that broke off is counted as such; its duration says little and would spoil the others'."""
+    model = metrics.model(origin, fact.model)
+    reason = fact.reason or "none"
+    if fact.status == FAILED:  # then it is a code of upstream's; else it is of a closed list, which needs no budget
+        reason = metrics.label_value(origin, "reason", fact.reason)
     metrics.add("steno_responses_total", (model, fact.status, reason))
     metrics.add_usage(origin, fact.model, fact.tokens, fact.cost)
     if fact.status == COMPLETED:
         metrics.observe("steno_response_duration_seconds", (model,), fact.duration_seconds)
-        metrics.observe("steno_time_to_first_token_seconds", (model,), fact.time_to_first_token_seconds)
-        metrics.observe("steno_time_to_first_audio_seconds", (model,), fact.time_to_first_audio_seconds)
-        metrics.observe("steno_turn_latency_seconds", (model,), fact.turn_latency_seconds)
 
 
-def _interrupted(metrics: Metrics, _origin: Origin, fact: facts.ResponseInterrupted) -> None:
-    labels = (metrics.label_value("model", fact.model), metrics.label_value("reason", fact.reason))
-    metrics.add("steno_interruptions_total", labels)
+def _interrupted(metrics: Metrics, origin: Origin, fact: facts.ResponseInterrupted) -> None:
+    metrics.add("steno_interruptions_total", (metrics.model(origin, fact.model), fact.reason))
 
 
 def _speech(metrics: Metrics, _origin: Origin, fact: facts.SpeechStopped) -> None:
     metrics.observe("steno_user_speech_duration_seconds", (), fact.duration_seconds)
 
 
-def _playback(metrics: Metrics, _origin: Origin, fact: facts.PlaybackStarted) -> None:
-    labels = (metrics.label_value("model", fact.model),)
+def _playback(metrics: Metrics, origin: Origin, fact: facts.PlaybackStarted) -> None:
+    labels = (metrics.model(origin, fact.model),)
     metrics.observe("steno_turn_latency_seconds", labels, fact.turn_latency_seconds)
 
 
@@ -144,7 +170,7 @@ def _tool_call(metrics: Metrics, _origin: Origin, fact: facts.ToolCallFinished) 
 
 
 def _run(metrics: Metrics, origin: Origin, fact: facts.RunFinished) -> None:
-    model = metrics.label_value("model", fact.model)
+    model = metrics.model(origin, fact.model)
     metrics.add("steno_runs_total", (model, fact.status))
     metrics.add_usage(origin, fact.model, fact.tokens, fact.cost)
     if fact.status == COMPLETED:
@@ -165,13 +191,14 @@ def _rate_limit(metrics: Metrics, origin: Origin, fact: facts.RateLimitReported)
 
 
 def _error(metrics: Metrics, origin: Origin, fact: facts.UpstreamErred) -> None:
-    labels = (origin.family or NO_MODEL, metrics.label_value("code", fact.code))
+    labels = (origin.family or NO_MODEL, metrics.label_value(origin, "code", fact.code))
     metrics.add("steno_upstream_errors_total", labels)
 
 
 COUNTERS: Final[Mapping[type[Fact], Callable[[Metrics, Origin, Any], None]]] = {
     facts.EventsMissed: _missed,
     facts.ConversationClosed: _closed,
+    facts.ResponseOutputStarted: _output_started,
     facts.ResponseFinished: _response,
     facts.ResponseInterrupted: _interrupted,
     facts.SpeechStopped: _speech,

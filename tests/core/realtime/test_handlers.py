@@ -59,6 +59,10 @@ def test_spoken_turn_leads_to_one_fact_a_step() -> None:
         facts.ItemAdded(item_id="user_1", kind="message", role="user"),
         facts.ResponseStarted(response_id="resp_1", conversation_id="conv_1", model="gpt-realtime"),
         facts.ItemAdded(item_id="item_1", kind="message", role="assistant"),
+        facts.ResponseOutputStarted(response_id="resp_1", model="gpt-realtime", output="text", after_seconds=0.05),
+        facts.ResponseOutputStarted(
+            response_id="resp_1", model="gpt-realtime", output="audio", after_seconds=0.06, turn_latency_seconds=0.1
+        ),
         facts.TranscriptionFinished(
             item_id="user_1",
             status="completed",

@@ -117,10 +117,44 @@ def test_oldest_response_is_abandoned_past_the_limit() -> None:
 
 @pytest.mark.parametrize("kind", ["output_text", "output_audio_transcript", "text", "audio_transcript"])
 def test_text_grows_by_deltas(kind: str) -> None:
-    """They lead to no fact, and the state has the text at once."""
+    """The first one that brings text is reported, the others are not. The state has the text at once."""
     play = begun()
-    assert play.say(delta("Hel", kind=kind), delta("", kind=kind), delta("lo", kind=kind)) == []
+    assert play.say(delta("", kind=kind)) == []
+    [started] = play.say(delta("Hel", kind=kind), delta("", kind=kind), delta("lo", kind=kind))
+    assert started == facts.ResponseOutputStarted(
+        response_id="resp_1", model="gpt-realtime", output="text", after_seconds=0.0
+    )
     assert text(play) == "Hello"
+
+
+def test_first_output_is_reported_when_it_happens() -> None:
+    """Text, arguments and audio each once a response, with their times, whatever becomes of the response."""
+    play = begun()
+    play.wait(300)
+    play.say(delta('{"a"', kind="function_call_arguments"), delta("Hel"), audio(item_id="item_2"))
+    play.wait(200)
+    play.say(audio(item_id="item_2"), delta("lo"), done(status="cancelled"))
+
+    assert [(started.output, started.after_seconds) for started in outputs(play)] == [("text", 0.3), ("audio", 0.3)]
+    [ended] = play.of(facts.ResponseFinished)
+    assert isinstance(ended, facts.ResponseFinished)
+    assert (ended.time_to_first_token_seconds, ended.time_to_first_audio_seconds) == (0.3, 0.3)
+
+
+def test_first_output_without_a_beginning_or_times() -> None:
+    """It is reported once, and how long it took is not known."""
+    play = begun()
+    play.now = None
+    play.say(delta("Hel", response_id="resp_9"), delta("lo", response_id="resp_9"), audio("AAAA"), audio("AAAA"))
+
+    assert [(started.response_id, started.output, started.after_seconds) for started in outputs(play)] == [
+        ("resp_9", "text", None),
+        ("resp_1", "audio", None),
+    ]
+
+
+def outputs(play: Play) -> list[facts.ResponseOutputStarted]:
+    return [fact for fact in play.of(facts.ResponseOutputStarted) if isinstance(fact, facts.ResponseOutputStarted)]
 
 
 def test_arguments_grow_by_deltas() -> None:

@@ -131,6 +131,13 @@ def begun() -> Play:
     return play
 
 
+def observed(play: Play) -> list[float]:
+    """The turn latencies at the moment at which each was over: what the metric counts."""
+    reported = play.of(facts.ResponseOutputStarted, facts.PlaybackStarted)
+    latencies = [fact.turn_latency_seconds for fact in reported]  # type: ignore[attr-defined]  # both have one
+    return [latency for latency in latencies if latency is not None]
+
+
 def latencies(play: Play) -> list[float | None]:
     """The turn latencies of all responses that ended or were played, in order."""
     reported = play.of(facts.ResponseFinished, facts.PlaybackStarted)
@@ -184,7 +191,7 @@ def test_wait_goes_on_across_a_tool_call() -> None:
 
 
 def test_playback_answers_where_no_audio_is_carried() -> None:
-    """The end of the response reports the latency, so that its status is known with it."""
+    """It is reported when it happens, and the end of the response repeats it."""
     play = begun()
     play.say(event(SPEECH_STOPPED), created())
     play.wait(800)
@@ -192,7 +199,7 @@ def test_playback_answers_where_no_audio_is_carried() -> None:
     play.wait(100)
     play.say(event(PLAYED, response_id="resp_1"))
 
-    assert latencies(play) == [None, 0.8, None]
+    assert latencies(play) == [0.8, 0.8, None]
 
 
 def test_playback_of_an_unknown_response_reports_the_latency_itself() -> None:
@@ -257,6 +264,31 @@ def test_response_out_of_band_answers_nobody() -> None:
     play.say(done("aside", conversation_id=None), done("answer", conversation_id="conv_1"))
 
     assert latencies(play) == [None, None, 0.4]
+
+
+@pytest.mark.parametrize("ended", ["cancelled", "incomplete", "failed", None])
+def test_latency_counts_whatever_becomes_of_the_response(ended: str | None) -> None:
+    """A slow answer that the caller speaks over, or whose end is never seen, was slow all the same."""
+    play = begun()
+    play.say(event(SPEECH_STOPPED), created())
+    play.wait(4000)
+    play.say(audio())
+    assert observed(play) == [4.0]
+    play.say(*([done(status=ended)] if ended else []), audio())
+
+    assert observed(play) == [4.0]
+
+
+def test_playback_is_measured_by_the_model_of_its_response() -> None:
+    """On a sideband, too, and at once; the session may have another model by then."""
+    play = begun()
+    play.say(event(SPEECH_STOPPED), created(model="gpt-x"))
+    play.wait(700)
+    play.say(event(PLAYED, response_id="resp_1"))
+
+    assert play.of(facts.PlaybackStarted) == [
+        facts.PlaybackStarted(response_id="resp_1", model="gpt-x", turn_latency_seconds=0.7)
+    ]
 
 
 def test_silence_of_the_idle_timeout_has_no_latency() -> None:

@@ -18,13 +18,11 @@ def playback_started(state: RealtimeConversation, event: realtime.PlaybackStarte
         state.playing_since[event.response_id] = frame.at
         if len(state.playing_since) > state.limits.open_responses:
             del state.playing_since[next(iter(state.playing_since))]
-    if response is not None and latency is not None:
-        # The end of the response reports it, so that its status is known: a latency of one that was cut off can be
-        # left out of an average.
-        response.turn_latency, latency = latency, None
-    return (
-        facts.PlaybackStarted(response_id=event.response_id, model=state.session_model, turn_latency_seconds=latency),
-    )
+    model = state.session_model
+    if response is not None:
+        model = response.model
+        response.turn_latency = latency if response.turn_latency is None else response.turn_latency
+    return (facts.PlaybackStarted(response_id=event.response_id, model=model, turn_latency_seconds=latency),)
 
 
 def playback_stopped(state: RealtimeConversation, event: realtime.PlaybackStopped, _frame: Frame) -> Sequence[Fact]:

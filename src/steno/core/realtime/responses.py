@@ -96,14 +96,13 @@ def content_delta(
         return _unannounced(content_delta, state, event, frame)
     if event.item_id is None:
         return state.reject(event, "missing_id")
-    if response.first_token_at is None:
-        response.first_token_at = frame.at
-    if event.delta:
-        item = state.items.get(event.item_id)
-        if item is None:
-            item = items.begin_output(state, event.item_id, response)
-        state.transcript.grow(item, event.content_index, event.delta)
-    return NOTHING
+    if not event.delta:
+        return NOTHING
+    item = state.items.get(event.item_id)
+    if item is None:
+        item = items.begin_output(state, event.item_id, response)
+    state.transcript.grow(item, event.content_index, event.delta)
+    return NOTHING if response.has_text else _text_started(state, response, frame)
 
 
 def audio_delta(state: RealtimeConversation, event: realtime.AudioDelta, frame: Frame) -> Sequence[Fact]:
@@ -111,19 +110,47 @@ def audio_delta(state: RealtimeConversation, event: realtime.AudioDelta, frame: 
     response = state.open.get(event.response_id)  # type: ignore[arg-type]  # None is no key, and not found
     if response is None:
         return _unannounced(audio_delta, state, event, frame)
-    if response.first_audio_at is None:
-        response.first_audio_at = frame.at
-        waited_since = state.turn.audio_began(out_of_band=response.out_of_band)
-        response.turn_latency = state.elapsed(waited_since, frame.at)
-    if event.delta:
-        size = realtime.audio_bytes(event.delta)
-        response.audio_bytes += size
-        if event.item_id is not None:
-            item = state.items.get(event.item_id)
-            if item is None:
-                item = items.begin_output(state, event.item_id, response)
-            item.audio_bytes += size
-    return NOTHING
+    if not event.delta:
+        return NOTHING
+    size = realtime.audio_bytes(event.delta)
+    response.audio_bytes += size
+    if event.item_id is not None:
+        item = state.items.get(event.item_id)
+        if item is None:
+            item = items.begin_output(state, event.item_id, response)
+        item.audio_bytes += size
+    return NOTHING if response.has_audio else _audio_started(state, response, frame)
+
+
+def _text_started(state: RealtimeConversation, response: OpenResponse, frame: Frame) -> Sequence[Fact]:
+    """Report the first text of a response."""
+    response.has_text = True
+    response.first_text_seconds = state.elapsed(response.created_at, frame.at)
+    return (
+        facts.ResponseOutputStarted(
+            response_id=response.id,
+            model=response.model,
+            output="text",
+            after_seconds=response.first_text_seconds,
+        ),
+    )
+
+
+def _audio_started(state: RealtimeConversation, response: OpenResponse, frame: Frame) -> Sequence[Fact]:
+    """Report the first audio of a response, and how long the caller had waited for it."""
+    response.has_audio = True
+    response.first_audio_seconds = state.elapsed(response.created_at, frame.at)
+    waited_since = state.turn.audio_began(out_of_band=response.out_of_band)
+    response.turn_latency = state.elapsed(waited_since, frame.at)
+    return (
+        facts.ResponseOutputStarted(
+            response_id=response.id,
+            model=response.model,
+            output="audio",
+            after_seconds=response.first_audio_seconds,
+            turn_latency_seconds=response.turn_latency,
+        ),
+    )
 
 
 # Parts and items ------------------------------------------------------------------------------------------
@@ -271,8 +298,8 @@ def _finished(
         output=tuple(content for item in output if (content := items.content_of(item)) is not None),
         audio_seconds=state.audio_seconds(opened.audio_bytes, audio, response.output_audio_format),
         duration_seconds=state.elapsed(opened.created_at, frame.at),
-        time_to_first_token_seconds=state.elapsed(opened.created_at, opened.first_token_at),
-        time_to_first_audio_seconds=state.elapsed(opened.created_at, opened.first_audio_at),
+        time_to_first_token_seconds=opened.first_text_seconds,
+        time_to_first_audio_seconds=opened.first_audio_seconds,
         turn_latency_seconds=opened.turn_latency,
         tokens=tokens,
         cost=costs.of_tokens(state, tokens),

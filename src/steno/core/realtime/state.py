@@ -95,8 +95,10 @@ class OpenResponse:
     __slots__ = (
         "audio_bytes",
         "created_at",
-        "first_audio_at",
-        "first_token_at",
+        "first_audio_seconds",
+        "first_text_seconds",
+        "has_audio",
+        "has_text",
         "id",
         "model",
         "out_of_band",
@@ -112,8 +114,12 @@ class OpenResponse:
         self.raw = raw
         self.out_of_band = False
         """Whether it was asked for outside the conversation: then it answers nobody."""
-        self.first_token_at: Micros | None = None
-        self.first_audio_at: Micros | None = None
+        self.has_text = False
+        """Whether it brought a piece of text, of a transcript, or of the arguments of a call."""
+        self.has_audio = False
+        self.first_text_seconds: float | None = None
+        """From its beginning to its first text; None where either is not known."""
+        self.first_audio_seconds: float | None = None
         self.turn_latency: float | None = None
         """How long the caller had waited for it; None where it answered no turn."""
         self.audio_bytes = 0
