@@ -56,6 +56,7 @@ def test_twice_the_text_is_twice_the_work(unit: str) -> None:
     """Counted in calls and in units. Four times would be quadratic; the ends of a text cost less."""
     redactor = Redactor({"policy": "POL-[0-9]{6}"}, REGIONS)
     short, long = (unit * (size // len(unit)) for size in (192, 384))
+    redactor.redact(short)  # what is read or compiled once is not counted
 
     assert calls(redactor, long) <= 2.5 * calls(redactor, short) + 100
     assert units(redactor, long) <= 2.5 * units(redactor, short)
