@@ -43,12 +43,16 @@ _SHAPES: Final = (
     ("hf_", r"hf_[A-Za-z0-9]{30,}"),  # Hugging Face
     ("SG.", r"SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}"),  # SendGrid
     ("npm_", r"npm_[A-Za-z0-9]{36}"),
-    ("eyJ", r"eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+){0,3}"),  # JSON web token
+    # A JSON web token. The search goes on behind a beginning that has no second part, and not within it: a text of
+    # nothing but beginnings would be read again and again.
+    ("eyJ", r"eyJ[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+){0,3}|(?P<no>))"),
     # A private key that has no end takes all that follows.
     ("-----BEGIN", rf"-----BEGIN {_PEM}(?:{_IN_STRING}*?-----END {_PEM}|{_IN_STRING}*)"),
 )
-"""What a text that holds a key must hold, and the key's shape. `keep` is what is shown of it."""
+"""What a text that holds a key must hold, and the key's shape. `keep` is what is shown of it; `no`: it is none."""
 
+NONE: Final = "no"
+"""The group of a match that is no key."""
 ALPHANUMERIC: Final = ("AKIA", "ASIA", "AIza")
 """How the keys begin that may consist of letters and digits alone; all others have a `-`, `_` or `.` in them."""
 
@@ -72,7 +76,7 @@ def find_keys(text: str) -> Iterator[tuple[int, int]]:
     lower = text.lower()
     for hint, ignoring_case, shape in _COMPILED:
         if hint in (lower if ignoring_case else text):
-            yield from (match.span() for match in shape.finditer(text))
+            yield from (match.span() for match in shape.finditer(text) if match.lastgroup != NONE)
 
 
 def mask_keys(text: str, mask: str) -> str:
@@ -80,8 +84,14 @@ def mask_keys(text: str, mask: str) -> str:
     lower = text.lower()
     for hint, ignoring_case, shape in _COMPILED:
         if hint in (lower if ignoring_case else text):
-            text = shape.sub(lambda match: f"{match['keep'] if match.lastgroup else ''}{mask}", text)
+            text = shape.sub(lambda match: _masked(match, mask), text)
     return text
+
+
+def _masked(match: re.Match[str], mask: str) -> str:
+    if match.lastgroup == NONE:
+        return match[0]
+    return f"{match['keep'] if match.lastgroup else ''}{mask}"
 
 
 def may_hold_key(text: str) -> bool:
@@ -97,6 +107,6 @@ def holds_key(data: bytes, lower: bytes) -> bool:
     if _ANY_HINT.search(data) is None and not any(hint in lower for hint in _LOWER_HINTS):
         return False
     return any(
-        hint in (lower if ignoring_case else data) and shape.search(data) is not None
+        hint in (lower if ignoring_case else data) and any(match.lastgroup != NONE for match in shape.finditer(data))
         for hint, ignoring_case, shape in _COMPILED_BYTES
     )

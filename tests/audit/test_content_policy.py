@@ -85,10 +85,16 @@ class DigitRedactor:
 
     def __init__(self, *, fails: bool = False) -> None:
         self.read: list[str] = []
+        self.budgets: list[list[str]] = []
         self._fails = fails
 
-    def redact(self, text: str) -> RedactedText:
+    def budget(self) -> list[str]:
+        return []
+
+    def redact(self, text: str, budget: list[str]) -> RedactedText:
         self.read.append(text)
+        budget.append(text)
+        self.budgets.append(budget)
         if self._fails:
             return RedactedText(None, {"error": 1})
         digits = sum(each.isdigit() for each in text)
@@ -329,6 +335,19 @@ def test_a_text_that_cannot_be_redacted_is_dropped(
 
     assert content_field(encoder, SECRET) == {"kind": "text", "length": 30, "text": None, **expected}
     assert kept.kept == []
+
+
+def test_the_texts_of_one_record_share_a_budget_of_work() -> None:
+    """However many there are. The next record has its own."""
+    redactor = DigitRedactor()
+    encoder = BodyEncoder(ContentPolicy.of("redacted"), redactor=redactor)
+    for _ in range(2):
+        encoder.body(response(Content("text", "1"), Content("transcript", "2")))
+
+    first, again, *others = redactor.budgets
+    assert first is again
+    assert first is not others[0]
+    assert first == others[0] == ["1", "2"]
 
 
 # Secrets --------------------------------------------------------------------------------------------------

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from msgspec import Struct
 from msgspec.structs import fields, replace
 
-from steno.audit.content_policy import NONE, BodyEncoder, ContentPolicy, Redacts
+from steno.audit.content_policy import NONE, REDACTION_WEIGHT, BodyEncoder, ContentPolicy, Redacts
 from steno.audit.content_store.files import ContentFiles
 from steno.audit.record import GENESIS, HASH_BYTES, RECORD, link
-from steno.audit.sink import AuditSink
+from steno.audit.sink import BODY_BYTES, AuditSink
 from steno.audit.writing.queue import Submission
 from steno.config import Audit
 from steno.core.facts import (
@@ -83,8 +83,8 @@ def record(line: bytes) -> dict[str, Any]:
     return members
 
 
-def typed(text: str) -> ItemAdded:
-    return ItemAdded(item_id="item_1", kind="message", role="user", text=Content("text", text))
+def typed(text: str, kind: str = "text") -> ItemAdded:
+    return ItemAdded(item_id="item_1", kind="message", role="user", text=Content(kind, text))
 
 
 # Any fact -------------------------------------------------------------------------------------------------
@@ -126,7 +126,10 @@ class Doubling:
 
     version = "redacted/test"
 
-    def redact(self, text: str) -> Left:
+    def budget(self) -> None:
+        """No text takes long."""
+
+    def redact(self, text: str, _budget: None) -> Left:
         return Left(text + text, {"double": 1})
 
 
@@ -295,6 +298,19 @@ def test_where_content_is_kept_the_writer_encodes_it(policy: ContentPolicy) -> N
     assert (pending.at, pending.entry(), empty.entry()) == (AT, *(sink.entry(ORIGIN, fact) for fact in facts[1:]))
     assert 5_000 <= pending.size < 10_000
     assert 0 < empty.size < 5_000
+
+
+def test_content_to_be_redacted_is_heavier_while_it_waits() -> None:
+    """It is work, which a queue in bytes would not bound. Encoded briefly it is dropped, and says so."""
+    policy = ContentPolicy.of("full", {"text": "redacted"})
+    heavy, light = submitted(BodyEncoder(policy, redactor=Doubling()), typed("x" * 100), typed("x" * 100, "transcript"))
+    assert not isinstance(heavy, bytes)
+    assert not isinstance(light, bytes)
+
+    assert (heavy.size - BODY_BYTES, light.size - BODY_BYTES) == (100 * REDACTION_WEIGHT, 100)
+    assert b'"text":null,"policy":"redacted/test","redacted":{"over_budget":1}' in heavy.entry(brief=True)
+    assert heavy.entry() != heavy.entry(brief=True)
+    assert light.entry() == light.entry(brief=True)
 
 
 def test_content_goes_to_the_file_of_its_conversation_else_of_its_stream(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_what_only_redaction_uses_is_not_validated_without_it() -> None:
 
 
 def test_the_names_and_regions_are_those_of_redaction() -> None:
-    assert {*CLASSES, "error"} == RESERVED_PATTERN_NAMES
+    assert {*CLASSES, "error", "over_budget"} == RESERVED_PATTERN_NAMES
     assert phonenumbers.SUPPORTED_REGIONS == REGIONS
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from steno.redaction.budget import Budget
 from steno.redaction.identity import identities
 from steno.redaction.identity_checks import CHECKS
 from steno.redaction.identity_rules import PASSED_BY_CHANCE_MAX, RULES, IdentityRule
-from steno.redaction.spans import Checks, Span
+from steno.redaction.spans import Span
 from tests.redaction.helpers import redacted
 
 PAGE = Path(__file__).parents[2] / "docs/redaction.md"
@@ -151,7 +152,7 @@ def test_each_form_of_a_rule_is_found(rule: IdentityRule) -> None:
 
 
 def found_in(written: str, rule: IdentityRule) -> Iterator[Span]:
-    return identities(written, 0, len(written), [rule.country], Checks())
+    return identities(written, 0, len(written), [rule.country], Budget())
 
 
 def laid_out(written: str, form: str) -> str:

@@ -103,11 +103,11 @@ def test_a_text_is_dropped_where_a_finder_raises(
 
 def test_a_text_that_is_too_long_is_dropped() -> None:
     assert REDACTOR.redact("x" * CHARACTERS_MAX).counts == {}
-    assert REDACTOR.redact("x" * (CHARACTERS_MAX + 1)) == Redacted(None, {"error": 1})
+    assert REDACTOR.redact("x" * (CHARACTERS_MAX + 1)) == Redacted(None, {"over_budget": 1})
 
 
 def test_the_version_names_the_rules_and_the_libraries() -> None:
-    assert f"redacted/1 phonenumbers/{phonenumbers.__version__} python-stdnum/{stdnum.__version__}" == VERSION
+    assert f"redacted/2 phonenumbers/{phonenumbers.__version__} python-stdnum/{stdnum.__version__}" == VERSION
 
 
 @pytest.mark.parametrize(
@@ -117,24 +117,16 @@ def test_the_version_names_the_rules_and_the_libraries() -> None:
      "\\", "\\u", "\\n1", r"\u0031", "١", "1\u200b", "\u200b", "例@", " "],
 )  # fmt: skip
 def test_hostile_texts_are_searched_to_their_end(unit: str) -> None:
-    """Each would take minutes if the time grew with the square of the length; the timeout of the test would end it."""
-    card_is_hidden_at_the_end_of(unit, CHARACTERS_MAX)
+    """Or to the end of the budget.
 
-
-@pytest.mark.parametrize("unit", ["4 ", "4111 ", "123456789,", "+999123456 ", "AB 12 34 56 C ", "ssn 123456780 "])
-def test_texts_of_many_candidates_are_searched_to_their_end(unit: str) -> None:
-    """Past the last check every candidate is hidden, and so is the card at the end."""
-    card_is_hidden_at_the_end_of(unit, CHARACTERS_MAX // 4)
-
-
-def card_is_hidden_at_the_end_of(unit: str, characters: int) -> None:
+    Each would take minutes if the time grew with the square of the length; the timeout of the test would end it.
+    """
     card = f" x {SECRET} x"
-    text = unit * ((characters - len(card)) // len(unit)) + card
+    text = unit * ((CHARACTERS_MAX - len(card)) // len(unit)) + card
 
     result = REDACTOR.redact(text)
 
-    assert result.text is not None
-    assert SECRET not in result.text
+    assert result == Redacted(None, {"over_budget": 1}) or SECRET not in str(result.text)
 
 
 @given(st.text() | st.text(st.sampled_from("0123456789 .-+/@:aAE[]()٣\u200b")))

@@ -26,6 +26,9 @@ ContentRule = Literal["none", "redacted", "full"]
 IN_FILES: Final = "words-in-files"
 IN_CHAIN: Final = "words-in-chain"
 """How `log.opened` says where content is: in files, where it can be erased, or in the records, where it cannot."""
+REDACTION_WEIGHT: Final = 16
+"""How many bytes of the queue a character takes that is to be redacted. The worst ones take 4 us each: a queue of 16
+MiB so holds 4 s of such work at most, and what is written together a sixteenth of a second."""
 CUT_BYTES: Final = 128
 """About how many bytes a content field takes to say that its text was cut."""
 
@@ -76,14 +79,17 @@ class Redacted(Protocol):
 
 
 class Redacts(Protocol):
-    """Takes personal data out of texts."""
+    """Takes personal data out of texts, as far as a budget of work for each record goes."""
 
     @property
     def version(self) -> str:
         """Names what it looks for: texts that were redacted under one version were treated alike."""
 
-    def redact(self, text: str) -> Redacted:
-        """Return what is left of `text`. Does not raise."""
+    def budget(self) -> Any:
+        """Return what the texts of one record may take together."""
+
+    def redact(self, text: str, budget: Any) -> Redacted:
+        """Return what is left of `text`, or nothing where that is over `budget`. Does not raise."""
 
 
 class KeepsContent(Protocol):
@@ -104,13 +110,14 @@ class ContentField(Struct, frozen=True, omit_defaults=True):
     length: int
     """In characters, of the text as it was said, whatever is kept of it."""
     text: str | UnsetType | None = UNSET
-    """What is kept; null where nothing could be: a text that the redactor cannot read is dropped."""
+    """What is kept; null where nothing could be: a text that the redactor cannot read, or that would take it too long,
+    is dropped."""
     cut: bool = False
     """Whether `text` is only the beginning, since a record has a longest length."""
     policy: str | UnsetType = UNSET
     """`full`, or the version of the redactor that read the text."""
     redacted: dict[str, int] | UnsetType = UNSET
-    """How many finds were taken out, by class."""
+    """How many finds were taken out, by class; `error` or `over_budget` where the text was dropped."""
     digest: str | UnsetType = UNSET
     """HMAC-SHA256 of the text as it was said, under the configured key, in hex."""
     sha256: str | UnsetType = UNSET
@@ -154,23 +161,31 @@ class BodyEncoder:
         """Whether any content is kept: masking and redacting it is too slow for the loop that reads sockets."""
         return self.policy.keeps_content
 
-    def body(self, fact: Fact, owner: str = "", longest: int | None = None) -> bytes:
+    def weight(self, content: Content) -> int:
+        """Return how much of the queue `content` takes while it waits: a text that is to be redacted is work, too."""
+        if self._redactor is not None and self.policy.rules.get(content.kind) == "redacted":
+            return len(content.text) * REDACTION_WEIGHT
+        return len(content.text)
+
+    def body(self, fact: Fact, owner: str = "", longest: int | None = None, *, brief: bool = False) -> bytes:
         """Return the members of `fact` as compact JSON, in the order of their declaration, null where None.
 
         Args:
             fact: what has happened.
             owner: the conversation whose content it may hold.
             longest: how many bytes the body may take, 32 or more. A longer one is cut, texts first.
+            brief: whether texts that would have to be redacted are dropped, since there is no time for it.
 
         Raises NotImplementedError where a member is of a type that has no place in a fact, and OSError where a content
         file cannot be read.
         """
         # By identity: a body that is cut is encoded twice, and a text goes through the redactor and into its file once.
         fields: dict[int, ContentField] = {}
+        budget = None if self._redactor is None or brief else self._redactor.budget()
 
         def encode_content(value: object) -> ContentField:
             if (field := fields.get(id(value))) is None:
-                field = fields[id(value)] = self._field(value, owner)
+                field = fields[id(value)] = self._field(value, owner, budget)
             return field
 
         body = msgspec.json.encode(fact, enc_hook=encode_content)
@@ -179,20 +194,21 @@ class BodyEncoder:
         fields.update(_shortened(fields, len(body), longest))
         return _without_tails(msgspec.json.encode(fact, enc_hook=encode_content), longest)
 
-    def _field(self, content: object, owner: str) -> ContentField:
-        """Return what the policy lets a record hold of `content`."""
+    def _field(self, content: object, owner: str, budget: Any) -> ContentField:
+        """Return what the policy lets a record hold of `content`; without a `budget` nothing is redacted."""
         if not isinstance(content, Content):
             raise NotImplementedError(f"a fact holds a {type(content).__name__}, which no content policy knows")
         rule = self.policy.rules.get(content.kind, "none")
         field = ContentField(content.kind, len(content.text), digest=self._digest(content.text))
         if rule == "none":
             return field
-        text = _masked(_utf8(content.text))
         if rule == "full":
-            return self._kept(replace(field, policy="full"), text, owner)
+            return self._kept(replace(field, policy="full"), _masked(_utf8(content.text)), owner)
         if self._redactor is None:
             return replace(field, policy="redacted", text=None)
-        redacted = self._redactor.redact(text)
+        if budget is None:
+            return replace(field, policy=self._redactor.version, text=None, redacted={"over_budget": 1})
+        redacted = self._redactor.redact(_masked(_utf8(content.text)), budget)
         field = replace(field, policy=self._redactor.version, redacted=redacted.counts)
         return replace(field, text=None) if redacted.text is None else self._kept(field, redacted.text, owner)
 

@@ -36,6 +36,8 @@ from steno.timestamps import Micros, timestamp
 STARTED: Final = "daemon.started"
 STOPPED: Final = "daemon.stopped"
 RELOADED: Final = "daemon.reloaded"
+BEHIND_SECONDS: Final = 10.0
+"""How long after its time a record may wait to be on the disk before the log counts as one that cannot be written."""
 
 Numbers = Mapping[tuple[str, ...], float]
 
@@ -251,14 +253,20 @@ class AuditService:
         return stats.records if stats else 0
 
     def progressing(self, patience: float) -> bool:
-        """Return whether the writing thread lives and does not hang in one write for `patience` seconds or longer."""
+        """Return whether the writing thread lives, and has not been at one record or write for `patience` seconds."""
         stats = self._stats()
         return stats is None or (stats.alive and stats.stalled_seconds < patience)
 
     def writable(self) -> bool:
-        """Return whether the last write succeeded and there is room; true where there is no log to write."""
+        """Return whether the last write succeeded, there is room, and the writing thread keeps up.
+
+        True where there is no log to write.
+        """
         stats = self._stats()
-        return stats is None or (stats.alive and stats.failing is None and not stats.full)
+        if stats is None:
+            return True
+        keeps_up = stats.unflushed_seconds < self._config.audit.flush_seconds + BEHIND_SECONDS
+        return stats.alive and stats.failing is None and not stats.full and keeps_up
 
     def numbers(self) -> Mapping[str, Numbers]:
         """Return the process metrics that the log knows, and the version: name to labels to value."""

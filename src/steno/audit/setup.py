@@ -33,17 +33,23 @@ def policy_of(audit: Audit) -> ContentPolicy:
 def redactor_of(audit: Audit) -> Redacts | None:
     """Return what takes personal data out, where the policy asks for it.
 
-    Raises ConfigError, with a fault that names no file, where the packages for it are not installed.
+    Raises ConfigError, with faults that name no file, where the packages for it are not installed, or where a pattern
+    would take no bounded time.
     """
     if not policy_of(audit).redacts:
         return None
     try:
-        from steno.redaction import Redactor  # noqa: PLC0415  # its tables of numbers take a tenth of a second
+        from steno.redaction import PatternFaults, Redactor  # noqa: PLC0415  # its tables take a tenth of a second
     except ModuleNotFoundError:
         message = '"redacted" needs packages that are not installed: pip install "steno[redaction]"'
         raise ConfigError([ConfigFault("", "audit.content", message)]) from None
 
-    return Redactor(audit.patterns, audit.regions)
+    try:
+        return Redactor(audit.patterns, audit.regions)
+    except PatternFaults as error:
+        raise ConfigError(
+            [ConfigFault("", f"audit.patterns.{name}", reason) for name, reason in error.faults.items()]
+        ) from None
 
 
 def bodies_of(audit: Audit, files: ContentFiles) -> BodyEncoder:

@@ -38,16 +38,16 @@ class AuditSink:
     def emit(self, origin: Origin, fact: Fact) -> None:
         """Record `fact`. Where content is to be redacted or put into a file, the receiver encodes it later."""
         if self._bodies.keeps_content and (contents := list(_contents(fact))):
-            size = sum(len(each.text) for each in contents) + BODY_BYTES
+            size = sum(map(self._bodies.weight, contents)) + BODY_BYTES
             self._log.submit(_PendingRecord(self, origin, fact, size))
         else:
             self._log.submit(self.entry(origin, fact))
 
-    def entry(self, origin: Origin, fact: Fact) -> bytes:
-        """Return the entry of `fact`, cut where it would be too long."""
+    def entry(self, origin: Origin, fact: Fact, *, brief: bool = False) -> bytes:
+        """Return the entry of `fact`, cut where it would be too long; `brief` as in `BodyEncoder.body`."""
         start = self._start(origin, fact)
         owner = origin.conversation or origin.stream or ""
-        record = start + self._bodies.body(fact, owner, self._longest - len(start))
+        record = start + self._bodies.body(fact, owner, self._longest - len(start), brief=brief)
         # Content is masked by the policy. What else upstream chooses are names and ids, and they may be keys too.
         return mask_text(record.decode()).encode() if _names_a_key(origin, fact) else record
 
@@ -77,9 +77,9 @@ class _PendingRecord:
         self.at: Micros | None = origin.at
         self.size = size
 
-    def entry(self) -> bytes:
-        """Return the entry."""
-        return self._sink.entry(self._origin, self._fact)
+    def entry(self, *, brief: bool = False) -> bytes:
+        """Return the entry; `brief` as in `BodyEncoder.body`."""
+        return self._sink.entry(self._origin, self._fact, brief=brief)
 
 
 def _names_a_key(origin: Origin, fact: Fact) -> bool:

@@ -205,9 +205,9 @@ PatternName = Annotated[
 ]
 Pattern = Annotated[str, Meta(min_length=1, max_length=1024, extra={"fault": pattern_fault})]
 RESERVED_PATTERN_NAMES: Final = frozenset(
-    ("key", "card", "iban", "national_id", "tax_id", "email", "phone", "ip", "error")
+    ("key", "card", "iban", "national_id", "tax_id", "email", "phone", "ip", "error", "over_budget")
 )
-"""Names a record uses for what steno finds by itself, and for a text that could not be redacted."""
+"""Names a record uses for what steno finds by itself, and for a text that was dropped."""
 
 Region = Annotated[
     str,

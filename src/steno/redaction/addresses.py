@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from steno.redaction.budget import Budget
 from steno.redaction.spans import Span
 
 _LETTERS: Final = "\u00c0-\u1fff\u2c00-\u2dff\u3040-\ud7ff\uf900-\ufdff\U00010000-\U0001efff\U00020000-\U0003ffff"
@@ -36,15 +37,15 @@ def emails(text: str) -> Iterator[Span]:
             yield Span(domain.start() - local.end(), domain.end(), "email")
 
 
-def ips(text: str) -> Iterator[Span]:
+def ips(text: str, budget: Budget) -> Iterator[Span]:
     """Yield IP addresses of both versions. Four numbers with dots between them count, whatever they mean."""
     if text.count(".") >= 3:  # noqa: PLR2004 - the dots of an address
-        yield from (Span(*match.span(), "ip") for match in _IPV4.finditer(text) if _is_ip(match[0]))
+        yield from (Span(*match.span(), "ip") for match in _IPV4.finditer(text) if _is_ip(match[0], budget))
     if "::" in text or text.count(":") >= _IPV6_COLONS:
-        yield from _ipv6(text)
+        yield from _ipv6(text, budget)
 
 
-def _ipv6(text: str) -> Iterator[Span]:
+def _ipv6(text: str, budget: Budget) -> Iterator[Span]:
     """Yield version 6 addresses, from runs of their characters. A label may precede one, a dot or a colon follow it."""
     for match in _IPV6.finditer(text):
         run = match[0]
@@ -52,12 +53,13 @@ def _ipv6(text: str) -> Iterator[Span]:
             continue
         tail = len(run.rstrip(".")) if run.endswith((".", "::")) else len(run.rstrip(":"))
         for head in (0, *(place.end() for place in re.finditer(r"\A:(?!:)|\A[0-9A-Fa-f]+:(?!:)", run))):
-            if _is_ip(run[head:tail]):
+            if _is_ip(run[head:tail], budget):
                 yield Span(match.start() + head, match.start() + tail, "ip")
                 break
 
 
-def _is_ip(written: str) -> bool:
+def _is_ip(written: str, budget: Budget) -> bool:
+    budget.spend(1)
     try:
         ipaddress.ip_address(written)
     except ValueError:

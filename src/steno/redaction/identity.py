@@ -8,9 +8,10 @@ from typing import Final
 
 from msgspec import Struct
 
+from steno.redaction.budget import CANDIDATE_UNITS, Budget
 from steno.redaction.identity_checks import CHECKS
 from steno.redaction.identity_rules import RULES, IdentityRule
-from steno.redaction.spans import Checks, Span
+from steno.redaction.spans import Span
 
 NAMED_WITHIN: Final = 24
 """Characters that may stand between a number's name and the number: `my BSN, as I said before, is 111222333`."""
@@ -30,17 +31,18 @@ class _Use(Struct, frozen=True):
     names: re.Pattern[str] | None
 
 
-def identities(text: str, start: int, end: int, countries: Collection[str], checks: Checks) -> Iterator[Span]:
+def identities(text: str, start: int, end: int, countries: Collection[str], budget: Budget) -> Iterator[Span]:
     """Yield national and tax numbers between `start` and `end`. Weak forms of `countries` count without their names."""
     form = text[start:end].translate(_FORM)
     words = [match.span() for match in _WORD.finditer(form)]
     for first, (begin, _) in enumerate(words):
+        budget.spend(CANDIDATE_UNITS)
         for _, stop in words[first : first + _WORDS_MAX]:
             if form[begin:stop] not in _BEGINNINGS:
                 break
             uses = _USES.get(form[begin:stop], ())
             if uses and _stands_alone(text, start + begin, start + stop):
-                found = (use for use in uses if _holds(text, start + begin, start + stop, use, countries, checks))
+                found = (use for use in uses if _holds(text, start + begin, start + stop, use, countries, budget))
                 yield from (Span(start + begin, start + stop, use.rule.kind) for use in found)
 
 
@@ -49,10 +51,10 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
     return not (_WORD.match(before[-1:]) or _WORD.match(after[:1]) or _is_fraction(before, after))
 
 
-def _holds(text: str, start: int, end: int, use: _Use, countries: Collection[str], checks: Checks) -> bool:
+def _holds(text: str, start: int, end: int, use: _Use, countries: Collection[str], budget: Budget) -> bool:
     if use.names and use.rule.country not in countries and not _is_named(text, start, use.names):
         return False
-    return checks.passes(use.check, text[start:end].replace(" ", ""))  # some checks of the library refuse spaces
+    return budget.passes(use.check, text[start:end].replace(" ", ""))  # some checks of the library refuse spaces
 
 
 def _is_fraction(before: str, after: str) -> bool:

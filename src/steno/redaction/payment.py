@@ -7,7 +7,8 @@ from typing import Final
 
 from stdnum import iban, luhn, numdb
 
-from steno.redaction.spans import Checks, Span
+from steno.redaction.budget import CANDIDATE_UNITS, Budget
+from steno.redaction.spans import Span
 
 _CARD: Final = re.compile(r"(?<![0-9])(?<![0-9]\.)(?=([2-689](?:[ -]{0,3}[0-9]){12,18})(?![0-9]))")
 """13 to 19 digits in any groups, beginning with a digit that issuers use. Digits after a dot are a fraction."""
@@ -40,33 +41,34 @@ _IBAN_PART: Final = re.compile(r"([1-9][0-9]*)!([nac])")
 _IBAN_CHARACTERS: Final = {"n": "[0-9]", "a": "[A-Za-z]", "c": "[0-9A-Za-z]"}
 
 
-def cards(text: str, start: int, end: int, checks: Checks) -> Iterator[Span]:
+def cards(text: str, start: int, end: int, budget: Budget) -> Iterator[Span]:
     """Yield card numbers between `start` and `end`: an issuer's first digits and length, and Luhn's check digit."""
     for pattern in (_CARD, _DICTATED):
         for match in pattern.finditer(text, start, end):
-            if last := _card_end(match[1], checks):
+            budget.spend(CANDIDATE_UNITS)
+            if last := _card_end(match[1], budget):
                 yield Span(match.start(), match.start() + last, "card")
 
 
-def _card_end(written: str, checks: Checks) -> int:
+def _card_end(written: str, budget: Budget) -> int:
     """Return the end of the longest card number at the start of `written`; 0 where there is none."""
     ends = [match.end() for match in _DIGIT.finditer(written)]
     digits = _NO_DIGIT.sub("", written)
     for length in range(len(digits), _SHORTEST - 1, -1):
         end = ends[length - 1]
         at_group_end = not written[end : end + 1].isdigit()
-        if at_group_end and _ISSUED.fullmatch(digits, 0, length) and checks.passes(luhn.is_valid, digits[:length]):
+        if at_group_end and _ISSUED.fullmatch(digits, 0, length) and budget.passes(luhn.is_valid, digits[:length]):
             return end
     return 0
 
 
-def ibans(text: str, checks: Checks) -> Iterator[Span]:
+def ibans(text: str, budget: Budget) -> Iterator[Span]:
     """Yield IBANs in any case and grouping: the country's length and form, and the check digits."""
     for match in _IBAN.finditer(text):
         start = match.start() - (2 if text[match.start() - 1].isalpha() else 3)
         form = _iban_form(text[start : start + 2].upper())
         written = form.match(text, match.start()) if form else None
-        if written and checks.passes(iban.is_valid, text[start : written.end()].replace(".", "")):
+        if written and budget.passes(iban.is_valid, text[start : written.end()].replace(".", "")):
             yield Span(start, written.end(), "iban")
 
 

@@ -19,6 +19,7 @@ from steno.audit.writing.batch import ChainHead
 from steno.audit.writing.interface import CompanionFiles
 from steno.audit.writing.retention import RetentionPolicy
 from steno.audit.writing.writer import AuditWriter
+from steno.audit.writing.writer_loop import CLOSING_BYTES
 from steno.timestamps import timestamp
 from tests.audit.helpers import (
     AT,
@@ -37,6 +38,7 @@ from tests.audit.helpers import (
     write,
     writer_of,
 )
+from tests.processes import PATIENCE_SECONDS
 
 SIZE = len(said(1))
 FIRST = segment_name(1)
@@ -54,17 +56,19 @@ def started(
 class Slow:
     """A pending record, whose encoding works, fails a few times, or raises as a bug does."""
 
-    def __init__(self, number: int, *, fails: bool = False, busy: int = 0) -> None:
+    def __init__(self, number: int, *, fails: bool = False, busy: int = 0, size: int = SIZE) -> None:
         self.at: int | None = AT + number
-        self.size = SIZE
+        self.size = size
         self._number = number
         self._fails = fails
         self._busy = busy
         self.by = ""
+        self.brief: bool | None = None
 
-    def entry(self) -> bytes:
+    def entry(self, *, brief: bool = False) -> bytes:
         """Return the record."""
         self.by = threading.current_thread().name
+        self.brief = brief
         if self._fails:
             raise RecursionError("content that nobody may see")
         if self._busy:
@@ -433,6 +437,48 @@ def test_a_record_that_cannot_be_encoded_now_is_tried_again(tmp_path: Path) -> N
     assert outline(tmp_path) == ["| log.opened", "event_1", "event_2", "log.closed"]
     stats = writer.stats()
     assert (stats.write_errors["no_space"], stats.internal_errors, stats.failing) == (2, 0, None)
+
+
+def test_a_log_that_ends_leaves_out_what_takes_too_long_and_loses_no_record(tmp_path: Path, disk: Disk) -> None:
+    """A process that stops has seconds: past an amount of work that waits, records are encoded briefly."""
+    writer = started(tmp_path)
+    disk.hang()
+    writer.submit(said(0))
+    until(lambda: writer.stats(monotonic() + 7).stalled_seconds >= 7)
+    waiting = [Slow(number, size=CLOSING_BYTES // 2) for number in range(1, 5)]
+    for each in waiting:
+        writer.submit(each)
+    assert not writer.close(AT, 0.01)
+    disk.go_on()
+    until(lambda: not writer.stats().alive)
+
+    assert [each.brief for each in waiting] == [False, False, True, True]
+    assert outline(tmp_path)[1:] == [*(f"event_{number}" for number in range(5)), "log.closed"]
+
+
+def test_a_writer_that_encodes_for_long_is_stalled(tmp_path: Path) -> None:
+    """Health asks for it: no bug of an encoder may stop a log unseen."""
+    stuck = Stuck(1)
+    writer = started(tmp_path)
+    writer.submit(stuck)
+    until(lambda: writer.stats(monotonic() + 7).stalled_seconds >= 7)
+    stuck.go_on.set()
+    assert writer.close(AT, 30)
+
+    assert writer.stats(monotonic() + 9).stalled_seconds == 0
+
+
+class Stuck(Slow):
+    """A pending record whose encoding does not come to its end before it may."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.go_on = threading.Event()
+
+    def entry(self, *, brief: bool = False) -> bytes:
+        """Return the record."""
+        self.go_on.wait(PATIENCE_SECONDS)
+        return super().entry(brief=brief)
 
 
 def test_a_bug_is_reported(tmp_path: Path) -> None:

@@ -111,4 +111,5 @@ class WriterStats(Struct, frozen=True, kw_only=True):
     alive: bool
     """Whether the writing thread runs."""
     stalled_seconds: float
-    """How long the thread has hung in one attempt to write. 0 while it waits, also between attempts that fail."""
+    """How long the thread has been at one record, or in one attempt to write. 0 while it waits, also between attempts
+    that fail."""

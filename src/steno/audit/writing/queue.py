@@ -22,10 +22,10 @@ class Pending(Protocol):
     at: Micros | None
     """Its time."""
     size: int
-    """About its length, in bytes."""
+    """About its length in bytes, and more where its encoding is much work."""
 
-    def entry(self) -> bytes:
-        """Return what `record.entry` returns.
+    def entry(self, *, brief: bool = False) -> bytes:
+        """Return what `record.entry` returns; a `brief` one leaves out what takes long.
 
         An OSError may be raised, and leads to another attempt. Anything else that is raised is a bug, and a gap is
         recorded in place of the record.

@@ -29,6 +29,10 @@ REASONS: Final = {
 """Why a write failed, as it is counted. Every other error is `io`."""
 
 
+CLOSING_BYTES: Final = 4 * 1024 * 1024
+"""How much of the queue is still encoded in full once the log is to end: a second of work at the worst."""
+
+
 class WriterLoop:
     """Empties `queue` into `log`. Only the writing thread changes it; other threads read its counters.
 
@@ -64,7 +68,8 @@ class WriterLoop:
         """The segment and the checkpoint that were reported last."""
         self.retention = Retention(log, options.retention)
         self.writing_since: float | None = None
-        """When the attempt to write began that is under way, of `time.monotonic`."""
+        """When the attempt to encode or to write began that is under way, of `time.monotonic`."""
+        self._closing_bytes = CLOSING_BYTES
         self.write_errors = dict.fromkeys(("no_space", "read_only", "io", "permission"), 0)
         self.failing: str | None = None
         self.checkpoints = 0
@@ -129,18 +134,33 @@ class WriterLoop:
             self._add_checkpoint()
 
     def _encoded(self, pending: Pending) -> bytes:
+        brief = self._is_late(pending)
         try:
             while True:
+                self.writing_since = monotonic()
                 try:
-                    return pending.entry()
+                    return pending.entry(brief=brief)
                 except OSError as error:  # its content goes to a file, which cannot be read now
                     self.failing = self._count_error(error)
+                    self.writing_since = None
                     if self._queue.wait_given_up(self._options.retry_seconds):
                         raise
         except Exception as error:  # noqa: BLE001  # whatever the bug is, it must not end the log
             self.internal_errors += 1
             self._observer.mistake(error)
             return log_records.gap(pending.at, "internal_error", 1, pending.at, pending.at)
+        finally:
+            self.writing_since = None
+
+    def _is_late(self, pending: Pending) -> bool:
+        """Return whether a record is one of too many that wait although the log is to end: then it is encoded briefly.
+
+        A process that stops has seconds. It is counted in bytes of the queue, and no record is lost by it.
+        """
+        if self._queue.closing is None:
+            return False
+        self._closing_bytes -= pending.size
+        return self._closing_bytes < 0
 
     # Written --------------------------------------------------------------------------------------------
 
