@@ -139,8 +139,16 @@ def outcome_lines(total: Row) -> list[str]:
     kinds = (("responses", total.responses), ("broken off", total.interruptions), ("runs", total.runs))
     lines = [f"{name:<11}{_listed(counts)}" for name, counts in kinds if counts]
     tokens = f"{total.tokens_in} in, {total.tokens_cached} of them cached, {total.tokens_out} out"
-    lines += [f"{'tokens':<11}{tokens}", f"{'cost':<11}{usd_text(total.cost)} USD"]
+    lines += [f"{'tokens':<11}{tokens}", f"{'cost':<11}{_cost(total)}"]
     return [*lines, f"{'unpriced':<11}{_listed(total.unpriced)}"] if total.unpriced else lines
+
+
+def _cost(total: Row) -> str:
+    """Return what all usages cost. Where one has no price the sum is unknown, and what is known of it is less."""
+    known = f"{usd_text(total.cost)} USD"
+    if not total.unpriced:
+        return known
+    return f"unknown, at least {known}" if total.cost else "unknown"
 
 
 def _unless_zero(number: int) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
-from steno.wire.base import Id, Number, Tokens, UnixSeconds, Wire, conceal
+from steno.wire.base import Id, Number, UnixSeconds, Wire, conceal
+from steno.wire.usage import Usage
 
 
 class ErrorDetail(Wire, frozen=True):
@@ -52,37 +53,6 @@ class Item(Wire, frozen=True):
     approval_request_id: Id | None = None
     approve: bool | None = None
     error: ErrorDetail | None = None
-
-
-class ModalityTokens(Wire, frozen=True):
-    """Tokens by modality; the same shape serves input, output and cached details."""
-
-    text_tokens: Tokens | None = None
-    audio_tokens: Tokens | None = None
-    image_tokens: Tokens | None = None
-
-
-class InputTokenDetails(ModalityTokens, frozen=True):
-    """What the input consisted of. Cached tokens are part of it, not beside it."""
-
-    cached_tokens: Tokens | None = None
-    cached_tokens_details: ModalityTokens | None = None
-
-
-class OutputTokenDetails(ModalityTokens, frozen=True):
-    """What the output consisted of. Reasoning tokens are part of the text tokens."""
-
-    reasoning_tokens: Tokens | None = None
-
-
-class RealtimeResponseUsage(Wire, frozen=True):
-    """What a response is billed by; null while it is in progress."""
-
-    total_tokens: Tokens | None = None
-    input_tokens: Tokens | None = None
-    output_tokens: Tokens | None = None
-    input_token_details: InputTokenDetails | None = None
-    output_token_details: OutputTokenDetails | None = None
 
 
 class RealtimeResponseStatusDetail(Wire, frozen=True):
@@ -145,7 +115,7 @@ class RealtimeResponse(Wire, frozen=True):
     output_audio_format: str | None = None
     temperature: Number | None = None
     metadata: dict[str, str] | None = None
-    usage: RealtimeResponseUsage | None = None
+    usage: Usage | None = None
     model: str | None = None
 
 
@@ -251,9 +221,9 @@ class RealtimeSessionCreateResponse(Wire, frozen=True):
             conceal(self, "client_secret")
 
 
-def transcription_model(session: RealtimeSessionCreateResponse) -> str | None:
-    """The model that writes down the input of `session`, GA place first, then beta's."""
+def transcription_of(session: RealtimeSessionCreateResponse) -> Transcription | None:
+    """Return how the input of `session` is written down, GA place first, then beta's; None where it is not."""
     audio = session.audio
     if audio and audio.input and audio.input.transcription:
-        return audio.input.transcription.model
-    return session.input_audio_transcription.model if session.input_audio_transcription else None
+        return audio.input.transcription
+    return session.input_audio_transcription
