@@ -178,6 +178,8 @@ UNKNOWN = (None, (facts.Unpriced("no_usage", 1),))
         ([GREW], [("abandoned", NO_USAGE)]),
         ([COMMITTED], [("abandoned", NO_USAGE)]),
         ([COMMITTED, transcribed("How", status="in_progress")], [("abandoned", NO_USAGE)]),
+        ([event(f"{TRANSCRIPTION}.segment", item_id="user_1", text="How")], [("abandoned", NO_USAGE)]),
+        ([COMMITTED, event(f"{TRANSCRIPTION}.segment", item_id="user_1", text="How"), FAILED], [("failed", NO_USAGE)]),
         ([COMMITTED, GREW, transcribed("How are you?", usage=None)], [("completed", NO_USAGE)]),
         ([COMMITTED, transcribed("How are you?", usage={})], [("completed", NO_USAGE)]),
         ([COMMITTED, GREW, FAILED], [("failed", NO_USAGE)]),
@@ -227,9 +229,10 @@ def test_a_commit_begins_nothing_in_a_session_that_does_not_transcribe() -> None
 
 
 def test_events_after_the_end_begin_no_other_transcription() -> None:
-    """Neither a late delta nor a late or repeated commit."""
+    """Neither a late piece of it nor a late or repeated commit."""
     play = begun()
     play.say(COMMITTED, COMMITTED, transcribed("How", usage={"type": "duration", "seconds": 0}), GREW, COMMITTED)
+    play.say(event(f"{TRANSCRIPTION}.segment", item_id="user_1", text="How"), event(f"{TRANSCRIPTION}.segment"))
     assert closing(play) == ("0", ())
     assert costs(play) == [("completed", facts.Cost(usd="0"))]
 

@@ -55,7 +55,7 @@ def session_reported(
     if session is None:
         return state.reject(event, "missing_object")
     reported = facts.SessionOpened if state.session_id is None else facts.SessionChanged
-    before = metered.replaced(state, session.id)
+    before = NOTHING if isinstance(event, sessions.SessionSeen) else _follow(state, session.id)
     _configure(state, session)
     state.session = state.within_limit(raw_object(event, frame.payload))
     kind, expires_at = _kind_and_end(event, session)
@@ -72,6 +72,14 @@ def session_reported(
             instructions=content("instructions", session.instructions),
         ),
     )
+
+
+def _follow(state: RealtimeConversation, key: str | None) -> Sequence[Fact]:
+    """Give up what the session before left open, where the session `key` is another one of the same name."""
+    if not key or not state.session_id or key == state.session_id:
+        return NOTHING
+    state.expired = False
+    return metered.give_up(state)
 
 
 def _kind_and_end(event: object, session: RealtimeSessionCreateResponse) -> tuple[str, float | None]:
@@ -218,7 +226,7 @@ HANDLERS: Final[Mapping[type[Event], Handler]] = {
     realtime.DtmfReceived: dtmf_received,
     realtime.TranscriptionDelta: transcription.transcription_delta,
     realtime.TranscriptionCompleted: transcription.transcription_completed,
-    realtime.TranscriptionSegment: passed,
+    realtime.TranscriptionSegment: transcription.transcription_segment,
     realtime.TranscriptionFailed: transcription.transcription_failed,
     realtime.ItemAdded: items.item_added,
     realtime.ItemCreated: items.item_added,

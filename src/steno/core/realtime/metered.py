@@ -27,11 +27,9 @@ def began(state: RealtimeConversation) -> None:
         state.metered = state.terms(state.session_model)
 
 
-def replaced(state: RealtimeConversation, key: str | None) -> Sequence[Fact]:
-    """Give up the bill of the session before, where the session `key` is another one of the same name."""
-    if state.metered is None or key is None or not state.session_id or key == state.session_id:
-        return NOTHING
-    return (state.unmetered(state.metered),)
+def give_up(state: RealtimeConversation) -> Sequence[Fact]:
+    """Report that a session that is billed as a whole ended without that; nothing where there is none."""
+    return NOTHING if state.metered is None else (state.unmetered(state.metered),)
 
 
 def translation_appended(

@@ -67,19 +67,27 @@ def transcription_delta(
         return state.reject(event, "missing_id")
     if not event.delta:
         return NOTHING
-    item = state.item(event.item_id)
-    state.transcript.grow(item, event.content_index, event.delta)
-    part = _part_of(event.content_index)
-    opened = state.transcriptions.get((event.item_id, part))
-    if opened is not None:
-        opened.grew = True
-        return NOTHING
-    return NOTHING if part in item.transcribed else _grown(state, event.item_id, part)
+    state.transcript.grow(state.item(event.item_id), event.content_index, event.delta)
+    opened = state.transcriptions.get((event.item_id, event.content_index or 0))
+    if opened is None:
+        return _grown(state, event.item_id, _part_of(event.content_index))
+    opened.grew = True
+    return NOTHING
+
+
+def transcription_segment(
+    state: RealtimeConversation, event: realtime.TranscriptionSegment, _frame: Frame
+) -> Sequence[Fact]:
+    """Note that a transcription brought words. They stand in its `completed` as well, and are taken from there."""
+    return NOTHING if event.item_id is None else _grown(state, event.item_id, _part_of(event.content_index))
 
 
 def _grown(state: RealtimeConversation, item_id: str, part: int) -> Sequence[Fact]:
-    """Begin a transcription that words came of before anything else."""
-    abandoned = _begin(state, item_id, part)
+    """Note that a transcription brought words. It begins with that, where nothing else was seen of it."""
+    item = state.items.get(item_id)
+    if item is not None and part in item.transcribed:
+        return NOTHING
+    abandoned = NOTHING if (item_id, part) in state.transcriptions else _begin(state, item_id, part)
     state.transcriptions[item_id, part].grew = True
     return abandoned
 
@@ -101,8 +109,7 @@ def transcription_completed(
     before = item.parts[index].read() if index in item.parts else ""
     state.transcript.write(item, index, text)
     if event.status == "in_progress":
-        known = again or (event.item_id, part) in state.transcriptions
-        return NOTHING if known else _grown(state, event.item_id, part)
+        return _grown(state, event.item_id, part)
     if again and before == text:
         return state.reject(event, "repeated")
     item.transcribed.add(part)
