@@ -48,6 +48,8 @@ class Row(Struct, frozen=True):
     """Usages that have none, by reason."""
     seconds: float | None
     """From its begin to its last frame; None where the recording has no times, and in a sum."""
+    unbilled: int = 0
+    """What has begun, and its usage is still to be reported."""
 
 
 def row_of(state: Conversation) -> Row:
@@ -67,6 +69,7 @@ def row_of(state: Conversation) -> Row:
         cost=totals.cost,
         unpriced=dict(totals.unpriced),
         seconds=seconds(state.opened_at, state.last_at),
+        unbilled=state.unbilled(),
     )
 
 
@@ -87,6 +90,7 @@ def sum_of(rows: Iterable[Row]) -> Row:
         cost=reduce(add_usd, (row.cost for row in rows), Decimal(0)),
         unpriced=_added(row.unpriced for row in rows),
         seconds=None,
+        unbilled=sum(row.unbilled for row in rows),
     )
 
 
@@ -144,11 +148,11 @@ def outcome_lines(total: Row) -> list[str]:
 
 
 def _cost(total: Row) -> str:
-    """Return what all usages cost. Where one has no price the sum is unknown, and what is known of it is less."""
+    """Return what all usages cost. Where one has no price, or is not reported yet, what is known is not all of it."""
     known = f"{usd_text(total.cost)} USD"
-    if not total.unpriced:
-        return known
-    return f"unknown, at least {known}" if total.cost else "unknown"
+    if total.unpriced:
+        known = f"unknown, at least {known}" if total.cost else "unknown"
+    return f"{known}, without {total.unbilled} in progress" if total.unbilled else known
 
 
 def _unless_zero(number: int) -> str:

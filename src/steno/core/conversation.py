@@ -196,6 +196,10 @@ class Conversation:
         """Return the raw objects of what has begun and not ended."""
         return []
 
+    def unbilled(self) -> int:
+        """Return how many things have begun whose usage is still to be reported."""
+        return 0
+
     def dropped_objects(self) -> int:
         """Return how many raw objects could not be kept."""
         return 0

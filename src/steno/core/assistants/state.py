@@ -114,6 +114,10 @@ class ThreadConversation(Conversation):
         """Return the raw objects of the steps in progress. Runs in progress stand among the runs."""
         return [step.raw for step in self.open_steps.values() if step.raw]
 
+    def unbilled(self) -> int:
+        """Return how many runs are still to be billed."""
+        return len(self.open_runs)
+
     def dropped_objects(self) -> int:
         """Return how many raw runs, steps and messages could not be kept."""
         return self.runs.dropped + self.run_steps.dropped + self.message_objects.dropped

@@ -212,6 +212,10 @@ class RealtimeConversation(Conversation):
         """Return the raw objects of the responses in progress."""
         return [response.raw for response in self.open.values() if response.raw]
 
+    def unbilled(self) -> int:
+        """Return how many responses, transcriptions and sessions are still to be billed."""
+        return len(self.open) + len(self.transcriptions) + (self.metered is not None)
+
     def dropped_objects(self) -> int:
         """Return how many raw responses could not be kept."""
         return self.responses.dropped
