@@ -157,6 +157,12 @@ def test_details_under_two_spellings_are_joined_member_by_member() -> None:
     assert of_response(usage) == (Usage(input_token_details=SPENT.input_token_details), 0)
 
 
+def test_a_count_may_be_written_with_a_fraction_of_nothing() -> None:
+    """What has a real fraction is no count."""
+    assert of_response({"input_tokens": 20.0, "output_tokens": 1e2}) == (Usage(input_tokens=20, output_tokens=100), 0)
+    assert of_response({"input_tokens": 20.5, "output_tokens": 1e300}) == (Usage(), 2)
+
+
 # Drift ----------------------------------------------------------------------------------------------------------
 
 

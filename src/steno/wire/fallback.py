@@ -351,6 +351,8 @@ def _admit(value: Any, annotation: Any, name: str, dropped: list[str]) -> Any:
         return msgspec.convert(value, annotation)
     except (ValueError, RecursionError):
         pass
+    if isinstance(value, float) and value.is_integer():  # some servers write a count as 20.0
+        return _admit(int(value), annotation, name, dropped)
     for part in _parts(annotation):
         if isinstance(value, dict) and isinstance(part, type) and issubclass(part, Struct):
             return _build(part, value, dropped)

@@ -84,6 +84,8 @@ class AudioOutput(Wire, frozen=True):
     format: str | AudioFormat | None = None
     voice: str | Voice | None = None
     speed: Number | None = None
+    language: str | None = None
+    """What a translation session translates into."""
 
 
 class ResponseAudio(Wire, frozen=True):

@@ -54,10 +54,11 @@ def billed(said: list[Fact]) -> tuple[str | None, tuple[facts.Unpriced, ...]]:
 UNKNOWN = (None, (facts.Unpriced("no_usage", 1),))
 
 
-def test_its_kind_is_its_own() -> None:
-    """It has no responses, and is no realtime session."""
-    play = begun()
-    (opened,) = play.of(facts.SessionOpened)
+@pytest.mark.parametrize("members", [{"type": "translation"}, {"audio": {"output": {"language": "pt"}}}])
+def test_its_kind_is_its_own(members: Event) -> None:
+    """It has no responses, and is no realtime session. Where its type is not reported, its language is."""
+    play = Play()
+    (_, opened) = play.say(event("session.created", session={"id": "sess_1", "model": MODEL, **members}))
     assert isinstance(opened, facts.SessionOpened)
     assert opened.kind == play.state().session_life.kind == "translation"
 
@@ -81,6 +82,14 @@ def test_it_is_billed_by_the_seconds_of_its_end(usage: Event, seconds: float, us
     ]
     assert play.line()["totals"]["seconds"] == [{"model": MODEL, "seconds": f"{seconds:g}"}]
     assert billed(play.close()) == (usd, ())
+
+
+def test_audio_in_a_session_of_another_kind_changes_nothing() -> None:
+    """That kind is known."""
+    play = Play()
+    play.say(session())
+    play.say(event("session.input_audio_buffer.append", audio="AAAA"), sent=True)
+    assert (play.state().session_life.kind, billed(play.close())) == ("realtime", ("0", ()))
 
 
 @pytest.mark.parametrize("usage", [None, {}, {"output_seconds": 4}, {"seconds": -1}])
@@ -120,11 +129,18 @@ def test_a_client_that_sends_it_audio_shows_that_it_is_one() -> None:
     play.say(event("session.input_audio_buffer.append", audio="AAAA"), sent=True)
     assert billed(play.close()) == UNKNOWN
 
+
+@pytest.mark.parametrize("audio", [[], [event("session.input_audio_buffer.append", audio="AAAA")]])
+@pytest.mark.parametrize(("usage", "seconds", "reason"), [({"seconds": 5}, 5.0, "no_model"), (None, None, "no_usage")])
+def test_its_end_shows_that_too(audio: list[Event], usage: Event | None, seconds: float | None, reason: str) -> None:
+    """What it heard was not free."""
     late = Play()
     late.pipeline.registry.prices = PRICES
-    late.say(event("session.input_audio_buffer.append", audio="AAAA"), sent=True)
-    assert late.say(event("session.closed", usage={"seconds": 5})) == [
-        finished(session_id=None, model=None, seconds=5.0, cost=Cost(unpriced="no_model"))
+    late.say(*audio, sent=True)
+    assert late.of(facts.SessionFinished) == []
+    late.say(event("session.closed", usage=usage))
+    assert late.of(facts.SessionFinished) == [
+        finished(session_id=None, model=None, seconds=seconds, cost=Cost(unpriced=reason))
     ]
 
 

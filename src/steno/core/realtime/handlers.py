@@ -94,7 +94,8 @@ def _kind_and_end(event: object, session: RealtimeSessionCreateResponse) -> tupl
 
 
 def _kind(session: RealtimeSessionCreateResponse) -> str:
-    if session.type == TRANSLATION:
+    output = session.audio.output if session.audio else None
+    if session.type == TRANSLATION or (session.type is None and output and output.language):
         return TRANSLATION
     transcribes = session.type == "transcription" or session.object == "realtime.transcription_session"
     return "transcription" if transcribes else "realtime"

@@ -36,10 +36,16 @@ def translation_appended(
     state: RealtimeConversation, _event: realtime_client.TranslationAppend, _frame: Frame
 ) -> Sequence[Fact]:
     """Note that a client sends audio to be translated. Its session need not have been seen to begin."""
-    if state.metered is None and state.session_life.status != CLOSED:
-        state.session_life.kind = TRANSLATION
-        state.metered = state.terms(state.session_model)
+    if state.metered is None:
+        _join(state)
     return NOTHING
+
+
+def _join(state: RealtimeConversation) -> None:
+    """Take a session whose beginning was not seen for one of translation."""
+    if state.session_life.status is None:
+        state.session_life.kind = TRANSLATION
+        began(state)
 
 
 def session_closed(state: RealtimeConversation, event: realtime.SessionClosed, _frame: Frame) -> Sequence[Fact]:
@@ -48,6 +54,8 @@ def session_closed(state: RealtimeConversation, event: realtime.SessionClosed, _
     A usage counts where the session is billed as a whole, or where nothing in it was: what its responses and
     transcriptions were billed by is not counted again.
     """
+    if event.session is None:  # an event of another API has one
+        _join(state)
     if not state.session_life.close():
         return state.reject(event, "repeated")
     terms = state.metered or state.terms(short(event.session.model if event.session else None) or state.session_model)
