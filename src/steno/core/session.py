@@ -38,7 +38,7 @@ class SessionLife:
             expires_at: the Unix second at which it ends. One that cannot be a time is ignored.
             now: the time of the report. Thresholds before it are passed without a fact.
         """
-        another = key is not None and self.id is not None and key != self.id
+        another = key not in (None, self.id) and (self.id is not None or self.status == CLOSED)
         self.id, self.kind = key or self.id, kind
         self.status = ACTIVE if another or self.status is None else self.status
         deadline = int(expires_at * SECOND) if expires_at and 0 < expires_at < LATEST_SECOND else None

@@ -84,6 +84,18 @@ def test_it_is_billed_by_the_seconds_of_its_end(usage: Event, seconds: float, us
     assert billed(play.close()) == (usd, ())
 
 
+def test_a_session_that_begins_after_one_that_was_closed_is_another() -> None:
+    """Also where the one before was not seen to begin, and has no name to tell it by."""
+    play = Play()
+    play.pipeline.registry.prices = PRICES
+    play.say(event("session.closed", usage={"seconds": 0}), translation())
+    assert play.state().session_life.status == "active"
+    assert play.say(event("session.closed", usage={"seconds": 60})) == [
+        finished(cost=by_minutes("0.06", "60"), seconds=60.0)
+    ]
+    assert billed(play.close()) == ("0.06", ())
+
+
 def test_audio_in_a_session_of_another_kind_changes_nothing() -> None:
     """That kind is known."""
     play = Play()
