@@ -186,6 +186,14 @@ def test_a_session_whose_responses_are_billed_is_not_billed_again() -> None:
     assert [each["tokens"] for each in play.line()["totals"]["tokens"]] == [16, 32, 4, 8, 10, 30]
 
 
+def test_a_session_that_was_not_seen_to_begin_and_has_responses_is_not_one_of_translation() -> None:
+    """They are billed, and its end says nothing more."""
+    play = Play()
+    play.say(created(), done(usage={"input_tokens": 0, "output_tokens": 0}))
+    assert play.say(event("session.closed")) == [finished(session_id=None, kind="realtime", model=None, cost=None)]
+    assert billed(play.close()) == ("0", ())
+
+
 def test_a_session_of_which_nothing_else_is_billed_is_billed_by_its_end() -> None:
     """Whatever its kind: nobody else reported it."""
     play = Play()

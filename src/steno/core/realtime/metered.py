@@ -54,12 +54,12 @@ def session_closed(state: RealtimeConversation, event: realtime.SessionClosed, _
     A usage counts where the session is billed as a whole, or where nothing in it was: what its responses and
     transcriptions were billed by is not counted again.
     """
-    if event.session is None:  # an event of another API has one
+    alone = not (state.totals.responses or state.totals.tokens or state.totals.seconds or state.unbilled())
+    if alone and event.session is None:  # another API's event of that name has one
         _join(state)
     if not state.session_life.close():
         return state.reject(event, "repeated")
     terms = state.metered or state.terms(short(event.session.model if event.session else None) or state.session_model)
-    alone = not (state.totals.responses or state.totals.tokens or state.totals.seconds or state.open)
     counts = state.metered is not None or (event.usage is not None and alone)
     state.metered = None
     bill = costs.bill(state, event.usage, terms) if counts else None
