@@ -15,12 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steno.core import facts
-from steno.core.billing.usage import of_response, of_run
+from steno.core.billing.usage import measure
 from steno.core.conversation import Conversation
 from steno.core.export import conversation_line
 from steno.core.stream import Stream
 from steno.wire import assistants, realtime
-from steno.wire.realtime_objects import RealtimeResponse, RealtimeResponseUsage, RealtimeSessionCreateResponse
+from steno.wire.realtime_objects import RealtimeResponse, RealtimeSessionCreateResponse
+from steno.wire.usage import Usage
 from tests.core.helpers import Play, line_of
 from tests.vocabulary import decode
 
@@ -416,11 +417,11 @@ def test_buckets_are_whole(file: Path) -> None:
         if isinstance(told, realtime.ResponseDone) and told.response and told.response.usage:
             assert _modalities(told.response.usage) <= {"text", "audio", "image"}
         if isinstance(told, assistants.RunEvent) and told.data:
-            assert {bucket.modality for bucket in of_run(told.data.usage, None)} <= {"unknown"}
+            assert {bucket.modality for bucket in measure(told.data.usage, None).tokens} <= {"unknown"}
 
 
-def _modalities(usage: RealtimeResponseUsage) -> set[str]:
-    return {bucket.modality for bucket in of_response(usage, None)}
+def _modalities(usage: Usage) -> set[str]:
+    return {bucket.modality for bucket in measure(usage, None).tokens}
 
 
 @each(*OURS, *DIALECTS)

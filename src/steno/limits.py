@@ -29,7 +29,8 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Items (turns, tool calls) of a conversation. Past it, the oldest leave the transcript; the totals stay."""
 
     open_responses: Count = 64
-    """Responses, runs or steps in progress in a conversation. Past it, the oldest is closed as `abandoned`."""
+    """Responses, transcriptions, runs or steps in progress in a conversation. Past it, the oldest of its kind is closed
+    as `abandoned`."""
 
     kept_objects: Annotated[int, Meta(ge=0, le=10_000_000)] = 256
     """Terminal objects (responses, runs, steps, messages) kept for a conversation, each kind apart; oldest go first."""

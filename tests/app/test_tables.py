@@ -2,7 +2,8 @@
 
 from decimal import Decimal
 
-from steno.app.tables import Row, counted, outcome_lines, sum_of
+from steno.app.tables import Row, counted, outcome_lines, row_of, sum_of
+from tests.core.helpers import Play, created, done, event, run, session
 
 
 def test_names_from_upstream_cannot_move_the_cursor() -> None:
@@ -30,4 +31,22 @@ def test_costs_are_summed_exactly_and_what_is_unpriced_is_counted() -> None:
         for cost, reasons in (("0.1", {}), ("0.2", {"unknown_model": 2}))
     )
 
-    assert outcome_lines(sum_of([priced, unpriced]))[-2:] == ["cost       0.3 USD", "unpriced   2 unknown_model"]
+    assert outcome_lines(sum_of([priced, unpriced]))[-2:] == [
+        "cost       unknown, at least 0.3 USD",
+        "unpriced   2 unknown_model",
+    ]
+
+
+def test_what_is_in_progress_is_said_beside_the_cost() -> None:
+    """A recording may end in the middle: what has begun then is no usage yet, and the cost is not all of it."""
+    play = Play()
+    play.say(session(audio={"input": {"transcription": {"model": "whisper-1"}}}), created())
+    play.say(event("input_audio_buffer.committed", item_id="item_1"), run("queued"))
+    play.say(event("session.created", session={"id": "sess_2", "type": "translation"}), on=play.open("relay/2"))
+    rows = [row_of(state) for state in play.pipeline.registry.conversations.values()]
+
+    assert outcome_lines(sum_of(rows))[-1] == "cost       0 USD, without 4 in progress"
+
+    play.say(done())
+    (row,) = [row_of(play.state())]
+    assert outcome_lines(row)[-2:] == ["cost       unknown, without 1 in progress", "unpriced   1 no_usage"]

@@ -26,6 +26,8 @@ Event = dict[str, Any]
 
 UNPRICED = Cost(unpriced="no_price_list")
 """What usage costs in a play, which has no price list."""
+NO_USAGE = Cost(unpriced="no_usage")
+"""What something costs whose usage was not reported."""
 
 BEGIN: Micros = 1_790_000_000_000_000
 """A whole second."""

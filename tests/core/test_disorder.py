@@ -106,12 +106,13 @@ CONFIRMING = (
     realtime.TextDone,
     realtime.TranscriptDone,
     realtime.ArgumentsDone,
+    realtime.TranscriptionSegment,
     assistants.RunQueued,
     assistants.StepInProgress,
     assistants.MessageInProgress,
     assistants.StreamDone,
 )
-"""Events whose object, or text, is usually known before."""
+"""Events whose object, or text, is usually known before; a segment says once that there are words."""
 
 NOTHING = {"events", "last_at", "last_stream", "limits", "prices", "seen"}
 """Attributes that every event moves, and those that none does."""

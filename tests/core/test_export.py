@@ -40,11 +40,18 @@ TOTALS: dict[str, Any] = {
 }
 
 
+UNKNOWN: dict[str, Any] = {"cost_usd": None, "unpriced": {"no_usage": 1}}
+"""What a conversation cost in which the usage of one thing was not reported."""
+
+
 def test_a_voice_session_as_a_line() -> None:
     """Every member has its place, also where there is nothing to say."""
     play = Play()
     play.say(
-        session(), created(), done(output=[message("item_1", "Hi")], usage={"output_tokens": 5}), created("resp_2")
+        session(),
+        created(),
+        done(output=[message("item_1", "Hi")], usage={"input_tokens": 0, "output_tokens": 5}),
+        created("resp_2"),
     )
     assert line_of(play.state()) == {
         "schema": "steno.conversation/1",
@@ -56,7 +63,9 @@ def test_a_voice_session_as_a_line() -> None:
         "conversation_id": None,
         "call_id": None,
         "session": session()["session"],
-        "responses": [done(output=[message("item_1", "Hi")], usage={"output_tokens": 5})["response"]],
+        "responses": [
+            done(output=[message("item_1", "Hi")], usage={"input_tokens": 0, "output_tokens": 5})["response"]
+        ],
         "runs": [],
         "run_steps": [],
         "messages": [],
@@ -103,7 +112,7 @@ def test_a_thread_as_a_line() -> None:
         "transcript": [{"item_id": "msg_1", "role": "assistant", "text": "Hi", "heard": None}],
         "speech": [],
         "tools": [],
-        "totals": {**TOTALS, "runs": {"failed": 1}, "run_steps": {"completed": 1}},
+        "totals": {**TOTALS, **UNKNOWN, "runs": {"failed": 1}, "run_steps": {"completed": 1}},
         "rejected": {},
         "events": 8,
     }
@@ -193,7 +202,7 @@ def test_seconds_are_decimal_text(value: float, text: str) -> None:
 
 
 def test_what_was_used_has_no_price_without_a_price_list() -> None:
-    """A conversation that used nothing cost nothing; else why is told, with how many usages."""
+    """Nor has what nobody counted; why is reported, with how many usages."""
     play = Play()
     play.say(session(), created(), audio(), done(usage=USAGE), done("resp_2", usage=USAGE), done("resp_3"))
     play.say(
@@ -205,7 +214,7 @@ def test_what_was_used_has_no_price_without_a_price_list() -> None:
         )
     )
     totals = line_of(play.state())["totals"]
-    assert (totals["cost_usd"], totals["unpriced"]) == (None, {"no_price_list": 3})
+    assert (totals["cost_usd"], totals["unpriced"]) == (None, {"no_price_list": 3, "no_usage": 1})
 
 
 @pytest.mark.parametrize("key", [STREAM, "relay/thread_1", "relay/cksess_1"])

@@ -21,7 +21,7 @@ def test_every_fact_has_a_name_of_its_own() -> None:
 
 def test_name_of_a_fact_is_not_in_its_body() -> None:
     """A record has it beside the body."""
-    assert msgspec.json.encode(facts.RunAbandoned(run_id="run_1")) == b'{"run_id":"run_1"}'
+    assert msgspec.json.encode(facts.ThreadCreated(thread_id="thread_1")) == b'{"thread_id":"thread_1"}'
 
 
 def test_facts_of_a_session_have_the_same_members() -> None:

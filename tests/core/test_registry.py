@@ -4,7 +4,7 @@ import gc
 import json
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -14,6 +14,7 @@ from steno.core.frame import Frame
 from steno.timestamps import Micros
 from tests.core.helpers import (
     BEGIN,
+    NO_USAGE,
     SOURCE,
     STREAM,
     USAGE,
@@ -39,6 +40,10 @@ CLEARED = event("input_audio_buffer.cleared")
 def closed(reason: str, family: str = "realtime", **members: Any) -> facts.ConversationClosed:
     told = {"duration_seconds": 0.0, "events": 1, "responses": 0, "runs": 0, "tokens": ()}
     return facts.ConversationClosed(family=family, reason=reason, **{**told, **members})
+
+
+UNKNOWN: Final[dict[str, Any]] = {"cost_usd": None, "unpriced": (facts.Unpriced("no_usage", 1),)}
+"""What a conversation cost in which the usage of one thing was not reported."""
 
 
 def ended(reason: str = "disconnected", code: int | None = 1000, frames: int = 1) -> facts.StreamClosed:
@@ -121,8 +126,8 @@ def test_another_session_on_the_same_stream_replaces_it() -> None:
     play.say(session("sess_1"), session("sess_1"), created())
     told = play.say(session("sess_2"))
     assert told[:3] == [
-        facts.ResponseAbandoned(response_id="resp_1", model="gpt-realtime"),
-        closed("replaced", events=3),
+        facts.ResponseAbandoned(response_id="resp_1", model="gpt-realtime", cost=NO_USAGE),
+        closed("replaced", events=3, **UNKNOWN),
         OPENED,
     ]
     play.say(session("sess_3"))
@@ -353,8 +358,8 @@ def test_a_thread_that_closed_may_be_heard_of_again() -> None:
     play.say(run("queued"))
     play.wait(11_000)
     assert play.say(run("in_progress")) == [
-        facts.RunAbandoned(run_id="run_1"),
-        closed("idle", "assistants"),
+        facts.RunAbandoned(run_id="run_1", model="gpt-4o", cost=NO_USAGE),
+        closed("idle", "assistants", **UNKNOWN),
         facts.ConversationOpened(family="assistants"),
         facts.RunStarted(run_id="run_1", assistant_id=None, model="gpt-4o"),
     ]
@@ -410,8 +415,8 @@ def test_a_voice_session_that_was_evicted_goes_on_under_the_next_number() -> Non
     """What it is told of afterwards must not be added to what was already told as its sum."""
     play = Play(conversations=1)
     play.say(session("sess_1"), run("queued"))
-    abandoned = facts.RunAbandoned(run_id="run_1")
-    assert play.say(created())[:3] == [OPENED, abandoned, closed("evicted", "assistants")]
+    abandoned = facts.RunAbandoned(run_id="run_1", model="gpt-4o", cost=NO_USAGE)
+    assert play.say(created())[:3] == [OPENED, abandoned, closed("evicted", "assistants", **UNKNOWN)]
     assert play.open_keys == [f"{STREAM}#2"]
     play.say(created("resp_2"))
     assert play.line(f"{STREAM}#2")["events"] == 2

@@ -47,6 +47,20 @@ def test_facts_of_the_end_have_the_second_that_was_due(steps: list[int]) -> None
     ]
 
 
+def test_the_next_session_of_a_name_has_an_end_of_its_own() -> None:
+    """That the one before expired says nothing of it, nor does an error that it reports."""
+    play = Play(conversation="desk-3")
+    play.say(session(expires_at=NOW + 3600), event("error", error={"code": "session_expired"}))
+    again = play.open("relay/1790000000000000/2", "desk-3")
+    play.say(session("sess_2", expires_at=NOW + 400), event("error", error={"code": "server_error"}), on=again)
+    pass_by(play, 150)
+
+    assert ends(play) == [
+        (0, SessionExpired(session_id="sess_1", kind="realtime")),
+        (100, near(300, key="sess_2")),
+    ]
+
+
 def test_new_deadline_counts_anew() -> None:
     """A session with more time is not near its end any more."""
     play = Play()

@@ -260,10 +260,10 @@ def test_facts_without_a_number_are_not_forgotten() -> None:
         facts.SessionNearsEnd, facts.SessionExpired, facts.SessionCancelled,
         facts.SpeechStarted, facts.InputCommitted,
         facts.InputTimedOut, facts.DtmfReceived, facts.ItemAdded, facts.ItemTruncated, facts.ItemDeleted,
-        facts.ResponseStarted, facts.ResponseAbandoned, facts.DeltasDiffered, facts.PlaybackStopped,
+        facts.ResponseStarted, facts.DeltasDiffered, facts.PlaybackStopped,
         facts.PlaybackCleared, facts.ToolCallStarted, facts.ToolsListed,
         facts.ApprovalRequested, facts.ApprovalGiven, facts.ThreadCreated, facts.RunStarted, facts.RunActionRequired,
-        facts.RunStepStarted, facts.RunAbandoned, facts.RunStepAbandoned, facts.MessageFinished,
+        facts.RunStepStarted, facts.RunStepAbandoned, facts.MessageFinished,
     }  # fmt: skip
 
     assert set(facts.NAMES) == for_the_log_alone | set(COUNTERS)

@@ -211,8 +211,8 @@ class Daemon:
     def reload(self) -> None:
         """Read the configuration again, and begin a new audit segment. A wrong one is logged and changes nothing.
 
-        At once take effect: sources, the level and format of the operational log, and `http.ready`; prices in the
-        conversations that open from now on. The rest is opened or bound at the start, and takes effect at the next one.
+        At once take effect: sources, the level and format of the operational log, and `http.ready`; prices for usage
+        that begins from now on. The rest is opened or bound at the start, and takes effect at the next one.
         """
         old, load = self._config, self._parts.load
         try:

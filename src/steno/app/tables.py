@@ -55,6 +55,8 @@ class Row(Struct, frozen=True):
     """Usages that have none, by reason."""
     seconds: float | None
     """From its begin to its last frame; None where the recording has no times, and in a sum."""
+    unbilled: int = 0
+    """What has begun, and its usage is still to be reported."""
 
 
 def row_of(state: Conversation) -> Row:
@@ -74,6 +76,7 @@ def row_of(state: Conversation) -> Row:
         cost=totals.cost,
         unpriced=dict(totals.unpriced),
         seconds=seconds(state.opened_at, state.last_at),
+        unbilled=state.unbilled(),
     )
 
 
@@ -94,6 +97,7 @@ def sum_of(rows: Iterable[Row]) -> Row:
         cost=reduce(add_usd, (row.cost for row in rows), Decimal(0)),
         unpriced=_added(row.unpriced for row in rows),
         seconds=None,
+        unbilled=sum(row.unbilled for row in rows),
     )
 
 
@@ -146,8 +150,16 @@ def outcome_lines(total: Row) -> list[str]:
     kinds = (("responses", total.responses), ("broken off", total.interruptions), ("runs", total.runs))
     lines = [f"{name:<11}{_listed(counts)}" for name, counts in kinds if counts]
     tokens = f"{total.tokens_in} in, {total.tokens_cached} of them cached, {total.tokens_out} out"
-    lines += [f"{'tokens':<11}{tokens}", f"{'cost':<11}{usd_text(total.cost)} USD"]
+    lines += [f"{'tokens':<11}{tokens}", f"{'cost':<11}{_cost(total)}"]
     return [*lines, f"{'unpriced':<11}{_listed(total.unpriced)}"] if total.unpriced else lines
+
+
+def _cost(total: Row) -> str:
+    """Return what all usages cost. Where one has no price, or is not reported yet, what is known is not all of it."""
+    known = f"{usd_text(total.cost)} USD"
+    if total.unpriced:
+        known = f"unknown, at least {known}" if total.cost else "unknown"
+    return f"{known}, without {total.unbilled} in progress" if total.unbilled else known
 
 
 def _unless_zero(number: int) -> str:

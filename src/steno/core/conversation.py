@@ -52,7 +52,7 @@ class Totals:
             self.tokens[key] = self.tokens.get(key, 0) + each.tokens
 
     def add_seconds(self, model: str | None, seconds: float) -> None:
-        """Add a transcription that is billed by duration."""
+        """Add a usage that is billed by duration."""
         if model not in self.seconds and len(self.seconds) >= BUCKETS:
             model = "other"
         self.seconds[model] = self.seconds.get(model, 0) + seconds
@@ -133,7 +133,7 @@ class Conversation:
         self.last_stream = stream
         self.limits = limits
         self.prices: PriceTable | None = None
-        """What usage is priced by. Whoever opens the conversation sets it."""
+        """What usage that begins from now on is priced by. The registry sets it."""
         self.named = named
         self.number = 0
         """Its place among the conversations that were opened: 1 is the first."""
@@ -195,6 +195,10 @@ class Conversation:
     def unfinished(self) -> list[bytes]:
         """Return the raw objects of what has begun and not ended."""
         return []
+
+    def unbilled(self) -> int:
+        """Return how many things have begun whose usage is still to be reported."""
+        return 0
 
     def dropped_objects(self) -> int:
         """Return how many raw objects could not be kept."""

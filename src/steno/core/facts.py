@@ -192,7 +192,7 @@ class _SessionReported(Fact, frozen=True):
     model: str | None
     expires_at: float | None
     kind: str = "realtime"
-    """realtime, transcription, client_secret or chatkit."""
+    """realtime, transcription, translation, client_secret or chatkit."""
     instructions: Content | None = None
     """The instructions of the model."""
     user: Content | None = None
@@ -238,6 +238,24 @@ class SessionCancelled(Fact, frozen=True):
     kind: str
 
 
+class SessionFinished(Fact, frozen=True):
+    """Upstream closed a session (closed), or one that is billed as a whole ended without that (abandoned).
+
+    Translation sessions are billed as a whole. `cost` is null where the usage of the session was billed bit by bit.
+    """
+
+    tag: ClassVar = "session.finished"
+    session_id: str | None
+    kind: str
+    status: str
+    reason: str | None
+    """Why upstream closed it, where it says so."""
+    model: str | None
+    seconds: float | None
+    tokens: tuple[Tokens, ...]
+    cost: Cost | None
+
+
 # What the user did ----------------------------------------------------------------------------------------
 
 
@@ -279,7 +297,7 @@ class DtmfReceived(Fact, frozen=True):
 
 
 class TranscriptionFinished(Fact, frozen=True):
-    """The transcription of user speech ended: completed, failed."""
+    """The transcription of user speech ended: completed, failed; abandoned where neither came."""
 
     tag: ClassVar = "transcription.finished"
     item_id: str | None
@@ -391,11 +409,12 @@ class ResponseInterrupted(Fact, frozen=True):
 
 
 class ResponseAbandoned(Fact, frozen=True):
-    """A response had not ended when its conversation closed, or when too many were open."""
+    """A response had not ended when its conversation closed, or when too many were open. Its usage is unknown."""
 
     tag: ClassVar = "response.abandoned"
     response_id: str | None
     model: str | None
+    cost: Cost | None = None
 
 
 class DeltasDiffered(Fact, frozen=True):
@@ -558,10 +577,15 @@ class RunFinished(Fact, frozen=True):
 
 
 class RunAbandoned(Fact, frozen=True):
-    """A run had not ended when its thread was closed, or when too many were open. Upstream may end it yet."""
+    """A run had not ended when its thread was closed, or when too many were open. Upstream may end it yet.
+
+    Its usage is unknown.
+    """
 
     tag: ClassVar = "run.abandoned"
     run_id: str
+    model: str | None = None
+    cost: Cost | None = None
 
 
 class RunStepAbandoned(Fact, frozen=True):

@@ -79,10 +79,10 @@ class Registry:
             families: whose events may come.
             emit: receives each fact, with whom it is about.
             closed: receives each conversation that ended, after its last fact.
-            prices: what usage is priced by, in conversations that open from now on.
+            prices: what usage is priced by.
         """
         self.limits = limits
-        self.prices = prices
+        self._prices = prices
         self.conversations: OrderedDict[str, Conversation] = OrderedDict()
         self.routes: dict[type[Event], Route] = {}
         self._routers: dict[str, Router] = {}
@@ -94,6 +94,17 @@ class Registry:
         self._closed = closed
         self._newest: Conversation | None = None
         self._opened = 0
+
+    @property
+    def prices(self) -> PriceTable | None:
+        """What usage that begins from now on is priced by. What has begun keeps the prices of its beginning."""
+        return self._prices
+
+    @prices.setter
+    def prices(self, prices: PriceTable | None) -> None:
+        self._prices = prices
+        for state in self.conversations.values():
+            state.prices = prices
 
     # Events ---------------------------------------------------------------------------------------------
 
@@ -163,7 +174,7 @@ class Registry:
         """Open `state`, which `event` is the first of; past the limit the one that was silent longest is evicted."""
         self._opened += 1
         state.number = self._opened
-        state.prices = self.prices
+        state.prices = self._prices
         state.opened_at = state.last_at = frame.at
         self.conversations[state.key] = state
         self._emit(_origin(state, frame.at, stream, event), ConversationOpened(family=state.family))

@@ -11,10 +11,11 @@ THRESHOLDS: Final = (300, 60, 0)
 ACTIVE: Final = "active"
 EXPIRED: Final = "expired"
 CANCELLED: Final = "cancelled"
+CLOSED: Final = "closed"
 
 
 class SessionLife:
-    """What is known of a session's end. `kind` is realtime, transcription, client_secret or chatkit."""
+    """What is known of a session's end. `kind` is realtime, transcription, translation, client_secret or chatkit."""
 
     __slots__ = ("deadline", "id", "kind", "passed", "status")
 
@@ -23,7 +24,7 @@ class SessionLife:
         self.id: str | None = None
         self.kind = "realtime"
         self.status: str | None = None
-        """active, expired or cancelled; None before the session was reported."""
+        """active, expired, cancelled or closed; None before the session was reported."""
         self.deadline: Micros | None = None
         self.passed = 0
         """How many of the thresholds were passed."""
@@ -37,8 +38,9 @@ class SessionLife:
             expires_at: the Unix second at which it ends. One that cannot be a time is ignored.
             now: the time of the report. Thresholds before it are passed without a fact.
         """
+        another = key not in (None, self.id) and (self.id is not None or self.status == CLOSED)
         self.id, self.kind = key or self.id, kind
-        self.status = self.status or ACTIVE
+        self.status = ACTIVE if another or self.status is None else self.status
         deadline = int(expires_at * SECOND) if expires_at and 0 < expires_at < LATEST_SECOND else None
         if deadline is not None and deadline != self.deadline:
             self.deadline = deadline
@@ -63,11 +65,16 @@ class SessionLife:
 
     def end(self, status: str) -> list[Fact]:
         """Take upstream's report that the session expired or was cancelled. Return no fact if it had ended before."""
-        if self.status in (EXPIRED, CANCELLED):
+        if self.status in (EXPIRED, CANCELLED, CLOSED):
             return []
         self.status = status
         ended = SessionExpired if status == EXPIRED else SessionCancelled
         return [ended(session_id=self.id, kind=self.kind)]
+
+    def close(self) -> bool:
+        """Take upstream's report that it closed the session. Return False where it had said so before."""
+        before, self.status = self.status, CLOSED
+        return before != CLOSED
 
     def ends_within(self, seconds: int, now: Micros) -> bool:
         """Return whether the session is active and ends at most `seconds` after `now`."""

@@ -41,7 +41,7 @@ CONVERSATION_METRICS: Final = _table(
         "steno_drifted_members_total",
         "counter",
         ("source",),
-        "Members of events that were of an unexpected type and so read as absent.",
+        "Members of events that were of an unexpected type and so read as absent, and unknown members of a usage.",
     ),
     Definition(
         "steno_duplicates_total",

@@ -159,8 +159,12 @@ def _playback(metrics: Metrics, origin: Origin, fact: facts.PlaybackStarted) -> 
     metrics.observe("steno_turn_latency_seconds", labels, fact.turn_latency_seconds)
 
 
-def _transcription(metrics: Metrics, origin: Origin, fact: facts.TranscriptionFinished) -> None:
+def _billed(metrics: Metrics, origin: Origin, fact: facts.TranscriptionFinished | facts.SessionFinished) -> None:
     metrics.add_usage(origin, fact.model, fact.tokens, fact.cost)
+
+
+def _abandoned(metrics: Metrics, origin: Origin, fact: facts.ResponseAbandoned | facts.RunAbandoned) -> None:
+    metrics.add_usage(origin, fact.model, (), fact.cost)
 
 
 def _tool_call(metrics: Metrics, _origin: Origin, fact: facts.ToolCallFinished) -> None:
@@ -203,7 +207,10 @@ COUNTERS: Final[Mapping[type[Fact], Callable[[Metrics, Origin, Any], None]]] = {
     facts.ResponseInterrupted: _interrupted,
     facts.SpeechStopped: _speech,
     facts.PlaybackStarted: _playback,
-    facts.TranscriptionFinished: _transcription,
+    facts.ResponseAbandoned: _abandoned,
+    facts.RunAbandoned: _abandoned,
+    facts.SessionFinished: _billed,
+    facts.TranscriptionFinished: _billed,
     facts.ToolCallFinished: _tool_call,
     facts.RunFinished: _run,
     facts.RunStepFinished: _run_step,

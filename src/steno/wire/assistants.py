@@ -9,31 +9,11 @@ from typing import Any, ClassVar, Final
 import msgspec
 from msgspec import field
 
-from steno.wire.base import BareObject, Id, Index, PairedEvent, Tokens, UnixSeconds, Vocabulary, Wire, name_of
+from steno.wire.base import BareObject, Id, Index, PairedEvent, UnixSeconds, Vocabulary, Wire, name_of
+from steno.wire.fallback import read_object
 from steno.wire.realtime_objects import ErrorDetail
 from steno.wire.secrets import mask
-
-
-class PromptTokenDetails(Wire, frozen=True):
-    """What of the prompt was read from the cache."""
-
-    cached_tokens: Tokens | None = None
-
-
-class CompletionTokenDetails(Wire, frozen=True):
-    """What of the completion was reasoning."""
-
-    reasoning_tokens: Tokens | None = None
-
-
-class CompletionUsage(Wire, frozen=True):
-    """What a run or a step is billed by; null until it ended. The wire says `prompt_token_details`."""
-
-    prompt_tokens: Tokens | None = None
-    completion_tokens: Tokens | None = None
-    total_tokens: Tokens | None = None
-    prompt_token_details: PromptTokenDetails | None = None
-    completion_tokens_details: CompletionTokenDetails | None = None
+from steno.wire.usage import CompletionUsage
 
 
 class RunLastError(Wire, frozen=True):
@@ -155,9 +135,9 @@ class ThreadRun(Wire, frozen=True):
 def read_thread_run(payload: bytes) -> ThreadRun:
     """Read a whole run, from JSON, with all of its members; secrets in `extra` read as `***`.
 
-    Raises msgspec.DecodeError, a ValueError, where `payload` is no run.
+    A member of an unexpected type reads as absent. Raises ValueError where `payload` is no run.
     """
-    run = msgspec.json.decode(payload, type=ThreadRun)
+    run = read_object(ThreadRun, payload)
     members = msgspec.json.decode(mask(payload), type=dict[str, Any])
     unknown = {name: value for name, value in members.items() if name not in _DECLARED}
     return msgspec.structs.replace(run, extra=unknown)

@@ -46,6 +46,17 @@ class Wire(Struct, frozen=True, gc=False, kw_only=True):
     """Base of every upstream object. They are trees without cycles: the garbage collector need not track them."""
 
 
+class ClosedObject(Wire, frozen=True, forbid_unknown_fields=True):
+    """Base of objects each of whose members counts, such as a usage.
+
+    The first look refuses one with a member that is not declared. The second reads what is spelled otherwise, and
+    counts the rest as drift.
+    """
+
+    spellings: ClassVar[Mapping[str, str]] = {}
+    """Other names of members, and the attributes that they are. Case, `_` and `-` make no difference."""
+
+
 def conceal(item: Wire, member: str) -> None:
     """Replace the secret in a `member` of an object that was just decoded by a mask; that there is one still shows."""
     if getattr(item, member) is not None:

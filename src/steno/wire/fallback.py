@@ -18,6 +18,7 @@ from steno.limits import NESTING_DEPTH
 from steno.wire.base import (
     IDENTIFYING,
     BareObject,
+    ClosedObject,
     Drifted,
     Event,
     Id,
@@ -86,6 +87,13 @@ _CLOUD_EVENT: Final = msgspec.json.Decoder(_CloudEvent)
 _STRINGS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 """Strings, the last of which may be cut off. Possessive: hostile input is gone through once, without a stack."""
 _BRACKETS: Final = re.compile(rb"[\[{\]}]")
+
+
+SPELLINGS: Final = 256
+"""Members of an object that are held against other spellings; a usage has some 40. More of them are drift unseen, so
+that a hostile one costs no more than its length."""
+NAME_CHARACTERS: Final = 64
+"""Longest name that may be another spelling."""
 
 
 _ESCAPES: Final = re.compile(
@@ -275,19 +283,77 @@ def _admit_all(kind: type[Event], members: Callable[[], dict[str, Any]]) -> Even
     return Drifted(event=event, members=len(dropped)) if dropped else event
 
 
+def read_object(kind: type[S], payload: bytes) -> S:
+    """Read one object of a `kind`, without the members that do not fit.
+
+    Raises ValueError where `payload` is no object, or an identifying member is of a wrong type.
+    """
+    members = json.loads(payload, parse_int=_whole_number)
+    if not isinstance(members, dict):
+        raise ValueError("expected an object")  # noqa: TRY004  # it is the text that is wrong, not the argument
+    return _build(kind, members, [])
+
+
 def _build(kind: type[S], members: dict[str, Any], dropped: list[str]) -> S:
+    if issubclass(kind, ClosedObject):
+        members = _respelled(kind, members, dropped)
     admitted = {}
-    for name, annotation in _fields(kind):
+    for attribute, name, annotation in _fields(kind):
         if name in members:
             value = _admit(members[name], annotation, name, dropped)
             if value is not UNSET:
-                admitted[name] = value
+                admitted[attribute] = value
     return kind(**admitted)
 
 
 @cache
-def _fields(kind: type[Struct]) -> tuple[tuple[str, Any], ...]:
-    return tuple((f.encode_name, f.type) for f in msgspec.structs.fields(kind) if f.type is not UnsetType)
+def _fields(kind: type[Struct]) -> tuple[tuple[str, str, Any], ...]:
+    """Return attribute, name on the wire and type of each member."""
+    return tuple((f.name, f.encode_name, f.type) for f in msgspec.structs.fields(kind) if f.type is not UnsetType)
+
+
+# Other spellings ------------------------------------------------------------------------------------------
+
+
+def _respelled(kind: type[ClosedObject], members: dict[str, Any], dropped: list[str]) -> dict[str, Any]:
+    """Return `members` under the names that `kind` declares, and add the names that it does not know to `dropped`.
+
+    Of several spellings of one member the declared one stands. Another one counts where that is absent, null or 0:
+    servers that write both fill one of them with zeros. Objects are joined member by member by the same rule.
+    """
+    known = _known(kind)
+    found = {name: members[name] for name in known.values() if name in members}
+    others = [name for name in members if name not in found]
+    for name in others[:SPELLINGS]:
+        member = known.get(_letters(name))
+        if member is None:
+            dropped.append(name)
+        else:
+            found[member] = _joined(found[member], members[name]) if member in found else members[name]
+    dropped += others[SPELLINGS:]
+    return found
+
+
+def _joined(own: Any, other: Any) -> Any:
+    """Return `own` with what it lacks taken from `other`. Objects are fresh from a frame, and change in place."""
+    if isinstance(own, dict) and isinstance(other, dict):
+        for name, value in other.items():
+            own[name] = _joined(own[name], value) if name in own else value
+        return own
+    return other if not own and other is not None else own
+
+
+@cache
+def _known(kind: type[ClosedObject]) -> Mapping[str, str]:
+    """Return the letters of each name of a member, and the name that is declared for it."""
+    declared = {attribute: name for attribute, name, _ in _fields(kind)}
+    others = {_letters(name): declared[attribute] for name, attribute in kind.spellings.items()}
+    return {**others, **{_letters(name): name for name in declared.values()}}
+
+
+def _letters(name: str) -> str:
+    """Return `name` without what tells `cached_tokens`, `cachedTokens` and `Cached-Tokens` apart."""
+    return name[:NAME_CHARACTERS].replace("_", "").replace("-", "").lower()
 
 
 def _admit(value: Any, annotation: Any, name: str, dropped: list[str]) -> Any:
@@ -296,6 +362,8 @@ def _admit(value: Any, annotation: Any, name: str, dropped: list[str]) -> Any:
         return msgspec.convert(value, annotation)
     except (ValueError, RecursionError):
         pass
+    if isinstance(value, float) and value.is_integer():  # some servers write a count as 20.0
+        return _admit(int(value), annotation, name, dropped)
     for part in _parts(annotation):
         if isinstance(value, dict) and isinstance(part, type) and issubclass(part, Struct):
             return _build(part, value, dropped)

@@ -8,15 +8,15 @@ Source: `type` and members as in the published API and in recordings; see `Typed
 from typing import ClassVar, Final
 
 from steno.wire import realtime_client, sessions
-from steno.wire.base import Amount, BareObject, Id, Index, Number, Tokens, TypedEvent, Vocabulary, Wire
+from steno.wire.base import BareObject, Id, Index, Number, TypedEvent, Vocabulary, Wire
 from steno.wire.realtime_objects import (
     ContentPart,
     ErrorDetail,
     Item,
     RealtimeResponse,
-    RealtimeResponseUsage,
     RealtimeSessionCreateResponse,
 )
+from steno.wire.usage import Usage
 
 # Session and conversation ---------------------------------------------------------------------------------
 
@@ -41,6 +41,14 @@ class TranscriptionSessionCreated(SessionCreated, frozen=True, tag="transcriptio
 
 class TranscriptionSessionUpdated(SessionUpdated, frozen=True, tag="transcription_session.updated"):
     """Beta: the configuration of a session that only transcribes."""
+
+
+class SessionClosed(TypedEvent, frozen=True, tag="session.closed"):
+    """A translation session is over. What it is billed by stands here, or nowhere."""
+
+    reason: str | None = None
+    session: RealtimeSessionCreateResponse | None = None
+    usage: Usage | None = None
 
 
 class Conversation(Wire, frozen=True):
@@ -101,24 +109,6 @@ class _TranscriptionEvent(TypedEvent, frozen=True):
     content_index: Index | None = None
 
 
-class TranscriptionTokenDetails(Wire, frozen=True):
-    """What the transcribed input consisted of."""
-
-    text_tokens: Tokens | None = None
-    audio_tokens: Tokens | None = None
-
-
-class TranscriptionUsage(Wire, frozen=True):
-    """What a transcription is billed by: `tokens`, or `duration` in seconds."""
-
-    type: str | None = None
-    seconds: Amount | None = None
-    total_tokens: Tokens | None = None
-    input_tokens: Tokens | None = None
-    output_tokens: Tokens | None = None
-    input_token_details: TranscriptionTokenDetails | None = None
-
-
 class TranscriptionDelta(_TranscriptionEvent, frozen=True, tag="conversation.item.input_audio_transcription.delta"):
     """A piece of a transcript."""
 
@@ -131,7 +121,7 @@ class TranscriptionCompleted(
     """A transcript. May come late, twice, or growing: the last one of an item stands."""
 
     transcript: str | None = None
-    usage: TranscriptionUsage | None = None
+    usage: Usage | None = None
     status: str | None = None
     """Not OpenAI's: servers that send growing transcripts say `in_progress` until the last."""
 
@@ -150,6 +140,8 @@ class TranscriptionFailed(_TranscriptionEvent, frozen=True, tag="conversation.it
     """There will be no transcript of this item; the item itself is not affected."""
 
     error: ErrorDetail | None = None
+    usage: Usage | None = None
+    """Not documented. Where a server reports one, it counts."""
 
 
 # Input audio ----------------------------------------------------------------------------------------------
@@ -228,7 +220,7 @@ class ResponseDone(TypedEvent, frozen=True, tag="response.done"):
 
     raw_member: ClassVar[str | None] = "response"
     response: RealtimeResponse | None = None
-    usage: RealtimeResponseUsage | None = None
+    usage: Usage | None = None
     """Not OpenAI's: xAI puts the usage here and an empty one into the response."""
 
 
@@ -425,7 +417,7 @@ class RealtimeError(TypedEvent, frozen=True, tag="error"):
 
 
 SERVER_EVENTS: Final[tuple[type[TypedEvent], ...]] = (
-    SessionCreated, SessionUpdated, TranscriptionSessionCreated, TranscriptionSessionUpdated,
+    SessionCreated, SessionUpdated, SessionClosed, TranscriptionSessionCreated, TranscriptionSessionUpdated,
     ConversationCreated, ItemAdded, ItemCreated, ItemDone, ItemRetrieved, ItemTruncated, ItemDeleted,
     TranscriptionDelta, TranscriptionCompleted, TranscriptionSegment, TranscriptionFailed,
     SpeechStarted, SpeechStopped, InputCommitted, InputCleared, InputTimeout, DtmfReceived,

@@ -24,6 +24,10 @@ class InputAppend(ClientEvent, frozen=True, tag="input_audio_buffer.append"):
     """A piece of the user's audio. Not read: upstream tells what it heard."""
 
 
+class TranslationAppend(ClientEvent, frozen=True, tag="session.input_audio_buffer.append"):
+    """A piece of the audio that a session translates. Not read; it shows which kind of session it is."""
+
+
 class InputCommit(ClientEvent, frozen=True, tag="input_audio_buffer.commit"):
     """The client ends the user's turn."""
 
@@ -74,7 +78,7 @@ class ResponseCancel(ClientEvent, frozen=True, tag="response.cancel"):
 
 
 CLIENT_EVENTS: Final[tuple[type[TypedEvent], ...]] = (
-    SessionUpdate, TranscriptionSessionUpdate, InputAppend, InputCommit, InputClear, PlaybackClear,
+    SessionUpdate, TranscriptionSessionUpdate, InputAppend, TranslationAppend, InputCommit, InputClear, PlaybackClear,
     ItemCreate, ItemRetrieve, ItemTruncate, ItemDelete, ResponseCreate, ResponseCancel,
 )  # fmt: skip
-"""What a client says: the 11 GA types, and one of beta."""
+"""What a client says: the 11 GA types, one of beta, and one of translation sessions."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
-from steno.wire.base import Id, Number, Tokens, UnixSeconds, Wire, conceal
+from steno.wire.base import Id, Number, UnixSeconds, Wire, conceal
+from steno.wire.usage import Usage
 
 
 class ErrorDetail(Wire, frozen=True):
@@ -54,37 +55,6 @@ class Item(Wire, frozen=True):
     error: ErrorDetail | None = None
 
 
-class ModalityTokens(Wire, frozen=True):
-    """Tokens by modality; the same shape serves input, output and cached details."""
-
-    text_tokens: Tokens | None = None
-    audio_tokens: Tokens | None = None
-    image_tokens: Tokens | None = None
-
-
-class InputTokenDetails(ModalityTokens, frozen=True):
-    """What the input consisted of. Cached tokens are part of it, not beside it."""
-
-    cached_tokens: Tokens | None = None
-    cached_tokens_details: ModalityTokens | None = None
-
-
-class OutputTokenDetails(ModalityTokens, frozen=True):
-    """What the output consisted of. Reasoning tokens are part of the text tokens."""
-
-    reasoning_tokens: Tokens | None = None
-
-
-class RealtimeResponseUsage(Wire, frozen=True):
-    """What a response is billed by; null while it is in progress."""
-
-    total_tokens: Tokens | None = None
-    input_tokens: Tokens | None = None
-    output_tokens: Tokens | None = None
-    input_token_details: InputTokenDetails | None = None
-    output_token_details: OutputTokenDetails | None = None
-
-
 class RealtimeResponseStatusDetail(Wire, frozen=True):
     """Why a response ended other than completed: a `reason`, or an `error` when it failed."""
 
@@ -114,6 +84,8 @@ class AudioOutput(Wire, frozen=True):
     format: str | AudioFormat | None = None
     voice: str | Voice | None = None
     speed: Number | None = None
+    language: str | None = None
+    """What a translation session translates into."""
 
 
 class ResponseAudio(Wire, frozen=True):
@@ -145,7 +117,7 @@ class RealtimeResponse(Wire, frozen=True):
     output_audio_format: str | None = None
     temperature: Number | None = None
     metadata: dict[str, str] | None = None
-    usage: RealtimeResponseUsage | None = None
+    usage: Usage | None = None
     model: str | None = None
 
 
@@ -251,9 +223,9 @@ class RealtimeSessionCreateResponse(Wire, frozen=True):
             conceal(self, "client_secret")
 
 
-def transcription_model(session: RealtimeSessionCreateResponse) -> str | None:
-    """The model that writes down the input of `session`, GA place first, then beta's."""
+def transcription_of(session: RealtimeSessionCreateResponse) -> Transcription | None:
+    """Return how the input of `session` is written down, GA place first, then beta's; None where it is not."""
     audio = session.audio
     if audio and audio.input and audio.input.transcription:
-        return audio.input.transcription.model
-    return session.input_audio_transcription.model if session.input_audio_transcription else None
+        return audio.input.transcription
+    return session.input_audio_transcription

@@ -7,6 +7,7 @@ import pytest
 from steno.core import facts
 from steno.core.facts import Content, EventRejected, Tokens
 from tests.core.helpers import (
+    NO_USAGE,
     UNPRICED,
     Event,
     Play,
@@ -39,7 +40,7 @@ def begun(**limits: Any) -> Play:
 
 def run_finished(status: str, **members: Any) -> facts.RunFinished:
     defaults = {"run_id": "run_1", "reason": None, "model": "gpt-4o", "duration_seconds": 0.0, "tokens": ()}
-    return facts.RunFinished(status=status, **{**defaults, **members})
+    return facts.RunFinished(status=status, **{**defaults, "cost": NO_USAGE, **members})
 
 
 def step_finished(status: str, **members: Any) -> facts.RunStepFinished:

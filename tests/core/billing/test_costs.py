@@ -1,38 +1,49 @@
 """The price of a usage stands in its fact, with its rates or the reason why it has none, and in the totals."""
 
 import json
+from collections import Counter
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from steno.app.tables import outcome_lines, row_of, sum_of
 from steno.core import facts
-from steno.core.billing.prices import parse
+from steno.core.billing.prices import add_usd, parse, usd_text
+from steno.core.conversation import Conversation
 from steno.core.facts import CostLine
-from tests.core.helpers import USAGE, Play, done, event, session
+from steno.limits import TOKENS_MAX
+from steno.metrics.sink import Metrics
+from steno.wire.usage import Usage
+from tests.core.helpers import USAGE, Play, created, delta, done, event, line_of, run, session
 from tests.processes import steno
 from tests.recordings import recording
 
-TABLE = parse(
-    json.dumps(
-        {
-            "schema": "steno.prices/1",
-            "version": "7",
-            "date": "2026-01-01",
-            "models": {
-                "gpt-realtime": {
-                    "mode": "realtime",
-                    "input_cost_per_token": 0.000004,
-                    "cache_read_input_token_cost": 0.0000004,
-                    "output_cost_per_token": 0.000016,
-                    "input_cost_per_audio_token": 0.000032,
-                    "cache_read_input_audio_token_cost": 0.0000004,
-                    "output_cost_per_audio_token": 0.000064,
-                },
-                "whisper-1": {"mode": "audio_transcription", "input_cost_per_second": 0.0001},
+TABLE_TEXT = json.dumps(
+    {
+        "schema": "steno.prices/1",
+        "version": "7",
+        "date": "2026-01-01",
+        "models": {
+            "gpt-realtime": {
+                "mode": "realtime",
+                "input_cost_per_token": 0.000004,
+                "cache_read_input_token_cost": 0.0000004,
+                "output_cost_per_token": 0.000016,
+                "input_cost_per_audio_token": 0.000032,
+                "cache_read_input_audio_token_cost": 0.0000004,
+                "output_cost_per_audio_token": 0.000064,
             },
-        }
-    ).encode()
+            "whisper-1": {"mode": "audio_transcription", "input_cost_per_second": 0.0001},
+        },
+    }
 )
+TABLE = parse(TABLE_TEXT.encode())
 HEARD = "conversation.item.input_audio_transcription.completed"
 
 
@@ -127,3 +138,171 @@ def test_replay_prices_by_the_list_it_is_given(tmp_path: Path) -> None:
     assert second["unpriced"]["no_rate"] > 0
     assert (bad.returncode, b"cheap" in bad.stderr) == (78, False)
     assert b"bad.json: is no price list (--prices): " in bad.stderr
+
+
+# What held when it began ----------------------------------------------------------------------------------------
+
+
+LATER = parse(TABLE_TEXT.replace("1.6e-05", "0.00032").replace('"7"', '"8"').encode())
+"""A list that is loaded while something is in progress."""
+THREE_AND_TWO: dict[str, Any] = {"input_tokens": 3, "output_tokens": 2, **texts(3, 2)}
+
+
+def bills(play: Play) -> list[tuple[str | None, str | None]]:
+    """What each thing cost, and the version of the list that it was priced by."""
+    costs = [getattr(fact, "cost", None) for fact in play.facts]
+    return [(cost.usd, cost.table_version) for cost in costs if cost is not None]
+
+
+def test_a_response_is_priced_by_the_list_of_its_beginning() -> None:
+    """The next one by the list that was loaded meanwhile, in the same conversation."""
+    play = priced()
+    play.say(session(), created())
+    play.pipeline.registry.prices = LATER
+    play.say(created("resp_2"), done(usage=THREE_AND_TWO), done("resp_2", usage=THREE_AND_TWO))
+
+    assert bills(play) == [("0.000044", "7"), ("0.000652", "8")]
+
+
+def test_a_response_is_of_the_model_that_the_session_had_at_its_beginning() -> None:
+    """Unless its own object names another."""
+    play = priced()
+    play.say(session(), created(), created("resp_2"), delta("Hi", response_id="resp_3"))
+    play.say(session(kind="session.updated", model="gpt-of-tomorrow"))
+    for key in ("resp_1", "resp_3"):
+        play.say(done(key, usage=THREE_AND_TWO))
+    play.say(done("resp_2", model="gpt-of-yesterday", usage=THREE_AND_TWO))
+
+    assert [fact.model for fact in play.facts if isinstance(fact, facts.ResponseFinished)] == [
+        "gpt-realtime",
+        "gpt-realtime",
+        "gpt-of-yesterday",
+    ]
+    assert total(play) == (None, {"unknown_model": 1})
+
+
+def test_a_run_is_priced_by_what_held_when_it_was_first_seen() -> None:
+    """Also where its last object does not name its model any more."""
+    play = priced()
+    play.say(run("queued", model="gpt-realtime", thread_id="thread_1"))
+    play.pipeline.registry.prices = LATER
+    usage = {"prompt_tokens": 3, "completion_tokens": 2, "prompt_tokens_details": {"text_tokens": 3}}
+    details = {"completion_tokens_details": {"text_tokens": 2}}
+    play.say(run("completed", model=None, usage={**usage, **details}))
+
+    assert bills(play) == [("0.000044", "7")]
+
+
+def test_a_transcription_is_priced_by_the_list_of_its_commit() -> None:
+    """Its words come later."""
+    play = priced()
+    play.say(session(audio={"input": {"transcription": {"model": "whisper-1"}}}))
+    play.say(event("input_audio_buffer.committed", item_id="item_1"))
+    play.pipeline.registry.prices = None
+    for key in ("item_1", "item_2"):
+        play.say(event(HEARD, item_id=key, transcript="Hello.", usage={"type": "duration", "seconds": 2.5}))
+
+    assert total(play) == (None, {"no_price_list": 1})
+    assert bills(play) == [("0.00025", "7"), (None, None)]
+
+
+# One truth ------------------------------------------------------------------------------------------------------
+
+
+MODELS = st.sampled_from(["gpt-realtime", "whisper-1", "gpt-of-tomorrow", None])
+COUNT = st.sampled_from([None, 0, 1, 7, 60, TOKENS_MAX, TOKENS_MAX + 1, -3, "5", 2.5]) | st.integers(0, 5_000)
+PARTS = {"text_tokens": COUNT, "audio_tokens": COUNT, "image_tokens": COUNT, "reasoning_tokens": COUNT}
+CACHED = {"cached_tokens": COUNT, "cached_tokens_details": st.none() | st.fixed_dictionaries({}, optional=PARTS)}
+DETAILS: st.SearchStrategy[Any] = (
+    st.none() | st.just([]) | st.fixed_dictionaries({}, optional={**PARTS, **CACHED, "unheard_of": COUNT})
+)
+SPELLED = st.sampled_from([name for name in Usage.spellings if not name.endswith("details")])
+SPLIT = st.sampled_from([name for name in Usage.spellings if name.endswith("details")])
+USAGES: st.SearchStrategy[dict[str, Any] | None] = (
+    st.none()
+    | st.just({})
+    | st.builds(
+        lambda counts, details, rest: {**counts, **details, **rest},
+        st.dictionaries(SPELLED | st.just("total_tokens"), COUNT, max_size=5),
+        st.dictionaries(SPLIT, DETAILS, max_size=3),
+        st.fixed_dictionaries({}, optional={"type": st.sampled_from(["tokens", "duration", "x"]), "seconds": COUNT}),
+    )
+)
+Job = tuple[str, str | None, dict[str, Any] | None]
+JOBS = st.lists(
+    st.tuples(st.sampled_from(["response", "run", "transcription", "abandoned", "closed"]), MODELS, USAGES), max_size=8
+)
+
+
+def said_of(number: int, job: Job) -> list[dict[str, Any]]:
+    """The events of one thing that is billed once, of a model, by a usage."""
+    kind, model, usage = job
+    key = f"{kind}_{number}"
+    if kind == "run":
+        return [run("queued", key, model=model), run("completed", key, model=model, usage=usage)]
+    if kind == "transcription":
+        heard = {"input": {"transcription": {"model": model}}}
+        return [session(kind="session.updated", audio=heard), event(HEARD, item_id=key, transcript=key, usage=usage)]
+    if kind == "closed":
+        translation = {"id": f"sess_{number}", "type": "translation", "model": model}
+        return [event("session.created", session=translation), event("session.closed", usage=usage)]
+    begun = [session(f"sess_{number}", model=model), created(key)]
+    return begun if kind == "abandoned" else [*begun, done(key, usage=usage)]
+
+
+@settings(deadline=None)  # a busy machine is no fault
+@given(JOBS)
+def test_all_outputs_say_the_same_cost(jobs: list[Job]) -> None:
+    """Whatever upstream reports: facts, metrics, the closing fact, the state and the table are of one truth."""
+    play, metrics = priced(), Metrics(100)
+    for number, job in enumerate(jobs):
+        play.say(*said_of(number, job))
+    play.close(shutdown=True)
+    for origin, fact in play.emitted:
+        metrics.emit(origin, fact)
+
+    assert len(costs_of(play)) == len(jobs), "each is billed once"
+    for state in play.closed:
+        assert_one_truth(play, state)
+    whole = sum_of([row_of(state) for state in play.closed])
+    priced_usd = sum(metrics.numbers["steno_cost_usd_total"].values())
+    assert priced_usd == pytest.approx(float(whole.cost), rel=1e-12, abs=1e-18)
+    assert summed(metrics.numbers["steno_unpriced_total"], 1) == whole.unpriced
+    used = {way: n for way, n in (("input", whole.tokens_in), ("output", whole.tokens_out)) if n}
+    assert summed(metrics.numbers["steno_tokens_total"], 2) == pytest.approx(used, rel=1e-12)  # a metric is a float
+
+
+def costs_of(play: Play, key: str | None = None) -> list[facts.Cost]:
+    """The costs in the facts of one conversation, or of all."""
+    said = [fact for origin, fact in play.emitted if key is None or origin.conversation == key]
+    return [cost for fact in said if (cost := getattr(fact, "cost", None)) is not None]
+
+
+def assert_one_truth(play: Play, state: Conversation) -> None:
+    """Hold the closing fact, the state and the table of a conversation against the costs in its facts."""
+    costs = costs_of(play, state.key)
+    unpriced = dict(Counter(cost.unpriced for cost in costs if cost.unpriced))
+    usd = None if unpriced else usd_text(reduce(add_usd, (Decimal(cost.usd or 0) for cost in costs), Decimal(0)))
+    (closing,) = [
+        fact
+        for origin, fact in play.emitted
+        if isinstance(fact, facts.ConversationClosed) and origin.conversation == state.key
+    ]
+    totals = line_of(state)["totals"]
+    table = [line for line in outcome_lines(row_of(state)) if line.startswith(("cost", "unpriced"))]
+
+    assert (closing.cost_usd, {each.reason: each.usages for each in closing.unpriced}) == (usd, unpriced)
+    assert (totals["cost_usd"], totals["unpriced"]) == (usd, unpriced)
+    if usd is not None:
+        assert table == [f"cost       {usd} USD"]
+    else:
+        assert table[0].startswith("cost       unknown")
+        assert table[1:] == [f"unpriced   {', '.join(f'{n} {reason}' for reason, n in sorted(unpriced.items()))}"]
+
+
+def summed(series: Mapping[tuple[str, ...], float], label: int) -> dict[str, float]:
+    """Add up `series` by one of their labels."""
+    sums: Counter[str] = Counter()
+    for labels, value in series.items():
+        sums[labels[label]] += value  # type: ignore[assignment]  # counts are whole, if not in type
+    return {label: value for label, value in sums.items() if value}

@@ -31,9 +31,7 @@ from steno.core.billing.prices import (
 )
 from steno.core.facts import Tokens
 from steno.limits import TOKENS_MAX
-from steno.wire.assistants import CompletionUsage
-from steno.wire.realtime import TranscriptionUsage
-from steno.wire.realtime_objects import RealtimeResponseUsage
+from steno.wire.usage import CompletionUsage, Usage
 
 SHIPPED: Final = (files("steno.core.billing") / "prices.json").read_bytes()
 TABLE: Final = parse(SHIPPED)
@@ -78,10 +76,10 @@ def test_spoken_answer_costs_the_sum_of_its_buckets() -> None:
             },
             "output_token_details": {"text_tokens": 40, "audio_tokens": 160},
         },
-        RealtimeResponseUsage,
+        Usage,
     )
 
-    assert price(TABLE, usage.of_response(reported, "gpt-realtime-2025-08-28")) == Priced(
+    assert price(TABLE, usage.measure(reported, "gpt-realtime-2025-08-28").tokens) == Priced(
         # 44 x 4 + 322 x 32 + 50 x 5 + 256 x 0.4 + 128 x 0.4 + 40 x 16 + 160 x 64, in millionths
         usd=Decimal("0.0217636"),
         model="gpt-realtime-2025-08-28",
@@ -104,7 +102,7 @@ def test_run_of_a_text_model_is_priced_without_modalities() -> None:
         {"prompt_tokens": 100, "completion_tokens": 10, "prompt_token_details": {"cached_tokens": 60}}, CompletionUsage
     )
 
-    assert price(TABLE, usage.of_run(reported, "gpt-4o-2024-08-06")) == Priced(
+    assert price(TABLE, usage.measure(reported, "gpt-4o-2024-08-06").tokens) == Priced(
         usd=Decimal("0.000275"),
         model="gpt-4o-2024-08-06",
         lines=(
@@ -120,10 +118,10 @@ def test_transcription_by_tokens_is_priced() -> None:
     """Its output has no modality, and a transcription model writes text alone."""
     reported = msgspec.convert(
         {"type": "tokens", "input_tokens": 30, "output_tokens": 5, "input_token_details": {"audio_tokens": 30}},
-        TranscriptionUsage,
+        Usage,
     )
 
-    assert priced(price(TABLE, usage.of_transcription(reported, "gpt-4o-transcribe"))).usd == Decimal("0.000125")
+    assert priced(price(TABLE, usage.measure(reported, "gpt-4o-transcribe").tokens)).usd == Decimal("0.000125")
 
 
 def test_usage_of_no_tokens_costs_nothing() -> None:

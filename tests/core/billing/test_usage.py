@@ -8,11 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steno.core.billing import usage
+from steno.core.billing.usage import UNREPORTED, Measured
 from steno.core.facts import Tokens
 from steno.limits import TOKENS_MAX
-from steno.wire.assistants import CompletionUsage
-from steno.wire.realtime import TranscriptionUsage
-from steno.wire.realtime_objects import RealtimeResponseUsage
+from steno.wire.usage import CompletionUsage, Usage
 
 Buckets = list[tuple[str, str, bool, int]]
 
@@ -22,16 +21,16 @@ def shown(buckets: tuple[Tokens, ...]) -> Buckets:
     return [(each.direction, each.modality, each.cached, each.tokens) for each in buckets]
 
 
-def of_response(**reported: Any) -> Buckets:
-    return shown(usage.of_response(msgspec.convert(reported, RealtimeResponseUsage), "m"))
+def measured(**reported: Any) -> Measured:
+    return usage.measure(msgspec.convert(reported, Usage), "m")
+
+
+def of(**reported: Any) -> Buckets:
+    return shown(measured(**reported).tokens)
 
 
 def of_run(**reported: Any) -> Buckets:
-    return shown(usage.of_run(msgspec.convert(reported, CompletionUsage), "m"))
-
-
-def of_transcription(**reported: Any) -> Buckets:
-    return shown(usage.of_transcription(msgspec.convert(reported, TranscriptionUsage), "m"))
+    return shown(usage.measure(msgspec.convert(reported, CompletionUsage), "m").tokens)
 
 
 # Responses ------------------------------------------------------------------------------------------------------
@@ -41,7 +40,7 @@ def test_each_token_is_in_one_bucket() -> None:
     """Cached tokens, which upstream counts as input, are not counted as fresh ones."""
     cached = {"text_tokens": 4, "audio_tokens": 8, "image_tokens": 0}
     details = {"text_tokens": 20, "audio_tokens": 35, "image_tokens": 5, "cached_tokens": 12}
-    buckets = of_response(
+    buckets = of(
         total_tokens=100,
         input_tokens=60,
         output_tokens=40,
@@ -62,18 +61,17 @@ def test_each_token_is_in_one_bucket() -> None:
 def test_usage_of_no_tokens_has_no_buckets() -> None:
     """A response in progress has no usage, and one that was cut off at once has zeros."""
     zeros = {"total_tokens": 0, "input_tokens": 0, "output_tokens": 0, "input_token_details": {"cached_tokens": 0}}
-    assert (usage.of_response(None, "m"), of_response(), of_response(**zeros)) == ((), [], [])
+    assert (usage.measure(None, "m").tokens, of(), of(**zeros)) == ((), [], [])
 
 
 def test_model_may_be_unknown() -> None:
     """The tokens count all the same."""
-    buckets = usage.of_response(RealtimeResponseUsage(input_tokens=5), None)
-    assert buckets == (Tokens(None, "input", "unknown", False, 5),)
+    assert usage.measure(Usage(input_tokens=5), None).tokens == (Tokens(None, "input", "unknown", False, 5),)
 
 
 def test_modality_is_unknown_without_details() -> None:
     """It is not guessed from the kind of session."""
-    assert of_response(input_tokens=60, output_tokens=40) == [
+    assert of(input_tokens=60, output_tokens=40) == [
         ("input", "unknown", False, 60),
         ("output", "unknown", False, 40),
     ]
@@ -81,7 +79,7 @@ def test_modality_is_unknown_without_details() -> None:
 
 def test_tokens_that_details_leave_out_are_unknown() -> None:
     """They need not name each modality."""
-    buckets = of_response(
+    buckets = of(
         input_tokens=60,
         input_token_details={"text_tokens": 20},
         output_tokens=40,
@@ -97,7 +95,7 @@ def test_tokens_that_details_leave_out_are_unknown() -> None:
 
 def test_details_that_exceed_the_sum_are_ignored() -> None:
     """The sum is what is billed."""
-    buckets = of_response(
+    buckets = of(
         input_tokens=10,
         input_token_details={"text_tokens": 20},
         output_tokens=10,
@@ -108,23 +106,19 @@ def test_details_that_exceed_the_sum_are_ignored() -> None:
 
 def test_details_stand_for_a_missing_sum() -> None:
     """Some servers send only these."""
-    buckets = of_response(
-        input_token_details={"text_tokens": 20, "audio_tokens": 5}, output_token_details={"text_tokens": 3}
-    )
+    buckets = of(input_token_details={"text_tokens": 20, "audio_tokens": 5}, output_token_details={"text_tokens": 3})
     assert buckets == [("input", "text", False, 20), ("input", "audio", False, 5), ("output", "text", False, 3)]
 
 
 def test_reasoning_is_part_of_the_text() -> None:
     """Counting it again would be wrong."""
-    buckets = of_response(output_tokens=10, output_token_details={"text_tokens": 10, "reasoning_tokens": 7})
+    buckets = of(output_tokens=10, output_token_details={"text_tokens": 10, "reasoning_tokens": 7})
     assert buckets == [("output", "text", False, 10)]
 
 
 def test_cached_count_belongs_to_the_only_modality_with_input() -> None:
     """Where there is one, its split is known."""
-    buckets = of_response(
-        input_tokens=60, input_token_details={"text_tokens": 60, "audio_tokens": 0, "cached_tokens": 20}
-    )
+    buckets = of(input_tokens=60, input_token_details={"text_tokens": 60, "audio_tokens": 0, "cached_tokens": 20})
     assert buckets == [("input", "text", False, 40), ("input", "text", True, 20)]
 
 
@@ -141,20 +135,20 @@ def test_cached_count_belongs_to_the_only_modality_with_input() -> None:
 )
 def test_cached_split_that_does_not_fit_makes_all_input_unknown(details: dict[str, Any]) -> None:
     """A split that is half known would add up and be wrong."""
-    buckets = of_response(input_tokens=60, input_token_details=details)
+    buckets = of(input_tokens=60, input_token_details=details)
     assert buckets == [("input", "unknown", False, 40), ("input", "unknown", True, 20)]
 
 
 def test_cached_split_stands_for_a_missing_count() -> None:
     """As the split of the input does."""
     details = {"text_tokens": 20, "audio_tokens": 40, "cached_tokens_details": {"audio_tokens": 10}}
-    buckets = of_response(input_tokens=60, input_token_details=details)
+    buckets = of(input_tokens=60, input_token_details=details)
     assert buckets == [("input", "text", False, 20), ("input", "audio", False, 30), ("input", "audio", True, 10)]
 
 
 def test_cached_tokens_do_not_exceed_the_input() -> None:
     """No count is negative, whatever upstream reports."""
-    buckets = of_response(input_tokens=10, input_token_details={"text_tokens": 10, "cached_tokens": 50})
+    buckets = of(input_tokens=10, input_token_details={"text_tokens": 10, "cached_tokens": 50})
     assert buckets == [("input", "text", True, 10)]
 
 
@@ -172,7 +166,7 @@ def test_usage_of_a_run_has_no_modality() -> None:
         ("output", "unknown", False, 20),
     ]
     assert of_run(prompt_tokens=5, prompt_token_details={"cached_tokens": 7}) == [("input", "unknown", True, 5)]
-    assert (of_run(), usage.of_run(None, "m")) == ([], ())
+    assert of_run() == []
 
 
 # Transcriptions -------------------------------------------------------------------------------------------------
@@ -180,7 +174,7 @@ def test_usage_of_a_run_has_no_modality() -> None:
 
 def test_transcription_by_tokens_has_buckets() -> None:
     """The modality of the input is reported, that of the output is not."""
-    buckets = of_transcription(
+    buckets = of(
         type="tokens",
         total_tokens=22,
         input_tokens=13,
@@ -192,12 +186,147 @@ def test_transcription_by_tokens_has_buckets() -> None:
         ("input", "audio", False, 10),
         ("output", "unknown", False, 9),
     ]
-    assert of_transcription(input_tokens=13) == [("input", "unknown", False, 13)]
+    assert of(input_tokens=13) == [("input", "unknown", False, 13)]
 
 
 def test_transcription_by_duration_has_no_buckets() -> None:
     """It is billed by seconds."""
-    assert (of_transcription(type="duration", seconds=3), usage.of_transcription(None, "m")) == ([], ())
+    assert measured(type="duration", seconds=3) == Measured(seconds=3.0, whole=True)
+
+
+# Units ----------------------------------------------------------------------------------------------------------
+
+
+BOTH: dict[str, Any] = {"input_tokens": 8, "output_tokens": 3, "seconds": 2.5}
+
+
+@pytest.mark.parametrize(
+    ("reported", "unit"),
+    [
+        ({**BOTH, "type": "tokens"}, "tokens"),
+        ({**BOTH, "type": "duration"}, "seconds"),
+        (BOTH, "tokens"),
+        ({**BOTH, "type": "characters"}, "tokens"),
+        ({"input_tokens": 0, "output_tokens": 0, "seconds": 2.5}, "seconds"),
+        ({"seconds": 2.5}, "seconds"),
+        ({"total_tokens": 0, "seconds": 2.5}, "seconds"),
+    ],
+)
+def test_a_usage_has_the_unit_that_its_type_names(reported: dict[str, Any], unit: str) -> None:
+    """Without one: tokens where any are counted, else the duration."""
+    found = measured(**reported)
+    assert found.whole
+    assert (found.seconds, bool(found.tokens)) == ((2.5, False) if unit == "seconds" else (None, True))
+
+
+@pytest.mark.parametrize(
+    "reported", [{"type": "tokens", "seconds": 2.5}, {**BOTH, "type": "duration", "seconds": None}]
+)
+def test_a_unit_that_is_named_and_not_reported_is_unknown(reported: dict[str, Any]) -> None:
+    """The other one is not what it is billed by."""
+    assert measured(**reported) == UNREPORTED
+
+
+# What was reported ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "reported",
+    [
+        {},
+        {"type": "tokens"},
+        {"type": "duration"},
+        {"total_tokens": 12},
+        {"input_token_details": {"cached_tokens": 4}},
+        {"output_token_details": {"reasoning_tokens": 4}},
+    ],
+)
+def test_a_usage_that_says_nothing_is_unknown(reported: dict[str, Any]) -> None:
+    """A total tells neither direction."""
+    assert (measured(**reported), usage.measure(None, "m")) == (UNREPORTED, UNREPORTED)
+
+
+@pytest.mark.parametrize(
+    ("reported", "buckets"),
+    [
+        ({"input_tokens": 9}, [("input", "unknown", False, 9)]),
+        ({"output_token_details": {"audio_tokens": 9}}, [("output", "audio", False, 9)]),
+        ({"input_tokens": 9, "total_tokens": 8}, [("input", "unknown", False, 9)]),
+    ],
+)
+def test_half_a_usage_counts_and_is_not_whole(reported: dict[str, Any], buckets: Buckets) -> None:
+    """The tokens were used; what the rest was is unknown."""
+    assert (of(**reported), measured(**reported).whole) == (buckets, False)
+
+
+@pytest.mark.parametrize(
+    ("reported", "buckets"),
+    [
+        ({"input_tokens": 9, "total_tokens": 12}, [("input", "unknown", False, 9), ("output", "unknown", False, 3)]),
+        ({"output_tokens": 3, "total_tokens": 12}, [("input", "unknown", False, 9), ("output", "unknown", False, 3)]),
+        ({"input_tokens": 9, "total_tokens": 9}, [("input", "unknown", False, 9)]),
+        ({"total_tokens": 0}, []),
+        ({"input_tokens": 0, "output_tokens": 0}, []),
+        ({"type": "duration", "seconds": 0}, []),
+    ],
+)
+def test_a_total_leaves_the_other_side(reported: dict[str, Any], buckets: Buckets) -> None:
+    """Zeros are reported: nothing was used."""
+    assert (of(**reported), measured(**reported).whole) == (buckets, True)
+
+
+# Reasoning ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reported", "buckets"),
+    [
+        # Beside the text, inside the output.
+        (
+            {
+                "output_tokens": 61,
+                "output_token_details": {"text_tokens": 0, "audio_tokens": 40, "reasoning_tokens": 21},
+            },
+            {"text": 21, "audio": 40},
+        ),
+        (
+            {
+                "output_tokens": 64,
+                "output_token_details": {"text_tokens": 3, "audio_tokens": 40, "reasoning_tokens": 21},
+            },
+            {"text": 24, "audio": 40},
+        ),
+        # Beside the whole output, as the total proves.
+        (
+            {
+                "output_tokens": 43,
+                "total_tokens": 74,
+                "output_token_details": {"text_tokens": 3, "audio_tokens": 40, "reasoning_tokens": 21},
+            },
+            {"text": 24, "audio": 40},
+        ),
+        # Inside the text.
+        (
+            {
+                "output_tokens": 61,
+                "output_token_details": {"text_tokens": 21, "audio_tokens": 40, "reasoning_tokens": 21},
+            },
+            {"text": 21, "audio": 40},
+        ),
+        # No sum proves where it stands.
+        (
+            {
+                "output_tokens": 66,
+                "output_token_details": {"text_tokens": 0, "audio_tokens": 40, "reasoning_tokens": 21},
+            },
+            {"audio": 40, "unknown": 26},
+        ),
+    ],
+)
+def test_reasoning_is_text_where_the_sum_proves_it(reported: dict[str, Any], buckets: dict[str, int]) -> None:
+    """It is never counted twice."""
+    found = of(input_tokens=10, input_token_details={"text_tokens": 10}, **reported)
+    assert {modality: tokens for way, modality, _, tokens in found if way == "output"} == buckets
 
 
 # Whatever upstream says -----------------------------------------------------------------------------------------
@@ -233,7 +362,7 @@ def test_any_usage_of_a_response_adds_up(
     inputs: int | None, outputs: int | None, input_details: dict[str, Any] | None, output_details: dict[str, Any] | None
 ) -> None:
     """To the reported sum, or to the split where no sum is reported."""
-    buckets = of_response(
+    buckets = of(
         input_tokens=inputs,
         output_tokens=outputs,
         input_token_details=input_details,
@@ -248,7 +377,7 @@ def test_any_usage_of_a_response_adds_up(
 @given(COUNT, INPUT)
 def test_any_cached_count_adds_up(inputs: int | None, details: dict[str, Any] | None) -> None:
     """To the reported one, up to the input."""
-    buckets = of_response(input_tokens=inputs, input_token_details=details)
+    buckets = of(input_tokens=inputs, input_token_details=details)
     reported = (details or {}).get("cached_tokens")
     cached = split_of((details or {}).get("cached_tokens_details")) if reported is None else reported
     assert sum(tokens for _, _, hit, tokens in buckets if hit) == min(cached, total(buckets, "input"))
@@ -269,7 +398,7 @@ def test_any_usage_of_a_transcription_adds_up(
     inputs: int | None, outputs: int | None, details: dict[str, Any] | None
 ) -> None:
     """Input and output, each."""
-    buckets = of_transcription(input_tokens=inputs, output_tokens=outputs, input_token_details=details)
+    buckets = of(input_tokens=inputs, output_tokens=outputs, input_token_details=details)
     sound(buckets)
     assert total(buckets, "input") == (split_of(details) if inputs is None else inputs)
     assert total(buckets, "output") == (outputs or 0)

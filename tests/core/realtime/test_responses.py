@@ -7,6 +7,7 @@ import pytest
 from steno.core import facts
 from steno.core.facts import Content, EventRejected, Fact, Tokens
 from tests.core.helpers import (
+    NO_USAGE,
     STREAM,
     UNPRICED,
     USAGE,
@@ -49,6 +50,7 @@ def finished(key: str | None = "resp_1", status: str = "completed", **members: A
         time_to_first_audio_seconds=None,
         turn_latency_seconds=None,
         tokens=(),
+        cost=NO_USAGE,
     )
     return replaced(fact, **members)
 
@@ -107,7 +109,7 @@ def test_oldest_response_is_abandoned_past_the_limit() -> None:
     ]
     assert play.say(created("resp_3")) == [
         facts.ResponseStarted(response_id="resp_3", conversation_id=None, model="gpt-realtime"),
-        facts.ResponseAbandoned(response_id="resp_1", model="gpt-realtime"),
+        facts.ResponseAbandoned(response_id="resp_1", model="gpt-realtime", cost=NO_USAGE),
     ]
     assert play.say(done()) == [finished(duration_seconds=None)]
 
@@ -577,7 +579,7 @@ def test_work_in_progress_is_abandoned_with_the_stream() -> None:
     play = begun()
     play.say(event("response.output_item.added", response_id="resp_1", item=call("item_1", "call_1", "")))
     expected: list[Fact] = [
-        facts.ResponseAbandoned(response_id="resp_1", model="gpt-realtime"),
+        facts.ResponseAbandoned(response_id="resp_1", model="gpt-realtime", cost=NO_USAGE),
         facts.ToolCallFinished(
             call_id="call_1",
             kind="function",
@@ -595,6 +597,8 @@ def test_work_in_progress_is_abandoned_with_the_stream() -> None:
             responses=0,
             runs=0,
             tokens=(),
+            cost_usd=None,
+            unpriced=(facts.Unpriced("no_usage", 1),),
         ),
         facts.StreamClosed(source="relay", reason="disconnected", code=1006, frames=3),
     ]

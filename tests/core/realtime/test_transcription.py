@@ -7,6 +7,7 @@ import pytest
 from steno.core import facts
 from steno.core.facts import Content, Tokens
 from tests.core.helpers import (
+    NO_USAGE,
     UNPRICED,
     Event,
     Play,
@@ -133,3 +134,133 @@ def test_transcription_without_an_item_is_rejected(name: str) -> None:
     play = begun()
     rejected = facts.EventRejected(event=f"{TRANSCRIPTION}.{name}", reason="missing_id")
     assert play.say(event(f"{TRANSCRIPTION}.{name}", delta="Hi", transcript="Hi")) == [rejected]
+
+
+# What it is billed by -------------------------------------------------------------------------------------------
+
+
+COMMITTED = event("input_audio_buffer.committed", item_id="user_1")
+GREW = event(f"{TRANSCRIPTION}.delta", item_id="user_1", content_index=0, delta=" How")
+FAILED = event(f"{TRANSCRIPTION}.failed", item_id="user_1", content_index=0, error={"code": "server_error"})
+
+
+def given_up(model: str | None = "whisper-1", item: str = "user_1") -> facts.TranscriptionFinished:
+    return facts.TranscriptionFinished(
+        item_id=item,
+        status="abandoned",
+        code=None,
+        model=model,
+        transcript=None,
+        seconds=None,
+        tokens=(),
+        cost=NO_USAGE,
+    )
+
+
+def costs(play: Play) -> list[tuple[str, facts.Cost | None]]:
+    """How each transcription ended, and what it cost."""
+    return [(fact.status, fact.cost) for fact in play.facts if isinstance(fact, facts.TranscriptionFinished)]
+
+
+def closing(play: Play) -> tuple[str | None, tuple[facts.Unpriced, ...]]:
+    """Close the stream. Return what the conversation cost, and what of it has no price."""
+    (closed,) = [fact for fact in play.close() if isinstance(fact, facts.ConversationClosed)]
+    return closed.cost_usd, closed.unpriced
+
+
+UNKNOWN = (None, (facts.Unpriced("no_usage", 1),))
+
+
+@pytest.mark.parametrize(
+    ("said", "ends"),
+    [
+        ([COMMITTED, GREW, GREW], [("abandoned", NO_USAGE)]),
+        ([GREW], [("abandoned", NO_USAGE)]),
+        ([COMMITTED], [("abandoned", NO_USAGE)]),
+        ([COMMITTED, transcribed("How", status="in_progress")], [("abandoned", NO_USAGE)]),
+        ([event(f"{TRANSCRIPTION}.segment", item_id="user_1", text="How")], [("abandoned", NO_USAGE)]),
+        ([COMMITTED, event(f"{TRANSCRIPTION}.segment", item_id="user_1", text="How"), FAILED], [("failed", NO_USAGE)]),
+        ([COMMITTED, GREW, transcribed("How are you?", usage=None)], [("completed", NO_USAGE)]),
+        ([COMMITTED, transcribed("How are you?", usage={})], [("completed", NO_USAGE)]),
+        ([COMMITTED, GREW, FAILED], [("failed", NO_USAGE)]),
+    ],
+)
+def test_a_transcription_whose_usage_nobody_counted_is_not_free(
+    said: list[Event], ends: list[tuple[str, facts.Cost]]
+) -> None:
+    """It was begun; by the end it has words and no usage, or nobody reported what became of it."""
+    play = begun()
+    play.say(*said)
+    assert closing(play) == UNKNOWN
+    assert costs(play) == ends
+
+
+@pytest.mark.parametrize(
+    ("said", "ends"),
+    [
+        ([], []),
+        ([COMMITTED, FAILED], [("failed", None)]),
+        ([COMMITTED, FAILED, FAILED], [("failed", None), ("failed", None)]),
+    ],
+)
+def test_a_transcription_that_made_nothing_costs_nothing(
+    said: list[Event], ends: list[tuple[str, facts.Cost | None]]
+) -> None:
+    """Upstream says that there is none."""
+    play = begun()
+    play.say(*said)
+    assert closing(play) == ("0", ())
+    assert costs(play) == ends
+
+
+def test_a_failed_transcription_may_have_a_usage() -> None:
+    """Where a server reports one, it counts."""
+    play = begun()
+    play.say(COMMITTED, {**FAILED, "usage": {"type": "duration", "seconds": 2}})
+    assert costs(play) == [("failed", UNPRICED)]
+    assert play.line()["totals"]["seconds"] == [{"model": "whisper-1", "seconds": "2"}]
+
+
+def test_a_commit_begins_nothing_in_a_session_that_does_not_transcribe() -> None:
+    """Its audio goes to the model alone."""
+    play = Play()
+    play.say(session(audio={"input": {"transcription": None}}), COMMITTED)
+    assert closing(play) == ("0", ())
+
+
+def test_events_after_the_end_begin_no_other_transcription() -> None:
+    """Neither a late piece of it nor a late or repeated commit."""
+    play = begun()
+    play.say(COMMITTED, COMMITTED, transcribed("How", usage={"type": "duration", "seconds": 0}), GREW, COMMITTED)
+    play.say(event(f"{TRANSCRIPTION}.segment", item_id="user_1", text="How"), event(f"{TRANSCRIPTION}.segment"))
+    assert closing(play) == ("0", ())
+    assert costs(play) == [("completed", facts.Cost(usd="0"))]
+
+
+def test_a_transcription_is_of_the_model_that_the_session_had_at_the_commit() -> None:
+    """The session has another one, or none, when it ends."""
+    play = begun()
+    play.say(COMMITTED, event("input_audio_buffer.committed", item_id="user_2"))
+    play.say(session(kind="session.updated", audio={"input": {"transcription": {"model": "gpt-4o-transcribe"}}}))
+    play.say(event("input_audio_buffer.committed", item_id="user_3"))
+    play.say(session(kind="session.updated", audio={"input": {"transcription": None}}))
+    play.say(transcribed("Three.", "user_3"), transcribed("One."))
+    assert [fact.model for fact in play.facts if isinstance(fact, facts.TranscriptionFinished)] == [
+        "gpt-4o-transcribe",
+        "whisper-1",
+    ]
+    assert given_up(item="user_2") in play.close()
+
+
+def test_open_transcriptions_are_bounded() -> None:
+    """Past the limit the oldest is given up. What comes of it later is billed beside that."""
+    play = begun(open_responses=2)
+    for number in (1, 2):
+        play.say(event("input_audio_buffer.committed", item_id=f"user_{number}"))
+    third = play.say(event(f"{TRANSCRIPTION}.delta", item_id="user_3", delta="Hi"))
+    assert third == [given_up()]
+    assert play.say(transcribed("One.")) == [finished("One.")]
+    assert [fact for fact in play.close() if isinstance(fact, facts.TranscriptionFinished)] == [
+        given_up(item="user_2"),
+        given_up(item="user_3"),
+    ]

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from steno.core import facts, tools
 from steno.core.assistants.state import OpenRun, OpenStep, ThreadConversation, ThreadMessage
-from steno.core.billing import costs, usage
+from steno.core.billing import costs
+from steno.core.billing.costs import Terms
 from steno.core.conversation import NOTHING
 from steno.core.facts import Content, Fact
 from steno.core.frame import Frame
@@ -82,7 +83,8 @@ def _begin_run(state: ThreadConversation, run: assistants.ThreadRun, status: str
     """Open a run that is new. Past the limit the oldest open run is given up."""
     if run.id is None or run.id in state.open_runs:
         return NOTHING
-    state.open_runs[run.id] = OpenRun(frame.at if status in RUN_BEGINS else None, run.expires_at)
+    terms = Terms(short(run.model), state.prices)
+    state.open_runs[run.id] = OpenRun(frame.at if status in RUN_BEGINS else None, run.expires_at, terms)
     started = facts.RunStarted(
         run_id=run.id,
         assistant_id=run.assistant_id,
@@ -93,8 +95,7 @@ def _begin_run(state: ThreadConversation, run: assistants.ThreadRun, status: str
     if len(state.open_runs) <= state.limits.open_responses:
         return (started,)
     oldest = next(iter(state.open_runs))
-    del state.open_runs[oldest]
-    return (started, facts.RunAbandoned(run_id=oldest))
+    return (started, state.abandoned(oldest, state.open_runs.pop(oldest)))
 
 
 def _require_action(state: ThreadConversation, run: assistants.ThreadRun, frame: Frame) -> Sequence[Fact]:
@@ -111,20 +112,20 @@ def _end_run(state: ThreadConversation, run: assistants.ThreadRun, status: str, 
     run_id = run.id or ""
     opened = state.open_runs.pop(run_id, None)
     state.ended_ids.add(run_id)
-    tokens = usage.of_run(run.usage, short(run.model))
+    begun = opened.terms if opened else Terms(None, state.prices)
+    bill = costs.bill(state, run.usage, Terms(short(run.model) or begun.model, begun.prices))
     state.totals.runs[status] = state.totals.runs.get(status, 0) + 1
-    state.totals.add_tokens(tokens)
     return (
         facts.RunFinished(
             run_id=run_id,
             status=status,
             reason=_run_reason(run, status),
-            model=short(run.model),
+            model=short(run.model) or begun.model,
             duration_seconds=state.elapsed(opened.seen_at if opened else None, frame.at),
             queue_seconds=state.elapsed(opened.seen_at, opened.started_at) if opened else None,
             action_seconds=opened.action_seconds if opened else None,
-            tokens=tokens,
-            cost=costs.of_tokens(state, tokens),
+            tokens=bill.tokens,
+            cost=bill.cost,
         ),
     )
 
@@ -217,8 +218,8 @@ def _end_step(state: ThreadConversation, step: assistants.RunStepObject, status:
             status=status,
             reason=(short(step.last_error.code) or "unknown") if step.last_error else None,
             duration_seconds=state.elapsed(opened.seen_at, frame.at),
-            prompt_tokens=step.usage.prompt_tokens if step.usage else None,
-            completion_tokens=step.usage.completion_tokens if step.usage else None,
+            prompt_tokens=step.usage.input_tokens if step.usage else None,
+            completion_tokens=step.usage.output_tokens if step.usage else None,
         ),
     )
 

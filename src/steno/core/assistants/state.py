@@ -1,6 +1,8 @@
 """The state of an assistants conversation: a thread's runs, their steps, and its messages."""
 
 from steno.core import tools
+from steno.core.billing import costs
+from steno.core.billing.costs import Terms
 from steno.core.bounded import BoundedObjects, BoundedSet, LatestById
 from steno.core.conversation import Conversation, Exported
 from steno.core.facts import Fact, RunAbandoned, RunStepAbandoned
@@ -12,10 +14,14 @@ from steno.timestamps import SECOND, Micros
 class OpenRun:
     """A run that has not ended."""
 
-    __slots__ = ("action_at", "action_seconds", "expires_at", "seen_at", "started_at")
+    __slots__ = ("action_at", "action_seconds", "expires_at", "seen_at", "started_at", "terms")
 
-    def __init__(self, seen_at: Micros | None, expires_at: float | None) -> None:
-        """Begin a run that was first seen at `seen_at`, and that upstream gives up at the Unix second `expires_at`."""
+    def __init__(self, seen_at: Micros | None, expires_at: float | None, terms: Terms) -> None:
+        """Begin a run that was first seen at `seen_at`, and that upstream gives up at the Unix second `expires_at`.
+
+        It is billed by `terms`, but where it names another model when it ends.
+        """
+        self.terms = terms
         self.seen_at = seen_at
         self.expires_at = expires_at
         self.started_at: Micros | None = None
@@ -108,6 +114,10 @@ class ThreadConversation(Conversation):
         """Return the raw objects of the steps in progress. Runs in progress stand among the runs."""
         return [step.raw for step in self.open_steps.values() if step.raw]
 
+    def unbilled(self) -> int:
+        """Return how many runs are still to be billed."""
+        return len(self.open_runs)
+
     def dropped_objects(self) -> int:
         """Return how many raw runs, steps and messages could not be kept."""
         return self.runs.dropped + self.run_steps.dropped + self.message_objects.dropped
@@ -122,10 +132,14 @@ class ThreadConversation(Conversation):
             step.texts.clear()
         self.transcript.erase()
 
+    def abandoned(self, key: str, run: OpenRun) -> Fact:
+        """Return that a run is given up. What it used is unknown."""
+        return RunAbandoned(run_id=key, model=run.terms.model, cost=costs.of_no_usage(self))
+
     def abandon(self) -> list[Fact]:
         """Give up what is in progress. Runs go on upstream, and may be reported again."""
         gone: list[Fact] = [RunStepAbandoned(step_id=key, run_id=step.run_id) for key, step in self.open_steps.items()]
-        gone += [RunAbandoned(run_id=key) for key in self.open_runs]
+        gone += [self.abandoned(key, run) for key, run in self.open_runs.items()]
         self.open_runs.clear()
         self.open_steps.clear()
         return [*tools.finish_all(self, None, "abandoned", None), *gone]

@@ -1,30 +1,64 @@
-"""The price of each usage as it is reported: for its fact, and added to the totals of its conversation."""
+"""The price of each usage as it is reported: for its fact, and added to the totals of its conversation.
+
+A response, a run or a transcription is judged by what held when it began: its model, and the price list of that moment
+(`Terms`). Each ends in one `Bill`, and what the bill says is what all outputs say.
+"""
 
 from decimal import Decimal
 from typing import Final
 
-from steno.core.billing.prices import DurationLine, Line, Priced, Unpriced, price, price_seconds, usd_text
+from msgspec import Struct
+
+from steno.core.billing import usage
+from steno.core.billing.prices import DurationLine, Line, Priced, PriceTable, Unpriced, price, price_seconds, usd_text
+from steno.core.billing.usage import Measured
 from steno.core.conversation import Conversation
 from steno.core.facts import Cost, CostLine, Tokens
+from steno.wire.usage import Usage
 
 NO_USAGE: Final = "no_usage"
-"""Why there is no price where upstream reported no usage: what nobody counted is not free."""
+"""Why there is no price where upstream did not report all of a usage: what nobody counted is not free."""
 
 
-def of_tokens(state: Conversation, buckets: tuple[Tokens, ...]) -> Cost | None:
-    """Return the price of the `buckets` of one usage, added to the totals; None where there are none."""
-    return _added(state, price(state.prices, buckets)) if buckets else None
+class Terms(Struct, frozen=True):
+    """What a usage is billed by."""
+
+    model: str | None
+    prices: PriceTable | None
 
 
-def of_seconds(state: Conversation, model: str | None, seconds: float) -> Cost | None:
-    """Return the price of a duration, added to the totals."""
-    return _added(state, price_seconds(state.prices, model, Decimal(repr(seconds))))
+class Bill(Struct, frozen=True):
+    """What one usage was, and what it cost."""
+
+    tokens: tuple[Tokens, ...]
+    seconds: float | None
+    """Where it is billed by duration."""
+    cost: Cost
+
+
+def bill(state: Conversation, reported: Usage | None, terms: Terms) -> Bill:
+    """Return the bill of one usage, added to the totals. One that is not `reported` in full has no price."""
+    measured = usage.measure(reported, terms.model)
+    state.totals.add_tokens(measured.tokens)
+    if measured.seconds is not None:
+        state.totals.add_seconds(terms.model, measured.seconds)
+    return Bill(measured.tokens, measured.seconds, _cost(state, measured, terms))
 
 
 def of_no_usage(state: Conversation) -> Cost:
     """Return that a usage has no price since none was reported, counted in the totals."""
     state.totals.add_unpriced(NO_USAGE)
     return Cost(unpriced=NO_USAGE)
+
+
+def _cost(state: Conversation, measured: Measured, terms: Terms) -> Cost:
+    if not measured.whole:
+        return of_no_usage(state)
+    if measured.seconds:
+        return _added(state, price_seconds(terms.prices, terms.model, Decimal(repr(measured.seconds))))
+    if measured.tokens:
+        return _added(state, price(terms.prices, measured.tokens))
+    return Cost(usd="0")  # whatever the model and the prices
 
 
 def _added(state: Conversation, result: Priced | Unpriced) -> Cost:

@@ -1,76 +1,137 @@
-"""Tokens in disjoint buckets that add up to what upstream reported.
+"""Tokens in disjoint buckets that add up to what upstream reported, or a duration: what one usage is billed by.
 
 Upstream counts cached tokens as part of the input, and may split counts by modality. Here each token is in exactly one
 bucket (direction, modality, cached or not), so that any sum of buckets is right. Where upstream does not report the
-modality it is `unknown`. Reasoning tokens are part of the text.
+modality it is `unknown`.
+
+A usage is billed in one unit. Its `type` names it: `tokens` or `duration`. Without a type, or with another one, it is
+tokens where any are counted, else a duration where one is reported, else tokens.
+
+Reasoning tokens are text. Most servers count them inside the text tokens; some count them beside it, or beside the
+whole output. They are added only where a sum proves that they stand beside it.
+
+What was not reported is unknown. A usage is whole where both input and output are known: reported, the sum of their
+details, or what the total leaves of the other side.
 """
 
 from collections.abc import Iterator
+from typing import Final
+
+from msgspec import Struct
 
 from steno.core.facts import Tokens
-from steno.wire.assistants import CompletionUsage
-from steno.wire.realtime import TranscriptionUsage
-from steno.wire.realtime_objects import InputTokenDetails, ModalityTokens, RealtimeResponseUsage
+from steno.wire.usage import InputTokenDetails, ModalityTokens, OutputTokenDetails, Usage
+
+DURATION: Final = "duration"
+TOKENS: Final = "tokens"
 
 Split = dict[str, int]
 """Modality to tokens."""
 
 
-def of_response(usage: RealtimeResponseUsage | None, model: str | None) -> tuple[Tokens, ...]:
-    """Return the buckets of one response's `usage`. Empty buckets are left out."""
+class Measured(Struct, frozen=True):
+    """What is known of one usage. Empty buckets are left out."""
+
+    tokens: tuple[Tokens, ...] = ()
+    seconds: float | None = None
+    """How long it was, where it is billed by that; then `tokens` is empty."""
+    whole: bool = False
+    """Whether all that it is billed by was reported."""
+
+
+UNREPORTED: Final = Measured()
+"""Nothing is known."""
+
+
+def measure(usage: Usage | None, model: str | None) -> Measured:
+    """Return what `model` is billed by in one `usage`."""
     if usage is None:
-        return ()
-    output = _split(usage.output_token_details)
-    total = _total(usage.output_tokens, output)
-    return (
-        *_input(usage.input_tokens, usage.input_token_details, model),
-        *_buckets(model, "output", _fitted(output, total), cached=False),
+        return UNREPORTED
+    if _unit(usage) == DURATION:
+        return UNREPORTED if usage.seconds is None else Measured(seconds=float(usage.seconds), whole=True)
+    put, got = _totals(usage)
+    return Measured(
+        tokens=(
+            *(() if put is None else _input(put, usage, model)),
+            *(() if got is None else _output(got, put, usage, model)),
+        ),
+        whole=put is not None and got is not None,
     )
 
 
-def of_run(usage: CompletionUsage | None, model: str | None) -> tuple[Tokens, ...]:
-    """Return the buckets of the `usage` of a run or a step, which has no modalities."""
-    if usage is None:
-        return ()
-    prompt = usage.prompt_tokens or 0
-    details = usage.prompt_token_details
-    cached = min((details.cached_tokens if details else None) or 0, prompt)
+def is_whole(usage: Usage | None) -> bool:
+    """Return whether `usage` says all that it is billed by."""
+    return measure(usage, None).whole
+
+
+def _unit(usage: Usage) -> str:
+    if usage.type in (TOKENS, DURATION):
+        return usage.type
+    counted = usage.input_tokens or usage.output_tokens or usage.total_tokens
+    return DURATION if usage.seconds is not None and not counted else TOKENS
+
+
+def _totals(usage: Usage) -> tuple[int | None, int | None]:
+    """Return the tokens of the input and of the output, each None where nothing says how many there were."""
+    put, got, total = usage.input_tokens, usage.output_tokens, usage.total_tokens
+    if total == 0:
+        return put or 0, got or 0
+    if total is not None and put is None and got is not None and got <= total:
+        put = total - got
+    if total is not None and got is None and put is not None and put <= total:
+        got = total - put
     return (
-        *_buckets(model, "input", {"unknown": prompt - cached}, cached=False),
-        *_buckets(model, "input", {"unknown": cached}, cached=True),
-        *_buckets(model, "output", {"unknown": usage.completion_tokens or 0}, cached=False),
+        _sum(usage.input_token_details) if put is None else put,
+        _sum(usage.output_token_details) if got is None else got,
     )
 
 
-def of_transcription(usage: TranscriptionUsage | None, model: str | None) -> tuple[Tokens, ...]:
-    """Return the buckets of a transcription that is billed by tokens; none if it is billed by duration."""
-    if usage is None:
-        return ()
-    details = usage.input_token_details
-    split = {"text": (details and details.text_tokens) or 0, "audio": (details and details.audio_tokens) or 0}
-    return (
-        *_buckets(model, "input", _fitted(split, _total(usage.input_tokens, split)), cached=False),
-        *_buckets(model, "output", {"unknown": usage.output_tokens or 0}, cached=False),
-    )
+def _sum(details: ModalityTokens | None) -> int | None:
+    """Return the sum of all modalities; None where none is reported."""
+    if details is None or (details.text_tokens, details.audio_tokens, details.image_tokens) == (None, None, None):
+        return None
+    return sum(_split(details).values())
 
 
-def _input(reported: int | None, details: InputTokenDetails | None, model: str | None) -> tuple[Tokens, ...]:
-    """Return the buckets of the input, fresh and cached.
+def _output(total: int, put: int | None, usage: Usage, model: str | None) -> Iterator[Tokens]:
+    """Return the buckets of an output of `total` tokens, reasoning that is not counted in it included."""
+    details = usage.output_token_details
+    split, reasoning = _split(details), _reasoning(details)
+    beside_output = put is not None and usage.total_tokens == put + total + reasoning
+    beside_text = total == sum(split.values()) + reasoning
+    if reasoning and (beside_output or beside_text):
+        total += reasoning if beside_output else 0
+        split = {**split, "text": split.get("text", 0) + reasoning}
+    return _buckets(model, "output", _fitted(split, total), cached=False)
+
+
+def _reasoning(details: OutputTokenDetails | None) -> int:
+    return (details.reasoning_tokens if details else None) or 0
+
+
+def _input(total: int, usage: Usage, model: str | None) -> tuple[Tokens, ...]:
+    """Return the buckets of an input of `total` tokens, fresh and cached.
 
     A cached split that does not fit the split of the input makes all of it `unknown`: the sums stay right, and no
     modality is made up.
     """
-    split = _split(details)
-    total = _total(reported, split)
-    split = _fitted(split, total)
+    details = usage.input_token_details
+    split = _fitted(_split(details), total)
     cached = _split(details.cached_tokens_details if details else None)
-    cached_total = min(_total(details.cached_tokens if details else None, cached), total)
+    cached_total = min(_cached(details, usage, cached), total)
     if sum(cached.values()) != cached_total:
         cached = _attributed(cached_total, split)
     if "unknown" in cached or any(tokens > split.get(modality, 0) for modality, tokens in cached.items()):
         split, cached = {"unknown": total}, {"unknown": cached_total}
     fresh = {modality: tokens - cached.get(modality, 0) for modality, tokens in split.items()}
     return (*_buckets(model, "input", fresh, cached=False), *_buckets(model, "input", cached, cached=True))
+
+
+def _cached(details: InputTokenDetails | None, usage: Usage, split: Split) -> int:
+    """Return how many tokens were cached: by the details, else beside them, else the sum of their `split`."""
+    if details is not None and details.cached_tokens is not None:
+        return details.cached_tokens
+    return sum(split.values()) if usage.cached_tokens is None else usage.cached_tokens
 
 
 def _attributed(cached: int, split: Split) -> Split:
@@ -87,10 +148,6 @@ def _split(details: ModalityTokens | None) -> Split:
         "audio": details.audio_tokens or 0,
         "image": details.image_tokens or 0,
     }
-
-
-def _total(reported: int | None, split: Split) -> int:
-    return sum(split.values()) if reported is None else reported
 
 
 def _fitted(split: Split, total: int) -> Split:

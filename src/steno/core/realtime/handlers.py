@@ -10,12 +10,13 @@ from steno.core import facts, tools
 from steno.core.conversation import NOTHING
 from steno.core.facts import Content, Fact, content
 from steno.core.frame import Frame
-from steno.core.realtime import items, playback, responses, transcription
+from steno.core.realtime import items, metered, playback, responses, transcription
+from steno.core.realtime.metered import TRANSLATION
 from steno.core.realtime.state import RealtimeConversation
 from steno.core.session import EXPIRED
 from steno.core.vocabulary import closed, code, short
 from steno.wire import Event, raw_object, realtime, realtime_client, sessions
-from steno.wire.realtime_objects import AudioFormat, ClientSecret, RealtimeSessionCreateResponse, transcription_model
+from steno.wire.realtime_objects import AudioFormat, ClientSecret, RealtimeSessionCreateResponse, transcription_of
 
 Handler = Callable[[RealtimeConversation, Any, Frame], Sequence[Fact]]
 
@@ -54,11 +55,15 @@ def session_reported(
     if session is None:
         return state.reject(event, "missing_object")
     reported = facts.SessionOpened if state.session_id is None else facts.SessionChanged
+    before = NOTHING if isinstance(event, sessions.SessionSeen) else _follow(state, session.id)
     _configure(state, session)
     state.session = state.within_limit(raw_object(event, frame.payload))
     kind, expires_at = _kind_and_end(event, session)
     state.session_life.report(session.id, kind, expires_at, frame.at)
+    if kind == TRANSLATION and not isinstance(event, sessions.SessionSeen):
+        metered.began(state)
     return (
+        *before,
         reported(
             session_id=session.id,
             model=short(session.model),
@@ -69,6 +74,14 @@ def session_reported(
     )
 
 
+def _follow(state: RealtimeConversation, key: str | None) -> Sequence[Fact]:
+    """Give up what the session before left open, where the session `key` is another one of the same name."""
+    if not key or not state.session_id or key == state.session_id:
+        return NOTHING
+    state.expired = False
+    return metered.give_up(state)
+
+
 def _kind_and_end(event: object, session: RealtimeSessionCreateResponse) -> tuple[str, float | None]:
     """Return the kind of a session, and the Unix second at which it ends, or its client secret does."""
     secret = session.client_secret
@@ -77,15 +90,24 @@ def _kind_and_end(event: object, session: RealtimeSessionCreateResponse) -> tupl
         ends = event.expires_at
     if isinstance(event, sessions.SessionSeen) and ends:
         return "client_secret", ends
+    return _kind(session), session.expires_at or None
+
+
+def _kind(session: RealtimeSessionCreateResponse) -> str:
+    output = session.audio.output if session.audio else None
+    if session.type == TRANSLATION or (session.type is None and output and output.language):
+        return TRANSLATION
     transcribes = session.type == "transcription" or session.object == "realtime.transcription_session"
-    return "transcription" if transcribes else "realtime", session.expires_at or None
+    return "transcription" if transcribes else "realtime"
 
 
 def _configure(state: RealtimeConversation, session: RealtimeSessionCreateResponse) -> None:
     """Note what later events are understood by: the models, and the format of the audio."""
     state.session_id = session.id or state.session_id or ""
     state.session_model = short(session.model) or state.session_model
-    state.transcription_model = short(transcription_model(session))
+    transcription_settings = transcription_of(session)
+    state.transcribes = transcription_settings is not None
+    state.transcription_model = short(transcription_settings.model if transcription_settings else None)
     output = session.audio.output if session.audio else None
     audio_format = output.format if output else session.output_audio_format
     state.audio_format = short(audio_format.type if isinstance(audio_format, AudioFormat) else audio_format)
@@ -122,7 +144,7 @@ def input_committed(state: RealtimeConversation, event: realtime.InputCommitted,
         item = state.item(event.item_id)
         item.kind, item.role = "message", "user"
         state.transcript.place(event.item_id, event.previous_item_id)
-    return (facts.InputCommitted(item_id=event.item_id),)
+    return (facts.InputCommitted(item_id=event.item_id), *transcription.committed(state, event.item_id))
 
 
 def input_timed_out(state: RealtimeConversation, event: realtime.InputTimeout, _frame: Frame) -> Sequence[Fact]:
@@ -191,6 +213,7 @@ def error(state: RealtimeConversation, event: realtime.RealtimeError, _frame: Fr
 HANDLERS: Final[Mapping[type[Event], Handler]] = {
     realtime.SessionCreated: session_reported,
     realtime.SessionUpdated: session_reported,
+    realtime.SessionClosed: metered.session_closed,
     realtime.TranscriptionSessionCreated: session_reported,
     realtime.TranscriptionSessionUpdated: session_reported,
     sessions.SessionSeen: session_reported,
@@ -204,7 +227,7 @@ HANDLERS: Final[Mapping[type[Event], Handler]] = {
     realtime.DtmfReceived: dtmf_received,
     realtime.TranscriptionDelta: transcription.transcription_delta,
     realtime.TranscriptionCompleted: transcription.transcription_completed,
-    realtime.TranscriptionSegment: passed,
+    realtime.TranscriptionSegment: transcription.transcription_segment,
     realtime.TranscriptionFailed: transcription.transcription_failed,
     realtime.ItemAdded: items.item_added,
     realtime.ItemCreated: items.item_added,
@@ -248,6 +271,7 @@ HANDLERS: Final[Mapping[type[Event], Handler]] = {
     realtime_client.SessionUpdate: passed,
     realtime_client.TranscriptionSessionUpdate: passed,
     realtime_client.InputAppend: passed,
+    realtime_client.TranslationAppend: metered.translation_appended,
     realtime_client.InputCommit: passed,
     realtime_client.InputClear: passed,
     realtime_client.PlaybackClear: passed,

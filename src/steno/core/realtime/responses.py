@@ -6,14 +6,16 @@ from typing import Any, Final
 
 from steno.core import facts, tools
 from steno.core.billing import costs, usage
+from steno.core.billing.costs import Terms
 from steno.core.conversation import NOTHING
 from steno.core.facts import EventRejected, Fact
 from steno.core.frame import Frame
 from steno.core.realtime import items
-from steno.core.realtime.state import OpenResponse, RealtimeConversation
-from steno.core.vocabulary import RESPONSE_ENDS, closed, response_reason
+from steno.core.realtime.state import OpenResponse, RealtimeConversation, format_of
+from steno.core.vocabulary import RESPONSE_ENDS, closed, response_reason, short
 from steno.wire import raw_object, realtime
-from steno.wire.realtime_objects import RealtimeResponse, RealtimeResponseUsage, conversation_of
+from steno.wire.realtime_objects import RealtimeResponse, conversation_of
+from steno.wire.usage import Usage
 
 Handler = Callable[[RealtimeConversation, Any, Frame], Sequence[Fact]]
 ResponseHandler = Callable[[RealtimeConversation, Any, Frame, OpenResponse], Sequence[Fact]]
@@ -34,7 +36,7 @@ def created(state: RealtimeConversation, event: realtime.ResponseCreated, frame:
     conversation_id = conversation_of(response)
     state.conversation_id = conversation_id or state.conversation_id
     raw = state.within_limit(raw_object(event, frame.payload))
-    opened = OpenResponse(response.id, frame.at, state.model(response), raw)
+    opened = OpenResponse(response.id, frame.at, state.terms(state.model(response)), state.ms_per_byte(), raw)
     opened.out_of_band = response.conversation_id is None
     state.open[response.id] = opened
     return _started(state, opened, conversation_id)
@@ -46,7 +48,7 @@ def _started(state: RealtimeConversation, opened: OpenResponse, conversation_id:
     if len(state.open) <= state.limits.open_responses:
         return (started,)
     oldest = state.open.pop(next(iter(state.open)))
-    return (started, facts.ResponseAbandoned(response_id=oldest.id, model=oldest.model))
+    return (started, state.abandoned(oldest))
 
 
 def _unannounced(handler: Handler, state: RealtimeConversation, event: Any, frame: Frame) -> Sequence[Fact]:
@@ -58,12 +60,17 @@ def _unannounced(handler: Handler, state: RealtimeConversation, event: Any, fram
     key = event.response_id
     if not key or key in state.ended_responses:  # an empty id names no response
         return state.reject(event, "unknown_response")
-    opened = state.open[key] = OpenResponse(key, None, state.session_model, b"")
+    opened = state.open[key] = _unseen(state, key)
     handled = handler(state, event, frame)
     if handled and type(handled[0]) is EventRejected:
         del state.open[key]
         return handled
     return (*_started(state, opened, None), *handled)
+
+
+def _unseen(state: RealtimeConversation, key: str) -> OpenResponse:
+    """Return a response whose beginning was not seen, under what holds now."""
+    return OpenResponse(key, None, state.terms(state.session_model), state.ms_per_byte(), b"")
 
 
 def _of_open_response(handler: ResponseHandler) -> Handler:
@@ -250,10 +257,9 @@ def _finish(
     frame: Frame,
 ) -> Sequence[Fact]:
     """Count an ended response. Report its end, and that it broke off, with the tool calls that are lost by that."""
-    finished = _finished(state, event, response, opened or OpenResponse("", None, None, b""), frame)
+    finished = _finished(state, event, response, opened or _unseen(state, ""), frame)
     totals = state.totals
     totals.responses[finished.status] = totals.responses.get(finished.status, 0) + 1
-    totals.add_tokens(finished.tokens)
     if finished.reason is None:
         return (finished,)
     cause = FAILED if finished.status == FAILED else finished.reason
@@ -284,10 +290,9 @@ def _finished(
     frame: Frame,
 ) -> facts.ResponseFinished:
     status = closed(response.status, RESPONSE_ENDS)
-    model = state.model(response)
+    model = short(response.model) or opened.model or state.session_model  # the session's may have changed since
     output = response.output or ()
-    audio = response.audio.output if response.audio else None
-    tokens = usage.of_response(_usage_of(event, response), model)
+    bill = costs.bill(state, _usage_of(event, response), Terms(model, opened.prices))
     return facts.ResponseFinished(
         response_id=response.id,
         status=status,
@@ -296,20 +301,25 @@ def _finished(
         model=model,
         items=len(output),
         output=tuple(content for item in output if (content := items.content_of(item)) is not None),
-        audio_seconds=state.audio_seconds(opened.audio_bytes, audio, response.output_audio_format),
+        audio_seconds=_audio_seconds(state, response, opened),
         duration_seconds=state.elapsed(opened.created_at, frame.at),
         time_to_first_token_seconds=opened.first_text_seconds,
         time_to_first_audio_seconds=opened.first_audio_seconds,
         turn_latency_seconds=opened.turn_latency,
-        tokens=tokens,
-        cost=costs.of_tokens(state, tokens),
+        tokens=bill.tokens,
+        cost=bill.cost,
         metadata=facts.metadata_content(response.metadata),
     )
 
 
-def _usage_of(event: realtime.ResponseDone, response: RealtimeResponse) -> RealtimeResponseUsage | None:
+def _audio_seconds(state: RealtimeConversation, response: RealtimeResponse, opened: OpenResponse) -> float | None:
+    """Return how long the speech of a response lasts, by its own format, else the session's when it began."""
+    named = format_of(response.audio.output if response.audio else None, response.output_audio_format)
+    ms_per_byte = state.ms_per_byte(named) if named else opened.ms_per_byte
+    return round(opened.audio_bytes * ms_per_byte / 1000, 6) if opened.audio_bytes else None
+
+
+def _usage_of(event: realtime.ResponseDone, response: RealtimeResponse) -> Usage | None:
     """Return the usage of a response. xAI puts an empty one into the response, and the true one beside it."""
     reported = response.usage
-    if reported is None or reported.output_tokens is None:
-        return event.usage or reported
-    return reported
+    return reported if usage.is_whole(reported) else event.usage or reported

@@ -3,9 +3,11 @@
 from typing import Any, Final
 
 from steno.core import tools
+from steno.core.billing import costs
+from steno.core.billing.costs import Terms
 from steno.core.bounded import BoundedObjects, BoundedSet
 from steno.core.conversation import Conversation, Exported
-from steno.core.facts import Fact, ResponseAbandoned
+from steno.core.facts import Fact, ResponseAbandoned, SessionFinished, TranscriptionFinished
 from steno.core.realtime.turn import Turn
 from steno.core.transcript import Entry, Transcript
 from steno.core.vocabulary import short
@@ -101,16 +103,23 @@ class OpenResponse:
         "has_text",
         "id",
         "model",
+        "ms_per_byte",
         "out_of_band",
+        "prices",
         "raw",
         "turn_latency",
     )
 
-    def __init__(self, key: str, created_at: Micros | None, model: str | None, raw: bytes) -> None:
-        """Begin the response `key`; `raw` is its object as it came, `created_at` is None where that was not seen."""
+    def __init__(self, key: str, created_at: Micros | None, terms: Terms, ms_per_byte: float, raw: bytes) -> None:
+        """Begin the response `key` under `terms`, in the audio format that the session has now.
+
+        `raw` is its object as it came, `created_at` is None where that was not seen.
+        """
         self.id = key
         self.created_at = created_at
-        self.model = model
+        self.model = terms.model
+        self.prices = terms.prices
+        self.ms_per_byte = ms_per_byte
         self.raw = raw
         self.out_of_band = False
         """Whether it was asked for outside the conversation: then it answers nobody."""
@@ -123,6 +132,18 @@ class OpenResponse:
         self.turn_latency: float | None = None
         """How long the caller had waited for it; None where it answered no turn."""
         self.audio_bytes = 0
+
+
+class OpenTranscription:
+    """The transcription of a part of what the user said. It begins when that is committed."""
+
+    __slots__ = ("grew", "terms")
+
+    def __init__(self, terms: Terms) -> None:
+        """Begin a transcription under `terms`."""
+        self.terms = terms
+        self.grew = False
+        """Whether it brought words: then it was used, however it ends."""
 
 
 class RealtimeConversation(Conversation):
@@ -140,7 +161,13 @@ class RealtimeConversation(Conversation):
         self.known_session: str | None = None
         """The session whose id leads to this conversation."""
         self.session_model: str | None = None
+        self.transcribes = False
+        """Whether the session is configured to transcribe what the user says."""
         self.transcription_model: str | None = None
+        self.transcriptions: dict[tuple[str, int], OpenTranscription] = {}
+        """Item and part to its transcription, while that has not ended."""
+        self.metered: Terms | None = None
+        """What the session is billed by as a whole, while that has not been reported; None where it is not."""
         self.audio_format: str | None = None
         self.transcript = Transcript[ConversationItem](limits, self.rejected, newest_last=True)
         # The transcript's own collections, by the names that items have: a lookup less on the path of each delta.
@@ -165,15 +192,13 @@ class RealtimeConversation(Conversation):
         """Return the model of `response`, else the session's, else None."""
         return short(response.model if response else None) or self.session_model
 
+    def terms(self, model: str | None) -> Terms:
+        """Return what a usage of `model` that begins now is billed by."""
+        return Terms(model, self.prices)
+
     def ms_per_byte(self, audio_format: str | None = None) -> float:
         """Return how many milliseconds a byte of audio lasts in a format, else in the session's."""
         return MS_PER_BYTE.get(audio_format or self.audio_format or "pcm16", MS_PER_BYTE["pcm16"])
-
-    def audio_seconds(self, size: int, output: AudioOutput | None, beta_format: str | None) -> float | None:
-        """Return how long `size` bytes of audio last, by the response's format or else the session's."""
-        audio_format = output.format if output else None
-        name = (audio_format.type if isinstance(audio_format, AudioFormat) else audio_format) or beta_format
-        return round(size * self.ms_per_byte(name) / 1000, 6) if size else None
 
     def exported(self) -> Exported:
         """Return its responses, and what was said and heard."""
@@ -193,6 +218,10 @@ class RealtimeConversation(Conversation):
         """Return the raw objects of the responses in progress."""
         return [response.raw for response in self.open.values() if response.raw]
 
+    def unbilled(self) -> int:
+        """Return how many responses, transcriptions and sessions are still to be billed."""
+        return len(self.open) + len(self.transcriptions) + (self.metered is not None)
+
     def dropped_objects(self) -> int:
         """Return how many raw responses could not be kept."""
         return self.responses.dropped
@@ -206,12 +235,51 @@ class RealtimeConversation(Conversation):
         self.transcript.erase()
 
     def abandon(self) -> list[Fact]:
-        """Give up the responses and tool calls in progress."""
-        gone: list[Fact] = [
-            ResponseAbandoned(response_id=response.id, model=response.model) for response in self.open.values()
-        ]
+        """Give up what is in progress: responses, transcriptions, the bill of the session, and tool calls."""
+        gone: list[Fact] = [self.abandoned(response) for response in self.open.values()]
+        gone += [self.untranscribed(item_id, job) for (item_id, _), job in self.transcriptions.items()]
+        if self.metered is not None:
+            gone.append(self.unmetered(self.metered))
         self.open.clear()
+        self.transcriptions.clear()
         return [*gone, *tools.finish_all(self, None, "abandoned", None)]
+
+    def abandoned(self, response: OpenResponse) -> Fact:
+        """Return that a response that was begun is given up. What it used is unknown."""
+        return ResponseAbandoned(response_id=response.id, model=response.model, cost=costs.of_no_usage(self))
+
+    def untranscribed(self, item_id: str, job: OpenTranscription) -> Fact:
+        """Return that a transcription that was begun is given up. What it used is unknown."""
+        return TranscriptionFinished(
+            item_id=item_id,
+            status="abandoned",
+            code=None,
+            model=job.terms.model,
+            transcript=None,
+            seconds=None,
+            tokens=(),
+            cost=costs.of_no_usage(self),
+        )
+
+    def unmetered(self, terms: Terms) -> Fact:
+        """Return that the session, which is billed as a whole, ended without saying what it used."""
+        self.metered = None
+        return SessionFinished(
+            session_id=self.session_id or None,
+            kind=self.session_life.kind,
+            status="abandoned",
+            reason=None,
+            model=terms.model,
+            seconds=None,
+            tokens=(),
+            cost=costs.of_no_usage(self),
+        )
+
+
+def format_of(output: AudioOutput | None, beta_format: str | None) -> str | None:
+    """Return the audio format that a response names, GA place first, then beta's."""
+    audio_format = output.format if output else None
+    return (audio_format.type if isinstance(audio_format, AudioFormat) else audio_format) or beta_format
 
 
 def _transcript_entry(item: ConversationItem) -> dict[str, Any]:

@@ -1,16 +1,62 @@
-"""The transcription of what the user said: by deltas, by the last of several complete ones, or failed."""
+"""The transcription of what the user said: by deltas, by the last of several complete ones, or failed.
+
+What a transcription is billed by
+---------------------------------
+
+A transcription begins with the commit of the audio, where the session is configured to transcribe; else with the first
+event that names it. Its model and its prices are those of that moment.
+
+    completed, with a usage       billed by that, once for each part of an item
+    completed, without a usage    unknown: it was used, and nobody counted
+    failed, after words came      unknown: it was used before it failed
+    failed, before that           nothing: upstream made no transcript, and reports none
+    neither, until the end        unknown: it was begun, with words or not, and nobody reported what became of it
+
+A usage on `failed`, which is not documented, is billed where a server reports one.
+"""
 
 from collections.abc import Sequence
 
 from steno.core import facts
-from steno.core.billing import costs, usage
+from steno.core.billing import costs
+from steno.core.billing.costs import Bill
 from steno.core.conversation import NOTHING
 from steno.core.facts import Content, Fact
 from steno.core.frame import Frame
-from steno.core.realtime.state import RealtimeConversation
+from steno.core.realtime.state import OpenTranscription, RealtimeConversation
 from steno.core.transcript import PARTS
 from steno.core.vocabulary import code
 from steno.wire import realtime
+
+
+def committed(state: RealtimeConversation, item_id: str | None) -> Sequence[Fact]:
+    """Begin the transcription of an item that was committed, where the session is configured to transcribe."""
+    if item_id is None or not state.transcribes or (item_id, 0) in state.transcriptions:
+        return NOTHING
+    item = state.items.get(item_id)
+    if item is not None and 0 in item.transcribed:  # the commit came late
+        return NOTHING
+    return _begin(state, item_id, 0)
+
+
+def _begin(state: RealtimeConversation, item_id: str, part: int) -> Sequence[Fact]:
+    """Begin the transcription of a part. Past the limit the oldest that has not ended is given up."""
+    state.transcriptions[item_id, part] = OpenTranscription(state.terms(state.transcription_model))
+    if len(state.transcriptions) <= state.limits.open_responses:
+        return NOTHING
+    oldest = next(iter(state.transcriptions))
+    return (state.untranscribed(oldest[0], state.transcriptions.pop(oldest)),)
+
+
+def _end(state: RealtimeConversation, item_id: str, part: int) -> OpenTranscription:
+    """End the transcription of a part. One that was not seen to begin has what holds now."""
+    opened = state.transcriptions.pop((item_id, part), None)
+    return opened or OpenTranscription(state.terms(state.transcription_model))
+
+
+def _part_of(content_index: int | None) -> int:
+    """Return the part that an index names. Parts past the bound count as one."""
+    return min(content_index or 0, PARTS)
 
 
 def transcription_delta(
@@ -19,9 +65,31 @@ def transcription_delta(
     """Add a piece of what the user said."""
     if event.item_id is None:
         return state.reject(event, "missing_id")
-    if event.delta:
-        state.transcript.grow(state.item(event.item_id), event.content_index, event.delta)
+    if not event.delta:
+        return NOTHING
+    state.transcript.grow(state.item(event.item_id), event.content_index, event.delta)
+    opened = state.transcriptions.get((event.item_id, event.content_index or 0))
+    if opened is None:
+        return _grown(state, event.item_id, _part_of(event.content_index))
+    opened.grew = True
     return NOTHING
+
+
+def transcription_segment(
+    state: RealtimeConversation, event: realtime.TranscriptionSegment, _frame: Frame
+) -> Sequence[Fact]:
+    """Note that a transcription brought words. They stand in its `completed` as well, and are taken from there."""
+    return NOTHING if event.item_id is None else _grown(state, event.item_id, _part_of(event.content_index))
+
+
+def _grown(state: RealtimeConversation, item_id: str, part: int) -> Sequence[Fact]:
+    """Note that a transcription brought words. It begins with that, where nothing else was seen of it."""
+    item = state.items.get(item_id)
+    if item is not None and part in item.transcribed:
+        return NOTHING
+    abandoned = NOTHING if (item_id, part) in state.transcriptions else _begin(state, item_id, part)
+    state.transcriptions[item_id, part].grew = True
+    return abandoned
 
 
 def transcription_completed(
@@ -35,63 +103,47 @@ def transcription_completed(
         return state.reject(event, "missing_id")
     item = state.item(event.item_id)
     item.kind, item.role = item.kind or "message", item.role or "user"
-    index = event.content_index or 0
+    index, part = event.content_index or 0, _part_of(event.content_index)
     text = event.transcript or ""
-    again = min(index, PARTS) in item.transcribed  # parts past the bound count as one
+    again = part in item.transcribed
     before = item.parts[index].read() if index in item.parts else ""
     state.transcript.write(item, index, text)
     if event.status == "in_progress":
-        return NOTHING
+        return _grown(state, event.item_id, part)
     if again and before == text:
         return state.reject(event, "repeated")
-    item.transcribed.add(min(index, PARTS))
-    return (_finished(state, event.item_id, text, None if again else event.usage, counted=again),)
-
-
-def _finished(
-    state: RealtimeConversation,
-    item_id: str,
-    text: str,
-    reported: realtime.TranscriptionUsage | None,
-    *,
-    counted: bool,
-) -> Fact:
-    """Add up what a transcription used, unless an earlier one of its part was `counted`. Return that it finished."""
-    model = state.transcription_model
-    tokens = usage.of_transcription(reported, model)
-    state.totals.add_tokens(tokens)
-    duration = float(reported.seconds) if reported and reported.seconds is not None and reported.seconds >= 0 else None
-    cost = costs.of_tokens(state, tokens)
-    if duration is not None:
-        state.totals.add_seconds(model, duration)
-        cost = costs.of_seconds(state, model, duration)
-    elif reported is None and not counted:
-        cost = costs.of_no_usage(state)
-    return facts.TranscriptionFinished(
-        item_id=item_id,
-        status="completed",
-        code=None,
-        model=model,
-        transcript=Content("transcript", text),
-        seconds=duration,
-        tokens=tokens,
-        cost=cost,
-    )
+    item.transcribed.add(part)
+    opened = _end(state, event.item_id, part)
+    bill = None if again else costs.bill(state, event.usage, opened.terms)
+    return (_finished(event.item_id, opened, bill, text=text),)
 
 
 def transcription_failed(
     state: RealtimeConversation, event: realtime.TranscriptionFailed, _frame: Frame
 ) -> Sequence[Fact]:
     """Report that what the user said stays without a transcript."""
-    return (
-        facts.TranscriptionFinished(
-            item_id=event.item_id,
-            status="failed",
-            code=code(event.error),
-            model=state.transcription_model,
-            transcript=None,
-            seconds=None,
-            tokens=(),
-            cost=None,
-        ),
+    opened = _end(state, event.item_id or "", _part_of(event.content_index))
+    used = opened.grew or event.usage is not None
+    bill = costs.bill(state, event.usage, opened.terms) if used else None
+    return (_finished(event.item_id, opened, bill, error=code(event.error)),)
+
+
+def _finished(
+    item_id: str | None,
+    opened: OpenTranscription,
+    bill: Bill | None,
+    *,
+    text: str | None = None,
+    error: str | None = None,
+) -> Fact:
+    """Return that a transcription ended: with a `text`, or with the code of an `error`."""
+    return facts.TranscriptionFinished(
+        item_id=item_id,
+        status="completed" if error is None else "failed",
+        code=error,
+        model=opened.terms.model,
+        transcript=None if text is None else Content("transcript", text),
+        seconds=bill.seconds if bill else None,
+        tokens=bill.tokens if bill else (),
+        cost=bill.cost if bill else None,
     )
