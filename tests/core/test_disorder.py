@@ -106,6 +106,7 @@ CONFIRMING = (
     realtime.TextDone,
     realtime.TranscriptDone,
     realtime.ArgumentsDone,
+    realtime.McpCallInProgress,
     assistants.RunQueued,
     assistants.StepInProgress,
     assistants.MessageInProgress,

@@ -4,13 +4,15 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, Final
 
-from steno.core import facts, tools
+from steno.core import facts
 from steno.core.billing import costs, usage
-from steno.core.conversation import NOTHING
-from steno.core.facts import EventRejected, Fact
+from steno.core.conversation import DUPLICATED, NOTHING
+from steno.core.facts import Content, EventRejected, Fact
 from steno.core.frame import Frame
-from steno.core.realtime import items
+from steno.core.realtime import calls, items
+from steno.core.realtime.names import speaks_by
 from steno.core.realtime.state import OpenResponse, RealtimeConversation
+from steno.core.transcript import PartName
 from steno.core.vocabulary import RESPONSE_ENDS, closed, response_reason
 from steno.wire import raw_object, realtime
 from steno.wire.realtime_objects import RealtimeResponse, RealtimeResponseUsage, conversation_of
@@ -49,7 +51,7 @@ def _started(state: RealtimeConversation, opened: OpenResponse, conversation_id:
     return (started, facts.ResponseAbandoned(response_id=oldest.id, model=oldest.model))
 
 
-def _unannounced(handler: Handler, state: RealtimeConversation, event: Any, frame: Frame) -> Sequence[Fact]:
+def unannounced(handler: Handler, state: RealtimeConversation, event: Any, frame: Frame) -> Sequence[Fact]:
     """Open the response that `event` names, and let `handler` go on.
 
     A client that joins in the middle of an answer is not sent its `response.created` again. When such a response began
@@ -73,7 +75,7 @@ def _of_open_response(handler: ResponseHandler) -> Handler:
     def handle(state: RealtimeConversation, event: Any, frame: Frame) -> Sequence[Fact]:
         response = state.open.get(event.response_id) if event.response_id else None
         if response is None:
-            return _unannounced(handle, state, event, frame)
+            return unannounced(handle, state, event, frame)
         return handler(state, event, frame, response)
 
     return handle
@@ -81,67 +83,119 @@ def _of_open_response(handler: ResponseHandler) -> Handler:
 
 # Deltas ---------------------------------------------------------------------------------------------------
 
-# Most events of a stream are deltas. Their two handlers look the response up themselves, since the call that
-# `_of_open_response` puts around a handler would be the most expensive thing that they do.
+# Most events of a stream are deltas. Their handlers look the response up themselves, since the call that
+# `_of_open_response` puts around a handler would be the most expensive thing that they do. There is one handler a name
+# of the event, which knows its name without looking.
 
 
-def content_delta(
-    state: RealtimeConversation,
-    event: realtime.TextDelta | realtime.TranscriptDelta | realtime.ArgumentsDelta | realtime.McpArgumentsDelta,
-    frame: Frame,
-) -> Sequence[Fact]:
-    """Add a piece of text, of a transcript, or of the arguments of a tool call."""
-    response = state.open.get(event.response_id)  # type: ignore[arg-type]  # None is no key, and not found
-    if response is None:
-        return _unannounced(content_delta, state, event, frame)
-    if event.item_id is None:
-        return state.reject(event, "missing_id")
-    if response.first_token_at is None:
-        response.first_token_at = frame.at
-    if event.delta:
-        item = state.items.get(event.item_id)
-        if item is None:
-            item = items.begin_output(state, event.item_id, response)
-        state.transcript.grow(item, event.content_index, event.delta)
-    return NOTHING
+def text_deltas(name: PartName) -> Handler:
+    """Return the handler of the deltas of text, or of a transcript, that are called `name`."""
 
-
-def audio_delta(state: RealtimeConversation, event: realtime.AudioDelta, frame: Frame) -> Sequence[Fact]:
-    """Measure a piece of speech. The first one may answer the turn."""
-    response = state.open.get(event.response_id)  # type: ignore[arg-type]  # None is no key, and not found
-    if response is None:
-        return _unannounced(audio_delta, state, event, frame)
-    if response.first_audio_at is None:
-        response.first_audio_at = frame.at
-        waited_since = state.turn.audio_began(out_of_band=response.out_of_band)
-        response.turn_latency = state.elapsed(waited_since, frame.at)
-    if event.delta:
-        size = realtime.audio_bytes(event.delta)
-        response.audio_bytes += size
-        if event.item_id is not None:
+    def content_delta(
+        state: RealtimeConversation, event: realtime.TextDelta | realtime.TranscriptDelta, frame: Frame
+    ) -> Sequence[Fact]:
+        """Add a piece of text, or of a transcript."""
+        response = state.open.get(event.response_id)  # type: ignore[arg-type]  # None is no key, and not found
+        if response is None:
+            return unannounced(content_delta, state, event, frame)
+        if event.item_id is None:
+            return state.reject(event, "missing_id")
+        if response.first_token_at is None:
+            response.first_token_at = frame.at
+        if event.delta:
             item = state.items.get(event.item_id)
             if item is None:
-                item = items.begin_output(state, event.item_id, response)
+                item = items.begin_output(state, event.item_id, response, "message")
+            if not state.transcript.grow(item, event.content_index, event.delta, name):
+                return DUPLICATED
+        return NOTHING
+
+    return content_delta
+
+
+def audio_deltas(name: PartName) -> Handler:
+    """Return the handler of the deltas of speech that are called `name`."""
+
+    def audio_delta(state: RealtimeConversation, event: realtime.AudioDelta, frame: Frame) -> Sequence[Fact]:
+        """Measure a piece of speech. The first one may answer the turn."""
+        response = state.open.get(event.response_id)  # type: ignore[arg-type]  # None is no key, and not found
+        if response is None:
+            return unannounced(audio_delta, state, event, frame)
+        if response.first_audio_at is None:
+            response.first_audio_at = frame.at
+            waited_since = state.turn.audio_began(out_of_band=response.out_of_band)
+            response.turn_latency = state.elapsed(waited_since, frame.at)
+        if event.delta:
+            if event.item_id is None:
+                return _speech_of_no_item(response, event, name)
+            item = state.items.get(event.item_id)
+            if item is None:
+                item = items.begin_output(state, event.item_id, response, "message")
+            index = event.content_index
+            if (item.audio_name is not name or item.audio_index != index) and not speaks_by(item, index, name):
+                return DUPLICATED
+            size = realtime.audio_bytes(event.delta)
+            response.audio_bytes += size
             item.audio_bytes += size
+        return NOTHING
+
+    return audio_delta
+
+
+def _speech_of_no_item(response: OpenResponse, event: realtime.AudioDelta, name: PartName) -> Sequence[Fact]:
+    """Measure a piece of speech that names no item."""
+    if not speaks_by(response, event.content_index, name):
+        return DUPLICATED
+    response.audio_bytes += realtime.audio_bytes(event.delta or "")
     return NOTHING
 
 
 # Parts and items ------------------------------------------------------------------------------------------
 
 
-@_of_open_response
-def part_done(
-    state: RealtimeConversation,
-    event: realtime.TextDone | realtime.TranscriptDone | realtime.ContentPartDone,
-    _frame: Frame,
-    response: OpenResponse,
-) -> Sequence[Fact]:
-    """Take the final text, or the final transcript, of a part."""
-    if event.item_id is None:
-        return state.reject(event, "missing_id")
-    item = state.items.get(event.item_id) or items.begin_output(state, event.item_id, response)
-    text = _text_of(event)
-    return items.settle_parts(state, item, [] if text is None else [(event.content_index or 0, text)], "content")
+def parts_done(name: PartName | None) -> Handler:
+    """Return the handler of the ends of parts whose event is called `name`; None where it has one name alone."""
+
+    @_of_open_response
+    def part_done(
+        state: RealtimeConversation,
+        event: realtime.TextDone | realtime.TranscriptDone | realtime.ContentPartDone,
+        _frame: Frame,
+        response: OpenResponse,
+    ) -> Sequence[Fact]:
+        """Take the final text, or the final transcript, of a part."""
+        if event.item_id is None:
+            return state.reject(event, "missing_id")
+        item = state.items.get(event.item_id) or items.begin_output(state, event.item_id, response, "message")
+        item.response_id = item.response_id or response.id
+        index, text = event.content_index or 0, _text_of(event)
+        if text is None:
+            return NOTHING
+        known = item.parts.get(index)
+        if known is not None and not known.settles_by(name):
+            return DUPLICATED
+        settled = items.settle_parts(state, item, [(index, text)], "content")
+        if known is None and (part := item.parts.get(index)) is not None:
+            part.settles_by(name)
+        return settled
+
+    return part_done
+
+
+def audio_done(name: PartName) -> Handler:
+    """Return the handler of the ends of speech that are called `name`. They change nothing but what is a duplicate."""
+
+    def done_speaking(state: RealtimeConversation, event: realtime.AudioDone, _frame: Frame) -> Sequence[Fact]:
+        item = state.items.get(event.item_id) if event.item_id else None
+        if item is None:
+            return NOTHING
+        ended = item.audio_done
+        if ended is not None and ended[0] == event.content_index and ended[1] is not name:
+            return DUPLICATED
+        item.audio_done = event.content_index, name
+        return NOTHING
+
+    return done_speaking
 
 
 def _text_of(event: realtime.TextDone | realtime.TranscriptDone | realtime.ContentPartDone) -> str | None:
@@ -151,23 +205,6 @@ def _text_of(event: realtime.TextDone | realtime.TranscriptDone | realtime.Conte
         return event.transcript
     part = event.part  # some servers leave the part out
     return (part.text if part.text is not None else part.transcript) if part else None
-
-
-@_of_open_response
-def arguments_done(
-    state: RealtimeConversation,
-    event: realtime.ArgumentsDone | realtime.McpArgumentsDone,
-    frame: Frame,
-    response: OpenResponse,
-) -> Sequence[Fact]:
-    """Take the final arguments of a tool call: the call is complete, and its output is waited for."""
-    if event.item_id is None:
-        return state.reject(event, "missing_id")
-    item = state.items.get(event.item_id) or items.begin_output(state, event.item_id, response)
-    call_id = event.call_id if isinstance(event, realtime.ArgumentsDone) else event.item_id
-    tools.called(state, call_id, frame.at, event.arguments)
-    parts = [] if event.arguments is None else [(0, event.arguments)]
-    return items.settle_parts(state, item, parts, "arguments")
 
 
 @_of_open_response
@@ -228,7 +265,7 @@ def _finish(
     totals.responses[finished.status] = totals.responses.get(finished.status, 0) + 1
     totals.add_tokens(finished.tokens)
     if finished.reason is None:
-        return (finished,)
+        return (finished, *calls.end_with(state, response, broke_off=False))
     cause = FAILED if finished.status == FAILED else finished.reason
     totals.interrupt(cause)
     interrupted = facts.ResponseInterrupted(
@@ -237,16 +274,7 @@ def _finish(
         code=finished.reason if cause == FAILED else None,
         model=finished.model,
     )
-    return (finished, interrupted, *_abandoned_calls(state, response))
-
-
-def _abandoned_calls(state: RealtimeConversation, response: RealtimeResponse) -> list[Fact]:
-    """End the tool calls that a response broke off in: nobody runs half a call."""
-    if response.id is None:
-        return []
-    complete = {items.call_id_of(item) for item in response.output or () if item.status == "completed"}
-    broken = [key for key, call in state.calls.items() if call.owner == response.id and key not in complete]
-    return [fact for key in broken for fact in tools.finish(state, key, "abandoned", None)]
+    return (finished, interrupted, *calls.end_with(state, response, broke_off=True))
 
 
 def _finished(
@@ -258,7 +286,7 @@ def _finished(
 ) -> facts.ResponseFinished:
     status = closed(response.status, RESPONSE_ENDS)
     model = state.model(response)
-    output = response.output or ()
+    count, output = _output_of(state, response)
     audio = response.audio.output if response.audio else None
     tokens = usage.of_response(_usage_of(event, response), model)
     return facts.ResponseFinished(
@@ -267,8 +295,8 @@ def _finished(
         reason=response_reason(status, response.status_details),
         conversation_id=conversation_of(response),
         model=model,
-        items=len(output),
-        output=tuple(content for item in output if (content := items.content_of(item)) is not None),
+        items=count,
+        output=output,
         audio_seconds=state.audio_seconds(opened.audio_bytes, audio, response.output_audio_format),
         duration_seconds=state.elapsed(opened.created_at, frame.at),
         time_to_first_token_seconds=state.elapsed(opened.created_at, opened.first_token_at),
@@ -278,6 +306,15 @@ def _finished(
         cost=costs.of_tokens(state, tokens),
         metadata=facts.metadata_content(response.metadata),
     )
+
+
+def _output_of(state: RealtimeConversation, response: RealtimeResponse) -> tuple[int, tuple[Content, ...]]:
+    """Return how many items a response has, and their content: what its end lists, else what was seen of it."""
+    if response.output is not None:
+        contents = [items.content_of(item) for item in response.output]
+    else:
+        contents = [items.content_seen(item) for item in items.seen_of(state, response.id)]
+    return len(contents), tuple(content for content in contents if content is not None)
 
 
 def _usage_of(event: realtime.ResponseDone, response: RealtimeResponse) -> RealtimeResponseUsage | None:
