@@ -87,7 +87,18 @@ class Totals:
 class OpenCall:
     """A tool call that has not ended."""
 
-    __slots__ = ("announced", "arguments", "called_at", "complete", "item_id", "kind", "name", "outcome", "owner")
+    __slots__ = (
+        "announced",
+        "arguments",
+        "called_at",
+        "complete",
+        "item_id",
+        "kind",
+        "name",
+        "outcome",
+        "owner",
+        "run_at",
+    )
 
     def __init__(self, kind: str, name: str | None, owner: str | None) -> None:
         """Begin a call of `kind` that the response, run or step `owner` makes."""
@@ -101,6 +112,9 @@ class OpenCall:
         self.complete = False
         """Whether upstream reported that its arguments are whole."""
         self.called_at: Micros | None = None
+        """When it was complete, and its output was waited for."""
+        self.run_at: Micros | None = None
+        """When upstream was seen to run it, where no event says when it was complete."""
         self.arguments: str | None = None
         self.outcome: tuple[str, Micros | None] | None = None
         """How and when it ended, where that is known and its output is still to come."""

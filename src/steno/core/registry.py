@@ -251,7 +251,8 @@ class Registry:
         if state.closed_reason is not None:
             return
         if reason == "session_expired":
-            for fact in state.session_life.end(EXPIRED):
+            # No response and no call of an expired session is ended by upstream, whoever goes on under its name.
+            for fact in (*state.session_life.end(EXPIRED), *state.abandon()):
                 self._emit(_origin(state, at, stream, None), fact)
         if not state.named:
             self._close(state, reason, at, stream)

@@ -97,13 +97,17 @@ def finish(
             kind=call.kind,
             name=call.name,
             status=status,
-            duration_seconds=None if status == "abandoned" else state.elapsed(call.called_at, at),
+            duration_seconds=None if status == "abandoned" else state.elapsed(_since(call), at),
             arguments=None if call.arguments is None else Content("arguments", call.arguments),
             output=None if output is None else Content("output", output),
             arguments_whole=_is_json(call.arguments) if call.kind in TAKES_JSON else None,
             error=error,
         ),
     )
+
+
+def _since(call: OpenCall) -> Micros | None:
+    return call.run_at if call.called_at is None else call.called_at
 
 
 def is_half(call: OpenCall) -> bool:

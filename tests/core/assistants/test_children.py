@@ -127,6 +127,24 @@ def test_step_that_names_no_run_is_open_until_its_thread_closes() -> None:
     assert len(play.of(facts.RunStepAbandoned)) == 2
 
 
+def test_deleted_thread_gives_up_what_it_left_open() -> None:
+    """Upstream ends nothing of it any more. The reply to its deletion is all that is heard of that."""
+    play = Play()
+    play.say(run("queued"), step("in_progress"), step_delta(function(index=0)))
+    play.emitted.clear()
+    deleted = {"id": "thread_1", "object": "thread.deleted", "deleted": True}
+    assert [type(fact) for fact in play.say(deleted)] == [
+        facts.ToolCallFinished,
+        facts.RunStepAbandoned,
+        facts.RunAbandoned,
+        facts.ThreadDeleted,
+    ]
+    assert play.say(deleted) == [facts.ThreadDeleted(thread_id="thread_1")]
+    assert play.say({"id": None, "object": "thread.deleted"}) == [
+        EventRejected(event="thread.deleted", reason="missing_object")
+    ]
+
+
 def test_steps_of_a_run_that_was_given_up_end_with_it_all_the_same() -> None:
     """Past the limit of open runs the oldest is abandoned. Upstream ends it yet."""
     play = Play(open_responses=1)

@@ -9,7 +9,7 @@ from steno.core.facts import Content, EventRejected, Fact
 from steno.limits import ID_CHARACTERS_MAX
 from tests.core.helpers import Event, Play, call, created, done, event, message, session
 
-IDS = {"response_id": "resp_1", "item_id": "item_1", "output_index": 0}
+IDS: Event = {"response_id": "resp_1", "item_id": "item_1", "output_index": 0}
 WHOLE = '{"plate": "B 12"}'
 STARTED = facts.ToolCallStarted(call_id="call_1", kind="function", name="find_car")
 REMOTE = facts.ToolCallStarted(call_id="mcp_1", kind="mcp", name="search")
@@ -58,7 +58,7 @@ def answer(call_id: str = "call_1") -> Event:
     return event("conversation.item.create", item=item)
 
 
-ANSWERED = {"output": Content("output", "grey")}
+ANSWERED: Event = {"output": Content("output", "grey")}
 
 
 def calls(emitted: list[Fact]) -> list[Fact]:
@@ -95,7 +95,7 @@ def test_call_is_known_by_the_end_of_its_arguments(ids: Event) -> None:
 
 def test_call_without_ids_belongs_to_the_only_open_response() -> None:
     """It ends with that one. Among several, or without any, it belongs to the session."""
-    broken = {"status": "cancelled", "output": None}
+    broken: Event = {"status": "cancelled", "output": None}
     for responses, ended in ((["resp_1"], 1), (["resp_1", "resp_2"], 0)):
         play = begun(*responses)
         play.say(piece('{"pla', call_id="call_1"), whole(name="find_car", arguments='{"pla'))
@@ -114,7 +114,27 @@ def test_call_is_known_by_its_deltas_alone() -> None:
     nameless = facts.ToolCallStarted(call_id="call_1", kind="function", name=None)
     assert calls(play.say(done(output=None))) == [nameless]
     play.wait(200)
-    assert play.say(answer(), sent=True) == [finished(name=None, arguments=None, **ANSWERED)]
+    assert play.say(answer(), sent=True) == [finished(name=None, **ANSWERED)]
+
+
+@pytest.mark.parametrize("ending", ["output", "deleted", "closed", "response"])
+def test_arguments_of_a_call_are_those_that_its_deltas_brought(ending: str) -> None:
+    """Where no event has them whole, however the call ends. Those that are too long are not kept."""
+    for text, kept in ((WHOLE, Content("arguments", WHOLE)), ("x" * 1025, None)):
+        play = begun(object_bytes=1024)
+        play.say(piece(text, **IDS, call_id="call_1"))
+        match ending:
+            case "output":
+                play.say(answer(), sent=True)
+            case "deleted":
+                play.say(event("conversation.item.deleted", item_id="item_1"))
+            case "response":
+                play.say(done(status="failed", output=None))
+            case _:
+                play.close()
+        (ended,) = play.of(facts.ToolCallFinished)
+        assert isinstance(ended, facts.ToolCallFinished)
+        assert ended.arguments == kept
 
 
 def test_deltas_that_name_the_call_alone_grow_its_item() -> None:
@@ -148,7 +168,7 @@ def test_call_that_is_answered_before_its_name_comes_has_none() -> None:
 def test_call_id_may_come_with_the_last_event() -> None:
     """Without it no output could name the call."""
     play = begun()
-    ids = {**IDS, "name": "find_car", "arguments": WHOLE}
+    ids: Event = {**IDS, "name": "find_car", "arguments": WHOLE}
     assert play.say(piece(**IDS), event("response.function_call_arguments.done", **ids)) == []
     assert calls(play.say(done(output=[call("item_1", "call_1", WHOLE, name="find_car")]))) == [STARTED]
 
@@ -162,6 +182,16 @@ def test_arguments_after_the_end_of_their_response_are_a_call() -> None:
         assert play.say(late) == [EventRejected(event=late["type"], reason="unknown_response")]
     assert play.say(answer(), sent=True) == [finished(duration_seconds=0.0, **ANSWERED)]
     assert play.say(whole(**IDS)) == [EventRejected(event=whole()["type"], reason="unknown_response")]
+
+
+def test_item_after_the_end_of_its_response_is_a_call() -> None:
+    """Unless it is known. All other items are late then."""
+    play = begun()
+    play.say(done(output=None))
+    late = event("response.output_item.done", response_id="resp_1", item=call("x", "call_1", WHOLE, name="find_car"))
+    assert play.say(late) == [STARTED]
+    assert play.say(late) == [EventRejected(event=late["type"], reason="unknown_response")]
+    assert play.say(answer(), sent=True) == [finished(duration_seconds=0.0, **ANSWERED)]
 
 
 def test_arguments_that_name_nothing_are_rejected() -> None:
@@ -261,7 +291,10 @@ def test_mcp_call_is_known_by_its_own_events(status: str) -> None:
     play.say(mcp(status))
     play.wait(100)
     nameless = facts.ToolCallStarted(call_id="mcp_1", kind="mcp", name=None)
-    assert calls(play.say(done(output=None))) == [nameless, remote(status, name=None, duration_seconds=0.8)]
+    emitted = play.say(done(output=None))
+    assert calls(emitted) == [nameless, remote(status, name=None, duration_seconds=0.8)]
+    (ended,) = [fact for fact in emitted if isinstance(fact, facts.ResponseFinished)]
+    assert (ended.items, ended.output) == (1, ())
     play.say(mcp("in_progress"), mcp(status))
     assert calls(play.close()) == []
 
@@ -269,7 +302,7 @@ def test_mcp_call_is_known_by_its_own_events(status: str) -> None:
 def test_mcp_call_is_known_by_its_arguments() -> None:
     """Upstream runs it after that. What never ended is abandoned with the session."""
     play = begun()
-    ids = {"response_id": "resp_1", "item_id": "mcp_1", "output_index": 0}
+    ids: Event = {"response_id": "resp_1", "item_id": "mcp_1", "output_index": 0}
     play.say(event("response.mcp_call_arguments.delta", **ids, delta="{}"))
     play.say(event("response.mcp_call_arguments.done", **ids, arguments="{}"), done(output=None))
     play.wait(500)
@@ -294,7 +327,7 @@ def test_item_brings_the_name_and_the_output_of_an_mcp_call(kind: str) -> None:
     play.say(mcp("completed"))
     play.wait(100)
     final = event(kind, item=mcp_item(output="found"), response_id="resp_1")
-    given = {"arguments": Content("arguments", "{}"), "output": Content("output", "found")}
+    given: Event = {"arguments": Content("arguments", "{}"), "output": Content("output", "found")}
     assert calls(play.say(final)) == [REMOTE, remote(duration_seconds=0.8, **given)]
     assert calls(play.say(done(output=[mcp_item(output="found")]))) == []
 
@@ -302,7 +335,7 @@ def test_item_brings_the_name_and_the_output_of_an_mcp_call(kind: str) -> None:
 def test_mcp_call_that_only_its_output_shows_has_no_duration() -> None:
     """The output of the response lists it when all is over."""
     play = begun()
-    given = {"arguments": Content("arguments", "{}"), "output": Content("output", "found")}
+    given: Event = {"arguments": Content("arguments", "{}"), "output": Content("output", "found")}
     assert calls(play.say(done(output=[mcp_item(output="found")]))) == [REMOTE, remote(**given)]
 
 
@@ -312,6 +345,17 @@ REQUEST = {"id": "ask_1", "type": "mcp_approval_request", "server_label": "docs"
 DECISION = {"id": "say_1", "type": "mcp_approval_response", "approval_request_id": "ask_1", "approve": True}
 ASKED = facts.ApprovalRequested(item_id="ask_1", name="search")
 GIVEN = facts.ApprovalGiven(request_id="ask_1", approved=True)
+
+
+def test_mcp_call_of_the_conversation_alone_lasts_as_long_as_its_item_is_in_progress() -> None:
+    """It has its arguments from the beginning, since it was approved with them. Without them it has no duration."""
+    for arguments, duration in (("{}", 1.4), ("", None)):
+        play = begun()
+        play.say(event("conversation.item.added", item=mcp_item(arguments=arguments)))
+        play.wait(1400)
+        play.say(event("conversation.item.done", item=mcp_item(output="found")))
+        given: Event = {"arguments": Content("arguments", "{}"), "output": Content("output", "found")}
+        assert calls(play.facts) == [REMOTE, remote(duration_seconds=duration, **given)]
 
 
 @pytest.mark.parametrize("added", [True, False])
@@ -331,8 +375,8 @@ def test_mcp_call_after_an_approval_is_known_by_the_conversation(*, added: bool)
         play.say(mcp("completed"))
         play.wait(100)
     play.say(event("conversation.item.done", item={**item, "output": "found"}))
-    given = {"arguments": Content("arguments", "{}"), "output": Content("output", "found")}
-    duration = {"duration_seconds": 1.4} if added else {}
+    given: Event = {"arguments": Content("arguments", "{}"), "output": Content("output", "found")}
+    duration: Event = {"duration_seconds": 1.4} if added else {}
     assert calls(play.facts) == [ASKED, GIVEN, REMOTE, remote(**given, **duration)]
 
 
@@ -429,7 +473,7 @@ def test_calls_that_only_began_are_abandoned_with_their_response() -> None:
     play.say(piece('{"pla', **IDS, call_id="call_1"))
     nameless = facts.ToolCallStarted(call_id="call_1", kind="function", name=None)
     emitted = calls(play.say(done(status="cancelled", output=None)))
-    assert emitted == [nameless, finished("abandoned", name=None, arguments=None)]
+    assert emitted == [nameless, finished("abandoned", name=None, arguments=Content("arguments", '{"pla'))]
     assert play.say(answer(), sent=True) == []
 
 
@@ -458,6 +502,35 @@ def test_deleted_item_does_not_come_back() -> None:
     assert play.line()["transcript"] == []
     play.say(event("conversation.item.added", item=gone), event("conversation.item.done", item=gone))
     assert [turn["text"] for turn in play.line()["transcript"]] == ["Nobody"]
+
+
+def test_session_that_replaces_another_under_its_name_ends_its_calls() -> None:
+    """Its responses too: upstream knows nothing of them in the new session. The same session may be reported again."""
+    play = Play(conversation="rtc_1")
+    play.say(session("sess_1"), created(), whole(name="find_car", **IDS))
+    again = play.open("relay/1790000000000000/2", "rtc_1")
+    play.say(session("sess_1"), on=again)
+    assert list(play.state("relay/rtc_1").calls) == ["call_1"]
+    last = play.open("relay/1790000000000000/3", "rtc_1")
+    play.emitted.clear()
+    emitted = play.say(session("sess_2"), on=last)
+    assert emitted[:2] == [facts.ResponseAbandoned(response_id="resp_1", model="gpt-realtime"), finished("abandoned")]
+    assert [type(fact) for fact in emitted[2:]] == [facts.SessionChanged]
+
+
+def test_session_that_expired_ends_its_calls() -> None:
+    """A conversation with a name goes on without it."""
+    play = Play(conversation="rtc_1")
+    play.say(session(), created(), whole(name="find_car", **IDS))
+    play.emitted.clear()
+    play.close(expired=True)
+    assert [type(fact) for fact in play.facts] == [
+        facts.SessionExpired,
+        facts.ResponseAbandoned,
+        facts.ToolCallFinished,
+        facts.StreamClosed,
+    ]
+    assert play.open_keys == ["relay/rtc_1"]
 
 
 # What an attacker sends -------------------------------------------------------------------------------------------

@@ -36,6 +36,14 @@ def thread_created(state: ThreadConversation, event: assistants.ThreadEvent, _fr
     return (facts.ThreadCreated(thread_id=thread.id),)
 
 
+def thread_deleted(state: ThreadConversation, event: assistants.BareThreadDeleted, _frame: Frame) -> Sequence[Fact]:
+    """Report that a thread was deleted, and give up what it left open: upstream ends nothing of it any more."""
+    thread = event.data
+    if thread is None or thread.id is None:
+        return state.reject(event, "missing_object")
+    return (*state.abandon(), facts.ThreadDeleted(thread_id=thread.id))
+
+
 def _status(event: PairedEvent, status: str | None) -> str:
     """Return the `status` of an object; where it has none, the one in the name of the event."""
     return name_of(type(event)).rpartition(".")[2] if status is None else status
@@ -342,13 +350,7 @@ def done(_state: ThreadConversation, _event: assistants.StreamDone, _frame: Fram
     return NOTHING
 
 
-_KINDS: Final[tuple[type[PairedEvent], ...]] = (
-    *assistants.EVENTS,
-    assistants.BareThread,
-    assistants.BareRun,
-    assistants.BareStep,
-    assistants.BareMessage,
-)
+_KINDS: Final[tuple[type[PairedEvent], ...]] = (*assistants.EVENTS, *assistants.BARE_OBJECTS)
 
 
 def _of(base: type[PairedEvent], handler: Handler) -> dict[type[Event], Handler]:
@@ -357,6 +359,7 @@ def _of(base: type[PairedEvent], handler: Handler) -> dict[type[Event], Handler]
 
 HANDLERS: Final[Mapping[type[Event], Handler]] = {
     **_of(assistants.ThreadEvent, thread_created),
+    assistants.BareThreadDeleted: thread_deleted,
     **_of(assistants.RunEvent, run_reported),
     **_of(assistants.StepEvent, step_reported),
     **_of(assistants.MessageEvent, message_reported),

@@ -15,6 +15,7 @@ from steno.core.facts import Fact
 from steno.core.frame import Frame
 from steno.core.realtime.state import ConversationItem, RealtimeConversation
 from steno.core.vocabulary import code, short
+from steno.timestamps import Micros
 from steno.wire import realtime
 from steno.wire.realtime_objects import Item, RealtimeResponse
 
@@ -39,11 +40,17 @@ def of_response(
     return _begin(state, item, known, response_id)
 
 
-def of_conversation(state: RealtimeConversation, item: Item, known: ConversationItem, *, final: bool) -> Sequence[Fact]:
+def of_conversation(
+    state: RealtimeConversation, item: Item, known: ConversationItem, at: Micros | None, *, final: bool
+) -> Sequence[Fact]:
     """Begin the tool call that an item of the conversation is, where it is under way. Else it is history."""
     if item.type not in CALL_KINDS or not _is_live(state, item, final=final):
         return NOTHING
-    return _begin(state, item, known, known.response_id)
+    begun = _begin(state, item, known, known.response_id)
+    call = state.calls.get(item.id) if item.type == "mcp_call" and item.id is not None else None
+    if call is not None and item.arguments and not final and call.run_at is None:
+        call.run_at = at  # an approved call, which has its arguments from the beginning
+    return begun
 
 
 def _is_live(state: RealtimeConversation, item: Item, *, final: bool) -> bool:
@@ -65,6 +72,12 @@ def _begin(state: RealtimeConversation, item: Item, known: ConversationItem, res
     key = call_id_of(item)
     known.call_id = key or known.call_id
     return tools.start(state, key, CALL_KINDS[item.type or ""], item.name, response_id, known.id)
+
+
+def is_new(state: RealtimeConversation, item: Item) -> bool:
+    """Return whether an item is a call that nothing has reported yet."""
+    key = call_id_of(item) if item.type in CALL_KINDS else None
+    return key is not None and key not in state.calls and key not in state.ended
 
 
 def settle(state: RealtimeConversation, item: Item, frame: Frame) -> Sequence[Fact]:
@@ -130,9 +143,15 @@ def _remote(state: RealtimeConversation, item_id: str | None) -> Sequence[Fact]:
     if not item_id:
         return NOTHING
     item = state.items.get(item_id)
-    only = state.only_response() if item is None else None
-    owner = item.response_id if item else only.id if only else None
-    return tools.start(state, item_id, "mcp", None, owner, item_id, announce=False)
+    if item is None and item_id not in state.ended:
+        item = state.item(item_id)
+        item.role = "assistant"
+        only = state.only_response()
+        item.response_id = only.id if only else None
+    if item is not None:
+        item.kind = item.kind or "mcp_call"
+        item.call_id = item.call_id or item_id
+    return tools.start(state, item_id, "mcp", None, item.response_id if item else None, item_id, announce=False)
 
 
 def approval_requested(state: RealtimeConversation, item: Item) -> Sequence[Fact]:
@@ -166,6 +185,7 @@ def end_with(state: RealtimeConversation, response: RealtimeResponse, *, broke_o
     for key, call in list(state.calls.items()):
         if call.owner != response.id:
             continue
+        state.recall_arguments(key)
         if call.outcome is not None:
             ended += tools.finish(state, key, *call.outcome)
         elif _is_lost(call, output, key, broke_off=broke_off):

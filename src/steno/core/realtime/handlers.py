@@ -56,12 +56,14 @@ def session_reported(
     raw = state.within_limit(raw_object(event, frame.payload))
     if raw and raw == state.session and names.are_two(type(event), state.session_as):
         return DUPLICATED
+    gone = _replaced(state, event)
     reported = facts.SessionOpened if state.session_id is None else facts.SessionChanged
     _configure(state, session)
     state.session, state.session_as = raw, type(event)
     kind, expires_at = _kind_and_end(event, session)
     state.session_life.report(session.id, kind, expires_at, frame.at)
     return (
+        *gone,
         reported(
             session_id=session.id,
             model=short(session.model),
@@ -70,6 +72,13 @@ def session_reported(
             instructions=content("instructions", session.instructions),
         ),
     )
+
+
+def _replaced(state: RealtimeConversation, event: realtime.SessionCreated | Event) -> Sequence[Fact]:
+    """Give up what the session before left open, where `event` begins another one under the same name."""
+    if not isinstance(event, realtime.SessionCreated) or event.session is None or not state.session_id:
+        return NOTHING
+    return NOTHING if event.session.id in (None, state.session_id) else state.abandon()
 
 
 def _kind_and_end(event: object, session: RealtimeSessionCreateResponse) -> tuple[str, float | None]:

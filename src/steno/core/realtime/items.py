@@ -43,7 +43,7 @@ def item_added(state: RealtimeConversation, event: realtime.ItemAdded, frame: Fr
         role=short(item.role),
         text=content_of(item) if item.type == "message" else None,
     )
-    begun = calls.of_conversation(state, item, known, final=False)
+    begun = calls.of_conversation(state, item, known, frame.at, final=False)
     # A person is asked once the request is whole, which is in its final form.
     further = NOTHING if item.type == "mcp_approval_request" else _output(state, item, frame)
     return (added, *begun, *further)
@@ -78,7 +78,7 @@ def item_done(state: RealtimeConversation, event: realtime.ItemDone, frame: Fram
     if _is_gone(state, item.id):
         return state.reject(event, "unknown_item")
     known = describe(state, item)
-    begun = calls.of_conversation(state, item, known, final=True)
+    begun = calls.of_conversation(state, item, known, frame.at, final=True)
     return (*begun, *_settle(state, known, item, frame), *_output(state, item, frame))
 
 
@@ -101,6 +101,7 @@ def _output(state: RealtimeConversation, item: Item, frame: Frame) -> Sequence[F
         return calls.approval_requested(state, item)
     if item.type != "function_call_output":
         return NOTHING
+    state.recall_arguments(item.call_id)
     return tools.finish(state, item.call_id, "completed", frame.at, item.output)
 
 
@@ -109,6 +110,7 @@ def item_deleted(state: RealtimeConversation, event: realtime.ItemDeleted, _fram
     item = state.items.get(event.item_id) if event.item_id is not None else None
     if item is None:
         return state.reject(event, "unknown_item")
+    state.recall_arguments(item.call_id)
     state.transcript.remove(item.id)
     state.deleted.add(item.id)
     return (facts.ItemDeleted(item_id=item.id), *tools.finish(state, item.call_id, "abandoned", None))

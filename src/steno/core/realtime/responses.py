@@ -217,11 +217,18 @@ def output_item_added(
     return items.output_added(state, event.item, response)
 
 
+def output_item_done(state: RealtimeConversation, event: realtime.OutputItemDone, frame: Frame) -> Sequence[Fact]:
+    """Take the final form of an item of a response. After that has ended, only a call that nothing reported is news."""
+    late = event.response_id is not None and event.response_id in state.ended_responses
+    if late and event.item is not None and calls.is_new(state, event.item):
+        return items.output_done(state, event.item, event.response_id, frame, out_of_band=False)
+    return _output_item_done(state, event, frame)
+
+
 @_of_open_response
-def output_item_done(
+def _output_item_done(
     state: RealtimeConversation, event: realtime.OutputItemDone, frame: Frame, response: OpenResponse
 ) -> Sequence[Fact]:
-    """Take the final form of an item of a response."""
     if event.item is None or event.item.id is None:
         return state.reject(event, "missing_object")
     return items.output_done(state, event.item, response.id, frame, out_of_band=response.out_of_band)

@@ -191,6 +191,15 @@ class RealtimeConversation(Conversation):
             self.transcript.add(key, item)
         return item
 
+    def recall_arguments(self, call_id: str | None) -> None:
+        """Give an open call the arguments that deltas brought, where no event had them whole."""
+        call = self.calls.get(call_id) if call_id is not None else None
+        item = self.items.get(call.item_id) if call is not None and call.item_id is not None else None
+        if call is None or call.arguments is not None or item is None:
+            return
+        text = item.text()
+        call.arguments = text if 0 < len(text) <= self.limits.object_bytes else None
+
     def only_response(self) -> OpenResponse | None:
         """Return the response in progress, where there is exactly one."""
         return next(iter(self.open.values())) if len(self.open) == 1 else None
@@ -245,6 +254,8 @@ class RealtimeConversation(Conversation):
             ResponseAbandoned(response_id=response.id, model=response.model) for response in self.open.values()
         ]
         self.open.clear()
+        for key in self.calls:
+            self.recall_arguments(key)
         return [*gone, *tools.finish_all(self, None, "abandoned", None)]
 
 
