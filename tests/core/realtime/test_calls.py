@@ -184,6 +184,24 @@ def test_arguments_after_the_end_of_their_response_are_a_call() -> None:
     assert play.say(whole(**IDS)) == [EventRejected(event=whole()["type"], reason="unknown_response")]
 
 
+@pytest.mark.parametrize("key", [None, ""])
+def test_item_of_a_call_may_have_no_id(key: str | None) -> None:
+    """Its call has one. So may the output of it, which is no item then."""
+    item = call(str(key), "call_1", WHOLE, name="find_car") | {"id": key}
+    for report in (
+        event("response.output_item.added", response_id="resp_1", item=item),
+        event("response.output_item.done", response_id="resp_1", item=item),
+        done(output=[item]),
+    ):
+        play = begun()
+        assert calls(play.say(report)) == [STARTED]
+        said = {"type": "function_call_output", "call_id": "call_1", "output": "grey"}
+        (ended,) = play.say(event("conversation.item.added", item=said))
+        assert isinstance(ended, facts.ToolCallFinished)
+        again = event("conversation.item.done", item=said)
+        assert play.say(again) == [EventRejected(event=again["type"], reason="missing_object")]
+
+
 def test_item_after_the_end_of_its_response_is_a_call() -> None:
     """Unless it is known. All other items are late then."""
     play = begun()
@@ -431,6 +449,15 @@ def test_client_that_repeats_an_open_call_does_not_end_it() -> None:
     assert play.say(answer(), sent=True) == [finished(duration_seconds=0.0, **ANSWERED)]
 
 
+def test_request_by_its_beta_name_is_whole() -> None:
+    """That dialect has no event of its end."""
+    play = begun()
+    assert calls(play.say(event("conversation.item.added", item=REQUEST))) == []
+    play = begun()
+    assert calls(play.say(event("conversation.item.created", item=REQUEST))) == [ASKED]
+    assert calls(play.say(event("conversation.item.done", item=REQUEST))) == []
+
+
 def test_decisions_without_a_request_are_told_apart_by_their_item() -> None:
     """One that has no id at all cannot be."""
     play = begun()
@@ -531,6 +558,94 @@ def test_session_that_expired_ends_its_calls() -> None:
         facts.StreamClosed,
     ]
     assert play.open_keys == ["relay/rtc_1"]
+
+
+# Any part of the protocol -----------------------------------------------------------------------------------------
+
+
+def function_call() -> list[Event]:
+    """All that a server may send of a function call, in the order of GA, but for the end of its response."""
+    begun_item = call("item_1", "call_1", "", name="find_car", status="in_progress")
+    final = call("item_1", "call_1", WHOLE, name="find_car")
+    return [
+        event("response.output_item.added", response_id="resp_1", item=begun_item),
+        event("conversation.item.added", item=begun_item),
+        piece('{"plate": ', **IDS, call_id="call_1"),
+        piece('"B 12"}', **IDS, call_id="call_1"),
+        whole(name="find_car", **IDS),
+        event("conversation.item.done", item=final),
+        event("response.output_item.done", response_id="resp_1", item=final),
+    ]
+
+
+def mcp_call() -> list[Event]:
+    """The same of an MCP call."""
+    ids = {"response_id": "resp_1", "item_id": "mcp_1", "output_index": 0}
+    added, final = mcp_item(arguments=""), mcp_item(output="found")
+    return [
+        event("response.output_item.added", response_id="resp_1", item=added),
+        event("conversation.item.added", item=added),
+        event("response.mcp_call_arguments.delta", **ids, delta="{}"),
+        event("response.mcp_call_arguments.done", **ids, arguments="{}"),
+        mcp("in_progress"),
+        mcp("completed"),
+        event("conversation.item.done", item=final),
+        event("response.output_item.done", response_id="resp_1", item=final),
+    ]
+
+
+def subsets(events: list[Event]) -> list[list[Event]]:
+    """Every choice of the events but none at all, in their order."""
+    size = len(events)
+    return [[each for bit, each in enumerate(events) if mask >> bit & 1] for mask in range(1, 1 << size)]
+
+
+@pytest.mark.parametrize("output", [None, [], [call("item_1", "call_1", WHOLE, name="find_car")]])
+def test_any_part_of_a_function_call_is_one_call(output: list[Event] | None) -> None:
+    """It is completed when it is answered, with its arguments, and with its name where one of the events has it.
+
+    The final item of the conversation alone is what history looks like.
+    """
+    for chosen in subsets(function_call()):
+        if [each["type"] for each in chosen] == ["conversation.item.done"] and not output:
+            continue
+        play = begun()
+        play.say(*chosen, done(output=output))
+        play.wait(500)
+        play.say(answer(), sent=True)
+        play.close()
+        start, end = calls(play.facts)
+        assert isinstance(start, facts.ToolCallStarted)
+        assert isinstance(end, facts.ToolCallFinished)
+        named = output or any("delta" not in each["type"] for each in chosen)
+        assert (start.call_id, start.kind, start.name) == ("call_1", "function", "find_car" if named else None)
+        assert (end.name, end.status) == (start.name, "completed")
+        complete = output or any("done" in each["type"] for each in chosen)
+        assert end.duration_seconds == (0.5 if complete else None)
+
+
+@pytest.mark.parametrize("output", [None, [], [mcp_item(output="found")]])
+def test_any_part_of_an_mcp_call_is_one_call(output: list[Event] | None) -> None:
+    """It is completed where one of the events says so, and abandoned with the session where none does."""
+    for chosen in subsets(mcp_call()):
+        kinds = {each["type"] for each in chosen}
+        if kinds == {"conversation.item.done"} and not output:
+            continue
+        play = begun()
+        for each in chosen:
+            play.wait(100)
+            play.say(each)
+        play.say(done(output=output))
+        play.close()
+        start, end = calls(play.facts)
+        assert isinstance(start, facts.ToolCallStarted)
+        assert isinstance(end, facts.ToolCallFinished)
+        named = output or any("item" in kind for kind in kinds)
+        assert (start.call_id, start.kind, start.name) == ("mcp_1", "mcp", "search" if named else None)
+        over = {"response.mcp_call.completed", "conversation.item.done", "response.output_item.done"}
+        assert (end.name, end.status) == (start.name, "completed" if output or kinds & over else "abandoned")
+        made = kinds & {"response.mcp_call_arguments.done", "response.mcp_call.in_progress"}
+        assert (end.duration_seconds is not None) == bool(made and (output or kinds & over))
 
 
 # What an attacker sends -------------------------------------------------------------------------------------------

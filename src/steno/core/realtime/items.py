@@ -25,7 +25,7 @@ def item_added(state: RealtimeConversation, event: realtime.ItemAdded, frame: Fr
     """Add an item: a message, a tool call, or the output of one."""
     item = event.item
     if item is None or item.id is None:
-        return state.reject(event, "missing_object")
+        return _without_id(state, event, frame)
     known = describe(state, item)
     if are_two(type(event), known.added_as):
         return DUPLICATED
@@ -44,9 +44,17 @@ def item_added(state: RealtimeConversation, event: realtime.ItemAdded, frame: Fr
         text=content_of(item) if item.type == "message" else None,
     )
     begun = calls.of_conversation(state, item, known, frame.at, final=False)
-    # A person is asked once the request is whole, which is in its final form.
-    further = NOTHING if item.type == "mcp_approval_request" else _output(state, item, frame)
-    return (added, *begun, *further)
+    # A person is asked once the request is whole, which is in its final form. Beta has no event of that.
+    whole = item.type != "mcp_approval_request" or isinstance(event, realtime.ItemCreated)
+    return (added, *begun, *(_output(state, item, frame) if whole else NOTHING))
+
+
+def _without_id(
+    state: RealtimeConversation, event: realtime.ItemAdded | realtime.ItemDone, frame: Frame
+) -> Sequence[Fact]:
+    """Take what an item without an id says of a call. There is no item to add."""
+    reported = _output(state, event.item, frame) if event.item is not None else NOTHING
+    return reported or state.reject(event, "missing_object")
 
 
 def _belongs_to_response(state: RealtimeConversation, item: Item, known: ConversationItem) -> None:
@@ -74,7 +82,7 @@ def item_done(state: RealtimeConversation, event: realtime.ItemDone, frame: Fram
     """Take the final form of an item. That of a spoken user message has no text yet; what there is stays."""
     item = event.item
     if item is None or item.id is None:
-        return state.reject(event, "missing_object")
+        return _without_id(state, event, frame)
     if _is_gone(state, item.id):
         return state.reject(event, "unknown_item")
     known = describe(state, item)
@@ -116,9 +124,14 @@ def item_deleted(state: RealtimeConversation, event: realtime.ItemDeleted, _fram
     return (facts.ItemDeleted(item_id=item.id), *tools.finish(state, item.call_id, "abandoned", None))
 
 
-def _is_gone(state: RealtimeConversation, key: str) -> bool:
+def _is_gone(state: RealtimeConversation, key: str | None) -> bool:
     """Return whether the item `key` was deleted, and not added again."""
-    return key in state.deleted and key not in state.items
+    return key is not None and key in state.deleted and key not in state.items
+
+
+def key_of(item: Item) -> str | None:
+    """Return what an item is kept under: its id, or that of its call where a server gives the item none."""
+    return item.id or (item.call_id if item.type == "function_call" else None)
 
 
 # Items of a response --------------------------------------------------------------------------------------
@@ -150,7 +163,7 @@ def output_done(
     state: RealtimeConversation, item: Item, response_id: str | None, frame: Frame, *, out_of_band: bool
 ) -> Sequence[Fact]:
     """Take the final form of an item of a response. It need not have been seen to begin."""
-    if item.id is not None and _is_gone(state, item.id):
+    if _is_gone(state, key_of(item)):
         return NOTHING
     known = describe(state, item)
     known.response_id = response_id
@@ -173,7 +186,7 @@ def seen_of(state: RealtimeConversation, response_id: str | None) -> list[Conver
 
 def describe(state: RealtimeConversation, item: Item) -> ConversationItem:
     """Take over what upstream's item says of itself, but for its text. Return the item of the conversation."""
-    known = state.item(item.id or "")
+    known = state.item(key_of(item) or "")
     known.kind = short(item.type) or known.kind
     known.role = short(item.role) or known.role
     return known

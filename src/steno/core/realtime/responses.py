@@ -212,7 +212,7 @@ def output_item_added(
     state: RealtimeConversation, event: realtime.OutputItemAdded, _frame: Frame, response: OpenResponse
 ) -> Sequence[Fact]:
     """Add an item that the model began."""
-    if event.item is None or event.item.id is None:
+    if event.item is None or items.key_of(event.item) is None:
         return state.reject(event, "missing_object")
     return items.output_added(state, event.item, response)
 
@@ -229,7 +229,7 @@ def output_item_done(state: RealtimeConversation, event: realtime.OutputItemDone
 def _output_item_done(
     state: RealtimeConversation, event: realtime.OutputItemDone, frame: Frame, response: OpenResponse
 ) -> Sequence[Fact]:
-    if event.item is None or event.item.id is None:
+    if event.item is None or items.key_of(event.item) is None:
         return state.reject(event, "missing_object")
     return items.output_done(state, event.item, response.id, frame, out_of_band=response.out_of_band)
 
@@ -253,7 +253,7 @@ def done(state: RealtimeConversation, event: realtime.ResponseDone, frame: Frame
     settled = [
         fact
         for item in response.output or ()
-        if item.id
+        if items.key_of(item)
         for fact in items.output_done(state, item, response.id, frame, out_of_band=out_of_band)
     ]
     return (*settled, *_finish(state, event, response, opened, frame))
