@@ -76,7 +76,14 @@ def test_sums_hold_in_any_order_of_frames(name: str, seed: int, lost: float, dou
     held = {(state.key, bucket): tokens for state in states for bucket, tokens in state.totals.tokens.items()}
     assert held == sums(play.emitted)
     assert all(tokens > 0 for tokens in held.values())
-    for kind in (facts.ResponseFinished, facts.RunFinished, facts.RunStepFinished, facts.ToolCallFinished):
+    once = (
+        facts.ResponseFinished,
+        facts.RunFinished,
+        facts.RunStepFinished,
+        facts.ToolCallStarted,
+        facts.ToolCallFinished,
+    )
+    for kind in once:
         ended = Counter(
             (origin.conversation, getattr(fact, fact.__struct_fields__[0]))
             for origin, fact in play.emitted
@@ -107,6 +114,7 @@ CONFIRMING = (
     realtime.TranscriptDone,
     realtime.ArgumentsDone,
     realtime.TranscriptionSegment,
+    realtime.McpCallInProgress,
     assistants.RunQueued,
     assistants.StepInProgress,
     assistants.MessageInProgress,

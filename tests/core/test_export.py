@@ -88,7 +88,7 @@ def test_a_voice_session_as_a_line() -> None:
 
 
 def test_a_thread_as_a_line() -> None:
-    """Of each run and message the last object, of each step the one that ended it."""
+    """Of each run and message the last object, of each step the one that it ended with."""
     play = Play()
     play.say(run("queued"), run("in_progress"), step("in_progress"), step("completed"))
     play.say(
@@ -106,13 +106,13 @@ def test_a_thread_as_a_line() -> None:
         "session": None,
         "responses": [],
         "runs": [run("failed")["data"]],
-        "run_steps": [step("completed")["data"]],
+        "run_steps": [step("completed")["data"], step("in_progress", "step_2")["data"]],
         "messages": [note("completed", content=text_parts("Hi"))["data"]],
-        "unfinished": [step("in_progress", "step_2")["data"]],
+        "unfinished": [],
         "transcript": [{"item_id": "msg_1", "role": "assistant", "text": "Hi", "heard": None}],
         "speech": [],
         "tools": [],
-        "totals": {**TOTALS, **UNKNOWN, "runs": {"failed": 1}, "run_steps": {"completed": 1}},
+        "totals": {**TOTALS, **UNKNOWN, "runs": {"failed": 1}, "run_steps": {"completed": 1, "failed": 1}},
         "rejected": {},
         "events": 8,
     }

@@ -262,7 +262,8 @@ def test_facts_without_a_number_are_not_forgotten() -> None:
         facts.InputTimedOut, facts.DtmfReceived, facts.ItemAdded, facts.ItemTruncated, facts.ItemDeleted,
         facts.ResponseStarted, facts.DeltasDiffered, facts.PlaybackStopped,
         facts.PlaybackCleared, facts.ToolCallStarted, facts.ToolsListed,
-        facts.ApprovalRequested, facts.ApprovalGiven, facts.ThreadCreated, facts.RunStarted, facts.RunActionRequired,
+        facts.ApprovalRequested, facts.ApprovalGiven, facts.ThreadCreated, facts.ThreadDeleted,
+        facts.RunStarted, facts.RunActionRequired,
         facts.RunStepStarted, facts.RunStepAbandoned, facts.MessageFinished,
     }  # fmt: skip
 

@@ -80,7 +80,8 @@ ASSISTANTS = names("""
 """)
 
 BARE = names("""
-    realtime.session realtime.client_secret chatkit.session thread thread.run thread.run.step thread.message
+    realtime.session realtime.client_secret chatkit.session
+    thread thread.deleted thread.run thread.run.step thread.message
 """)
 
 

@@ -21,6 +21,12 @@ BUCKETS: Final = 512
 NOTHING: Sequence[Fact] = ()
 """The facts of an event that only moved the state."""
 
+DUPLICATE: Final = "duplicate"
+"""Why an event that was delivered again is rejected. No fact is emitted: the first delivery has led to its facts."""
+
+DUPLICATED: Sequence[Fact] = (EventRejected(event="", reason=DUPLICATE),)
+"""What a handler returns for an event that came before under another name. It is counted, and this is not emitted."""
+
 Bucket = tuple[str | None, str, str, bool]
 """Model, direction, modality, cached or not."""
 
@@ -81,14 +87,34 @@ class Totals:
 class OpenCall:
     """A tool call that has not ended."""
 
-    __slots__ = ("arguments", "called_at", "kind", "name", "outcome", "owner")
+    __slots__ = (
+        "announced",
+        "arguments",
+        "called_at",
+        "complete",
+        "item_id",
+        "kind",
+        "name",
+        "outcome",
+        "owner",
+        "run_at",
+    )
 
     def __init__(self, kind: str, name: str | None, owner: str | None) -> None:
-        """Begin a call of `kind` that the response or step `owner` makes."""
+        """Begin a call of `kind` that the response, run or step `owner` makes."""
         self.kind = kind
         self.name = name
         self.owner = owner
+        self.item_id: str | None = None
+        """The item of the conversation that it is, where that is known."""
+        self.announced = False
+        """Whether the fact that it began was emitted. It waits for the tool's name, at most to its end."""
+        self.complete = False
+        """Whether upstream reported that its arguments are whole."""
         self.called_at: Micros | None = None
+        """When it was complete, and its output was waited for."""
+        self.run_at: Micros | None = None
+        """When upstream was seen to run it, where no event says when it was complete."""
         self.arguments: str | None = None
         self.outcome: tuple[str, Micros | None] | None = None
         """How and when it ended, where that is known and its output is still to come."""

@@ -384,7 +384,9 @@ class ResponseFinished(Fact, frozen=True):
     conversation_id: str | None
     model: str | None
     items: int
+    """How many items its end lists; where the list is null, how many were seen."""
     output: tuple[Content, ...]
+    """What those items say."""
     audio_seconds: float | None
     duration_seconds: float | None
     time_to_first_token_seconds: float | None
@@ -454,7 +456,10 @@ class PlaybackCleared(Fact, frozen=True):
 
 
 class ToolCallStarted(Fact, frozen=True):
-    """The model began a tool call: function, mcp, code_interpreter, file_search."""
+    """The model began a tool call: function, mcp, code_interpreter, file_search.
+
+    It waits for the name of the tool where a later event has that, at most to the end of its response or of the call.
+    """
 
     tag: ClassVar = "tool_call.started"
     call_id: str | None
@@ -463,7 +468,11 @@ class ToolCallStarted(Fact, frozen=True):
 
 
 class ToolCallFinished(Fact, frozen=True):
-    """A tool call ended: completed, failed, abandoned. The duration runs from the complete call to its output."""
+    """A tool call ended: completed, failed, abandoned. The duration runs from the complete call to its output.
+
+    It is null where either was not seen. A call that will not be answered is abandoned when that is known: with its
+    response, step, run or item, or with its session.
+    """
 
     tag: ClassVar = "tool_call.finished"
     call_id: str | None
@@ -537,6 +546,13 @@ class ThreadCreated(Fact, frozen=True):
     thread_id: str
 
 
+class ThreadDeleted(Fact, frozen=True):
+    """A thread was deleted."""
+
+    tag: ClassVar = "thread.deleted"
+    thread_id: str
+
+
 class RunStarted(Fact, frozen=True):
     """A run was first seen."""
 
@@ -606,7 +622,10 @@ class RunStepStarted(Fact, frozen=True):
 
 
 class RunStepFinished(Fact, frozen=True):
-    """A step ended: completed, cancelled, failed, expired. Each ended step leads to exactly one."""
+    """A step ended: completed, cancelled, failed, expired. Each ended step leads to exactly one.
+
+    A step that its run left open ends with the run, and has no duration: upstream did not report when it ended.
+    """
 
     tag: ClassVar = "run_step.finished"
     step_id: str

@@ -31,10 +31,10 @@ was due, in order of time and then of opening, however late the tick that brings
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import Final, Literal
+from typing import Literal
 
 from steno.core.billing.prices import PriceTable
-from steno.core.conversation import Conversation
+from steno.core.conversation import DUPLICATE, DUPLICATED, Conversation
 from steno.core.facts import (
     ConversationClosed,
     ConversationOpened,
@@ -53,9 +53,6 @@ from steno.core.stream import Stream
 from steno.limits import Limits
 from steno.timestamps import SECOND, Micros, seconds, whole_second
 from steno.wire import Event, name_of
-
-DUPLICATE: Final = "duplicate"
-"""Why an event that was delivered again is rejected. No fact is emitted: the first delivery has led to its facts."""
 
 Closing = Literal["replaced", "disconnected", "session_expired", "idle", "evicted", "shutdown"]
 Ending = Literal["disconnected", "session_expired", "shutdown"]
@@ -154,6 +151,10 @@ class Registry:
         facts = route.handle(state, event, frame)
         if not facts:
             return None
+        if facts is DUPLICATED:
+            state.events -= 1
+            state.note(DUPLICATE)
+            return DUPLICATE
         if route.identifies:
             route.router.learn(state)
         origin = _origin(state, frame.at, stream, event)
@@ -261,7 +262,8 @@ class Registry:
         if state.closed_reason is not None:
             return
         if reason == "session_expired":
-            for fact in state.session_life.end(EXPIRED):
+            # No response and no call of an expired session is ended by upstream, whoever goes on under its name.
+            for fact in (*state.session_life.end(EXPIRED), *state.abandon()):
                 self._emit(_origin(state, at, stream, None), fact)
         if not state.named:
             self._close(state, reason, at, stream)

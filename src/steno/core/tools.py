@@ -14,24 +14,53 @@ TAKES_JSON = frozenset({"function", "mcp"})
 
 
 def start(
-    state: Conversation, call_id: str | None, kind: str | None, name: str | None, owner: str | None
+    state: Conversation,
+    call_id: str | None,
+    kind: str | None,
+    name: str | None,
+    owner: str | None,
+    item_id: str | None = None,
+    *,
+    announce: bool = True,
 ) -> Sequence[Fact]:
-    """Begin a call of `kind` that the response or step `owner` makes. A call that is known already is left as it is.
+    """Begin a call, or learn more of one that is known. Past the limit of open calls the oldest is abandoned.
 
-    Past the limit of open calls the oldest is abandoned.
+    Args:
+        state: the conversation that the call is made in.
+        call_id: what the call is known by.
+        kind: the kind of tool.
+        name: the name of the tool, where this event has it.
+        owner: the response, run or step that makes the call.
+        item_id: the item of the conversation that it is.
+        announce: whether the fact that it began is due now. Else it waits for the name.
     """
-    if call_id is None or call_id in state.calls or call_id in state.ended:
+    if call_id is None or call_id in state.ended:
         return NOTHING
-    call = state.calls[call_id] = OpenCall(closed(kind, TOOL_KINDS), short(name), owner)
+    call = state.calls.get(call_id)
     abandoned: Sequence[Fact] = NOTHING
-    if len(state.calls) > state.limits.open_responses:
-        abandoned = finish(state, next(iter(state.calls)), "abandoned", None)
-    return (*abandoned, ToolCallStarted(call_id=call_id, kind=call.kind, name=call.name))
+    if call is None:
+        call = state.calls[call_id] = OpenCall(closed(kind, TOOL_KINDS), short(name), owner)
+        if len(state.calls) > state.limits.open_responses:
+            abandoned = finish(state, next(iter(state.calls)), "abandoned", None)
+    call.name = call.name or short(name)
+    call.owner = call.owner or owner
+    call.item_id = call.item_id or item_id
+    begun = _announce(call_id, call) if announce or call.name is not None else NOTHING
+    return (*abandoned, *begun) if abandoned else begun
+
+
+def _announce(call_id: str, call: OpenCall) -> Sequence[Fact]:
+    """Report that a call began, unless that was reported before."""
+    if call.announced:
+        return NOTHING
+    call.announced = True
+    return (ToolCallStarted(call_id=call_id, kind=call.kind, name=call.name),)
 
 
 def called(state: Conversation, call_id: str | None, at: Micros | None, arguments: str | None) -> None:
     """Note that a call is complete: its output is waited for since then. Arguments that are too long are not kept."""
     if call_id is not None and (call := state.calls.get(call_id)):
+        call.complete = True
         call.called_at = at if call.called_at is None else call.called_at
         if arguments is not None:
             call.arguments = arguments if len(arguments) <= state.limits.object_bytes else None
@@ -62,18 +91,28 @@ def finish(
     status, at = call.outcome or (status, at)
     state.tool_log.append(EndedCall(call_id, call.kind, call.name, status))
     return (
+        *_announce(call_id, call),
         ToolCallFinished(
             call_id=call_id,
             kind=call.kind,
             name=call.name,
             status=status,
-            duration_seconds=None if status == "abandoned" else state.elapsed(call.called_at, at),
+            duration_seconds=None if status == "abandoned" else state.elapsed(_since(call), at),
             arguments=None if call.arguments is None else Content("arguments", call.arguments),
             output=None if output is None else Content("output", output),
             arguments_whole=_is_json(call.arguments) if call.kind in TAKES_JSON else None,
             error=error,
         ),
     )
+
+
+def _since(call: OpenCall) -> Micros | None:
+    return call.run_at if call.called_at is None else call.called_at
+
+
+def is_half(call: OpenCall) -> bool:
+    """Return whether a call broke off in its arguments, or is not known to be complete."""
+    return not call.complete or (call.kind in TAKES_JSON and _is_json(call.arguments) is False)
 
 
 def _is_json(arguments: str | None) -> bool | None:

@@ -4,7 +4,7 @@ Both families that have a transcript use it: the items of a realtime session, an
 """
 
 from collections.abc import Iterable
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from steno.limits import Limits
 
@@ -19,15 +19,28 @@ PIECES: Final = 512
 """Pieces of a growing text before they are joined: a small string takes ten times the memory of its characters."""
 
 
+class PartName(NamedTuple):
+    """One of the names under which upstream sends a kind of part. Two of a kind are the same part, sent twice."""
+
+    kind: str
+    dialect: str
+
+
 class GrowingText:
     """A text that grows by deltas. The pieces are kept, and joined when the text is read."""
 
-    __slots__ = ("length", "pieces")
+    __slots__ = ("length", "name", "others", "pieces", "settled")
 
     def __init__(self) -> None:
         """Begin empty."""
         self.pieces: list[str] = []
         self.length = 0
+        self.name: PartName | None = None
+        """The name that its deltas have; None while it has none, and where there is only one."""
+        self.others: tuple[PartName, ...] = ()
+        """The names of further kinds of deltas, where upstream mixes kinds in one part."""
+        self.settled: tuple[PartName, ...] = ()
+        """The names under which its final text came."""
 
     def append(self, piece: str) -> None:
         """Add the piece of one delta."""
@@ -46,6 +59,26 @@ class GrowingText:
         if len(self.pieces) > 1:
             self.pieces = ["".join(self.pieces)]
         return self.pieces[0] if self.pieces else ""
+
+    def goes_by(self, name: PartName | None) -> bool:
+        """Return whether deltas of `name` are its own. The first name of a kind is; another one of that kind is not."""
+        known = self.others if self.name is None else (*self.others, self.name)
+        if name is None or name in known:
+            return True
+        if any(each.kind == name.kind for each in known):
+            return False
+        self.name, self.others = name, known
+        return True
+
+    def settles_by(self, name: PartName | None) -> bool:
+        """Return whether the final text of `name` is its own: the first name of a kind, whichever its deltas had."""
+        if name is None or name in self.settled:
+            return True
+        if any(each.kind == name.kind for each in self.settled):
+            return False
+        self.settled = (*self.settled, name)
+        self.goes_by(name)  # deltas that come after it
+        return True
 
 
 def part_of(parts: dict[int, GrowingText], index: int) -> GrowingText | None:
@@ -128,20 +161,32 @@ class Transcript(Generic[E]):
             self.order.remove(key)
             self.characters -= entry.length()
 
-    def grow(self, entry: E, index: int | None, piece: str) -> None:
-        """Add the piece of a delta to a part of `entry`; without an index, to the first."""
+    def grow(self, entry: E, index: int | None, piece: str, name: PartName | None = None) -> bool:
+        """Add the piece of a delta to a part of `entry`; without an index, to the first.
+
+        Returns:
+            False where the part grows by deltas of another name: this piece has come already, or is still to come.
+        """
         index = index or 0
         part = entry.parts.get(index)
-        if part is None:
+        if part is None or part.name is not name:
             part = part_of(entry.parts, index)
             if part is None:
                 self._count_part()
-                return
-        part.append(piece)
+                return True
+            if not part.goes_by(name):
+                return False
+        # `part.append(piece)`, written out: a call less on the path of each delta.
+        length = len(piece)
+        part.pieces.append(piece)
+        part.length += length
+        if len(part.pieces) > PIECES:
+            part.read()
         entry.grew = True
-        self.characters += len(piece)
+        self.characters += length
         if self.characters > self._budget:
             self._shrink(entry)
+        return True
 
     def write(self, entry: E, index: int, text: str) -> None:
         """Replace a part of `entry` by `text`."""

@@ -11,6 +11,8 @@ from steno.wire.secrets import mask_text
 RESPONSE_ENDS: Final = frozenset({"completed", "cancelled", "failed", "incomplete"})
 RUN_ENDS: Final = frozenset({"completed", "cancelled", "failed", "incomplete", "expired"})
 STEP_ENDS: Final = frozenset({"completed", "cancelled", "failed", "expired"})
+CALL_ENDS: Final = frozenset({"completed", "failed"})
+"""How upstream ends a tool call. One that it leaves open is abandoned."""
 INTERRUPTIONS: Final = frozenset({"turn_detected", "client_cancelled", "max_output_tokens", "content_filter"})
 TOOL_KINDS: Final = frozenset({"function", "mcp", "code_interpreter", "file_search"})
 STEP_KINDS: Final = frozenset({"message_creation", "tool_calls"})

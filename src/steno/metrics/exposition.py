@@ -17,8 +17,9 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from steno.core.conversation import DUPLICATE
 from steno.core.families import Families
-from steno.core.registry import DUPLICATE, Registry
+from steno.core.registry import Registry
 from steno.core.session import ACTIVE
 from steno.metrics.definitions import METRICS, Definition
 from steno.metrics.sink import Histogram, Labels, Metrics

@@ -359,6 +359,12 @@ class BareThread(ThreadEvent, frozen=True, tag="thread"):
     raw_member: ClassVar[str | None] = ""
 
 
+class BareThreadDeleted(ThreadEvent, frozen=True, tag="thread.deleted"):
+    """The reply to the deletion of a thread."""
+
+    raw_member: ClassVar[str | None] = ""
+
+
 class BareRun(RunEvent, frozen=True, tag="thread.run"):
     """A run without an event around it."""
 
@@ -385,7 +391,10 @@ EVENTS: Final[tuple[type[PairedEvent], ...]] = (
 )  # fmt: skip
 """The 24 events of the Assistants stream, and `done`."""
 
+BARE_OBJECTS: Final = (BareThread, BareThreadDeleted, BareRun, BareStep, BareMessage)
+"""Objects that may stand alone in a frame."""
+
 VOCABULARY: Final = Vocabulary(
     paired=EVENTS,
-    objects={name_of(kind): BareObject(kind, "data") for kind in (BareThread, BareRun, BareStep, BareMessage)},
+    objects={name_of(kind): BareObject(kind, "data") for kind in BARE_OBJECTS},
 )

@@ -32,8 +32,16 @@ TOKENS = (
 
 def begun(**limits: Any) -> Play:
     """A thread with a run and a step of it in progress."""
+    play = queued(**limits)
+    play.say(step("in_progress", named="created"))
+    play.emitted.clear()
+    return play
+
+
+def queued(**limits: Any) -> Play:
+    """A thread with a run that has made no step."""
     play = Play(**limits)
-    play.say(run("queued", named="created"), step("in_progress", named="created"))
+    play.say(run("queued", named="created"))
     play.emitted.clear()
     return play
 
@@ -136,7 +144,7 @@ def test_two_runs_lead_to_one_fact_a_step() -> None:
 )
 def test_run_ends_once(status: str, members: Event, reason: str | None) -> None:
     """With its reason and its usage. Later events of it are rejected."""
-    play = begun()
+    play = queued()
     play.wait(500)
     ended = run(status, usage=USAGE, **members)
     assert play.say(ended) == [run_finished(status, reason=reason, duration_seconds=0.5, tokens=TOKENS, cost=UNPRICED)]
@@ -149,7 +157,7 @@ def test_run_ends_once(status: str, members: Event, reason: str | None) -> None:
 
 def test_status_of_the_object_decides_before_the_name_of_the_event() -> None:
     """A run that is completed by name and incomplete by status was recorded."""
-    play = begun()
+    play = queued()
     details = {"reason": "max_completion_tokens"}
     assert play.say(run("incomplete", named="completed", incomplete_details=details)) == [
         run_finished("incomplete", reason="max_completion_tokens")
@@ -183,14 +191,14 @@ def test_run_that_was_not_seen_to_begin_has_no_duration() -> None:
 
 def test_unknown_status_is_no_end() -> None:
     """The run goes on until a known one."""
-    play = begun()
+    play = queued()
     assert play.say(run("paused")) == []
     assert play.say(run("completed")) == [run_finished("completed")]
 
 
 def test_run_that_requires_action_goes_on() -> None:
     """Each wait is reported with its number of calls, and the waits are added up."""
-    play = begun()
+    play = queued()
     play.wait(500)
     for _ in range(2):
         play.say(run("in_progress"))

@@ -141,3 +141,17 @@ def test_truncated_item_was_not_heard_in_full() -> None:
     play.say(event("conversation.item.truncated", item_id="item_1", audio_end_ms=10))
     play.say(event("output_audio_buffer.stopped", response_id="resp_1"))
     assert play.line()["transcript"][0]["heard"] is None
+
+
+def test_truncation_stands_when_playback_is_cleared() -> None:
+    """Upstream knows what was played. The time that is left was that of the next message."""
+    play = spoken()
+    play.say(created("resp_2"), audio(SECOND_OF_AUDIO, response_id="resp_2"))
+    play.say(audio(SECOND_OF_AUDIO, response_id="resp_2", item_id="item_2"))
+    play.say(done("resp_2", output=[message("item_1", TEXT), message("item_2", TEXT, "output_audio")]))
+    play.say(event("output_audio_buffer.started", response_id="resp_2"))
+    play.say(event("conversation.item.truncated", item_id="item_1", content_index=0, audio_end_ms=310))
+    play.wait(500)
+    play.say(event("output_audio_buffer.cleared", response_id="resp_2"))
+
+    assert [speech["heard_ms"] for speech in play.line()["speech"]] == [310, 190.0]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from steno.core import facts, tools
+from steno.core.assistants.children import call_status, end_with_run, note_arguments
 from steno.core.assistants.state import OpenRun, OpenStep, ThreadConversation, ThreadMessage
 from steno.core.billing import costs
 from steno.core.billing.costs import Terms
@@ -34,6 +35,14 @@ def thread_created(state: ThreadConversation, event: assistants.ThreadEvent, _fr
     if thread is None or thread.id is None:
         return state.reject(event, "missing_object")
     return (facts.ThreadCreated(thread_id=thread.id),)
+
+
+def thread_deleted(state: ThreadConversation, event: assistants.BareThreadDeleted, _frame: Frame) -> Sequence[Fact]:
+    """Report that a thread was deleted, and give up what it left open: upstream ends nothing of it any more."""
+    thread = event.data
+    if thread is None or thread.id is None:
+        return state.reject(event, "missing_object")
+    return (*state.abandon(), facts.ThreadDeleted(thread_id=thread.id))
 
 
 def _status(event: PairedEvent, status: str | None) -> str:
@@ -102,7 +111,7 @@ def _require_action(state: ThreadConversation, run: assistants.ThreadRun, frame:
     """Begin the tool calls whose outputs a run waits for. Their durations run from here."""
     action = run.required_action.submit_tool_outputs if run.required_action else None
     calls = (action and action.tool_calls) or ()
-    started = [fact for call in calls for fact in _begin_call(state, call, None)]
+    started = [fact for call in calls for fact in _begin_call(state, call, run.id)]
     for call in calls:
         tools.called(state, call.id, frame.at, call.function.arguments if call.function else None)
     return (*started, facts.RunActionRequired(run_id=run.id or "", calls=len(calls)))
@@ -113,9 +122,11 @@ def _end_run(state: ThreadConversation, run: assistants.ThreadRun, status: str, 
     opened = state.open_runs.pop(run_id, None)
     state.ended_ids.add(run_id)
     begun = opened.terms if opened else Terms(None, state.prices)
+    children = end_with_run(state, run_id, status)
     bill = costs.bill(state, run.usage, Terms(short(run.model) or begun.model, begun.prices))
     state.totals.runs[status] = state.totals.runs.get(status, 0) + 1
     return (
+        *children,
         facts.RunFinished(
             run_id=run_id,
             status=status,
@@ -149,6 +160,8 @@ def step_reported(state: ThreadConversation, event: assistants.StepEvent, frame:
     status = _status(event, step.status)
     if step.id in state.ended_ids:
         return state.reject(event, "repeated" if status in STEP_ENDS else "ended")
+    if status not in STEP_ENDS and step.run_id is not None and step.run_id in state.ended_ids:
+        return state.reject(event, "ended")  # nothing would end it
     begun = _begin_step(state, step, event, frame)
     raw = raw_object(event, frame.payload)
     if status in STEP_ENDS:
@@ -191,9 +204,9 @@ def step_delta(state: ThreadConversation, event: assistants.StepDeltaEvent, _fra
     return begun
 
 
-def _begin_call(state: ThreadConversation, call: assistants.ToolCall, step_id: str | None) -> Sequence[Fact]:
+def _begin_call(state: ThreadConversation, call: assistants.ToolCall, owner: str | None) -> Sequence[Fact]:
     name = call.function.name if call.function else None
-    return tools.start(state, call.id, call.type, name, step_id)
+    return tools.start(state, call.id, call.type, name, owner)
 
 
 def _grow_call(opened: OpenStep, call: assistants.ToolCall, most: int) -> None:
@@ -241,9 +254,8 @@ def _end_calls(
     state: ThreadConversation, step: assistants.RunStepObject, status: str, opened: OpenStep, frame: Frame
 ) -> list[Fact]:
     """End the calls that an ended step made, including those that only its last object names."""
-    for index, text in opened.texts.items():
-        tools.called(state, opened.call_ids.get(index), None, text.read())
-    status = status if status in ("completed", "failed") else "abandoned"
+    note_arguments(state, opened)
+    status = call_status(status)
     ended: list[Fact] = []
     for call in (step.step_details and step.step_details.tool_calls) or ():
         ended += _begin_call(state, call, step.id)
@@ -339,13 +351,7 @@ def done(_state: ThreadConversation, _event: assistants.StreamDone, _frame: Fram
     return NOTHING
 
 
-_KINDS: Final[tuple[type[PairedEvent], ...]] = (
-    *assistants.EVENTS,
-    assistants.BareThread,
-    assistants.BareRun,
-    assistants.BareStep,
-    assistants.BareMessage,
-)
+_KINDS: Final[tuple[type[PairedEvent], ...]] = (*assistants.EVENTS, *assistants.BARE_OBJECTS)
 
 
 def _of(base: type[PairedEvent], handler: Handler) -> dict[type[Event], Handler]:
@@ -354,6 +360,7 @@ def _of(base: type[PairedEvent], handler: Handler) -> dict[type[Event], Handler]
 
 HANDLERS: Final[Mapping[type[Event], Handler]] = {
     **_of(assistants.ThreadEvent, thread_created),
+    assistants.BareThreadDeleted: thread_deleted,
     **_of(assistants.RunEvent, run_reported),
     **_of(assistants.StepEvent, step_reported),
     **_of(assistants.MessageEvent, message_reported),

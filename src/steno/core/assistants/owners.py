@@ -3,7 +3,7 @@
 from collections import OrderedDict
 
 from steno.core.assistants.state import ThreadConversation
-from steno.core.vocabulary import STEP_ENDS
+from steno.core.vocabulary import RUN_ENDS, STEP_ENDS
 from steno.limits import OWNERS
 from steno.wire import Event, assistants
 
@@ -23,7 +23,10 @@ class Owners:
         return self._threads.get((source, key))
 
     def note(self, thread: ThreadConversation, event: Event) -> None:
-        """Remember the step or message that `event` is about while it is open."""
+        """Remember the step or message that `event` is about while it is open. The steps of a run end with it."""
+        if isinstance(event, assistants.RunEvent):
+            self._end(thread, event)
+            return
         if not isinstance(event, assistants.StepEvent | assistants.MessageEvent):
             return
         if event.data is None or event.data.id is None:
@@ -35,6 +38,14 @@ class Owners:
         self._threads[key] = thread.key
         if len(self._threads) > OWNERS:
             self._threads.popitem(last=False)
+
+    def _end(self, thread: ThreadConversation, event: assistants.RunEvent) -> None:
+        """Forget the open steps of a run that ended."""
+        if event.data is None or event.data.status not in RUN_ENDS:
+            return
+        for key, step in thread.open_steps.items():
+            if step.run_id == event.data.id:
+                self._threads.pop((thread.source, key), None)
 
     def drop(self, thread: ThreadConversation) -> None:
         """Forget the open steps and the messages of `thread`."""

@@ -6,11 +6,20 @@ Items, responses, transcription and playback have modules of their own. `turn` d
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from steno.core import facts, tools
-from steno.core.conversation import NOTHING
+from steno.core import facts
+from steno.core.conversation import DUPLICATED, NOTHING
 from steno.core.facts import Content, Fact, content
 from steno.core.frame import Frame
-from steno.core.realtime import items, metered, playback, responses, transcription
+from steno.core.realtime import (
+    arguments,
+    calls,
+    items,
+    metered,
+    names,
+    playback,
+    responses,
+    transcription,
+)
 from steno.core.realtime.metered import TRANSLATION
 from steno.core.realtime.state import RealtimeConversation
 from steno.core.session import EXPIRED
@@ -54,16 +63,19 @@ def session_reported(
     session = event.session
     if session is None:
         return state.reject(event, "missing_object")
+    raw = state.within_limit(raw_object(event, frame.payload))
+    if raw and raw == state.session and names.are_two(type(event), state.session_as):
+        return DUPLICATED
+    gone = _replaced(state, event)
     reported = facts.SessionOpened if state.session_id is None else facts.SessionChanged
-    before = NOTHING if isinstance(event, sessions.SessionSeen) else _follow(state, session.id)
     _configure(state, session)
-    state.session = state.within_limit(raw_object(event, frame.payload))
+    state.session, state.session_as = raw, type(event)
     kind, expires_at = _kind_and_end(event, session)
     state.session_life.report(session.id, kind, expires_at, frame.at)
     if kind == TRANSLATION and not isinstance(event, sessions.SessionSeen):
         metered.began(state)
     return (
-        *before,
+        *gone,
         reported(
             session_id=session.id,
             model=short(session.model),
@@ -74,12 +86,15 @@ def session_reported(
     )
 
 
-def _follow(state: RealtimeConversation, key: str | None) -> Sequence[Fact]:
-    """Give up what the session before left open, where the session `key` is another one of the same name."""
-    if not key or not state.session_id or key == state.session_id:
+def _replaced(
+    state: RealtimeConversation, event: realtime.SessionCreated | realtime.SessionUpdated | sessions.SessionSeen
+) -> Sequence[Fact]:
+    """Give up what the session before left open, where `event` is about another one under the same name."""
+    key = event.session.id if event.session else None
+    if isinstance(event, sessions.SessionSeen) or not key or not state.session_id or key == state.session_id:
         return NOTHING
     state.expired = False
-    return metered.give_up(state)
+    return state.abandon() if isinstance(event, realtime.SessionCreated) else metered.give_up(state)
 
 
 def _kind_and_end(event: object, session: RealtimeSessionCreateResponse) -> tuple[str, float | None]:
@@ -161,18 +176,6 @@ def dtmf_received(_state: RealtimeConversation, _event: realtime.DtmfReceived, _
 # MCP, limits, errors --------------------------------------------------------------------------------------
 
 
-def mcp_call_completed(state: RealtimeConversation, event: realtime.McpCallCompleted, frame: Frame) -> Sequence[Fact]:
-    """Note that an MCP call returned. Its output is in the item that follows."""
-    tools.returned(state, event.item_id, "completed", frame.at)
-    return NOTHING
-
-
-def mcp_call_failed(state: RealtimeConversation, event: realtime.McpCallFailed, frame: Frame) -> Sequence[Fact]:
-    """Note that an MCP call failed. Its error is in the item that follows."""
-    tools.returned(state, event.item_id, "failed", frame.at)
-    return NOTHING
-
-
 def tools_listed(
     _state: RealtimeConversation, event: realtime.McpListToolsCompleted | realtime.McpListToolsFailed, _frame: Frame
 ) -> Sequence[Fact]:
@@ -243,29 +246,29 @@ HANDLERS: Final[Mapping[type[Event], Handler]] = {
     realtime.OutputItemAdded: responses.output_item_added,
     realtime.OutputItemDone: responses.output_item_done,
     realtime.ContentPartAdded: passed,
-    realtime.ContentPartDone: responses.part_done,
-    realtime.TextDelta: responses.content_delta,
-    realtime.BetaTextDelta: responses.content_delta,
-    realtime.TextDone: responses.part_done,
-    realtime.BetaTextDone: responses.part_done,
-    realtime.TranscriptDelta: responses.content_delta,
-    realtime.BetaTranscriptDelta: responses.content_delta,
-    realtime.TranscriptDone: responses.part_done,
-    realtime.BetaTranscriptDone: responses.part_done,
-    realtime.AudioDelta: responses.audio_delta,
-    realtime.BetaAudioDelta: responses.audio_delta,
-    realtime.AudioDone: passed,
-    realtime.BetaAudioDone: passed,
-    realtime.ArgumentsDelta: responses.content_delta,
-    realtime.ArgumentsDone: responses.arguments_done,
+    realtime.ContentPartDone: responses.parts_done(None),
+    realtime.TextDelta: responses.text_deltas(names.TEXT),
+    realtime.BetaTextDelta: responses.text_deltas(names.BETA_TEXT),
+    realtime.TextDone: responses.parts_done(names.TEXT),
+    realtime.BetaTextDone: responses.parts_done(names.BETA_TEXT),
+    realtime.TranscriptDelta: responses.text_deltas(names.TRANSCRIPT),
+    realtime.BetaTranscriptDelta: responses.text_deltas(names.BETA_TRANSCRIPT),
+    realtime.TranscriptDone: responses.parts_done(names.TRANSCRIPT),
+    realtime.BetaTranscriptDone: responses.parts_done(names.BETA_TRANSCRIPT),
+    realtime.AudioDelta: responses.audio_deltas(names.AUDIO),
+    realtime.BetaAudioDelta: responses.audio_deltas(names.BETA_AUDIO),
+    realtime.AudioDone: responses.audio_done(names.AUDIO),
+    realtime.BetaAudioDone: responses.audio_done(names.BETA_AUDIO),
+    realtime.ArgumentsDelta: arguments.arguments_delta,
+    realtime.ArgumentsDone: arguments.arguments_done,
     realtime.McpListToolsInProgress: passed,
     realtime.McpListToolsCompleted: tools_listed,
     realtime.McpListToolsFailed: tools_listed,
-    realtime.McpArgumentsDelta: responses.content_delta,
-    realtime.McpArgumentsDone: responses.arguments_done,
-    realtime.McpCallInProgress: passed,
-    realtime.McpCallCompleted: mcp_call_completed,
-    realtime.McpCallFailed: mcp_call_failed,
+    realtime.McpArgumentsDelta: arguments.arguments_delta,
+    realtime.McpArgumentsDone: arguments.arguments_done,
+    realtime.McpCallInProgress: calls.mcp_in_progress,
+    realtime.McpCallCompleted: calls.mcp_completed,
+    realtime.McpCallFailed: calls.mcp_failed,
     realtime.RateLimitsUpdated: rate_limits_updated,
     realtime.RealtimeError: error,
     realtime_client.SessionUpdate: passed,

@@ -42,6 +42,9 @@ def playback_cleared(state: RealtimeConversation, event: realtime.PlaybackCleare
     for item in _items_of(state, event.response_id):
         if item.kind != "message":
             continue
+        if item.heard_ms is not None:  # cut off by upstream, which knows it better than the clock
+            left = None if left is None else max(left - item.heard_ms, 0)
+            continue
         generated = item.generated_ms
         if generated is None or left is None:  # the first message has all that is left, where its length is unknown
             item.heard_ms, left = left, 0

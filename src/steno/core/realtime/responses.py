@@ -4,14 +4,16 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, Final
 
-from steno.core import facts, tools
+from steno.core import facts
 from steno.core.billing import costs, usage
 from steno.core.billing.costs import Terms
-from steno.core.conversation import NOTHING
-from steno.core.facts import EventRejected, Fact
+from steno.core.conversation import DUPLICATED, NOTHING
+from steno.core.facts import Content, EventRejected, Fact
 from steno.core.frame import Frame
-from steno.core.realtime import items
+from steno.core.realtime import calls, items
+from steno.core.realtime.names import speaks_by
 from steno.core.realtime.state import OpenResponse, RealtimeConversation, format_of
+from steno.core.transcript import PartName
 from steno.core.vocabulary import RESPONSE_ENDS, closed, response_reason, short
 from steno.wire import raw_object, realtime
 from steno.wire.realtime_objects import RealtimeResponse, conversation_of
@@ -51,7 +53,7 @@ def _started(state: RealtimeConversation, opened: OpenResponse, conversation_id:
     return (started, state.abandoned(oldest))
 
 
-def _unannounced(handler: Handler, state: RealtimeConversation, event: Any, frame: Frame) -> Sequence[Fact]:
+def unannounced(handler: Handler, state: RealtimeConversation, event: Any, frame: Frame) -> Sequence[Fact]:
     """Open the response that `event` names, and let `handler` go on.
 
     A client that joins in the middle of an answer is not sent its `response.created` again. When such a response began
@@ -80,7 +82,7 @@ def _of_open_response(handler: ResponseHandler) -> Handler:
     def handle(state: RealtimeConversation, event: Any, frame: Frame) -> Sequence[Fact]:
         response = state.open.get(event.response_id) if event.response_id else None
         if response is None:
-            return _unannounced(handle, state, event, frame)
+            return unannounced(handle, state, event, frame)
         return handler(state, event, frame, response)
 
     return handle
@@ -88,48 +90,72 @@ def _of_open_response(handler: ResponseHandler) -> Handler:
 
 # Deltas ---------------------------------------------------------------------------------------------------
 
-# Most events of a stream are deltas. Their two handlers look the response up themselves, since the call that
-# `_of_open_response` puts around a handler would be the most expensive thing that they do.
+# Most events of a stream are deltas. Their handlers look the response up themselves, since the call that
+# `_of_open_response` puts around a handler would be the most expensive thing that they do. There is one handler a name
+# of the event, which knows its name without looking.
 
 
-def content_delta(
-    state: RealtimeConversation,
-    event: realtime.TextDelta | realtime.TranscriptDelta | realtime.ArgumentsDelta | realtime.McpArgumentsDelta,
-    frame: Frame,
-) -> Sequence[Fact]:
-    """Add a piece of text, of a transcript, or of the arguments of a tool call."""
-    response = state.open.get(event.response_id)  # type: ignore[arg-type]  # None is no key, and not found
-    if response is None:
-        return _unannounced(content_delta, state, event, frame)
-    if event.item_id is None:
-        return state.reject(event, "missing_id")
-    if not event.delta:
-        return NOTHING
-    item = state.items.get(event.item_id)
-    if item is None:
-        item = items.begin_output(state, event.item_id, response)
-    state.transcript.grow(item, event.content_index, event.delta)
-    return NOTHING if response.has_text else _text_started(state, response, frame)
+def text_deltas(name: PartName) -> Handler:
+    """Return the handler of the deltas of text, or of a transcript, that are called `name`."""
 
-
-def audio_delta(state: RealtimeConversation, event: realtime.AudioDelta, frame: Frame) -> Sequence[Fact]:
-    """Measure a piece of speech. The first one may answer the turn."""
-    response = state.open.get(event.response_id)  # type: ignore[arg-type]  # None is no key, and not found
-    if response is None:
-        return _unannounced(audio_delta, state, event, frame)
-    if not event.delta:
-        return NOTHING
-    size = realtime.audio_bytes(event.delta)
-    response.audio_bytes += size
-    if event.item_id is not None:
+    def content_delta(
+        state: RealtimeConversation, event: realtime.TextDelta | realtime.TranscriptDelta, frame: Frame
+    ) -> Sequence[Fact]:
+        """Add a piece of text, or of a transcript."""
+        response = state.open.get(event.response_id)  # type: ignore[arg-type]  # None is no key, and not found
+        if response is None:
+            return unannounced(content_delta, state, event, frame)
+        if event.item_id is None:
+            return state.reject(event, "missing_id")
+        if not event.delta:
+            return NOTHING
         item = state.items.get(event.item_id)
         if item is None:
-            item = items.begin_output(state, event.item_id, response)
+            item = items.begin_output(state, event.item_id, response, "message")
+        if not state.transcript.grow(item, event.content_index, event.delta, name):
+            return DUPLICATED
+        return NOTHING if response.has_text else text_started(state, response, frame)
+
+    return content_delta
+
+
+def audio_deltas(name: PartName) -> Handler:
+    """Return the handler of the deltas of speech that are called `name`."""
+
+    def audio_delta(state: RealtimeConversation, event: realtime.AudioDelta, frame: Frame) -> Sequence[Fact]:
+        """Measure a piece of speech. The first one may answer the turn."""
+        response = state.open.get(event.response_id)  # type: ignore[arg-type]  # None is no key, and not found
+        if response is None:
+            return unannounced(audio_delta, state, event, frame)
+        if not event.delta:
+            return NOTHING
+        if event.item_id is None:
+            return _speech_of_no_item(state, response, event, name, frame)
+        item = state.items.get(event.item_id)
+        if item is None:
+            item = items.begin_output(state, event.item_id, response, "message")
+        index = event.content_index
+        if (item.audio_name is not name or item.audio_index != index) and not speaks_by(item, index, name):
+            return DUPLICATED
+        size = realtime.audio_bytes(event.delta)
+        response.audio_bytes += size
         item.audio_bytes += size
+        return NOTHING if response.has_audio else _audio_started(state, response, frame)
+
+    return audio_delta
+
+
+def _speech_of_no_item(
+    state: RealtimeConversation, response: OpenResponse, event: realtime.AudioDelta, name: PartName, frame: Frame
+) -> Sequence[Fact]:
+    """Measure a piece of speech that names no item."""
+    if not speaks_by(response, event.content_index, name):
+        return DUPLICATED
+    response.audio_bytes += realtime.audio_bytes(event.delta or "")
     return NOTHING if response.has_audio else _audio_started(state, response, frame)
 
 
-def _text_started(state: RealtimeConversation, response: OpenResponse, frame: Frame) -> Sequence[Fact]:
+def text_started(state: RealtimeConversation, response: OpenResponse, frame: Frame) -> Sequence[Fact]:
     """Report the first text of a response."""
     response.has_text = True
     response.first_text_seconds = state.elapsed(response.created_at, frame.at)
@@ -163,19 +189,49 @@ def _audio_started(state: RealtimeConversation, response: OpenResponse, frame: F
 # Parts and items ------------------------------------------------------------------------------------------
 
 
-@_of_open_response
-def part_done(
-    state: RealtimeConversation,
-    event: realtime.TextDone | realtime.TranscriptDone | realtime.ContentPartDone,
-    _frame: Frame,
-    response: OpenResponse,
-) -> Sequence[Fact]:
-    """Take the final text, or the final transcript, of a part."""
-    if event.item_id is None:
-        return state.reject(event, "missing_id")
-    item = state.items.get(event.item_id) or items.begin_output(state, event.item_id, response)
-    text = _text_of(event)
-    return items.settle_parts(state, item, [] if text is None else [(event.content_index or 0, text)], "content")
+def parts_done(name: PartName | None) -> Handler:
+    """Return the handler of the ends of parts whose event is called `name`; None where it has one name alone."""
+
+    @_of_open_response
+    def part_done(
+        state: RealtimeConversation,
+        event: realtime.TextDone | realtime.TranscriptDone | realtime.ContentPartDone,
+        _frame: Frame,
+        response: OpenResponse,
+    ) -> Sequence[Fact]:
+        """Take the final text, or the final transcript, of a part."""
+        if event.item_id is None:
+            return state.reject(event, "missing_id")
+        item = state.items.get(event.item_id) or items.begin_output(state, event.item_id, response, "message")
+        item.response_id = item.response_id or response.id
+        index, text = event.content_index or 0, _text_of(event)
+        if text is None:
+            return NOTHING
+        known = item.parts.get(index)
+        if known is not None and not known.settles_by(name):
+            return DUPLICATED
+        settled = items.settle_parts(state, item, [(index, text)], "content")
+        if known is None and (part := item.parts.get(index)) is not None:
+            part.settles_by(name)
+        return settled
+
+    return part_done
+
+
+def audio_done(name: PartName) -> Handler:
+    """Return the handler of the ends of speech that are called `name`. They change nothing but what is a duplicate."""
+
+    def done_speaking(state: RealtimeConversation, event: realtime.AudioDone, _frame: Frame) -> Sequence[Fact]:
+        item = state.items.get(event.item_id) if event.item_id else None
+        if item is None:
+            return NOTHING
+        ended = item.audio_done
+        if ended is not None and ended[0] == event.content_index and ended[1] is not name:
+            return DUPLICATED
+        item.audio_done = event.content_index, name
+        return NOTHING
+
+    return done_speaking
 
 
 def _text_of(event: realtime.TextDone | realtime.TranscriptDone | realtime.ContentPartDone) -> str | None:
@@ -188,38 +244,28 @@ def _text_of(event: realtime.TextDone | realtime.TranscriptDone | realtime.Conte
 
 
 @_of_open_response
-def arguments_done(
-    state: RealtimeConversation,
-    event: realtime.ArgumentsDone | realtime.McpArgumentsDone,
-    frame: Frame,
-    response: OpenResponse,
-) -> Sequence[Fact]:
-    """Take the final arguments of a tool call: the call is complete, and its output is waited for."""
-    if event.item_id is None:
-        return state.reject(event, "missing_id")
-    item = state.items.get(event.item_id) or items.begin_output(state, event.item_id, response)
-    call_id = event.call_id if isinstance(event, realtime.ArgumentsDone) else event.item_id
-    tools.called(state, call_id, frame.at, event.arguments)
-    parts = [] if event.arguments is None else [(0, event.arguments)]
-    return items.settle_parts(state, item, parts, "arguments")
-
-
-@_of_open_response
 def output_item_added(
     state: RealtimeConversation, event: realtime.OutputItemAdded, _frame: Frame, response: OpenResponse
 ) -> Sequence[Fact]:
     """Add an item that the model began."""
-    if event.item is None or event.item.id is None:
+    if event.item is None or items.key_of(event.item) is None:
         return state.reject(event, "missing_object")
     return items.output_added(state, event.item, response)
 
 
+def output_item_done(state: RealtimeConversation, event: realtime.OutputItemDone, frame: Frame) -> Sequence[Fact]:
+    """Take the final form of an item of a response. After that has ended, only a call that nothing reported is news."""
+    late = event.response_id is not None and event.response_id in state.ended_responses
+    if late and event.item is not None and calls.is_new(state, event.item):
+        return items.output_done(state, event.item, event.response_id, frame, out_of_band=False)
+    return _output_item_done(state, event, frame)
+
+
 @_of_open_response
-def output_item_done(
+def _output_item_done(
     state: RealtimeConversation, event: realtime.OutputItemDone, frame: Frame, response: OpenResponse
 ) -> Sequence[Fact]:
-    """Take the final form of an item of a response."""
-    if event.item is None or event.item.id is None:
+    if event.item is None or items.key_of(event.item) is None:
         return state.reject(event, "missing_object")
     return items.output_done(state, event.item, response.id, frame, out_of_band=response.out_of_band)
 
@@ -243,7 +289,7 @@ def done(state: RealtimeConversation, event: realtime.ResponseDone, frame: Frame
     settled = [
         fact
         for item in response.output or ()
-        if item.id
+        if items.key_of(item)
         for fact in items.output_done(state, item, response.id, frame, out_of_band=out_of_band)
     ]
     return (*settled, *_finish(state, event, response, opened, frame))
@@ -261,7 +307,7 @@ def _finish(
     totals = state.totals
     totals.responses[finished.status] = totals.responses.get(finished.status, 0) + 1
     if finished.reason is None:
-        return (finished,)
+        return (finished, *calls.end_with(state, response, broke_off=False))
     cause = FAILED if finished.status == FAILED else finished.reason
     totals.interrupt(cause)
     interrupted = facts.ResponseInterrupted(
@@ -270,16 +316,7 @@ def _finish(
         code=finished.reason if cause == FAILED else None,
         model=finished.model,
     )
-    return (finished, interrupted, *_abandoned_calls(state, response))
-
-
-def _abandoned_calls(state: RealtimeConversation, response: RealtimeResponse) -> list[Fact]:
-    """End the tool calls that a response broke off in: nobody runs half a call."""
-    if response.id is None:
-        return []
-    complete = {items.call_id_of(item) for item in response.output or () if item.status == "completed"}
-    broken = [key for key, call in state.calls.items() if call.owner == response.id and key not in complete]
-    return [fact for key in broken for fact in tools.finish(state, key, "abandoned", None)]
+    return (finished, interrupted, *calls.end_with(state, response, broke_off=True))
 
 
 def _finished(
@@ -291,7 +328,7 @@ def _finished(
 ) -> facts.ResponseFinished:
     status = closed(response.status, RESPONSE_ENDS)
     model = short(response.model) or opened.model or state.session_model  # the session's may have changed since
-    output = response.output or ()
+    count, output = _output_of(state, response)
     bill = costs.bill(state, _usage_of(event, response), Terms(model, opened.prices))
     return facts.ResponseFinished(
         response_id=response.id,
@@ -299,8 +336,8 @@ def _finished(
         reason=response_reason(status, response.status_details),
         conversation_id=conversation_of(response),
         model=model,
-        items=len(output),
-        output=tuple(content for item in output if (content := items.content_of(item)) is not None),
+        items=count,
+        output=output,
         audio_seconds=_audio_seconds(state, response, opened),
         duration_seconds=state.elapsed(opened.created_at, frame.at),
         time_to_first_token_seconds=opened.first_text_seconds,
@@ -317,6 +354,15 @@ def _audio_seconds(state: RealtimeConversation, response: RealtimeResponse, open
     named = format_of(response.audio.output if response.audio else None, response.output_audio_format)
     ms_per_byte = state.ms_per_byte(named) if named else opened.ms_per_byte
     return round(opened.audio_bytes * ms_per_byte / 1000, 6) if opened.audio_bytes else None
+
+
+def _output_of(state: RealtimeConversation, response: RealtimeResponse) -> tuple[int, tuple[Content, ...]]:
+    """Return how many items a response has, and their content: what its end lists, else what was seen of it."""
+    if response.output is not None:
+        contents = [items.content_of(item) for item in response.output]
+    else:
+        contents = [items.content_seen(item) for item in items.seen_of(state, response.id)]
+    return len(contents), tuple(content for content in contents if content is not None)
 
 
 def _usage_of(event: realtime.ResponseDone, response: RealtimeResponse) -> Usage | None:

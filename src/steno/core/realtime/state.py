@@ -9,10 +9,11 @@ from steno.core.bounded import BoundedObjects, BoundedSet
 from steno.core.conversation import Conversation, Exported
 from steno.core.facts import Fact, ResponseAbandoned, SessionFinished, TranscriptionFinished
 from steno.core.realtime.turn import Turn
-from steno.core.transcript import Entry, Transcript
+from steno.core.transcript import Entry, PartName, Transcript
 from steno.core.vocabulary import short
 from steno.limits import ENDED_IDS, Limits
 from steno.timestamps import Micros
+from steno.wire import Event
 from steno.wire.realtime_objects import AudioFormat, AudioOutput, RealtimeResponse
 
 PCM_24_KHZ: Final = 1 / 48
@@ -33,7 +34,13 @@ class ConversationItem(Entry):
     """An item of the conversation: a message, a tool call, or the output of one."""
 
     __slots__ = (
+        "added_as",
         "audio_bytes",
+        "audio_done",
+        "audio_index",
+        "audio_name",
+        "audio_parts",
+        "call_id",
         "heard_all",
         "heard_ms",
         "id",
@@ -50,6 +57,10 @@ class ConversationItem(Entry):
         """Begin the item `key`, of which nothing else is known."""
         super().__init__()
         self.id = key
+        self.added_as: type[Event] | None = None
+        """The name of the event that added it to the conversation: there are two."""
+        self.call_id: str | None = None
+        """The id of the tool call that it is; None where it is none, empty where the id is not known yet."""
         self.kind: str | None = None
         self.role: str | None = None
         self.response_id: str | None = None
@@ -61,11 +72,22 @@ class ConversationItem(Entry):
         """Whether a response out of band made it: then it is no turn of the conversation."""
         self.audio_bytes = 0
         """Bytes of speech that deltas brought."""
+        self.audio_index: int | None = None
+        self.audio_name: PartName | None = None
+        self.audio_parts: dict[int | None, PartName] | None = None
+        self.audio_done: tuple[int | None, PartName] | None = None
+        """The part of its speech whose end was reported last, and the name of that report."""
         self.ms_per_byte = MS_PER_BYTE["pcm16"]
         self.spoken = False
         """Whether its text was said, not written."""
         self.heard_ms: float | None = None
         """How much of its speech was played, where upstream or the playback reports it."""
+
+    def was_spoken(self) -> bool:
+        """Return whether its text is a transcript, by its final form or by the deltas that brought it."""
+        return self.spoken or any(
+            part.name is not None and part.name.kind == "transcript" for part in self.parts.values()
+        )
 
     @property
     def generated_ms(self) -> int | None:
@@ -96,6 +118,9 @@ class OpenResponse:
 
     __slots__ = (
         "audio_bytes",
+        "audio_index",
+        "audio_name",
+        "audio_parts",
         "created_at",
         "first_audio_seconds",
         "first_text_seconds",
@@ -132,6 +157,9 @@ class OpenResponse:
         self.turn_latency: float | None = None
         """How long the caller had waited for it; None where it answered no turn."""
         self.audio_bytes = 0
+        self.audio_index: int | None = None
+        self.audio_name: PartName | None = None
+        self.audio_parts: dict[int | None, PartName] | None = None
 
 
 class OpenTranscription:
@@ -160,6 +188,8 @@ class RealtimeConversation(Conversation):
         self.session_id: str | None = None
         self.known_session: str | None = None
         """The session whose id leads to this conversation."""
+        self.session_as: type[Event] | None = None
+        """The name of the event that reported it last: there are two."""
         self.session_model: str | None = None
         self.transcribes = False
         """Whether the session is configured to transcribe what the user says."""
@@ -176,6 +206,12 @@ class RealtimeConversation(Conversation):
         self.open: dict[str, OpenResponse] = {}
         self.responses = BoundedObjects(limits)
         self.ended_responses = BoundedSet(ENDED_IDS)
+        self.approvals = BoundedSet(ENDED_IDS)
+        """The newest requests for approval."""
+        self.decisions = BoundedSet(ENDED_IDS)
+        """The newest requests for approval that a person has decided about."""
+        self.deleted = BoundedSet(ENDED_IDS)
+        """The newest items that were deleted."""
         self.turn = Turn()
         self.playing_since: dict[str, Micros] = {}
         """Response to when the caller began to hear it."""
@@ -187,6 +223,19 @@ class RealtimeConversation(Conversation):
             item = ConversationItem(key)
             self.transcript.add(key, item)
         return item
+
+    def recall_arguments(self, call_id: str | None) -> None:
+        """Give an open call the arguments that deltas brought, where no event had them whole."""
+        call = self.calls.get(call_id) if call_id is not None else None
+        item = self.items.get(call.item_id) if call is not None and call.item_id is not None else None
+        if call is None or call.arguments is not None or item is None:
+            return
+        text = item.text()
+        call.arguments = text if 0 < len(text) <= self.limits.object_bytes else None
+
+    def only_response(self) -> OpenResponse | None:
+        """Return the response in progress, where there is exactly one."""
+        return next(iter(self.open.values())) if len(self.open) == 1 else None
 
     def model(self, response: RealtimeResponse | None) -> str | None:
         """Return the model of `response`, else the session's, else None."""
@@ -242,6 +291,8 @@ class RealtimeConversation(Conversation):
             gone.append(self.unmetered(self.metered))
         self.open.clear()
         self.transcriptions.clear()
+        for key in self.calls:
+            self.recall_arguments(key)
         return [*gone, *tools.finish_all(self, None, "abandoned", None)]
 
     def abandoned(self, response: OpenResponse) -> Fact:
