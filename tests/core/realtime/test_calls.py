@@ -398,6 +398,20 @@ def test_mcp_call_after_an_approval_is_known_by_the_conversation(*, added: bool)
     assert calls(play.facts) == [ASKED, GIVEN, REMOTE, remote(**given, **duration)]
 
 
+def test_approved_call_may_end_under_its_old_response() -> None:
+    """That response is over. Its item brings the name and the output all the same, once."""
+    play = begun()
+    play.say(event("response.output_item.done", response_id="resp_1", item=REQUEST), done(output=None))
+    play.say(event("conversation.item.create", item=DECISION), sent=True)
+    play.say(mcp("in_progress"))
+    play.wait(700)
+    play.say(mcp("completed"))
+    late = event("response.output_item.done", response_id="resp_1", item=mcp_item(output="found"))
+    given: Event = {"arguments": Content("arguments", "{}"), "output": Content("output", "found")}
+    assert calls(play.say(late)) == [REMOTE, remote(duration_seconds=0.7, **given)]
+    assert play.say(late) == [EventRejected(event=late["type"], reason="unknown_response")]
+
+
 def test_call_in_progress_is_known_by_the_conversation() -> None:
     """It is complete when its item is."""
     play = begun()

@@ -74,10 +74,16 @@ def _begin(state: RealtimeConversation, item: Item, known: ConversationItem, res
     return tools.start(state, key, CALL_KINDS[item.type or ""], item.name, response_id, known.id)
 
 
-def is_new(state: RealtimeConversation, item: Item) -> bool:
-    """Return whether an item is a call that nothing has reported yet."""
+def says_more(state: RealtimeConversation, item: Item) -> bool:
+    """Return whether the final form of an item is that of a call which is not known to be complete, or not over.
+
+    An approved call goes on after its response.
+    """
     key = call_id_of(item) if item.type in CALL_KINDS else None
-    return key is not None and key not in state.calls and key not in state.ended
+    if key is None or key in state.ended:
+        return False
+    call = state.calls.get(key)
+    return call is None or item.type == "mcp_call" or not call.complete
 
 
 def settle(state: RealtimeConversation, item: Item, frame: Frame) -> Sequence[Fact]:

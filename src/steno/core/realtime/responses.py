@@ -254,9 +254,9 @@ def output_item_added(
 
 
 def output_item_done(state: RealtimeConversation, event: realtime.OutputItemDone, frame: Frame) -> Sequence[Fact]:
-    """Take the final form of an item of a response. After that has ended, only a call that nothing reported is news."""
+    """Take the final form of an item of a response. Once that has ended, only that of a call not over is news."""
     late = event.response_id is not None and event.response_id in state.ended_responses
-    if late and event.item is not None and calls.is_new(state, event.item):
+    if late and event.item is not None and calls.says_more(state, event.item):
         return items.output_done(state, event.item, event.response_id, frame, out_of_band=False)
     return _output_item_done(state, event, frame)
 
