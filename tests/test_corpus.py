@@ -326,8 +326,6 @@ UNDECLARED: dict[type[msgspec.Struct], set[str]] = {
     RealtimeSessionCreateResponse: {
         # Settings that say nothing of what happens in the conversation.
         "include", "prompt", "tracing", "truncation",
-        # Translation: the language that is spoken is no member of the transcript.
-        "audio.output.language",
         # Another provider's WebRTC reply: what its client connects with.
         "ice_servers", "session_id", "audio_input_config", "audio_output_config",
         # Azure Voice Live: the avatar, and finer detection of turns.

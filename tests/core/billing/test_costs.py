@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import given, settings
@@ -44,11 +44,12 @@ TABLE_TEXT = json.dumps(
     }
 )
 TABLE = parse(TABLE_TEXT.encode())
-HEARD = "conversation.item.input_audio_transcription.completed"
+TRANSCRIPTION = "conversation.item.input_audio_transcription"
+HEARD = f"{TRANSCRIPTION}.completed"
 
 
-def priced() -> Play:
-    play = Play()
+def priced(**limits: Any) -> Play:
+    play = Play(**limits)
     play.pipeline.registry.prices = TABLE
     return play
 
@@ -229,39 +230,61 @@ USAGES: st.SearchStrategy[dict[str, Any] | None] = (
     )
 )
 Job = tuple[str, str | None, dict[str, Any] | None]
-JOBS = st.lists(
-    st.tuples(st.sampled_from(["response", "run", "transcription", "abandoned", "closed"]), MODELS, USAGES), max_size=8
-)
+RELOAD: Final = "reload"
+"""No job: another price list is loaded."""
+KINDS = [
+    "response",
+    "answering",
+    "run",
+    "running",
+    "transcription",
+    "heard",
+    "hearing",
+    "failed",
+    "closed",
+    "translating",
+]
+JOBS = st.lists(st.tuples(st.sampled_from([*KINDS, RELOAD]), MODELS, USAGES), max_size=12)
 
 
 def said_of(number: int, job: Job) -> list[dict[str, Any]]:
-    """The events of one thing that is billed once, of a model, by a usage."""
+    """The events of one thing that is billed once: of a model, by a usage, or given up in the end."""
     kind, model, usage = job
     key = f"{kind}_{number}"
-    if kind == "run":
-        return [run("queued", key, model=model), run("completed", key, model=model, usage=usage)]
-    if kind == "transcription":
-        heard = {"input": {"transcription": {"model": model}}}
-        return [session(kind="session.updated", audio=heard), event(HEARD, item_id=key, transcript=key, usage=usage)]
-    if kind == "closed":
-        translation = {"id": f"sess_{number}", "type": "translation", "model": model}
-        return [event("session.created", session=translation), event("session.closed", usage=usage)]
-    begun = [session(f"sess_{number}", model=model), created(key)]
-    return begun if kind == "abandoned" else [*begun, done(key, usage=usage)]
+    talking = session(f"sess_{number}", model=model)
+    writing = session(kind="session.updated", audio={"input": {"transcription": {"model": model}}})
+    translating = event("session.created", session={"id": f"sess_{number}", "type": "translation", "model": model})
+    committed = event("input_audio_buffer.committed", item_id=key)
+    grew = event(f"{TRANSCRIPTION}.delta", item_id=key, delta="Hel")
+    return {
+        "response": [talking, created(key), done(key, usage=usage)],
+        "answering": [talking, created(key)],
+        "run": [run("queued", key, model=model), run("completed", key, model=model, usage=usage)],
+        "running": [run("queued", key, model=model)],
+        "transcription": [writing, event(HEARD, item_id=key, transcript=key, usage=usage)],
+        "heard": [writing, committed, grew, event(HEARD, item_id=key, transcript=key, usage=usage)],
+        "hearing": [writing, committed],
+        "failed": [writing, grew, event(f"{TRANSCRIPTION}.failed", item_id=key, usage=usage)],
+        "closed": [translating, event("session.closed", usage=usage)],
+        "translating": [translating],
+    }[kind]
 
 
 @settings(deadline=None)  # a busy machine is no fault
 @given(JOBS)
 def test_all_outputs_say_the_same_cost(jobs: list[Job]) -> None:
     """Whatever upstream reports: facts, metrics, the closing fact, the state and the table are of one truth."""
-    play, metrics = priced(), Metrics(100)
+    play, metrics = priced(open_responses=2), Metrics(100)
     for number, job in enumerate(jobs):
-        play.say(*said_of(number, job))
+        if job[0] == RELOAD:
+            play.pipeline.registry.prices = LATER
+        else:
+            play.say(*said_of(number, job))
     play.close(shutdown=True)
     for origin, fact in play.emitted:
         metrics.emit(origin, fact)
 
-    assert len(costs_of(play)) == len(jobs), "each is billed once"
+    assert len(costs_of(play)) == sum(kind != RELOAD for kind, _, _ in jobs), "each is billed once"
     for state in play.closed:
         assert_one_truth(play, state)
     whole = sum_of([row_of(state) for state in play.closed])
