@@ -1,7 +1,9 @@
 """The log of a running daemon: held sources, its key, its checkpoints, damage, retention, one writer a folder."""
 
 import json
+import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from steno import __version__
 from steno.audit.service import AuditService
 from steno.config import Audit, Config
 from steno.errors import UsageError
-from tests.audit.helpers import AT, opened
+from tests.audit.helpers import AT, opened, said
 from tests.processes import running, steno, wait_for, wait_until
 
 KEYS = ("0123456789abcdef" * 2, "fedcba9876543210" * 2)
@@ -132,6 +134,7 @@ async def test_a_log_that_is_written_is_shown_in_numbers(tmp_path: Path) -> None
         "steno_audit_checkpoints_total": {(): 0},
         "steno_audit_damaged_segments_total": {(): 0},
         "steno_audit_retired_segments_total": {(): 0},
+        "steno_audit_held_segments": {(): 0},
     }
     assert (service.progressing(1.0), service.writable()) == (False, False)  # its thread has ended
 
@@ -239,11 +242,38 @@ def test_old_segments_are_deleted_and_the_log_still_verifies(tmp_path: Path) -> 
         wait_for(lambda: daemon.metric("steno_audit_retired_segments_total") >= 2)
         assert daemon.stop() == 0
 
+    deleted = [line for line in daemon.lines() if line["event"] == "an old segment of the audit log was deleted"]
+    assert {line["level"] for line in deleted} == {"warning"}
+    assert str(deleted[0]["segment"]) == "audit-00000000000000000001.jsonl"
     assert count(tmp_path, "log.retired") >= 1
     assert records(tmp_path)[0]["seq"] > 1
     proved = steno("verify", tmp_path / "audit")
     assert proved.returncode == 0, proved.stdout
     assert b"retired" in proved.stdout
+
+
+@pytest.mark.parametrize("days_off", [14 * 365, 60])
+def test_a_clock_that_is_far_ahead_at_the_start_deletes_nothing(tmp_path: Path, days_off: int) -> None:
+    """The same log, by a clock that is right, is one whose host was off for long: that is believed after a week."""
+    with opened(tmp_path / "audit", at=None, segment_bytes=500) as log:
+        for number in range(9):
+            log.append(said(number, None))
+        log.close(None)
+    before = sorted(path.name for path in (tmp_path / "audit").glob("audit-*.jsonl"))
+    for number, name in enumerate(before):
+        written = time.time() - (days_off - number) * 86_400
+        os.utime(tmp_path / "audit" / name, (written, written))
+
+    with running(configure(tmp_path, "checkpoint_seconds = 0.05\nretention_days = 30")) as daemon:
+        wait_for(lambda: daemon.metric("steno_audit_checkpoints_total") >= 3)
+        held, retired = (daemon.metric(f"steno_audit_{name}") for name in ("held_segments", "retired_segments_total"))
+        assert daemon.stop() == 0
+
+    assert (held, retired, count(tmp_path, "log.retired")) == (len(before), 0, 0)
+    assert all((tmp_path / "audit" / name).exists() for name in before)
+    (line,) = [line for line in daemon.lines() if "clock is doubted" in str(line["event"])]
+    assert (line["level"], line["segments"], line["behind"]) == ("warning", len(before), 0)
+    assert days_off - 10 < int(str(line["days"])) <= days_off
 
 
 def test_a_second_daemon_on_the_same_folder_is_refused(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from steno.audit.record import GENESIS, OPENED, RECORD, segment_seq
 from steno.errors import DataError, UnavailableError
+from steno.timestamps import Micros, parse_timestamp
 
 FOLDER_MODE: Final = 0o750
 LOCK: Final = ".lock"
@@ -100,6 +101,16 @@ def read_opening(path: Path) -> Opening:
 
 
 _OPENING: Final = msgspec.json.Decoder(Opening)
+
+
+def opened_at(path: Path) -> Micros | None:
+    """Return the time in the first record of the segment at `path`; None where it has none, or cannot be read."""
+    try:
+        with path.open("rb") as file:
+            record = RECORD.fullmatch(file.readline(BLOCK_BYTES))
+        return parse_timestamp(record["at"][1:-1].decode()) if record and record["at"] != b"null" else None
+    except (OSError, ValueError):
+        return None
 
 
 # Made ------------------------------------------------------------------------------------------------------

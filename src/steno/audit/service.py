@@ -28,6 +28,7 @@ from steno.audit.sink import AuditSink
 from steno.audit.writing.batch import ChainHead
 from steno.audit.writing.interface import WriterStats
 from steno.audit.writing.log import AuditLog
+from steno.audit.writing.segment_age import DAY_NS, Ages
 from steno.audit.writing.writer import AuditWriter
 from steno.config import Config, audit_directory, digest
 from steno.errors import ConfigError, UnavailableError, UsageError
@@ -94,6 +95,20 @@ class WriterReports:
     def damaged(self, damaged: Damaged) -> None:
         """Report that somebody else changed a segment."""
         self._log.error("somebody else changed the audit log", segment=damaged.segment, damage=damaged.damage)
+
+    def retired(self, segment: str) -> None:
+        """Report each segment that retention deleted: that cannot be undone."""
+        self._log.warning("an old segment of the audit log was deleted", segment=segment)
+
+    def held(self, count: int, ages: Ages) -> None:
+        """Report that retention waits, or that it goes on."""
+        if count:
+            ahead, behind = ages.doubted_ns // DAY_NS, ages.behind_ns // DAY_NS
+            self._log.warning(
+                "old segments of the audit log stay: the clock is doubted", segments=count, days=ahead, behind=behind
+            )
+        else:
+            self._log.warning("old segments of the audit log are deleted again: the clock is trusted")
 
     def undeleted(self, segment: str, reason: str) -> None:
         """Report that retention could not delete a file."""
@@ -285,6 +300,7 @@ def _numbers(stats: WriterStats, *, blocks: bool) -> dict[str, Numbers]:
         "steno_audit_checkpoints_total": {(): stats.checkpoints},
         "steno_audit_damaged_segments_total": {(): stats.damaged_segments},
         "steno_audit_retired_segments_total": {(): stats.retired_segments},
+        "steno_audit_held_segments": {(): stats.held_segments},
     }
 
 

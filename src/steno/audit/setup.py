@@ -89,7 +89,9 @@ def options_of(audit: Audit) -> WriterOptions:
         checkpoint_records=audit.checkpoint_records,
         checkpoint_seconds=audit.checkpoint_seconds,
         retention=RetentionPolicy(
-            None if audit.retention_days is None else audit.retention_days * DAY_SECONDS, audit.retention_bytes
+            None if audit.retention_days is None else audit.retention_days * DAY_SECONDS,
+            audit.retention_bytes,
+            audit.segment_seconds,
         ),
     )
 
