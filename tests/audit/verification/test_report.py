@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from steno.audit.verification.report import ClaimedDamage, DeclaredGap, Fault, Reason, Report, describe
+from steno.audit.verification.report import ClaimedDamage, DeclaredGap, Fault, Reason, Report, TimeDisorder, describe
 
 HELD = Report(
     ok=True,
@@ -65,6 +65,15 @@ def test_what_may_be_missing() -> None:
         "unclosed  2 segments, whose writer died or could not sync",
         "broken    1 stream ended so that events may be missing",
         "missed    3 records of events that a sender numbered and that never came",
+    ]
+
+
+def test_times_that_are_not_in_order() -> None:
+    disorder = TimeDisorder(2, 7, 3_600_000_000, 1, 86_400_000_000 * 5110, 9)
+
+    assert describe(replace(HELD, disorder=disorder))[4:6] == [
+        "backwards 2 records, record 7 first, by up to 3600.000000 s: a clock was set, or something was waited for",
+        "leaps     1 by more than a day, the longest at record 9, by 5110 days: nothing ran, or a clock was set",
     ]
 
 

@@ -7,7 +7,10 @@ from typing import Final
 from msgspec import Struct
 
 from steno.audit.log_records import Damage
+from steno.timestamps import SECOND
 
+DAY: Final = 86_400 * SECOND
+"""In microseconds."""
 GAPS_LISTED: Final = 20
 """Declared gaps that a report lists one by one. All are counted."""
 
@@ -78,6 +81,23 @@ class ClaimedDamage(Struct, frozen=True):
     damage: Damage
 
 
+class TimeDisorder(Struct, frozen=True):
+    """Where the times of a log are not in order, or far from each other. No fault: see `times`."""
+
+    backwards: int = 0
+    """Records whose time is earlier than that of the one before."""
+    first_backwards: int | None = None
+    """The first of these."""
+    furthest_back: int = 0
+    """How far the largest of these steps goes back, in microseconds."""
+    leaps: int = 0
+    """Records whose time is more than a day later than that of the one before."""
+    longest_leap: int = 0
+    """In microseconds."""
+    longest_leap_seq: int | None = None
+    """The record behind it."""
+
+
 class Report(Struct, frozen=True, kw_only=True):
     """What was found. Verified is all before `fault`, or all that was given where there is none."""
 
@@ -93,6 +113,8 @@ class Report(Struct, frozen=True, kw_only=True):
     """The time of the first record that has one."""
     last_at: str | None
     """The time of the last record that has one."""
+    disorder: TimeDisorder = TimeDisorder()
+    """Where the times of records run backwards, or leap."""
     previous: str | None
     """The hash before the first record, in hex."""
     head: str | None
@@ -161,9 +183,23 @@ def _verified(report: Report) -> Iterator[str]:
     yield f"records   {report.first_seq} to {report.last_seq}"
     if report.first_at:
         yield f"times     {report.first_at} to {report.last_at}"
+    yield from _disordered(report.disorder)
     yield f"head      {report.last_seq}:{report.head}"
     if report.first_seq != 1:
         yield f"relative to the hash {report.previous}, which stands before record {report.first_seq}"
+
+
+def _disordered(times: TimeDisorder) -> Iterator[str]:
+    if times.backwards:
+        yield (
+            f"backwards {_count(times.backwards, 'record')}, record {times.first_backwards} first, by up to "
+            f"{times.furthest_back / SECOND:.6f} s: a clock was set, or something was waited for"
+        )
+    if times.leaps:
+        yield (
+            f"leaps     {times.leaps} by more than a day, the longest at record {times.longest_leap_seq}, by "
+            f"{times.longest_leap // DAY} days: nothing ran, or a clock was set"
+        )
 
 
 def _trusted(report: Report) -> Iterator[str]:

@@ -22,6 +22,7 @@ from msgspec import Raw, Struct
 from steno.audit.record import CLOSED, GENESIS, HASH_BYTES, OPENED, RECORD, SCHEMA, digest, segment_name
 from steno.audit.verification.claims import Chain, Claims
 from steno.audit.verification.report import Fault, Reason, Refusal, Report
+from steno.audit.verification.times import Times
 from steno.audit.verification.trust import HeadCheck, KeyCheck, Trust
 
 Observers = Mapping[bytes, Callable[[bytes], None]]
@@ -76,7 +77,7 @@ class Verifier:
         self._ended = False
         """Whether the segment has its `log.closed`."""
         self._records = 0
-        self._first_at = self._last_at = _NO_TIME
+        self._times = Times()
         self._recovered_bytes = 0
         self._unclosed = 0
 
@@ -129,9 +130,7 @@ class Verifier:
         chain.seq, chain.head = seq, hashed
         self._records += 1
         if at != _NO_TIME:
-            self._last_at = at
-            if self._first_at == _NO_TIME:
-                self._first_at = at
+            self._times.add(seq, at)
 
     def _check_trust(self, seq: int, hashed: bytes) -> None:
         """Hold record `seq` against keys and heads, and set the next record to be held so."""
@@ -215,8 +214,9 @@ class Verifier:
             segments=len(self._segments),
             first_seq=chain.first_seq if self._records else None,
             last_seq=chain.seq if self._records else None,
-            first_at=_text(self._first_at),
-            last_at=_text(self._last_at),
+            first_at=self._times.first_text,
+            last_at=self._times.last_text,
+            disorder=self._times.disorder(),
             previous=chain.previous.hex() if self._records else None,
             head=chain.head.hex() if self._records else None,
             keyed_from=min(keyed.values(), default=None),
@@ -231,8 +231,3 @@ class Verifier:
             recovered_bytes=self._recovered_bytes,
             fault=fault,
         )
-
-
-def _text(at: bytes) -> str | None:
-    """Return a time as it stands in a record, without its quotes; None for null."""
-    return None if at == _NO_TIME else at[1:-1].decode()
