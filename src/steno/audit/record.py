@@ -170,6 +170,9 @@ RECORD: Final = re.compile(
 HASH_BYTES: Final = len(b',"hash":""}\n') + 64
 """Where P ends, from the end of the line."""
 
+LINE_BYTES: Final = 4 * 1024 * 1024
+"""Longest line that is read as a record. `audit.record_bytes` allows 1 MiB; records of the log itself are shorter."""
+
 # Segments -------------------------------------------------------------------------------------------------
 
 _SEGMENT: Final = re.compile(r"audit-([0-9]{20})\.jsonl")

@@ -19,6 +19,8 @@ class Reason(StrEnum):
     """Why a record does not hold: a closed list. The value is the end of the line that a terminal shows."""
 
     TORN = "the last line is not whole"
+    IRREGULAR = "it is no regular file"
+    LONG = "the line is longer than any record"
     UNREADABLE = "the line is not a record of steno.audit/1"
     NUMBER = "the number does not follow the one before"
     MISSING = "the records before this segment are missing"

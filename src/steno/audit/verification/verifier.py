@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from steno.audit.record import CLOSED, GENESIS, HASH_BYTES, OPENED, RECORD, SCHEMA, digest, segment_name
+from steno.audit.record import CLOSED, GENESIS, HASH_BYTES, LINE_BYTES, OPENED, RECORD, SCHEMA, digest, segment_name
 from steno.audit.verification.claims import Chain, Claims
 from steno.audit.verification.report import Fault, Reason, Refusal, Report
 from steno.audit.verification.times import Times
@@ -113,7 +113,7 @@ class Verifier:
     def _record(self, line: bytes) -> None:
         record = RECORD.fullmatch(line)
         if record is None:
-            raise Refusal(Reason.TORN if self._newest and not line.endswith(b"\n") else Reason.UNREADABLE)
+            raise Refusal(self._unreadable(line))
         number, at, fact, body, stated = record.groups()
         seq = int(number)
         chain = self._chain
@@ -131,6 +131,11 @@ class Verifier:
         self._records += 1
         if at != _NO_TIME:
             self._times.add(seq, at)
+
+    def _unreadable(self, line: bytes) -> Reason:
+        if len(line) >= LINE_BYTES:
+            return Reason.LONG
+        return Reason.TORN if self._newest and not line.endswith(b"\n") else Reason.UNREADABLE
 
     def _check_trust(self, seq: int, hashed: bytes) -> None:
         """Hold record `seq` against keys and heads, and set the next record to be held so."""

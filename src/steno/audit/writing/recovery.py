@@ -111,7 +111,7 @@ def _recorded_but_not_cut(paths: Sequence[Path]) -> Torn | None:
 
 def cut(torn: Torn) -> None:
     """Cut a torn end off, and return when that is on the disk."""
-    descriptor = os.open(torn.path, os.O_WRONLY | os.O_CLOEXEC)
+    descriptor = os.open(torn.path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         os.ftruncate(descriptor, torn.whole_bytes)
         os.fsync(descriptor)

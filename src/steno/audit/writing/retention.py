@@ -14,6 +14,7 @@ Size needs no clock: what is over it goes at once. Age does, and the clock may b
 Where segments are kept for less than a few days, both are shorter in proportion.
 """
 
+import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -152,6 +153,8 @@ class Retention:
             if path.name > newest:
                 return
             status = path.lstat()
+            if not stat.S_ISREG(status.st_mode):  # somebody else's: it must not keep the rest from going
+                continue
             if path.name not in self._opened_ns:
                 self._opened_ns[path.name] = (opened_at(path) or 0) * 1000
             written_ns = max(status.st_mtime_ns, self._opened_ns[path.name])
