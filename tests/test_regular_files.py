@@ -32,10 +32,10 @@ def test_what_takes_the_place_of_a_file_while_it_is_opened_is_refused(
         return opens(*args)  # type: ignore[arg-type]  # what was passed is passed on
 
     monkeypatch.setattr(os, "open", replaced)
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(NotRegularError, match="is a named pipe"):
         open_regular(path)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_device_that_was_named_is_read_as_far_as_it_was_asked_for() -> None:
