@@ -197,6 +197,53 @@ def test_a_key_that_was_replaced_holds_from_the_next_segment_on(tmp_path: Path) 
     assert not any(key in (tmp_path / "steno.log").read_text() for key in KEYS)
 
 
+def test_a_stolen_key_that_was_replaced_forges_no_later_record(tmp_path: Path) -> None:
+    """Whoever has it and can write the folder goes on under it, behind the log or in the place of its end."""
+    keys = [tmp_path / "old", tmp_path / "new"]
+    for path, key in zip(keys, KEYS, strict=True):
+        path.write_text(key)
+        with running(configure(tmp_path, f'key = {{ file = "{path}" }}')) as daemon:
+            wait_for(lambda: count(tmp_path, "daemon.stopped") < count(tmp_path, "daemon.started"))
+            assert daemon.stop() == 0
+    given = [option for key in keys for option in ("--key-file", key)]
+    assert steno("verify", tmp_path / "audit", *given).returncode == 0
+
+    with opened(tmp_path / "audit", key=KEYS[0].encode()) as log:
+        log.close(AT)
+    behind = steno("verify", tmp_path / "audit", *given)
+    for path in sorted((tmp_path / "audit").glob("audit-*.jsonl"))[1:]:
+        path.unlink()
+    with opened(tmp_path / "audit", key=KEYS[0].encode()) as log:
+        log.close(AT)
+    instead = steno("verify", tmp_path / "audit", *given)
+    ranged = steno("verify", tmp_path / "audit", *given, "--keyed-from", "1", "--keyed-from", "5")
+
+    assert [done.returncode for done in (behind, instead, ranged)] == [1, 1, 1]
+    assert b"record 9: it is hashed under a key that a later one has replaced" in behind.stdout
+    assert b"record 7: the log has no record under a key that was given" in instead.stdout
+    assert b"record 5: it is hashed under a key that a later one has replaced" in ranged.stdout
+
+
+def test_another_log_under_the_same_key_is_not_the_one_that_the_daemon_named(tmp_path: Path) -> None:
+    """It is named in the operational log at each start."""
+    (tmp_path / "key").write_text(KEYS[0])
+    named = []
+    for name in ("one", "one", "two"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        with running(configure(tmp_path / name, f'key = {{ file = "{tmp_path}/key" }}')) as daemon:
+            wait_for(lambda: count(tmp_path / name, "daemon.stopped") < count(tmp_path / name, "daemon.started"))  # noqa: B023
+            assert daemon.stop() == 0
+        named += [line["audit_log"] for line in daemon.lines() if line["event"] == "started"]
+
+    def code(name: str, log_id: object) -> int:
+        done = steno("verify", tmp_path / name / "audit", "--key-file", tmp_path / "key", "--log", str(log_id))
+        return done.returncode
+
+    one, again, two = named
+    assert (one, len(str(one)), one == two) == (again, 64, False)
+    assert [code("one", one), code("two", two), code("two", one), code("one", two)] == [0, 0, 1, 1]
+
+
 def test_a_head_that_was_reported_is_proved_later_and_shows_a_tail_that_was_cut(tmp_path: Path) -> None:
     """The line of the operational log is what `steno verify --head` takes."""
     with running(configure(tmp_path, "flush_seconds = 0.05\ncheckpoint_seconds = 0.1")) as daemon:
@@ -247,9 +294,11 @@ def test_old_segments_are_deleted_and_the_log_still_verifies(tmp_path: Path) -> 
     assert str(deleted[0]["segment"]) == "audit-00000000000000000001.jsonl"
     assert count(tmp_path, "log.retired") >= 1
     assert records(tmp_path)[0]["seq"] > 1
-    proved = steno("verify", tmp_path / "audit")
+    (log_id,) = [line["audit_log"] for line in daemon.lines() if line["event"] == "started"]
+    proved = steno("verify", tmp_path / "audit", "--log", str(log_id))
     assert proved.returncode == 0, proved.stdout
     assert b"retired" in proved.stdout
+    assert f"log       {log_id}, as the log itself tells".encode() in proved.stdout
 
 
 @pytest.mark.parametrize("days_off", [14 * 365, 60])

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -47,6 +48,8 @@ class Opening(Struct, frozen=True):
     """The hash before it, in hex."""
     recovered_bytes: int
     """How much the last writer left of a record that it did not finish."""
+    log_id: str | None = None
+    """Which log it is; None in its first record, and where an older edition wrote it."""
 
 
 # Read -----------------------------------------------------------------------------------------------------
@@ -155,11 +158,24 @@ _OPENING: Final = msgspec.json.Decoder(Opening)
 
 def opened_at(path: Path) -> Micros | None:
     """Return the time in the first record of the segment at `path`; None where it has none, or cannot be read."""
+    record = _first_record(path)
+    try:
+        return parse_timestamp(record["at"][1:-1].decode()) if record and record["at"] != b"null" else None
+    except ValueError:
+        return None
+
+
+def first_hash(path: Path) -> str | None:
+    """Return the hash of the first record of the segment at `path`, in hex; None where it cannot be read."""
+    record = _first_record(path)
+    return record["hash"].decode() if record else None
+
+
+def _first_record(path: Path) -> re.Match[bytes] | None:
     try:
         with open_regular(path, follow=False) as file:
-            record = RECORD.fullmatch(file.readline(BLOCK_BYTES))
-        return parse_timestamp(record["at"][1:-1].decode()) if record and record["at"] != b"null" else None
-    except (OSError, ValueError):
+            return RECORD.fullmatch(file.readline(BLOCK_BYTES))
+    except OSError:
         return None
 
 

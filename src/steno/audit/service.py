@@ -4,6 +4,7 @@ Where no folder is configured there is no log. The service is there all the same
 """
 
 import asyncio
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -34,6 +35,8 @@ from steno.config import Config, audit_directory, digest
 from steno.errors import ConfigError, UnavailableError, UsageError
 from steno.timestamps import Micros, timestamp
 
+NONCE_BYTES: Final = 16
+"""Randomness in the first record of a log."""
 STARTED: Final = "daemon.started"
 STOPPED: Final = "daemon.stopped"
 RELOADED: Final = "daemon.reloaded"
@@ -161,7 +164,7 @@ class AuditService:
             return
         files = ContentFiles(directory)
         bodies = bodies_of(config.audit, files)
-        with open_log(directory, config, at) as log:
+        with open_log(directory, config, at, secrets.token_hex(NONCE_BYTES)) as log:
             reports = WriterReports(blocks=config.audit.when_full == "block")
             writer = AuditWriter(log, options_of(config.audit), reports, files, now)
             yield cls(config, LogParts(log, bodies, files, reports, writer))
@@ -170,6 +173,11 @@ class AuditService:
     def directory(self) -> Path | None:
         """The folder of the log; None where there is none."""
         return self._parts.log.directory if self._parts else None
+
+    @property
+    def log_id(self) -> str | None:
+        """Which log it is, as `steno verify --log` takes it; None where there is none."""
+        return self._parts.log.log_id if self._parts else None
 
     @property
     def sinks(self) -> Sequence[AuditSink]:

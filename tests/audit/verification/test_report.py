@@ -78,10 +78,11 @@ def test_times_that_are_not_in_order() -> None:
 
 
 def test_what_keys_heads_and_checkpoints_showed() -> None:
-    report = replace(HELD, keyed_from=3, key_ids=("aa", "bb"), heads=(2, 4), checkpoints=1)
+    report = replace(HELD, keyed_from=3, key_ids=("aa", "bb"), key_seqs=(3, 9), heads=(2, 4), checkpoints=1)
 
-    assert describe(report)[-4:] == [
+    assert describe(report)[-5:] == [
         "keyed     from record 3 on, under key aa then bb",
+        "          from record 9 on, under key bb",
         "kept      head 2 is in the log",
         "kept      head 4 is in the log",
         "agreed    1 checkpoint with the chain",
@@ -102,6 +103,15 @@ def test_a_head_that_cannot_be_checked_is_no_success() -> None:
         "kept      head 7 CANNOT BE CHECKED: record 7 is not in what was given",
         "retired   records up to 3, as the log itself tells",
     ]
+
+
+def test_which_log_it_is() -> None:
+    """Where its first record was not given, that is what the log says of itself."""
+    assert describe(replace(HELD, log_id="aa"))[4:] == ["log       aa", "head      5:abc"]
+    assert "log       aa, as the log itself tells" in describe(replace(HELD, first_seq=4, log_id="aa"))
+    assert describe(replace(HELD, ok=False, log_unchecked=True))[0] == (
+        "THE AUDIT LOG HOLDS, BUT THAT IT IS THE LOG THAT WAS NAMED IS NOT PROVED"
+    )
 
 
 def test_a_head_behind_a_fault_is_not_reached() -> None:

@@ -23,7 +23,7 @@ from steno.audit.record import CLOSED, GENESIS, HASH_BYTES, LINE_BYTES, OPENED, 
 from steno.audit.verification.claims import Chain, Claims
 from steno.audit.verification.report import Fault, Reason, Refusal, Report
 from steno.audit.verification.times import Times
-from steno.audit.verification.trust import HeadCheck, KeyCheck, Trust
+from steno.audit.verification.trust import HeadCheck, IdentityCheck, KeyCheck, Trust
 
 Observers = Mapping[bytes, Callable[[bytes], None]]
 """By the name of a fact: takes the body of each record of that name. Raises ValueError where it cannot be read."""
@@ -37,6 +37,7 @@ class _Opening(Struct, frozen=True):
     key_id: str | None
     previous: str
     recovered_bytes: int
+    log_id: str | None = None
 
 
 _JSON: Final = msgspec.json.Decoder(Raw)
@@ -61,7 +62,8 @@ class Verifier:
             observers: see the bodies of records that hold.
         """
         self._complete = complete
-        self._keys = KeyCheck(trust.keys, trust.keyed_from)
+        self._keys = KeyCheck(trust.keys, trust.keyed_from, trust.key_ranges)
+        self._identity = IdentityCheck(trust.log_id)
         self._heads = HeadCheck(trust.heads)
         self._chain = Chain()
         self._claims = Claims(self._chain)
@@ -139,8 +141,9 @@ class Verifier:
 
     def _check_trust(self, seq: int, hashed: bytes) -> None:
         """Hold record `seq` against keys and heads, and set the next record to be held so."""
-        if seq >= self._keys.next_seq:
-            raise Refusal(Reason.UNKEYED)
+        self._keys.check(seq)
+        if seq == 1:
+            self._identity.prove(hashed)
         self._heads.check(seq, hashed)
         self._stop_seq = min(self._heads.next_seq, self._keys.next_seq)
 
@@ -178,6 +181,8 @@ class Verifier:
             raise Refusal(Reason.MISSING if seq > self._chain.seq else Reason.NUMBER)
         if opening.previous != self._chain.head.hex():
             raise Refusal(Reason.PREVIOUS)
+        if opening.log_id is not None:
+            self._identity.hold(opening.log_id)
         self._key = self._keys.key_of(seq, opening.algorithm, opening.key_id)
         self._recovered_bytes += opening.recovered_bytes
 
@@ -187,6 +192,7 @@ class Verifier:
         self._chain.begin(seq, previous)
         self._chain.end_segment()
         self._heads.begin(seq, previous)
+        self._keys.begin(whole=self._complete and seq == 1)
 
     # The end --------------------------------------------------------------------------------------------
 
@@ -197,24 +203,24 @@ class Verifier:
             return None
         if first_seq > 1 and not self._claims.beginning_retired:
             return Fault(self._segments[0], 1, first_seq, Reason.BEGINNING)
-        if self._keys.unused:
-            return self._cut(Reason.UNREACHED, self._keys.next_seq)
+        if missing := self._keys.missing():
+            return self._cut(*missing)
         if self._heads.unreached:
-            return self._cut(Reason.CUT, self._heads.next_seq)
+            return self._cut(Reason.CUT, f"record {self._heads.next_seq}")
         return None
 
-    def _cut(self, reason: Reason, seq: int) -> Fault:
-        """Return the fault of a log that ends before record `seq`."""
-        return Fault(self._segment, self._line + 1, self._chain.seq + 1, reason, f"record {seq}")
+    def _cut(self, reason: Reason, detail: str) -> Fault:
+        """Return the fault of a log that ends too early."""
+        return Fault(self._segment, self._line + 1, self._chain.seq + 1, reason, detail)
 
     def report(self) -> Report:
         """Return what was found in the segments that were given."""
         chain, claims = self._chain, self._claims
-        keyed = {name: seq for name, seq in self._keys.used.items() if seq <= chain.seq}
+        keyed = [(name, seq) for name, seq in self._keys.used if seq <= chain.seq]
         fault = self._fault or self._missing()
         unchecked = (*self._heads.before, *self._heads.unreached)
         return Report(
-            ok=fault is None and not unchecked,
+            ok=fault is None and not unchecked and not self._identity.unchecked,
             records=self._records,
             segments=len(self._segments),
             first_seq=chain.first_seq if self._records else None,
@@ -224,8 +230,11 @@ class Verifier:
             disorder=self._times.disorder(),
             previous=chain.previous.hex() if self._records else None,
             head=chain.head.hex() if self._records else None,
-            keyed_from=min(keyed.values(), default=None),
-            key_ids=tuple(keyed),
+            keyed_from=keyed[0][1] if keyed else None,
+            key_ids=tuple(name for name, _ in keyed),
+            key_seqs=tuple(seq for _, seq in keyed),
+            log_id=self._identity.log_id if self._records else None,
+            log_unchecked=fault is None and self._identity.unchecked,
             heads=tuple(self._heads.found),
             heads_unchecked=unchecked,
             checkpoints=claims.checkpoints,
