@@ -325,6 +325,26 @@ def test_a_clock_that_is_far_ahead_at_the_start_deletes_nothing(tmp_path: Path, 
     assert days_off - 10 < int(str(line["days"])) <= days_off
 
 
+def test_a_clock_that_is_behind_the_log_deletes_nothing_and_is_reported(tmp_path: Path) -> None:
+    with opened(tmp_path / "audit", at=None, segment_bytes=500) as log:
+        for number in range(9):
+            log.append(said(number, None))
+        log.close(None)
+    before = sorted(path.name for path in (tmp_path / "audit").glob("audit-*.jsonl"))
+    for number, name in enumerate(before):
+        written = time.time() + (400 + number) * 86_400
+        os.utime(tmp_path / "audit" / name, (written, written))
+
+    with running(configure(tmp_path, "checkpoint_seconds = 0.05\nretention_days = 3")) as daemon:
+        wait_for(lambda: daemon.metric("steno_audit_checkpoints_total") >= 3)
+        held = daemon.metric("steno_audit_held_segments")
+        assert daemon.stop() == 0
+
+    assert (held, count(tmp_path, "log.retired")) == (len(before) - 3, 0)
+    (line,) = [line for line in daemon.lines() if "clock is doubted" in str(line["event"])]
+    assert (line["segments"], line["behind"]) == (held, 400 + len(before) - 2)
+
+
 def test_a_second_daemon_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     """With one clear line, and the first one goes on."""
     with running(configure(tmp_path)) as daemon:

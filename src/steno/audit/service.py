@@ -105,7 +105,7 @@ class WriterReports:
 
     def held(self, count: int, ages: Ages) -> None:
         """Report that retention waits, or that it goes on."""
-        if count:
+        if count or ages.behind_ns:
             ahead, behind = ages.doubted_ns // DAY_NS, ages.behind_ns // DAY_NS
             self._log.warning(
                 "old segments of the audit log stay: the clock is doubted", segments=count, days=ahead, behind=behind

@@ -82,10 +82,10 @@ def verify(paths: Sequence[Path], progress: Progress | None = None, *, trust: Tr
         UsageError: a folder stands beside other paths.
         DataError: a path cannot be read, is no segment, or holds none.
     """
-    complete = any(path.is_dir() for path in paths)
-    if complete and len(paths) > 1:
-        raise UsageError("each audit log is proved by itself: give one folder, or segments of one log")
     try:
+        complete = any(path.is_dir() for path in paths)
+        if complete and len(paths) > 1:
+            raise UsageError("each audit log is proved by itself: give one folder, or segments of one log")
         found = _in_folder(paths[0]) if complete else _named(paths)
         return _verified(found, progress, trust or Trust(), complete=complete)
     except OSError as error:

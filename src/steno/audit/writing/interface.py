@@ -80,7 +80,7 @@ class WriterObserver(Protocol):
         """A segment of that name was deleted, since it is too old or the log too large."""
 
     def held(self, count: int, ages: Ages) -> None:
-        """So many segments are too old by the clock and stay, since `ages` doubt it. 0: none does any more."""
+        """So many segments are too old and stay, since `ages` doubt the clock; or they no longer do."""
 
     def undeleted(self, segment: str, reason: str) -> None:
         """A file of that name, which retention no longer keeps, could not be deleted. It is tried again later."""

@@ -105,7 +105,7 @@ class Retention:
         self.deleted = 0
         """How many segments were deleted."""
         self.held = 0
-        """How many are too old by the clock, and stay since that is not trusted."""
+        """How many are too old by the clock, and stay since that is doubted."""
         self.ages = Ages((), ())
         """How old the segments are, as of the last look."""
         self._log = log
@@ -118,6 +118,11 @@ class Retention:
         self._offset_ns = clocks.wall_ns() - clocks.steady_ns()
         self._next_step_ns = 0
         self._wait(SETTLE_SECONDS)
+
+    @property
+    def waits(self) -> bool:
+        """Whether segments are held, or would be, since the clock is doubted."""
+        return bool(self.held or self.ages.behind_ns)
 
     # Decided --------------------------------------------------------------------------------------------
 
@@ -156,7 +161,8 @@ class Retention:
             if not stat.S_ISREG(status.st_mode):  # somebody else's: it must not keep the rest from going
                 continue
             if path.name not in self._opened_ns:
-                self._opened_ns[path.name] = (opened_at(path) or 0) * 1000
+                opened = opened_at(path) if self._policy.seconds is not None else None
+                self._opened_ns[path.name] = (opened or 0) * 1000
             written_ns = max(status.st_mtime_ns, self._opened_ns[path.name])
             yield SegmentFile(path, status.st_size, status.st_mtime_ns, written_ns)
 

@@ -49,8 +49,9 @@ class Ages(Struct, frozen=True):
         return 0 if self.behind_ns else _leading(self.counted_ns, limit_ns)
 
     def held(self, limit_ns: float) -> int:
-        """Return how many of the oldest segments are older by the clock alone, and stay since that is not trusted."""
-        return max(0, _leading(self.stated_ns, limit_ns) - self.older_than(limit_ns))
+        """Return how many of the oldest segments are older by one way to count, and stay since the clock is doubted."""
+        older = max(_leading(self.stated_ns, limit_ns), _leading(self.counted_ns, limit_ns))
+        return older - self.older_than(limit_ns)
 
 
 def _leading(ages_ns: Sequence[int], limit_ns: float) -> int:

@@ -207,7 +207,7 @@ class WriterLoop:
     def _retire(self) -> bool:
         """Delete old segments, once the log records on the disk that they go."""
         self._maintenance.retention_due = False
-        held = self.retention.held
+        waited = self.retention.waits
         try:
             if self.retention.announce(self._now()) and not self._persist(self._log.flush):
                 return False
@@ -217,7 +217,7 @@ class WriterLoop:
         except OSError as error:
             # No reason to stop writing: what is left is tried again when retention is due the next time.
             self._observer.undeleted(Path(str(error.filename)).name, self._count_error(error))
-        if bool(held) != bool(self.retention.held):
+        if waited != self.retention.waits:
             self._observer.held(self.retention.held, self.retention.ages)
         return True
 
