@@ -60,6 +60,15 @@ def test_trust_is_earned_by_what_was_written_and_not_by_the_clock() -> None:
     assert days(aged(at_days(0, 100, 104, 108, 112), 116)) == [0, 0, 0, 0, 0]
 
 
+def test_a_pause_that_was_corrected_is_never_believed() -> None:
+    """A clock was 300 days ahead at one start and right for a month. Then it is ahead again."""
+    month = list(range(102, 132))
+    written = at_days(99, 100, 400, *month, 432)
+
+    assert days(aged(written[:-1], 132))[:3] == [31, 30, 30]
+    assert days(aged(written, 432))[:2] == [30, 29]
+
+
 def test_nothing_is_too_old_while_the_clock_is_behind_the_log() -> None:
     written = at_days(50, 98, 99)
     limit = 30 * DAY_NS

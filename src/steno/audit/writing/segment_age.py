@@ -9,6 +9,7 @@ one segment to the next, and from the newest one to now.
     up to the ordinary one              in full: as long as a segment may be written, and a day
     longer, up to `LONGEST_PAUSE_NS`    nothing; in full once the log has gone on for `TRUST_NS` behind it
     longer still                        nothing: no host that is in use is off for so long
+    longer, and set back since          nothing: the clock was ahead
 
 So a clock that leaps by 14 years makes no segment older. A host that was off for two months is believed after a week.
 What was written meanwhile says how long that week is, so that starting anew does not begin it anew, and nothing has to
@@ -70,16 +71,18 @@ def ages(written_ns: Sequence[int], now_ns: int, ordinary_ns: int, closed_ns: in
     """
     counted: list[int] = []
     age_ns = doubted_ns = steady_ns = 0
-    later_ns = now_ns
+    later_ns = lowest_ns = now_ns
     for each_ns in reversed(written_ns):
         pause_ns = later_ns - each_ns
-        believed_ns = _believed(pause_ns, steady_ns, ordinary_ns)
+        # Once the clock was set back, it is known to have been ahead before.
+        since_ns = steady_ns if later_ns <= lowest_ns + SLACK_NS else 0
+        believed_ns = _believed(pause_ns, since_ns, ordinary_ns)
         if believed_ns < pause_ns:
             doubted_ns = max(doubted_ns, pause_ns)
         if 0 < pause_ns <= ordinary_ns:
             steady_ns += pause_ns
         age_ns += believed_ns
-        later_ns = each_ns
+        later_ns, lowest_ns = each_ns, min(lowest_ns, each_ns)
         # A segment in between that seems older than this one makes this one no older than it says itself.
         counted.append(min(age_ns, now_ns - each_ns) if now_ns >= each_ns else age_ns)
     behind_ns = 0 if closed_ns is None else closed_ns - now_ns
@@ -92,7 +95,7 @@ def ages(written_ns: Sequence[int], now_ns: int, ordinary_ns: int, closed_ns: in
 
 
 def _believed(pause_ns: int, since_ns: int, ordinary_ns: int) -> int:
-    """Return how much of a pause counts; `since_ns` is how long the log has gone on behind it in ordinary pauses."""
+    """Return how much of a pause counts; `since_ns` is for how long its end is confirmed by ordinary pauses."""
     if pause_ns <= ordinary_ns:
         return max(0, pause_ns)
     return pause_ns if pause_ns <= LONGEST_PAUSE_NS and since_ns >= TRUST_NS else 0
