@@ -74,7 +74,7 @@ class Run:
 
     def _retire(self, log: AuditLog) -> None:
         retention = Retention(log, RetentionPolicy(size_bytes=1))
-        retention.announce(AT)
+        self._retry(lambda: retention.announce(AT))
         self._retry(log.flush)
         self._retry(lambda: retention.delete(lambda _: None))
 
