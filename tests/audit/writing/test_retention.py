@@ -326,6 +326,19 @@ def test_size_needs_no_clock(tmp_path: Path) -> None:
     assert host.look() == 3
 
 
+def test_what_is_no_segment_does_not_keep_the_others_from_going(tmp_path: Path) -> None:
+    host = Host(tmp_path, BOTH, 2)
+    for seq in (0, 2, 5):
+        (tmp_path / segment_name(seq)).mkdir()
+        os.utime(tmp_path / segment_name(seq), ns=(1, 1))
+
+    assert host.retention.announce(AT)
+    host.log.flush()
+    assert host.retention.delete(host.deleted.append) is not None
+    assert host.deleted == [segment_name(1), segment_name(4)]
+    assert [path.name for path in tmp_path.glob("audit-*") if path.is_file()] == [segment_name(7)]
+
+
 @pytest.mark.parametrize(("stays", "told"), [(-1, None), (0, 0)])
 def test_content_files_stay_where_the_clock_went_back_since(tmp_path: Path, stays: int, told: int | None) -> None:
     """By the time of the segments that went, the files of those that stay would be old too."""

@@ -225,8 +225,7 @@ class Retention:
         if not written_ns:
             return None
         newest_ns = max(written_ns)
-        stays = (path.lstat().st_mtime_ns for path in segments(self._log.directory))
-        return newest_ns if all(each_ns >= newest_ns for each_ns in stays) else None
+        return newest_ns if all(each.mtime_ns >= newest_ns for each in self._kept()) else None
 
 
 def _boundary(last: Path, after: Path) -> tuple[int, bytes] | None:
