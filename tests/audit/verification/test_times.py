@@ -3,7 +3,7 @@
 import pytest
 
 from steno.audit.verification.report import DAY, TimeDisorder
-from steno.audit.verification.times import Times
+from steno.audit.verification.times import WAITED, Times
 from steno.timestamps import SECOND, timestamp
 from tests.audit.helpers import AT
 
@@ -11,7 +11,7 @@ from tests.audit.helpers import AT
 def found(*offsets: int) -> TimeDisorder:
     times = Times()
     for seq, offset in enumerate(offsets, start=1):
-        times.add(seq, f'"{timestamp(AT + offset)}"'.encode())
+        times.add(seq, f'"{timestamp(AT + offset)}"'.encode(), own=False)
     return times.disorder()
 
 
@@ -48,7 +48,20 @@ def test_a_time_that_does_not_exist_is_compared_all_the_same() -> None:
     """A forged log may hold one."""
     times = Times()
     for seq, at in enumerate((b'"2026-99-01T00:00:00.000000Z"', b'"2026-01-01T00:00:00.000000Z"'), start=1):
-        times.add(seq, at)
+        times.add(seq, at, own=False)
 
     assert times.disorder() == TimeDisorder(backwards=1, first_backwards=2)
     assert (times.first_text, times.last_text) == ("2026-99-01T00:00:00.000000Z", "2026-01-01T00:00:00.000000Z")
+
+
+@pytest.mark.parametrize("own", [(False, True, False), (False, False, True), (False, True, True)])
+@pytest.mark.parametrize(("step", "backwards"), [(WAITED, 0), (WAITED + 1, 1)])
+def test_a_short_step_back_beside_a_record_of_the_log_itself_is_none(
+    own: tuple[bool, ...], step: int, backwards: int
+) -> None:
+    """The writer added it when others waited already."""
+    times = Times()
+    for seq, (offset, each) in enumerate(zip((0, WAITED * 2, WAITED * 2 - step), own, strict=True), start=1):
+        times.add(seq, f'"{timestamp(AT + offset)}"'.encode(), own=each)
+
+    assert times.disorder().backwards == backwards

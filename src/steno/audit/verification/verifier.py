@@ -45,6 +45,8 @@ _OPENING: Final = msgspec.json.Decoder(_Opening)
 _NO_TRUST: Final = Trust()
 _OPENED: Final = OPENED.encode()
 _CLOSED: Final = CLOSED.encode()
+_OWN: Final = b"log."
+"""How the names of facts about the log itself begin."""
 _NO_TIME: Final = b"null"
 
 
@@ -132,7 +134,7 @@ class Verifier:
         chain.seq, chain.head = seq, hashed
         self._records += 1
         if at != _NO_TIME:
-            self._times.add(seq, at)
+            self._times.add(seq, at, own=fact.startswith(_OWN))
 
     def _unreadable(self, line: bytes) -> Reason:
         if len(line) >= LINE_BYTES:
