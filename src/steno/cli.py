@@ -209,27 +209,30 @@ def replay(
     "key_files",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="The key the log is hashed under; repeat it for a log that had several.",
+    help="The key the log is hashed under; repeat it for a log that had several, in the order of their use.",
 )
 @click.option(
     "--keyed-from",
     type=click.IntRange(min=1),
+    multiple=True,
     metavar="SEQ",
-    help="With --key-file: records before SEQ may be hashed without a key.",
+    help="With --key-file: records before SEQ may have no key. Once for each key: it is in use from SEQ on.",
 )
+@click.option("--log", "log_id", metavar="ID", help="Which log it must be, as this command and the daemon show it.")
 @click.option("--head", "heads", multiple=True, metavar="SEQ:HASH", help="A record that the log must have; repeatable.")
 @click.option("--words", is_flag=True, help="Verify the content files beside the log too.")
 def verify(
     paths: tuple[Path, ...],
     key_files: tuple[Path, ...],
-    keyed_from: int | None,
+    keyed_from: tuple[int, ...],
+    log_id: str | None,
     heads: tuple[str, ...],
     words: bool,
 ) -> int:
     """Prove an audit log: a folder, or single segments. Exit 1 when it does not hold."""
     from steno.app import verify as verifying
 
-    trust = verifying.trust_of(key_files, keyed_from, heads)
+    trust = verifying.trust_of(key_files, keyed_from, heads, log_id)
     with _progress(paths) as progress:
         found = verifying.verify(paths, trust, content=words, progress=progress)
     for line in found.lines():
@@ -279,9 +282,12 @@ def _progress(files: Sequence[Path]) -> Iterator[Callable[[int], None]]:
 
 def _size(path: Path) -> int:
     """Return how many bytes there are to read; 0 where that is not known."""
-    if path.is_dir():
-        return sum(each.stat().st_size for each in path.iterdir() if each.is_file())
-    return path.stat().st_size if path.is_file() else 0
+    try:
+        if path.is_dir():
+            return sum(each.stat().st_size for each in path.iterdir() if each.is_file())
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:  # whoever reads it says so
+        return 0
 
 
 def _show(terminal: "Console", summary: "Summary") -> None:

@@ -64,7 +64,7 @@ def test_content_files_belong_to_a_whole_log(log: Path) -> None:
 def test_options_name_keys_and_heads(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("sesame\n")
 
-    trust = trust_of([tmp_path / "key"], 7, [f"12:{HASH}", f"3:{HASH}"])
+    trust = trust_of([tmp_path / "key"], [7], [f"12:{HASH}", f"3:{HASH}"])
 
     assert bool(trust.keys)
     assert (trust.keyed_from, trust.heads) == (
@@ -74,7 +74,7 @@ def test_options_name_keys_and_heads(tmp_path: Path) -> None:
 
 
 def test_without_options_a_log_is_held_against_nothing() -> None:
-    trust = trust_of([], None, [])
+    trust = trust_of([], [], [])
 
     assert (bool(trust.keys), trust.keyed_from, trust.heads) == (False, 1, ())
 
@@ -82,21 +82,49 @@ def test_without_options_a_log_is_held_against_nothing() -> None:
 @pytest.mark.parametrize(
     ("key_files", "keyed_from", "heads", "error"),
     [
-        ([], 1, [], UsageError("--keyed-from says where a key came into use: give the key with --key-file")),
+        ([], [1], [], UsageError("--keyed-from says where a key came into use: give the key with --key-file")),
         (
             [],
-            None,
+            [],
             ["12"],
             UsageError("--head: a head is SEQ:HASH, a record's number and the 64 hex digits of its hash"),
         ),
-        ([Path("gone")], None, [], DataError("cannot use the key in gone: cannot be read: no such file or directory")),
+        ([Path("gone")], [], [], DataError("cannot use the key in gone: cannot be read: no such file or directory")),
+        (
+            [Path("a"), Path("b"), Path("c")],
+            [1, 5],
+            [],
+            UsageError("--keyed-from is given once, or once for each --key-file, in their order"),
+        ),
+        (
+            [Path("a"), Path("b")],
+            [5, 5],
+            [],
+            UsageError("--keyed-from: each key comes into use after the one before"),
+        ),
     ],
-    ids=["a record without a key", "no head", "no key"],
+    ids=["a record without a key", "no head", "no key", "fewer records than keys", "records in another order"],
 )
 def test_options_that_make_no_sense_are_errors(
-    key_files: list[Path], keyed_from: int | None, heads: list[str], error: StenoError
+    key_files: list[Path], keyed_from: list[int], heads: list[str], error: StenoError
 ) -> None:
     with pytest.raises(type(error)) as raised:
         trust_of(key_files, keyed_from, heads)
 
     assert str(raised.value) == str(error)
+
+
+def test_options_name_ranges_of_keys_and_the_log(tmp_path: Path) -> None:
+    keys = [tmp_path / "old", tmp_path / "new"]
+    for key in keys:
+        key.write_text(key.name)
+
+    trust = trust_of(keys, [3, 9], [], "0A" * 32)
+
+    assert (trust.keyed_from, trust.key_ranges, trust.log_id) == (3, (3, 9), HASH)
+    assert trust_of(keys, [3], []).key_ranges == ()
+
+
+def test_a_text_that_names_no_log_is_an_error() -> None:
+    with pytest.raises(UsageError, match="--log: a log is named by the 64 hex digits"):
+        trust_of([], [], [], "12")

@@ -18,6 +18,7 @@ from steno.audit.verification.verifier import Verifier
 from steno.audit.writing.batch import ChainHead
 from steno.audit.writing.interface import CompanionFiles, WriterObserver, WriterOptions
 from steno.audit.writing.log import AuditLog
+from steno.audit.writing.segment_age import Ages
 from steno.audit.writing.writer import AuditWriter
 
 AT = 1_767_225_600_123_456
@@ -173,6 +174,14 @@ class Observer:
     def damaged(self, damaged: Damaged) -> None:
         """Keep it."""
         self.reports.append(("damaged", damaged))
+
+    def retired(self, segment: str) -> None:
+        """Keep it."""
+        self.reports.append(("retired", segment))
+
+    def held(self, count: int, ages: Ages) -> None:
+        """Keep it."""
+        self.reports.append(("held", count, ages))
 
     def undeleted(self, segment: str, reason: str) -> None:
         """Keep it."""

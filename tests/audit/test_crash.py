@@ -16,7 +16,6 @@ from tests.audit.helpers import AT, files, opened, proved, records, said, write
 
 CALLS = ("open", "fchmod", "write", "fdatasync", "fsync", "ftruncate", "unlink", "fstat")
 TORN = b'{"seq":4,"at":null,"fact":"item.ad'
-FOREVER_NS = 1 << 62
 
 
 class PowerCut(BaseException):
@@ -74,10 +73,10 @@ class Run:
             self._retry(partial(log.close, AT))
 
     def _retire(self, log: AuditLog) -> None:
-        retention = Retention(log, RetentionPolicy(seconds=0.0))
-        retention.announce(AT, FOREVER_NS)
+        retention = Retention(log, RetentionPolicy(size_bytes=1))
+        self._retry(lambda: retention.announce(AT))
         self._retry(log.flush)
-        self._retry(retention.delete)
+        self._retry(lambda: retention.delete(lambda _: None))
 
     def _add(self, log: AuditLog, count: int) -> None:
         numbers = list(range(self._next, self._next + count))

@@ -1,7 +1,9 @@
 """The log of a running daemon: held sources, its key, its checkpoints, damage, retention, one writer a folder."""
 
 import json
+import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from steno import __version__
 from steno.audit.service import AuditService
 from steno.config import Audit, Config
 from steno.errors import UsageError
-from tests.audit.helpers import AT, opened
+from tests.audit.helpers import AT, opened, said
 from tests.processes import running, steno, wait_for, wait_until
 
 KEYS = ("0123456789abcdef" * 2, "fedcba9876543210" * 2)
@@ -132,6 +134,7 @@ async def test_a_log_that_is_written_is_shown_in_numbers(tmp_path: Path) -> None
         "steno_audit_checkpoints_total": {(): 0},
         "steno_audit_damaged_segments_total": {(): 0},
         "steno_audit_retired_segments_total": {(): 0},
+        "steno_audit_held_segments": {(): 0},
     }
     assert (service.progressing(1.0), service.writable()) == (False, False)  # its thread has ended
 
@@ -194,6 +197,53 @@ def test_a_key_that_was_replaced_holds_from_the_next_segment_on(tmp_path: Path) 
     assert not any(key in (tmp_path / "steno.log").read_text() for key in KEYS)
 
 
+def test_a_stolen_key_that_was_replaced_forges_no_later_record(tmp_path: Path) -> None:
+    """Whoever has it and can write the folder goes on under it, behind the log or in the place of its end."""
+    keys = [tmp_path / "old", tmp_path / "new"]
+    for path, key in zip(keys, KEYS, strict=True):
+        path.write_text(key)
+        with running(configure(tmp_path, f'key = {{ file = "{path}" }}')) as daemon:
+            wait_for(lambda: count(tmp_path, "daemon.stopped") < count(tmp_path, "daemon.started"))
+            assert daemon.stop() == 0
+    given = [option for key in keys for option in ("--key-file", key)]
+    assert steno("verify", tmp_path / "audit", *given).returncode == 0
+
+    with opened(tmp_path / "audit", key=KEYS[0].encode()) as log:
+        log.close(AT)
+    behind = steno("verify", tmp_path / "audit", *given)
+    for path in sorted((tmp_path / "audit").glob("audit-*.jsonl"))[1:]:
+        path.unlink()
+    with opened(tmp_path / "audit", key=KEYS[0].encode()) as log:
+        log.close(AT)
+    instead = steno("verify", tmp_path / "audit", *given)
+    ranged = steno("verify", tmp_path / "audit", *given, "--keyed-from", "1", "--keyed-from", "5")
+
+    assert [done.returncode for done in (behind, instead, ranged)] == [1, 1, 1]
+    assert b"record 9: it is hashed under a key that a later one has replaced" in behind.stdout
+    assert b"record 7: the log has no record under a key that was given" in instead.stdout
+    assert b"record 5: it is hashed under a key that a later one has replaced" in ranged.stdout
+
+
+def test_another_log_under_the_same_key_is_not_the_one_that_the_daemon_named(tmp_path: Path) -> None:
+    """It is named in the operational log at each start."""
+    (tmp_path / "key").write_text(KEYS[0])
+    named = []
+    for name in ("one", "one", "two"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        with running(configure(tmp_path / name, f'key = {{ file = "{tmp_path}/key" }}')) as daemon:
+            wait_for(lambda: count(tmp_path / name, "daemon.stopped") < count(tmp_path / name, "daemon.started"))  # noqa: B023
+            assert daemon.stop() == 0
+        named += [line["audit_log"] for line in daemon.lines() if line["event"] == "started"]
+
+    def code(name: str, log_id: object) -> int:
+        done = steno("verify", tmp_path / name / "audit", "--key-file", tmp_path / "key", "--log", str(log_id))
+        return done.returncode
+
+    one, again, two = named
+    assert (one, len(str(one)), one == two) == (again, 64, False)
+    assert [code("one", one), code("two", two), code("two", one), code("one", two)] == [0, 0, 1, 1]
+
+
 def test_a_head_that_was_reported_is_proved_later_and_shows_a_tail_that_was_cut(tmp_path: Path) -> None:
     """The line of the operational log is what `steno verify --head` takes."""
     with running(configure(tmp_path, "flush_seconds = 0.05\ncheckpoint_seconds = 0.1")) as daemon:
@@ -239,11 +289,60 @@ def test_old_segments_are_deleted_and_the_log_still_verifies(tmp_path: Path) -> 
         wait_for(lambda: daemon.metric("steno_audit_retired_segments_total") >= 2)
         assert daemon.stop() == 0
 
+    deleted = [line for line in daemon.lines() if line["event"] == "an old segment of the audit log was deleted"]
+    assert {line["level"] for line in deleted} == {"warning"}
+    assert str(deleted[0]["segment"]) == "audit-00000000000000000001.jsonl"
     assert count(tmp_path, "log.retired") >= 1
     assert records(tmp_path)[0]["seq"] > 1
-    proved = steno("verify", tmp_path / "audit")
+    (log_id,) = [line["audit_log"] for line in daemon.lines() if line["event"] == "started"]
+    proved = steno("verify", tmp_path / "audit", "--log", str(log_id))
     assert proved.returncode == 0, proved.stdout
     assert b"retired" in proved.stdout
+    assert f"log       {log_id}, as the log itself tells".encode() in proved.stdout
+
+
+@pytest.mark.parametrize("days_off", [14 * 365, 60])
+def test_a_clock_that_is_far_ahead_at_the_start_deletes_nothing(tmp_path: Path, days_off: int) -> None:
+    """The same log, by a clock that is right, is one whose host was off for long: that is believed after a week."""
+    with opened(tmp_path / "audit", at=None, segment_bytes=500) as log:
+        for number in range(9):
+            log.append(said(number, None))
+        log.close(None)
+    before = sorted(path.name for path in (tmp_path / "audit").glob("audit-*.jsonl"))
+    for number, name in enumerate(before):
+        written = time.time() - (days_off - number) * 86_400
+        os.utime(tmp_path / "audit" / name, (written, written))
+
+    with running(configure(tmp_path, "checkpoint_seconds = 0.05\nretention_days = 30")) as daemon:
+        wait_for(lambda: daemon.metric("steno_audit_checkpoints_total") >= 3)
+        held, retired = (daemon.metric(f"steno_audit_{name}") for name in ("held_segments", "retired_segments_total"))
+        assert daemon.stop() == 0
+
+    assert (held, retired, count(tmp_path, "log.retired")) == (len(before), 0, 0)
+    assert all((tmp_path / "audit" / name).exists() for name in before)
+    (line,) = [line for line in daemon.lines() if "clock is doubted" in str(line["event"])]
+    assert (line["level"], line["segments"], line["behind"]) == ("warning", len(before), 0)
+    assert days_off - 10 < int(str(line["days"])) <= days_off
+
+
+def test_a_clock_that_is_behind_the_log_deletes_nothing_and_is_reported(tmp_path: Path) -> None:
+    with opened(tmp_path / "audit", at=None, segment_bytes=500) as log:
+        for number in range(9):
+            log.append(said(number, None))
+        log.close(None)
+    before = sorted(path.name for path in (tmp_path / "audit").glob("audit-*.jsonl"))
+    for number, name in enumerate(before):
+        written = time.time() + (400 + number) * 86_400
+        os.utime(tmp_path / "audit" / name, (written, written))
+
+    with running(configure(tmp_path, "checkpoint_seconds = 0.05\nretention_days = 3")) as daemon:
+        wait_for(lambda: daemon.metric("steno_audit_checkpoints_total") >= 3)
+        held = daemon.metric("steno_audit_held_segments")
+        assert daemon.stop() == 0
+
+    assert (held, count(tmp_path, "log.retired")) == (len(before) - 3, 0)
+    (line,) = [line for line in daemon.lines() if "clock is doubted" in str(line["event"])]
+    assert (line["segments"], line["behind"]) == (held, 400 + len(before) - 2)
 
 
 def test_a_second_daemon_on_the_same_folder_is_refused(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_what_the_writer_does_is_as_configured() -> None:
         segment_seconds=3_600.0,
         checkpoint_records=7,
         checkpoint_seconds=9.0,
-        retention=RetentionPolicy(seconds=172_800.0, size_bytes=2_000_000),
+        retention=RetentionPolicy(seconds=172_800.0, size_bytes=2_000_000, segment_seconds=3_600.0),
     )
 
 

@@ -146,6 +146,7 @@ class Daemon:
             version=__version__,
             http=f"http://{self.address}",
             audit=str(self.audit.directory) if self.audit.directory else None,
+            audit_log=self.audit.log_id,
             sources=list(self.sources.ready()),
         )
         if self.audit.directory is None:

@@ -2,9 +2,14 @@
 
 from importlib.resources import files
 from pathlib import Path
+from typing import Final
 
 from steno.core.billing.prices import PriceTable, merge, parse
 from steno.errors import ConfigError, ConfigFault
+from steno.regular_files import read_named
+
+LIST_BYTES: Final = 4 * 1024 * 1024
+"""Longest price list that is read: two hundred times the one that is shipped."""
 
 
 def load_prices(own: Path | None, named_by: str = "prices.file") -> PriceTable:
@@ -17,8 +22,12 @@ def load_prices(own: Path | None, named_by: str = "prices.file") -> PriceTable:
     if own is None:
         return shipped
     try:
-        return merge(shipped, parse(own.read_bytes()))
+        content = read_named(own, LIST_BYTES + 1)
     except OSError as error:
         raise ConfigError([ConfigFault(str(own), "", f"cannot be read ({named_by}): {error.strerror}")]) from error
+    if len(content) > LIST_BYTES:
+        raise ConfigError([ConfigFault(str(own), "", f"is no price list ({named_by}): longer than {LIST_BYTES} bytes")])
+    try:
+        return merge(shipped, parse(content))
     except ValueError as error:
         raise ConfigError([ConfigFault(str(own), "", f"is no price list ({named_by}): {error}")]) from error

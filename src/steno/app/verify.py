@@ -1,6 +1,7 @@
 """`steno verify`: an audit log held against its format, against keys and heads, and against its content files."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from msgspec import Struct
@@ -10,7 +11,7 @@ from steno.audit.content_store.verify import describe as describe_content
 from steno.audit.verification.files import read_keys
 from steno.audit.verification.files import verify as verify_files
 from steno.audit.verification.report import Report, describe
-from steno.audit.verification.trust import Trust, parse_head
+from steno.audit.verification.trust import Trust, parse_head, parse_log_id
 from steno.errors import UsageError
 
 
@@ -51,22 +52,43 @@ def verify(
     return Verification(verify_files(paths, progress, trust=trust), verify_content(paths[0]) if content else None)
 
 
-def trust_of(key_files: Sequence[Path], keyed_from: int | None, heads: Sequence[str]) -> Trust:
+def trust_of(
+    key_files: Sequence[Path], keyed_from: Sequence[int], heads: Sequence[str], log_id: str | None = None
+) -> Trust:
     """Return what the options of the command hold a log against.
 
     Args:
-        key_files: the keys that the log is hashed under, each in a file of its own.
-        keyed_from: the record from which on it is hashed under one; None: from its first.
+        key_files: the keys that the log is hashed under, each in a file of its own, in the order of their use.
+        keyed_from: the record from which on it is hashed under one of them, none meaning its first; or for each of the
+            keys the record from which on it is in use.
         heads: records that it must have, each as `SEQ:HASH`.
+        log_id: which log it must be.
 
     Raises:
-        UsageError: `keyed_from` without a key, or a head that is none.
+        UsageError: `keyed_from` that does not fit the keys; a head or an id that is none.
         DataError: a key cannot be read.
     """
-    if keyed_from is not None and not key_files:
-        raise UsageError("--keyed-from says where a key came into use: give the key with --key-file")
+    ranges = _ranges(len(key_files), keyed_from)
     try:
         known = tuple(map(parse_head, heads))
     except ValueError as error:
         raise UsageError(f"--head: {error}") from None
-    return Trust(keys=read_keys(key_files), keyed_from=keyed_from or 1, heads=known)
+    try:
+        wanted = None if log_id is None else parse_log_id(log_id)
+    except ValueError as error:
+        raise UsageError(f"--log: {error}") from None
+    first = keyed_from[0] if keyed_from else 1
+    return Trust(keys=read_keys(key_files), keyed_from=first, key_ranges=ranges, heads=known, log_id=wanted)
+
+
+def _ranges(keys: int, keyed_from: Sequence[int]) -> tuple[int, ...]:
+    """Return where each key comes into use, where that is said of each of several."""
+    if keyed_from and not keys:
+        raise UsageError("--keyed-from says where a key came into use: give the key with --key-file")
+    if len(keyed_from) <= 1:
+        return ()
+    if len(keyed_from) != keys:
+        raise UsageError("--keyed-from is given once, or once for each --key-file, in their order")
+    if any(after <= before for before, after in pairwise(keyed_from)):
+        raise UsageError("--keyed-from: each key comes into use after the one before")
+    return tuple(keyed_from)

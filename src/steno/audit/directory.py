@@ -2,20 +2,26 @@
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import msgspec
 from msgspec import Struct
 
-from steno.audit.record import GENESIS, OPENED, RECORD, segment_seq
+from steno.audit.record import GENESIS, LINE_BYTES, OPENED, RECORD, segment_seq
 from steno.errors import DataError, UnavailableError
+from steno.regular_files import NotRegularError, open_regular
+from steno.timestamps import Micros, parse_timestamp
 
 FOLDER_MODE: Final = 0o750
 LOCK: Final = ".lock"
 BLOCK_BYTES: Final = 64 * 1024
 """How much is read first when the end of a file is looked for, and the most that its first line may have."""
+TAIL_BYTES: Final = 64 * 1024 * 1024
+"""How much is read at most when the end of a file is looked for. A writer that dies leaves less than one batch."""
 
 
 class Tail(Struct, frozen=True):
@@ -42,24 +48,50 @@ class Opening(Struct, frozen=True):
     """The hash before it, in hex."""
     recovered_bytes: int
     """How much the last writer left of a record that it did not finish."""
+    log_id: str | None = None
+    """Which log it is; None in its first record, and where an older edition wrote it."""
 
 
 # Read -----------------------------------------------------------------------------------------------------
 
 
+def segment_names(directory: Path) -> list[str]:
+    """Return the names of the segments in `directory`, in the order of the log. Other files are left alone."""
+    with os.scandir(directory) as entries:
+        return sorted(entry.name for entry in entries if segment_seq(entry.name) is not None)
+
+
 def segments(directory: Path) -> list[Path]:
-    """Return the segments in `directory`, in the order of the log. Other files are left alone."""
-    return sorted(path for path in directory.iterdir() if segment_seq(path.name) is not None)
+    """Return the segments in `directory`, in the order of the log."""
+    return [directory / name for name in segment_names(directory)]
+
+
+def bounded_lines(file: BinaryIO, limit: int = LINE_BYTES) -> Iterator[bytes]:
+    """Yield the lines of a file, each with its newline; the last one may be without.
+
+    Of a line that is longer than `limit` bytes, that many are yielded, without a newline, and nothing after them.
+    """
+    for line in iter(partial(file.readline, limit), b""):
+        yield line
+        if len(line) == limit and not line.endswith(b"\n"):
+            return
 
 
 def read_tail(path: Path) -> Tail:
     """Return the end of the segment at `path`. Reads no more of it than its last lines.
 
-    Raises DataError where the last whole line is not a record.
+    Raises DataError where the last whole line is not a record, or the file is none that a writer left.
     """
-    end = path.stat().st_size
+    with _opened(path) as file:
+        return _read_tail(path, file)
+
+
+def _read_tail(path: Path, file: BinaryIO) -> Tail:
+    end = os.fstat(file.fileno()).st_size
     read = b""
-    for start, block in _backwards(path, end):
+    for start, block in _backwards(file, end):
+        if len(read) > TAIL_BYTES:
+            raise DataError(f"{path}: no record ends in its last {TAIL_BYTES} bytes: no writer left that")
         read = block + read
         last = read.rfind(b"\n")
         before = read.rfind(b"\n", 0, max(last, 0))
@@ -68,15 +100,22 @@ def read_tail(path: Path) -> Tail:
     return Tail(0, GENESIS, 0, end)
 
 
-def _backwards(path: Path, end: int) -> Iterator[tuple[int, bytes]]:
+def _opened(path: Path) -> BinaryIO:
+    """Open a segment. Raises DataError where it is no regular file: a link would lead out of the folder."""
+    try:
+        return open_regular(path, follow=False)
+    except NotRegularError as error:
+        raise DataError(f"{path}: {error.strerror}; `steno verify` shows what is wrong") from None
+
+
+def _backwards(file: BinaryIO, end: int) -> Iterator[tuple[int, bytes]]:
     """Yield the blocks of a file and where they begin, the last one first."""
     size = BLOCK_BYTES
-    with path.open("rb") as file:
-        while end > 0:
-            start = max(0, end - size)
-            file.seek(start)
-            yield start, file.read(end - start)
-            end, size = start, size * 2
+    while end > 0:
+        start = max(0, end - size)
+        file.seek(start)
+        yield start, file.read(end - start)
+        end, size = start, size * 2
 
 
 def _ending(path: Path, line: bytes, whole_bytes: int, end: int) -> Tail:
@@ -87,9 +126,24 @@ def _ending(path: Path, line: bytes, whole_bytes: int, end: int) -> Tail:
     return Tail(int(record["seq"]), hashed, whole_bytes, end - whole_bytes)
 
 
+def whole_bytes(file: BinaryIO, end: int, limit: int) -> int | None:
+    """Return where the last whole line of a file of `end` bytes ends; 0 where it has none.
+
+    None where no line ends in its last `limit` bytes, although there are more.
+    """
+    for start in range(end - BLOCK_BYTES, end - limit - BLOCK_BYTES, -BLOCK_BYTES):
+        file.seek(max(start, 0))
+        newline = file.read(BLOCK_BYTES + min(start, 0)).rfind(b"\n")
+        if newline >= 0:
+            return max(start, 0) + newline + 1
+        if start <= 0:
+            return 0
+    return None
+
+
 def read_opening(path: Path) -> Opening:
     """Return what the segment at `path` begins with. Raises DataError where that is no `log.opened`."""
-    with path.open("rb") as file:
+    with _opened(path) as file:
         record = RECORD.fullmatch(file.readline(BLOCK_BYTES))
     try:
         if record and record["fact"] == OPENED.encode():
@@ -100,6 +154,29 @@ def read_opening(path: Path) -> Opening:
 
 
 _OPENING: Final = msgspec.json.Decoder(Opening)
+
+
+def opened_at(path: Path) -> Micros | None:
+    """Return the time in the first record of the segment at `path`; None where it has none, or cannot be read."""
+    record = _first_record(path)
+    try:
+        return parse_timestamp(record["at"][1:-1].decode()) if record and record["at"] != b"null" else None
+    except ValueError:
+        return None
+
+
+def first_hash(path: Path) -> str | None:
+    """Return the hash of the first record of the segment at `path`, in hex; None where it cannot be read."""
+    record = _first_record(path)
+    return record["hash"].decode() if record else None
+
+
+def _first_record(path: Path) -> re.Match[bytes] | None:
+    try:
+        with open_regular(path, follow=False) as file:
+            return RECORD.fullmatch(file.readline(BLOCK_BYTES))
+    except OSError:
+        return None
 
 
 # Made ------------------------------------------------------------------------------------------------------
@@ -120,7 +197,8 @@ def lock_folder(directory: Path) -> int:
 
     Raises UnavailableError where another writer holds it.
     """
-    descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor = os.open(directory / LOCK, flags, 0o640)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Final, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct
 
 from steno.audit.record import CHECKPOINT, CLOSED, DAMAGED, GAP, OPENED, RETIRED, LogOpened, algorithm, entry, key_id
 from steno.timestamps import Micros, timestamp
@@ -74,8 +74,25 @@ class _Closed(Struct, frozen=True):
     reason: Ending
 
 
-def opened(at: Micros | None, settings: SegmentSettings, previous: bytes, recovered_bytes: int) -> bytes:
-    """Return the entry that begins a segment; `previous` is the hash before it, as 32 raw bytes."""
+def opened(
+    at: Micros | None,
+    settings: SegmentSettings,
+    previous: bytes,
+    recovered_bytes: int,
+    *,
+    log_id: str | None = None,
+    nonce: str | None = None,
+) -> bytes:
+    """Return the entry that begins a segment.
+
+    Args:
+        at: its time.
+        settings: how the segment is written.
+        previous: the hash before it, as 32 raw bytes.
+        recovered_bytes: how much the last writer left of a record that it did not finish.
+        log_id: which log it is; None in the first record of one.
+        nonce: makes that first record unlike that of any other log.
+    """
     body = LogOpened(
         version=settings.version,
         algorithm=algorithm(settings.key),
@@ -84,6 +101,8 @@ def opened(at: Micros | None, settings: SegmentSettings, previous: bytes, recove
         content_policy=settings.content_policy,
         previous=previous.hex(),
         recovered_bytes=recovered_bytes,
+        log_id=UNSET if log_id is None else log_id,
+        nonce=UNSET if nonce is None else nonce,
     )
     return _entry(at, OPENED, body)
 

@@ -16,7 +16,7 @@ import re
 from typing import Final, Protocol
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from steno.timestamps import Micros, parse_timestamp, timestamp
 
@@ -68,6 +68,10 @@ class LogOpened(Struct, frozen=True, kw_only=True):
     """The hash of the record before this one, in hex; zeros before record 1."""
     recovered_bytes: int
     """How many bytes the last writer left of a record that it did not finish."""
+    log_id: str | UnsetType = UNSET
+    """Which log it is: the hash of its first record, in hex. Not in that record itself."""
+    nonce: str | UnsetType = UNSET
+    """In the first record of a daemon's log: makes its hash differ from that of every other log."""
 
 
 def entry(
@@ -169,6 +173,9 @@ RECORD: Final = re.compile(
 """A whole line, newline included. It does not check that the body is JSON."""
 HASH_BYTES: Final = len(b',"hash":""}\n') + 64
 """Where P ends, from the end of the line."""
+
+LINE_BYTES: Final = 4 * 1024 * 1024
+"""Longest line that is read as a record. `audit.record_bytes` allows 1 MiB; records of the log itself are shorter."""
 
 # Segments -------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ Where no folder is configured there is no log. The service is there all the same
 """
 
 import asyncio
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -28,11 +29,14 @@ from steno.audit.sink import AuditSink
 from steno.audit.writing.batch import ChainHead
 from steno.audit.writing.interface import WriterStats
 from steno.audit.writing.log import AuditLog
+from steno.audit.writing.segment_age import DAY_NS, Ages
 from steno.audit.writing.writer import AuditWriter
 from steno.config import Config, audit_directory, digest
 from steno.errors import ConfigError, UnavailableError, UsageError
 from steno.timestamps import Micros, timestamp
 
+NONCE_BYTES: Final = 16
+"""Randomness in the first record of a log."""
 STARTED: Final = "daemon.started"
 STOPPED: Final = "daemon.stopped"
 RELOADED: Final = "daemon.reloaded"
@@ -97,6 +101,20 @@ class WriterReports:
         """Report that somebody else changed a segment."""
         self._log.error("somebody else changed the audit log", segment=damaged.segment, damage=damaged.damage)
 
+    def retired(self, segment: str) -> None:
+        """Report each segment that retention deleted: that cannot be undone."""
+        self._log.warning("an old segment of the audit log was deleted", segment=segment)
+
+    def held(self, count: int, ages: Ages) -> None:
+        """Report that retention waits, or that it goes on."""
+        if count or ages.behind_ns:
+            ahead, behind = ages.doubted_ns // DAY_NS, ages.behind_ns // DAY_NS
+            self._log.warning(
+                "old segments of the audit log stay: the clock is doubted", segments=count, days=ahead, behind=behind
+            )
+        else:
+            self._log.warning("old segments of the audit log are deleted again: the clock is trusted")
+
     def undeleted(self, segment: str, reason: str) -> None:
         """Report that retention could not delete a file."""
         self._log.warning("an old segment of the audit log cannot be deleted", segment=segment, reason=reason)
@@ -148,7 +166,7 @@ class AuditService:
             return
         files = ContentFiles(directory)
         bodies = bodies_of(config.audit, files)
-        with open_log(directory, config, at) as log:
+        with open_log(directory, config, at, secrets.token_hex(NONCE_BYTES)) as log:
             reports = WriterReports(blocks=config.audit.when_full == "block")
             writer = AuditWriter(log, options_of(config.audit), reports, files, now)
             yield cls(config, LogParts(log, bodies, files, reports, writer))
@@ -157,6 +175,11 @@ class AuditService:
     def directory(self) -> Path | None:
         """The folder of the log; None where there is none."""
         return self._parts.log.directory if self._parts else None
+
+    @property
+    def log_id(self) -> str | None:
+        """Which log it is, as `steno verify --log` takes it; None where there is none."""
+        return self._parts.log.log_id if self._parts else None
 
     @property
     def sinks(self) -> Sequence[AuditSink]:
@@ -293,6 +316,7 @@ def _numbers(stats: WriterStats, *, blocks: bool) -> dict[str, Numbers]:
         "steno_audit_checkpoints_total": {(): stats.checkpoints},
         "steno_audit_damaged_segments_total": {(): stats.damaged_segments},
         "steno_audit_retired_segments_total": {(): stats.retired_segments},
+        "steno_audit_held_segments": {(): stats.held_segments},
     }
 
 

@@ -95,19 +95,21 @@ def options_of(audit: Audit) -> WriterOptions:
         checkpoint_records=audit.checkpoint_records,
         checkpoint_seconds=audit.checkpoint_seconds,
         retention=RetentionPolicy(
-            None if audit.retention_days is None else audit.retention_days * DAY_SECONDS, audit.retention_bytes
+            None if audit.retention_days is None else audit.retention_days * DAY_SECONDS,
+            audit.retention_bytes,
+            audit.segment_seconds,
         ),
     )
 
 
-def open_log(directory: Path, config: Config, at: Micros | None) -> AuditLog:
-    """Begin a segment in `directory`.
+def open_log(directory: Path, config: Config, at: Micros | None, nonce: str | None = None) -> AuditLog:
+    """Begin a segment in `directory`; `nonce` makes the first record of a new log unlike that of any other.
 
     Raises UnavailableError, naming the folder, where it cannot be written or another steno writes there; DataError
     where the log there cannot be continued; ConfigError where the key is none.
     """
     settings = settings_of(config)
     try:
-        return AuditLog.open(directory, settings, at=at, segment_bytes=config.audit.segment_bytes)
+        return AuditLog.open(directory, settings, at=at, segment_bytes=config.audit.segment_bytes, nonce=nonce)
     except OSError as error:
         raise UnavailableError(f"cannot write the audit log in {directory}: {error.strerror}") from error

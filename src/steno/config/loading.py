@@ -15,12 +15,13 @@ import msgspec
 from steno.config.schema import Config
 from steno.config.validation import flaws
 from steno.errors import ConfigError, ConfigFault
+from steno.regular_files import read_named
 
 STANDARD_PLACES: Final = (Path("steno.toml"), Path("/etc/steno/steno.toml"))
 """The paths that are tried in this order where none is named."""
 
 FILE_BYTES: Final = 1024 * 1024
-"""Longest file that is read. A thousand sources fit; a device that never ends is refused."""
+"""Longest file that is read. A thousand sources fit."""
 
 
 def find(explicit: Path | None, environ: Mapping[str, str]) -> Path | None:
@@ -79,8 +80,7 @@ def parse(text: str, file: str, defaults: Defaults = MappingProxyType({})) -> Co
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as stream:
-            return stream.read(FILE_BYTES + 1)
+        return read_named(path, FILE_BYTES + 1)
     except OSError as error:
         raise _failure(str(path), f"cannot be read: {(error.strerror or 'input error').lower()}") from None
     except ValueError:

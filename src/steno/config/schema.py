@@ -160,7 +160,7 @@ class Audit(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Age at which a segment is closed and the next one opened, so that a day's log is complete the day after."""
 
     retention_days: Days | None = None
-    """Age past which closed segments are deleted. Absent: they are kept."""
+    """Age past which closed segments are deleted, some at a time; a clock is doubted. Absent: they are kept."""
 
     retention_bytes: QueueBytes | None = None
     """Size of the log past which the oldest closed segments are deleted. Absent: they are kept."""

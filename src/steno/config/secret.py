@@ -10,9 +10,10 @@ from typing import Final
 
 from steno.config.schema import SecretRef
 from steno.errors import ConfigError, ConfigFault
+from steno.regular_files import read_named
 
 SECRET_BYTES: Final = 64 * 1024
-"""Longest secret that is read. Servers refuse shorter headers already; the limit is for devices that never end."""
+"""Longest secret that is read. Servers refuse shorter headers already; the limit is for a file that is none."""
 
 
 def read_secret(ref: SecretRef) -> str:
@@ -33,8 +34,7 @@ def read_secret(ref: SecretRef) -> str:
 
 def _from_file(file: str) -> tuple[str, str]:
     try:
-        with Path(file).open("rb") as stream:
-            content = stream.read(SECRET_BYTES + 1)
+        content = read_named(Path(file), SECRET_BYTES + 1)
     except OSError as error:
         raise _failure(file, f"cannot be read: {(error.strerror or 'input error').lower()}") from None
     if len(content) > SECRET_BYTES:

@@ -206,6 +206,12 @@ PROCESS_METRICS: Final = _table(
     Definition(
         "steno_audit_retired_segments_total", "counter", (), "Segments deleted for their age or the log's size."
     ),
+    Definition(
+        "steno_audit_held_segments",
+        "gauge",
+        (),
+        "Segments that are too old by the clock and stay, since it leapt or is behind the log.",
+    ),
     Definition("steno_build_info", "gauge", ("version",), "Always 1; the version that runs."),
 )
 """What is true of this process alone."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from steno.audit.record import segment_name
+from steno.audit.record import LINE_BYTES, segment_name
 from steno.audit.verification import files as room
 from steno.audit.verification.files import describe, read_keys, verify
 from steno.audit.verification.report import ClaimedDamage, Fault, Reason
@@ -152,15 +152,14 @@ def _damage(path: Path, damage: str) -> None:
         path.write_bytes(held.replace(b"item_2", b"item_3"))
 
 
-def test_a_line_that_is_too_long_is_not_a_torn_one(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_that_is_too_long_is_not_a_torn_one(log: Path) -> None:
     newest = log / list(files(log))[-1]
     with newest.open("ab") as file:
-        file.write(b"x" * 100_000)
-    monkeypatch.setattr(room, "LINE_BYTES", 4096)
+        file.write(b"x" * LINE_BYTES)
 
     report = verify([log])
 
-    assert report.fault == Fault(newest.name, 5, 13, Reason.UNREADABLE)
+    assert report.fault == Fault(newest.name, 5, 13, Reason.LONG)
 
 
 def test_all_bytes_are_reported_as_progress(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:

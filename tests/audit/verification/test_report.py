@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from steno.audit.verification.report import ClaimedDamage, DeclaredGap, Fault, Reason, Report, describe
+from steno.audit.verification.report import ClaimedDamage, DeclaredGap, Fault, Reason, Report, TimeDisorder, describe
 
 HELD = Report(
     ok=True,
@@ -68,11 +68,21 @@ def test_what_may_be_missing() -> None:
     ]
 
 
-def test_what_keys_heads_and_checkpoints_showed() -> None:
-    report = replace(HELD, keyed_from=3, key_ids=("aa", "bb"), heads=(2, 4), checkpoints=1)
+def test_times_that_are_not_in_order() -> None:
+    disorder = TimeDisorder(2, 7, 3_600_000_000, 1, 86_400_000_000 * 5110, 9)
 
-    assert describe(report)[-4:] == [
+    assert describe(replace(HELD, disorder=disorder))[4:6] == [
+        "backwards 2 records, record 7 first, by up to 3600.000000 s: a clock was set, or something was waited for",
+        "leaps     1 by more than a day, the longest at record 9, by 5110 days: nothing ran, or a clock was set",
+    ]
+
+
+def test_what_keys_heads_and_checkpoints_showed() -> None:
+    report = replace(HELD, keyed_from=3, key_ids=("aa", "bb"), key_seqs=(3, 9), heads=(2, 4), checkpoints=1)
+
+    assert describe(report)[-5:] == [
         "keyed     from record 3 on, under key aa then bb",
+        "          from record 9 on, under key bb",
         "kept      head 2 is in the log",
         "kept      head 4 is in the log",
         "agreed    1 checkpoint with the chain",
@@ -93,6 +103,15 @@ def test_a_head_that_cannot_be_checked_is_no_success() -> None:
         "kept      head 7 CANNOT BE CHECKED: record 7 is not in what was given",
         "retired   records up to 3, as the log itself tells",
     ]
+
+
+def test_which_log_it_is() -> None:
+    """Where its first record was not given, that is what the log says of itself."""
+    assert describe(replace(HELD, log_id="aa"))[4:] == ["log       aa", "head      5:abc"]
+    assert "log       aa, as the log itself tells" in describe(replace(HELD, first_seq=4, log_id="aa"))
+    assert describe(replace(HELD, ok=False, log_unchecked=True))[0] == (
+        "THE AUDIT LOG HOLDS, BUT THAT IT IS THE LOG THAT WAS NAMED IS NOT PROVED"
+    )
 
 
 def test_a_head_behind_a_fault_is_not_reached() -> None:

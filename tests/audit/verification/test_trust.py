@@ -170,6 +170,150 @@ def test_an_id_of_a_key_that_has_another_form_is_not_repeated() -> None:
     assert keyed(log.held, OLD).fault == Fault(FIRST, 1, 1, Reason.KEY)
 
 
+# Keys that were replaced ----------------------------------------------------------------------------------
+
+
+def stretches(*secrets: bytes, first: int = 1) -> TamperedLog:
+    """Write a log of a segment of two records under each of the keys; one that does not begin at record 1 says why."""
+    log = TamperedLog(first, GENESIS if first == 1 else OTHER_HASH)
+    for secret in secrets:
+        log.key = secret
+        log.begin().add(said(1))
+    if first > 1:
+        log.record("log.retired", last_seq=first - 1, last_hash=OTHER_HASH.hex(), segments=[FIRST])
+    return log
+
+
+def ranged(held: Segments, *ranges: tuple[bytes, int]) -> Report:
+    """Verify a log with a range for each key."""
+    trust = Trust(
+        keys=Keys(secret for secret, _ in ranges), keyed_from=ranges[0][1], key_ranges=tuple(seq for _, seq in ranges)
+    )
+    verifier = Verifier(complete=True, trust=trust)
+    for name, content in held.items():
+        if not verifier.verify_segment(name, lines(content), newest=name == list(held)[-1]):
+            break
+    return verifier.report()
+
+
+def test_a_key_that_was_replaced_is_not_accepted_again() -> None:
+    """Whoever stole it can hash under it, but no longer what comes later."""
+    log = stretches(OLD, NEW, OLD)
+
+    for given in ((OLD, NEW), (NEW, OLD)):
+        report = keyed(log.held, *given)
+        assert report.fault == Fault(segment_name(5), 1, 5, Reason.REPLACED, f"key id {key_id(OLD)}")
+        assert (report.key_ids, report.key_seqs, report.last_seq) == ((key_id(OLD), key_id(NEW)), (1, 3), 4)
+
+
+def test_a_log_that_was_cut_back_to_a_key_that_was_replaced_lacks_the_later_one() -> None:
+    log = stretches(OLD, OLD)
+
+    for given in ((OLD, NEW), (NEW, OLD)):
+        report = keyed(log.held, *given)
+        assert report.fault == Fault(segment_name(3), 3, 5, Reason.UNUSED, f"key id {key_id(NEW)}")
+
+
+@pytest.mark.parametrize(
+    ("used", "given", "reason"),
+    [
+        ([NEW], [OLD, NEW], None),
+        ([OLD, NEW], [OLD, NEW], None),
+        ([NEW], [NEW, OLD], Reason.UNUSED),
+        ([OLD], [OLD, NEW], Reason.UNUSED),
+        ([NEW, OLD], [OLD, NEW], Reason.REPLACED),
+        ([OLD, NEW], [OLD, b"between", NEW], Reason.UNUSED),
+    ],
+)
+def test_where_the_beginning_is_retired_the_order_of_the_keys_is_that_of_their_use(
+    used: list[bytes], given: list[bytes], reason: Reason | None
+) -> None:
+    """The first of them may have gone with the records that were hashed under it."""
+    fault = keyed(stretches(*used, first=9).held, *given).fault
+
+    assert (fault.reason if fault else None) == reason
+
+
+def test_single_segments_need_not_use_all_keys_and_use_them_in_order() -> None:
+    held = stretches(OLD, NEW, NEW).held
+    alone = dict(list(held.items())[1:2])
+
+    assert verified(alone, complete=False, keys=Keys([OLD, NEW]), heads=()).ok
+    assert verified(alone, complete=False, keys=Keys([NEW, OLD]), heads=()).ok
+    back = dict(list(stretches(OLD, NEW, OLD).held.items())[1:])
+    report = verified(back, complete=False, keys=Keys([OLD, NEW]), heads=())
+    assert report.fault == Fault(segment_name(5), 1, 5, Reason.REPLACED, f"key id {key_id(OLD)}")
+
+
+@pytest.mark.parametrize(
+    ("used", "ranges", "fault"),
+    [
+        ([OLD, NEW], [(OLD, 1), (NEW, 3)], None),
+        ([OLD, NEW, OLD], [(OLD, 1), (NEW, 3), (OLD, 5)], None),  # one that was taken back into use
+        ([OLD, NEW, NEW], [(OLD, 1), (NEW, 5)], None),  # a later key may come earlier
+        ([None, OLD, NEW], [(OLD, 3), (NEW, 5)], None),
+        ([OLD, OLD], [(OLD, 1), (NEW, 3)], Fault(segment_name(3), 1, 3, Reason.REPLACED, f"key id {key_id(OLD)}")),
+        ([OLD], [(OLD, 1), (NEW, 3)], Fault(FIRST, 3, 3, Reason.UNREACHED, "record 3")),
+        ([OLD, NEW, OLD], [(OLD, 1), (NEW, 3)], Fault(segment_name(5), 1, 5, Reason.REPLACED, f"key id {key_id(OLD)}")),
+        ([None, OLD], [(OLD, 1), (NEW, 3)], Fault(FIRST, 1, 1, Reason.UNKEYED)),
+    ],
+)
+def test_a_key_with_a_range_holds_for_that_alone(
+    used: list[bytes], ranges: list[tuple[bytes, int]], fault: Fault | None
+) -> None:
+    assert ranged(stretches(*used).held, *ranges).fault == fault
+
+
+# Which log ------------------------------------------------------------------------------------------------
+
+
+def identified(held: Segments, log_id: str | None, *, complete: bool = True) -> Report:
+    verifier = Verifier(complete=complete, trust=Trust(log_id=log_id))
+    for name, content in held.items():
+        if not verifier.verify_segment(name, lines(content), newest=name == list(held)[-1]):
+            break
+    return verifier.report()
+
+
+def test_a_log_is_named_by_the_hash_of_its_first_record() -> None:
+    """One of the first edition says no more."""
+    log = TamperedLog().begin()
+    log_id = log.head.hex()
+    held = log.add(said(1)).begin().held
+
+    assert identified(held, log_id).ok
+    assert identified(held, None).log_id == log_id
+    report = identified(held, "77" * 32)
+    assert report.fault == Fault(FIRST, 1, 1, Reason.OTHER, f"log {log_id}")
+
+
+def test_what_later_segments_repeat_must_be_that_hash() -> None:
+    log = TamperedLog().begin()
+    log_id = log.head.hex()
+    log.begin(log_id=log_id).begin(log_id="77" * 32)
+
+    assert identified(log.held, None).fault == Fault(segment_name(3), 1, 3, Reason.IDENTITY)
+    assert identified(TamperedLog().begin(log_id=log_id).held, None).fault == Fault(FIRST, 1, 1, Reason.IDENTITY)
+    assert identified(TamperedLog().begin(log_id="\x1b[2J").held, None).fault == Fault(FIRST, 1, 1, Reason.IDENTITY)
+
+
+def test_a_log_whose_first_record_was_retired_is_named_by_what_it_repeats() -> None:
+    log = TamperedLog(9, OTHER_HASH).begin(log_id="0a" * 32)
+    log.record("log.retired", last_seq=8, last_hash=OTHER_HASH.hex(), segments=[FIRST])
+
+    assert identified(log.held, "0a" * 32).ok
+    assert identified(log.held, "77" * 32).fault == Fault(segment_name(9), 1, 9, Reason.OTHER, f"log {'0a' * 32}")
+    assert identified(log.held, "0a" * 32, complete=False).log_id == "0a" * 32
+
+
+def test_a_log_that_does_not_say_which_one_it_is_cannot_be_checked() -> None:
+    held = retired(9, OTHER_HASH)
+
+    report = identified(held, "0a" * 32)
+    assert (report.ok, report.fault, report.log_id, report.log_unchecked) == (False, None, None, True)
+    assert identified(held, None).ok
+
+
 def test_keys_are_not_shown() -> None:
     trust = Trust(keys=Keys([b"sesame"]))
 

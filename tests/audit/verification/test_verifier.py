@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steno.audit.record import GENESIS, entry, link, segment_name
-from steno.audit.verification.report import Fault, Reason
+from steno.audit.verification.report import Fault, Reason, TimeDisorder
 from steno.audit.verification.verifier import Verifier
 from tests.audit.helpers import AT, WHEN, ZEROS, fault, proved, said
 from tests.audit.tampered_log import Segments, TamperedLog, lines
@@ -32,10 +32,14 @@ def test_a_log_of_several_segments() -> None:
         "last_seq": 5,
         "first_at": WHEN,
         "last_at": "2026-01-01T00:00:00.123457Z",
+        "disorder": msgspec.to_builtins(TimeDisorder()),
         "previous": ZEROS,
         "head": log.head.hex(),
         "keyed_from": None,
         "key_ids": (),
+        "key_seqs": (),
+        "log_id": lines(next(iter(log.held.values())))[0][-67:-3].decode(),
+        "log_unchecked": False,
         "heads": (),
         "heads_unchecked": (),
         "checkpoints": 0,
@@ -49,6 +53,16 @@ def test_a_log_of_several_segments() -> None:
         "fault": None,
         "damage": None,
     }
+
+
+def test_times_that_run_backwards_are_counted_and_no_fault() -> None:
+    """A clock that was set back is no tampering."""
+    log = TamperedLog().begin().add(said(1, at=AT + 9)).add(said(2, at=None)).add(said(3, at=AT + 2)).begin()
+
+    report = proved(log.held)
+
+    assert (report.ok, report.first_at) == (True, WHEN)
+    assert report.disorder == TimeDisorder(backwards=1, first_backwards=4, furthest_back=7)
 
 
 def test_segments_that_do_not_end_in_order_are_counted() -> None:

@@ -18,8 +18,9 @@ from steno.audit.log_records import SegmentSettings
 from steno.audit.record import entry, key_id, segment_name
 from steno.audit.verification.report import Reason
 from steno.audit.writing.batch import ChainHead
+from steno.audit.writing.log import AuditLog
 from steno.errors import UnavailableError
-from tests.audit.helpers import AT, ZEROS, broken, fault, files, opened, outline, proved, records, said, write
+from tests.audit.helpers import AT, ZEROS, broken, fault, files, opened, outline, proved, records, said, terms, write
 
 FIRST = segment_name(1)
 
@@ -50,6 +51,21 @@ def test_a_small_log_to_the_letter(tmp_path: Path) -> None:
         b'"event_id":null,"body":{"reason":"closed"},'
         b'"hash":"3ac31c5eed2c1e52bdfeed57f21c20fb3a2301dce40af78d1829da6e246fa3a1"}\n' % ZEROS.encode()
     }
+
+
+def test_each_segment_but_the_first_repeats_which_log_it_is(tmp_path: Path) -> None:
+    """Those of the same start too, and those of later ones; the nonce stands in the first record alone."""
+    for number in range(2):
+        with AuditLog.open(tmp_path, terms(), at=AT, segment_bytes=1 << 20, nonce=f"{number:032x}") as log:
+            log.rotate(AT)
+            log.close(AT)
+
+    first, *later = [record for record in records(tmp_path) if record["fact"] == "log.opened"]
+    assert log.log_id == first["hash"]
+    assert [first["body"].get(member) for member in ("log_id", "nonce")] == [None, "0" * 32]
+    assert [record["body"]["log_id"] for record in later] == [first["hash"]] * 3
+    assert all("nonce" not in record["body"] for record in later)
+    assert proved(files(tmp_path)).log_id == first["hash"]
 
 
 def test_a_stranger_can_recompute_the_chain(tmp_path: Path) -> None:

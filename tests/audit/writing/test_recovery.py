@@ -8,7 +8,8 @@ from steno.audit.directory import segments
 from steno.audit.record import GENESIS, segment_name
 from steno.audit.writing.recovery import Recovered, Torn, cut, recover
 from steno.errors import DataError
-from tests.audit.helpers import chained, files, opened, proved, records, write
+from tests.audit.helpers import chained, files, opened, proved, records, said, write
+from tests.audit.tampered_log import TamperedLog
 
 
 def test_an_empty_folder_begins_at_the_beginning(tmp_path: Path) -> None:
@@ -21,10 +22,10 @@ def test_a_torn_end_stays_until_the_next_segment_records_it(tmp_path: Path) -> N
     path.write_bytes(b"".join(lines) + b'{"seq":3')
     torn = Torn(path, len(b"".join(lines)))
 
-    assert recover(tmp_path) == Recovered(2, hashes[-1], 8, torn)
-    assert recover(tmp_path) == Recovered(2, hashes[-1], 8, torn)
+    assert recover(tmp_path) == Recovered(2, hashes[-1], 8, torn, hashes[0].hex())
+    assert recover(tmp_path) == Recovered(2, hashes[-1], 8, torn, hashes[0].hex())
     cut(torn)
-    assert recover(tmp_path) == Recovered(2, hashes[-1], 0)
+    assert recover(tmp_path) == Recovered(2, hashes[-1], 0, None, hashes[0].hex())
     assert path.read_bytes() == b"".join(lines)
 
 
@@ -39,6 +40,34 @@ def test_a_torn_end_that_was_recorded_and_not_cut_is_cut_and_not_recorded_again(
 
     assert [record["body"].get("recovered_bytes") for record in records(tmp_path)] == [0, None, None, 4, 0]
     assert proved(files(tmp_path)).ok
+
+
+def test_a_log_is_named_by_its_first_record_wherever_that_is_repeated(tmp_path: Path) -> None:
+    write(tmp_path, [1])
+    named = records(tmp_path)[0]["hash"]
+    write(tmp_path, [2])
+    write(tmp_path, [3])
+
+    assert recover(tmp_path).log_id == named
+    (tmp_path / segment_name(1)).unlink()
+    assert recover(tmp_path).log_id == named
+
+
+def test_a_log_of_an_older_edition_without_its_first_record_is_named_by_the_hash_before_what_is_left(
+    tmp_path: Path,
+) -> None:
+    log = TamperedLog(9, b"w" * 32).begin().add(said(1)).end()
+    for name, held in log.held.items():
+        (tmp_path / name).write_bytes(held)
+
+    for _ in range(2):
+        with opened(tmp_path) as later:
+            assert later.log_id == (b"w" * 32).hex()
+    assert [record["body"].get("log_id") for record in records(tmp_path) if record["fact"] == "log.opened"] == [
+        None,
+        (b"w" * 32).hex(),
+        (b"w" * 32).hex(),
+    ]
 
 
 @pytest.mark.parametrize("scribbled", [b"x", b'{"seq":4', b"no record\n"])
@@ -61,7 +90,7 @@ def test_a_segment_that_was_hardly_begun_is_deleted(tmp_path: Path, content: byt
     (tmp_path / segment_name(1)).write_bytes(b"".join(lines))
     (tmp_path / segment_name(3)).write_bytes(content)
 
-    assert recover(tmp_path) == Recovered(2, hashes[-1], len(content))
+    assert recover(tmp_path) == Recovered(2, hashes[-1], len(content), None, hashes[0].hex())
     assert [path.name for path in segments(tmp_path)] == [segment_name(1)]
 
 

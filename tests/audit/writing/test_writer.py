@@ -689,10 +689,10 @@ def test_a_companion_file_that_cannot_be_deleted_is_reported_and_counted(tmp_pat
     observer = Observer()
     companions = RetiredFiles(OSError(errno.EPERM, "not permitted", "words/x.jsonl"))
     writer = started(tmp_path, observer, companions, retention=RetentionPolicy(size_bytes=1))
-    until(lambda: bool(observer.reports))
+    until(lambda: len(observer.reports) == 2)
     assert writer.close(AT, 30)
 
-    assert observer.reports == [("undeleted", "x.jsonl", "permission")]
+    assert observer.reports == [("retired", FIRST), ("undeleted", "x.jsonl", "permission")]
     assert (writer.stats().write_errors["permission"], writer.stats().retired_segments) == (1, 1)
 
 

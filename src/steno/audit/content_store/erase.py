@@ -56,7 +56,7 @@ class Erasure(Struct, frozen=True):
 def find_erasable(directory: Path, conversation: str, *, partial: bool) -> ContentReferences:
     """Return where the log in `directory` has the content of a conversation.
 
-    Raises UsageError where records hold some of it, unless `partial`.
+    Raises UsageError where records hold some of it, unless `partial`; DataError where a segment cannot be searched.
     """
     references = content_references(directory, conversation)
     if references.chained and not partial:

@@ -16,6 +16,7 @@ synced before: the file has a dirty tail. Another sync of the same file might su
 bytes that are certain are copied into a new file, which takes the place of the old one, and the write goes there.
 """
 
+import errno
 import hashlib
 import hmac
 import os
@@ -29,7 +30,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from steno.audit.directory import sync_folder
+from steno.audit.directory import sync_folder, whole_bytes
+from steno.regular_files import NotRegularError, open_regular
 from steno.wire.secrets import mask_text
 
 SCHEMA: Final = "steno.words/1"
@@ -41,6 +43,10 @@ FILE_MODE: Final = 0o600
 KEY_BYTES: Final = 32
 SLACK_NS: Final = 3_600 * 1_000_000_000
 """How much later than its text a record may be written: as long as a disk may have been full."""
+STORED_LINE_BYTES: Final = 64 * 1024 * 1024
+"""Longest line that is read: a text is no longer than the frame that it came in, by default 16 MiB."""
+PIECE_BYTES: Final = 1024 * 1024
+"""How much of a file is read at once where its lines are counted."""
 KEYS_KEPT: Final = 10_000
 """Files whose keys are remembered. The key of another one is read from its file again."""
 
@@ -98,7 +104,21 @@ class _ContentFile:
 
     def flushed(self) -> bytes:
         """Return the bytes that are on the disk for certain."""
-        return self.path.read_bytes()[: self.flushed_bytes] if self.flushed_bytes and self.path.exists() else b""
+        if not self.flushed_bytes or not self.path.exists():
+            return b""
+        with open_regular(self.path, follow=False) as file:
+            return file.read(self.flushed_bytes)
+
+    def measured(self) -> tuple[int, int]:
+        """Return how many lines and bytes there are for certain or wait."""
+        waiting = b"".join(self.waiting)
+        lines, size = waiting.count(b"\n"), len(waiting)
+        if self.flushed_bytes and self.path.exists():
+            with open_regular(self.path, follow=False) as file:
+                rest = self.flushed_bytes
+                while piece := file.read(min(rest, PIECE_BYTES)):
+                    lines, size, rest = lines + piece.count(b"\n"), size + len(piece), rest - len(piece)
+        return lines, size
 
 
 class ContentFiles:
@@ -152,13 +172,12 @@ class ContentFiles:
         name = file_name(conversation)
         self._files.pop(name, None)
         file = self._unflushed.pop(name, None) or _read(self.folder / name, conversation)
-        lines = file.flushed() + b"".join(file.waiting)
+        lines, size = file.measured()
         for path in (file.path, _damaged(file.path), _copy(file.path)):
             path.unlink(missing_ok=True)
         if self.folder.is_dir():
             sync_folder(self.folder)
-        texts = lines.count(b"\n") - 1
-        return RemovedFile(name, texts, len(lines) if texts else 0)
+        return RemovedFile(name, lines - 1, size if lines > 1 else 0)
 
     def holds(self, conversation: str) -> bool:
         """Return whether there is a file of a conversation, or what is left of one."""
@@ -176,10 +195,12 @@ class ContentFiles:
         """
         if not self.folder.is_dir():
             return
-        for path in self.folder.iterdir():
-            if path.stat().st_mtime_ns < newest_ns - SLACK_NS:
-                self._files.pop(path.name, None)
-                path.unlink()
+        with os.scandir(self.folder) as entries:
+            old = [each.name for each in entries if each.stat(follow_symlinks=False).st_mtime_ns < newest_ns - SLACK_NS]
+        for name in old:
+            self._files.pop(name, None)
+            if not (self.folder / name).is_dir():  # somebody else's: it must not keep the rest from going
+                (self.folder / name).unlink()
         sync_folder(self.folder)
 
     # One file -------------------------------------------------------------------------------------------
@@ -244,17 +265,28 @@ def _put(path: Path, how: int, data: bytes) -> None:
 def _read(path: Path, conversation: str) -> _ContentFile:
     """Return the file at `path`, to be gone on with, or a new one where there is none."""
     try:
-        data = path.read_bytes()
+        with open_regular(path, follow=False) as file:
+            header = file.readline(STORED_LINE_BYTES)
+            end = file.seek(0, os.SEEK_END)
+            size = whole_bytes(file, end, STORED_LINE_BYTES)
     except FileNotFoundError:
         return _new(path, conversation, dirty_tail=False)
-    size = data.rfind(b"\n") + 1
-    if not size:
+    except NotRegularError:
+        if path.is_dir():  # it may hold what somebody needs: an operator has to look first
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path)) from None
+        return _set_aside(path, conversation)
+    if size == 0:
         return _new(path, conversation, dirty_tail=True)
-    key = _key(data, conversation)
-    if key is None:  # somebody else wrote it: it is set aside, for an operator to look at
-        path.replace(_damaged(path))
-        return _new(path, conversation, dirty_tail=False)
-    return _ContentFile(path, key, size, dirty_tail=size < len(data))
+    key = None if size is None else _key(header, conversation)
+    if size is None or key is None:
+        return _set_aside(path, conversation)
+    return _ContentFile(path, key, size, dirty_tail=size < end)
+
+
+def _set_aside(path: Path, conversation: str) -> _ContentFile:
+    """Return a new file in the place of one that somebody else made, which is kept for an operator to look at."""
+    path.replace(_damaged(path))
+    return _new(path, conversation, dirty_tail=False)
 
 
 def _new(path: Path, conversation: str, *, dirty_tail: bool) -> _ContentFile:
@@ -264,10 +296,10 @@ def _new(path: Path, conversation: str, *, dirty_tail: bool) -> _ContentFile:
     return file
 
 
-def _key(data: bytes, conversation: str) -> bytes | None:
-    """Return the key of a file that holds `data`; None where it is not the file of that conversation."""
+def _key(line: bytes, conversation: str) -> bytes | None:
+    """Return the key of a file that begins with `line`; None where it is not the file of that conversation."""
     try:
-        header = msgspec.json.decode(data[: data.index(b"\n")], type=FileHeader)
+        header = msgspec.json.decode(line, type=FileHeader)
         key = bytes.fromhex(header.key)
     except (ValueError, RecursionError):
         return None

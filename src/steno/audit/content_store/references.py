@@ -1,6 +1,5 @@
 """Finds the content of a conversation in the records of a log, where it cannot be erased. I/O."""
 
-import mmap
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,9 +10,14 @@ from msgspec import Struct
 
 from steno.audit.content_store.files import file_name
 from steno.audit.directory import segments
+from steno.audit.record import LINE_BYTES
+from steno.errors import DataError
+from steno.regular_files import NotRegularError, open_regular
 
 ERASED: Final = "content.erased"
 """The fact that the content of a conversation was erased, with the key of its file."""
+PIECE_BYTES: Final = 1024 * 1024
+"""How much of a segment is searched at once."""
 CHAINED: Final = ("text", "digest", "sha256")
 """Members of a content field that hold a text, or that confirm a guess at one."""
 
@@ -37,7 +41,11 @@ class _Record(Struct, frozen=True):
 
 
 def content_references(directory: Path, conversation: str) -> ContentReferences:
-    """Return what all records of `conversation` in the log hold. Raises OSError where it cannot be read."""
+    """Return what all records of `conversation` in the log hold.
+
+    Raises OSError where it cannot be read, and DataError where a segment is no file that a writer left: what is in it
+    is not known then.
+    """
     file = file_name(conversation)
     chained, first_seq, in_files = 0, None, False
     for record in _records(directory, conversation):
@@ -57,24 +65,36 @@ def _records(directory: Path, conversation: str) -> Iterator[_Record]:
     conversation = conversation.encode(errors="replace").decode()  # as records have it
     wanted = b'"conversation":%b,' % msgspec.json.encode(conversation)
     for path in segments(directory):
-        with path.open("rb") as file:
-            if path.stat().st_size == 0:
-                continue
-            with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as segment:
-                yield from _matching(segment, wanted, conversation)
+        for lines in _pieces(path):
+            yield from _matching(lines, wanted, conversation)
 
 
-def _matching(segment: mmap.mmap, wanted: bytes, conversation: str) -> Iterator[_Record]:
-    """Yield the records of one segment that hold `wanted`. Finding bytes is far faster than decoding each line."""
-    place = segment.find(wanted)
+def _pieces(path: Path) -> Iterator[bytes]:
+    """Yield a segment in pieces of whole lines, so that none of it is larger than a piece and a line."""
+    try:
+        with open_regular(path, follow=False) as file:
+            rest = b""
+            while piece := file.read(PIECE_BYTES):
+                lines, newline, rest = (rest + piece).rpartition(b"\n")
+                if len(rest) > LINE_BYTES:
+                    raise DataError(f"{path}: a line is longer than any record; `steno verify` shows what is wrong")
+                yield lines + newline
+            yield rest
+    except NotRegularError as error:
+        raise DataError(f"{path} {error.strerror}; `steno verify` shows what is wrong") from None
+
+
+def _matching(lines: bytes, wanted: bytes, conversation: str) -> Iterator[_Record]:
+    """Yield the records in `lines` that hold `wanted`. Finding bytes is far faster than decoding each line."""
+    place = lines.find(wanted)
     while place >= 0:
-        start = segment.rfind(b"\n", 0, place) + 1
-        end = segment.find(b"\n", place)
+        start = lines.rfind(b"\n", 0, place) + 1
+        end = lines.find(b"\n", place)
         with suppress(ValueError, RecursionError):
-            record = msgspec.json.decode(segment[start : end if end >= 0 else len(segment)], type=_Record)
+            record = msgspec.json.decode(lines[start : end if end >= 0 else len(lines)], type=_Record)
             if record.conversation == conversation:
                 yield record
-        place = segment.find(wanted, end) if end >= 0 else -1
+        place = lines.find(wanted, end) if end >= 0 else -1
 
 
 def content_fields(value: Any) -> Iterator[dict[str, Any]]:

@@ -9,6 +9,7 @@ with two exceptions:
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -16,9 +17,18 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from steno.audit.content_store.files import FILE_NAME, FOLDER, FileHeader, StoredText, content_hmac
+from steno.audit.content_store.files import (
+    FILE_NAME,
+    FOLDER,
+    STORED_LINE_BYTES,
+    FileHeader,
+    StoredText,
+    content_hmac,
+)
 from steno.audit.content_store.references import ERASED, content_fields
-from steno.audit.directory import segments
+from steno.audit.directory import bounded_lines, segments
+from steno.audit.record import LINE_BYTES
+from steno.regular_files import NotRegularError, open_regular
 
 FILES_REMEMBERED: Final = 256
 """Files whose HMACs are remembered while the records are read."""
@@ -105,13 +115,12 @@ def _records(directory: Path) -> Iterator[tuple[int, _Record]]:
     found = segments(directory)
     begins_late = bool(found) and not found[0].name.endswith(f"{1:020}.jsonl")
     for number, path in enumerate(found, start=0 if begins_late else 1):
-        with path.open("rb") as file:
-            for line in file:
-                if b'"hmac":"' in line or b'"fact":"content.erased"' in line:
-                    try:
-                        yield number, msgspec.json.decode(line, type=_Record)
-                    except (ValueError, RecursionError):  # the verifier of the chain reports a line that is no record
-                        continue
+        for line in _lines(path, LINE_BYTES):
+            if b'"hmac":"' in line or b'"fact":"content.erased"' in line:
+                try:
+                    yield number, msgspec.json.decode(line, type=_Record)
+                except (ValueError, RecursionError):  # the verifier of the chain reports a line that is no record
+                    continue
 
 
 def _hmacs(path: Path) -> frozenset[str]:
@@ -119,12 +128,18 @@ def _hmacs(path: Path) -> frozenset[str]:
     if not FILE_NAME.fullmatch(path.name):
         return frozenset()
     try:
-        with path.open("rb") as file:
-            key = bytes.fromhex(msgspec.json.decode(file.readline(), type=FileHeader).key)
-            texts = (msgspec.json.decode(line, type=StoredText) for line in file if line.endswith(b"\n"))
-            return frozenset(content_hmac(key, text.text) for text in texts)
+        lines = _lines(path, STORED_LINE_BYTES)
+        key = bytes.fromhex(msgspec.json.decode(next(lines, b""), type=FileHeader).key)
+        texts = (msgspec.json.decode(line, type=StoredText) for line in lines if line.endswith(b"\n"))
+        return frozenset(content_hmac(key, text.text) for text in texts)
     except (FileNotFoundError, ValueError, RecursionError):
         return frozenset()
+
+
+def _lines(path: Path, limit: int) -> Iterator[bytes]:
+    """Yield the lines of a file up to the first that is too long; none of what is no regular file."""
+    with suppress(NotRegularError), open_regular(path, follow=False) as file:
+        yield from bounded_lines(file, limit)
 
 
 def describe(report: ContentReport) -> list[str]:

@@ -1,32 +1,72 @@
 """Reads the files of an audit log through a `Verifier`, a line at a time: a log may be larger than memory. I/O."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from steno.audit.directory import segments
+from steno.audit.directory import bounded_lines, segment_names
 from steno.audit.record import segment_name, segment_seq
 from steno.audit.verification.claims import claimed_damage
 from steno.audit.verification.losses import Losses
-from steno.audit.verification.report import ClaimedDamage, Fault, Reason, Report, describe
+from steno.audit.verification.report import ClaimedDamage, Fault, Reason, Refusal, Report, describe
 from steno.audit.verification.trust import Keys, Trust
 from steno.audit.verification.verifier import Verifier
 from steno.config.schema import SecretRef
 from steno.config.secret import read_secret
 from steno.errors import ConfigError, DataError, UsageError
+from steno.regular_files import NotRegularError, open_regular
 
 __all__ = ["Fault", "Report", "describe", "read_keys", "verify"]
 
-LINE_BYTES: Final = 16 * 1024 * 1024
-"""Longest line that is read; far longer than any record."""
 PROGRESS_BYTES: Final = 1024 * 1024
 """How much is read between two reports of progress."""
 
 Progress = Callable[[int], None]
+
+
+class _Segments(Struct, frozen=True):
+    """The segments that are verified. Those of a folder are kept as names, since there may be a million."""
+
+    names: Sequence[str]
+    """In the order of the log."""
+    folder: Path | None = None
+    """Where they are. None where each path was named."""
+    paths: Sequence[Path] = ()
+    """The paths that were named, in the order of `names`."""
+
+    def lines(self, at: int, progress: Progress | None = None) -> Iterator[bytes]:
+        """Yield the lines of a segment, each with its newline; the last one may be without.
+
+        Raises OSError where it cannot be read, and Refusal where the folder has something else under that name. A link
+        is something else there: it leads out of the log.
+        """
+        path = self.paths[at] if self.folder is None else self.folder / self.names[at]
+        read = 0
+        try:
+            with open_regular(path, follow=self.folder is None) as file:
+                for line in bounded_lines(file):
+                    read += len(line)
+                    if read >= PROGRESS_BYTES and progress:
+                        progress(read)
+                        read = 0
+                    yield line
+        except NotRegularError as error:
+            if self.folder is None:
+                raise
+            raise Refusal(Reason.IRREGULAR, error.kind) from None
+        if progress:
+            progress(read)
+
+    def record_lines(self, at: int) -> Iterator[bytes]:
+        """Yield the lines of a segment that is a file."""
+        try:
+            yield from self.lines(at)
+        except (Refusal, OSError):
+            return
 
 
 def verify(paths: Sequence[Path], progress: Progress | None = None, *, trust: Trust | None = None) -> Report:
@@ -42,24 +82,25 @@ def verify(paths: Sequence[Path], progress: Progress | None = None, *, trust: Tr
         UsageError: a folder stands beside other paths.
         DataError: a path cannot be read, is no segment, or holds none.
     """
-    complete = any(path.is_dir() for path in paths)
-    if complete and len(paths) > 1:
-        raise UsageError("each audit log is proved by itself: give one folder, or segments of one log")
     try:
-        files = _listed(paths[0]) if complete else sorted(map(_segment, paths), key=lambda path: path.name)
-        return _verified(files, progress, trust or Trust(), complete=complete)
+        complete = any(path.is_dir() for path in paths)
+        if complete and len(paths) > 1:
+            raise UsageError("each audit log is proved by itself: give one folder, or segments of one log")
+        found = _in_folder(paths[0]) if complete else _named(paths)
+        return _verified(found, progress, trust or Trust(), complete=complete)
     except OSError as error:
         raise DataError(f"cannot read {error.filename or paths[0]}: {error.strerror}") from error
 
 
-def _verified(files: Sequence[Path], progress: Progress | None, trust: Trust, *, complete: bool) -> Report:
+def _verified(found: _Segments, progress: Progress | None, trust: Trust, *, complete: bool) -> Report:
     losses = Losses()
     verifier = Verifier(complete=complete, trust=trust, observers=losses.observers)
-    for path in files:
-        if not verifier.verify_segment(path.name, _lines(path, progress), newest=path is files[-1]):
+    last = len(found.names) - 1
+    for at, name in enumerate(found.names):
+        if not verifier.verify_segment(name, found.lines(at, progress), newest=at == last):
             break
     report = losses.added_to(verifier.report())
-    return replace(report, damage=_damage(files, report.fault)) if report.fault else report
+    return replace(report, damage=_damage(found, report.fault)) if report.fault else report
 
 
 def read_keys(files: Iterable[Path]) -> Keys:
@@ -70,41 +111,29 @@ def read_keys(files: Iterable[Path]) -> Keys:
         raise DataError(f"cannot use the key in {error}") from None
 
 
-def _listed(folder: Path) -> list[Path]:
-    found = segments(folder)
-    if not found:
+def _in_folder(folder: Path) -> _Segments:
+    names = segment_names(folder)
+    if not names:
         raise DataError(f"{folder} holds no audit log: there is no file named audit-<number>.jsonl in it")
-    return found
+    return _Segments(names, folder)
 
 
-def _segment(path: Path) -> Path:
-    if segment_seq(path.name) is None:
-        raise DataError(f"{path} is no segment of an audit log: those are named audit-<20 digits>.jsonl")
-    return path
+def _named(paths: Sequence[Path]) -> _Segments:
+    for path in paths:
+        if segment_seq(path.name) is None:
+            raise DataError(f"{path} is no segment of an audit log: those are named audit-<20 digits>.jsonl")
+    ordered = sorted(paths, key=lambda path: path.name)
+    return _Segments([path.name for path in ordered], None, ordered)
 
 
-def _lines(path: Path, progress: Progress | None = None) -> Iterator[bytes]:
-    """Yield the lines of a file, each with its newline; the last one may be without."""
-    read = 0
-    with path.open("rb") as file:
-        for line in iter(partial(file.readline, LINE_BYTES), b""):
-            read += len(line)
-            if read >= PROGRESS_BYTES and progress:
-                progress(read)
-                read = 0
-            # A line that was torn in the middle of a write has no newline. One that is too long is not that.
-            yield line if len(line) < LINE_BYTES else line + b"\n"
-    if progress:
-        progress(read)
-
-
-def _damage(files: Sequence[Path], fault: Fault) -> ClaimedDamage | None:
+def _damage(found: _Segments, fault: Fault) -> ClaimedDamage | None:
     """Return what the log says, from the fault on, of the segment at fault.
 
     That is the segment that has the fault, the one that should stand there, or the one before it, which may be cut.
     Where the beginning of a log is missing, it is the first segment of all.
     """
-    at = next((at for at, path in enumerate(files) if path.name == fault.segment), 0)
+    at = found.names.index(fault.segment)
     missing = 1 if fault.reason is Reason.BEGINNING else fault.seq or 1
-    names = {path.name for path in files[max(at - 1, 0) : at + 1]} | {segment_name(missing)}
-    return claimed_damage(chain.from_iterable(map(_lines, files[at:])), names)
+    names = {*found.names[max(at - 1, 0) : at + 1], segment_name(missing)}
+    following = range(at, len(found.names))
+    return claimed_damage(chain.from_iterable(map(found.record_lines, following)), names)

@@ -7,7 +7,10 @@ from typing import Final
 from msgspec import Struct
 
 from steno.audit.log_records import Damage
+from steno.timestamps import SECOND
 
+DAY: Final = 86_400 * SECOND
+"""In microseconds."""
 GAPS_LISTED: Final = 20
 """Declared gaps that a report lists one by one. All are counted."""
 
@@ -16,6 +19,8 @@ class Reason(StrEnum):
     """Why a record does not hold: a closed list. The value is the end of the line that a terminal shows."""
 
     TORN = "the last line is not whole"
+    IRREGULAR = "it is no regular file"
+    LONG = "the line is longer than any record"
     UNREADABLE = "the line is not a record of steno.audit/1"
     NUMBER = "the number does not follow the one before"
     MISSING = "the records before this segment are missing"
@@ -35,6 +40,10 @@ class Reason(StrEnum):
     KEYED = "it is hashed under a key: give that with --key-file"
     KEY = "it is hashed under a key that was not given: give each with --key-file"
     UNKEYED = "it is not hashed under a key: --keyed-from says up to where that is right"
+    REPLACED = "it is hashed under a key that a later one has replaced: keys are given in the order of their use"
+    UNUSED = "the log has no record under a key that was given: it was cut off before that, or the key is not its own"
+    OTHER = "it is another log than the one that was named"
+    IDENTITY = "log.opened names another log than the one that it stands in"
     KEYLESS = "the log goes on without a key after it had one"
     UNREACHED = "the log ends before the record from which on it is to be hashed under a key"
     HEAD = "the log has another hash than the head that was kept"
@@ -78,11 +87,28 @@ class ClaimedDamage(Struct, frozen=True):
     damage: Damage
 
 
+class TimeDisorder(Struct, frozen=True):
+    """Where the times of a log are not in order, or far from each other. No fault: see `times`."""
+
+    backwards: int = 0
+    """Records whose time is earlier than that of the one before."""
+    first_backwards: int | None = None
+    """The first of these."""
+    furthest_back: int = 0
+    """How far the largest of these steps goes back, in microseconds."""
+    leaps: int = 0
+    """Records whose time is more than a day later than that of the one before."""
+    longest_leap: int = 0
+    """In microseconds."""
+    longest_leap_seq: int | None = None
+    """The record behind it."""
+
+
 class Report(Struct, frozen=True, kw_only=True):
     """What was found. Verified is all before `fault`, or all that was given where there is none."""
 
     ok: bool
-    """Whether there is no fault, and every head that was kept could be checked."""
+    """Whether there is no fault, and the log's id and every head that was kept could be checked."""
     records: int
     segments: int
     """Segments that were looked at, the one with the fault included."""
@@ -93,6 +119,8 @@ class Report(Struct, frozen=True, kw_only=True):
     """The time of the first record that has one."""
     last_at: str | None
     """The time of the last record that has one."""
+    disorder: TimeDisorder = TimeDisorder()
+    """Where the times of records run backwards, or leap."""
     previous: str | None
     """The hash before the first record, in hex."""
     head: str | None
@@ -101,6 +129,12 @@ class Report(Struct, frozen=True, kw_only=True):
     """The first record that is hashed under a key."""
     key_ids: tuple[str, ...] = ()
     """The keys that the log is hashed under, in the order of their use."""
+    key_seqs: tuple[int, ...] = ()
+    """The first record under each."""
+    log_id: str | None = None
+    """Which log it is: the hash of its first record, in hex. Where that was not given, as the log declares."""
+    log_unchecked: bool = False
+    """Whether it was to be a certain log, and nothing that was given says which one it is."""
     heads: tuple[int, ...] = ()
     """Records of which a head was kept, and which have that hash."""
     heads_unchecked: tuple[int, ...] = ()
@@ -134,7 +168,8 @@ def describe(report: Report) -> list[str]:
 def _verdict(report: Report) -> Iterator[str]:
     fault = report.fault
     if fault is None:
-        yield "the audit log holds" if report.ok else "THE AUDIT LOG HOLDS, BUT A HEAD THAT WAS KEPT IS NOT PROVED"
+        unproved = "THAT IT IS THE LOG THAT WAS NAMED" if report.log_unchecked else "A HEAD THAT WAS KEPT"
+        yield "the audit log holds" if report.ok else f"THE AUDIT LOG HOLDS, BUT {unproved} IS NOT PROVED"
         return
     place = f"{fault.segment}, line {fault.line}" if fault.line else fault.segment
     number = "" if fault.seq is None else f", record {fault.seq}"
@@ -161,15 +196,33 @@ def _verified(report: Report) -> Iterator[str]:
     yield f"records   {report.first_seq} to {report.last_seq}"
     if report.first_at:
         yield f"times     {report.first_at} to {report.last_at}"
+    yield from _disordered(report.disorder)
+    if report.log_id:
+        yield f"log       {report.log_id}" + ("" if report.first_seq == 1 else ", as the log itself tells")
     yield f"head      {report.last_seq}:{report.head}"
     if report.first_seq != 1:
         yield f"relative to the hash {report.previous}, which stands before record {report.first_seq}"
+
+
+def _disordered(times: TimeDisorder) -> Iterator[str]:
+    if times.backwards:
+        yield (
+            f"backwards {_count(times.backwards, 'record')}, record {times.first_backwards} first, by up to "
+            f"{times.furthest_back / SECOND:.6f} s: a clock was set, or something was waited for"
+        )
+    if times.leaps:
+        yield (
+            f"leaps     {times.leaps} by more than a day, the longest at record {times.longest_leap_seq}, by "
+            f"{times.longest_leap // DAY} days: nothing ran, or a clock was set"
+        )
 
 
 def _trusted(report: Report) -> Iterator[str]:
     """Yield what keys, heads and checkpoints showed."""
     if report.keyed_from:
         yield f"keyed     from record {report.keyed_from} on, under key {' then '.join(report.key_ids)}"
+        for name, seq in zip(report.key_ids[1:], report.key_seqs[1:], strict=False):
+            yield f"          from record {seq} on, under key {name}"
     for seq in report.heads:
         yield f"kept      head {seq} is in the log"
     for seq in report.heads_unchecked:

@@ -6,7 +6,7 @@ number and the hash of a record that was noted elsewhere, shows that the log sti
 
 import re
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -37,18 +37,33 @@ def parse_head(text: str) -> KnownHead:
     return KnownHead(int(match[1]), bytes.fromhex(match[2]))
 
 
+LOG_ID: Final = re.compile(r"[0-9a-fA-F]{64}")
+
+
+def parse_log_id(text: str) -> str:
+    """Return the id of a log in lower case. Raises ValueError where the text has another form."""
+    if not LOG_ID.fullmatch(text):
+        raise ValueError("a log is named by the 64 hex digits that `steno verify` shows of it")
+    return text.lower()
+
+
 class Keys:
-    """Secrets by their ids. Their representation shows none."""
+    """Secrets in the order of their use, each with its id. Their representation shows none."""
 
     def __init__(self, secrets: Iterable[bytes] = ()) -> None:
-        self._secrets = {key_id(secret): secret for secret in secrets}
+        self._secrets = [(key_id(secret), secret) for secret in secrets]
 
     def __bool__(self) -> bool:
         return bool(self._secrets)
 
+    @property
+    def ids(self) -> list[str | None]:
+        """Their ids, in order."""
+        return [name for name, _ in self._secrets]
+
     def get(self, name: str) -> bytes | None:
         """Return the secret whose id is `name`."""
-        return self._secrets.get(name)
+        return dict(self._secrets).get(name)
 
 
 NO_KEYS: Final = Keys()
@@ -60,27 +75,54 @@ class Trust(Struct, frozen=True, kw_only=True):
     keys: Keys = NO_KEYS
     keyed_from: int = 1
     """With keys: the record from which on every record must be hashed under one of them."""
+    key_ranges: tuple[int, ...] = ()
+    """For each of the keys the record from which on it, or one after it, must be in use. Empty: each is used once."""
     heads: tuple[KnownHead, ...] = ()
+    log_id: str | None = None
+    """Which log it must be: the hash of its first record, in hex."""
 
 
 class KeyCheck:
-    """Finds the key of each segment, and checks that the log does not go on without one after it had one."""
+    """Finds the key of each segment, and checks that each holds for its own part of the log alone.
 
-    def __init__(self, keys: Keys, keyed_from: int) -> None:
+    Somebody who has a key that was replaced must not be able to write what comes later. So:
+
+    - Without ranges, each key is used for one stretch of the log. A log that begins at record 1 has all keys that were
+      given. Where the beginning of a log is missing, so may be the use of its first keys: then the order in which the
+      keys were given is that of their use, and the last one must be in use at the end.
+    - With ranges, a key is not accepted where a later one must be in use.
+
+    In either case the log does not go on without a key after it had one.
+    """
+
+    def __init__(self, keys: Keys, keyed_from: int, ranges: Sequence[int] = ()) -> None:
         self._keys = keys
+        self._ids = keys.ids if ranges else list(dict.fromkeys(keys.ids))
+        self._ranges = tuple(ranges)
         self._keyed_from = keyed_from
-        self.used: dict[str, int] = {}
+        self._ordered = True
+        self._at: int | None = None
+        """The place of the key in use among those that were given."""
+        self.used: list[tuple[str, int]] = []
         """The ids of the keys in the order of their use, each with the first record of the segment that names it."""
 
-    @property
-    def unused(self) -> bool:
-        """Whether keys were given, and no segment has named one so far."""
-        return bool(self._keys) and not self.used
+    def begin(self, *, whole: bool) -> None:
+        """Begin with the first segment. `whole`: the log is given from its first record on."""
+        self._ordered = not whole or bool(self._ranges)
 
     @property
     def next_seq(self) -> int:
-        """The record that must be hashed under a key, as long as none is in use; else `NEVER`."""
-        return self._keyed_from if self.unused else NEVER
+        """The record at which another key must be in use than now; else `NEVER`."""
+        if not self._keys:
+            return NEVER
+        if self._ranges:
+            return next((seq for seq in self._ranges[0 if self._at is None else self._at + 1 :]), NEVER)
+        return self._keyed_from if self._at is None else NEVER
+
+    def check(self, seq: int) -> None:
+        """Raise Refusal where record `seq` must be hashed under another key than it is."""
+        if seq >= self.next_seq:
+            raise Refusal(Reason.UNKEYED) if self._at is None else self._replaced(self.used[-1][0])
 
     def key_of(self, seq: int, algorithm_name: str, name: str | None) -> bytes | None:
         """Return the key of the segment that begins with record `seq`; None where it has none.
@@ -90,8 +132,8 @@ class KeyCheck:
             algorithm_name: the algorithm that stands there.
             name: the id of the key that stands there.
 
-        Raises Refusal where its key was not given, and where it has none after another segment had one. Whether it
-        should have one already is for `next_seq`.
+        Raises Refusal where its key was not given or was replaced before, and where it has none after another segment
+        had one. Whether it should have another one already is for `check`.
         """
         if algorithm_name != algorithm(None if name is None else b""):
             raise Refusal(Reason.ALGORITHM)
@@ -102,13 +144,71 @@ class KeyCheck:
         return None
 
     def _given(self, seq: int, name: str) -> bytes:
-        # An id that is none is not repeated: in a forged log it may hold what moves a terminal's cursor.
-        detail = f"key id {name}" if re.fullmatch("[0-9a-f]{16}", name) else ""
         secret = self._keys.get(name)
         if secret is None:
-            raise Refusal(Reason.KEY if self._keys else Reason.KEYED, detail)
-        self.used.setdefault(name, seq)
+            raise Refusal(Reason.KEY if self._keys else Reason.KEYED, _shown(name))
+        if not self.used or self.used[-1][0] != name:
+            self._at = self._place(name)
+            self.used.append((name, seq))
         return secret
+
+    def _place(self, name: str) -> int:
+        """Return which of the keys comes into use. Raises Refusal where another one has replaced it."""
+        if not self._ordered:
+            if any(name == other for other, _ in self.used):
+                raise self._replaced(name)
+            return self._ids.index(name)
+        start = 0 if self._at is None else self._at
+        if name not in self._ids[start:]:
+            raise self._replaced(name)
+        return self._ids.index(name, start)
+
+    def _replaced(self, name: str) -> Refusal:
+        return Refusal(Reason.REPLACED, _shown(name))
+
+    def missing(self) -> tuple[Reason, str] | None:
+        """Return why a whole log that ends here lacks a key, and which; None where it does not."""
+        if self.next_seq != NEVER:
+            return Reason.UNREACHED, f"record {self.next_seq}"
+        used = {name for name, _ in self.used}
+        first = self._ids.index(self.used[0][0]) if self._ordered and self.used else 0
+        unused = next((name for name in self._ids[first:] if name not in used), None)
+        return None if unused is None else (Reason.UNUSED, _shown(unused))
+
+
+def _shown(name: str) -> str:
+    """Return the id of a key for a report. One that is none may hold what moves the cursor of a terminal."""
+    return f"key id {name}" if re.fullmatch("[0-9a-f]{16}", name) else ""
+
+
+class IdentityCheck:
+    """Finds out which log it is, and holds that against the one that it must be.
+
+    A log is named by the hash of its first record, and each later `log.opened` repeats it. The first record proves it.
+    Where that was retired, a key shows that its owner repeated it; logs of the first edition do not.
+    """
+
+    def __init__(self, wanted: str | None) -> None:
+        self._wanted = wanted
+        self.log_id: str | None = None
+        """Which log it is, in hex; None as long as nothing says it."""
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether it must be a certain log, and nothing says which one it is."""
+        return self._wanted is not None and self.log_id is None
+
+    def prove(self, hashed: bytes) -> None:
+        """Take the hash of record 1. Raises Refusal where it is another log."""
+        self.hold(hashed.hex())
+
+    def hold(self, log_id: str) -> None:
+        """Take what a `log.opened` repeats. Raises Refusal where it is another log, or none."""
+        if not LOG_ID.fullmatch(log_id) or (self.log_id is not None and log_id != self.log_id):
+            raise Refusal(Reason.IDENTITY)
+        if self._wanted not in {None, log_id}:
+            raise Refusal(Reason.OTHER, f"log {log_id}")
+        self.log_id = log_id
 
 
 class HeadCheck:

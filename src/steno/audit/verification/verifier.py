@@ -19,10 +19,11 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from steno.audit.record import CLOSED, GENESIS, HASH_BYTES, OPENED, RECORD, SCHEMA, digest, segment_name
+from steno.audit.record import CLOSED, GENESIS, HASH_BYTES, LINE_BYTES, OPENED, RECORD, SCHEMA, digest, segment_name
 from steno.audit.verification.claims import Chain, Claims
 from steno.audit.verification.report import Fault, Reason, Refusal, Report
-from steno.audit.verification.trust import HeadCheck, KeyCheck, Trust
+from steno.audit.verification.times import Times
+from steno.audit.verification.trust import HeadCheck, IdentityCheck, KeyCheck, Trust
 
 Observers = Mapping[bytes, Callable[[bytes], None]]
 """By the name of a fact: takes the body of each record of that name. Raises ValueError where it cannot be read."""
@@ -36,6 +37,7 @@ class _Opening(Struct, frozen=True):
     key_id: str | None
     previous: str
     recovered_bytes: int
+    log_id: str | None = None
 
 
 _JSON: Final = msgspec.json.Decoder(Raw)
@@ -43,6 +45,8 @@ _OPENING: Final = msgspec.json.Decoder(_Opening)
 _NO_TRUST: Final = Trust()
 _OPENED: Final = OPENED.encode()
 _CLOSED: Final = CLOSED.encode()
+_OWN: Final = b"log."
+"""How the names of facts about the log itself begin."""
 _NO_TIME: Final = b"null"
 
 
@@ -60,7 +64,8 @@ class Verifier:
             observers: see the bodies of records that hold.
         """
         self._complete = complete
-        self._keys = KeyCheck(trust.keys, trust.keyed_from)
+        self._keys = KeyCheck(trust.keys, trust.keyed_from, trust.key_ranges)
+        self._identity = IdentityCheck(trust.log_id)
         self._heads = HeadCheck(trust.heads)
         self._chain = Chain()
         self._claims = Claims(self._chain)
@@ -76,7 +81,7 @@ class Verifier:
         self._ended = False
         """Whether the segment has its `log.closed`."""
         self._records = 0
-        self._first_at = self._last_at = _NO_TIME
+        self._times = Times()
         self._recovered_bytes = 0
         self._unclosed = 0
 
@@ -112,7 +117,7 @@ class Verifier:
     def _record(self, line: bytes) -> None:
         record = RECORD.fullmatch(line)
         if record is None:
-            raise Refusal(Reason.TORN if self._newest and not line.endswith(b"\n") else Reason.UNREADABLE)
+            raise Refusal(self._unreadable(line))
         number, at, fact, body, stated = record.groups()
         seq = int(number)
         chain = self._chain
@@ -129,14 +134,18 @@ class Verifier:
         chain.seq, chain.head = seq, hashed
         self._records += 1
         if at != _NO_TIME:
-            self._last_at = at
-            if self._first_at == _NO_TIME:
-                self._first_at = at
+            self._times.add(seq, at, own=fact.startswith(_OWN))
+
+    def _unreadable(self, line: bytes) -> Reason:
+        if len(line) >= LINE_BYTES:
+            return Reason.LONG
+        return Reason.TORN if self._newest and not line.endswith(b"\n") else Reason.UNREADABLE
 
     def _check_trust(self, seq: int, hashed: bytes) -> None:
         """Hold record `seq` against keys and heads, and set the next record to be held so."""
-        if seq >= self._keys.next_seq:
-            raise Refusal(Reason.UNKEYED)
+        self._keys.check(seq)
+        if seq == 1:
+            self._identity.prove(hashed)
         self._heads.check(seq, hashed)
         self._stop_seq = min(self._heads.next_seq, self._keys.next_seq)
 
@@ -174,6 +183,8 @@ class Verifier:
             raise Refusal(Reason.MISSING if seq > self._chain.seq else Reason.NUMBER)
         if opening.previous != self._chain.head.hex():
             raise Refusal(Reason.PREVIOUS)
+        if opening.log_id is not None:
+            self._identity.hold(opening.log_id)
         self._key = self._keys.key_of(seq, opening.algorithm, opening.key_id)
         self._recovered_bytes += opening.recovered_bytes
 
@@ -183,6 +194,7 @@ class Verifier:
         self._chain.begin(seq, previous)
         self._chain.end_segment()
         self._heads.begin(seq, previous)
+        self._keys.begin(whole=self._complete and seq == 1)
 
     # The end --------------------------------------------------------------------------------------------
 
@@ -193,34 +205,38 @@ class Verifier:
             return None
         if first_seq > 1 and not self._claims.beginning_retired:
             return Fault(self._segments[0], 1, first_seq, Reason.BEGINNING)
-        if self._keys.unused:
-            return self._cut(Reason.UNREACHED, self._keys.next_seq)
+        if missing := self._keys.missing():
+            return self._cut(*missing)
         if self._heads.unreached:
-            return self._cut(Reason.CUT, self._heads.next_seq)
+            return self._cut(Reason.CUT, f"record {self._heads.next_seq}")
         return None
 
-    def _cut(self, reason: Reason, seq: int) -> Fault:
-        """Return the fault of a log that ends before record `seq`."""
-        return Fault(self._segment, self._line + 1, self._chain.seq + 1, reason, f"record {seq}")
+    def _cut(self, reason: Reason, detail: str) -> Fault:
+        """Return the fault of a log that ends too early."""
+        return Fault(self._segment, self._line + 1, self._chain.seq + 1, reason, detail)
 
     def report(self) -> Report:
         """Return what was found in the segments that were given."""
         chain, claims = self._chain, self._claims
-        keyed = {name: seq for name, seq in self._keys.used.items() if seq <= chain.seq}
+        keyed = [(name, seq) for name, seq in self._keys.used if seq <= chain.seq]
         fault = self._fault or self._missing()
         unchecked = (*self._heads.before, *self._heads.unreached)
         return Report(
-            ok=fault is None and not unchecked,
+            ok=fault is None and not unchecked and not self._identity.unchecked,
             records=self._records,
             segments=len(self._segments),
             first_seq=chain.first_seq if self._records else None,
             last_seq=chain.seq if self._records else None,
-            first_at=_text(self._first_at),
-            last_at=_text(self._last_at),
+            first_at=self._times.first_text,
+            last_at=self._times.last_text,
+            disorder=self._times.disorder(),
             previous=chain.previous.hex() if self._records else None,
             head=chain.head.hex() if self._records else None,
-            keyed_from=min(keyed.values(), default=None),
-            key_ids=tuple(keyed),
+            keyed_from=keyed[0][1] if keyed else None,
+            key_ids=tuple(name for name, _ in keyed),
+            key_seqs=tuple(seq for _, seq in keyed),
+            log_id=self._identity.log_id if self._records else None,
+            log_unchecked=fault is None and self._identity.unchecked,
             heads=tuple(self._heads.found),
             heads_unchecked=unchecked,
             checkpoints=claims.checkpoints,
@@ -231,8 +247,3 @@ class Verifier:
             recovered_bytes=self._recovered_bytes,
             fault=fault,
         )
-
-
-def _text(at: bytes) -> str | None:
-    """Return a time as it stands in a record, without its quotes; None for null."""
-    return None if at == _NO_TIME else at[1:-1].decode()

@@ -58,7 +58,8 @@ What happens where something fails:
 A segment ends by its size (checked while a batch is made), its age, SIGHUP, or with the log. `log.closed` is the last
 record of one, `log.opened` the first of the next: the chain runs through both. A closed segment never changes, so it
 can be shipped as it is. Retention deletes whole closed segments once a `log.retired` that names them is on the disk, so
-that a kill in between leaves too many files and never too few.
+that a kill in between leaves too many files and never too few. How old a segment is by a clock that may be wrong:
+`segment_age`.
 
 Recovery after a kill needs no journal, since a log is only ever appended to: its end is where its last whole line ends.
 The next start records how much follows (`recovered_bytes` of its `log.opened`), then cuts it off (`recovery`).

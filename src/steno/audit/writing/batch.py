@@ -43,6 +43,8 @@ class SegmentStart(Struct, frozen=True):
     at: Micros | None
     recovered_bytes: int = 0
     """What the last writer left of a record that it did not finish."""
+    nonce: str | None = None
+    """In the first segment of a log: see `LogOpened`."""
 
 
 BatchEntry = bytes | CheckpointMark | Rollover

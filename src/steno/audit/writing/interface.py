@@ -11,6 +11,7 @@ from msgspec import Struct
 from steno.audit.log_records import Damaged
 from steno.audit.writing.batch import ChainHead
 from steno.audit.writing.retention import RetentionPolicy
+from steno.audit.writing.segment_age import Ages
 
 RETRY_SECONDS: Final = 1.0
 """Time between a failed write and the next attempt. A full disk does not get better by trying harder."""
@@ -75,6 +76,12 @@ class WriterObserver(Protocol):
     def damaged(self, damaged: Damaged) -> None:
         """Somebody else changed a segment."""
 
+    def retired(self, segment: str) -> None:
+        """A segment of that name was deleted, since it is too old or the log too large."""
+
+    def held(self, count: int, ages: Ages) -> None:
+        """So many segments are too old and stay, since `ages` doubt the clock; or they no longer do."""
+
     def undeleted(self, segment: str, reason: str) -> None:
         """A file of that name, which retention no longer keeps, could not be deleted. It is tried again later."""
 
@@ -108,6 +115,8 @@ class WriterStats(Struct, frozen=True, kw_only=True):
     """Segments that somebody else changed."""
     retired_segments: int
     """Segments deleted because of their age or the size of the log."""
+    held_segments: int
+    """Segments that are too old by the clock, and stay since that is not trusted."""
     alive: bool
     """Whether the writing thread runs."""
     stalled_seconds: float

@@ -37,6 +37,9 @@ class AuditLog:
         """Number of the last record that is on the disk."""
         self.head = end.hash
         """Hash of that record, as 32 raw bytes."""
+        self.log_id = end.log_id
+        """Which log it is: the hash of its first record, in hex. None where an older edition began it, and did not say.
+        """
         self.flushed_records = 0
         """Records put on the disk since this log was opened."""
         self.unflushed_bytes = 0
@@ -64,7 +67,15 @@ class AuditLog:
     # Opened ---------------------------------------------------------------------------------------------
 
     @classmethod
-    def open(cls, directory: Path, settings: SegmentSettings, *, at: Micros | None, segment_bytes: int) -> Self:
+    def open(
+        cls,
+        directory: Path,
+        settings: SegmentSettings,
+        *,
+        at: Micros | None,
+        segment_bytes: int,
+        nonce: str | None = None,
+    ) -> Self:
         """Lock the folder, repair what the last writer left unfinished, and begin a new segment.
 
         Args:
@@ -72,6 +83,7 @@ class AuditLog:
             settings: how the log is written from here on.
             at: the time of the record that begins the segment; None in the replay of a recording without times.
             segment_bytes: the size past which a segment is closed and the next one begun.
+            nonce: stands in the first record of a log that is new, so that no other log has the same.
 
         Raises:
             UnavailableError: another steno writes there.
@@ -87,15 +99,17 @@ class AuditLog:
             raise
         log = cls(directory, lock, settings, segment_bytes, end)
         try:
-            log._begin(at, end)
+            log._begin(at, end, nonce)
         except BaseException:
             log.release()
             raise
         return log
 
-    def _begin(self, at: Micros | None, end: Recovered) -> None:
-        self._start = SegmentStart(at, end.recovered_bytes)
+    def _begin(self, at: Micros | None, end: Recovered, nonce: str | None) -> None:
+        self._start = SegmentStart(at, end.recovered_bytes, None if end.seq else nonce)
         self._write_batch()
+        if end.seq == 0:
+            self.log_id = self.head.hex()
         # Only now that the new segment records how much was torn: see `recovery`.
         if end.torn:
             cut(end.torn)
@@ -173,7 +187,7 @@ class AuditLog:
         """Link what waits, as far as it belongs into this segment. Changes nothing: the write may fail."""
         batch = Batch(self.flushed_seq, self.head, self._segment_settings.key)
         if start := self._start:
-            batch.add(log_records.opened(start.at, self._segment_settings, self.head, start.recovered_bytes))
+            batch.add(self._opened(start))
         room = self._segment_bytes - self._segment.size
         for entry in self._waiting:
             if isinstance(entry, Rollover):
@@ -190,6 +204,16 @@ class AuditLog:
             else:
                 batch.add_checkpoint(entry.at)
         return batch
+
+    def _opened(self, start: SegmentStart) -> bytes:
+        return log_records.opened(
+            start.at,
+            self._segment_settings,
+            self.head,
+            start.recovered_bytes,
+            log_id=self.log_id,
+            nonce=start.nonce,
+        )
 
     def _commit(self, batch: Batch) -> None:
         """Count what is on the disk now."""

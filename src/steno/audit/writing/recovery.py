@@ -14,11 +14,12 @@ then continues with numbers that were used before. Only a head that is kept else
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
 
-from steno.audit.directory import Tail, read_opening, read_tail, segments, sync_folder
+from steno.audit.directory import Tail, first_hash, read_opening, read_tail, segments, sync_folder
 from steno.audit.record import ALGORITHMS, GENESIS, SCHEMA, segment_seq
 from steno.errors import DataError
 
@@ -42,6 +43,8 @@ class Recovered(Struct, frozen=True):
     """How many bytes of unfinished records followed it, those in a deleted file included."""
     torn: Torn | None = None
     """What is to be cut off once the next segment records it."""
+    log_id: str | None = None
+    """Which log it is; None where it is a new one, or nothing in it says."""
 
 
 def recover(directory: Path) -> Recovered:
@@ -68,7 +71,25 @@ def recover(directory: Path) -> Recovered:
     if uncut := _recorded_but_not_cut(paths):
         cut(uncut)
     torn = Torn(paths[-1], end.whole_bytes) if end.torn_bytes else None
-    return Recovered(end.seq, end.hash, end.torn_bytes + unbegun_bytes, torn)
+    return Recovered(end.seq, end.hash, end.torn_bytes + unbegun_bytes, torn, _log_id(paths))
+
+
+def _log_id(paths: Sequence[Path]) -> str | None:
+    """Return which log it is: what the newest `log.opened` that says it says; else the hash of record 1.
+
+    Where an older edition wrote it all and retired record 1, it is the hash before the oldest record that is left.
+    """
+    for path in reversed(paths):
+        with suppress(DataError):
+            if log_id := read_opening(path).log_id:
+                return log_id
+    if not paths:
+        return None
+    if segment_seq(paths[0].name) == 1:
+        return first_hash(paths[0])
+    with suppress(DataError):
+        return read_opening(paths[0]).previous
+    return None
 
 
 def _end(paths: Sequence[Path]) -> Tail:
@@ -111,7 +132,7 @@ def _recorded_but_not_cut(paths: Sequence[Path]) -> Torn | None:
 
 def cut(torn: Torn) -> None:
     """Cut a torn end off, and return when that is on the disk."""
-    descriptor = os.open(torn.path, os.O_WRONLY | os.O_CLOEXEC)
+    descriptor = os.open(torn.path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         os.ftruncate(descriptor, torn.whole_bytes)
         os.fsync(descriptor)

@@ -130,6 +130,7 @@ class AuditWriter:
             checkpoints=loop.checkpoints,
             damaged_segments=loop.damaged_segments,
             retired_segments=loop.retention.deleted,
+            held_segments=loop.retention.held,
             alive=self._thread.is_alive(),
             stalled_seconds=_age(loop.writing_since, now),
         )

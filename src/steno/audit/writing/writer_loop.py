@@ -6,7 +6,7 @@ Maintenance is what a log needs although no record comes: segments closed by the
 import errno
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from time import monotonic, time_ns
+from time import monotonic
 from typing import Final
 
 from steno.audit import log_records
@@ -227,15 +227,18 @@ class WriterLoop:
     def _retire(self) -> bool:
         """Delete old segments, once the log records on the disk that they go."""
         self._maintenance.retention_due = False
+        waited = self.retention.waits
         try:
-            if self.retention.announce(self._now(), time_ns()) and not self._persist(self._log.flush):
+            if self.retention.announce(self._now()) and not self._persist(self._log.flush):
                 return False
-            newest_ns = self.retention.delete()
+            newest_ns = self.retention.delete(self._observer.retired)
             if newest_ns is not None:
                 self._files.retire(newest_ns)
         except OSError as error:
             # No reason to stop writing: what is left is tried again when retention is due the next time.
             self._observer.undeleted(Path(str(error.filename)).name, self._count_error(error))
+        if waited != self.retention.waits:
+            self._observer.held(self.retention.held, self.retention.ages)
         return True
 
 
