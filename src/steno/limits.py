@@ -38,7 +38,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Longest terminal object that is kept. A longer one is counted, and only its facts remain."""
 
     transcript_bytes: Bytes = 1024 * 1024
-    """Text of a conversation's transcript. Past it, the oldest items lose their text; their lengths stay."""
+    """Text of a conversation's transcript. Past it, the oldest items lose their text, a sixteenth of it at a time."""
 
     duplicates_window: Count = 1_024
     """Events of a conversation whose identity is remembered, so that one that is delivered again changes nothing."""
