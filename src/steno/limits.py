@@ -63,7 +63,7 @@ LIST_ELEMENTS: Final = 256
 """Elements that are read of one list in an event: items of a response, tool calls of a step, parts of a message. Real
 lists have at most 128. What is further in it is counted as drift, and stays in the kept bytes."""
 
-MEMBERS_TRIED: Final = 2_000
+MEMBERS_TRIED: Final = 1_000
 """Members of one frame that are read one by one, since the event as a whole has some of an unexpected type. Each takes
 about 2 us. Past it what does not fit at once is left out with all that is in it."""
 

@@ -82,6 +82,8 @@ _HEADER: Final = msgspec.json.Decoder(_Header)
 _STATUS: Final = msgspec.json.Decoder(_Status)
 _ANY: Final = msgspec.json.Decoder(Raw)
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, Raw])
+LONG_BYTES: Final = 4_096
+"""A shorter member is tried as a whole, however often."""
 _OBJECT: Final = ord("{")
 _LIST: Final = ord("[")
 _ELEMENTS: Final = msgspec.json.Decoder(list[Raw])
@@ -266,16 +268,35 @@ def _fields(kind: type[Struct]) -> tuple[tuple[str, Any], ...]:
 def _admit(raw: Raw, annotation: Any, look: _Look) -> Any:
     """Return the JSON `raw` as `annotation` wants it, with what does not fit left out; UNSET where nothing fits."""
     look.left -= 1
+    parts = _parts(annotation)
+    is_long = memoryview(raw).nbytes > LONG_BYTES
+    if is_long and look.left > 0 and (within := _admit_long(raw, parts, look)) is not UNSET:
+        return within
     try:
         return _decoder(annotation).decode(raw)
     except (ValueError, RecursionError):
         pass
-    parts = _parts(annotation)
     if look.left > 0 and (within := _admit_within(raw, parts, look)) is not UNSET:
         return within
     if any(_identifies(part) for part in parts):
         raise _BadIdentifierError
     look.dropped += 1
+    return UNSET
+
+
+def _admit_long(raw: Raw, parts: tuple[Any, ...], look: _Look) -> Any:
+    """Return what fits of what is so long that it is not tried as a whole first; UNSET where it has to be.
+
+    The first look has failed over it: to build all of an object, and then all of the list in it that is too long, only
+    to fail again, would take three times as long as the first look.
+    """
+    begin = memoryview(raw)[0]
+    for part in parts:
+        if begin == _OBJECT and isinstance(part, type) and issubclass(part, Struct):
+            return _build(part, _members(raw), look)
+        element, longest = _list_of(part)
+        if begin == _LIST and 0 < longest < MEMBERS_TRIED and len(raws := _ELEMENTS.decode(raw)) > longest:
+            return tuple(_admit_elements(raws, element, longest, look))
     return UNSET
 
 

@@ -12,8 +12,8 @@ from typing import Final, Literal
 
 from steno.limits import NESTING_DEPTH, STRUCTURE_ELEMENTS
 
-_FEW_QUOTES: Final = 20_000
-"""So many quotes are looked at one by one in some milliseconds."""
+_FEW_QUOTES: Final = 4_000
+"""So many quotes are looked at one by one in a millisecond."""
 _MOST_QUOTES: Final = 4 * STRUCTURE_ELEMENTS
 """More quotes than this delimit more strings than so many elements can separate: at most two strings an element."""
 _NOT_BRACKETS: Final = bytes(sorted(set(range(256)) - set(b"[]{}")))
