@@ -85,10 +85,18 @@ def _many(make: Callable[[int], bytes], count: int) -> Callable[[], Iterator[byt
     return lambda: (make(-number) for number in range(1, count + 1))
 
 
+def _crowded() -> Iterator[bytes]:
+    """Fill the transcript: many items with a few words each, half of which the newest one, a long one, pushes out."""
+    words = " hello there"
+    yield from _items(words)
+    room = LIMITS.transcript_bytes - LIMITS.items // 2 * len(words)
+    yield _delta(f"item_{LIMITS.items - 1}", "x" * room)
+
+
 _FULL_TEXT: Final = "x" * (LIMITS.transcript_bytes // LIMITS.items)
 
 CAPS: Final[Mapping[str, Cap]] = {
-    "transcript_bytes, newest item": Cap(lambda: _items(_FULL_TEXT), lambda _: _delta("item_1999", " hello there")),
+    "transcript_bytes, newest item": Cap(_crowded, lambda _: _delta("item_1999", " hello there")),
     "transcript_bytes, oldest item": Cap(lambda: _items(_FULL_TEXT), lambda _: _delta("item_0", " hello there")),
     "transcript_bytes, final texts": Cap(lambda: _items(_FULL_TEXT), lambda number: _item(f"new_{number}", text="hi")),
     "items, placed behind an early one": Cap(_items, lambda number: _item(f"new_{number}", f"item_{1_500 + number}")),
