@@ -76,7 +76,8 @@ FACTS_OF_A_KIND: Final = 128
 one fact (`facts.omitted`). Each takes some 20 us until it is recorded."""
 
 LINE_BYTES: Final = 128 * 1024 * 1024
-"""Longest line of a recording that `steno replay` reads: the largest default frame, were each of its bytes escaped."""
+"""Longest line of a recording that `steno replay` reads, unless a configured source takes frames of more than an eighth
+of it: the largest frame, were each of its bytes escaped."""
 
 TOKENS_MAX: Final = 2**53
 """Largest token count that is accepted. Past it a float, and so Prometheus, no longer counts by ones."""
