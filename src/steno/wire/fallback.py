@@ -338,6 +338,7 @@ def _list_of(part: Any) -> tuple[Any, int]:
     return (get_args(part)[0], MEMBERS_TRIED) if get_origin(part) is tuple else (None, 0)
 
 
+@cache
 def _parts(annotation: Any) -> tuple[Any, ...]:
     """Return the members of a union but None, or the one type that `annotation` is."""
     if get_origin(annotation) in (Annotated, tuple) or not get_args(annotation):
