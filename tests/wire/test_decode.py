@@ -475,6 +475,15 @@ def test_the_deepest_nesting_that_is_taken() -> None:
     assert realtime.RealtimeError() == decode(b'{"type":"error","new":[%s[]]}' % (b"[]," * 500))
 
 
+def test_a_member_by_the_name_of_our_own_drifts_as_any_other() -> None:
+    """A name that nobody sends may be sent all the same."""
+    run = {"id": "run_1", "status": 5, "steno:extra": {"a": 1}}
+    read = assistants.ThreadRun(id="run_1", extra={"a": 1})
+    assert told({"event": "thread.run.created", "data": run}) == Drifted(
+        event=assistants.RunCreated(data=read), members=1
+    )
+
+
 # What is bounded ------------------------------------------------------------------------------------------------
 
 

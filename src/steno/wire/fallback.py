@@ -252,17 +252,18 @@ def _admit_all(kind: type[Event], members: Callable[[], dict[str, Raw]]) -> Even
 
 def _build(kind: type[S], members: dict[str, Raw], look: _Look) -> S:
     admitted = {}
-    for name, annotation in _fields(kind):
-        if name in members:
-            value = _admit(members[name], annotation, look)
+    for name, member, annotation in _fields(kind):
+        if member in members:
+            value = _admit(members[member], annotation, look)
             if value is not UNSET:
                 admitted[name] = value
     return kind(**admitted)
 
 
 @cache
-def _fields(kind: type[Struct]) -> tuple[tuple[str, Any], ...]:
-    return tuple((f.encode_name, f.type) for f in msgspec.structs.fields(kind) if f.type is not UnsetType)
+def _fields(kind: type[Struct]) -> tuple[tuple[str, str, Any], ...]:
+    """Return the fields that are read: name, name on the wire, type."""
+    return tuple((f.name, f.encode_name, f.type) for f in msgspec.structs.fields(kind) if f.type is not UnsetType)
 
 
 def _admit(raw: Raw, annotation: Any, look: _Look) -> Any:
