@@ -49,7 +49,7 @@ _HINT: Final = re.compile(
     rb"secret|authorization|headers|api[-_]?key|(?:access|refresh|id|bearer)[-_]?token|credential|password"
     rb"|\\u00|\"value\"|://[^\s/@\":]*+:[^\s/@\"]*+@"
 )
-"""What bytes that hold a secret must hold, in lower case. An escaped letter (`\\u00..`) may hide a name: looked at closer."""
+"""What bytes that hold a secret must hold, in lower case. An escaped letter (`\\u00..`) may hide a name."""
 
 _URL: Final = re.compile(
     rf"([?&](?:{_NAMES})=)[^\s&#\"'<>\\]+|(://[^\s/?#:@\"\\]*+:)[^\s/?#@\"\\]+(?=@)",
