@@ -24,7 +24,7 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-deep test-crash test-wheel test-lowest coverage golden compare bench-check wheel check
+.PHONY: help demo test test-deep test-crash fuzz test-wheel test-lowest coverage golden compare bench-check wheel check
 .PHONY: format docs lock clean
 
 help: ## show this list
@@ -44,6 +44,10 @@ test-deep: $(VENV)/.dev ## run the properties and the memory test in their deep 
 # A daemon that dies at each of some thirty points, under four configurations. It prints what it found.
 test-crash: $(VENV)/.dev ## kill the daemon some 200 times and fill its disk, for minutes
 	STENO_TESTS=deep $(BIN)/pytest tests/crash tests/test_full_disk.py --timeout=900 $(ARGS)
+
+# What it finds is in build/fuzz, as a recording. `make test` runs a few seconds of it.
+fuzz: $(VENV)/.dev ## feed traffic that nobody meant, for FOR seconds (120); SEED=n: begin with the seed that it printed
+	$(BIN)/python -m tests.fuzz.run $(or $(FOR),120) $(SEED)
 
 # What users install. It must run with nothing but what its lock names, before the tools of the tests are added. The
 # tests find it in the environment, since nothing puts src/ on their path, and tests/test_wheel.py makes sure.

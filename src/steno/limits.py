@@ -39,7 +39,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Longest terminal object that is kept. A longer one is counted, and only its facts remain."""
 
     transcript_bytes: Bytes = 1024 * 1024
-    """Text of a conversation's transcript. Past it, the oldest items lose their text; their lengths stay."""
+    """Text of a conversation's transcript. Past it, the oldest items lose their text, a sixteenth of it at a time."""
 
     duplicates_window: Count = 1_024
     """Events of a conversation whose identity is remembered, so that one that is delivered again changes nothing."""
@@ -55,6 +55,31 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 NESTING_DEPTH: Final = 200
 """Brackets within brackets in one frame. Real events nest 12 deep. Decoders in C fail near 1,000, each at another
 depth. With a limit of our own the same frames give the same result everywhere."""
+
+STRUCTURE_ELEMENTS: Final = 200_000
+"""`,`, `[` and `{` outside of strings in one frame: as many elements as are built or skipped in some 20 ms. The longest
+real frames (a thread's list of messages, a session with all its tools) have a few thousand. Past it the frame is
+rejected unread (`too_complex`)."""
+
+LIST_ELEMENTS: Final = 256
+"""Elements that are read of one list in an event: items of a response, tool calls of a step, parts of a message. Real
+lists have at most 128. What is further in it is counted as drift, and stays in the kept bytes."""
+
+MEMBERS_TRIED: Final = 1_000
+"""Members of one frame that are read one by one, since the event as a whole has some of an unexpected type. Each takes
+about 2 us. Past it what does not fit at once is left out with all that is in it."""
+
+HALF_CHARACTERS: Final = 4_000
+"""Halves of characters, and runs of whole ones, in escapes of one frame that has a lone half. A text that a server cut
+into deltas has one or two. Past it the frame is rejected (`too_complex`)."""
+
+FACTS_OF_A_KIND: Final = 128
+"""Facts of one kind that one event may lead to: as many as a model may call tools at once. Further ones are counted by
+one fact (`facts.omitted`). Each takes some 20 us until it is recorded."""
+
+LINE_BYTES: Final = 128 * 1024 * 1024
+"""Longest line of a recording that `steno replay` reads, unless a configured source takes frames of more than an eighth
+of it: the largest frame, were each of its bytes escaped."""
 
 TOKENS_MAX: Final = 2**53
 """Largest token count that is accepted. Past it a float, and so Prometheus, no longer counts by ones."""

@@ -3,6 +3,8 @@
 import json
 import operator
 import random
+import resource
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 from steno.app.replay import stream_names
-from tests.processes import steno
+from tests.processes import STENO, steno
 from tests.recordings import frames, recording
 
 
@@ -253,3 +255,25 @@ def test_names_that_look_like_markup_are_shown_as_they_are(terminal: str, tmp_pa
     printed = done.stdout.decode()
     assert (done.returncode, done.stderr) == (0, b"")
     assert [name for name in (*names, "[/dim]invented") if name not in printed] == []
+
+
+def test_a_line_without_end_does_not_fill_the_memory(tmp_path: Path) -> None:
+    """Two GiB without a newline, in a process that may have less than one. What comes before it counts."""
+    opened = b'{"type":"session.created","session":{"id":"sess_long"}}\n'
+    file = write(tmp_path, "long.jsonl", opened)
+    with file.open("ab") as sparse:
+        sparse.truncate(2 << 30)
+
+    done = subprocess.run(
+        [*STENO, "replay", str(file), "--metrics", str(tmp_path / "metrics"), "--audit", str(tmp_path / "audit")],
+        capture_output=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (900 << 20, 900 << 20)),
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    records = [
+        json.loads(line) for path in (tmp_path / "audit").glob("*.jsonl") for line in path.read_bytes().splitlines()
+    ]
+    closed = next(record["body"] for record in records if record["fact"] == "stream.closed")
+    assert (closed["frames"], closed["code"], closed["gap"]) == (1, 1009, "frame_too_big")

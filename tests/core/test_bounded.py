@@ -1,9 +1,10 @@
 """Collections that forget their oldest members: what they hold, what they drop, and what they count."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steno.core.bounded import BoundedObjects, BoundedSet, LatestById
+from steno.core.bounded import BoundedObjects, BoundedSet, LatestById, LinkedKeys
 from steno.limits import Limits
 
 
@@ -38,6 +39,33 @@ def test_bounded_set_holds_the_newest_distinct_members(limit: int, added: list[s
         [member in newest for member in "abcdefgh"],
         len(newest),
     )
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from(["remove", "oldest", *"abcdefgh"])), max_size=60)
+)
+def test_linked_keys_are_in_the_order_of_a_list(steps: list[tuple[str, str]]) -> None:
+    """Whatever is added, moved and removed."""
+    linked, expected = LinkedKeys(), list[str]()
+    for key, what in steps:
+        if key not in expected:
+            linked.append(key)
+            expected.append(key)
+        elif what == "remove":
+            linked.remove(key)
+            expected.remove(key)
+        elif what == "oldest":
+            assert linked.pop_oldest() == expected.pop(0)
+        elif what in expected and what != key:
+            linked.move_behind(key, what)
+            expected.remove(key)
+            expected.insert(expected.index(what) + 1, key)
+        assert (list(linked), len(linked)) == (expected, len(expected))
+
+
+def test_no_key_is_the_oldest_of_none() -> None:
+    with pytest.raises(LookupError):
+        LinkedKeys().pop_oldest()
 
 
 def test_oldest_objects_are_dropped_and_counted() -> None:

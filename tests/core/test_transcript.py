@@ -61,7 +61,7 @@ def test_entry_stands_behind_the_one_it_is_placed_after() -> None:
     made.place("c", None)
     made.place("c", "c")
 
-    assert made.order == ["a", "d", "b", "c"]
+    assert list(made.order) == ["a", "d", "b", "c"]
 
 
 def test_removed_entry_takes_its_text_with_it() -> None:

@@ -1,12 +1,14 @@
 """A frame as a line of a recording is read back as it was, except for its secrets."""
 
+import io
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from steno.core.frame import Frame
-from steno.sources.recording import Close, Gap, close_line, conversation_of, frame_line, parse
+from steno.sources.recording import Close, Gap, close_line, conversation_of, frame_line, parse, read_lines
 from steno.wire import Malformed
 from tests.vocabulary import decode
 
@@ -153,3 +155,39 @@ def test_first_line_names_the_conversation() -> None:
 def test_other_lines_name_no_conversation(line: bytes) -> None:
     """A line that records no name, or an event that has such a member, gives none."""
     assert conversation_of(line) is None
+
+
+class CountingFile(io.BytesIO):
+    """A file that knows the longest piece that was read of it."""
+
+    longest = 0
+
+    def readline(self, size: int | None = -1) -> bytes:
+        line = super().readline(size)
+        self.longest = max(self.longest, len(line))
+        return line
+
+
+TOO_LONG = b'{"dir":"close","code":1009,"reason":"","gap":"frame_too_big"}\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        (b"", []),
+        (b"abc\n", [b"abc\n"]),
+        (b"abcd\nabcd", [b"abcd\n", b"abcd"]),
+        (b"abcde\nabc\n", [TOO_LONG, b"abc\n"]),
+        (b"abc\nabcde", [b"abc\n", TOO_LONG]),
+        (b"x" * 3_000_000 + b"\nabc\n" + b"y" * 3_000_000, [TOO_LONG, b"abc\n", TOO_LONG]),
+        (b"\n\n", [b"\n", b"\n"]),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_a_line_that_is_too_long_is_the_end_of_its_connection(content: bytes, lines: list[bytes]) -> None:
+    """As a frame that is too big is. Nothing longer than a MiB is held of it."""
+    file = CountingFile(content)
+
+    assert list(read_lines(file, 4)) == lines
+    assert file.longest <= 1 << 20
+    assert parse(TOO_LONG.rstrip()) == Close(None, 1009, "", gap="frame_too_big")

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steno.limits import ID_CHARACTERS_MAX, NESTING_DEPTH, TOKENS_MAX
+from steno.limits import (
+    HALF_CHARACTERS,
+    ID_CHARACTERS_MAX,
+    LIST_ELEMENTS,
+    MEMBERS_TRIED,
+    NESTING_DEPTH,
+    STRUCTURE_ELEMENTS,
+    TOKENS_MAX,
+)
 from steno.wire import (
     Drifted,
     Enveloped,
@@ -301,7 +309,7 @@ def test_run_has_all_its_members_as_a_library_type() -> None:
     run = assistants.read_thread_run(payload)
     assert (run.id, run.status) == ("run_1", "queued")
     assert run.extra == {"top_p": 0.5, "tool_resources": {"api_key": "***"}, "extra": 1}
-    with pytest.raises(ValueError, match="expected an object"):
+    with pytest.raises(ValueError, match="Expected `object`"):
         assistants.read_thread_run(b"[]")
 
 
@@ -426,6 +434,9 @@ MALFORMED: list[tuple[bytes, MalformedReason]] = [
     (b'{"type":"response.output_audio.delta","new":' + b"[" * 200 + b"]" * 200 + b"}", "too_deep"),
     (b'{"event":"done","data":' + b"[" * 200 + b"]" * 200 + b"}", "too_deep"),
     (b'{"specversion":"1.0","data":' + b"[" * 200 + b"]" * 200 + b"}", "too_deep"),
+    (b"[" + b"1," * STRUCTURE_ELEMENTS + b"1]", "too_complex"),
+    (b'{"type":"error","new":[' + b"{}," * STRUCTURE_ELEMENTS + b"1]}", "too_complex"),
+    (b'{"type":"error","new":"' + rb"\ud83d " * HALF_CHARACTERS + b'"}', "too_complex"),
     (b'{"type":"error","event_id":5}', "bad_identifier"),
     (b'{"type":"response.output_text.delta","response_id":["resp_1"]}', "bad_identifier"),
     (b'{"type":"response.output_text.delta","item_id":{"id":"item_1"}}', "bad_identifier"),
@@ -448,6 +459,13 @@ def test_what_is_no_event_says_why(payload: bytes, reason: MalformedReason) -> N
     assert Malformed(reason=reason) == decode(payload)
 
 
+def test_a_text_of_a_million_commas_is_a_text() -> None:
+    """Structure is counted outside of strings."""
+    text = "," * 1_000_000
+    event = {"type": "response.output_text.delta", "delta": text, "item_id": "item_1"}
+    assert told(event) == realtime.TextDelta(item_id="item_1", delta=text)
+
+
 def test_every_reason_has_a_play() -> None:
     """The list of reasons is closed, and none of them is dead."""
     assert set(get_args(MalformedReason)) == {reason for _, reason in MALFORMED}
@@ -459,6 +477,51 @@ def test_the_deepest_nesting_that_is_taken() -> None:
     brackets = json.dumps("[" * 500 + '\\"{').encode()
     assert realtime.RealtimeError() == decode(b'{"type":"error","new":%s}' % brackets)
     assert realtime.RealtimeError() == decode(b'{"type":"error","new":[%s[]]}' % (b"[]," * 500))
+
+
+def test_a_member_by_the_name_of_our_own_drifts_as_any_other() -> None:
+    """A name that nobody sends may be sent all the same."""
+    run = {"id": "run_1", "status": 5, "steno:extra": {"a": 1}}
+    read = assistants.ThreadRun(id="run_1", extra={"a": 1})
+    assert told({"event": "thread.run.created", "data": run}) == Drifted(
+        event=assistants.RunCreated(data=read), members=1
+    )
+
+
+# What is bounded ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("further", [1, 5_000])
+def test_a_list_that_is_too_long_reads_as_its_first_elements(further: int) -> None:
+    """The others are counted as drift. The event stands, and with it what follows the list."""
+    items = [{"id": f"item_{number}"} for number in range(LIST_ELEMENTS + further)]
+    response = {"id": "resp_1", "output": items, "usage": {"input_tokens": 7}}
+    read = objects.RealtimeResponse(
+        id="resp_1",
+        output=tuple(objects.Item(id=f"item_{number}") for number in range(LIST_ELEMENTS)),
+        usage=Usage(input_tokens=7),
+    )
+    expected = Drifted(event=realtime.ResponseDone(response=read), members=further)
+    assert told({"type": "response.done", "response": response}) == expected
+
+
+def test_a_list_of_the_greatest_length_is_read_whole() -> None:
+    """Nothing of it drifts."""
+    limits = [{"name": "tokens"}] * LIST_ELEMENTS
+    read = (realtime.RateLimit(name="tokens"),) * LIST_ELEMENTS
+    assert told({"type": "rate_limits.updated", "rate_limits": limits}) == realtime.RateLimitsUpdated(rate_limits=read)
+
+
+def test_members_are_tried_one_by_one_up_to_a_bound() -> None:
+    """Past it a list is left out from there on, and the event stands with what was read before and after."""
+    session = {"id": "sess_1", "tools": [{"name": number} for number in range(2 * MEMBERS_TRIED)], "model": "m"}
+    decoded = told({"type": "session.created", "session": session})
+    assert isinstance(decoded, Drifted)
+    assert isinstance(decoded.event, realtime.SessionCreated)
+    assert decoded.event.session is not None
+    assert (decoded.event.session.id, decoded.event.session.model) == ("sess_1", "m")
+    assert 0 < len(decoded.event.session.tools or ()) <= MEMBERS_TRIED / 2
+    assert decoded.members == 2 * MEMBERS_TRIED
 
 
 # What drifts ----------------------------------------------------------------------------------------------------
@@ -607,7 +670,7 @@ def _sound(payload: bytes) -> None:
     if isinstance(first, Malformed):
         assert first.reason in get_args(MalformedReason)
     if type(first) in NAMES:
-        assert first == second_look(payload, None), "both looks see the same event"
+        assert first == second_look(payload, decode, within=True), "both looks see the same event"
 
 
 @pytest.mark.parametrize("member", ["id", "source", "subject"])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from steno.limits import STRUCTURE_ELEMENTS
 from steno.wire import mask
 from steno.wire.secrets import is_keylike, mask_text
 from tests.key_examples import KEYS, NO_KEYS
@@ -248,3 +249,11 @@ def test_an_id_that_holds_a_key_is_known(key: str) -> None:
     assert is_keylike(f"event_{key}")
     assert not is_keylike("event_DHcAxyz1234AbC")
     assert not is_keylike("item_DHcAxyz1234AbC")
+
+
+def test_what_has_too_many_elements_is_masked_without_being_read() -> None:
+    """On one line, and still JSON where the secret is a text."""
+    elements = b"{},\n" * STRUCTURE_ELEMENTS
+    payload = b'{"a":[' + elements + b'{}],"api_key":"hunter2hunter2"}'
+
+    assert mask(payload) == b'{"a":[' + elements.replace(b"\n", b" ") + b'{}],"api_key":"***"}'

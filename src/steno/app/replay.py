@@ -25,10 +25,11 @@ from steno.core.conversation import Conversation
 from steno.core.frame import Frame
 from steno.core.stream import Stream
 from steno.errors import DataError, UnavailableError
+from steno.limits import LINE_BYTES
 from steno.metrics.exposition import replay_text
 from steno.metrics.sink import Metrics
 from steno.pipeline import Pipeline, Sink
-from steno.sources.recording import conversation_of, parse
+from steno.sources.recording import conversation_of, parse, read_lines
 from steno.sources.stream_end import end_stream
 
 SOURCE = "replay"
@@ -87,7 +88,7 @@ def replay(
     with ExitStack() as stack:
         run = _Replay(config, outputs, prices, stack)
         for file, name in zip(files, stream_names(files), strict=True):
-            run.feed(name, _lines(file, stdin, progress))
+            run.feed(name, _lines(file, stdin, progress, _longest_line(config)))
         return run.finish(outputs)
 
 
@@ -102,11 +103,16 @@ def stream_names(files: Iterable[Path]) -> list[str]:
     return names
 
 
-def _lines(file: Path, stdin: IO[bytes], progress: Progress) -> Iterable[bytes]:
+def _longest_line(config: Config) -> int:
+    """Return how long a line may be: a frame of the longest that a source takes, were each of its bytes escaped."""
+    return max(LINE_BYTES, *(8 * source.frame_bytes for source in config.sources), 0)
+
+
+def _lines(file: Path, stdin: IO[bytes], progress: Progress, longest: int) -> Iterable[bytes]:
     try:
         with ExitStack() as stack:
             source = stdin if file == STANDARD_INPUT else stack.enter_context(file.open("rb"))
-            for line in source:
+            for line in read_lines(source, longest):
                 progress(len(line))
                 if stripped := line.strip():
                     yield stripped

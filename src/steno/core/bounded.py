@@ -1,6 +1,7 @@
 """Collections that forget their oldest members, so that no conversation grows without end."""
 
-from collections import deque
+from collections import OrderedDict, deque
+from collections.abc import Iterator
 
 from steno.limits import Limits
 
@@ -40,6 +41,57 @@ class BoundedSet:
         if len(order) > self._limit:
             members.discard(order.popleft())
         return True
+
+
+class LinkedKeys:
+    """Keys in an order in which each can be moved and removed in one step, however many there are."""
+
+    __slots__ = ("_after", "_before")
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._after: dict[str | None, str | None] = {None: None}
+        """Each key to the next one. None stands before the first and behind the last."""
+        self._before: dict[str | None, str | None] = {None: None}
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the keys in order."""
+        key = self._after[None]
+        while key is not None:
+            yield key
+            key = self._after[key]
+
+    def __len__(self) -> int:
+        """Return how many keys there are."""
+        return len(self._after) - 1
+
+    def append(self, key: str) -> None:
+        """Add the new `key` as the last."""
+        self._insert(key, self._before[None])
+
+    def move_behind(self, key: str, previous: str) -> None:
+        """Move `key` behind another one."""
+        if self._after[previous] != key:
+            self.remove(key)
+            self._insert(key, previous)
+
+    def remove(self, key: str) -> None:
+        """Remove `key`."""
+        before, after = self._before.pop(key), self._after.pop(key)
+        self._after[before], self._before[after] = after, before
+
+    def pop_oldest(self) -> str:
+        """Remove the first key and return it. Raises LookupError where there is none."""
+        key = self._after[None]
+        if key is None:
+            raise LookupError("there is no key")
+        self.remove(key)
+        return key
+
+    def _insert(self, key: str, before: str | None) -> None:
+        after = self._after[before]
+        self._after[before] = self._before[after] = key
+        self._before[key], self._after[key] = before, after
 
 
 class _RawObjects:
@@ -87,12 +139,12 @@ class LatestById(_RawObjects):
 
     __slots__ = ()
 
-    objects: dict[str, bytes]
+    objects: OrderedDict[str, bytes]
 
     def __init__(self, limits: Limits) -> None:
         """Begin empty."""
         super().__init__(limits)
-        self.objects = {}
+        self.objects = OrderedDict()
 
     def put(self, key: str, raw: bytes) -> None:
         """Keep `raw` as the latest object of the id `key`, unless it is too long. Past the limit the oldest id goes."""
@@ -102,5 +154,5 @@ class LatestById(_RawObjects):
             return
         self.objects[key] = raw
         if len(self.objects) > self.limits.kept_objects:
-            del self.objects[next(iter(self.objects))]
+            self.objects.popitem(last=False)
             self.dropped += 1

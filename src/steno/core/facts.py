@@ -160,6 +160,16 @@ class EventRejected(Fact, frozen=True):
     reason: str
 
 
+class FactsOmitted(Fact, frozen=True):
+    """An event led to more than 128 facts of one kind. The further ones are left out and counted here."""
+
+    tag: ClassVar = "facts.omitted"
+    facts: tuple[str, ...]
+    """The names of the facts that were left out."""
+    omitted: int
+    """How many facts that are."""
+
+
 # Conversations --------------------------------------------------------------------------------------------
 
 

@@ -47,10 +47,11 @@ from steno.core.facts import (
 )
 from steno.core.family import Family
 from steno.core.frame import Frame
+from steno.core.omission import within_bounds
 from steno.core.routing import Route, Router, event_id_of
 from steno.core.session import EXPIRED
 from steno.core.stream import Stream
-from steno.limits import Limits
+from steno.limits import FACTS_OF_A_KIND, Limits
 from steno.timestamps import SECOND, Micros, seconds, whole_second
 from steno.wire import Event, name_of
 
@@ -157,6 +158,8 @@ class Registry:
             return DUPLICATE
         if route.identifies:
             route.router.learn(state)
+        if len(facts) > FACTS_OF_A_KIND:
+            facts = within_bounds(facts)
         origin = _origin(state, frame.at, stream, event)
         for fact in facts:
             self._emit(origin, fact)

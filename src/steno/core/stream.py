@@ -36,7 +36,7 @@ class Stream:
 
     def count_unknown(self, name: str) -> None:
         """Count an event of a type that is not known; a stream names so many and lumps the rest together."""
-        name = mask_text(name)[:ID_CHARACTERS]
+        name = mask_text(name[: 2 * ID_CHARACTERS])[:ID_CHARACTERS]  # any key in it shows before it is cut
         if name not in self.unknown and len(self.unknown) >= UNKNOWN_TYPES:
             name = "other"
         self.unknown[name] = self.unknown.get(name, 0) + 1

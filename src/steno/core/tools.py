@@ -1,14 +1,18 @@
 """Tool calls: from the moment the model begins one, over the complete call, to its output."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
+from msgspec import Raw
 
 from steno.core.conversation import NOTHING, Conversation, EndedCall, OpenCall
 from steno.core.facts import Content, Fact, ToolCallFinished, ToolCallStarted
 from steno.core.vocabulary import TOOL_KINDS, closed, short
 from steno.timestamps import Micros
 
+_JSON: Final = msgspec.json.Decoder(Raw)
+"""Checks JSON and builds nothing of it."""
 TAKES_JSON = frozenset({"function", "mcp"})
 """Kinds of calls whose arguments are JSON. Others take code, or nothing."""
 
@@ -120,7 +124,7 @@ def _is_json(arguments: str | None) -> bool | None:
     if arguments is None:
         return None
     try:
-        msgspec.json.decode(arguments)
+        _JSON.decode(arguments)
     except (ValueError, RecursionError):
         return False
     return True

@@ -6,6 +6,7 @@ Both families that have a transcript use it: the items of a realtime session, an
 from collections.abc import Iterable
 from typing import Final, Generic, NamedTuple, TypeVar
 
+from steno.core.bounded import LinkedKeys
 from steno.limits import Limits
 
 PARTS: Final = 256
@@ -17,6 +18,10 @@ PART_NOT_KEPT: Final = "part_not_kept"
 
 PIECES: Final = 512
 """Pieces of a growing text before they are joined: a small string takes ten times the memory of its characters."""
+
+
+SHRINKS: Final = 16
+"""The share of the budget that is made free at a time where the budget is used up: a sixteenth."""
 
 
 class PartName(NamedTuple):
@@ -132,7 +137,7 @@ class Transcript(Generic[E]):
             newest_last: whether the entry that is being written loses its text only when all others have.
         """
         self.entries: dict[str, E] = {}
-        self.order: list[str] = []
+        self.order = LinkedKeys()
         """The keys of `entries`, the oldest first."""
         self.characters = 0
         """Characters held in all entries."""
@@ -146,13 +151,12 @@ class Transcript(Generic[E]):
         self.entries[key] = entry
         self.order.append(key)
         if len(self.order) > self._items:
-            self.characters -= self.entries.pop(self.order.pop(0)).length()
+            self.characters -= self.entries.pop(self.order.pop_oldest()).length()
 
     def place(self, key: str, previous: str | None) -> None:
         """Move the entry `key` behind the entry `previous`; leave it where `previous` is unknown."""
-        if previous in self.entries and previous != key and self.order[-2:] != [previous, key]:
-            self.order.remove(key)
-            self.order.insert(self.order.index(previous) + 1, key)
+        if previous is not None and previous in self.entries and previous != key:
+            self.order.move_behind(key, previous)
 
     def remove(self, key: str) -> None:
         """Remove the entry `key`."""
@@ -231,12 +235,17 @@ class Transcript(Generic[E]):
         self._rejected[PART_NOT_KEPT] = self._rejected.get(PART_NOT_KEPT, 0) + 1
 
     def _shrink(self, newest: E) -> None:
-        """Drop the text of the oldest entries until the rest fits. `newest` is the entry that is being written."""
+        """Drop the text of the oldest entries until the rest fits. `newest` is the entry that is being written.
+
+        It makes room for a share of the budget, since it goes through all entries: not once for every further delta.
+        """
+        enough = self._budget - self._budget // SHRINKS
         for key in self.order:
-            if self.characters <= self._budget:
+            if self.characters <= enough:
                 return
-            if not self._newest_last or self.entries[key] is not newest:
-                self._drop_text(self.entries[key])
+            entry = self.entries[key]
+            if entry is not newest or (not self._newest_last and self.characters > self._budget):
+                self._drop_text(entry)
         if self.characters > self._budget:
             self._drop_text(newest)
 

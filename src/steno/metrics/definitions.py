@@ -52,6 +52,12 @@ CONVERSATION_METRICS: Final = _table(
     Definition(
         "steno_missed_events_total", "counter", ("source",), "Events that the numbers of their sender say are missing."
     ),
+    Definition(
+        "steno_facts_omitted_total",
+        "counter",
+        ("source",),
+        "Facts that were left out, since one event led to too many of their kind.",
+    ),
     Definition("steno_frame_bytes_total", "counter", ("source", "direction"), "Bytes of frames, uncompressed."),
     Definition("steno_conversations", "gauge", ("family",), "Conversations that are open."),
     Definition("steno_sessions", "gauge", ("kind",), "Sessions that are known and have not ended, by kind."),

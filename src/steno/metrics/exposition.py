@@ -87,6 +87,10 @@ class ConversationCollector(Collector):
             },
             "steno_duplicates_total": {(name,): counts.frames_rejected.get(DUPLICATE, 0) for name, counts in sources},
             "steno_drifted_members_total": {(name,): counts.drifted for name, counts in sources},
+            "steno_facts_omitted_total": {
+                **{(name,): 0 for name, _ in sources},
+                **dict(self._metrics.numbers["steno_facts_omitted_total"]),
+            },
             "steno_frame_bytes_total": {
                 (name, direction): size
                 for name, counts in sources

@@ -123,6 +123,10 @@ def _missed(metrics: Metrics, origin: Origin, fact: facts.EventsMissed) -> None:
     metrics.add("steno_missed_events_total", (origin.source,), fact.missing)
 
 
+def _omitted(metrics: Metrics, origin: Origin, fact: facts.FactsOmitted) -> None:
+    metrics.add("steno_facts_omitted_total", (origin.source,), fact.omitted)
+
+
 def _closed(metrics: Metrics, _origin: Origin, fact: facts.ConversationClosed) -> None:
     metrics.add("steno_conversations_closed_total", (fact.family, fact.reason))
 
@@ -201,6 +205,7 @@ def _error(metrics: Metrics, origin: Origin, fact: facts.UpstreamErred) -> None:
 
 COUNTERS: Final[Mapping[type[Fact], Callable[[Metrics, Origin, Any], None]]] = {
     facts.EventsMissed: _missed,
+    facts.FactsOmitted: _omitted,
     facts.ConversationClosed: _closed,
     facts.ResponseOutputStarted: _output_started,
     facts.ResponseFinished: _response,

@@ -4,17 +4,20 @@ A frame is `{"dir":"received"|"sent","at":...,"data":...}`. Where it is not JSON
 `data`, so that the same bytes are read back. The end of a connection is
 `{"dir":"close","at":...,"code":...,"reason":...}`, with `"local":true` where steno closed it because it stopped, and
 with `"gap":"broken_off"` or another `Gap` where events may be missing. Where the connection had a name for its
-conversation, the first line has it: `"conversation":"rtc_..."`. Secrets are masked.
+conversation, the first line has it: `"conversation":"rtc_..."`. Secrets are masked. A line that is too long to be held
+is read as the end of its connection.
 """
 
 import base64
 import binascii
-from typing import Final, Literal, get_args
+from collections.abc import Iterator
+from typing import IO, Final, Literal, get_args
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from steno.core.frame import Frame
+from steno.limits import LINE_BYTES
 from steno.timestamps import Micros, parse_timestamp, timestamp
 from steno.wire.secrets import mask, mask_text
 
@@ -46,6 +49,9 @@ class _Line(Struct, frozen=True, gc=False):
     conversation: str | None = None
 
 
+TOO_BIG: Final = 1009
+"""The code by which a connection is closed over a message that is too big."""
+_SKIPPED_BYTES: Final = 1 << 20
 _LINE: Final = msgspec.json.Decoder(_Line)
 _JSON: Final = msgspec.json.Decoder(Raw)
 _PLAIN: Final = (b'{"type":', b'{"event":')
@@ -84,6 +90,22 @@ def close_line(close: Close) -> bytes:
 
 def _at(at: Micros | None) -> bytes:
     return b"" if at is None else b'"at":"%b",' % timestamp(at).encode()
+
+
+def read_lines(file: IO[bytes], longest: int = LINE_BYTES) -> Iterator[bytes]:
+    """Yield the lines of a recording, with their newlines.
+
+    A line of more than `longest` bytes is not held. In its place stands the end of the connection, as the daemon
+    records it where a frame is too big: what follows is another stream.
+    """
+    while line := file.readline(longest + 1):
+        if len(line) > longest and not line.endswith(b"\n"):
+            line = b""
+            while (rest := file.readline(_SKIPPED_BYTES)) and not rest.endswith(b"\n"):
+                pass
+            yield close_line(Close(None, TOO_BIG, "", gap="frame_too_big"))
+        else:
+            yield line
 
 
 def parse(line: bytes) -> Frame | Close:

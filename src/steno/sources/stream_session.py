@@ -19,12 +19,11 @@ from steno.errors import UnavailableError
 from steno.sources.clock import Clock
 from steno.sources.protocols import Feed, Numbers
 from steno.sources.recorder import Recorder, Recording
-from steno.sources.recording import Close, Gap
+from steno.sources.recording import TOO_BIG, Close, Gap
 from steno.sources.stream_end import end_stream
 
 CLEAN_CODES: Final = frozenset({1000, 1001})
 """Close codes of a session that came to its end: nothing is missing."""
-TOO_BIG: Final = 1009
 
 BLAMED_SECONDS: Final = 5.0
 """A connection that breaks within this time after a wait for room broke because of the wait: the other end gave up. It

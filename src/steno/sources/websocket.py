@@ -12,8 +12,8 @@ from msgspec import Struct
 from websockets.asyncio.connection import Connection
 from websockets.exceptions import ConnectionClosed
 
-from steno.sources.recording import Close
-from steno.sources.stream_session import TOO_BIG, StreamSession
+from steno.sources.recording import TOO_BIG, Close
+from steno.sources.stream_session import StreamSession
 from steno.timestamps import Micros
 
 GOING_AWAY: Final = 1001

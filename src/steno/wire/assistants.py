@@ -4,12 +4,12 @@ The API was only ever sent as server-sent events; on a websocket a relay sends e
 `{"event": ..., "data": ...}`. Source: the published API and recordings; where they differ, recordings.
 """
 
-from typing import Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
 import msgspec
 from msgspec import field
 
-from steno.wire.base import BareObject, Id, Index, PairedEvent, UnixSeconds, Vocabulary, Wire, name_of
+from steno.wire.base import BareObject, Bounded, Id, Index, PairedEvent, UnixSeconds, Vocabulary, Wire, name_of
 from steno.wire.fallback import read_object
 from steno.wire.realtime_objects import ErrorDetail
 from steno.wire.secrets import mask
@@ -64,7 +64,7 @@ class RunStepDetails(Wire, frozen=True):
 
     type: str | None = None
     message_creation: MessageCreation | None = None
-    tool_calls: tuple[ToolCall, ...] | None = None
+    tool_calls: Annotated[tuple[ToolCall, ...], Bounded] | None = None
 
 
 class RunStepObject(Wire, frozen=True):
@@ -92,7 +92,7 @@ class RunStepObject(Wire, frozen=True):
 class RequiredToolCalls(Wire, frozen=True):
     """The calls whose outputs a run waits for."""
 
-    tool_calls: tuple[ToolCall, ...] | None = None
+    tool_calls: Annotated[tuple[ToolCall, ...], Bounded] | None = None
 
 
 class RequiredAction(Wire, frozen=True):
@@ -173,7 +173,7 @@ class Message(Wire, frozen=True):
     role: str | None = None
     status: str | None = None
     incomplete_details: IncompleteDetails | None = None
-    content: tuple[MessageContent, ...] | None = None
+    content: Annotated[tuple[MessageContent, ...], Bounded] | None = None
 
 
 class Thread(Wire, frozen=True):
@@ -201,7 +201,7 @@ class MessageDelta(Wire, frozen=True):
     """What a message grew by."""
 
     role: str | None = None
-    content: tuple[MessageContent, ...] | None = None
+    content: Annotated[tuple[MessageContent, ...], Bounded] | None = None
 
 
 class MessageDeltaObject(Wire, frozen=True):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import force_setattr
 
-from steno.limits import ID_CHARACTERS_MAX, TOKENS_MAX
+from steno.limits import ID_CHARACTERS_MAX, LIST_ELEMENTS, TOKENS_MAX
 
 MASK: Final = "***"
 """What is shown in place of a secret."""
@@ -30,12 +30,16 @@ Amount = Annotated[int, _AMOUNT] | Annotated[float, _AMOUNT]
 UnixSeconds = Number
 """Seconds since 1970 UTC as upstream writes them: whole in every recording, fractions are not refused."""
 
+Bounded: Final = Meta(max_length=LIST_ELEMENTS)
+"""Of a list whose elements each make work. A longer one reads as its first elements."""
+
 MalformedReason = Literal[
     "not_utf8",
     "not_json",
     "not_object",
     "no_discriminator",
     "too_deep",
+    "too_complex",
     "bad_identifier",
     "bad_envelope",
 ]

@@ -14,8 +14,9 @@ A frame is what a hostile or careless upstream says it is. What it turns out to 
 There are two looks. The *first look* is this module: one pass of a decoder that msgspec compiled for the union of all
 events of a form. It reads the members that are declared and skips the rest unread. Nearly all frames end here, so
 nothing else may cost time here. It trusts no bytes that it did not check: UTF-8 is checked for the whole frame, since
-msgspec does not look into members that it skips, and nesting is checked after decoding, where the length allows for too
-much of it.
+msgspec does not look into members that it skips. Nesting is checked after decoding, where the length allows for too
+much of it. A frame so long that it could be too complex (`STRUCTURE_ELEMENTS` bytes) is checked for both before, so
+that nothing is built of it.
 
 Whatever the first look refuses gets a *second look* in `fallback.py`. That is slow and lenient: it tries the forms in a
 fixed order (see there), then builds the event member by member.
@@ -33,6 +34,11 @@ What is refused, and what is let through:
   no decoder takes it.
 - Nesting deeper than `NESTING_DEPTH` is `too_deep`: decoders in C give up at depths of their own, and the same frame is
   to give the same result everywhere.
+- More than `STRUCTURE_ELEMENTS` elements outside of strings are `too_complex`, whatever they are: five million empty
+  objects take a gigabyte. So are more halves of characters than `HALF_CHARACTERS`.
+- A list whose elements each make work (`Bounded`) reads as its first elements; each further one is counted as drift.
+- What does not fit is looked at member by member, up to `MEMBERS_TRIED` of them. Past it what does not fit is left out
+  with all that is in it. The event stands: a usage is worth more than the parts of a frame that is mostly strange.
 - An event of another API that shares names with ours is told apart by guard members (`TypedEvent`): where one is
   present the first look refuses, and the second one decides.
 
@@ -48,10 +54,11 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
-from steno.limits import NESTING_DEPTH
-from steno.wire import fallback
+from steno.limits import NESTING_DEPTH, STRUCTURE_ELEMENTS
 from steno.wire.base import Drifted, Event, Malformed, Unknown, Vocabulary
+from steno.wire.characters import is_utf8, replace_lone_surrogates
 from steno.wire.fallback import Enveloped, Fallback
+from steno.wire.structure import refused, too_deep
 
 Decoded = Event | Unknown | Malformed | Drifted | Enveloped
 
@@ -70,7 +77,7 @@ class Decoder:
         self._paired = _compiled([kind for each in vocabularies.values() for kind in each.paired])
         self._fallback = Fallback(vocabularies)
 
-    def decode(self, payload: bytes, *, within: bool = False) -> Decoded:
+    def decode(self, payload: bytes, within: bool = False) -> Decoded:
         """Decode the `payload` of one frame.
 
         Args:
@@ -81,23 +88,23 @@ class Decoder:
             An event; `Unknown`, an event of a type not known here; `Drifted`, an event with members left out;
             `Enveloped`, one of these inside a CloudEvent; or `Malformed` with a reason that repeats nothing.
         """
-        if not payload.isascii() and not fallback.is_utf8(payload):
+        size = len(payload)
+        if not payload.isascii() and not is_utf8(payload):
             return Malformed(reason="not_utf8")
+        if size > STRUCTURE_ELEMENTS and not within and (reason := refused(payload)):
+            return Malformed(reason=reason)
         try:
             if payload.startswith(b'{"event":'):
                 event: Event = self._paired.decode(payload)
                 if event.data is None:  # type: ignore[attr-defined]  # half a pair is none
-                    return self._fallback.decode(payload, None if within else self._decode_within)
+                    return self._fallback.decode(payload, self.decode, within=within)
             else:
                 event = self._typed.decode(payload)
         except (ValueError, RecursionError):  # msgspec's own errors, UnicodeDecodeError, and nesting without end
-            return self._fallback.decode(payload, None if within else self._decode_within)
-        if len(payload) > _NEST_BYTES and fallback.too_deep(payload):
+            return self._fallback.decode(payload, self.decode, within=within)
+        if _NEST_BYTES < size <= STRUCTURE_ELEMENTS and too_deep(payload):
             return Malformed(reason="too_deep")
         return event
-
-    def _decode_within(self, payload: bytes) -> Decoded:
-        return self.decode(payload, within=True)
 
 
 class _NoEvent(Event, frozen=True, tag_field="type", tag="\0"):
@@ -124,7 +131,7 @@ def raw_object(event: Event, payload: bytes) -> bytes:
     try:
         return bytes(getattr(member.decode(payload), name)) or payload  # a bare response is its own object
     except ValueError:  # half a character
-        repaired = fallback.replace_lone_surrogates(payload)  # of the same length
+        repaired = replace_lone_surrogates(payload) or payload  # of the same length
         kept = bytes(getattr(member.decode(repaired), name))
         start = repaired.find(kept)
         return payload[start : start + len(kept)] or payload

@@ -4,9 +4,7 @@ Forms are tried in this order: a CloudEvent (`specversion`), a pair (`event` and
 (`object`), a client secret (`value`, `expires_at`, `session`), an event (`type`). `decode.py` explains both looks.
 """
 
-import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from types import NoneType
 from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
@@ -14,7 +12,7 @@ from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from steno.limits import NESTING_DEPTH
+from steno.limits import MEMBERS_TRIED, STRUCTURE_ELEMENTS
 from steno.wire.base import (
     IDENTIFYING,
     BareObject,
@@ -28,6 +26,9 @@ from steno.wire.base import (
     Wire,
     name_of,
 )
+from steno.wire.characters import replace_lone_surrogates
+from steno.wire.spellings import fields_of, respelled
+from steno.wire.structure import too_deep
 
 S = TypeVar("S", bound=Struct)
 
@@ -82,43 +83,16 @@ class _Status(Struct, frozen=True, gc=False):
 _HEADER: Final = msgspec.json.Decoder(_Header)
 _STATUS: Final = msgspec.json.Decoder(_Status)
 _ANY: Final = msgspec.json.Decoder(Raw)
+_MEMBERS: Final = msgspec.json.Decoder(dict[str, Raw])
+LONG_BYTES: Final = 4_096
+"""A shorter member is tried as a whole, however often."""
+NUMBER_CHARACTERS: Final = 64
+"""Longest number that may be a count written as a fraction."""
+_OBJECT: Final = ord("{")
+_LIST: Final = ord("[")
+_ELEMENTS: Final = msgspec.json.Decoder(list[Raw])
 _SEQUENCE: Final[msgspec.json.Decoder[str | int | None]] = msgspec.json.Decoder(str | int | None)
 _CLOUD_EVENT: Final = msgspec.json.Decoder(_CloudEvent)
-_STRINGS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
-"""Strings, the last of which may be cut off. Possessive: hostile input is gone through once, without a stack."""
-_BRACKETS: Final = re.compile(rb"[\[{\]}]")
-
-
-SPELLINGS: Final = 256
-"""Members of an object that are held against other spellings; a usage has some 40. More of them are drift unseen, so
-that a hostile one costs no more than its length."""
-NAME_CHARACTERS: Final = 64
-"""Longest name that may be another spelling."""
-
-
-_ESCAPES: Final = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
-)
-"""Escapes in JSON: pairs of surrogates, halves of pairs, all others."""
-
-
-def replace_lone_surrogates(payload: bytes) -> bytes:
-    """Return `payload` with each half of a pair of surrogates as U+FFFD, in as many bytes.
-
-    A server that cuts a text into deltas may cut a character in two. JSON can say that, and no decoder takes it.
-    """
-    if b"\\ud" not in payload and b"\\uD" not in payload:
-        return payload
-    return _ESCAPES.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], payload)
-
-
-def is_utf8(payload: bytes) -> bool:
-    """Tell whether all of `payload` is UTF-8, members that nobody reads included."""
-    try:
-        payload.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _is_json(payload: bytes) -> bool:
@@ -127,20 +101,6 @@ def _is_json(payload: bytes) -> bool:
     except ValueError:
         return False
     return True
-
-
-def too_deep(payload: bytes) -> bool:
-    """Tell whether brackets nest deeper in `payload` than `NESTING_DEPTH`."""
-    if payload.find(b"{", 1) < 0 and payload.find(b"[") < 0:
-        return False  # flat, as what carries audio is: the search is faster than the count
-    if payload.count(b"{") + payload.count(b"[") <= NESTING_DEPTH:
-        return False
-    depth = 0
-    for bracket in _BRACKETS.finditer(_STRINGS.sub(b"", payload)):
-        depth += 1 if bracket[0] in b"[{" else -1
-        if depth > NESTING_DEPTH:
-            return True
-    return False
 
 
 class Fallback:
@@ -156,16 +116,22 @@ class Fallback:
         self._typed_family = next((name for name, each in vocabularies.items() if each.typed), "")
         self._paired_family = next((name for name, each in vocabularies.items() if each.paired), "")
 
-    def decode(self, payload: bytes, unwrap: Callable[[bytes], Any] | None) -> Outcome | Enveloped:
+    def decode(self, payload: bytes, again: Callable[[bytes, bool], Any], *, within: bool) -> Outcome | Enveloped:
         """Decode a `payload` that is UTF-8.
 
         Args:
             payload: the bytes.
-            unwrap: decodes what is in an envelope; None where an envelope would be in another.
+            again: decodes what is in an envelope, and what was repaired, from the first look on.
+            within: whether the payload came in an envelope, which does not hold another.
         """
-        if too_deep(payload):
+        if len(payload) <= STRUCTURE_ELEMENTS and too_deep(payload):  # a longer one was looked at before
             return Malformed(reason="too_deep")
-        payload = replace_lone_surrogates(payload)
+        repaired = replace_lone_surrogates(payload)
+        if repaired is None:
+            return Malformed(reason="too_complex")
+        if repaired is not payload:
+            decoded: Outcome | Enveloped = again(repaired, within)
+            return decoded
         try:
             header = _HEADER.decode(payload)
         except msgspec.ValidationError:
@@ -173,7 +139,7 @@ class Fallback:
         except (ValueError, RecursionError):
             return Malformed(reason="not_json")
         if header.specversion is not UNSET:
-            return _cloud_event(payload, unwrap) if unwrap else Malformed(reason="bad_envelope")
+            return Malformed(reason="bad_envelope") if within else _cloud_event(payload, again)
         return self._bare(payload, header)
 
     def _bare(self, payload: bytes, header: _Header) -> Outcome:
@@ -184,7 +150,7 @@ class Fallback:
         if object_name in self._objects:
             return _object(self._objects[object_name], payload)
         if self._client_secret and UNSET not in (header.value, header.expires_at, header.session):
-            return _admit_all(self._client_secret, lambda: _loads(payload))
+            return _admit_all(self._client_secret, lambda: _members(payload))
         name = _string(header.type)
         if name is None and object_name is not None:
             return Unknown(type=object_name, family=self._typed_family)
@@ -199,17 +165,17 @@ class Fallback:
         if (kind := self._typed.get(name)) is None:
             owner = next((owner for prefix, owner in self._prefixes if name.startswith(prefix)), self._typed_family)
             return Unknown(type=name, family=owner)
-        return _admit_all(kind, lambda: _loads(payload))
+        return _admit_all(kind, lambda: _members(payload))
 
     def _paired_event(self, name: str | None, payload: bytes) -> Outcome:
         if name is None:
             return Malformed(reason="no_discriminator")
         if (kind := self._paired.get(name)) is None:
             return Unknown(type=name, family=self._paired_family)
-        return _admit_all(kind, lambda: _loads(payload))
+        return _admit_all(kind, lambda: _members(payload))
 
 
-def _cloud_event(payload: bytes, unwrap: Callable[[bytes], Any]) -> Enveloped | Malformed:
+def _cloud_event(payload: bytes, again: Callable[[bytes, bool], Any]) -> Enveloped | Malformed:
     try:
         envelope = _CLOUD_EVENT.decode(payload)
     except ValueError:
@@ -218,7 +184,7 @@ def _cloud_event(payload: bytes, unwrap: Callable[[bytes], Any]) -> Enveloped | 
         return Malformed(reason="bad_envelope")
     data = bytes(envelope.data)
     return Enveloped(
-        event=unwrap(data),
+        event=again(data, True),
         payload=data,
         id=envelope.id,
         source=envelope.source,
@@ -241,7 +207,7 @@ def _object(bare: BareObject, payload: bytes) -> Outcome:
     kind = bare.event
     if bare.in_progress is not None and _string(_STATUS.decode(payload).status) == "in_progress":
         kind = bare.in_progress
-    return _admit_all(kind, lambda: {bare.member: _loads(payload)})
+    return _admit_all(kind, lambda: {bare.member: Raw(payload)})
 
 
 def _string(raw: Raw | UnsetType) -> str | None:
@@ -254,14 +220,9 @@ def _string(raw: Raw | UnsetType) -> str | None:
         return None
 
 
-def _loads(payload: bytes) -> dict[str, Any]:
-    """Read what is known to be an object. Numbers too long to be meant are infinite instead of an error."""
-    value: dict[str, Any] = json.loads(payload, parse_int=_whole_number)
-    return value
-
-
-def _whole_number(digits: str) -> int | float:
-    return int(digits) if len(digits) < 64 else float("inf")  # noqa: PLR2004  # no count has 64 digits
+def _members(payload: bytes | Raw) -> dict[str, Raw]:
+    """Return the members of what is known to be an object, undecoded."""
+    return _MEMBERS.decode(payload)
 
 
 # Admission: member by member ------------------------------------------------------------------------------
@@ -271,16 +232,26 @@ class _BadIdentifierError(ValueError):
     """A member that says what the event is about has a wrong type."""
 
 
-def _admit_all(kind: type[Event], members: Callable[[], dict[str, Any]]) -> Event | Malformed | Drifted:
+class _Look:
+    """How much was left out of one event, and how many of its members may yet be tried one by one."""
+
+    __slots__ = ("dropped", "left")
+
+    def __init__(self) -> None:
+        self.dropped = 0
+        self.left = MEMBERS_TRIED
+
+
+def _admit_all(kind: type[Event], members: Callable[[], dict[str, Raw]]) -> Event | Malformed | Drifted:
     """Build an event of `kind` from the members that fit, and say how many did not."""
-    dropped: list[str] = []
+    look = _Look()
     try:
-        event = _build(kind, members(), dropped)
+        event = _build(kind, members(), look)
     except _BadIdentifierError:
         return Malformed(reason="bad_identifier")
     except (ValueError, RecursionError):
         return Malformed(reason="not_json")
-    return Drifted(event=event, members=len(dropped)) if dropped else event
+    return Drifted(event=event, members=look.dropped) if look.dropped else event
 
 
 def read_object(kind: type[S], payload: bytes) -> S:
@@ -288,94 +259,111 @@ def read_object(kind: type[S], payload: bytes) -> S:
 
     Raises ValueError where `payload` is no object, or an identifying member is of a wrong type.
     """
-    members = json.loads(payload, parse_int=_whole_number)
-    if not isinstance(members, dict):
-        raise ValueError("expected an object")  # noqa: TRY004  # it is the text that is wrong, not the argument
-    return _build(kind, members, [])
+    return _build(kind, _members(payload), _Look())
 
 
-def _build(kind: type[S], members: dict[str, Any], dropped: list[str]) -> S:
+def _build(kind: type[S], members: dict[str, Raw], look: _Look) -> S:
     if issubclass(kind, ClosedObject):
-        members = _respelled(kind, members, dropped)
+        members, unknown = respelled(kind, members)
+        look.dropped += unknown
     admitted = {}
-    for attribute, name, annotation in _fields(kind):
-        if name in members:
-            value = _admit(members[name], annotation, name, dropped)
+    for name, member, annotation in fields_of(kind):
+        if member in members:
+            value = _admit(members[member], annotation, look)
             if value is not UNSET:
-                admitted[attribute] = value
+                admitted[name] = value
     return kind(**admitted)
 
 
-@cache
-def _fields(kind: type[Struct]) -> tuple[tuple[str, str, Any], ...]:
-    """Return attribute, name on the wire and type of each member."""
-    return tuple((f.name, f.encode_name, f.type) for f in msgspec.structs.fields(kind) if f.type is not UnsetType)
-
-
-# Other spellings ------------------------------------------------------------------------------------------
-
-
-def _respelled(kind: type[ClosedObject], members: dict[str, Any], dropped: list[str]) -> dict[str, Any]:
-    """Return `members` under the names that `kind` declares, and add the names that it does not know to `dropped`.
-
-    Of several spellings of one member the declared one stands. Another one counts where that is absent, null or 0:
-    servers that write both fill one of them with zeros. Objects are joined member by member by the same rule.
-    """
-    known = _known(kind)
-    found = {name: members[name] for name in known.values() if name in members}
-    others = [name for name in members if name not in found]
-    for name in others[:SPELLINGS]:
-        member = known.get(_letters(name))
-        if member is None:
-            dropped.append(name)
-        else:
-            found[member] = _joined(found[member], members[name]) if member in found else members[name]
-    dropped += others[SPELLINGS:]
-    return found
-
-
-def _joined(own: Any, other: Any) -> Any:
-    """Return `own` with what it lacks taken from `other`. Objects are fresh from a frame, and change in place."""
-    if isinstance(own, dict) and isinstance(other, dict):
-        for name, value in other.items():
-            own[name] = _joined(own[name], value) if name in own else value
-        return own
-    return other if not own and other is not None else own
-
-
-@cache
-def _known(kind: type[ClosedObject]) -> Mapping[str, str]:
-    """Return the letters of each name of a member, and the name that is declared for it."""
-    declared = {attribute: name for attribute, name, _ in _fields(kind)}
-    others = {_letters(name): declared[attribute] for name, attribute in kind.spellings.items()}
-    return {**others, **{_letters(name): name for name in declared.values()}}
-
-
-def _letters(name: str) -> str:
-    """Return `name` without what tells `cached_tokens`, `cachedTokens` and `Cached-Tokens` apart."""
-    return name[:NAME_CHARACTERS].replace("_", "").replace("-", "").lower()
-
-
-def _admit(value: Any, annotation: Any, name: str, dropped: list[str]) -> Any:
-    """Return `value` as `annotation` wants it, with what does not fit left out; UNSET where nothing fits."""
+def _admit(raw: Raw, annotation: Any, look: _Look) -> Any:
+    """Return the JSON `raw` as `annotation` wants it, with what does not fit left out; UNSET where nothing fits."""
+    look.left -= 1
+    parts = _parts(annotation)
+    is_long = memoryview(raw).nbytes > LONG_BYTES
+    if is_long and look.left > 0 and (within := _admit_long(raw, parts, look)) is not UNSET:
+        return within
     try:
-        return msgspec.convert(value, annotation)
+        return _decoder(annotation).decode(raw)
     except (ValueError, RecursionError):
         pass
-    if isinstance(value, float) and value.is_integer():  # some servers write a count as 20.0
-        return _admit(int(value), annotation, name, dropped)
-    for part in _parts(annotation):
-        if isinstance(value, dict) and isinstance(part, type) and issubclass(part, Struct):
-            return _build(part, value, dropped)
-        if isinstance(value, list) and get_origin(part) is tuple:
-            kept = (_admit(element, get_args(part)[0], name, dropped) for element in value)
-            return tuple(element for element in kept if element is not UNSET)
-    if any(_identifies(part) for part in _parts(annotation)):
+    if (number := _whole_number(raw)) is not None:
+        return _admit(number, annotation, look)
+    if look.left > 0 and (within := _admit_within(raw, parts, look)) is not UNSET:
+        return within
+    if any(_identifies(part) for part in parts):
         raise _BadIdentifierError
-    dropped.append(name)
+    look.dropped += 1
     return UNSET
 
 
+def _admit_long(raw: Raw, parts: tuple[Any, ...], look: _Look) -> Any:
+    """Return what fits of what is so long that it is not tried as a whole first; UNSET where it has to be.
+
+    The first look has failed over it: to build all of an object, and then all of the list in it that is too long, only
+    to fail again, would take three times as long as the first look.
+    """
+    begin = memoryview(raw)[0]
+    for part in parts:
+        if begin == _OBJECT and isinstance(part, type) and issubclass(part, Struct):
+            return _build(part, _members(raw), look)
+        element, longest = _list_of(part)
+        if begin == _LIST and 0 < longest < MEMBERS_TRIED and len(raws := _ELEMENTS.decode(raw)) > longest:
+            return tuple(_admit_elements(raws, element, longest, look))
+    return UNSET
+
+
+def _admit_within(raw: Raw, parts: tuple[Any, ...], look: _Look) -> Any:
+    """Return what fits of an object or a list; UNSET where `raw` is neither, or none is expected."""
+    begin = memoryview(raw)[0]
+    for part in parts:
+        element, longest = _list_of(part)
+        if begin == _OBJECT and isinstance(part, type) and issubclass(part, Struct):
+            return _build(part, _members(raw), look)
+        if begin == _LIST and element is not None:
+            return tuple(_admit_elements(_ELEMENTS.decode(raw), element, longest, look))
+    return UNSET
+
+
+def _admit_elements(raws: list[Raw], element: Any, longest: int, look: _Look) -> Iterator[Any]:
+    """Yield the first elements of a list that fit. All others are counted as left out."""
+    for number, raw in enumerate(raws):
+        if number >= longest or look.left <= 0:
+            look.dropped += len(raws) - number
+            return
+        value = _admit(raw, element, look)
+        if value is not UNSET:
+            yield value
+
+
+def _whole_number(raw: Raw) -> Raw | None:
+    """Return a count that is written as `20.0`, as some servers do, as `20`; None where `raw` is no such number."""
+    written = bytes(raw)
+    if len(written) > NUMBER_CHARACTERS or written.strip(b"-0123456789.eE+") or written.isdigit():
+        return None
+    try:
+        value = float(written)
+    except ValueError:
+        return None
+    whole = b"%d" % value if value.is_integer() else written
+    return None if whole == written else Raw(whole)
+
+
+@cache
+def _decoder(annotation: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(annotation)
+
+
+@cache
+def _list_of(part: Any) -> tuple[Any, int]:
+    """Return what a list is of, and how many of its elements are read; None where `part` is no list."""
+    if get_origin(part) is Annotated:
+        kind, *marks = get_args(part)
+        longest = next((mark.max_length for mark in marks if mark.max_length is not None), MEMBERS_TRIED)
+        return (get_args(kind)[0], longest) if get_origin(kind) is tuple else (None, 0)
+    return (get_args(part)[0], MEMBERS_TRIED) if get_origin(part) is tuple else (None, 0)
+
+
+@cache
 def _parts(annotation: Any) -> tuple[Any, ...]:
     """Return the members of a union but None, or the one type that `annotation` is."""
     if get_origin(annotation) in (Annotated, tuple) or not get_args(annotation):
@@ -383,6 +371,7 @@ def _parts(annotation: Any) -> tuple[Any, ...]:
     return tuple(part for part in get_args(annotation) if part is not NoneType)
 
 
+@cache
 def _identifies(annotation: Any) -> bool:
     if get_origin(annotation) is not Annotated:
         return False

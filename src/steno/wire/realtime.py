@@ -5,10 +5,10 @@ events, no name of which is used here, have a file of their own.
 Source: `type` and members as in the published API and in recordings; see `TypedEvent` for what all share.
 """
 
-from typing import ClassVar, Final
+from typing import Annotated, ClassVar, Final
 
 from steno.wire import realtime_client, sessions
-from steno.wire.base import BareObject, Id, Index, Number, TypedEvent, Vocabulary, Wire
+from steno.wire.base import BareObject, Bounded, Id, Index, Number, TypedEvent, Vocabulary, Wire
 from steno.wire.realtime_objects import (
     ContentPart,
     ErrorDetail,
@@ -408,7 +408,7 @@ class RateLimit(Wire, frozen=True):
 class RateLimitsUpdated(TypedEvent, frozen=True, tag="rate_limits.updated"):
     """What is left of the limits. GA sends it now and then, after `response.done`; Azure never."""
 
-    rate_limits: tuple[RateLimit, ...] | None = None
+    rate_limits: Annotated[tuple[RateLimit, ...], Bounded] | None = None
 
 
 class RealtimeError(TypedEvent, frozen=True, tag="error"):

@@ -4,11 +4,11 @@ Source: the API description and recordings of OpenAI, Azure, Azure Voice Live an
 plain strings: an upstream that invents one must not make an event unreadable; the reducers know the closed sets.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 from msgspec import UNSET, UnsetType
 
-from steno.wire.base import Id, Number, UnixSeconds, Wire, conceal
+from steno.wire.base import Bounded, Id, Number, UnixSeconds, Wire, conceal
 from steno.wire.usage import Usage
 
 
@@ -44,7 +44,7 @@ class Item(Wire, frozen=True):
     object: str | None = None
     status: str | None = None
     role: str | None = None
-    content: tuple[ContentPart, ...] | None = None
+    content: Annotated[tuple[ContentPart, ...], Bounded] | None = None
     name: str | None = None
     arguments: str | None = None
     call_id: Id | None = None
@@ -106,7 +106,7 @@ class RealtimeResponse(Wire, frozen=True):
     object: str | None = None
     status: str | None = None
     status_details: RealtimeResponseStatusDetail | None = None
-    output: tuple[Item, ...] | None = None
+    output: Annotated[tuple[Item, ...], Bounded] | None = None
     output_modalities: tuple[str, ...] | None = None
     modalities: tuple[str, ...] | None = None
     conversation_id: Id | UnsetType | None = UNSET

@@ -13,7 +13,9 @@ import msgspec
 from msgspec import Raw
 
 from steno import key_shapes
+from steno.limits import STRUCTURE_ELEMENTS
 from steno.wire.base import MASK
+from steno.wire.structure import refused
 
 _SECRET_NAMES: Final = (
     "client_secret",
@@ -45,10 +47,9 @@ _LETTERS: Final = (
 
 _HINT: Final = re.compile(
     rb"secret|authorization|headers|api[-_]?key|(?:access|refresh|id|bearer)[-_]?token|credential|password"
-    rb"|\\u00|\"value\"|://[^\s/@\":]*+:[^\s/@\"]*+@",
-    re.IGNORECASE,
+    rb"|\\u00|\"value\"|://[^\s/@\":]*+:[^\s/@\"]*+@"
 )
-"""What bytes that hold a secret must hold. An escaped letter (`\\u00..`) may hide a name: looked at closely."""
+"""What bytes that hold a secret must hold, in lower case. An escaped letter (`\\u00..`) may hide a name."""
 
 _URL: Final = re.compile(
     rf"([?&](?:{_NAMES})=)[^\s&#\"'<>\\]+|(://[^\s/?#:@\"\\]*+:)[^\s/?#@\"\\]+(?=@)",
@@ -70,6 +71,7 @@ _WITHIN: Final = re.compile(rf'"(?:{_NAMES}|expires_at)\\*+"\s*:|\\u00', re.IGNO
 _ESCAPED: Final = re.compile(r"(?<!\\)\\+u00(2[06bdefBDEF]|3[0-9dDfF]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aAeE])")
 """An escaped character of those that names and keys are made of."""
 
+_ON_ONE_LINE: Final = bytes.maketrans(b"\r\n", b"  ")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 """Half a character: JSON can name it with an escape, UTF-8 cannot write it."""
 
@@ -77,10 +79,15 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 def mask(payload: bytes) -> bytes:
     """Return the JSON text `payload` on one line, with its secrets hidden; untouched where there is nothing to hide.
 
-    Numbers keep the digits that they came with. What is not JSON, or nests too deep, is masked as text.
+    Numbers keep the digits that they came with. What is not JSON, nests too deep or has too many elements is masked as
+    text.
     """
     if not _hints(payload) and not _breaks_line(payload):
         return payload
+    if len(payload) > STRUCTURE_ELEMENTS and refused(payload):
+        return _masked_damage(payload.translate(_ON_ONE_LINE).decode(errors="surrogateescape")).encode(
+            errors="surrogateescape"
+        )
     try:
         value = json.loads(payload.decode(), parse_int=_verbatim, parse_float=_verbatim, parse_constant=_verbatim)
         masked = _masked(value)
@@ -114,7 +121,7 @@ def _masked_damage(text: str) -> str:
 
 def _hints(payload: bytes) -> bool:
     lower = payload.lower()
-    named = any(letters in lower for letters in _LETTERS) and _HINT.search(payload) is not None
+    named = any(letters in lower for letters in _LETTERS) and _HINT.search(lower) is not None
     return named or key_shapes.holds_key(payload, lower)
 
 

@@ -1,11 +1,13 @@
 """What the caller hears: playback as WebRTC and SIP report it, and the truncation of what was not heard."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from steno.core import facts
 from steno.core.facts import Content, Fact
 from steno.core.frame import Frame
 from steno.core.realtime.state import ConversationItem, RealtimeConversation
+from steno.limits import LIST_ELEMENTS
 from steno.wire import realtime
 
 
@@ -72,5 +74,9 @@ def item_truncated(state: RealtimeConversation, event: realtime.ItemTruncated, _
 
 
 def _items_of(state: RealtimeConversation, response_id: str | None) -> Iterator[ConversationItem]:
-    """Yield the items that a response made, in the order in which they were first seen."""
-    return (item for item in state.items.values() if response_id is not None and item.response_id == response_id)
+    """Yield the items that a response made, in the order in which they were first seen.
+
+    What is played was made lately: a conversation of thousands of items is not gone through at each event.
+    """
+    newest = list(islice(reversed(state.items.values()), LIST_ELEMENTS))
+    return (item for item in reversed(newest) if response_id is not None and item.response_id == response_id)
