@@ -90,11 +90,13 @@ class Daemon:
             parts.prices,
         )
         sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder)
-        self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions))
+        self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions), sessions.end_left)
         self._config = config
         self._parts = parts
         self._log = structlog.get_logger()
         self._stopping = anyio.Event()
+        self._mistakes: set[str] = set()
+        """Mistakes of ours that were logged, each once."""
         self._ticked_at = 0.0
         """When the last tick was, by the clock of the event loop."""
 
@@ -166,7 +168,8 @@ class Daemon:
         """Let time go on where no frame comes, on whole seconds."""
         while True:
             now = self.clock.now()
-            self.pipeline.tick(now)
+            with self._guarded("time could not go on in order"):
+                self.pipeline.tick(now)
             self._ticked_at = anyio.current_time()
             if self._parts.recorder:
                 self._parts.recorder.flush()
@@ -187,14 +190,26 @@ class Daemon:
         now = self.clock.now()
         streams = list(self.pipeline.streams.values())
         for stream in streams:  # those of sources that did not end in time
-            self.pipeline.stream_closed(stream, now, None, shutdown=True)
-        self.pipeline.registry.close_all(now)
+            with self._guarded("a stream could not be ended in order"):
+                self.pipeline.stream_closed(stream, now, None, shutdown=True)
+        with self._guarded("conversations could not be closed in order"):
+            self.pipeline.registry.close_all(now)
         if self._parts.state:
             self._parts.state.finish((), ())
         left = self._config.limits.drain_seconds * (1 - SHARE_OF_SOURCES)
         written = await anyio.to_thread.run_sync(self.audit.finish, self.clock.now(), left)
         self._log.info("stopped")
         return written
+
+    @contextmanager
+    def _guarded(self, otherwise: str) -> Iterator[None]:
+        """Log a mistake of ours, once a kind, and go on: what comes after it must not be lost with it."""
+        try:
+            yield
+        except Exception:  # noqa: BLE001  # see above
+            if otherwise not in self._mistakes:
+                self._mistakes.add(otherwise)
+                self._log.exception(f"internal error: {otherwise}")
 
     async def watch_signals(self) -> None:
         """Stop at the first SIGTERM or SIGINT; a second one ends the process at once. SIGHUP calls `reload`."""

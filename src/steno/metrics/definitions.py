@@ -178,6 +178,12 @@ PROCESS_METRICS: Final = _table(
         ("source", "reason"),
         "Streams that broke off, so that events may have been missed.",
     ),
+    Definition(
+        "steno_source_restarts_total",
+        "counter",
+        ("source",),
+        "Times that a source failed by an internal error and was started again.",
+    ),
     Definition("steno_audit_enabled", "gauge", (), "1 when there is an audit log."),
     Definition("steno_audit_records_total", "counter", (), "Records written to the audit log."),
     Definition("steno_audit_write_errors_total", "counter", ("reason",), "Failed writes to the audit log."),

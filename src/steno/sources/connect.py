@@ -150,27 +150,36 @@ class ConnectSource:
 
     async def _read(self, connection: ClientConnection) -> _Attempt:
         """Read `connection` to its end, as one stream."""
+        try:
+            session = self._sessions.begin(self.name, self.counters, conversation_name(self._config.url))
+        except Exception:
+            connection.transport.abort()
+            raise
         self._connection = connection
-        session = self._sessions.begin(self.name, self.counters, conversation_name(self._config.url))
         self._log.info("connected", stream=session.stream.name, url=self._url)
         began = anyio.current_time()
         pings = Pings(self._config.ping_interval_seconds, self._config.ping_timeout_seconds)
         close: Close | None = None
         try:
             close = await read_websocket(connection, session, pings)
+        except Exception:
+            session.failed = True
+            raise
         finally:
             self._connection = None
             close = self._with_origin(close, session)
-            session.end(close)
-            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
-                await connection.close(GOING_AWAY)
+            try:
+                session.end(close)
+            finally:
+                with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+                    await connection.close(GOING_AWAY)
         enough = SHORT_SESSION_SECONDS if close.code in CLEAN_CODES and session.stream.frames else HEALTHY_SECONDS
         return _Attempt(good=anyio.current_time() - began >= enough)
 
     def _with_origin(self, close: Close | None, session: StreamSession) -> Close:
         """Return `close` as local where this source ended the connection because it stops."""
-        if close is None:  # the task was cancelled: no time was left to close in order
-            return Close(session.now(), None, "", local=True)
+        if close is None:  # the task failed, or was cancelled: no time was left to close in order
+            return Close(session.now(), None, "", local=not session.failed)
         if self._stopping.is_set() and not session.failed:
             return Close(close.at, GOING_AWAY, "", local=True)
         return close

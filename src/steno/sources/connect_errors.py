@@ -2,13 +2,13 @@
 
 import socket
 import ssl
-from email.utils import parsedate_to_datetime
 from time import time
 from typing import Final
 
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from steno.errors import ConfigError
+from steno.sources import retry_after as header
 
 STATUSES: Final = {401: "unauthorized", 403: "unauthorized", 404: "not_found", 429: "rate_limited"}
 SERVER_ERRORS: Final = 500
@@ -38,13 +38,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def retry_after(error: BaseException) -> float | None:
-    """Return the seconds of a refusal's `Retry-After`, given as a number or as a date; None where there is none."""
+    """Return the seconds, bounded, that a refusal asks to be left alone for; None where it asks nothing."""
     if not isinstance(error, InvalidStatus):
         return None
-    value = error.response.headers.get("Retry-After", "").strip()
-    if value.isdecimal():
-        return float(value)
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time())
-    except (TypeError, ValueError):
-        return None
+    return header.wait_of(error.response.headers.get_all("Retry-After"), time())
