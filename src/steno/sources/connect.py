@@ -14,14 +14,15 @@ from urllib.parse import parse_qs, urlsplit
 import anyio
 import structlog
 from msgspec import Struct
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 
 from steno import __version__
 from steno.config import Connect, mask_url, read_secret
 from steno.sources.backoff import HEALTHY_SECONDS, SHORT_SESSION_SECONDS, Backoff
-from steno.sources.connect_errors import reason_of, retry_after
+from steno.sources.connect_errors import detail_of, reason_of, retry_after
 from steno.sources.protocols import Numbers
 from steno.sources.recording import Close
+from steno.sources.redirects import connect_within_origin
 from steno.sources.stream_session import CLEAN_CODES, StreamCounters, StreamSession, StreamSessions
 from steno.sources.websocket import CLOSE_SECONDS, GOING_AWAY, Pings, read_websocket
 
@@ -44,6 +45,8 @@ class _Attempt(Struct, frozen=True):
     """Why there was no connection, where there was none."""
     retry_after: float | None = None
     """Seconds that the server asked to be left alone for."""
+    detail: Mapping[str, str] = {}
+    """What else the operator should know of the failure, for the log."""
 
 
 class ConnectCounters(StreamCounters):
@@ -91,7 +94,13 @@ class ConnectSource:
                 backoff.succeeded()
             wait = backoff.wait(attempt.retry_after)
             if attempt.failure and not self._stopping.is_set():
-                self._log.warning("cannot connect", reason=attempt.failure, url=self._url, retry_seconds=round(wait, 2))
+                self._log.warning(
+                    "cannot connect",
+                    reason=attempt.failure,
+                    url=self._url,
+                    **attempt.detail,
+                    retry_seconds=round(wait, 2),
+                )
             await self._pause(wait)
 
     async def stop(self) -> None:
@@ -123,7 +132,7 @@ class ConnectSource:
         except Exception as error:  # noqa: BLE001  # whatever it is, it is counted by a reason and tried again
             reason = reason_of(error)
             self.counters.attempts[reason] += 1
-            return _Attempt(good=False, failure=reason, retry_after=retry_after(error))
+            return _Attempt(good=False, failure=reason, retry_after=retry_after(error), detail=detail_of(error))
         self.counters.attempts["connected"] += 1
         if self._stopping.is_set() or config is not self._config:
             # `stop` or `reconfigure` came during the handshake, and found no connection to close.
@@ -134,10 +143,10 @@ class ConnectSource:
     async def _connect(self, config: Connect) -> ClientConnection:
         """Open a connection. All is made anew each time: a token may have changed, a redirect must not stick."""
         url = urlsplit(config.url)
-        return await connect(
+        return await connect_within_origin(
             config.url,
             additional_headers={name: read_secret(ref) for name, ref in config.headers.items()},
-            subprotocols=list(config.subprotocols) or None,  # type: ignore[arg-type]  # a NewType of str
+            subprotocols=list(config.subprotocols) or None,
             ssl=ssl.create_default_context(cafile=config.ca_file) if url.scheme == "wss" else None,
             max_size=config.frame_bytes,
             open_timeout=config.open_timeout_seconds,

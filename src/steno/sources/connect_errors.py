@@ -9,6 +9,7 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from steno.errors import ConfigError
 from steno.sources import retry_after as header
+from steno.sources.redirects import RedirectRefusedError
 
 STATUSES: Final = {401: "unauthorized", 403: "unauthorized", 404: "not_found", 429: "rate_limited"}
 SERVER_ERRORS: Final = 500
@@ -27,10 +28,12 @@ REASONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the reason for `error`, one of `REASONS`, of `STATUSES`, `server_error`, `http_status` or `other`.
+    """Return the reason for `error`: of `REASONS` or `STATUSES`, `server_error http_status other`, or of a redirect.
 
     No reason is final. Every failure is tried again, since what is wrong may be repaired meanwhile.
     """
+    if isinstance(error, RedirectRefusedError):
+        return error.reason
     if isinstance(error, InvalidStatus):
         status = error.response.status_code
         return STATUSES.get(status, "server_error" if status >= SERVER_ERRORS else "http_status")
@@ -42,3 +45,10 @@ def retry_after(error: BaseException) -> float | None:
     if not isinstance(error, InvalidStatus):
         return None
     return header.wait_of(error.response.headers.get_all("Retry-After"), time())
+
+
+def detail_of(error: BaseException) -> dict[str, str]:
+    """Return what the log says besides the reason: where a redirect leads that is not followed, and what to do."""
+    if not isinstance(error, RedirectRefusedError):
+        return {}
+    return {"redirected_to": error.target, "advice": error.advice}
