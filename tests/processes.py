@@ -73,6 +73,10 @@ class Running:
         found = re.search(rf"^{re.escape(line)} (\S+)$", text, re.MULTILINE)
         return float(found[1]) if found else 0.0
 
+    def reload(self) -> None:
+        """Let it read its configuration again."""
+        self.process.send_signal(signal.SIGHUP)
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, wait for the end, and return the exit code."""
         self.process.send_signal(number)

@@ -10,6 +10,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
+from steno.metrics.definitions import PROCESS_METRICS
 from tests.processes import Running, running, steno, upstream, wait_until
 from tests.recordings import frames
 
@@ -75,15 +76,7 @@ def records_of_the_log(folder: Path) -> list[dict[str, Any]]:
 
 def series(text: str) -> list[str]:
     """The series of conversation metrics, without those of the process."""
-    process = (
-        "python_",
-        "process_",
-        "steno_audit_",
-        "steno_connect_",
-        "steno_stream",
-        "steno_source_",
-        "steno_build_info",
-    )
+    process = ("python_", "process_", *PROCESS_METRICS)
     lines = text.replace('source="relay"', 'source="replay"').splitlines()
     return sorted(line for line in lines if not line.startswith(("#", *process)))
 

@@ -20,8 +20,9 @@ import structlog
 from msgspec import Struct
 
 from steno import __version__
-from steno.admin.http import CheckResult, HttpServer, application, bind
-from steno.app import control, logs
+from steno.admin.connections import ConnectionTable, Faces
+from steno.admin.http import HEAD_SECONDS, CheckResult, HttpServer, application, bind
+from steno.app import control, descriptors, logs
 from steno.app.control_client import EraseRequest
 from steno.app.files import STATE_MODE, StateWriter, output
 from steno.app.price_list import load_prices
@@ -91,6 +92,8 @@ class Daemon:
         )
         sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder)
         self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions), sessions.end_left)
+        self._descriptors = descriptors.plan(len(config.sources))
+        self.faces = Faces({"http": ConnectionTable(self._descriptors.http, HEAD_SECONDS), "control": control.table()})
         self._config = config
         self._parts = parts
         self._log = structlog.get_logger()
@@ -125,14 +128,16 @@ class Daemon:
 
     async def run(self) -> bool:
         """Run until `stop` or a signal, then drain; return whether all records are on the disk."""
-        registry = daemon_registry(self.pipeline, self.metrics, [self.sources, self.audit])
-        http = HttpServer(application(registry, self.healthy, self.ready), self._parts.socket)
+        registry = daemon_registry(self.pipeline, self.metrics, [self.sources, self.audit, self.faces])
+        http = HttpServer(
+            application(registry, self.healthy, self.ready), self._parts.socket, self.faces.tables["http"]
+        )
         async with anyio.create_task_group() as tasks:
             self.audit.start(self.pipeline, self.clock.start)
             self._ticked_at = anyio.current_time()
             tasks.start_soon(http.run)
             if self.audit.directory:
-                tasks.start_soon(control.listen, self.audit.directory, self._erase)
+                tasks.start_soon(control.listen, self.audit.directory, self._erase, self.faces.tables["control"])
             self._log_start()
             tasks.start_soon(self._tick)
             await self._run_sources()
@@ -152,6 +157,14 @@ class Daemon:
         )
         if self.audit.directory is None:
             self._log.warning("no audit log is written: neither audit.directory nor $LOGS_DIRECTORY is set")
+
+        if self._descriptors.low:
+            self._log.warning(
+                "the limit of open files is low: raise LimitNOFILE= of the unit, or ulimit -n",
+                limit=self._descriptors.limit,
+                wanted=self._descriptors.wanted,
+                http_connections=self._descriptors.http,
+            )
 
     async def _erase(self, request: EraseRequest) -> Erasure:
         """Remove the content of a conversation, that in memory too."""
@@ -242,6 +255,7 @@ class Daemon:
         if load:
             logs.configure(new.log.level, new.log.format)
         changes = self.sources.replace(new.sources)
+        self.faces.tables["http"].most = descriptors.plan(len(new.sources)).http
         self.audit.reopen(self.clock.now(), new, changes)
         later = [name for name in ("audit", "limits") if getattr(old, name) != getattr(new, name)]
         later += ["http.listen"] if old.http.listen != new.http.listen else []

@@ -184,6 +184,18 @@ PROCESS_METRICS: Final = _table(
         ("source",),
         "Times that a source failed by an internal error and was started again.",
     ),
+    Definition(
+        "steno_http_connections",
+        "gauge",
+        ("kind",),
+        "Clients connected to the HTTP face or the control socket.",
+    ),
+    Definition(
+        "steno_http_rejected_total",
+        "counter",
+        ("kind", "reason"),
+        "Clients of the HTTP face and the control socket that got no answer, and why.",
+    ),
     Definition("steno_audit_enabled", "gauge", (), "1 when there is an audit log."),
     Definition("steno_audit_records_total", "counter", (), "Records written to the audit log."),
     Definition("steno_audit_write_errors_total", "counter", ("reason",), "Failed writes to the audit log."),
