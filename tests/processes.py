@@ -57,11 +57,11 @@ class Running:
         started = wait_for(lambda: next((line for line in self.lines() if line["event"] == "started"), None))
         return int(str(started["http"]).rsplit(":", 1)[1])
 
-    def get(self, path: str) -> tuple[int, str]:
-        """Return the status and the body of a response of its HTTP face."""
+    def get(self, path: str, host: str | None = None) -> tuple[int, str]:
+        """Return the status and the body of a response of its HTTP face, asked for as `host`."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers={} if host is None else {"Host": host})
             response = connection.getresponse()
             return response.status, response.read().decode()
         finally:

@@ -22,6 +22,9 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+PATHS = ("/metrics", "/healthz", "/readyz", "/")
+
+
 def configure(folder: Path, url: str, more: str = "") -> Path:
     """Write a configuration with one source, which reads `url`."""
     config = folder / "steno.toml"
@@ -200,6 +203,27 @@ async def test_sighup_reads_the_configuration_again(tmp_path: Path) -> None:
     ]
     assert len(list((tmp_path / "audit").glob("*.jsonl"))) == 3
     assert steno("verify", tmp_path / "audit").returncode == 0
+
+
+async def test_only_its_own_hosts_are_answered(tmp_path: Path) -> None:
+    """A page that rebinds its name gets nothing, until an operator configures that name; SIGHUP is enough."""
+    async with upstream([], hang_up=False) as (_, url):
+        config = configure(tmp_path, url)
+        with running(config) as daemon:
+            refused = [await anyio.to_thread.run_sync(daemon.get, path, "attacker.example:9464") for path in PATHS]
+            answered = await anyio.to_thread.run_sync(daemon.get, "/metrics", "127.0.0.1")
+            config.write_text(config.read_text().replace("[http]", '[http]\nhosts = ["Attacker.example"]'))
+            daemon.reload()
+            await wait_until(lambda: daemon.get("/metrics", "attacker.example:9464")[0] == 200)
+            count = daemon.metric('steno_http_rejected_total{kind="http",reason="host"}')
+            logged = [line["host"] for line in daemon.lines() if line["level"] == "warning"]
+            await ended(daemon)
+
+    assert [status for status, _ in refused] == [421] * 4
+    assert not any("steno_" in body for _, body in refused)
+    assert answered[0] == 200
+    assert count >= 4
+    assert logged == ["attacker.example"]
 
 
 async def test_second_signal_ends_at_once(tmp_path: Path) -> None:

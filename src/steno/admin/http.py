@@ -60,8 +60,8 @@ def bind(host: str, port: int) -> socket.socket:
     return sock
 
 
-def application(registry: CollectorRegistry, healthy: HealthCheck, ready: HealthCheck) -> Starlette:
-    """Return the application that answers `/metrics`, `/healthz` and `/readyz`."""
+def application(registry: CollectorRegistry, healthy: HealthCheck, ready: HealthCheck) -> ASGIApp:
+    """Return the application that answers `/metrics`, `/healthz` and `/readyz`, whatever host is asked for."""
 
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))

@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from steno import __version__
 from steno.admin.connections import ConnectionTable, Faces
+from steno.admin.hosts import HostGuard, HostPolicy
 from steno.admin.http import HEAD_SECONDS, CheckResult, HttpServer, application, bind
 from steno.app import control, descriptors, logs
 from steno.app.control_client import EraseRequest
@@ -94,6 +95,7 @@ class Daemon:
         self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions), sessions.end_left)
         self._descriptors = descriptors.plan(len(config.sources))
         self.faces = Faces({"http": ConnectionTable(self._descriptors.http, HEAD_SECONDS), "control": control.table()})
+        self._hosts = HostPolicy(config.http.address[0], config.http.hosts)
         self._config = config
         self._parts = parts
         self._log = structlog.get_logger()
@@ -129,9 +131,9 @@ class Daemon:
     async def run(self) -> bool:
         """Run until `stop` or a signal, then drain; return whether all records are on the disk."""
         registry = daemon_registry(self.pipeline, self.metrics, [self.sources, self.audit, self.faces])
-        http = HttpServer(
-            application(registry, self.healthy, self.ready), self._parts.socket, self.faces.tables["http"]
-        )
+        clients = self.faces.tables["http"]
+        app = HostGuard(application(registry, self.healthy, self.ready), self._hosts, clients)
+        http = HttpServer(app, self._parts.socket, clients)
         async with anyio.create_task_group() as tasks:
             self.audit.start(self.pipeline, self.clock.start)
             self._ticked_at = anyio.current_time()
@@ -239,8 +241,9 @@ class Daemon:
     def reload(self) -> None:
         """Read the configuration again, and begin a new audit segment. A wrong one is logged and changes nothing.
 
-        At once take effect: sources, the level and format of the operational log, and `http.ready`; prices in the
-        conversations that open from now on. The rest is opened or bound at the start, and takes effect at the next one.
+        At once take effect: sources, the level and format of the operational log, `http.ready` and `http.hosts`; prices
+        in the conversations that open from now on. The rest is opened or bound at the start, and takes effect at the
+        next one.
         """
         old, load = self._config, self._parts.load
         try:
@@ -255,6 +258,7 @@ class Daemon:
         if load:
             logs.configure(new.log.level, new.log.format)
         changes = self.sources.replace(new.sources)
+        self._hosts.names = frozenset(new.http.hosts)
         self.faces.tables["http"].most = descriptors.plan(len(new.sources)).http
         self.audit.reopen(self.clock.now(), new, changes)
         later = [name for name in ("audit", "limits") if getattr(old, name) != getattr(new, name)]
