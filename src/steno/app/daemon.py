@@ -38,7 +38,7 @@ from steno.errors import ConfigError, UnavailableError
 from steno.metrics.exposition import daemon_registry
 from steno.metrics.sink import Metrics
 from steno.pipeline import Pipeline
-from steno.sources.clock import Clock
+from steno.sources.clock import Clock, ClockWatch
 from steno.sources.recorder import Recorder
 from steno.sources.stream_session import StreamSessions
 from steno.sources.supervisor import SourceSupervisor
@@ -80,6 +80,7 @@ class Daemon:
     def __init__(self, config: Config, parts: DaemonParts) -> None:
         """Wire `parts`. Nothing runs yet."""
         self.clock = parts.clock
+        self.watch = ClockWatch(parts.clock)
         self.audit = parts.audit
         self.listeners: list[Callable[[Conversation], None]] = []
         """Each is called with every conversation that ends."""
@@ -130,7 +131,7 @@ class Daemon:
 
     async def run(self) -> bool:
         """Run until `stop` or a signal, then drain; return whether all records are on the disk."""
-        registry = daemon_registry(self.pipeline, self.metrics, [self.sources, self.audit, self.faces])
+        registry = daemon_registry(self.pipeline, self.metrics, [self.sources, self.audit, self.faces, self.watch])
         clients = self.faces.tables["http"]
         app = HostGuard(application(registry, self.healthy, self.ready), self._hosts, clients)
         http = HttpServer(app, self._parts.socket, clients)
@@ -182,6 +183,8 @@ class Daemon:
     async def _tick(self) -> None:
         """Let time go on where no frame comes, on whole seconds."""
         while True:
+            with self._guarded("the clock could not be watched"):
+                self._watch_clock()
             now = self.clock.now()
             with self._guarded("time could not go on in order"):
                 self.pipeline.tick(now)
@@ -189,6 +192,13 @@ class Daemon:
             if self._parts.recorder:
                 self._parts.recorder.flush()
             await anyio.sleep(TICK_SECONDS - now % 1_000_000 / 1_000_000)
+
+    def _watch_clock(self) -> None:
+        """Log and record what was done to the clocks. The times may follow where nothing is open."""
+        quiet = not self.pipeline.streams and not self.pipeline.registry.conversations
+        for change in self.watch.check(quiet=quiet):
+            self._log.warning("the clock has changed", **msgspec.structs.asdict(change))
+            self.audit.clock_changed(self.clock.now(), change)
 
     async def _run_sources(self) -> None:
         """Run the sources until `stop`; then stop them. What has not ended in its share of the drain is cancelled."""

@@ -196,6 +196,18 @@ PROCESS_METRICS: Final = _table(
         ("kind", "reason"),
         "Clients of the HTTP face and the control socket that got no answer, and why.",
     ),
+    Definition(
+        "steno_clock_offset_seconds",
+        "gauge",
+        (),
+        "How far the wall clock is ahead of the times that frames and records have.",
+    ),
+    Definition(
+        "steno_clock_steps_total",
+        "counter",
+        ("direction",),
+        "Times that the wall clock was set, or that the machine slept, while the daemon ran.",
+    ),
     Definition("steno_audit_enabled", "gauge", (), "1 when there is an audit log."),
     Definition("steno_audit_records_total", "counter", (), "Records written to the audit log."),
     Definition("steno_audit_write_errors_total", "counter", ("reason",), "Failed writes to the audit log."),
