@@ -226,6 +226,23 @@ async def test_where_all_have_a_request_under_way_the_oldest_goes() -> None:
     assert (first, [answer[:12] for answer in others]) == (b"", [b"HTTP/1.1 200"] * 2)
 
 
+async def test_responses_that_are_not_taken_have_a_bound_over_all() -> None:
+    """The oldest go. The newest is sent to the end, whatever its size."""
+    async with face(most=20) as served:
+        hoarders = [Client(served.port) for _ in range(8)]
+        for client in hoarders:
+            client.send(GET.replace(b"/ ", b"/much "))
+        await until(lambda: served.rejected.get("crowded", 0) >= 6)
+        with Client(served.port) as honest:
+            honest.send(GET.replace(b"/ ", b"/much ").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            received = await honest.to_the_end()
+        for client in hoarders:
+            client.__exit__()
+
+    assert len(received) > 20_000_000
+    assert set(served.rejected) == {"crowded"}
+
+
 # What is no request ---------------------------------------------------------------------------------------
 
 

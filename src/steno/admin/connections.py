@@ -7,11 +7,12 @@ holds a file descriptor, and the audit log needs descriptors too. So a face has 
 - At the most connections that there may be, the oldest that is silent makes room for the next. No client is answered
   503 because of others: who comes and asks is answered.
 - A request under way is left alone as long as any other connection can go.
+- Responses that clients do not take have a bound over all of them.
 """
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
@@ -20,11 +21,15 @@ Rejection = Literal["silent", "crowded", "descriptors", "bad_request", "host"]
 """Why a client got no answer: a closed list.
 
     silent        it did not send the head of a request in time, or did not take the response
-    crowded       it was the oldest that was silent when another one came, at the most connections
+    crowded       it was the oldest that was silent when another one came, at the most connections; or it left its
+                  response in memory when there were too many of these
     descriptors   it could not be accepted: the process has no file descriptor left
     bad_request   what it sent is no HTTP
     host          it asked for a host that this daemon is not: see `hosts`
 """
+
+UNSENT_BYTES: Final = 32 * 1024 * 1024
+"""Responses that wait in memory for clients to take them. The metrics of a large daemon have some MB."""
 
 Labels = tuple[str, ...]
 
@@ -59,6 +64,17 @@ class ConnectionTable:
         if oldest:
             oldest.hang_up("crowded")
 
+    def bound_unsent(self, newest: "BoundedProtocol") -> None:
+        """End connections, the oldest first, whose clients leave too much of their responses with us."""
+        waiting = [each for each in self._connections if each.unsent]
+        total = sum(each.unsent for each in waiting)
+        for each in waiting:
+            if total <= UNSENT_BYTES:
+                return
+            if each is not newest:
+                total -= each.unsent
+                each.hang_up("crowded")
+
 
 class Faces:
     """The tables of all faces of a daemon by kind, and what they count."""
@@ -88,9 +104,14 @@ class BoundedProtocol(H11Protocol):
 
     @property
     def busy(self) -> bool:
-        """Whether a request is under way: its head has come, and its response is not complete."""
+        """Whether a request is under way: its head has come, and its response has not been sent to the end."""
         cycle: RequestResponseCycle | None = self.cycle  # uvicorn declares that there always is one
-        return cycle is not None and not cycle.response_complete
+        return cycle is not None and (not cycle.response_complete or self.unsent > 0)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of responses that the client has not taken yet."""
+        return self.transport.get_write_buffer_size()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Stand in the table, and wait for the head of a request."""
@@ -113,6 +134,7 @@ class BoundedProtocol(H11Protocol):
     def on_response_complete(self) -> None:
         """Wait for the head of the next request; one may be there already."""
         self._wait_for_head()
+        self._table.bound_unsent(self)
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
