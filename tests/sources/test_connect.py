@@ -1,6 +1,5 @@
 """A source that connects: real sockets, real servers that behave well and badly."""
 
-import asyncio
 import contextlib
 import ssl
 import subprocess
@@ -388,65 +387,3 @@ async def test_reconfigured_while_it_connects() -> None:
         await play.source.stop()
 
     assert (streams, len(play.closed), play.attempts) == (["rtc_1"], 1, {"connected": 2})
-
-
-# Hostile handshakes ---------------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def answering(answer: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """Answer each handshake with the same bytes; yield the URL, and the requests that come."""
-    requests: list[bytes] = []
-
-    async def answer_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            requests.append(await reader.readuntil(b"\r\n\r\n"))
-            writer.write(answer)
-            await writer.drain()
-        writer.close()
-
-    listening = await asyncio.start_server(answer_one, "127.0.0.1", 0)
-    async with listening:
-        yield f"ws://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1/events?key=q1w2e3", requests
-
-
-def refusal(status: int | str, *headers: str) -> bytes:
-    lines = "".join(f"{header}\r\n" for header in headers)
-    return f"HTTP/1.1 {status} No\r\nContent-Length: 0\r\n{lines}\r\n".encode("latin-1")
-
-
-@pytest.mark.parametrize(
-    ("answer", "reason"),
-    [
-        (refusal(503, "Retry-After: Thu, 01 Jan 20260000000000 00:00:00 GMT"), "server_error"),
-        (refusal(429, "Retry-After: 0", "Retry-After: Mon, 99 Foo 99999999999999 99:99:99 GMT"), "rate_limited"),
-        (refusal(503, "Retry-After: \xb2"), "server_error"),
-        (refusal(503, "Retry-After: nan"), "server_error"),
-        (refusal(503, "Retry-After: -" + "9" * 5_000), "server_error"),
-        (refusal("9" * 5_000), "handshake"),
-        (refusal("\xb2\xb2\xb2"), "handshake"),
-        (refusal(-1), "handshake"),
-        (refusal(200, "Content-Length: " + "9" * 5_000), "handshake"),
-        (refusal(200, "Transfer-Encoding: chunked"), "handshake"),
-        (refusal(200, *(f"X-{number}: 1" for number in range(500))), "handshake"),
-        (refusal(101, "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Accept: x"), "handshake"),
-        (refusal(101, "Upgrade: ,,,", "Connection: \xff"), "handshake"),
-        (refusal(301, "Location: ws://[::1"), "redirect_refused"),
-        (refusal(301, "Location: ws://\xff\xfe:99999999/"), "redirect_refused"),
-        (refusal(302, "Location: /a", "Location: /b"), "redirect_refused"),
-        (b"\x00" * 10_000, "handshake"),
-        (b"", "handshake"),
-    ],
-    ids=range(18),
-)
-async def test_a_hostile_answer_to_the_handshake_is_a_refusal_like_any_other(answer: bytes, reason: str) -> None:
-    """Whatever stands where, the source counts it by a reason and tries again; it does not fail itself."""
-    async with answering(answer) as (url, _):
-        play = Play(Connect(name="relay", kind="connect", url=url, backoff_seconds=0.01, backoff_max_seconds=0.02))
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(play.source.run)
-            await until(lambda: sum(play.attempts.values()) >= 3)
-            await play.source.stop()
-
-    assert set(play.attempts) == {reason}
-    assert play.facts == []
