@@ -12,7 +12,7 @@ from websockets.utils import accept_key
 from steno.config import Connect
 from steno.sources.connect import ConnectSource
 from steno.sources.supervised import SupervisedSource
-from tests.sources.helpers import Stage, until
+from tests.sources.helpers import Stage, counted, until
 
 pytestmark = pytest.mark.anyio
 
@@ -32,8 +32,8 @@ class Play:
         self.source = SupervisedSource(config, lambda _: self.connecting, self.stage.sessions.end_left, bool)
 
     @property
-    def attempts(self) -> dict[str, int]:
-        return dict(self.connecting.counters.attempts)
+    def attempts(self) -> dict[str, float]:
+        return counted(self.connecting.counters.attempts)
 
 
 # Hostile handshakes ---------------------------------------------------------------------------------------

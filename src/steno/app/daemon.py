@@ -23,7 +23,7 @@ from steno import __version__
 from steno.admin.connections import ConnectionTable, Faces
 from steno.admin.hosts import HostGuard, HostPolicy
 from steno.admin.http import HEAD_SECONDS, CheckResult, HttpServer, application, bind
-from steno.app import control, descriptors, logs
+from steno.app import control, descriptor_plan, logs
 from steno.app.control_client import EraseRequest
 from steno.app.files import STATE_MODE, StateWriter, output
 from steno.app.price_list import load_prices
@@ -94,7 +94,7 @@ class Daemon:
         )
         sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder)
         self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions), sessions.end_left)
-        self._descriptors = descriptors.plan(len(config.sources))
+        self._descriptors = descriptor_plan.plan(len(config.sources))
         self.faces = Faces({"http": ConnectionTable(self._descriptors.http, HEAD_SECONDS), "control": control.table()})
         self._hosts = HostPolicy(config.http.address[0], config.http.hosts)
         self._config = config
@@ -269,7 +269,7 @@ class Daemon:
             logs.configure(new.log.level, new.log.format)
         changes = self.sources.replace(new.sources)
         self._hosts.names = frozenset(new.http.hosts)
-        self.faces.tables["http"].most = descriptors.plan(len(new.sources)).http
+        self.faces.tables["http"].most = descriptor_plan.plan(len(new.sources)).http
         self.audit.reopen(self.clock.now(), new, changes)
         later = [name for name in ("audit", "limits") if getattr(old, name) != getattr(new, name)]
         later += ["http.listen"] if old.http.listen != new.http.listen else []

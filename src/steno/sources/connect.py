@@ -6,7 +6,6 @@ code.
 """
 
 import ssl
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
@@ -19,7 +18,7 @@ from websockets.asyncio.client import ClientConnection
 from steno import __version__
 from steno.config import Connect, mask_url, read_secret
 from steno.sources.backoff import HEALTHY_SECONDS, SHORT_SESSION_SECONDS, Backoff
-from steno.sources.connect_errors import detail_of, reason_of, retry_after
+from steno.sources.connect_errors import NAMES, detail_of, reason_of, retry_after
 from steno.sources.protocols import Numbers
 from steno.sources.recording import Close
 from steno.sources.redirects import connect_within_origin
@@ -55,12 +54,12 @@ class ConnectCounters(StreamCounters):
     def __init__(self) -> None:
         """Begin at zero."""
         super().__init__()
-        self.attempts: defaultdict[str, int] = defaultdict(int)
+        self.attempts: dict[str, int] = dict.fromkeys(("connected", *NAMES), 0)
         """Attempts to connect, by outcome: `connected`, or a reason of `connect_errors`."""
 
     def numbers(self) -> Mapping[str, Numbers]:
         """Return the values by metric and labels; see `protocols.Counters`."""
-        attempts: Numbers = {(reason,): count for reason, count in list(self.attempts.items())}
+        attempts: Numbers = {(reason,): count for reason, count in self.attempts.items()}
         return {**super().numbers(), "steno_connect_attempts_total": attempts}
 
 

@@ -26,9 +26,20 @@ REASONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
 )
 """Types of errors and their reasons, the special before the general."""
 
+NAMES: Final = tuple(
+    dict.fromkeys(
+        (
+            *STATUSES.values(),
+            *(reason for _, reason in REASONS),
+            *("server_error", "http_status", "redirect_refused", "redirect_loop", "other"),
+        )
+    )
+)
+"""All reasons: a closed list."""
+
 
 def reason_of(error: BaseException) -> str:
-    """Return the reason for `error`: of `REASONS` or `STATUSES`, `server_error http_status other`, or of a redirect.
+    """Return the reason for `error`, one of `NAMES`.
 
     No reason is final. Every failure is tried again, since what is wrong may be repaired meanwhile.
     """

@@ -5,9 +5,9 @@ and `StreamSession.end` when the connection is over.
 """
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, get_args
 
 import anyio
 import msgspec
@@ -44,14 +44,14 @@ class StreamCounters:
     def __init__(self) -> None:
         """Begin at zero."""
         self.open = 0
-        self.gaps: defaultdict[Gap, int] = defaultdict(int)
+        self.gaps: dict[Gap, int] = dict.fromkeys(get_args(Gap), 0)
         """Streams after whose end events may be missing, by reason."""
 
     def numbers(self) -> Mapping[str, Numbers]:
         """Return the values by metric and labels; see `protocols.Counters`."""
         return {
             "steno_streams": {(): self.open},
-            "steno_stream_gaps_total": {(reason,): count for reason, count in list(self.gaps.items())},
+            "steno_stream_gaps_total": {(reason,): count for reason, count in self.gaps.items()},
         }
 
 

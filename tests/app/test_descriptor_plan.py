@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio.to_thread
 import pytest
 
-from steno.app.descriptors import HTTP_LEAST, HTTP_MOST, plan
+from steno.app.descriptor_plan import HTTP_LEAST, HTTP_MOST, plan
 from tests.app.test_daemon import configure, ended, records_of_the_log
 from tests.processes import Running, running, steno, upstream, wait_until
 from tests.recordings import frames
