@@ -193,6 +193,28 @@ async def test_making_it_anew_may_fail_too() -> None:
     assert logged == [f"{FAILED}: KeyError", f"{FAILED}: LookupError"]
 
 
+async def test_what_cannot_be_made_at_first_is_made_later() -> None:
+    """A configuration with a source that cannot be made starts all others, and this one as soon as that works."""
+    made: list[DrumSource] = []
+
+    def make(config: SourceConfig) -> DrumSource:
+        assert isinstance(config, Drum)
+        if not made:
+            made.append(DrumSource(config, band))
+            raise LookupError
+        return DrumSource(config, band)
+
+    band = Band()
+    band.source = SupervisedSource(Drum(), make, lambda _: None, lambda metric: metric.endswith("_total"))
+    before = band.source.ready
+    async with playing(band) as logged:
+        await until(lambda: band.calls)
+        after = band.source.ready
+
+    assert (before, after, band.restarts) == (False, True, 1)
+    assert logged == [f"{FAILED}: LookupError"]
+
+
 async def test_clearing_up_may_fail_too() -> None:
     band = Band(raising(KeyError("x")))
     band.stops = raising(ZeroDivisionError())

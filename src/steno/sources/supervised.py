@@ -17,7 +17,7 @@ import traceback
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 import anyio
 import structlog
@@ -87,7 +87,7 @@ class SupervisedSource:
         self._make = make
         self._left = left
         self._is_counter = is_counter
-        self._source = make(config)
+        self._source = self._first()
         self.counters = SupervisedCounters(self._source.counters)
         self._failing = False
         """Whether it waits to be made anew."""
@@ -99,6 +99,12 @@ class SupervisedSource:
         self._logged: dict[tuple[str, str], float] = {}
         """The last failures by type and place, and when each was logged, by the clock of the event loop."""
         self._log = structlog.get_logger().bind(source=config.name)
+
+    def _first(self) -> Source:
+        try:
+            return self._make(self._config)
+        except Exception as error:  # noqa: BLE001  # the other sources are made all the same
+            return _Unmade(self.name, error)
 
     @property
     def ready(self) -> bool:
@@ -232,6 +238,29 @@ class SupervisedSource:
         except Exception as error:  # noqa: BLE001  # the source is to be started again, whatever else fails
             with suppress(Exception):
                 self._log.error("internal error after a failure", error=type(error).__name__, place=_place(error))
+
+
+class _Unmade:
+    """Stands for a source that could not be made: it fails when it is run, and another one is made in its place."""
+
+    ready = False
+
+    def __init__(self, name: str, error: Exception) -> None:
+        self.name = name
+        self.counters = self
+        self._error = error
+
+    def numbers(self) -> Mapping[str, Numbers]:
+        return {}
+
+    async def run(self) -> None:
+        raise self._error
+
+    async def stop(self) -> None:
+        pass
+
+    async def reconfigure(self, config: Any) -> None:
+        pass
 
 
 def _place(error: BaseException) -> str:
