@@ -1,5 +1,6 @@
 """The daemon as a process: real frames over a real websocket become state, metrics and an audit log."""
 
+import asyncio
 import json
 import re
 import signal
@@ -224,6 +225,30 @@ async def test_only_its_own_hosts_are_answered(tmp_path: Path) -> None:
     assert answered[0] == 200
     assert count >= 4
     assert logged == ["attacker.example"]
+
+
+async def test_a_hostile_refusal_ends_neither_the_daemon_nor_another_source(tmp_path: Path) -> None:
+    """A `Retry-After` with a year of 14 digits: that source tries again, the other one is read."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 503 No\r\nRetry-After: Thu, 01 Jan 20260000000000 00:00:00 GMT\r\n\r\n")
+        writer.close()
+
+    sent = frames("voice", most=5)
+    listening = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with listening, upstream(sent, hang_up=False) as (_, url):
+        hostile = f"ws://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        more = f'[[sources]]\nname = "hostile"\nkind = "connect"\nurl = "{hostile}"\nbackoff_seconds = 0.01'
+        with running(configure(tmp_path, url, more)) as daemon:
+            attempts = 'steno_connect_attempts_total{reason="server_error",source="hostile"}'
+            await wait_until(lambda: daemon.metric(attempts) >= 3)
+            received = 'steno_frame_bytes_total{direction="received",source="relay"}'
+            await wait_until(lambda: daemon.metric(received) == sum(map(len, sent)))
+            restarts = daemon.metric('steno_source_restarts_total{source="hostile"}')
+            code = await ended(daemon)
+
+    assert (restarts, code) == (0, 0)
 
 
 async def test_second_signal_ends_at_once(tmp_path: Path) -> None:
