@@ -14,7 +14,6 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final, Literal, get_args
 
-import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 Rejection = Literal["silent", "crowded", "descriptors", "bad_request", "host"]
@@ -145,7 +144,7 @@ class BoundedProtocol(H11Protocol):
             self.cycle.message_event.set()
         try:
             super().send_400_response(msg)
-        except h11.LocalProtocolError:  # the response to what came before it has been sent
+        except Exception:  # noqa: BLE001  # of h11, which is uvicorn's own: a response to what came before was sent
             self.transport.abort()
 
     def hang_up(self, reason: Rejection) -> None:
