@@ -57,11 +57,11 @@ class Running:
         started = wait_for(lambda: next((line for line in self.lines() if line["event"] == "started"), None))
         return int(str(started["http"]).rsplit(":", 1)[1])
 
-    def get(self, path: str) -> tuple[int, str]:
-        """Return the status and the body of a response of its HTTP face."""
+    def get(self, path: str, host: str | None = None) -> tuple[int, str]:
+        """Return the status and the body of a response of its HTTP face, asked for as `host`."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers={} if host is None else {"Host": host})
             response = connection.getresponse()
             return response.status, response.read().decode()
         finally:
@@ -72,6 +72,10 @@ class Running:
         _, text = self.get("/metrics")
         found = re.search(rf"^{re.escape(line)} (\S+)$", text, re.MULTILINE)
         return float(found[1]) if found else 0.0
+
+    def reload(self) -> None:
+        """Let it read its configuration again."""
+        self.process.send_signal(signal.SIGHUP)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, wait for the end, and return the exit code."""

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import anyio
 
@@ -20,6 +20,9 @@ from steno.core.sequence import Sequences
 from steno.core.stream import Stream
 from steno.limits import Limits
 from steno.timestamps import SECOND, Micros
+
+INTERNAL_ERROR: Final = "internal_error"
+"""Why a frame was rejected at which our own code raised. Its stream ends."""
 
 
 class Sink(Protocol):
@@ -103,8 +106,9 @@ class Pipeline:
         """Begin the stream `name` of `source`."""
         self._advance(at)
         self.source(source)
-        stream = self.streams[name] = Stream(name, source, conversation)
+        stream = Stream(name, source, conversation)
         self.registry.stream_opened(stream, at)
+        self.streams[name] = stream
         return stream
 
     def stream_closed(
@@ -119,10 +123,11 @@ class Pipeline:
     ) -> Ending:
         """End `stream`; see `Registry.stream_closed`."""
         self._advance(at)
-        ending = self.registry.stream_closed(stream, at, code, shutdown=shutdown, expired=expired, gap=gap)
-        del self.streams[stream.name]
-        self._ended(stream)
-        return ending
+        try:
+            return self.registry.stream_closed(stream, at, code, shutdown=shutdown, expired=expired, gap=gap)
+        finally:  # also where our own code raises: a stream ends once
+            del self.streams[stream.name]
+            self._ended(stream)
 
     # Frames ---------------------------------------------------------------------------------------------
 
@@ -188,6 +193,10 @@ class Pipeline:
         if missing:
             origin = Origin(at=at, source=stream.source, stream=stream.name)
             self._emit(origin, EventsMissed(missing=missing))
+
+    def failed(self, stream: Stream) -> None:
+        """Count the frame that `feed` raised for, a mistake of ours, as rejected."""
+        self.sources[stream.source].reject(INTERNAL_ERROR)
 
     @property
     def now(self) -> Micros:

@@ -11,6 +11,7 @@ import anyio.to_thread
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
+from steno.admin.connections import ConnectionTable
 from steno.admin.http import CheckResult, HttpServer, application, bind
 from steno.errors import UnavailableError
 
@@ -51,7 +52,8 @@ async def face() -> AsyncIterator[Face]:
     served = Face()
     with bind("127.0.0.1", 0) as sock:
         served.port = sock.getsockname()[1]
-        server = HttpServer(application(registry, lambda: served.health, lambda: served.readiness), sock)
+        app = application(registry, lambda: served.health, lambda: served.readiness)
+        server = HttpServer(app, sock, ConnectionTable(256, 10.0))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(server.run)
             yield served

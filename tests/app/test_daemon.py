@@ -1,5 +1,6 @@
 """The daemon as a process: real frames over a real websocket become state, metrics and an audit log."""
 
+import asyncio
 import json
 import re
 import signal
@@ -10,6 +11,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
+from steno.metrics.definitions import PROCESS_METRICS
 from tests.processes import Running, running, steno, upstream, wait_until
 from tests.recordings import frames
 
@@ -19,6 +21,9 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+PATHS = ("/metrics", "/healthz", "/readyz", "/")
 
 
 def configure(folder: Path, url: str, more: str = "") -> Path:
@@ -75,7 +80,7 @@ def records_of_the_log(folder: Path) -> list[dict[str, Any]]:
 
 def series(text: str) -> list[str]:
     """The series of conversation metrics, without those of the process."""
-    process = ("python_", "process_", "steno_audit_", "steno_connect_", "steno_stream", "steno_build_info")
+    process = ("python_", "process_", *PROCESS_METRICS)
     lines = text.replace('source="relay"', 'source="replay"').splitlines()
     return sorted(line for line in lines if not line.startswith(("#", *process)))
 
@@ -199,6 +204,51 @@ async def test_sighup_reads_the_configuration_again(tmp_path: Path) -> None:
     ]
     assert len(list((tmp_path / "audit").glob("*.jsonl"))) == 3
     assert steno("verify", tmp_path / "audit").returncode == 0
+
+
+async def test_only_its_own_hosts_are_answered(tmp_path: Path) -> None:
+    """A page that rebinds its name gets nothing, until an operator configures that name; SIGHUP is enough."""
+    async with upstream([], hang_up=False) as (_, url):
+        config = configure(tmp_path, url)
+        with running(config) as daemon:
+            refused = [await anyio.to_thread.run_sync(daemon.get, path, "attacker.example:9464") for path in PATHS]
+            answered = await anyio.to_thread.run_sync(daemon.get, "/metrics", "127.0.0.1")
+            config.write_text(config.read_text().replace("[http]", '[http]\nhosts = ["Attacker.example"]'))
+            daemon.reload()
+            await wait_until(lambda: daemon.get("/metrics", "attacker.example:9464")[0] == 200)
+            count = daemon.metric('steno_http_rejected_total{kind="http",reason="host"}')
+            logged = [line["host"] for line in daemon.lines() if line["level"] == "warning"]
+            await ended(daemon)
+
+    assert [status for status, _ in refused] == [421] * 4
+    assert not any("steno_" in body for _, body in refused)
+    assert answered[0] == 200
+    assert count >= 4
+    assert logged == ["attacker.example"]
+
+
+async def test_a_hostile_refusal_ends_neither_the_daemon_nor_another_source(tmp_path: Path) -> None:
+    """A `Retry-After` with a year of 14 digits: that source tries again, the other one is read."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 503 No\r\nRetry-After: Thu, 01 Jan 20260000000000 00:00:00 GMT\r\n\r\n")
+        writer.close()
+
+    sent = frames("voice", most=5)
+    listening = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with listening, upstream(sent, hang_up=False) as (_, url):
+        hostile = f"ws://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        more = f'[[sources]]\nname = "hostile"\nkind = "connect"\nurl = "{hostile}"\nbackoff_seconds = 0.01'
+        with running(configure(tmp_path, url, more)) as daemon:
+            attempts = 'steno_connect_attempts_total{reason="server_error",source="hostile"}'
+            await wait_until(lambda: daemon.metric(attempts) >= 3)
+            received = 'steno_frame_bytes_total{direction="received",source="relay"}'
+            await wait_until(lambda: daemon.metric(received) == sum(map(len, sent)))
+            restarts = daemon.metric('steno_source_restarts_total{source="hostile"}')
+            code = await ended(daemon)
+
+    assert (restarts, code) == (0, 0)
 
 
 async def test_second_signal_ends_at_once(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
 import anyio
@@ -17,6 +18,11 @@ from msgspec import Struct
 from steno.app.daemon import Daemon, opened
 from steno.app.source_kinds import SOURCE_KINDS
 from steno.config import Config, Http
+from steno.core.facts import Fact, Origin, StreamClosed
+from steno.core.frame import Frame
+from steno.core.stream import Stream
+from steno.pipeline import Pipeline
+from steno.sources import recorder, recording, supervised
 from steno.sources.recording import Close
 from steno.sources.stream_session import StreamCounters, StreamSessions
 from tests.sources.helpers import until
@@ -76,6 +82,48 @@ class MetronomeSource:
 
     async def reconfigure(self, config: Metronome) -> None:
         await self._send.send(config.beat.encode())
+
+
+class Breaking(Struct, frozen=True):
+    """The table of a source that fails in one place."""
+
+    name: str
+    place: str
+    edition: int = 1
+    kind: Literal["breaking"] = "breaking"
+
+
+class BreakingSource:
+    """Begins a stream, feeds a beat and fails: outside of any stream, or in one that it leaves open or ends."""
+
+    def __init__(self, config: Breaking, sessions: StreamSessions) -> None:
+        self.name = config.name
+        self.counters = StreamCounters()
+        self.ready = True
+        self._place = config.place
+        self._sessions = sessions
+        self._stopping = anyio.Event()
+
+    async def recv(self, decode: Literal[False]) -> bytes:
+        if self._place == "receive":
+            raise MemoryError
+        return f'{{"type":"{self._place}"}}'.encode()
+
+    async def run(self) -> None:
+        if self._place == "handshake":
+            raise OverflowError
+        session = self._sessions.begin(self.name, self.counters)
+        await session.feed_from(self)
+        if self._place == "end":
+            session.end(Close(session.now(), None, ""))
+        raise ExceptionGroup("after the stream", [RecursionError()])
+
+    async def stop(self) -> None:
+        if self._place == "stop":
+            await anyio.sleep_forever()
+
+    async def reconfigure(self, config: Breaking) -> None:
+        raise LookupError
 
 
 # In the daemon --------------------------------------------------------------------------------------------
@@ -140,6 +188,86 @@ async def test_a_made_up_kind_of_source(monkeypatch: pytest.MonkeyPatch) -> None
         'steno_frame_bytes_total{direction="sent",source="tick"} 0.0',
     }
     assert daemon.pipeline.streams == {}
+
+
+def gap_of(sink: "Gaps", source: str) -> set[str | None]:
+    return {fact.gap for fact in sink.closed if fact.source == source}
+
+
+def recorded(folder: Path, source: str) -> list[dict[str, Any]]:
+    """Return the lines of the recording of the only stream of `source`."""
+    (path,) = folder.glob(f"{source}-*.jsonl")
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+class Gaps:
+    """A sink that keeps how streams ended, and fails at what the play says."""
+
+    def __init__(self) -> None:
+        self.closed: list[StreamClosed] = []
+
+    def emit(self, origin: Origin, fact: Fact) -> None:
+        if isinstance(fact, StreamClosed):
+            self.closed.append(fact)
+            if fact.source == "end":
+                raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("place", ["handshake", "begin", "record", "receive", "feed", "after", "end", "stop"])
+async def test_a_source_that_fails_is_started_again_and_no_other_notices(
+    place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Wherever it fails: it is counted, its stream ends with a gap, and the honest source beside it feeds on."""
+    feed, opened_stream, line = Pipeline.feed, Pipeline.stream_opened, recording.frame_line
+
+    def failing_feed(pipeline: Pipeline, stream: Stream, frame: Frame) -> None:
+        if frame.payload != b'{"type":"tick"}':
+            raise ZeroDivisionError
+        feed(pipeline, stream, frame)
+
+    def failing_begin(pipeline: Pipeline, name: str, source: str, *more: Any) -> Stream:
+        if source == "begin":
+            raise ZeroDivisionError
+        return opened_stream(pipeline, name, source, *more)
+
+    def failing_line(frame: Frame, conversation: str | None) -> bytes:
+        if frame.payload == b'{"type":"record"}':
+            raise RecursionError
+        return line(frame, conversation)
+
+    monkeypatch.setitem(SOURCE_KINDS, "metronome", MetronomeSource)
+    monkeypatch.setitem(SOURCE_KINDS, "breaking", BreakingSource)
+    monkeypatch.setattr(supervised, "RESTART_SECONDS", 0.001)
+    monkeypatch.setattr(supervised, "RESTART_MAX_SECONDS", 0.001)
+    monkeypatch.setattr(supervised, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(Pipeline, "feed", failing_feed)
+    monkeypatch.setattr(Pipeline, "stream_opened", failing_begin)
+    monkeypatch.setattr(recorder, "frame_line", failing_line)
+    honest, gaps = Metronome("honest", '{"type":"tick"}'), Gaps()
+    config = msgspec.structs.replace(configured(honest), sources=(Breaking(place, place), honest))
+    again = msgspec.structs.replace(config, sources=(Breaking(place, place, 2), honest))
+
+    with opened(config, {}, record=tmp_path, load=lambda: again) as daemon:
+        daemon.pipeline._sinks = (*daemon.pipeline._sinks, gaps)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(daemon.run)
+            restarts = daemon.sources.numbers
+            await until(lambda: restarts()["steno_source_restarts_total"][place,] >= 3)
+            daemon.reload()
+            since = restarts()["steno_source_restarts_total"][place,]
+            await until(lambda: restarts()["steno_source_restarts_total"][place,] >= since + 2)
+            alive = await readiness(daemon)
+            daemon.stop()
+
+    numbers = restarts()
+    assert alive[1]["honest"] is True
+    assert daemon.pipeline.streams == {}
+    assert daemon.pipeline.others == {"realtime": 1}
+    assert numbers["steno_streams"] == {(place,): 0, ("honest",): 0}
+    assert numbers["steno_source_restarts_total"]["honest",] == 0
+    assert gap_of(gaps, place) == (set() if place in {"handshake", "begin"} else {"internal_error"})
+    assert gap_of(gaps, "honest") == {None}
+    assert [each["dir"] for each in recorded(tmp_path, "honest")] == ["received", "close"]
 
 
 def test_every_kind_that_can_be_configured_can_be_made() -> None:

@@ -14,6 +14,7 @@ FULL = """sources = []
 [http]
 listen = "127.0.0.1:0"
 ready = "any"
+hosts = []
 
 [audit]
 directory = "/var/log/steno"

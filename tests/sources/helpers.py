@@ -1,8 +1,9 @@
 """What the plays of sources share: a pipeline that keeps its facts, and real websocket servers on loopback."""
 
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import anyio
 from websockets.asyncio.server import ServerConnection, serve
@@ -21,6 +22,7 @@ PATIENCE_SECONDS = 20.0
 PING = b'{"type":"ping","event_id":"event_1"}'
 """A frame of a type that is not known: it is counted and moves no state."""
 
+Key = TypeVar("Key")
 Handler = Callable[[ServerConnection], Awaitable[None]]
 Admit = Callable[[ServerConnection, Request], Response | Awaitable[Response | None] | None]
 
@@ -47,6 +49,11 @@ class Stage:
     def fed(self) -> int:
         """How many of the frames `PING` were fed."""
         return self.pipeline.others.get("realtime", 0)
+
+
+def counted(counts: Mapping[Key, float]) -> dict[Key, float]:
+    """Return the counts that are not zero; every other one of a closed list stands at zero from the start."""
+    return {key: count for key, count in counts.items() if count}
 
 
 async def until(holds: Callable[[], object]) -> None:

@@ -5,7 +5,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steno.sources.backoff import RETRY_AFTER_SECONDS, Backoff
+from steno.sources.backoff import Backoff
+from steno.sources.retry_after import RETRY_AFTER_SECONDS
 
 
 class Highest(random.Random):

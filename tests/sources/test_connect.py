@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
+from typing import get_args
 
 import anyio
 import msgspec
@@ -22,8 +23,9 @@ from steno.pipeline import Pipeline
 from steno.sources import connect
 from steno.sources.backoff import Backoff
 from steno.sources.connect import ConnectSource, conversation_name
+from steno.sources.connect_errors import NAMES
 from steno.sources.recording import Gap
-from tests.sources.helpers import PING, Admit, Handler, Stage, send_one, server, until
+from tests.sources.helpers import PING, Admit, Handler, Stage, counted, send_one, server, until
 
 pytestmark = pytest.mark.anyio
 
@@ -49,12 +51,12 @@ class Play:
         return self.stage.closed
 
     @property
-    def attempts(self) -> dict[str, int]:
-        return dict(self.source.counters.attempts)
+    def attempts(self) -> dict[str, float]:
+        return counted(self.source.counters.attempts)
 
     @property
-    def gaps(self) -> dict[Gap, int]:
-        return dict(self.source.counters.gaps)
+    def gaps(self) -> dict[Gap, float]:
+        return counted(self.source.counters.gaps)
 
 
 @asynccontextmanager
@@ -90,11 +92,15 @@ async def test_reads_and_goes_away() -> None:
         StreamOpened(source="relay"),
         StreamClosed(source="relay", reason="shutdown", code=1001, frames=1),
     ]
-    assert play.source.counters.numbers() == {
-        "steno_streams": {(): 0},
-        "steno_stream_gaps_total": {},
-        "steno_connect_attempts_total": {("connected",): 1},
-    }
+    assert (play.source.counters.open, play.gaps, play.attempts) == (0, {}, {"connected": 1})
+
+
+def test_every_reason_stands_at_zero_from_the_start() -> None:
+    """A rare one raises an alert when it comes first: what was never there cannot increase."""
+    numbers = Play(Connect(name="relay", kind="connect", url="ws://127.0.0.1:1")).source.counters.numbers()
+
+    assert numbers["steno_stream_gaps_total"] == {(gap,): 0 for gap in get_args(Gap)}
+    assert numbers["steno_connect_attempts_total"] == {(reason,): 0 for reason in ("connected", *NAMES)}
 
 
 async def test_connects_again_after_a_session_that_ended() -> None:

@@ -19,6 +19,7 @@ NO_NUMBERS: dict[str, Numbers] = {
     "steno_streams": {},
     "steno_connect_attempts_total": {},
     "steno_stream_gaps_total": {},
+    "steno_source_restarts_total": {},
 }
 
 

@@ -1,1 +1,10 @@
-"""The HTTP face of the daemon: metrics for Prometheus, health and readiness for whoever operates it."""
+"""The HTTP face of the daemon: metrics for Prometheus, health and readiness for whoever operates it.
+
+    http.py          the application, and uvicorn on a socket that the daemon has bound
+    connections.py   how many clients there may be, and what ends one that is of no use
+    acceptor.py      accepts clients, a few at a time
+    hosts.py         whom a request asks for: another host than this daemon is refused
+    probe.py         the client for health checks
+
+Nothing can be changed there, and nobody is asked for a password.
+"""

@@ -1,6 +1,5 @@
 """The HTTP server: starlette on uvicorn, on a socket that the daemon has bound. Signals are left to the daemon."""
 
-import asyncio
 import contextlib
 import logging
 import socket
@@ -17,11 +16,17 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
+from steno.admin.acceptor import Acceptor
+from steno.admin.connections import BoundedProtocol, ConnectionTable
 from steno.errors import UnavailableError
 
 GRACE_SECONDS: Final = 1
 """How long a request may still take when the daemon stops."""
+
+HEAD_SECONDS: Final = 10.0
+"""How long a client may take to send the head of a request, and to take a response."""
 
 BACKLOG: Final = 128
 """Connections that wait to be accepted."""
@@ -55,8 +60,8 @@ def bind(host: str, port: int) -> socket.socket:
     return sock
 
 
-def application(registry: CollectorRegistry, healthy: HealthCheck, ready: HealthCheck) -> Starlette:
-    """Return the application that answers `/metrics`, `/healthz` and `/readyz`."""
+def application(registry: CollectorRegistry, healthy: HealthCheck, ready: HealthCheck) -> ASGIApp:
+    """Return the application that answers `/metrics`, `/healthz` and `/readyz`, whatever host is asked for."""
 
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
@@ -77,21 +82,50 @@ def _response(result: CheckResult) -> Response:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server without its signal handlers: the daemon has its own."""
+    """uvicorn's server without its signal handlers, which are the daemon's, and with connections that are bounded."""
+
+    def __init__(self, config: uvicorn.Config, table: ConnectionTable, protocol: type[BoundedProtocol]) -> None:
+        """Serve connections of `table`, each a `protocol`."""
+        super().__init__(config)
+        self._table = table
+        self._protocol = protocol
+        self._acceptors: list[Acceptor] = []
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept connections of `sockets`, which listen already."""
+        self.servers = []  # those of asyncio: none
+        self._acceptors = [Acceptor(sock, self._table, self._connection) for sock in sockets or ()]
+        for acceptor in self._acceptors:
+            acceptor.start()
+        self.started = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept no more, and let requests under way end."""
+        for acceptor in self._acceptors:
+            acceptor.stop()
+        await super().shutdown(sockets)
+
+    def _connection(self) -> BoundedProtocol:
+        return self._protocol(self._table, config=self.config, server_state=self.server_state, app_state={})
+
 
 class HttpServer:
     """Serves an application until `stop`."""
 
-    def __init__(self, app: Starlette, sock: socket.socket, protocol: type[asyncio.Protocol] | None = None) -> None:
-        """Serve `app` on `sock`, which listens already. Connections are uvicorn's own but for `protocol`."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        sock: socket.socket,
+        table: ConnectionTable,
+        protocol: type[BoundedProtocol] = BoundedProtocol,
+    ) -> None:
+        """Serve `app` on `sock`, which listens already, to connections of `table`, each a `protocol`."""
         config = uvicorn.Config(
             app,
-            http=protocol or "auto",
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -99,8 +133,8 @@ class HttpServer:
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
-        logging.getLogger("uvicorn").setLevel(logging.WARNING)
-        self._server = _Server(config)
+        logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of each request that is no HTTP
+        self._server = _Server(config, table, protocol)
         self._sock = sock
         self.stopped = anyio.Event()
 

@@ -11,7 +11,6 @@ for the network:
 `control_client` has the client, and the request and the answer that both ends agree on.
 """
 
-import asyncio
 import socket
 import stat
 from collections.abc import Awaitable, Callable
@@ -28,8 +27,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from steno.admin.connections import BoundedProtocol, ConnectionTable
 from steno.admin.http import BACKLOG, HttpServer
 from steno.app.control_client import BODY_BYTES, ERASE_PATH, SOCKET, EraseAnswer, EraseRequest, reachable
 from steno.audit.content_store.erase import Erasure
@@ -38,6 +37,8 @@ from steno.errors import StenoError
 SOCKET_MODE: Final = 0o600
 PATIENCE_SECONDS: Final = 5.0
 """How long a peer may take to send the head of its request, and then the body."""
+CONNECTIONS: Final = 8
+"""Peers at a time. Each command asks once and leaves."""
 FIRST_EDITION_ANSWER: Final = EraseAnswer(
     error="the daemon is of a newer version of steno than this command: use the command that came with the daemon"
 )
@@ -48,8 +49,15 @@ UNKNOWN_REQUEST: Final = EraseAnswer(
 Erase = Callable[[EraseRequest], Awaitable[Erasure]]
 
 
-async def listen(directory: Path, erase: Erase) -> None:
+def table() -> ConnectionTable:
+    """Return an empty table of the connections of a control socket."""
+    return ConnectionTable(CONNECTIONS, PATIENCE_SECONDS)
+
+
+async def listen(directory: Path, erase: Erase, connections: ConnectionTable | None = None) -> None:
     """Answer requests on the socket in `directory` until cancelled; a request under way is finished then.
+
+    `connections` counts the peers, where they are counted.
 
     Where the socket cannot be made, that is logged, and the daemon runs without it.
     """
@@ -59,7 +67,8 @@ async def listen(directory: Path, erase: Erase) -> None:
         except OSError as error:
             structlog.get_logger().warning("nothing can be asked of this daemon", socket=SOCKET, reason=error.strerror)
             return
-        server = HttpServer(application(erase), sock, ControlProtocol)
+        peers = table() if connections is None else connections
+        server = HttpServer(application(erase), sock, peers, ControlProtocol)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_run, server)
             try:
@@ -136,32 +145,20 @@ async def _body(request: Request) -> bytes:
 
 
 def _response(status: HTTPStatus, answer: EraseAnswer) -> Response:
-    headers = {"connection": "close"}  # the wait for a silent peer is bounded for its first request alone
+    headers = {"connection": "close"}
     return Response(msgspec.json.encode(answer), status, headers, media_type="application/json")
 
 
 # Connections ----------------------------------------------------------------------------------------------
 
 
-class ControlProtocol(H11Protocol):
-    """uvicorn's connection, with two kinds of peer handled that uvicorn does not know.
+class ControlProtocol(BoundedProtocol):
+    """A connection that also knows the `steno erase` of the first edition, after a rollback by one version.
 
-    - A silent peer: uvicorn waits for the first request without end. Here the connection is closed after
-      `PATIENCE_SECONDS`.
-    - The `steno erase` of the first edition, after a rollback by one version: it sends a line of JSON and waits for a
-      line of JSON. It gets one, with an error that it prints.
+    It sends a line of JSON and waits for a line of JSON. It gets one, with an error that it prints.
     """
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Start the wait for the head of a request."""
-        super().connection_made(transport)
-        self._begun = False
-        self._patience = self.loop.call_later(PATIENCE_SECONDS, self._hang_up)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """End that wait."""
-        self._patience.cancel()
-        super().connection_lost(exc)
+    _begun = False
 
     def data_received(self, data: bytes) -> None:
         """Pass data on to uvicorn, unless it begins as a request of the first edition does."""
@@ -171,7 +168,3 @@ class ControlProtocol(H11Protocol):
             return
         self.transport.write(msgspec.json.encode(FIRST_EDITION_ANSWER) + b"\n")
         self.transport.close()
-
-    def _hang_up(self) -> None:
-        if self.cycle is None:  # no request has come so far
-            self.transport.close()  # type: ignore[unreachable]  # uvicorn declares that there always is one

@@ -20,8 +20,10 @@ import structlog
 from msgspec import Struct
 
 from steno import __version__
-from steno.admin.http import CheckResult, HttpServer, application, bind
-from steno.app import control, logs
+from steno.admin.connections import ConnectionTable, Faces
+from steno.admin.hosts import HostGuard, HostPolicy
+from steno.admin.http import HEAD_SECONDS, CheckResult, HttpServer, application, bind
+from steno.app import control, descriptor_plan, logs
 from steno.app.control_client import EraseRequest
 from steno.app.files import STATE_MODE, StateWriter, output
 from steno.app.price_list import load_prices
@@ -36,7 +38,7 @@ from steno.errors import ConfigError, UnavailableError
 from steno.metrics.exposition import daemon_registry
 from steno.metrics.sink import Metrics
 from steno.pipeline import Pipeline
-from steno.sources.clock import Clock
+from steno.sources.clock import Clock, ClockWatch
 from steno.sources.recorder import Recorder
 from steno.sources.stream_session import StreamSessions
 from steno.sources.supervisor import SourceSupervisor
@@ -78,6 +80,7 @@ class Daemon:
     def __init__(self, config: Config, parts: DaemonParts) -> None:
         """Wire `parts`. Nothing runs yet."""
         self.clock = parts.clock
+        self.watch = ClockWatch(parts.clock)
         self.audit = parts.audit
         self.listeners: list[Callable[[Conversation], None]] = []
         """Each is called with every conversation that ends."""
@@ -90,11 +93,16 @@ class Daemon:
             parts.prices,
         )
         sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder)
-        self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions))
+        self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions), sessions.end_left)
+        self._descriptors = descriptor_plan.plan(len(config.sources))
+        self.faces = Faces({"http": ConnectionTable(self._descriptors.http, HEAD_SECONDS), "control": control.table()})
+        self._hosts = HostPolicy(config.http.address[0], config.http.hosts)
         self._config = config
         self._parts = parts
         self._log = structlog.get_logger()
         self._stopping = anyio.Event()
+        self._mistakes: set[str] = set()
+        """Mistakes of ours that were logged, each once."""
         self._ticked_at = 0.0
         """When the last tick was, by the clock of the event loop."""
 
@@ -123,14 +131,16 @@ class Daemon:
 
     async def run(self) -> bool:
         """Run until `stop` or a signal, then drain; return whether all records are on the disk."""
-        registry = daemon_registry(self.pipeline, self.metrics, [self.sources, self.audit])
-        http = HttpServer(application(registry, self.healthy, self.ready), self._parts.socket)
+        registry = daemon_registry(self.pipeline, self.metrics, [self.sources, self.audit, self.faces, self.watch])
+        clients = self.faces.tables["http"]
+        app = HostGuard(application(registry, self.healthy, self.ready), self._hosts, clients)
+        http = HttpServer(app, self._parts.socket, clients)
         async with anyio.create_task_group() as tasks:
             self.audit.start(self.pipeline, self.clock.start)
             self._ticked_at = anyio.current_time()
             tasks.start_soon(http.run)
             if self.audit.directory:
-                tasks.start_soon(control.listen, self.audit.directory, self._erase)
+                tasks.start_soon(control.listen, self.audit.directory, self._erase, self.faces.tables["control"])
             self._log_start()
             tasks.start_soon(self._tick)
             await self._run_sources()
@@ -152,6 +162,14 @@ class Daemon:
         if self.audit.directory is None:
             self._log.warning("no audit log is written: neither audit.directory nor $LOGS_DIRECTORY is set")
 
+        if self._descriptors.low:
+            self._log.warning(
+                "the limit of open files is low: raise LimitNOFILE= of the unit, or ulimit -n",
+                limit=self._descriptors.limit,
+                wanted=self._descriptors.wanted,
+                http_connections=self._descriptors.http,
+            )
+
     async def _erase(self, request: EraseRequest) -> Erasure:
         """Remove the content of a conversation, that in memory too."""
 
@@ -166,12 +184,22 @@ class Daemon:
     async def _tick(self) -> None:
         """Let time go on where no frame comes, on whole seconds."""
         while True:
+            with self._guarded("the clock could not be watched"):
+                self._watch_clock()
             now = self.clock.now()
-            self.pipeline.tick(now)
+            with self._guarded("time could not go on in order"):
+                self.pipeline.tick(now)
             self._ticked_at = anyio.current_time()
             if self._parts.recorder:
                 self._parts.recorder.flush()
             await anyio.sleep(TICK_SECONDS - now % 1_000_000 / 1_000_000)
+
+    def _watch_clock(self) -> None:
+        """Log and record what was done to the clocks. The times may follow where nothing is open."""
+        quiet = not self.pipeline.streams and not self.pipeline.registry.conversations
+        for change in self.watch.check(quiet=quiet):
+            self._log.warning("the clock has changed", **msgspec.structs.asdict(change))
+            self.audit.clock_changed(self.clock.now(), change)
 
     async def _run_sources(self) -> None:
         """Run the sources until `stop`; then stop them. What has not ended in its share of the drain is cancelled."""
@@ -188,14 +216,26 @@ class Daemon:
         now = self.clock.now()
         streams = list(self.pipeline.streams.values())
         for stream in streams:  # those of sources that did not end in time
-            self.pipeline.stream_closed(stream, now, None, shutdown=True)
-        self.pipeline.registry.close_all(now)
+            with self._guarded("a stream could not be ended in order"):
+                self.pipeline.stream_closed(stream, now, None, shutdown=True)
+        with self._guarded("conversations could not be closed in order"):
+            self.pipeline.registry.close_all(now)
         if self._parts.state:
             self._parts.state.finish((), ())
         left = self._config.limits.drain_seconds * (1 - SHARE_OF_SOURCES)
         written = await anyio.to_thread.run_sync(self.audit.finish, self.clock.now(), left)
         self._log.info("stopped")
         return written
+
+    @contextmanager
+    def _guarded(self, otherwise: str) -> Iterator[None]:
+        """Log a mistake of ours, once a kind, and go on: what comes after it must not be lost with it."""
+        try:
+            yield
+        except Exception:  # noqa: BLE001  # see above
+            if otherwise not in self._mistakes:
+                self._mistakes.add(otherwise)
+                self._log.exception(f"internal error: {otherwise}")
 
     async def watch_signals(self) -> None:
         """Stop at the first SIGTERM or SIGINT; a second one ends the process at once. SIGHUP calls `reload`."""
@@ -212,8 +252,8 @@ class Daemon:
     def reload(self) -> None:
         """Read the configuration again, and begin a new audit segment. A wrong one is logged and changes nothing.
 
-        At once take effect: sources, the level and format of the operational log, and `http.ready`; prices for usage
-        that begins from now on. The rest is opened or bound at the start, and takes effect at the next one.
+        At once take effect: sources, the level and format of the operational log, `http.ready` and `http.hosts`; prices
+        for usage that begins from now on. The rest is opened or bound at the start, and takes effect at the next one.
         """
         old, load = self._config, self._parts.load
         try:
@@ -229,6 +269,8 @@ class Daemon:
         if load:
             logs.configure(new.log.level, new.log.format)
         changes = self.sources.replace(new.sources)
+        self._hosts.names = frozenset(new.http.hosts)
+        self.faces.tables["http"].most = descriptor_plan.plan(len(new.sources)).http
         self.audit.reopen(self.clock.now(), new, changes)
         later = [name for name in ("audit", "limits") if getattr(old, name) != getattr(new, name)]
         later += ["http.listen"] if old.http.listen != new.http.listen else []

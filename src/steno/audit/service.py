@@ -40,6 +40,7 @@ NONCE_BYTES: Final = 16
 STARTED: Final = "daemon.started"
 STOPPED: Final = "daemon.stopped"
 RELOADED: Final = "daemon.reloaded"
+CLOCK_CHANGED: Final = "daemon.clock_changed"
 BEHIND_SECONDS: Final = 10.0
 """How long after its time a record may wait to be on the disk before the log counts as one that cannot be written."""
 
@@ -217,6 +218,10 @@ class AuditService:
         except ConfigError as error:
             self._log.error("the key of the audit log cannot be read, and the old one stays", faults=[str(error)])
             return settings
+
+    def clock_changed(self, at: Micros, change: Struct) -> None:
+        """Record what was noticed of the host's clocks."""
+        self._record(at, CLOCK_CHANGED, msgspec.structs.asdict(change))
 
     def finish(self, at: Micros, timeout: float) -> bool:
         """Write all that waits and end the log; return whether that was done within `timeout` seconds."""

@@ -147,6 +147,13 @@ SourceName = Annotated[
     ),
 ]
 Listen = Annotated[str, Meta(extra={"fault": listen_fault})]
+HostName = Annotated[
+    str,
+    Meta(
+        pattern=r"^([A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?|\*)\Z",
+        extra={"must": 'must be the name of a host, such as "steno.example", without scheme and port, or "*" for any'},
+    ),
+]
 Url = Annotated[str, Meta(extra={"fault": url_fault})]
 FilePath = Annotated[
     str,

@@ -18,6 +18,7 @@ from steno.config.fields import (
     FlushSeconds,
     FrameBytes,
     HeaderName,
+    HostName,
     Listen,
     LongSeconds,
     Pattern,
@@ -54,6 +55,9 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     ready: Literal["all", "any", "none"] = "all"
     """How many sources must be connected for `/readyz` to answer that the daemon is ready."""
+
+    hosts: tuple[HostName, ...] = ()
+    """Names under which the server is asked for, besides addresses and `localhost`; `*` for any. See `admin.hosts`."""
 
     @property
     def address(self) -> tuple[str, int]:

@@ -2,9 +2,11 @@
 
     protocols.py        what the daemon knows of a source, and what a source knows of the pipeline
     supervisor.py       starts, stops and reconfigures all sources
+    supervised.py       one of them, started again when it fails
     stream_session.py   one stream from its begin to its end: name, recording, feeding, gap
     websocket.py        what all sources on websockets share: reading, pings, how a connection ended
-    connect.py          `kind = "connect"`; connect_errors.py, backoff.py: its failures, and the waits after them
+    connect.py          `kind = "connect"`; connect_errors.py, retry_after.py, backoff.py: its failures, and the waits
+                        after them; redirects.py: where it may be sent
     recording.py        a frame as a line of a recording, and back; recorder.py writes them (`--record`)
     clock.py            the time of receipt
 

@@ -3,8 +3,7 @@
 import random
 from typing import Final
 
-RETRY_AFTER_SECONDS: Final = 300.0
-"""Longest wait that a server's `Retry-After` may ask for."""
+from steno.sources.retry_after import RETRY_AFTER_SECONDS
 
 HEALTHY_SECONDS: Final = 10.0
 """How long a connection must last to count as a success, however it ends. Without this a server that accepts and closes

@@ -6,7 +6,6 @@ code.
 """
 
 import ssl
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
@@ -14,14 +13,15 @@ from urllib.parse import parse_qs, urlsplit
 import anyio
 import structlog
 from msgspec import Struct
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 
 from steno import __version__
 from steno.config import Connect, mask_url, read_secret
 from steno.sources.backoff import HEALTHY_SECONDS, SHORT_SESSION_SECONDS, Backoff
-from steno.sources.connect_errors import reason_of, retry_after
+from steno.sources.connect_errors import NAMES, detail_of, reason_of, retry_after
 from steno.sources.protocols import Numbers
 from steno.sources.recording import Close
+from steno.sources.redirects import connect_within_origin
 from steno.sources.stream_session import CLEAN_CODES, StreamCounters, StreamSession, StreamSessions
 from steno.sources.websocket import CLOSE_SECONDS, GOING_AWAY, Pings, read_websocket
 
@@ -44,6 +44,8 @@ class _Attempt(Struct, frozen=True):
     """Why there was no connection, where there was none."""
     retry_after: float | None = None
     """Seconds that the server asked to be left alone for."""
+    detail: Mapping[str, str] = {}
+    """What else the operator should know of the failure, for the log."""
 
 
 class ConnectCounters(StreamCounters):
@@ -52,12 +54,12 @@ class ConnectCounters(StreamCounters):
     def __init__(self) -> None:
         """Begin at zero."""
         super().__init__()
-        self.attempts: defaultdict[str, int] = defaultdict(int)
+        self.attempts: dict[str, int] = dict.fromkeys(("connected", *NAMES), 0)
         """Attempts to connect, by outcome: `connected`, or a reason of `connect_errors`."""
 
     def numbers(self) -> Mapping[str, Numbers]:
         """Return the values by metric and labels; see `protocols.Counters`."""
-        attempts: Numbers = {(reason,): count for reason, count in list(self.attempts.items())}
+        attempts: Numbers = {(reason,): count for reason, count in self.attempts.items()}
         return {**super().numbers(), "steno_connect_attempts_total": attempts}
 
 
@@ -91,7 +93,13 @@ class ConnectSource:
                 backoff.succeeded()
             wait = backoff.wait(attempt.retry_after)
             if attempt.failure and not self._stopping.is_set():
-                self._log.warning("cannot connect", reason=attempt.failure, url=self._url, retry_seconds=round(wait, 2))
+                self._log.warning(
+                    "cannot connect",
+                    reason=attempt.failure,
+                    url=self._url,
+                    **attempt.detail,
+                    retry_seconds=round(wait, 2),
+                )
             await self._pause(wait)
 
     async def stop(self) -> None:
@@ -123,7 +131,7 @@ class ConnectSource:
         except Exception as error:  # noqa: BLE001  # whatever it is, it is counted by a reason and tried again
             reason = reason_of(error)
             self.counters.attempts[reason] += 1
-            return _Attempt(good=False, failure=reason, retry_after=retry_after(error))
+            return _Attempt(good=False, failure=reason, retry_after=retry_after(error), detail=detail_of(error))
         self.counters.attempts["connected"] += 1
         if self._stopping.is_set() or config is not self._config:
             # `stop` or `reconfigure` came during the handshake, and found no connection to close.
@@ -134,10 +142,10 @@ class ConnectSource:
     async def _connect(self, config: Connect) -> ClientConnection:
         """Open a connection. All is made anew each time: a token may have changed, a redirect must not stick."""
         url = urlsplit(config.url)
-        return await connect(
+        return await connect_within_origin(
             config.url,
             additional_headers={name: read_secret(ref) for name, ref in config.headers.items()},
-            subprotocols=list(config.subprotocols) or None,  # type: ignore[arg-type]  # a NewType of str
+            subprotocols=list(config.subprotocols) or None,
             ssl=ssl.create_default_context(cafile=config.ca_file) if url.scheme == "wss" else None,
             max_size=config.frame_bytes,
             open_timeout=config.open_timeout_seconds,
@@ -150,27 +158,36 @@ class ConnectSource:
 
     async def _read(self, connection: ClientConnection) -> _Attempt:
         """Read `connection` to its end, as one stream."""
+        try:
+            session = self._sessions.begin(self.name, self.counters, conversation_name(self._config.url))
+        except Exception:
+            connection.transport.abort()
+            raise
         self._connection = connection
-        session = self._sessions.begin(self.name, self.counters, conversation_name(self._config.url))
         self._log.info("connected", stream=session.stream.name, url=self._url)
         began = anyio.current_time()
         pings = Pings(self._config.ping_interval_seconds, self._config.ping_timeout_seconds)
         close: Close | None = None
         try:
             close = await read_websocket(connection, session, pings)
+        except Exception:
+            session.failed = True
+            raise
         finally:
             self._connection = None
             close = self._with_origin(close, session)
-            session.end(close)
-            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
-                await connection.close(GOING_AWAY)
+            try:
+                session.end(close)
+            finally:
+                with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+                    await connection.close(GOING_AWAY)
         enough = SHORT_SESSION_SECONDS if close.code in CLEAN_CODES and session.stream.frames else HEALTHY_SECONDS
         return _Attempt(good=anyio.current_time() - began >= enough)
 
     def _with_origin(self, close: Close | None, session: StreamSession) -> Close:
         """Return `close` as local where this source ended the connection because it stops."""
-        if close is None:  # the task was cancelled: no time was left to close in order
-            return Close(session.now(), None, "", local=True)
+        if close is None:  # the task failed, or was cancelled: no time was left to close in order
+            return Close(session.now(), None, "", local=not session.failed)
         if self._stopping.is_set() and not session.failed:
             return Close(close.at, GOING_AWAY, "", local=True)
         return close

@@ -2,13 +2,14 @@
 
 import socket
 import ssl
-from email.utils import parsedate_to_datetime
 from time import time
 from typing import Final
 
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from steno.errors import ConfigError
+from steno.sources import retry_after as header
+from steno.sources.redirects import RedirectRefusedError
 
 STATUSES: Final = {401: "unauthorized", 403: "unauthorized", 404: "not_found", 429: "rate_limited"}
 SERVER_ERRORS: Final = 500
@@ -25,12 +26,25 @@ REASONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
 )
 """Types of errors and their reasons, the special before the general."""
 
+NAMES: Final = tuple(
+    dict.fromkeys(
+        (
+            *STATUSES.values(),
+            *(reason for _, reason in REASONS),
+            *("server_error", "http_status", "redirect_refused", "redirect_loop", "other"),
+        )
+    )
+)
+"""All reasons: a closed list."""
+
 
 def reason_of(error: BaseException) -> str:
-    """Return the reason for `error`, one of `REASONS`, of `STATUSES`, `server_error`, `http_status` or `other`.
+    """Return the reason for `error`, one of `NAMES`.
 
     No reason is final. Every failure is tried again, since what is wrong may be repaired meanwhile.
     """
+    if isinstance(error, RedirectRefusedError):
+        return error.reason
     if isinstance(error, InvalidStatus):
         status = error.response.status_code
         return STATUSES.get(status, "server_error" if status >= SERVER_ERRORS else "http_status")
@@ -38,13 +52,14 @@ def reason_of(error: BaseException) -> str:
 
 
 def retry_after(error: BaseException) -> float | None:
-    """Return the seconds of a refusal's `Retry-After`, given as a number or as a date; None where there is none."""
+    """Return the seconds, bounded, that a refusal asks to be left alone for; None where it asks nothing."""
     if not isinstance(error, InvalidStatus):
         return None
-    value = error.response.headers.get("Retry-After", "").strip()
-    if value.isdecimal():
-        return float(value)
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time())
-    except (TypeError, ValueError):
-        return None
+    return header.wait_of(error.response.headers.get_all("Retry-After"), time())
+
+
+def detail_of(error: BaseException) -> dict[str, str]:
+    """Return what the log says besides the reason: where a redirect leads that is not followed, and what to do."""
+    if not isinstance(error, RedirectRefusedError):
+        return {}
+    return {"redirected_to": error.target, "advice": error.advice}

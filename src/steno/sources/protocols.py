@@ -48,6 +48,9 @@ class Feed(Protocol):
     def feed(self, stream: Stream, frame: Frame) -> None:
         """Take in one frame. Raises only where our own code is wrong, never for what the frame holds."""
 
+    def failed(self, stream: Stream) -> None:
+        """Count the frame of `stream` that `feed` raised for as rejected."""
+
     def stream_closed(
         self,
         stream: Stream,
@@ -82,7 +85,10 @@ class Counters(Protocol):
 
 
 class Source(Protocol):
-    """One configured source over all its streams. It is made, run once, and stopped once."""
+    """One configured source over all its streams. It is made, run once, and stopped once.
+
+    Where `run` raises, the source is stopped, and another one is made in its place: see `supervised`.
+    """
 
     @property
     def name(self) -> str:

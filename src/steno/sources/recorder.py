@@ -56,7 +56,11 @@ class Recording:
 
     def frame(self, frame: Frame) -> None:
         """Write one frame."""
-        self._write(frame_line(frame, self._conversation))
+        try:
+            self._write(frame_line(frame, self._conversation))
+        except Exception:  # noqa: BLE001  # a recording is an extra: a mistake of ours in it must not end the stream
+            structlog.get_logger().exception("internal error: recording ends early", file=self._file.name)
+            self._end()
         self._conversation = None
 
     def close(self, close: Close) -> None:

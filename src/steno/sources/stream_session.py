@@ -5,9 +5,9 @@ and `StreamSession.end` when the connection is over.
 """
 
 import math
-from collections import Counter, defaultdict
-from collections.abc import Mapping
-from typing import Final, Literal, Protocol
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Final, Literal, Protocol, get_args
 
 import anyio
 import msgspec
@@ -17,7 +17,7 @@ from steno.core.frame import Frame
 from steno.core.stream import Stream
 from steno.errors import UnavailableError
 from steno.sources.clock import Clock
-from steno.sources.protocols import Feed, Numbers
+from steno.sources.protocols import Counters, Feed, Numbers
 from steno.sources.recorder import Recorder, Recording
 from steno.sources.recording import TOO_BIG, Close, Gap
 from steno.sources.stream_end import end_stream
@@ -43,14 +43,14 @@ class StreamCounters:
     def __init__(self) -> None:
         """Begin at zero."""
         self.open = 0
-        self.gaps: defaultdict[Gap, int] = defaultdict(int)
+        self.gaps: dict[Gap, int] = dict.fromkeys(get_args(Gap), 0)
         """Streams after whose end events may be missing, by reason."""
 
     def numbers(self) -> Mapping[str, Numbers]:
         """Return the values by metric and labels; see `protocols.Counters`."""
         return {
             "steno_streams": {(): self.open},
-            "steno_stream_gaps_total": {(reason,): count for reason, count in list(self.gaps.items())},
+            "steno_stream_gaps_total": {(reason,): count for reason, count in self.gaps.items()},
         }
 
 
@@ -64,14 +64,38 @@ class StreamSessions:
         self._recorder = recorder
         self._begun: Counter[str] = Counter()
         """Source to the number of its last stream. A source that is removed and configured again counts on."""
+        self._open: set[StreamSession] = set()
 
     def begin(self, source: str, counters: StreamCounters, conversation: str | None = None) -> "StreamSession":
         """Begin a stream of `source`, whose `conversation` may have a name."""
         self._begun[source] += 1
         name = f"{source}/{self._clock.start}/{self._begun[source]}"
         recording = self._recording(name, source, conversation)
-        stream = self._feed.stream_opened(name, source, self._clock.now(), conversation)
-        return StreamSession(self._feed, self._clock, stream, recording, counters)
+        try:
+            stream = self._feed.stream_opened(name, source, self._clock.now(), conversation)
+        except Exception:
+            if recording:
+                recording.close(Close(self._clock.now(), None, "", gap="internal_error"))
+            raise
+        session = StreamSession(self._feed, self._clock, stream, recording, counters)
+        session.ended = self._open.discard
+        self._open.add(session)
+        return session
+
+    def end_left(self, counters: Counters) -> None:
+        """End the streams that a source which failed has left open: those that were begun with its `counters`.
+
+        Raises ExceptionGroup where our own code fails at some; all are ended even so.
+        """
+        errors = []
+        for session in [each for each in self._open if each.counters is counters]:
+            session.failed = True
+            try:
+                session.end(Close(self._clock.now(), None, ""))
+            except Exception as error:  # noqa: BLE001  # the others end all the same
+                errors.append(error)
+        if errors:
+            raise ExceptionGroup("streams that were left open could not be ended in order", errors)
 
     def _recording(self, stream: str, source: str, conversation: str | None) -> Recording | None:
         try:
@@ -94,12 +118,14 @@ class StreamSession:
         self.unresponsive = False
         """Set by the source that gives up a peer that is silent."""
         self.failed = False
-        """Whether our own code raised while a frame was fed."""
+        """Whether our own code raised while the stream was read or fed."""
         self.now = clock.now
         """The time of receipt."""
         self._feed = feed
         self._recording = recording
-        self._counters = counters
+        self.counters = counters
+        self.ended: Callable[[StreamSession], None] = lambda _: None
+        """Is called when the stream ends."""
         self._log = structlog.get_logger().bind(source=stream.source, stream=stream.name)
         self._waited_until = -math.inf
         """When the last wait for room ended, by the clock of the event loop."""
@@ -123,8 +149,9 @@ class StreamSession:
             try:
                 feed(stream, frame)
             except Exception:  # noqa: BLE001  # a mistake of ours must not end the other streams
-                self._log.exception("internal error: this stream ends, the others go on")
                 self.failed = True
+                pipeline.failed(stream)
+                self._log.exception("internal error: this stream ends, the others go on")
                 return
 
     async def _wait_for_room(self) -> None:
@@ -137,10 +164,11 @@ class StreamSession:
 
     def end(self, close: Close) -> None:
         """End the stream as `close` says; its `gap` is decided here."""
-        self._counters.open -= 1
+        self.ended(self)
+        self.counters.open -= 1
         gap = self._gap(close)
         if gap:
-            self._counters.gaps[gap] += 1
+            self.counters.gaps[gap] += 1
         close = msgspec.structs.replace(close, gap=gap)
         if self._recording:
             self._recording.close(close)

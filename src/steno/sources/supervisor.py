@@ -1,10 +1,11 @@
 """All sources of a daemon: started, stopped, and changed when the configuration is read again.
 
-The supervisor knows sources by protocol alone. What makes a source of a configuration is handed to it.
+The supervisor knows sources by protocol alone. What makes a source of a configuration is handed to it. Each source is
+wrapped in a `SupervisedSource`, which starts it again when it fails.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import anyio
@@ -13,6 +14,7 @@ from msgspec import Struct
 
 from steno.metrics.definitions import PROCESS_METRICS
 from steno.sources.protocols import Counters, Labels, Numbers, Source, SourceConfig
+from steno.sources.supervised import Left, Make, SupervisedSource
 
 SOURCE_METRICS: Final = {name: row for name, row in PROCESS_METRICS.items() if row.labels[:1] == ("source",)}
 """What sources may count. Each is exposed from the start, also where no source has counted it yet."""
@@ -29,9 +31,10 @@ class Changes(Struct, frozen=True):
 class SourceSupervisor:
     """The configured sources by name, and the counters of all that there ever were."""
 
-    def __init__(self, configured: Iterable[SourceConfig], make: Callable[[SourceConfig], Source]) -> None:
-        """Make each `configured` source by `make`. None runs yet."""
+    def __init__(self, configured: Iterable[SourceConfig], make: Make, left: Left = lambda _: None) -> None:
+        """Make each `configured` source by `make`. None runs yet. Streams that one leaves are ended by `left`."""
         self._make = make
+        self._left = left
         self._configs: dict[str, SourceConfig] = {}
         self._sources: dict[str, Source] = {}
         self._counters: dict[str, list[Counters]] = {}
@@ -42,7 +45,7 @@ class SourceSupervisor:
             self._add(config)
 
     def _add(self, config: SourceConfig) -> Source:
-        source = self._make(config)
+        source = SupervisedSource(config, self._make, self._left, _is_counter)
         self._configs[config.name] = config
         self._sources[config.name] = source
         self._counters.setdefault(config.name, []).append(source.counters)
@@ -110,10 +113,14 @@ class SourceSupervisor:
         source = self._sources.get(name)
         gone = source is None or source.counters is not counters
         for metric, values in counters.numbers().items():
-            if gone and SOURCE_METRICS[metric].kind == "gauge":  # what is no more has no present value
+            if gone and not _is_counter(metric):  # what is no more has no present value
                 continue
             for labels, value in values.items():
                 totals[metric][name, *labels] += value
+
+
+def _is_counter(metric: str) -> bool:
+    return SOURCE_METRICS[metric].kind == "counter"
 
 
 async def _run_after(former: Source, source: Source) -> None:

@@ -1,0 +1,44 @@
+"""How the file descriptors of the process are shared out: the audit log and the sources first, then HTTP clients."""
+
+import resource
+from typing import Final
+
+from msgspec import Struct
+
+from steno.admin.acceptor import AT_ONCE
+from steno.app.control import CONNECTIONS as CONTROL
+
+OWN: Final = 48
+"""What the daemon itself holds or opens for a moment: the event loop, the audit log with its files of content, outputs,
+sockets that listen, files that it reads. Some 20 at a time in practice."""
+A_SOURCE: Final = 4
+"""A connection, the one before it that still closes, a recording, a look-up of its name."""
+HTTP_MOST: Final = 256
+"""Connections of the HTTP face that are enough for any number of honest clients."""
+HTTP_LEAST: Final = 16
+"""Connections of the HTTP face, however few descriptors there are."""
+
+
+class DescriptorPlan(Struct, frozen=True):
+    """What the limit of the process allows."""
+
+    limit: int
+    """Descriptors that the process may have: the soft limit."""
+    wanted: int
+    """Descriptors with which nothing is short."""
+    http: int
+    """The most connections of the HTTP face."""
+
+    @property
+    def low(self) -> bool:
+        """Whether the limit is below what is wanted."""
+        return self.limit < self.wanted
+
+
+def plan(sources: int, limit: int | None = None) -> DescriptorPlan:
+    """Return the plan for so many sources under a `limit`, that of this process where none is given."""
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0] if limit is None else limit
+    if soft == resource.RLIM_INFINITY:
+        soft = 1 << 30
+    reserved = OWN + A_SOURCE * sources + CONTROL + 4 * AT_ONCE
+    return DescriptorPlan(soft, reserved + HTTP_MOST, max(HTTP_LEAST, min(HTTP_MOST, soft - reserved)))
