@@ -150,9 +150,9 @@ class BodyEncoder:
         self._files = files
 
     @property
-    def keeps_content(self) -> bool:
-        """Whether any content is kept: masking and redacting it is too slow for the loop that reads sockets."""
-        return self.policy.keeps_content
+    def reads_content(self) -> bool:
+        """Whether any content is kept or digested: to go through it is too slow for the loop that reads sockets."""
+        return self.policy.keeps_content or self._digest_key is not None
 
     def body(self, fact: Fact, owner: str = "", longest: int | None = None) -> bytes:
         """Return the members of `fact` as compact JSON, in the order of their declaration, null where None.
