@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 import pytest
@@ -353,7 +353,8 @@ UNDECLARED: dict[type[msgspec.Struct], set[str]] = {
 
 def undeclared(value: Any, told: Any, path: str = "") -> Iterator[str]:
     """The members of `value` that the type `told` does not declare, at any depth."""
-    for part in get_args(told) if get_origin(told) in (Union, UnionType) else (told,):
+    for marked in get_args(told) if get_origin(told) in (Union, UnionType) else (told,):
+        part = get_args(marked)[0] if get_origin(marked) is Annotated else marked
         if isinstance(value, list) and get_origin(part) is tuple:
             yield from (name for element in value for name in undeclared(element, get_args(part)[0], f"{path}[]"))
         if isinstance(value, dict) and isinstance(part, type) and issubclass(part, msgspec.Struct):

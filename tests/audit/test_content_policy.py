@@ -247,7 +247,8 @@ def test_a_policy_says_what_it_keeps_and_where(
     policy: ContentPolicy, described: str, keeps: bool, redacts: bool
 ) -> None:
     assert (policy.describe(), policy.keeps_content, policy.redacts) == (described, keeps, redacts)
-    assert BodyEncoder(policy).keeps_content == keeps
+    assert BodyEncoder(policy).reads_content == keeps
+    assert BodyEncoder(policy, digest_key=b"k" * 32).reads_content
 
 
 def test_who_has_the_key_and_a_text_can_find_its_digest() -> None:

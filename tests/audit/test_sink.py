@@ -284,10 +284,17 @@ def test_where_no_content_is_kept_records_are_encoded_at_once() -> None:
     assert submitted(BodyEncoder(NONE), typed("hello")) == [entry]
 
 
-@pytest.mark.parametrize("policy", [ContentPolicy.of("full"), ContentPolicy.of("none", {"text": "full"})])
-def test_where_content_is_kept_the_writer_encodes_it(policy: ContentPolicy) -> None:
+@pytest.mark.parametrize(
+    "bodies",
+    [
+        BodyEncoder(ContentPolicy.of("full")),
+        BodyEncoder(ContentPolicy.of("none", {"text": "full"})),
+        BodyEncoder(NONE, digest_key=b"k" * 32),
+    ],
+    ids=["all is kept", "some is kept", "all is digested"],
+)
+def test_where_content_is_read_the_writer_encodes_it(bodies: BodyEncoder) -> None:
     """A fact without content is encoded at once all the same. The record is the same either way."""
-    bodies = BodyEncoder(policy)
     facts: list[Fact] = [STOPPED, typed("x" * 5_000), typed("")]
     ready, pending, empty = submitted(bodies, *facts)
     sink = AuditSink(Log(), bodies, RECORD_BYTES)

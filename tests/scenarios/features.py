@@ -332,7 +332,7 @@ ENVELOPES: Mapping[str, Callable[[Events], bool]] = {
 }
 
 HOSTILE: Mapping[str, Callable[[Events], bool]] = {
-    "malformed_frames": lambda t: t == [{}] * 7,
+    "malformed_frames": lambda t: t == [{}] * 8,
     "drifted_members": lambda t: isinstance(t[-1]["response"]["usage"]["total_tokens"], str),
     "identifiers_of_wrong_types": lambda t: isinstance(t[0]["response"]["id"], int),
     "nested_brackets": lambda t: json.dumps(t[0]).count("[") + 1 == 201,

@@ -10,6 +10,8 @@ from tests.scenarios.scenario import LINE, Scenario, scenario, type_in, voice_sc
 
 _BRACKETS: Final = 201
 """One more than the limit on nesting."""
+_OBJECTS: Final = 100_000
+"""With the commas between them, the limit on elements."""
 _NAME_BYTES: Final = 20_000
 _UNKNOWN_TYPES: Final = 5_000
 
@@ -19,6 +21,7 @@ _MALFORMED: Final[dict[str, bytes]] = {
     "not_object": b'["response.done"]',
     "no_discriminator": b'{"event_id":"event_1","response":{"id":"resp_1"}}',
     "too_deep": b'{"type":"ping","deep":' + b"[" * (_BRACKETS - 1) + b"]" * (_BRACKETS - 1) + b"}",
+    "too_complex": b'{"type":"ping","many":[' + b"{}," * _OBJECTS + b"{}]}",
     "bad_identifier": b'{"type":"conversation.item.deleted","event_id":"event_2","item_id":417}',
     "bad_envelope": b'{"specversion":"1.0","type":"example","data":{"type":"ping"}}',
 }

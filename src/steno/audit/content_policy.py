@@ -157,9 +157,9 @@ class BodyEncoder:
         self._files = files
 
     @property
-    def keeps_content(self) -> bool:
-        """Whether any content is kept: masking and redacting it is too slow for the loop that reads sockets."""
-        return self.policy.keeps_content
+    def reads_content(self) -> bool:
+        """Whether any content is kept or digested: to go through it is too slow for the loop that reads sockets."""
+        return self.policy.keeps_content or self._digest_key is not None
 
     def weight(self, content: Content) -> int:
         """Return how much of the queue `content` takes while it waits: a text that is to be redacted is work, too."""

@@ -36,8 +36,8 @@ class AuditSink:
         self._longest = record_bytes - NUMBER_BYTES - HASH_BYTES
 
     def emit(self, origin: Origin, fact: Fact) -> None:
-        """Record `fact`. Where content is to be redacted or put into a file, the receiver encodes it later."""
-        if self._bodies.keeps_content and (contents := list(_contents(fact))):
+        """Record `fact`. Where content is to be redacted, digested or put into a file, it is encoded later."""
+        if self._bodies.reads_content and (contents := list(_contents(fact))):
             size = sum(map(self._bodies.weight, contents)) + BODY_BYTES
             self._log.submit(_PendingRecord(self, origin, fact, size))
         else:
@@ -66,7 +66,7 @@ def _start(origin: Origin, fact: Fact) -> bytes:
 
 
 class _PendingRecord:
-    """A record whose content is still to be redacted or put into a file."""
+    """A record whose content is still to be redacted, digested or put into a file."""
 
     __slots__ = ("_fact", "_origin", "_sink", "at", "size")
 
