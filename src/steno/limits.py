@@ -76,5 +76,5 @@ ID_CHARACTERS_MAX: Final = 512
 since identifiers are the keys of what is kept in memory."""
 
 ID_CHARACTERS: Final = 256
-"""Longest identifier in the key of a conversation, and of the event that an audit record refers to. A longer one is
-cut."""
+"""Longest identifier of the event that an audit record refers to; a longer one is cut. In the key of a conversation a
+name has as many bytes; a longer one is cut and has a hash (`core/keys.py`)."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 from steno.core.bounded import BoundedSet
 from steno.core.conversation import Conversation
 from steno.core.frame import Frame
+from steno.core.keys import conversation_key, numbered
 from steno.core.realtime.state import RealtimeConversation
 from steno.core.routing import Openings, Router
 from steno.core.stream import Stream
@@ -50,7 +51,7 @@ class RealtimeRouter(Router):
         if isinstance(event, sessions.SessionSeen) and not name:
             return self._announced(stream, event, frame)
         named = name or stream.conversation
-        base = f"{stream.source}/{named[:ID_CHARACTERS]}" if named else stream.name
+        base = self._base(stream.source, named) if named else stream.name
         state = self._openings.conversations.get(self._key(base))
         seen: BoundedSet | None = None
         if isinstance(state, RealtimeConversation) and _replaces(event, state, stream, identity):
@@ -67,6 +68,12 @@ class RealtimeRouter(Router):
         if not name:
             stream.current[RealtimeConversation.family] = state
         return state
+
+    def _base(self, source: str, named: str) -> str:
+        """Return the key, without its number, of what is called `named`. A recording's file may be called so, too."""
+        key = conversation_key(source, named)
+        held = self._openings.conversations.get(self._key(key))
+        return key if held is None or held.named else f"{key}~"
 
     def _open(self, base: str, stream: Stream, event: Event, frame: Frame, named: str | None) -> RealtimeConversation:
         state = RealtimeConversation(
@@ -88,7 +95,7 @@ class RealtimeRouter(Router):
         """Return the conversation of a bare session object: the live one, or the one of its id."""
         if event.session is None or event.session.id is None:
             return None
-        key = f"{stream.source}/{event.session.id[:ID_CHARACTERS]}"
+        key = conversation_key(stream.source, event.session.id)
         state = self._openings.conversations.get(self._sessions.get((stream.source, event.session.id), key))
         if state is None:
             state = RealtimeConversation(key, stream.source, stream.name, self._openings.limits, named=True)
@@ -96,8 +103,7 @@ class RealtimeRouter(Router):
         return state if isinstance(state, RealtimeConversation) else None
 
     def _key(self, base: str) -> str:
-        generation = self._generations.get(base, 1)
-        return base if generation == 1 else f"{base}#{generation}"
+        return numbered(base, self._generations.get(base, 1))
 
     def learn(self, state: RealtimeConversation) -> None:
         """Let the session that `state` is about now lead to it, and an earlier one no more."""
