@@ -179,6 +179,8 @@ class Pipeline:
                 opened = Frame(decoded.payload, event_time(decoded.time, frame.at), frame.sent)
                 self._sequence(stream, counts, decoded, opened.at)
                 self._other(stream, counts, inner, opened, envelope_of(decoded))
+            case wire.Embedded(event=inner, payload=text):
+                self._other(stream, counts, inner, Frame(text, frame.at, frame.sent), envelope)
             case wire.Event():
                 self._event(stream, counts, decoded, frame, envelope)
 

@@ -8,6 +8,7 @@ A frame is what a hostile or careless upstream says it is. What it turns out to 
     Event       a known event, all members of the expected types
     Drifted     a known event, with the members left out that were of an unexpected type
     Unknown     a well-formed event of a type that no family knows
+    Embedded    a known event that came as a text within its frame
     Enveloped   one of the above inside a CloudEvent, with what the envelope says
     Malformed   no event, and why, in a reason of a closed list (`MalformedReason`)
 
@@ -33,6 +34,10 @@ What is refused, and what is let through:
   no decoder takes it.
 - Nesting deeper than `NESTING_DEPTH` is `too_deep`: decoders in C give up at depths of their own, and the same frame is
   to give the same result everywhere.
+- A relay of server-sent events may pass an event on as a text: the `data` of a pair, the `data` of a CloudEvent, or the
+  whole frame is a JSON string that holds a JSON object, or the frame is the lines of one server-sent event (`event:`,
+  `data:`). Such a text is read, one level deep. A text within a text is not, nor is one that holds no object: those are
+  what they were before. `data_base64` of a CloudEvent is its data. The object that is kept is that of the text.
 - An event of another API that shares names with ours is told apart by guard members (`TypedEvent`): where one is
   present the first look refuses, and the second one decides.
 
@@ -49,11 +54,11 @@ import msgspec
 from msgspec import Raw
 
 from steno.limits import NESTING_DEPTH
-from steno.wire import fallback
+from steno.wire import fallback, texts
 from steno.wire.base import Drifted, Event, Malformed, Unknown, Vocabulary
-from steno.wire.fallback import Enveloped, Fallback
+from steno.wire.fallback import Embedded, Enveloped, Fallback
 
-Decoded = Event | Unknown | Malformed | Drifted | Enveloped
+Decoded = Event | Unknown | Malformed | Drifted | Enveloped | Embedded
 
 _NEST_BYTES: Final = 2 * NESTING_DEPTH
 """A shorter JSON text cannot nest too deep: what is opened is closed again."""
@@ -70,16 +75,18 @@ class Decoder:
         self._paired = _compiled([kind for each in vocabularies.values() for kind in each.paired])
         self._fallback = Fallback(vocabularies)
 
-    def decode(self, payload: bytes, *, within: bool = False) -> Decoded:
+    def decode(self, payload: bytes, *, within: bool = False, unfolded: bool = False) -> Decoded:
         """Decode the `payload` of one frame.
 
         Args:
             payload: the bytes of one websocket message.
             within: whether they came in an envelope, which does not hold another.
+            unfolded: whether they came in a text, which is not read where it holds another.
 
         Returns:
             An event; `Unknown`, an event of a type not known here; `Drifted`, an event with members left out;
-            `Enveloped`, one of these inside a CloudEvent; or `Malformed` with a reason that repeats nothing.
+            `Embedded`, an event that came as a text; `Enveloped`, one of these inside a CloudEvent; or `Malformed`
+            with a reason that repeats nothing.
         """
         if not payload.isascii() and not fallback.is_utf8(payload):
             return Malformed(reason="not_utf8")
@@ -87,17 +94,19 @@ class Decoder:
             if payload.startswith(b'{"event":'):
                 event: Event = self._paired.decode(payload)
                 if event.data is None:  # type: ignore[attr-defined]  # half a pair is none
-                    return self._fallback.decode(payload, None if within else self._decode_within)
+                    return self._second_look(payload, within=within, unfolded=unfolded)
             else:
                 event = self._typed.decode(payload)
         except (ValueError, RecursionError):  # msgspec's own errors, UnicodeDecodeError, and nesting without end
-            return self._fallback.decode(payload, None if within else self._decode_within)
+            return self._second_look(payload, within=within, unfolded=unfolded)
         if len(payload) > _NEST_BYTES and fallback.too_deep(payload):
             return Malformed(reason="too_deep")
         return event
 
-    def _decode_within(self, payload: bytes) -> Decoded:
-        return self.decode(payload, within=True)
+    def _second_look(self, payload: bytes, *, within: bool, unfolded: bool) -> Decoded:
+        unwrap = None if within else functools.partial(self.decode, within=True, unfolded=unfolded)
+        unfold = None if unfolded else functools.partial(self.decode, within=within, unfolded=True)
+        return self._fallback.decode(payload, unwrap, unfold)
 
 
 class _NoEvent(Event, frozen=True, tag_field="type", tag="\0"):
@@ -124,7 +133,7 @@ def raw_object(event: Event, payload: bytes) -> bytes:
     try:
         return bytes(getattr(member.decode(payload), name)) or payload  # a bare response is its own object
     except ValueError:  # half a character
-        repaired = fallback.replace_lone_surrogates(payload)  # of the same length
+        repaired = texts.replace_lone_surrogates(payload)  # of the same length
         kept = bytes(getattr(member.decode(repaired), name))
         start = repaired.find(kept)
         return payload[start : start + len(kept)] or payload

@@ -4,6 +4,8 @@ Forms are tried in this order: a CloudEvent (`specversion`), a pair (`event` and
 (`object`), a client secret (`value`, `expires_at`, `session`), an event (`type`). `decode.py` explains both looks.
 """
 
+import base64
+import binascii
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -15,6 +17,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from steno.limits import NESTING_DEPTH
+from steno.wire import texts
 from steno.wire.base import (
     IDENTIFYING,
     BareObject,
@@ -27,6 +30,7 @@ from steno.wire.base import (
     Wire,
     name_of,
 )
+from steno.wire.texts import replace_lone_surrogates
 
 S = TypeVar("S", bound=Struct)
 
@@ -46,6 +50,18 @@ class Enveloped(Wire, frozen=True):
     time: str | None = None
     """RFC 3339, as it came."""
     sequence: str | int | None = None
+
+
+class Embedded(Wire, frozen=True):
+    """An event that came as a text within its frame."""
+
+    event: Event | Drifted
+    payload: bytes
+    """What the event was decoded from: the frame as it would have come without that."""
+
+
+Reading = Outcome | Enveloped | Embedded
+"""What the second look finds."""
 
 
 class _Header(Struct, frozen=True, gc=False):
@@ -68,7 +84,8 @@ class _CloudEvent(Struct, frozen=True, gc=False):
     specversion: str
     id: Id
     source: Id
-    data: Raw
+    data: Raw | UnsetType = UNSET
+    data_base64: Raw | UnsetType = UNSET
     subject: Id | None = None
     time: Raw | UnsetType = UNSET
     sequence: Raw | UnsetType = UNSET
@@ -86,22 +103,6 @@ _CLOUD_EVENT: Final = msgspec.json.Decoder(_CloudEvent)
 _STRINGS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 """Strings, the last of which may be cut off. Possessive: hostile input is gone through once, without a stack."""
 _BRACKETS: Final = re.compile(rb"[\[{\]}]")
-
-
-_ESCAPES: Final = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
-)
-"""Escapes in JSON: pairs of surrogates, halves of pairs, all others."""
-
-
-def replace_lone_surrogates(payload: bytes) -> bytes:
-    """Return `payload` with each half of a pair of surrogates as U+FFFD, in as many bytes.
-
-    A server that cuts a text into deltas may cut a character in two. JSON can say that, and no decoder takes it.
-    """
-    if b"\\ud" not in payload and b"\\uD" not in payload:
-        return payload
-    return _ESCAPES.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], payload)
 
 
 def is_utf8(payload: bytes) -> bool:
@@ -148,12 +149,15 @@ class Fallback:
         self._typed_family = next((name for name, each in vocabularies.items() if each.typed), "")
         self._paired_family = next((name for name, each in vocabularies.items() if each.paired), "")
 
-    def decode(self, payload: bytes, unwrap: Callable[[bytes], Any] | None) -> Outcome | Enveloped:
+    def decode(
+        self, payload: bytes, unwrap: Callable[[bytes], Any] | None, unfold: Callable[[bytes], Any] | None = None
+    ) -> Reading:
         """Decode a `payload` that is UTF-8.
 
         Args:
             payload: the bytes.
             unwrap: decodes what is in an envelope; None where an envelope would be in another.
+            unfold: decodes what is in a text; None where a text would be in another.
         """
         if too_deep(payload):
             return Malformed(reason="too_deep")
@@ -161,17 +165,31 @@ class Fallback:
         try:
             header = _HEADER.decode(payload)
         except msgspec.ValidationError:
+            text = texts.text_in(payload) if unfold else None
+            if unfold and text is not None:
+                return _embedded(text, unfold)
             return Malformed(reason="not_object" if _is_json(payload) else "not_json")
         except (ValueError, RecursionError):
-            return Malformed(reason="not_json")
+            sent = texts.server_sent(payload) if unfold else None
+            return self._server_sent(sent, unfold) if unfold and sent else Malformed(reason="not_json")
         if header.specversion is not UNSET:
             return _cloud_event(payload, unwrap) if unwrap else Malformed(reason="bad_envelope")
-        return self._bare(payload, header)
+        return self._bare(payload, header, unfold)
 
-    def _bare(self, payload: bytes, header: _Header) -> Outcome:
+    def _server_sent(self, sent: texts.ServerSent, unfold: Callable[[bytes], Any]) -> Reading:
+        """Decode a server-sent event: a pair where a pair has its name, else what its data is by itself."""
+        if sent.name in self._paired:
+            return _embedded(texts.pair(sent.name, sent.data), unfold)
+        return _embedded(sent.data, unfold) if sent.is_object else Malformed(reason="not_json")
+
+    def _bare(self, payload: bytes, header: _Header, unfold: Callable[[bytes], Any] | None) -> Reading:
         """Decode what is in no envelope."""
         if header.event is not UNSET and header.data is not UNSET:
-            return self._paired_event(_string(header.event), payload)
+            name = _string(header.event)
+            text = texts.text_in(header.data) if unfold and name in self._paired else None
+            if unfold and name and text is not None:
+                return _embedded(texts.pair(name, text), unfold)
+            return self._paired_event(name, payload)
         object_name = _string(header.object)
         if object_name in self._objects:
             return _object(self._objects[object_name], payload)
@@ -206,11 +224,14 @@ def _cloud_event(payload: bytes, unwrap: Callable[[bytes], Any]) -> Enveloped | 
         envelope = _CLOUD_EVENT.decode(payload)
     except ValueError:
         return Malformed(reason="bad_envelope")
-    if not envelope.specversion.startswith("1."):
+    data = _data(envelope)
+    if not envelope.specversion.startswith("1.") or data is None:
         return Malformed(reason="bad_envelope")
-    data = bytes(envelope.data)
+    inner: Outcome | Embedded = unwrap(data)
+    if isinstance(inner, Embedded):
+        data, inner = inner.payload, inner.event
     return Enveloped(
-        event=unwrap(data),
+        event=inner,
         payload=data,
         id=envelope.id,
         source=envelope.source,
@@ -218,6 +239,22 @@ def _cloud_event(payload: bytes, unwrap: Callable[[bytes], Any]) -> Enveloped | 
         time=_string(envelope.time),
         sequence=_sequence(envelope.sequence),
     )
+
+
+def _data(envelope: _CloudEvent) -> bytes | None:
+    """Return the data of an envelope, which may be in base64; None where it has none."""
+    if envelope.data is not UNSET:
+        return bytes(envelope.data)
+    try:
+        return base64.b64decode(_string(envelope.data_base64) or "", validate=True) or None
+    except (binascii.Error, ValueError):  # ValueError: characters that are not ASCII
+        return None
+
+
+def _embedded(text: bytes, unfold: Callable[[bytes], Any]) -> Reading:
+    """Decode the event in a text, with the bytes that it is decoded from. What is no event has none."""
+    event: Reading = unfold(text)
+    return Embedded(event=event, payload=text) if isinstance(event, Event | Drifted) else event
 
 
 def _sequence(raw: Raw | UnsetType) -> str | int | None:
