@@ -54,6 +54,11 @@ MEANT: Final[dict[str, str | None]] = {
 }
 """Series that have other labels now, or are gone, on purpose."""
 
+FOLLOWED: Final = "replay/second-session"
+"""A conversation that another session follows on its stream. It ended when that began, and ends with the recording now:
+events of its own might have gone on to come. Nothing but the place and the time of its last record differs. Where
+`limits.conversations` leaves no room for both, it ends when the other begins still."""
+
 
 @pytest.fixture(autouse=True)
 def edition(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -116,7 +121,21 @@ def test_recordings_are_replayed_to_the_same_outputs(name: str, tmp_path: Path) 
     assert (done.returncode, done.stderr) == (0, b"")
     assert (tmp_path / "state").read_bytes() == (then / "state.jsonl").read_bytes()
     assert sorted(samples(tmp_path / "metrics")) == sorted(as_now(samples(then / "metrics.prom")))
-    assert records(tmp_path / "audit") == records(then / "audit")
+    then_recorded = records(then / "audit")
+    assert records(tmp_path / "audit") == (then_recorded if name == "full" else with_late_end(then_recorded))
+
+
+def with_late_end(then: list[bytes]) -> list[bytes]:
+    """Return the records of the first edition with that of the end of `FOLLOWED` where it is now, numbered anew."""
+    wanted = b'"conversation.closed","conversation":"%b"' % FOLLOWED.encode()
+    (place,) = (number for number, record in enumerate(then) if wanted in record)
+    (*_, last) = (number for number, record in enumerate(then) if b'"stream":"%b"' % FOLLOWED.encode() in record)
+    at = re.compile(rb'"at":"[^"]*"')
+    when = at.search(then[last])
+    assert when is not None
+    ended = at.sub(when[0], re.sub(rb'"event_id":"[^"]*"', b'"event_id":null', then[place]))
+    moved = [*then[:place], *then[place + 1 : last + 1], ended, *then[last + 1 :]]
+    return [re.sub(rb'^{"seq":\d+', b'{"seq":%d' % seq, record) for seq, record in enumerate(moved, 1)]
 
 
 def as_now(lines: list[str]) -> list[str]:

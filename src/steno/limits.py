@@ -65,6 +65,10 @@ OWNERS: Final = 100_000
 """Open steps and messages whose thread is remembered, since their deltas name none; and names of conversations that
 were used more than once. Each takes a few MB."""
 
+SUPERSEDED_SECONDS: Final = 120.0
+"""Silence after which a session that another one has followed on its stream is closed. In a call somebody speaks more
+often; shorter, and a call on hold that shares its stream would be cut in two."""
+
 UNKNOWN_TYPES: Final = 64
 """Unknown event types counted by name for a stream. Past it they are counted as `other`."""
 

@@ -62,6 +62,7 @@ class Pipeline:
         ended: Callable[[Stream], None] = lambda _: None,
         prices: PriceTable | None = None,
         families: Families = FAMILIES,
+        mixed: Callable[[Stream], None] = lambda _: None,
     ) -> None:
         """Feed nothing yet.
 
@@ -72,9 +73,10 @@ class Pipeline:
             ended: receives each stream that ended.
             prices: what usage is priced by.
             families: whose events are known.
+            mixed: receives each stream once that carries several sessions, when an event of it is of none for certain.
         """
         self.families = families
-        self.registry = Registry(limits, families.members, self._emit, closed, prices)
+        self.registry = Registry(limits, families.members, self._emit, closed, prices, mixed)
         self.open = True
         self.sources: dict[str, SourceCounts] = {}
         self.streams: dict[str, Stream] = {}

@@ -128,19 +128,20 @@ def test_a_voice_session_is_known_by_its_stream() -> None:
 
 
 def test_another_session_on_the_same_stream_replaces_it() -> None:
-    """The next has a number; the same session told again is the same."""
+    """The next has a number; the same session told again is the same. The former ends with its stream at the latest."""
     play = Play()
     play.say(session("sess_1"), session("sess_1"), created())
-    told = play.say(session("sess_2"))
-    assert told[:3] == [
+    assert play.say(session("sess_2"))[:1] == [OPENED]
+    play.say(session("sess_3"))
+    assert play.open_keys == [STREAM, f"{STREAM}#2", f"{STREAM}#3"]
+    assert play.close() == [
         facts.ResponseAbandoned(response_id="resp_1", model="gpt-realtime"),
         closed("replaced", events=3),
-        OPENED,
+        closed("replaced"),
+        closed("disconnected"),
+        ended(frames=5),
     ]
-    play.say(session("sess_3"))
-    assert play.open_keys == [f"{STREAM}#3"]
-    assert [state.key for state in play.closed] == [STREAM, f"{STREAM}#2"]
-    assert play.close() == [closed("disconnected"), ended(frames=5)]
+    assert [state.key for state in play.closed] == [STREAM, f"{STREAM}#2", f"{STREAM}#3"]
 
 
 def test_a_session_without_an_id_replaces_none() -> None:

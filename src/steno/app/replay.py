@@ -195,6 +195,8 @@ class _Replay:
             else:
                 end_stream(self._pipeline, stream, item)
                 stream = None
+        if stream is not None:
+            self._pipeline.registry.settle(stream)
 
     def _unused(self, name: str) -> str:
         """Return `name` with the next number that neither a stream nor a conversation has; the first one has none."""

@@ -130,6 +130,8 @@ class RealtimeConversation(Conversation):
         super().__init__(key, source, stream, limits, named=named)
         self.base = ""
         """The key without the number that distinguishes it from earlier sessions of the same stream or name."""
+        self.left_conversation: str | None = None
+        """Upstream's id of the conversation before `conversation_id`, where that changed."""
         self.session_id: str | None = None
         self.known_session: str | None = None
         """The session whose id leads to this conversation."""
@@ -144,6 +146,8 @@ class RealtimeConversation(Conversation):
         self.responses = BoundedObjects(limits)
         self.ended_responses = BoundedSet(ENDED_IDS)
         self.turn = Turn()
+        self.spoken_item: str | None = None
+        """The item that the newest speech of the caller becomes. It is among the items once it is committed."""
         self.playing_since: dict[str, Micros] = {}
         """Response to when the caller began to hear it."""
 

@@ -1,0 +1,394 @@
+"""Several sessions on one stream: one after the other, or mixed. Which of them an event belongs to.
+
+Theory of operation
+-------------------
+
+Frames of a bare stream name no session. As long as there is one, all belong to it, and nothing here is asked. A
+`session.created` with another session id begins another one. Then there are two cases, and the first frames of both
+look alike:
+
+*In turn.* The new session has replaced the former one, of which at most late events still come. What is known to belong
+to a former session (a response, an item, a call of its own) is its own; all else belongs to the newest one. The former
+session ends as `replaced` when it has been silent for `SUPERSEDED_SECONDS`, or with its stream.
+
+*Mixed.* A relay sends several sessions over one stream. It shows by
+
+- a session that goes on: a `session.created` or `session.updated` of its id, a response of its `conversation_id`, or a
+  new item behind one of its own, after another session began,
+- a response of another `conversation_id` while one is in progress, or of one that was left before,
+- the speech of a second caller while the first one speaks, where the former session has not ended.
+
+From then on an event belongs to the session that knows one of its ids, and what two or none of them know is rejected as
+`ambiguous_session`. Nothing is guessed. A response whose `conversation_id` is new belongs to the one session that has
+none yet, where each session of the stream was seen to begin; else it opens a conversation that is known by that id.
+What names neither a response nor an item belongs to the one session that was heard of in the last
+`SUPERSEDED_SECONDS`, if there is but one.
+
+Servers may number their items and responses anew in each session. So an event that announces an id is not of the
+session that knows the id already, unless more than that id says so.
+
+Until the first sign, what a mixed stream says of no known id is taken for the newest session's: a stream whose sessions
+follow each other must not lose its words. When the sign comes, the turn of that session begins anew, so that no latency
+is made up of two callers.
+
+What is remembered is bounded: `SESSIONS` sessions a stream, with `LINKED` ids of each beside those that its state has.
+A session that has ended leaves its ids here, but not its state.
+"""
+
+from typing import Any, Final, Literal
+
+from msgspec import Struct
+
+from steno.core.bounded import BoundedSet
+from steno.core.realtime.state import RealtimeConversation
+from steno.core.realtime.turn import State, Turn
+from steno.core.routing import AMBIGUOUS_SESSION
+from steno.limits import SUPERSEDED_SECONDS
+from steno.timestamps import SECOND, Micros
+from steno.wire import Event, realtime, realtime_client
+from steno.wire.realtime_objects import conversation_of
+
+SESSIONS: Final = 16
+"""Sessions of one stream that are told apart. A relay has few calls on one connection; past it the oldest ends."""
+SESSION_IDS: Final = 256
+"""Ids of sessions of one stream that are known to have been, so that their first event is known when it comes again."""
+LINKED: Final = 256
+"""Ids of a session that its state does not have. They are needed while a turn or a late event is under way."""
+AWAITED: Final = 16
+"""Items that are announced at one time; past it the oldest is no longer waited for."""
+REMEMBERED_ITEMS: Final = 64
+"""Items that are remembered of a session that ended: a late event, or a further turn, names one of the last."""
+WATCHED_EVENTS: Final = 2_000
+"""Events after which a stream without times is taken to be about its newest session alone: some turns."""
+RECKONED_EVENTS: Final = 64
+"""After which it is looked whether a mixed stream carries one session alone again."""
+
+SESSION_BEGINS: Final = (realtime.SessionCreated, realtime.TranscriptionSessionCreated)
+"""Events that begin a session on their stream."""
+_ANNOUNCES_ITEM: Final = (
+    realtime.ItemAdded,
+    realtime.InputCommitted,
+    realtime.SpeechStarted,
+    realtime_client.ItemCreate,
+)
+"""Events that are the first of an item, or one of the first."""
+
+Outcome = Literal["another", "ended", "ambiguous_session"]
+"""Where an event belongs to none of the sessions: it begins another one, it is late for one that has ended, or it
+cannot be told."""
+
+
+class Names(Struct, frozen=True, gc=False):
+    """What an event names."""
+
+    session: str | None
+    conversation: str | None
+    response: str | None
+    item: str | None
+    previous: str | None
+    call: str | None
+
+
+def names_in(event: Any) -> Names:
+    """Return what `event` names, of whatever kind it is."""
+    session = getattr(event, "session", None)
+    response = getattr(event, "response", None)
+    created = getattr(event, "conversation", None)
+    item = getattr(event, "item", None)
+    return Names(
+        session=session.id if session else None,
+        conversation=conversation_of(response) if response else created.id if created else None,
+        response=getattr(event, "response_id", None) or (response.id if response else None),
+        item=getattr(event, "item_id", None) or (item.id if item else None),
+        previous=getattr(event, "previous_item_id", None),
+        call=getattr(event, "call_id", None) or (item.call_id if item else None),
+    )
+
+
+class Member:
+    """One session of a stream."""
+
+    __slots__ = ("_conversation_id", "_session_id", "_state", "awaited", "key", "left", "linked")
+
+    def __init__(self, state: RealtimeConversation) -> None:
+        """Begin with the conversation of the session."""
+        self.linked = BoundedSet(LINKED)
+        """Ids of items and responses that events connected with it, whether or not its state has them."""
+        self.left = BoundedSet(LINKED)
+        """Ids of items and responses that it had when it ended."""
+        self.awaited: dict[str, None] = {}
+        """Items that were announced, by speech or its commit, and have not entered the conversation."""
+        if state.spoken_item:
+            self.linked.add(state.spoken_item)
+            self.awaited[state.spoken_item] = None
+        self.resume(state)
+
+    def resume(self, state: RealtimeConversation) -> None:
+        """Go on as `state`, the conversation before having ended."""
+        self._state: RealtimeConversation | None = state
+        self._session_id: str | None = None
+        self._conversation_id: str | None = None
+        self.key = state.key
+
+    @property
+    def state(self) -> RealtimeConversation | None:
+        """Its conversation; None once that has ended. Its ids are noted then, and the state is let go."""
+        state = self._state
+        if state is not None and state.closed_reason is not None:
+            self._session_id, self._conversation_id = state.session_id, state.conversation_id
+            for key in (*state.order[-REMEMBERED_ITEMS:], *state.open):
+                self.left.add(key)
+            self._state = state = None
+        return state
+
+    @property
+    def session_id(self) -> str | None:
+        """The id of the session, where that is known."""
+        state = self.state
+        return (state.session_id if state else self._session_id) or None
+
+    @property
+    def conversation_id(self) -> str | None:
+        """Upstream's id of its conversation, where that is known."""
+        state = self.state
+        return state.conversation_id if state else self._conversation_id
+
+    def has_item(self, key: str | None) -> bool:
+        """Return whether the item `key` is known to be its own."""
+        return key is not None and (key in self.linked or self._had_item(key))
+
+    def _had_item(self, key: str) -> bool:
+        """Return whether its conversation has the item `key`, or had it."""
+        state = self.state
+        return key in self.left or (state is not None and key in state.items)
+
+    def has_response(self, key: str | None) -> bool:
+        """Return whether the response `key` is known to be its own."""
+        state = self.state
+        if key is None:
+            return False
+        return key in self.left or (state is not None and (key in state.open or key in state.ended_responses))
+
+    def owns(self, event: Event, names: Names) -> bool:
+        """Return whether an id that `event` names says that it is of this session."""
+        if names.conversation is not None and names.conversation == self.conversation_id:
+            return True
+        state = self.state
+        called = state is not None and names.call is not None and names.call in state.calls
+        if isinstance(event, realtime.ResponseCreated):
+            return False
+        if isinstance(event, _ANNOUNCES_ITEM):
+            return self.has_item(names.previous) or called or self._awaits(names.item)
+        return self.has_response(names.response) or self.has_item(names.item) or called
+
+    def _awaits(self, key: str | None) -> bool:
+        """Return whether the item `key` was announced before: by the speech that it becomes, or by its response."""
+        state = self.state
+        if key is None or state is None:
+            return False
+        item = state.items.get(key)
+        return key in self.awaited or (item is not None and item.response_id in state.open)
+
+    def goes_on(self, event: Event, names: Names) -> bool:
+        """Return whether `event`, which it owns, begins something new and is no late one."""
+        if isinstance(event, realtime.ResponseCreated):
+            return not self.has_response(names.response)
+        return isinstance(event, _ANNOUNCES_ITEM) and not self.has_item(names.item) and self.has_item(names.previous)
+
+    def heard(self, event: Event, names: Names, *, mixed: bool) -> None:
+        """Note what an event connected with this session, and, on a mixed stream, that it goes on."""
+        state = self.state
+        if state is None:
+            return
+        state.superseded = state.superseded and not mixed
+        if isinstance(event, realtime.SpeechStarted | realtime.InputCommitted) and names.item is not None:
+            self.awaited[names.item] = None
+            if len(self.awaited) > AWAITED:
+                del self.awaited[next(iter(self.awaited))]
+        elif isinstance(event, realtime.ItemAdded):
+            self.awaited.pop(names.item or "", None)
+        for key in (names.item, names.previous):
+            if key is not None and key not in state.items:
+                self.linked.add(key)
+
+
+class SharedStream:
+    """The sessions that one stream carries, or carried one after the other."""
+
+    def __init__(self, first: RealtimeConversation) -> None:
+        """Begin with the conversation that the stream was about."""
+        self.current = Member(first)
+        """The session that began last."""
+        self.members = [self.current]
+        self.mixed = False
+        self.sessions = BoundedSet(SESSION_IDS)
+        self.seen: BoundedSet | None = first.seen
+        """Identities of events, over all its sessions: any may be delivered again. None where sessions number them."""
+        self._since: Micros | None = None
+        """When a session was followed by another, or heard of again."""
+        self._watched = 0
+        self._certain = True
+        """Whether each conversation id is that of its session for certain."""
+        if first.session_id:
+            self.sessions.add(first.session_id)
+
+    def begins(self, event: Event) -> bool:
+        """Return whether `event` begins a session that the stream has not had."""
+        session = event.session if isinstance(event, SESSION_BEGINS) else None
+        return session is not None and session.id is not None and session.id not in self.sessions
+
+    def open_states(self) -> list[RealtimeConversation]:
+        """Return the conversations that are open, in the order in which they began."""
+        return [state for member in self.members if (state := member.state) is not None]
+
+    def begin(self, state: RealtimeConversation, session: str | None, at: Micros | None) -> None:
+        """Add the conversation of a session that began, where its id is known under that."""
+        if session:
+            self.sessions.add(session)
+        self.current = Member(state)
+        self.members.append(self.current)
+        self._since, self._watched = at, 0
+
+    def configure(self, state: RealtimeConversation) -> None:
+        """Give a conversation whose session is not known what the others are configured by, where they agree on it."""
+        others = self.open_states()
+        for member in ("session_model", "transcription_model", "audio_format"):
+            values = {getattr(other, member) for other in others}
+            if len(values) == 1:
+                setattr(state, member, values.pop())
+
+    def oldest(self) -> Member:
+        """Return the session that goes first where there are too many: one that has ended, else the most silent one."""
+        others = [member for member in self.members if member is not self.current]
+        return min(others, key=lambda each: (each.state.last_at or 0) if each.state else -1)
+
+    def mix(self) -> None:
+        """Take the stream for a mixed one, since a sign says so."""
+        if not self.mixed:
+            self.mixed = True
+            for state in self.open_states():
+                state.turn = Turn()
+
+    def settle(self, at: Micros | None) -> RealtimeConversation | None:
+        """Return the one conversation that the stream is about again; None while it may be about several."""
+        self._watched += 1
+        if self.mixed and self._watched % RECKONED_EVENTS == 0:
+            self.mixed = len(self.open_states()) > 1
+        over = self._watched > WATCHED_EVENTS if at is None or self._since is None else _silent(self._since, at)
+        current = self.current.state
+        if self.mixed or not over or current is None or len(self.open_states()) > 1:
+            return None
+        self.members = [self.current]
+        return current
+
+    # Which one ------------------------------------------------------------------------------------------
+
+    def owner(self, event: Event, names: Names, at: Micros | None) -> "Member | Outcome":
+        """Return the session that `event` belongs to, or why it belongs to none."""
+        if names.session is not None:
+            found = self._by_session(event, names.session)
+        else:
+            found = self._mixed(event, names, at) if self.mixed else self._in_turn(event, names)
+        if isinstance(found, Member):
+            if found is not self.current:
+                self._since, self._watched = at, 0
+            found.heard(event, names, mixed=self.mixed)
+        return found
+
+    def _by_session(self, event: Event, session: str) -> "Member | Outcome":
+        for member in self.members:
+            if member.session_id == session:
+                if member is not self.current:
+                    self.mix()
+                return member
+        if isinstance(event, SESSION_BEGINS):
+            return "another"
+        return AMBIGUOUS_SESSION if self.mixed else self.current
+
+    def _in_turn(self, event: Event, names: Names) -> "Member | Outcome":
+        """Return whose an event is while no sign says that the sessions are mixed."""
+        current = self.current
+        if isinstance(event, realtime.ConversationCreated):  # a session may resume the conversation of the former one
+            return current
+        owned = current.owns(event, names)
+        if owned and (names.previous is None or current.has_item(names.previous)):
+            return current
+        owners = [member for member in self.members if member is not current and member.owns(event, names)]
+        if owned and not any(member.has_item(names.previous) for member in owners):
+            return current
+        if len(owners) > 1:
+            return AMBIGUOUS_SESSION
+        if not owners:
+            if current.state is None:
+                return current
+            if is_elsewhere(current.state, event):
+                self.mix()
+                return self._unclaimed()
+            if _is_second_speech(current.state, event) and len(self.open_states()) > 1:
+                self.mix()
+                return AMBIGUOUS_SESSION
+            self._claim(names.conversation)
+            return current
+        (former,) = owners
+        if former.goes_on(event, names):
+            self.mix()
+        return self._late(former, event, names)
+
+    def _claim(self, conversation: str | None) -> None:
+        """Note that the newest session is taken for that of a conversation, which could be of a former one."""
+        if conversation is not None and self.current.conversation_id is None:
+            others = (each for each in self.members if each is not self.current and each.state is not None)
+            self._certain &= all(each.conversation_id is not None for each in others)
+
+    def _mixed(self, event: Event, names: Names, at: Micros | None) -> "Member | Outcome":
+        owners = [member for member in self.members if member.owns(event, names)]
+        if len(owners) == 1:
+            return self._late(owners[0], event, names)
+        if owners:
+            return AMBIGUOUS_SESSION
+        if names.conversation is not None:
+            return self._unclaimed()
+        if names.response is None and names.item is None and at is not None:
+            active = [each for each in self.members if (state := each.state) and not _silent(state.last_at, at)]
+            return active[0] if len(active) == 1 else AMBIGUOUS_SESSION
+        return AMBIGUOUS_SESSION
+
+    def _late(self, member: Member, event: Event, names: Names) -> "Member | Outcome":
+        """Return `member`, unless it has ended and the event is a late one."""
+        return member if member.state is not None or member.goes_on(event, names) else "ended"
+
+    def _unclaimed(self) -> "Member | Outcome":
+        """Return whose a conversation id is that nobody has: the one session's that has none, where all are known."""
+        open_ones = [member for member in self.members if member.state is not None]
+        without = [member for member in open_ones if member.conversation_id is None]
+        known = self._certain and all(member.session_id for member in open_ones)
+        return without[0] if known and len(without) == 1 else "another"
+
+
+def _silent(since: Micros | None, at: Micros) -> bool:
+    return since is None or at - since > SUPERSEDED_SECONDS * SECOND
+
+
+def is_elsewhere(state: RealtimeConversation, event: Event) -> bool:
+    """Return whether `event` is of another conversation than the one session that its stream seemed to have.
+
+    Notes the conversation that a session leaves: a server may give each response a conversation of its own.
+    """
+    if not isinstance(event, realtime.ResponseCreated) or event.response is None:
+        return False
+    conversation = conversation_of(event.response)
+    if conversation is None or state.conversation_id in (None, conversation):
+        return False
+    announced = (each for each in state.open.values() if each.raw and not each.out_of_band)
+    if conversation == state.left_conversation or any(announced):
+        return True
+    state.left_conversation = state.conversation_id
+    return False
+
+
+def _is_second_speech(state: RealtimeConversation, event: Event) -> bool:
+    """Return whether `event` is of another caller's speech than the one that is under way."""
+    if not isinstance(event, realtime.SpeechStarted | realtime.SpeechStopped | realtime.InputCommitted):
+        return False
+    under_way = state.turn.state in (State.SPEAKING, State.STOPPED)
+    return under_way and None not in (state.spoken_item, event.item_id) and state.spoken_item != event.item_id
