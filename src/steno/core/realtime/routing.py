@@ -12,13 +12,12 @@ from steno.core.bounded import BoundedSet
 from steno.core.conversation import Conversation
 from steno.core.frame import Frame
 from steno.core.keys import conversation_key, numbered
+from steno.core.realtime.member import Member, names_in
 from steno.core.realtime.sharing import (
     SESSION_BEGINS,
     SESSIONS,
-    Member,
     SharedStream,
     is_elsewhere,
-    names_in,
 )
 from steno.core.realtime.state import RealtimeConversation
 from steno.core.routing import AMBIGUOUS_SESSION, Openings, Router, Unfound
@@ -151,6 +150,7 @@ class RealtimeRouter(Router):
             known = shared.open_states()
             if known:
                 return known[-1]  # which counts it as a duplicate
+        self._follow(shared, stream, frame)
         found = shared.owner(event, names_in(event), frame.at)
         if found == "another":
             return self._another(shared, stream, event, frame, identity)
@@ -161,7 +161,6 @@ class RealtimeRouter(Router):
             state = self._open_next(shared, stream, event, frame)
             state.conversation_id = found.conversation_id
             found.resume(state)
-        self._follow(shared, stream, frame)
         return state
 
     def _another(

@@ -20,7 +20,8 @@ session ends as `replaced` when it has been silent for `SUPERSEDED_SECONDS`, or 
 
 From then on an event belongs to the session that knows one of its ids, and what two or none of them know is rejected as
 `ambiguous_session`. Nothing is guessed. A response whose `conversation_id` is new belongs to the one session that has
-none yet, where each session of the stream was seen to begin; else it opens a conversation that is known by that id.
+none yet, where each session of the stream was seen to begin and no id was taken for the newest session's before the
+sign; else it opens a conversation that is known by that id.
 What names neither a response nor an item belongs to the one session that was heard of in the last
 `SUPERSEDED_SECONDS`, if there is but one.
 
@@ -35,181 +36,30 @@ What is remembered is bounded: `SESSIONS` sessions a stream, with `LINKED` ids o
 A session that has ended leaves its ids here, but not its state.
 """
 
-from typing import Any, Final, Literal
-
-from msgspec import Struct
+from typing import Final, Literal
 
 from steno.core.bounded import BoundedSet
+from steno.core.realtime.member import Member, Names
 from steno.core.realtime.state import RealtimeConversation
 from steno.core.realtime.turn import State, Turn
 from steno.core.routing import AMBIGUOUS_SESSION
 from steno.limits import SUPERSEDED_SECONDS
 from steno.timestamps import SECOND, Micros
-from steno.wire import Event, realtime, realtime_client
+from steno.wire import Event, realtime
 from steno.wire.realtime_objects import conversation_of
 
 SESSIONS: Final = 16
 """Sessions of one stream that are told apart. A relay has few calls on one connection; past it the oldest ends."""
 SESSION_IDS: Final = 256
 """Ids of sessions of one stream that are known to have been, so that their first event is known when it comes again."""
-LINKED: Final = 256
-"""Ids of a session that its state does not have. They are needed while a turn or a late event is under way."""
-AWAITED: Final = 16
-"""Items that are announced at one time; past it the oldest is no longer waited for."""
-REMEMBERED_ITEMS: Final = 64
-"""Items that are remembered of a session that ended: a late event, or a further turn, names one of the last."""
 WATCHED_EVENTS: Final = 2_000
 """Events after which a stream without times is taken to be about its newest session alone: some turns."""
-RECKONED_EVENTS: Final = 64
-"""After which it is looked whether a mixed stream carries one session alone again."""
-
 SESSION_BEGINS: Final = (realtime.SessionCreated, realtime.TranscriptionSessionCreated)
 """Events that begin a session on their stream."""
-_ANNOUNCES_ITEM: Final = (
-    realtime.ItemAdded,
-    realtime.InputCommitted,
-    realtime.SpeechStarted,
-    realtime_client.ItemCreate,
-)
-"""Events that are the first of an item, or one of the first."""
 
 Outcome = Literal["another", "ended", "ambiguous_session"]
 """Where an event belongs to none of the sessions: it begins another one, it is late for one that has ended, or it
 cannot be told."""
-
-
-class Names(Struct, frozen=True, gc=False):
-    """What an event names."""
-
-    session: str | None
-    conversation: str | None
-    response: str | None
-    item: str | None
-    previous: str | None
-    call: str | None
-
-
-def names_in(event: Any) -> Names:
-    """Return what `event` names, of whatever kind it is."""
-    session = getattr(event, "session", None)
-    response = getattr(event, "response", None)
-    created = getattr(event, "conversation", None)
-    item = getattr(event, "item", None)
-    return Names(
-        session=session.id if session else None,
-        conversation=conversation_of(response) if response else created.id if created else None,
-        response=getattr(event, "response_id", None) or (response.id if response else None),
-        item=getattr(event, "item_id", None) or (item.id if item else None),
-        previous=getattr(event, "previous_item_id", None),
-        call=getattr(event, "call_id", None) or (item.call_id if item else None),
-    )
-
-
-class Member:
-    """One session of a stream."""
-
-    __slots__ = ("_conversation_id", "_session_id", "_state", "awaited", "key", "left", "linked")
-
-    def __init__(self, state: RealtimeConversation) -> None:
-        """Begin with the conversation of the session."""
-        self.linked = BoundedSet(LINKED)
-        """Ids of items and responses that events connected with it, whether or not its state has them."""
-        self.left = BoundedSet(LINKED)
-        """Ids of items and responses that it had when it ended."""
-        self.awaited: dict[str, None] = {}
-        """Items that were announced, by speech or its commit, and have not entered the conversation."""
-        if state.spoken_item:
-            self.linked.add(state.spoken_item)
-            self.awaited[state.spoken_item] = None
-        self.resume(state)
-
-    def resume(self, state: RealtimeConversation) -> None:
-        """Go on as `state`, the conversation before having ended."""
-        self._state: RealtimeConversation | None = state
-        self._session_id: str | None = None
-        self._conversation_id: str | None = None
-        self.key = state.key
-
-    @property
-    def state(self) -> RealtimeConversation | None:
-        """Its conversation; None once that has ended. Its ids are noted then, and the state is let go."""
-        state = self._state
-        if state is not None and state.closed_reason is not None:
-            self._session_id, self._conversation_id = state.session_id, state.conversation_id
-            for key in (*state.order[-REMEMBERED_ITEMS:], *state.open):
-                self.left.add(key)
-            self._state = state = None
-        return state
-
-    @property
-    def session_id(self) -> str | None:
-        """The id of the session, where that is known."""
-        state = self.state
-        return (state.session_id if state else self._session_id) or None
-
-    @property
-    def conversation_id(self) -> str | None:
-        """Upstream's id of its conversation, where that is known."""
-        state = self.state
-        return state.conversation_id if state else self._conversation_id
-
-    def has_item(self, key: str | None) -> bool:
-        """Return whether the item `key` is known to be its own."""
-        return key is not None and (key in self.linked or self._had_item(key))
-
-    def _had_item(self, key: str) -> bool:
-        """Return whether its conversation has the item `key`, or had it."""
-        state = self.state
-        return key in self.left or (state is not None and key in state.items)
-
-    def has_response(self, key: str | None) -> bool:
-        """Return whether the response `key` is known to be its own."""
-        state = self.state
-        if key is None:
-            return False
-        return key in self.left or (state is not None and (key in state.open or key in state.ended_responses))
-
-    def owns(self, event: Event, names: Names) -> bool:
-        """Return whether an id that `event` names says that it is of this session."""
-        if names.conversation is not None and names.conversation == self.conversation_id:
-            return True
-        state = self.state
-        called = state is not None and names.call is not None and names.call in state.calls
-        if isinstance(event, realtime.ResponseCreated):
-            return False
-        if isinstance(event, _ANNOUNCES_ITEM):
-            return self.has_item(names.previous) or called or self._awaits(names.item)
-        return self.has_response(names.response) or self.has_item(names.item) or called
-
-    def _awaits(self, key: str | None) -> bool:
-        """Return whether the item `key` was announced before: by the speech that it becomes, or by its response."""
-        state = self.state
-        if key is None or state is None:
-            return False
-        item = state.items.get(key)
-        return key in self.awaited or (item is not None and item.response_id in state.open)
-
-    def goes_on(self, event: Event, names: Names) -> bool:
-        """Return whether `event`, which it owns, begins something new and is no late one."""
-        if isinstance(event, realtime.ResponseCreated):
-            return not self.has_response(names.response)
-        return isinstance(event, _ANNOUNCES_ITEM) and not self.has_item(names.item) and self.has_item(names.previous)
-
-    def heard(self, event: Event, names: Names, *, mixed: bool) -> None:
-        """Note what an event connected with this session, and, on a mixed stream, that it goes on."""
-        state = self.state
-        if state is None:
-            return
-        state.superseded = state.superseded and not mixed
-        if isinstance(event, realtime.SpeechStarted | realtime.InputCommitted) and names.item is not None:
-            self.awaited[names.item] = None
-            if len(self.awaited) > AWAITED:
-                del self.awaited[next(iter(self.awaited))]
-        elif isinstance(event, realtime.ItemAdded):
-            self.awaited.pop(names.item or "", None)
-        for key in (names.item, names.previous):
-            if key is not None and key not in state.items:
-                self.linked.add(key)
 
 
 class SharedStream:
@@ -266,14 +116,13 @@ class SharedStream:
         """Take the stream for a mixed one, since a sign says so."""
         if not self.mixed:
             self.mixed = True
+            self.current.doubt()
             for state in self.open_states():
                 state.turn = Turn()
 
     def settle(self, at: Micros | None) -> RealtimeConversation | None:
         """Return the one conversation that the stream is about again; None while it may be about several."""
         self._watched += 1
-        if self.mixed and self._watched % RECKONED_EVENTS == 0:
-            self.mixed = len(self.open_states()) > 1
         over = self._watched > WATCHED_EVENTS if at is None or self._since is None else _silent(self._since, at)
         current = self.current.state
         if self.mixed or not over or current is None or len(self.open_states()) > 1:
@@ -314,6 +163,8 @@ class SharedStream:
         if owned and (names.previous is None or current.has_item(names.previous)):
             return current
         owners = [member for member in self.members if member is not current and member.owns(event, names)]
+        if isinstance(event, realtime.ResponseCreated):  # one that a former session had is another, of the same number
+            owners = [member for member in owners if not member.has_response(names.response)]
         if owned and not any(member.has_item(names.previous) for member in owners):
             return current
         if len(owners) > 1:
@@ -346,6 +197,9 @@ class SharedStream:
             return self._late(owners[0], event, names)
         if owners:
             return AMBIGUOUS_SESSION
+        if sum(member.may_be_heard() for member in self.members) == 1:  # the others ended in silence
+            self.mixed = False
+            return self._in_turn(event, names)
         if names.conversation is not None:
             return self._unclaimed()
         if names.response is None and names.item is None and at is not None:
