@@ -146,6 +146,8 @@ class RealtimeRouter(Router):
         self, shared: SharedStream, stream: Stream, event: Event, frame: Frame, identity: str | None
     ) -> Conversation | Unfound:
         """Return the session that an event on a stream of several is about."""
+        if (state := shared.at_work(event)) is not None:
+            return state
         if identity and shared.seen is not None and identity in shared.seen and not shared.begins(event):
             known = shared.open_states()
             if known:

@@ -36,7 +36,7 @@ What is remembered is bounded: `SESSIONS` sessions a stream, with `LINKED` ids o
 A session that has ended leaves its ids here, but not its state.
 """
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from steno.core.bounded import BoundedSet
 from steno.core.realtime.member import Member, Names
@@ -129,6 +129,14 @@ class SharedStream:
             return None
         self.members = [self.current]
         return current
+
+    def at_work(self, event: Any) -> RealtimeConversation | None:
+        """Return the newest session where `event` is a piece of its response, on a stream that is not mixed.
+
+        Most events of a stream are. They name nothing else that could be another session's.
+        """
+        state = None if self.mixed else self.current.state
+        return state if state is not None and getattr(event, "response_id", None) in state.open else None
 
     # Which one ------------------------------------------------------------------------------------------
 
@@ -233,8 +241,8 @@ def is_elsewhere(state: RealtimeConversation, event: Event) -> bool:
     conversation = conversation_of(event.response)
     if conversation is None or state.conversation_id in (None, conversation):
         return False
-    announced = (each for each in state.open.values() if each.raw and not each.out_of_band)
-    if conversation == state.left_conversation or any(announced):
+    under_way = {each.conversation_id for each in state.open.values()} - {None, conversation}
+    if under_way or conversation == state.left_conversation:
         return True
     state.left_conversation = state.conversation_id
     return False

@@ -94,6 +94,7 @@ class OpenResponse:
 
     __slots__ = (
         "audio_bytes",
+        "conversation_id",
         "created_at",
         "first_audio_at",
         "first_token_at",
@@ -110,6 +111,8 @@ class OpenResponse:
         self.created_at = created_at
         self.model = model
         self.raw = raw
+        self.conversation_id: str | None = None
+        """Upstream's id of its conversation, where its beginning named one."""
         self.out_of_band = False
         """Whether it was asked for outside the conversation: then it answers nobody."""
         self.first_token_at: Micros | None = None
