@@ -98,7 +98,7 @@ class Registry:
         self._closed = closed
         self._mixed = mixed
         self._newest: Conversation | None = None
-        self._superseded: dict[str, Conversation] = {}
+        self._superseded: OrderedDict[str, Conversation] = OrderedDict()
         """Conversations that another one has followed on their stream; some of them may have gone on since."""
         self._opened = 0
 
@@ -186,9 +186,11 @@ class Registry:
 
     def _replace_one(self, stream: Stream, event: Event, frame: Frame) -> None:
         """Make room for a conversation: the first one ends that another has followed, if there is any."""
-        followed = next((each for each in self._superseded.values() if each.superseded), None)
-        if followed is not None:
-            self._close(followed, "replaced", frame.at, stream, event)
+        while self._superseded:
+            _, followed = self._superseded.popitem(last=False)
+            if followed.superseded:  # it has not gone on since
+                self._close(followed, "replaced", frame.at, stream, event)
+                return
 
     def replace(self, state: Conversation, stream: Stream, event: Event, frame: Frame) -> None:
         """Close `state`, since `event` begins another session in its place."""
@@ -306,7 +308,7 @@ class Registry:
         due: list[tuple[Micros, int, bool, Conversation]] = []
         for state in self.conversations.values():
             due += [(when, state.number, False, state) for when in state.session_life.dues(at)]
-            if (state.named or state.shared) and state.last_at is not None:
+            if (state.named or state.shared or state.superseded) and state.last_at is not None:
                 when = whole_second(state.last_at + (silent if state.superseded else idle))
                 if when <= at:
                     due.append((when, state.number, True, state))

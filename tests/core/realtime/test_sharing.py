@@ -332,6 +332,25 @@ def test_a_session_of_a_mixed_stream_ends_when_it_is_idle() -> None:
     assert said(play)[SECOND] == dialogue("B", 1, 3)
 
 
+def test_a_session_that_has_replaced_another_is_silent_as_long_as_its_stream_is_open() -> None:
+    """Nothing else than its stream ends it, as where it had been the first."""
+    play = Play()
+    play.say(*begin("A"), *turn("A"), *begin("B"))
+    play.wait(10_000_000)
+    play.tick()
+    assert closings(play) == {STREAM: "replaced"}
+    assert play.open_keys == [SECOND]
+
+
+def test_where_room_is_needed_a_session_that_was_followed_ends_first() -> None:
+    """As `replaced`, when the next one begins."""
+    play = Play(conversations=2)
+    play.say(*begin("A"), *turn("A"), event("thread.none"), *begin("B"))
+    told = play.say(*begin("C"))
+    assert [type(fact) for fact in told[:2]] == [facts.ConversationClosed, facts.ConversationOpened]
+    assert closings(play) == {STREAM: "replaced"}
+
+
 def test_a_session_that_expires_ends_no_other_one() -> None:
     play = mixed()
     play.state().expired = True

@@ -67,8 +67,7 @@ class RealtimeRouter(Router):
             return self._of_shared(shared, stream, event, frame, identity)
         state = self._alone(stream, event)
         if state is not None and (_is_another(event, state) or is_elsewhere(state, event)):
-            shared = self._shared[stream.name] = SharedStream(state)
-            state.shared = state.base == stream.name
+            shared = self._shared[stream.name] = SharedStream(stream.name, state)
             if not isinstance(event, SESSION_BEGINS):
                 shared.mix()
             return self._another(shared, stream, event, frame, identity)
@@ -190,7 +189,7 @@ class RealtimeRouter(Router):
         if any(member.key == self._key(stream.name) for member in shared.members):
             self._count(stream.name)
         state = self._open(stream.name, stream, event, frame)
-        state.shared = True
+        state.shared = shared.mixed
         return state
 
     def _crowded(self, shared: SharedStream, stream: Stream, event: Event, frame: Frame) -> None:
@@ -208,7 +207,6 @@ class RealtimeRouter(Router):
         if alone is None:
             stream.current.pop(RealtimeConversation.family, None)
         else:
-            alone.shared = False
             stream.current[RealtimeConversation.family] = alone
 
     def carried(self, stream: Stream) -> list[Conversation]:

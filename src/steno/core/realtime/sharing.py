@@ -65,8 +65,9 @@ cannot be told."""
 class SharedStream:
     """The sessions that one stream carries, or carried one after the other."""
 
-    def __init__(self, first: RealtimeConversation) -> None:
-        """Begin with the conversation that the stream was about."""
+    def __init__(self, name: str, first: RealtimeConversation) -> None:
+        """Begin with the conversation that the stream `name` was about."""
+        self.name = name
         self.current = Member(first)
         """The session that began last."""
         self.members = [self.current]
@@ -119,6 +120,7 @@ class SharedStream:
             self.current.doubt()
             for state in self.open_states():
                 state.turn = Turn()
+                state.shared = state.base == self.name
 
     def settle(self, at: Micros | None) -> RealtimeConversation | None:
         """Return the one conversation that the stream is about again; None while it may be about several."""
@@ -207,6 +209,8 @@ class SharedStream:
             return AMBIGUOUS_SESSION
         if sum(member.may_be_heard() for member in self.members) == 1:  # the others ended in silence
             self.mixed = False
+            for left in self.open_states():
+                left.shared = False
             return self._in_turn(event, names)
         if names.conversation is not None:
             return self._unclaimed()
