@@ -223,7 +223,7 @@ class RealtimeRouter(Router):
 
     def _count(self, base: str) -> None:
         """Give the next session of `base` another number."""
-        self._generations[base] = self._generations.get(base, 1) + 1
+        self._generations[base] = self._generations.pop(base, 1) + 1  # the name that was used last is forgotten last
         if len(self._generations) > OWNERS:
             del self._generations[next(iter(self._generations))]
 
