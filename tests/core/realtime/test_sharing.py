@@ -30,6 +30,7 @@ from tests.core.helpers import (
     spoken_turn,
     voice_session,
 )
+from tests.vocabulary import HANDLERS, NAMES, decode
 
 SECOND, THIRD, FOURTH = f"{STREAM}#2", f"{STREAM}#3", f"{STREAM}#4"
 LIMITS: Final = event("rate_limits.updated", rate_limits=[{"name": "tokens", "limit": 9, "remaining": 5}])
@@ -170,6 +171,34 @@ def test_a_response_may_have_another_conversation_than_the_one_before() -> None:
         play.say(created(key, conversation_id=f"conv_{number}"), done(key, conversation_id=f"conv_{number}"))
     assert play.open_keys == [STREAM]
     assert not is_watched(play)
+
+
+def test_an_item_that_two_former_sessions_have_tells_nothing() -> None:
+    """Nor is it taken for the newest session's."""
+    play = Play()
+    for who in "AB":
+        play.say(*begin(who), typed("", "item_9", f"{who}'s", None))
+    done_again = event("conversation.item.done", item=message("item_9", "whose?"))
+    assert play.say(*begin("C"), done_again)[-1:] == [EventRejected(event="conversation.item.done", reason=TOLD)]
+    assert said(play) == {STREAM: ["A's"], SECOND: ["B's"], THIRD: []}
+
+
+def test_an_item_may_name_one_before_it_that_nobody_has() -> None:
+    """Its own speech says whose it is."""
+    play = Play()
+    play.say(*begin("A"), *turn("A"), *begin("B"), event("input_audio_buffer.speech_started", item_id="item_9"))
+    play.say(event("input_audio_buffer.committed", item_id="item_9", previous_item_id="item_8"))
+    assert list(play.state(SECOND).items) == ["item_9"]
+
+
+def test_sessions_whose_replies_came_before_are_told_apart_under_their_own_ids() -> None:
+    """They outlive the stream, as where each has its own."""
+    play = Play()
+    play.say(*({"object": "realtime.session", "id": f"sess_{who}1"} for who in "AB"))
+    play.say(*begin("A"), *turn("A", 1), *begin("B"), *turn("B", 1), *turn("A", 2), *turn("B", 2))
+    assert said(play) == {"relay/sess_A1": dialogue("A", 1, 2), "relay/sess_B1": dialogue("B", 1, 2)}
+    play.close()
+    assert closings(play) == {}
 
 
 # Mixed ----------------------------------------------------------------------------------------------------------
@@ -390,6 +419,12 @@ def test_sessions_of_one_stream_are_bounded() -> None:
         play.say(event("input_audio_buffer.speech_started", item_id=f"item_A{number}"))
         play.say(*of("A", event("conversation.item.done", item={"id": "item_1"}, previous_item_id=f"p{number}")))
     assert all(len(each.linked) <= member.LINKED and len(each.awaited) <= member.AWAITED for each in shared.members)
+    shared.current.awaited.clear()
+    for number in range(member.AWAITED * 2):
+        speech = event("input_audio_buffer.speech_started", item_id=f"item_{number}")
+        heard = decode(json.dumps(speech).encode())
+        shared.current.heard(heard, member.names_in(heard), mixed=False)
+    assert len(shared.current.awaited) <= member.AWAITED
     play.close()
     assert play.pipeline.registry._routers["realtime"]._shared == {}  # type: ignore[attr-defined]  # as before
 
@@ -406,8 +441,6 @@ def test_a_stream_that_carries_one_session_asks_nobody() -> None:
 
 
 def _kind(name: str) -> Any:
-    from tests.vocabulary import HANDLERS, NAMES
-
     return next(kind for kind in HANDLERS if NAMES[kind] == name)
 
 

@@ -161,6 +161,7 @@ class RealtimeRouter(Router):
         if state is None:
             state = self._open_next(shared, stream, event, frame)
             state.conversation_id = found.conversation_id
+            state.seen = state.seen if shared.seen is None else shared.seen
             found.resume(state)
         return state
 

@@ -48,8 +48,9 @@ from steno.timestamps import SECOND, Micros
 from steno.wire import Event, realtime
 from steno.wire.realtime_objects import conversation_of
 
-SESSIONS: Final = 16
-"""Sessions of one stream that are told apart. A relay has few calls on one connection; past it the oldest ends."""
+SESSIONS: Final = 32
+"""Sessions of one stream that are told apart; past it the most silent one ends. An event of a mixed stream is held
+against each of them: 1 us a session."""
 SESSION_IDS: Final = 256
 """Ids of sessions of one stream that are known to have been, so that their first event is known when it comes again."""
 WATCHED_EVENTS: Final = 2_000
