@@ -208,7 +208,10 @@ class _Replay:
                 return unused
 
     def finish(self, outputs: Outputs) -> Summary:
-        """Write the outputs to their end, and return the summary. The end of a file closes no conversation."""
+        """Write the outputs to their end, and return the summary.
+
+        The end of a file closes no conversation but those that another session followed on their stream.
+        """
         still_open = sorted(self._pipeline.registry.conversations.values(), key=lambda state: state.number)
         streams = list(self._pipeline.streams.values())
         if self._state:
