@@ -92,6 +92,10 @@ OWNERS: Final = 100_000
 """Open steps and messages whose thread is remembered, since their deltas name none; and names of conversations that
 were used more than once. Each takes a few MB."""
 
+SUPERSEDED_SECONDS: Final = 120.0
+"""Silence after which a session that another one has followed on its stream is closed. In a call somebody speaks more
+often; shorter, and a call on hold that shares its stream would be cut in two."""
+
 UNKNOWN_TYPES: Final = 64
 """Unknown event types counted by name for a stream. Past it they are counted as `other`."""
 
@@ -103,5 +107,5 @@ ID_CHARACTERS_MAX: Final = 512
 since identifiers are the keys of what is kept in memory."""
 
 ID_CHARACTERS: Final = 256
-"""Longest identifier in the key of a conversation, and of the event that an audit record refers to. A longer one is
-cut."""
+"""Longest identifier of the event that an audit record refers to; a longer one is cut. In the key of a conversation a
+name has as many bytes; a longer one is cut and has a hash (`core/keys.py`)."""

@@ -65,6 +65,7 @@ class Pipeline:
         ended: Callable[[Stream], None] = lambda _: None,
         prices: PriceTable | None = None,
         families: Families = FAMILIES,
+        mixed: Callable[[Stream], None] = lambda _: None,
     ) -> None:
         """Feed nothing yet.
 
@@ -75,9 +76,10 @@ class Pipeline:
             ended: receives each stream that ended.
             prices: what usage is priced by.
             families: whose events are known.
+            mixed: receives each stream once that carries several sessions, when an event of it is of none for certain.
         """
         self.families = families
-        self.registry = Registry(limits, families.members, self._emit, closed, prices)
+        self.registry = Registry(limits, families.members, self._emit, closed, prices, mixed)
         self.open = True
         self.sources: dict[str, SourceCounts] = {}
         self.streams: dict[str, Stream] = {}
@@ -184,6 +186,8 @@ class Pipeline:
                 opened = Frame(decoded.payload, event_time(decoded.time, frame.at), frame.sent)
                 self._sequence(stream, counts, decoded, opened.at)
                 self._other(stream, counts, inner, opened, envelope_of(decoded))
+            case wire.Embedded(event=inner, payload=text):
+                self._other(stream, counts, inner, Frame(text, frame.at, frame.sent), envelope)
             case wire.Event():
                 self._event(stream, counts, decoded, frame, envelope)
 

@@ -12,6 +12,7 @@ import anyio.to_thread
 import pytest
 
 from steno.metrics.definitions import PROCESS_METRICS
+from tests.core.realtime.test_sharing import begin, turn
 from tests.processes import Running, running, steno, upstream, wait_until
 from tests.recordings import frames
 
@@ -116,6 +117,31 @@ async def test_replay_of_what_was_recorded_is_what_the_daemon_saw(kind: str, tmp
         assert same_state == state(tmp_path / "state.jsonl")
         assert same_records == records(tmp_path / "audit")
     assert steno("verify", tmp_path / "audit").returncode == 0
+
+
+async def test_a_stream_of_several_sessions_is_separated_and_told_of_once(tmp_path: Path) -> None:
+    """What cannot be told is counted and recorded each time, and logged once. A replay gives the same."""
+    mixed = [*begin("A"), *turn("A", 1), *begin("B"), *turn("B", 1), *turn("A", 2), *turn("B", 2)]
+    sent = [json.dumps(frame).encode() for frame in mixed]
+    rejected = 'steno_events_rejected_total{reason="ambiguous_session",source="relay"}'
+    async with upstream(sent, hang_up=False) as (_, url):
+        config = configure(tmp_path, url)
+        with running(config, "--record", tmp_path / "recordings", "--state", tmp_path / "state.jsonl") as daemon:
+            await wait_until(lambda: daemon.metric(rejected) >= 4)  # the last of them is the last frame
+            code = await ended(daemon)
+            logged = [line for line in daemon.lines() if line.get("reason") == "ambiguous_session"]
+    same_state, _, same_records = replayed(tmp_path)
+
+    assert code == 0
+    conversations = [line for line in same_state if "key" in line]
+    assert [(line["key"], line["totals"]["responses"]) for line in conversations] == [
+        ("replay/recording", {"completed": 2}),
+        ("replay/recording#2", {"completed": 2}),
+    ]
+    assert same_state == state(tmp_path / "state.jsonl")
+    assert same_records == records(tmp_path / "audit")
+    assert [body["reason"] for fact, _, body in same_records if fact == "event.rejected"] == ["ambiguous_session"] * 4
+    assert [(line["level"], line["source"]) for line in logged] == [("warning", "relay")]
 
 
 async def test_stop_while_a_stream_is_open(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from tests.core.helpers import created, delta, done, message, session
+from tests.core.helpers import cloud_event, created, delta, done, message, session
 from tests.processes import Running, running, steno, upstream, wait_until
 
 pytestmark = pytest.mark.anyio
@@ -60,6 +60,31 @@ def response(number: int, text: str) -> list[bytes]:
 def frames() -> list[bytes]:
     """Return a session with one response."""
     return [json.dumps(session(instructions="BE KIND")).encode(), *response(1, TEXTS[0])]
+
+
+def words(subject: str, number: int) -> list[bytes]:
+    """Return a session under `subject`, each in CloudEvents, whose only text is `TEXT number`."""
+    events = [session(f"sess_{number}"), done(f"resp_{number}", output=[message(f"item_{number}", f"TEXT {number}")])]
+    return [json.dumps(cloud_event(each, subject)).encode() for each in events]
+
+
+def test_a_name_that_looks_like_the_second_session_of_another_keeps_its_words(tmp_path: Path) -> None:
+    """Each key, as the log prints it, erases the words of its own conversation and no others."""
+    long = "x" * 400
+    names = ["b#2", "b", "b", "b/c", long, long + "y"]
+    lines = [line for number, name in enumerate(names) for line in words(name, number)]
+    (tmp_path / "calls.jsonl").write_bytes(b"\n".join(lines))
+    config = configure(tmp_path, "ws://127.0.0.1:1", 'content = "full"\ncontent_files = true')
+    command = ("replay", tmp_path / "calls.jsonl", "-c", config, "--audit", tmp_path / "audit")
+    assert steno(*command).returncode == 0
+
+    keys = [line["conversation"] for line in records(tmp_path) if line["fact"] == "response.finished"]
+    assert len(set(keys)) == len(names)
+    assert keys[:4] == ["replay/b%232", "replay/b", "replay/b#2", "replay/b%2Fc"]
+    for gone, key in enumerate(keys):
+        assert steno("erase", "-c", config, "--conversation", key).returncode == 0
+        held = b"".join(path.read_bytes() for path in (tmp_path / "audit/words").iterdir())
+        assert [b"TEXT %d" % number in held for number in range(len(names))] == [n > gone for n in range(len(names))]
 
 
 def records(folder: Path) -> list[dict[str, Any]]:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from steno.app.replay import stream_names
 from tests.processes import STENO, steno
 from tests.recordings import frames, recording
 
@@ -192,14 +191,68 @@ def test_what_follows_a_close_is_another_stream(tmp_path: Path) -> None:
     assert [line["stream"] for line in state if "frames" in line] == ["replay/two", "replay/two#2"]
 
 
-def test_stream_names() -> None:
-    """A stream has the name of its file, without folder and suffix; a repeated name is numbered."""
-    assert stream_names([Path("a/x.jsonl"), Path("b/x.jsonl"), Path("y.frames.jsonl"), Path("-")]) == [
-        "replay/x",
-        "replay/x#2",
-        "replay/y.frames",
-        "replay/-",
+CLEARED = b'{"type":"input_audio_buffer.cleared"}'
+CLOSE = b'{"dir":"close","code":1000,"reason":""}'
+
+
+def keys_of(tmp_path: Path, *files: Path) -> list[tuple[str, str | None]]:
+    """The stream and the key of each conversation, then the streams."""
+    assert steno("replay", *files, "--state", tmp_path / "state").returncode == 0
+    return sorted((line["stream"], line.get("key")) for line in lines(tmp_path / "state") if "key" in line)
+
+
+def test_stream_names(tmp_path: Path) -> None:
+    """A stream has the name of its file, without folder and suffix; a repeated name is numbered, as a further part is.
+
+    A number that a name has by itself, and one that a second session has, are other numbers.
+    """
+    names = ("a/x.jsonl", "b/x.jsonl", "y.frames.jsonl", "c/x.jsonl", "x#2.jsonl", "z.jsonl", "c/z.jsonl")
+    contents: dict[str, list[bytes]] = {
+        "b/x.jsonl": [CLEARED, CLOSE, CLEARED],
+        "z.jsonl": [session("sess_1"), created("resp_1"), done("resp_1"), session("sess_2")],
+    }
+    files = []
+    for name in names:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        files.append(write(path.parent, path.name, contents.get(name, [CLEARED])))
+
+    assert keys_of(tmp_path, *files) == [
+        ("replay/x", "replay/x"),
+        ("replay/x#2", "replay/x#2"),
+        ("replay/x#3", "replay/x#3"),
+        ("replay/x#4", "replay/x#4"),
+        ("replay/x%232", "replay/x%232"),
+        ("replay/y.frames", "replay/y.frames"),
+        ("replay/z", "replay/z"),
+        ("replay/z", "replay/z#2"),
+        ("replay/z#3", "replay/z#3"),
     ]
+
+
+def session(key: str) -> bytes:
+    return json.dumps({"type": "session.created", "session": {"id": key}}).encode()
+
+
+def created(key: str) -> bytes:
+    return json.dumps({"type": "response.created", "response": {"id": key}}).encode()
+
+
+def done(key: str) -> bytes:
+    return json.dumps({"type": "response.done", "response": {"id": key, "status": "completed"}}).encode()
+
+
+def test_a_file_and_a_conversation_of_one_name_stay_apart(tmp_path: Path) -> None:
+    """Whichever of them comes first."""
+    named = b'{"specversion":"1.0","id":"%d","source":"s","subject":"x","data":%b}'
+    envelopes = write(tmp_path, "envelopes.jsonl", [named % (1, CLEARED)])
+    bare = write(tmp_path, "x.jsonl", [CLEARED])
+
+    assert keys_of(tmp_path, envelopes, bare) == [
+        ("replay/envelopes", "replay/x"),
+        ("replay/x#2", "replay/x#2"),
+    ]
+    assert keys_of(tmp_path, bare, envelopes) == [("replay/envelopes", "replay/x~"), ("replay/x", "replay/x")]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from steno.core.assistants.owners import Owners
 from steno.core.assistants.state import ThreadConversation
 from steno.core.conversation import BUCKETS
 from steno.core.facts import EventRejected, Tokens
+from steno.core.keys import key_part
 from steno.core.realtime import routing
 from steno.core.sequence import SENDERS
 from steno.core.transcript import PARTS
@@ -280,14 +281,17 @@ def test_identifier_is_accepted_up_to_a_length(kind: str) -> None:
 
 
 def test_key_of_a_conversation_is_cut() -> None:
-    """A second event finds the conversation by the same cut."""
+    """A second event finds the conversation by the same cut. Another name with the same beginning does not."""
     play = Play(conversation="n" * 300)
     play.say(CLEARED, CLEARED)
     play.say(cloud_event(CLEARED, "s" * 300), cloud_event(CLEARED, "s" * 300))
     play.say(run("queued", thread_id="t" * 300), run("in_progress", thread_id="t" * 300))
     play.say(*[{"object": "realtime.session", "id": "r" * 300}] * 2)
-    assert play.open_keys == [f"relay/{letter * ID_CHARACTERS}" for letter in "nstr"]
-    assert [state.events for state in play.pipeline.registry.conversations.values()] == [2, 2, 2, 2]
+    play.say(cloud_event(CLEARED, "s" * 300 + "x"))
+    keys = [key_part(name) for name in ("n" * 300, "s" * 300, "t" * 300, "r" * 300, "s" * 300 + "x")]
+    assert play.open_keys == [f"relay/{key}" for key in keys]
+    assert {len(key) for key in keys} == {ID_CHARACTERS}
+    assert [state.events for state in play.pipeline.registry.conversations.values()] == [2, 2, 2, 2, 1]
 
 
 # Owners and senders ---------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ def test_second_delivery_of_a_replaced_session_opens_no_third_one() -> None:
     assert play.say(first) == []
 
     assert play.rejected == {"duplicate": 1}
-    assert list(play.pipeline.registry.conversations) == [f"{play.stream.name}#2"]
+    assert list(play.pipeline.registry.conversations) == [play.stream.name, f"{play.stream.name}#2"]
 
 
 def test_window_is_bounded() -> None:

@@ -11,6 +11,7 @@ import pytest
 from steno.core import facts
 from steno.core.facts import EventRejected, Fact, Origin
 from steno.core.frame import Frame
+from steno.core.keys import key_part
 from steno.timestamps import Micros
 from tests.core.helpers import (
     BEGIN,
@@ -89,11 +90,22 @@ def test_a_fact_says_whom_it_is_about() -> None:
 
 
 def test_an_id_that_is_too_long_is_cut() -> None:
-    """It stands in every record."""
+    """It stands in every record. A name that is cut differs from others by its hash."""
     play = Play()
-    play.say({**session(), "event_id": "e" * 300}, cloud_event(CLEARED, "s" * 300))
+    play.say({**session(), "event_id": "e" * 300}, cloud_event(CLEARED, "s" * 300), cloud_event(CLEARED, "s" * 301))
     assert {origin.event_id for origin, _ in play.emitted} == {"e" * 256, None}
-    assert play.open_keys == [STREAM, "relay/" + "s" * 256]
+    assert play.open_keys == [STREAM, *(f"relay/{key_part('s' * length)}" for length in (300, 301))]
+    assert len(set(play.open_keys)) == 3
+    assert {len(key) for key in play.open_keys[1:]} == {len("relay/") + 256}
+
+
+def test_a_name_does_not_pass_for_the_number_of_a_session() -> None:
+    """Neither one that looks like it, nor one that is a source and a name."""
+    play = Play()
+    play.say(cloud_event(session("sess_1"), "b#2"), cloud_event(session("sess_2"), "b"))
+    play.say(cloud_event(session("sess_3"), "b"), cloud_event(session("sess_4"), STREAM.removeprefix("relay/")))
+    play.say(CLEARED)
+    assert play.open_keys == ["relay/b%232", "relay/b#2", "relay/1790000000000000%2F1", STREAM]
 
 
 def test_a_client_event_that_is_received_is_out_of_place() -> None:
@@ -121,19 +133,20 @@ def test_a_voice_session_is_known_by_its_stream() -> None:
 
 
 def test_another_session_on_the_same_stream_replaces_it() -> None:
-    """The next has a number; the same session told again is the same."""
+    """The next has a number; the same session told again is the same. The former ends with its stream at the latest."""
     play = Play()
     play.say(session("sess_1"), session("sess_1"), created())
-    told = play.say(session("sess_2"))
-    assert told[:3] == [
+    assert play.say(session("sess_2"))[:1] == [OPENED]
+    play.say(session("sess_3"))
+    assert play.open_keys == [STREAM, f"{STREAM}#2", f"{STREAM}#3"]
+    assert play.close() == [
         facts.ResponseAbandoned(response_id="resp_1", model="gpt-realtime", cost=NO_USAGE),
         closed("replaced", events=3, **UNKNOWN),
-        OPENED,
+        closed("replaced"),
+        closed("disconnected"),
+        ended(frames=5),
     ]
-    play.say(session("sess_3"))
-    assert play.open_keys == [f"{STREAM}#3"]
-    assert [state.key for state in play.closed] == [STREAM, f"{STREAM}#2"]
-    assert play.close() == [closed("disconnected"), ended(frames=5)]
+    assert [state.key for state in play.closed] == [STREAM, f"{STREAM}#2", f"{STREAM}#3"]
 
 
 def test_a_session_without_an_id_replaces_none() -> None:

@@ -170,6 +170,7 @@ def test_ended_session_is_not_found_by_its_id() -> None:
     """An event after the end is about another conversation."""
     play = Play()
     play.say(session("sess_1"), session("sess_2"))
+    play.pipeline.registry.settle(play.stream)
     play.say({"object": "realtime.session", "id": "sess_1"})
 
     assert list(play.pipeline.registry.conversations) == [f"{play.stream.name}#2", f"{play.stream.source}/sess_1"]

@@ -91,6 +91,7 @@ class Daemon:
             self._conversation_closed,
             self._stream_ended,
             parts.prices,
+            mixed=self._stream_mixed,
         )
         sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder)
         self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions), sessions.end_left)
@@ -118,6 +119,14 @@ class Daemon:
             self._parts.state.closed(state)
         for listener in self.listeners:
             listener(state)
+
+    def _stream_mixed(self, stream: Stream) -> None:
+        self._log.warning(
+            "stream carries several sessions, and events that name none are rejected: name them, as by CloudEvents",
+            source=stream.source,
+            stream=stream.name,
+            reason="ambiguous_session",
+        )
 
     def _stream_ended(self, stream: Stream) -> None:
         if self._parts.state:

@@ -23,6 +23,7 @@ from steno.config import Config
 from steno.core.billing.prices import PriceTable
 from steno.core.conversation import Conversation
 from steno.core.frame import Frame
+from steno.core.keys import conversation_key, numbered
 from steno.core.stream import Stream
 from steno.errors import DataError, UnavailableError
 from steno.limits import LINE_BYTES
@@ -87,20 +88,14 @@ def replay(
     """
     with ExitStack() as stack:
         run = _Replay(config, outputs, prices, stack)
-        for file, name in zip(files, stream_names(files), strict=True):
-            run.feed(name, _lines(file, stdin, progress, _longest_line(config)))
+        for file in files:
+            run.feed(stream_name(file), _lines(file, stdin, progress, _longest_line(config)))
         return run.finish(outputs)
 
 
-def stream_names(files: Iterable[Path]) -> list[str]:
-    """Return the name of the stream of each file: without folder and suffix, numbered where it is repeated."""
-    seen: Counter[str] = Counter()
-    names = []
-    for file in files:
-        name = f"{SOURCE}/{file.stem}"
-        seen[name] += 1
-        names.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
-    return names
+def stream_name(file: Path) -> str:
+    """Return the name of the first stream of `file`: without folder and suffix, written as in keys."""
+    return conversation_key(SOURCE, file.stem)
 
 
 def _longest_line(config: Config) -> int:
@@ -174,6 +169,10 @@ class _Replay:
         if outputs.state is not None:
             self._state = StateWriter(stack.enter_context(output(outputs.state, STATE_MODE)))
         self._rows: list[tuple[int, Row]] = []
+        self._names: set[str] = set()
+        """Names of streams, and keys of conversations that ended."""
+        self._numbers: Counter[str] = Counter()
+        """The name of a file's first stream to the number of the last one."""
         self._frames = 0
         self._unknown: Counter[str] = Counter()
         self._malformed: Counter[str] = Counter()
@@ -181,6 +180,7 @@ class _Replay:
 
     def _closed(self, state: Conversation) -> None:
         self._rows.append((state.number, row_of(state)))
+        self._names.add(state.key)
         if self._state:
             self._state.closed(state)
 
@@ -192,21 +192,32 @@ class _Replay:
     def feed(self, name: str, lines: Iterable[bytes]) -> None:
         """Feed the recording `name`. What follows a close in one file is another stream."""
         stream: Stream | None = None
-        parts = 0
         for line in lines:
             item = parse(line)
             if stream is None:
-                parts += 1
-                part = name if parts == 1 else f"{name}#{parts}"
-                stream = self._pipeline.stream_opened(part, SOURCE, item.at, conversation_of(line))
+                stream = self._pipeline.stream_opened(self._unused(name), SOURCE, item.at, conversation_of(line))
             if isinstance(item, Frame):
                 self._pipeline.feed(stream, item)
             else:
                 end_stream(self._pipeline, stream, item)
                 stream = None
+        if stream is not None:
+            self._pipeline.registry.settle(stream)
+
+    def _unused(self, name: str) -> str:
+        """Return `name` with the next number that neither a stream nor a conversation has; the first one has none."""
+        while True:
+            self._numbers[name] += 1
+            unused = numbered(name, self._numbers[name])
+            if unused not in self._names and unused not in self._pipeline.registry.conversations:
+                self._names.add(unused)
+                return unused
 
     def finish(self, outputs: Outputs) -> Summary:
-        """Write the outputs to their end, and return the summary. The end of a file closes no conversation."""
+        """Write the outputs to their end, and return the summary.
+
+        The end of a file closes no conversation but those that another session followed on their stream.
+        """
         still_open = sorted(self._pipeline.registry.conversations.values(), key=lambda state: state.number)
         streams = list(self._pipeline.streams.values())
         if self._state:

@@ -65,6 +65,15 @@ class LinkedKeys:
         """Return how many keys there are."""
         return len(self._after) - 1
 
+    def newest(self, most: int) -> list[str]:
+        """Return the last keys in order, at most `most` of them."""
+        keys: list[str] = []
+        key = self._before[None]
+        while key is not None and len(keys) < most:
+            keys.append(key)
+            key = self._before[key]
+        return keys[::-1]
+
     def append(self, key: str) -> None:
         """Add the new `key` as the last."""
         self._insert(key, self._before[None])

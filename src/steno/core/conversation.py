@@ -166,6 +166,10 @@ class Conversation:
         self.opened_at: Micros | None = None
         self.last_at: Micros | None = None
         self.closed_reason: str | None = None
+        self.shared = False
+        """Whether its stream mixes it with other sessions: then it ends when it is idle, as a named one does."""
+        self.superseded = False
+        """Whether another session has followed it on its stream, and it is about to end as `replaced`."""
         self.conversation_id: str | None = None
         self.call_id: str | None = None
         self.session: bytes = b""

@@ -27,7 +27,8 @@ NO_ENVELOPE: Final = Envelope()
 
 def envelope_of(enveloped: Enveloped) -> Envelope:
     """Return what the envelope says. CloudEvents are told apart by source and id together."""
-    return Envelope(enveloped.subject, f"{enveloped.source}\0{enveloped.id}")
+    source = enveloped.source
+    return Envelope(enveloped.subject, f"{len(source)} {source}{enveloped.id}")
 
 
 def event_time(stated: str | None, received: Micros | None) -> Micros | None:

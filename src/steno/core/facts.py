@@ -158,6 +158,7 @@ class EventRejected(Fact, frozen=True):
     tag: ClassVar = "event.rejected"
     event: str
     reason: str
+    """Why, such as `unknown_response`; `ambiguous_session` where it may be of any of several sessions of its stream."""
 
 
 class FactsOmitted(Fact, frozen=True):

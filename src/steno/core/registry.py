@@ -11,7 +11,9 @@ Every event that is not rejected moves exactly one conversation. Which one is de
    path of every delta: one look-up, and no call but the handler's.
 3. *The family's router.* All others name something: an envelope has a subject, a run its thread, a session its id. The
    router of the event's family (`<family>/routing.py`) knows what its ids lead to, and opens a conversation for what is
-   new. Where it answers None, the event is rejected as `no_conversation`.
+   new. A stream that turns out to carry several sessions has no conversation of its own: all its events take this way
+   (`realtime/sharing.py`). Where the router answers None, the event is rejected as `no_conversation`; where it cannot
+   tell which of several, as `ambiguous_session`.
 4. *Once only.* An event whose identity was seen in that conversation lately is a `duplicate`: it moves nothing.
 
 A conversation has a key that no other open one has: `<source>/<name>` where something names it, else the name of its
@@ -48,10 +50,10 @@ from steno.core.facts import (
 from steno.core.family import Family
 from steno.core.frame import Frame
 from steno.core.omission import within_bounds
-from steno.core.routing import Route, Router, event_id_of
+from steno.core.routing import AMBIGUOUS_SESSION, Route, Router, event_id_of
 from steno.core.session import EXPIRED
 from steno.core.stream import Stream
-from steno.limits import FACTS_OF_A_KIND, Limits
+from steno.limits import FACTS_OF_A_KIND, SUPERSEDED_SECONDS, Limits
 from steno.timestamps import SECOND, Micros, seconds, whole_second
 from steno.wire import Event, name_of
 
@@ -69,6 +71,7 @@ class Registry:
         emit: Callable[[Origin, Fact], None],
         closed: Callable[[Conversation], None],
         prices: PriceTable | None = None,
+        mixed: Callable[[Stream], None] = lambda _: None,
     ) -> None:
         """Hold no conversation yet.
 
@@ -78,6 +81,7 @@ class Registry:
             emit: receives each fact, with whom it is about.
             closed: receives each conversation that ended, after its last fact.
             prices: what usage is priced by.
+            mixed: receives each stream once, when an event of it could not be told to be of one of its sessions.
         """
         self.limits = limits
         self._prices = prices
@@ -90,7 +94,10 @@ class Registry:
                 self.routes[kind] = Route(kind, family.name, handle, router)
         self._emit = emit
         self._closed = closed
+        self._mixed = mixed
         self._newest: Conversation | None = None
+        self._superseded: OrderedDict[str, Conversation] = OrderedDict()
+        """Conversations that another one has followed on their stream; some of them may have gone on since."""
         self._opened = 0
 
     @property
@@ -135,9 +142,10 @@ class Registry:
             identity = event.event_id  # type: ignore[attr-defined]  # only events that have one are identified
         state = stream.current.get(route.family) if route.follows and not name else None
         if state is None or state.closed_reason is not None:
-            state = route.router.find(stream, event, frame, name, identity)
-            if state is None:
-                return self._reject(stream, event, frame, "no_conversation")
+            found = route.router.find(stream, event, frame, name, identity)
+            if not isinstance(found, Conversation):
+                return self._reject(stream, event, frame, found or "no_conversation")
+            state = found
         if identity and not state.seen.add(identity):
             state.note(DUPLICATE)
             return DUPLICATE
@@ -170,12 +178,17 @@ class Registry:
         """Emit that no conversation is known for an event, and return the reason."""
         origin = Origin(at=frame.at, source=stream.source, stream=stream.name, event_id=event_id_of(event))
         self._emit(origin, EventRejected(event=name_of(type(event)), reason=reason))
+        if reason == AMBIGUOUS_SESSION and not stream.ambiguous:
+            stream.ambiguous = True
+            self._mixed(stream)
         return reason
 
     # Beginning and end ----------------------------------------------------------------------------------
 
     def open(self, state: Conversation, stream: Stream, event: Event, frame: Frame) -> None:
         """Open `state`, which `event` is the first of; past the limit the one that was silent longest is evicted."""
+        if len(self.conversations) >= self.limits.conversations:
+            self._replace_one(stream, event, frame)
         self._opened += 1
         state.number = self._opened
         state.prices = self._prices
@@ -186,9 +199,22 @@ class Registry:
             oldest = next(iter(self.conversations.values()))
             self._close(oldest, "evicted", frame.at, stream, event)
 
+    def _replace_one(self, stream: Stream, event: Event, frame: Frame) -> None:
+        """Make room for a conversation: the first one ends that another has followed, if there is any."""
+        while self._superseded:
+            _, followed = self._superseded.popitem(last=False)
+            if followed.superseded:  # it has not gone on since
+                self._close(followed, "replaced", frame.at, stream, event)
+                return
+
     def replace(self, state: Conversation, stream: Stream, event: Event, frame: Frame) -> None:
         """Close `state`, since `event` begins another session in its place."""
         self._close(state, "replaced", frame.at, stream, event)
+
+    def supersede(self, state: Conversation) -> None:
+        """Let `state` end as `replaced` once it is silent, or where room is needed: another session has followed it."""
+        state.superseded = True
+        self._superseded[state.key] = state
 
     def _close(
         self,
@@ -205,6 +231,7 @@ class Registry:
         state.closed_reason = reason
         self._emit(origin, _closing_fact(state, reason))
         del self.conversations[state.key]
+        self._superseded.pop(state.key, None)
         self._closed(state)
 
     def close_all(self, at: Micros | None) -> None:
@@ -242,14 +269,15 @@ class Registry:
         Returns:
             Why it ended.
         """
-        sessions = [state for state in stream.current.values() if state.is_session]
+        sessions = self._sessions_of(stream)
         reason: Ending = "disconnected"
         if shutdown:
             reason = "shutdown"
         elif expired or any(state.expired for state in sessions):
             reason = "session_expired"
         for state in sessions:
-            self._end_session(state, reason, at, stream)
+            only_others = reason == "session_expired" and not expired and not state.expired
+            self._end_session(state, "disconnected" if only_others else reason, at, stream)
         if shutdown:
             for state in [each for each in self.conversations.values() if each.last_stream == stream.name]:
                 self._close(state, reason, at, stream)
@@ -260,9 +288,25 @@ class Registry:
         self._emit(origin, closed)
         return reason
 
+    def _sessions_of(self, stream: Stream) -> list[Conversation]:
+        """Return the sessions that a stream carries, in the order in which they began."""
+        carried = [state for router in self._routers.values() for state in router.carried(stream)]
+        return carried + [each for each in stream.current.values() if each.is_session and each not in carried]
+
+    def settle(self, stream: Stream) -> None:
+        """Close the sessions of `stream` that another one has followed, since no frame of it will come."""
+        sessions = self._sessions_of(stream)
+        at = max((state.last_at for state in sessions if state.last_at is not None), default=None)
+        for state in sessions:
+            if state.superseded:
+                self._close(state, "replaced", at, stream)
+
     def _end_session(self, state: Conversation, reason: Ending, at: Micros | None, stream: Stream) -> None:
         """End the session that a stream carried; the conversation with it, unless it has a name."""
         if state.closed_reason is not None:
+            return
+        if state.superseded:
+            self._close(state, "replaced", at, stream)
             return
         if reason == "session_expired":
             # No response and no call of an expired session is ended by upstream, whoever goes on under its name.
@@ -276,14 +320,17 @@ class Registry:
     def tick(self, at: Micros) -> None:
         """Do what is due up to `at`, each at the whole second it was due, however late this is."""
         idle = int(self.limits.idle_seconds * SECOND)
+        silent = min(idle, int(SUPERSEDED_SECONDS * SECOND))
         due: list[tuple[Micros, int, bool, Conversation]] = []
         for state in self.conversations.values():
             due += [(when, state.number, False, state) for when in state.session_life.dues(at)]
-            if state.named and state.last_at is not None and (when := whole_second(state.last_at + idle)) <= at:
-                due.append((when, state.number, True, state))
+            if (state.named or state.shared or state.superseded) and state.last_at is not None:
+                when = whole_second(state.last_at + (silent if state.superseded else idle))
+                if when <= at:
+                    due.append((when, state.number, True, state))
         for when, _, is_idle, state in sorted(due, key=lambda each: each[:3]):
             if is_idle:
-                self._close(state, "idle", when)
+                self._close(state, "replaced" if state.superseded else "idle", when)
             elif state.closed_reason is None:
                 self._emit(_origin(state, when, None, None), state.session_life.reach())
 

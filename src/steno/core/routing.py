@@ -5,7 +5,7 @@ Each family's own routing is in `<family>/routing.py`.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from steno.core.conversation import Conversation
 from steno.core.facts import Fact
@@ -13,6 +13,11 @@ from steno.core.frame import Frame
 from steno.core.stream import Stream
 from steno.limits import ID_CHARACTERS, Limits
 from steno.wire import Event
+
+AMBIGUOUS_SESSION: Final = "ambiguous_session"
+"""Why an event is rejected that may be of any of several sessions of its stream."""
+Unfound = Literal["ambiguous_session"] | None
+"""Why no conversation is found: it cannot be told which of several, or there is none."""
 
 Handler = Callable[[Any, Any, Frame], Sequence[Fact]]
 """Moves a conversation of its own family by an event of its own kind, in place, and returns what has happened.
@@ -38,6 +43,9 @@ class Openings(Protocol):
     def replace(self, state: Conversation, stream: Stream, event: Event, frame: Frame) -> None:
         """Close a conversation, since `event` begins another one in its place."""
 
+    def supersede(self, state: Conversation) -> None:
+        """Let a conversation end as `replaced` once it is silent, since another one has followed it on its stream."""
+
 
 class Router(ABC):
     """Finds the conversations of one family's events, for one registry."""
@@ -60,8 +68,8 @@ class Router(ABC):
     @abstractmethod
     def find(
         self, stream: Stream, event: Any, frame: Frame, name: str | None, identity: str | None
-    ) -> Conversation | None:
-        """Return the conversation of `event`, opened if it is new; None where it can belong to none.
+    ) -> Conversation | Unfound:
+        """Return the conversation of `event`, opened if it is new; else why it belongs to none.
 
         Args:
             stream: where the event came from.
@@ -76,6 +84,10 @@ class Router(ABC):
 
     def forget(self, state: Any, reason: str) -> None:  # noqa: B027  # as learn
         """Let nothing lead to `state` any more; it closes for `reason`."""
+
+    def carried(self, stream: Stream) -> Sequence[Conversation]:  # noqa: ARG002  # families whose streams carry several
+        """Return the open conversations of `stream` beside the one that it is about."""
+        return ()
 
     def stream_closed(self, stream: Stream) -> None:  # noqa: B027  # as learn
         """Forget what was noted of a stream that ended."""

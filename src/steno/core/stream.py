@@ -9,6 +9,7 @@ class Stream:
     """The frames of one connection. `name` is unique; `conversation` is what its source calls its session."""
 
     __slots__ = (
+        "ambiguous",
         "conversation",
         "current",
         "frames",
@@ -24,6 +25,8 @@ class Stream:
         self.source = source
         self.conversation = conversation
         self.frames = 0
+        self.ambiguous = False
+        """Whether it carries several sessions, and an event of it could not be told to be of one."""
         self.unknown: dict[str, int] = {}
         self.malformed: dict[str, int] = {}
         self.current: dict[str, Conversation] = {}

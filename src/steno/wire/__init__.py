@@ -15,13 +15,14 @@ from steno.wire.base import (
     name_of,
 )
 from steno.wire.decode import Decoded, Decoder, raw_object
-from steno.wire.fallback import Enveloped
+from steno.wire.fallback import Embedded, Enveloped
 from steno.wire.secrets import mask
 
 __all__ = [
     "Decoded",
     "Decoder",
     "Drifted",
+    "Embedded",
     "Enveloped",
     "Event",
     "Malformed",

@@ -8,6 +8,7 @@ A frame is what a hostile or careless upstream says it is. What it turns out to 
     Event       a known event, all members of the expected types
     Drifted     a known event, with the members left out that were of an unexpected type
     Unknown     a well-formed event of a type that no family knows
+    Embedded    a known event that came as a text within its frame
     Enveloped   one of the above inside a CloudEvent, with what the envelope says
     Malformed   no event, and why, in a reason of a closed list (`MalformedReason`)
 
@@ -39,6 +40,10 @@ What is refused, and what is let through:
 - A list whose elements each make work (`Bounded`) reads as its first elements; each further one is counted as drift.
 - What does not fit is looked at member by member, up to `MEMBERS_TRIED` of them. Past it what does not fit is left out
   with all that is in it. The event stands: a usage is worth more than the parts of a frame that is mostly strange.
+- A relay of server-sent events may pass an event on as a text: the `data` of a pair, the `data` of a CloudEvent, or the
+  whole frame is a JSON string that holds a JSON object, or the frame is the lines of one server-sent event (`event:`,
+  `data:`). Such a text is read, one level deep. A text within a text is not, nor is one that holds no object: those are
+  what they were before. `data_base64` of a CloudEvent is its data. The object that is kept is that of the text.
 - An event of another API that shares names with ours is told apart by guard members (`TypedEvent`): where one is
   present the first look refuses, and the second one decides.
 
@@ -57,10 +62,10 @@ from msgspec import Raw
 from steno.limits import NESTING_DEPTH, STRUCTURE_ELEMENTS
 from steno.wire.base import Drifted, Event, Malformed, Unknown, Vocabulary
 from steno.wire.characters import is_utf8, replace_lone_surrogates
-from steno.wire.fallback import Enveloped, Fallback
+from steno.wire.fallback import Embedded, Enveloped, Fallback
 from steno.wire.structure import refused, too_deep
 
-Decoded = Event | Unknown | Malformed | Drifted | Enveloped
+Decoded = Event | Unknown | Malformed | Drifted | Enveloped | Embedded
 
 _NEST_BYTES: Final = 2 * NESTING_DEPTH
 """A shorter JSON text cannot nest too deep: what is opened is closed again."""
@@ -77,31 +82,33 @@ class Decoder:
         self._paired = _compiled([kind for each in vocabularies.values() for kind in each.paired])
         self._fallback = Fallback(vocabularies)
 
-    def decode(self, payload: bytes, within: bool = False) -> Decoded:
+    def decode(self, payload: bytes, within: bool = False, unfolded: bool = False) -> Decoded:
         """Decode the `payload` of one frame.
 
         Args:
             payload: the bytes of one websocket message.
             within: whether they came in an envelope, which does not hold another.
+            unfolded: whether they came in a text, which is not read where it holds another.
 
         Returns:
             An event; `Unknown`, an event of a type not known here; `Drifted`, an event with members left out;
-            `Enveloped`, one of these inside a CloudEvent; or `Malformed` with a reason that repeats nothing.
+            `Embedded`, an event that came as a text; `Enveloped`, one of these inside a CloudEvent; or `Malformed`
+            with a reason that repeats nothing.
         """
         size = len(payload)
         if not payload.isascii() and not is_utf8(payload):
             return Malformed(reason="not_utf8")
-        if size > STRUCTURE_ELEMENTS and not within and (reason := refused(payload)):
+        if size > STRUCTURE_ELEMENTS and (reason := refused(payload)):
             return Malformed(reason=reason)
         try:
             if payload.startswith(b'{"event":'):
                 event: Event = self._paired.decode(payload)
                 if event.data is None:  # type: ignore[attr-defined]  # half a pair is none
-                    return self._fallback.decode(payload, self.decode, within=within)
+                    return self._fallback.decode(payload, self.decode, within=within, unfolded=unfolded)
             else:
                 event = self._typed.decode(payload)
         except (ValueError, RecursionError):  # msgspec's own errors, UnicodeDecodeError, and nesting without end
-            return self._fallback.decode(payload, self.decode, within=within)
+            return self._fallback.decode(payload, self.decode, within=within, unfolded=unfolded)
         if _NEST_BYTES < size <= STRUCTURE_ELEMENTS and too_deep(payload):
             return Malformed(reason="too_deep")
         return event

@@ -4,6 +4,8 @@ Forms are tried in this order: a CloudEvent (`specversion`), a pair (`event` and
 (`object`), a client secret (`value`, `expires_at`, `session`), an event (`type`). `decode.py` explains both looks.
 """
 
+import base64
+import binascii
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from types import NoneType
@@ -13,6 +15,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from steno.limits import MEMBERS_TRIED, STRUCTURE_ELEMENTS
+from steno.wire import texts
 from steno.wire.base import (
     IDENTIFYING,
     BareObject,
@@ -50,6 +53,18 @@ class Enveloped(Wire, frozen=True):
     sequence: str | int | None = None
 
 
+class Embedded(Wire, frozen=True):
+    """An event that came as a text within its frame."""
+
+    event: Event | Drifted
+    payload: bytes
+    """What the event was decoded from: the frame as it would have come without that."""
+
+
+Reading = Outcome | Enveloped | Embedded
+"""What the second look finds."""
+
+
 class _Header(Struct, frozen=True, gc=False):
     """The members that tell the forms apart, undecoded."""
 
@@ -70,7 +85,8 @@ class _CloudEvent(Struct, frozen=True, gc=False):
     specversion: str
     id: Id
     source: Id
-    data: Raw
+    data: Raw | UnsetType = UNSET
+    data_base64: Raw | UnsetType = UNSET
     subject: Id | None = None
     time: Raw | UnsetType = UNSET
     sequence: Raw | UnsetType = UNSET
@@ -116,13 +132,16 @@ class Fallback:
         self._typed_family = next((name for name, each in vocabularies.items() if each.typed), "")
         self._paired_family = next((name for name, each in vocabularies.items() if each.paired), "")
 
-    def decode(self, payload: bytes, again: Callable[[bytes, bool], Any], *, within: bool) -> Outcome | Enveloped:
+    def decode(
+        self, payload: bytes, again: Callable[[bytes, bool, bool], Any], *, within: bool, unfolded: bool
+    ) -> Reading:
         """Decode a `payload` that is UTF-8.
 
         Args:
             payload: the bytes.
-            again: decodes what is in an envelope, and what was repaired, from the first look on.
+            again: decodes what is in an envelope or a text, and what was repaired, from the first look on.
             within: whether the payload came in an envelope, which does not hold another.
+            unfolded: whether the payload came in a text, which does not hold another.
         """
         if len(payload) <= STRUCTURE_ELEMENTS and too_deep(payload):  # a longer one was looked at before
             return Malformed(reason="too_deep")
@@ -130,22 +149,39 @@ class Fallback:
         if repaired is None:
             return Malformed(reason="too_complex")
         if repaired is not payload:
-            decoded: Outcome | Enveloped = again(repaired, within)
+            decoded: Reading = again(repaired, within, unfolded)
             return decoded
+        unfold = None if unfolded else lambda text: again(text, within, True)
         try:
             header = _HEADER.decode(payload)
         except msgspec.ValidationError:
+            text = texts.text_in(payload) if unfold else None
+            if unfold and text is not None:
+                return _embedded(text, unfold)
             return Malformed(reason="not_object" if _is_json(payload) else "not_json")
         except (ValueError, RecursionError):
-            return Malformed(reason="not_json")
+            sent = texts.server_sent(payload) if unfold else None
+            return self._server_sent(sent, unfold) if unfold and sent else Malformed(reason="not_json")
         if header.specversion is not UNSET:
-            return Malformed(reason="bad_envelope") if within else _cloud_event(payload, again)
-        return self._bare(payload, header)
+            if within:
+                return Malformed(reason="bad_envelope")
+            return _cloud_event(payload, lambda data: again(data, True, unfolded))
+        return self._bare(payload, header, unfold)
 
-    def _bare(self, payload: bytes, header: _Header) -> Outcome:
+    def _server_sent(self, sent: texts.ServerSent, unfold: Callable[[bytes], Any]) -> Reading:
+        """Decode a server-sent event: a pair where a pair has its name, else what its data is by itself."""
+        if sent.name in self._paired:
+            return _embedded(texts.pair(sent.name, sent.data), unfold)
+        return _embedded(sent.data, unfold) if sent.is_object else Malformed(reason="not_json")
+
+    def _bare(self, payload: bytes, header: _Header, unfold: Callable[[bytes], Any] | None) -> Reading:
         """Decode what is in no envelope."""
         if header.event is not UNSET and header.data is not UNSET:
-            return self._paired_event(_string(header.event), payload)
+            name = _string(header.event)
+            text = texts.text_in(header.data) if unfold and name in self._paired else None
+            if unfold and name and text is not None:
+                return _embedded(texts.pair(name, text), unfold)
+            return self._paired_event(name, payload)
         object_name = _string(header.object)
         if object_name in self._objects:
             return _object(self._objects[object_name], payload)
@@ -175,16 +211,19 @@ class Fallback:
         return _admit_all(kind, lambda: _members(payload))
 
 
-def _cloud_event(payload: bytes, again: Callable[[bytes, bool], Any]) -> Enveloped | Malformed:
+def _cloud_event(payload: bytes, unwrap: Callable[[bytes], Any]) -> Enveloped | Malformed:
     try:
         envelope = _CLOUD_EVENT.decode(payload)
     except ValueError:
         return Malformed(reason="bad_envelope")
-    if not envelope.specversion.startswith("1."):
+    data = _data(envelope)
+    if not envelope.specversion.startswith("1.") or data is None:
         return Malformed(reason="bad_envelope")
-    data = bytes(envelope.data)
+    inner: Outcome | Embedded = unwrap(data)
+    if isinstance(inner, Embedded):
+        data, inner = inner.payload, inner.event
     return Enveloped(
-        event=again(data, True),
+        event=inner,
         payload=data,
         id=envelope.id,
         source=envelope.source,
@@ -192,6 +231,22 @@ def _cloud_event(payload: bytes, again: Callable[[bytes, bool], Any]) -> Envelop
         time=_string(envelope.time),
         sequence=_sequence(envelope.sequence),
     )
+
+
+def _data(envelope: _CloudEvent) -> bytes | None:
+    """Return the data of an envelope, which may be in base64; None where it has none."""
+    if envelope.data is not UNSET:
+        return bytes(envelope.data)
+    try:
+        return base64.b64decode(_string(envelope.data_base64) or "", validate=True) or None
+    except (binascii.Error, ValueError):  # ValueError: characters that are not ASCII
+        return None
+
+
+def _embedded(text: bytes, unfold: Callable[[bytes], Any]) -> Reading:
+    """Decode the event in a text, with the bytes that it is decoded from. What is no event has none."""
+    event: Reading = unfold(text)
+    return Embedded(event=event, payload=text) if isinstance(event, Event | Drifted) else event
 
 
 def _sequence(raw: Raw | UnsetType) -> str | int | None:

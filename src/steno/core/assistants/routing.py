@@ -10,9 +10,9 @@ from steno.core.assistants.owners import Owners
 from steno.core.assistants.state import ThreadConversation
 from steno.core.conversation import Conversation
 from steno.core.frame import Frame
+from steno.core.keys import conversation_key
 from steno.core.routing import Openings, Router
 from steno.core.stream import Stream
-from steno.limits import ID_CHARACTERS
 from steno.wire import Event, assistants
 
 _DELTAS: Final = (assistants.StepDeltaEvent, assistants.MessageDeltaEvent)
@@ -42,7 +42,7 @@ class AssistantsRouter(Router):
         thread_id = _thread_id(event)
         if thread_id is None:
             return self._unnamed(stream, name)
-        key = f"{stream.source}/{thread_id[:ID_CHARACTERS]}"
+        key = conversation_key(stream.source, thread_id)
         state = self._openings.conversations.get(key)
         if state is None:
             state = ThreadConversation(key, stream.source, stream.name, self._openings.limits)
@@ -62,7 +62,7 @@ class AssistantsRouter(Router):
     def _unnamed(self, stream: Stream, name: str | None) -> Conversation | None:
         """Return the thread of an event that names none: the envelope's, else the stream's last."""
         if name:
-            state = self._openings.conversations.get(f"{stream.source}/{name[:ID_CHARACTERS]}")
+            state = self._openings.conversations.get(conversation_key(stream.source, name))
         else:
             state = stream.current.get(ThreadConversation.family)
         return state if isinstance(state, ThreadConversation) and state.closed_reason is None else None

@@ -5,9 +5,9 @@ from typing import Any
 from steno.core.chatkit.state import ChatKitConversation
 from steno.core.conversation import Conversation
 from steno.core.frame import Frame
+from steno.core.keys import conversation_key
 from steno.core.routing import Router
 from steno.core.stream import Stream
-from steno.limits import ID_CHARACTERS
 
 
 class ChatKitRouter(Router):
@@ -24,7 +24,7 @@ class ChatKitRouter(Router):
         """Return the session that `event` is about."""
         if event.session is None or event.session.id is None:
             return None
-        key = f"{stream.source}/{(name or event.session.id)[:ID_CHARACTERS]}"
+        key = conversation_key(stream.source, name or event.session.id)
         state = self._openings.conversations.get(key)
         if state is None:
             state = ChatKitConversation(key, stream.source, stream.name, self._openings.limits, named=True)

@@ -143,6 +143,7 @@ def conversation_created(
 def speech_started(state: RealtimeConversation, event: realtime.SpeechStarted, frame: Frame) -> Sequence[Fact]:
     """Note that the user began to speak."""
     state.turn.speech_started(frame.at)
+    state.spoken_item = event.item_id
     return (facts.SpeechStarted(item_id=event.item_id, audio_start_ms=event.audio_start_ms),)
 
 

@@ -40,6 +40,7 @@ def created(state: RealtimeConversation, event: realtime.ResponseCreated, frame:
     raw = state.within_limit(raw_object(event, frame.payload))
     opened = OpenResponse(response.id, frame.at, state.terms(state.model(response)), state.ms_per_byte(), raw)
     opened.out_of_band = response.conversation_id is None
+    opened.conversation_id = conversation_id
     state.open[response.id] = opened
     return _started(state, opened, conversation_id)
 

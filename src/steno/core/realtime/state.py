@@ -121,6 +121,7 @@ class OpenResponse:
         "audio_index",
         "audio_name",
         "audio_parts",
+        "conversation_id",
         "created_at",
         "first_audio_seconds",
         "first_text_seconds",
@@ -146,6 +147,8 @@ class OpenResponse:
         self.prices = terms.prices
         self.ms_per_byte = ms_per_byte
         self.raw = raw
+        self.conversation_id: str | None = None
+        """Upstream's id of its conversation, where its beginning named one."""
         self.out_of_band = False
         """Whether it was asked for outside the conversation: then it answers nobody."""
         self.has_text = False
@@ -185,6 +188,8 @@ class RealtimeConversation(Conversation):
         super().__init__(key, source, stream, limits, named=named)
         self.base = ""
         """The key without the number that distinguishes it from earlier sessions of the same stream or name."""
+        self.left_conversation: str | None = None
+        """Upstream's id of the conversation before `conversation_id`, where that changed."""
         self.session_id: str | None = None
         self.known_session: str | None = None
         """The session whose id leads to this conversation."""
@@ -213,6 +218,8 @@ class RealtimeConversation(Conversation):
         self.deleted = BoundedSet(ENDED_IDS)
         """The newest items that were deleted."""
         self.turn = Turn()
+        self.spoken_item: str | None = None
+        """The item that the newest speech of the caller becomes. It is among the items once it is committed."""
         self.playing_since: dict[str, Micros] = {}
         """Response to when the caller began to hear it."""
 
