@@ -10,7 +10,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from tests.core.realtime.test_sharing import begin, turn
+from tests.core.realtime.calls import begin, turn
 from tests.processes import Running, running, steno, upstream, wait_until
 from tests.recordings import frames
 
