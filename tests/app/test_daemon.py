@@ -12,7 +12,7 @@ import anyio.to_thread
 import pytest
 
 from steno.metrics.definitions import PROCESS_METRICS
-from tests.core.realtime.test_sharing import begin, turn
+from tests.core.realtime.calls import begin, turn
 from tests.processes import Running, running, steno, upstream, wait_until
 from tests.recordings import frames
 

@@ -1,6 +1,8 @@
 """A frame as a line of a recording is read back as it was, except for its secrets."""
 
 import io
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,8 +11,9 @@ from hypothesis import strategies as st
 
 from steno.core.frame import Frame
 from steno.sources.recording import Close, Gap, close_line, conversation_of, frame_line, parse, read_lines
-from steno.wire import Malformed
+from steno.wire import Embedded, Malformed
 from tests.vocabulary import decode
+from tests.wire.test_texts import as_lines, as_text, with_text
 
 AT = 1_767_225_600_123_456
 
@@ -24,6 +27,7 @@ PAYLOADS = [
     b"\xff\xfe{",
     b'{"dir":"received","data":{}}',
     b'"just a string"',
+    b"event: thread.run.queued\r\ndata: {}\n\n",
 ]
 
 
@@ -83,6 +87,22 @@ def test_secrets_are_masked() -> None:
     assert b"ek_1234567890abcdef" not in lines
     assert b"abcdefghijklmnop" not in lines
     assert parse(lines.splitlines()[-1]) == Frame(b"\xffBearer *** is not UTF-8", None)
+
+
+@pytest.mark.parametrize("form", [as_text, as_lines, with_text])
+def test_secrets_are_masked_in_events_that_come_as_text(form: Callable[[dict[str, Any]], bytes]) -> None:
+    """The event is the same in a replay, all that follows the secret too."""
+    run = {"id": "run_1", "tools": [{"headers": {"x": "canary"}}], "metadata": {"api_key": "canary"}, "model": "m"}
+    payload = form({"event": "thread.run.queued", "data": {**run, "thread_id": "thread_1"}})
+
+    line = frame_line(Frame(payload, AT))
+    came, again = decode(payload), decode(parse(line).payload)  # type: ignore[union-attr]  # it is a frame
+
+    assert b"canary" not in line
+    assert isinstance(came, Embedded)
+    assert isinstance(again, Embedded)
+    assert again.event.data.thread_id == "thread_1"  # type: ignore[union-attr]  # it is a run
+    assert again.event.data.model == "m"  # type: ignore[union-attr]  # likewise
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from steno.core.frame import Frame
 from steno.limits import LINE_BYTES
 from steno.timestamps import Micros, parse_timestamp, timestamp
 from steno.wire.secrets import mask, mask_text
+from steno.wire.texts import mask_frame
 
 Gap = Literal["broken_off", "closed", "unresponsive", "frame_too_big", "blocked", "internal_error"]
 """Why events may be missing at the end of a stream: a closed list."""
@@ -73,7 +74,7 @@ def _member(payload: bytes) -> bytes:
     try:
         _JSON.decode(payload)
     except (ValueError, RecursionError):
-        return b'"text":' + msgspec.json.encode(mask(payload).decode(errors="replace"))
+        return b'"text":' + msgspec.json.encode(mask_frame(payload).decode(errors="replace"))
     return b'"data":' + mask(payload)
 
 

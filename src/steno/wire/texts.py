@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Raw
 
 from steno.wire.characters import replace_lone_surrogates
+from steno.wire.secrets import mask, mask_text
 
 LINES_MAX: Final = 10_000
 """Lines of a server-sent event. Real ones have a line or two; each costs some work."""
@@ -80,3 +81,13 @@ def server_sent(payload: bytes) -> ServerSent | None:
     text = b"\n".join(data)
     found = _object(text)
     return ServerSent(name, found or msgspec.json.encode(text.decode()), is_object=found is not None)
+
+
+def mask_frame(payload: bytes) -> bytes:
+    """Return `payload`, which is no JSON, with its secrets hidden. One server-sent event stays one."""
+    masked = mask(payload)
+    sent = None if masked == payload else server_sent(payload)
+    if sent is None or not sent.is_object:
+        return masked
+    name = b"" if sent.name is None else b"event: %b\n" % mask_text(sent.name).encode()
+    return b"%bdata: %b\n\n" % (name, mask(sent.data))

@@ -252,7 +252,7 @@ def said_of(number: int, job: Job) -> list[dict[str, Any]]:
     kind, model, usage = job
     key = f"{kind}_{number}"
     talking = session(f"sess_{number}", model=model)
-    writing = session(kind="session.updated", audio={"input": {"transcription": {"model": model}}})
+    writing = event("session.updated", session={"audio": {"input": {"transcription": {"model": model}}}})
     translating = event("session.created", session={"id": f"sess_{number}", "type": "translation", "model": model})
     committed = event("input_audio_buffer.committed", item_id=key)
     grew = event(f"{TRANSCRIPTION}.delta", item_id=key, delta="Hel")

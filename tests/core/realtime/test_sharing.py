@@ -1,18 +1,13 @@
 """Several sessions on one stream: one after the other, or mixed. Whose an event is, and which cannot be told."""
 
 import json
-import random
-import re
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any, Final
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from steno.core import facts
-from steno.core.facts import ConversationClosed, EventRejected
+from steno.core.facts import EventRejected
 from steno.core.realtime import member, sharing
 from steno.core.stream import Stream
 from steno.limits import SUPERSEDED_SECONDS
@@ -24,58 +19,17 @@ from tests.core.helpers import (
     delta,
     done,
     event,
-    line_of,
     message,
     session,
     spoken_turn,
     voice_session,
 )
+from tests.core.realtime.calls import begin, closings, dialogue, of, said, turn, typed
 from tests.vocabulary import HANDLERS, NAMES, decode
 
 SECOND, THIRD, FOURTH = f"{STREAM}#2", f"{STREAM}#3", f"{STREAM}#4"
 LIMITS: Final = event("rate_limits.updated", rate_limits=[{"name": "tokens", "limit": 9, "remaining": 5}])
 TOLD: Final = "ambiguous_session"
-
-
-def of(who: str, *frames: Event) -> list[Event]:
-    """Frames with all their ids as those of the session `who`, and of its one conversation."""
-    text = re.sub(r'"(sess|resp|item|user|conv|call|out|mcp)_(\d+)"', rf'"\1_{who}\2"', json.dumps(frames))
-    own: list[Event] = json.loads(text)
-    for frame in own:
-        if frame["type"] in ("response.created", "response.done"):
-            frame["response"]["conversation_id"] = f"conv_{who}1"
-    return own
-
-
-def begin(who: str) -> list[Event]:
-    return of(who, session())
-
-
-def turn(who: str, number: int = 1) -> list[Event]:
-    return of(who, *spoken_turn(number, f"{who} asks {number}", f"{who} answers {number}"))
-
-
-def typed(who: str, item: str, text: str, previous: str | None) -> Event:
-    content = [{"type": "input_text", "text": text}]
-    added = {"id": item, "type": "message", "role": "user", "status": "completed", "content": content}
-    return of(who, event("conversation.item.added", item=added, previous_item_id=previous))[0]
-
-
-def words(state: Any) -> list[str]:
-    return [entry["text"] for entry in line_of(state)["transcript"]]
-
-
-def said(play: Play) -> dict[str, list[str]]:
-    """The words of each conversation that is open."""
-    return {key: words(state) for key, state in play.pipeline.registry.conversations.items()}
-
-
-def dialogue(who: str, *numbers: int) -> list[str]:
-    return [text for number in numbers for text in (f"{who} asks {number}", f"{who} answers {number}")]
-
-
-def closings(play: Play) -> dict[str | None, str]:
-    return {origin.conversation: fact.reason for origin, fact in play.emitted if isinstance(fact, ConversationClosed)}
 
 
 def is_watched(play: Play) -> bool:
@@ -442,83 +396,3 @@ def test_a_stream_that_carries_one_session_asks_nobody() -> None:
 
 def _kind(name: str) -> Any:
     return next(kind for kind in HANDLERS if NAMES[kind] == name)
-
-
-# Any mixture ----------------------------------------------------------------------------------------------------
-
-CALLS: Final = {who: of(who, *voice_session()) for who in "ABC"}
-FIRST_TURN: Final = next(
-    number for number, frame in enumerate(voice_session()) if frame["type"] == "rate_limits.updated"
-)
-
-
-def alone(who: str) -> Any:
-    play = Play()
-    play.say(*CALLS[who])
-    return play.state()
-
-
-def merged(calls: Sequence[list[Event]], chance: random.Random) -> list[Event]:
-    left = [list(call) for call in calls if call]
-    frames = []
-    while left:
-        call = chance.choice(left)
-        frames += [call.pop(0) for _ in range(min(len(call), chance.randrange(1, 6)))]
-        left = [each for each in left if each]
-    return frames
-
-
-def responses(state: Any) -> list[str]:
-    return [json.loads(raw)["id"] for raw in state.responses.objects]
-
-
-@settings(deadline=None)  # a busy machine is no fault
-@given(st.integers(2, 3), st.integers(0, 1_000_000))
-def test_calls_that_have_spoken_are_separated_exactly(calls: int, seed: int) -> None:
-    """In whatever order their frames are mixed: the responses, words and sums of each are those it has alone."""
-    names = "ABC"[:calls]
-    play = Play()
-    for who in names:
-        play.say(*CALLS[who][: FIRST_TURN + 1])
-    play.say(*merged([CALLS[who][FIRST_TURN + 1 :] for who in names], random.Random(seed)))
-    for key in play.open_keys:
-        state: Any = play.state(key)
-        who = state.session_id.split("_")[1][0]
-        expected = alone(who)
-        assert responses(state) == responses(expected), who
-        assert sorted(words(state)) == sorted(words(expected))
-        assert state.totals.tokens == expected.totals.tokens
-    assert len(play.open_keys) == calls
-    assert set(play.rejected) <= {TOLD, "unknown_item"}
-
-
-@settings(deadline=None)  # a busy machine is no fault
-@given(st.integers(0, 12), st.integers(0, 1_000_000))
-def test_a_late_tail_leaves_both_sessions_exact(late: int, seed: int) -> None:
-    """The last events of a session, mixed with the first ones of the session that replaced it."""
-    first, second = CALLS["A"], CALLS["B"]
-    place = len(first) - late
-    play = Play()
-    play.say(*first[:place], second[0], *merged([first[place:], second[1 : 1 + late]], random.Random(seed)))
-    play.say(*second[1 + late :])
-    for key, who in ((STREAM, "A"), (SECOND, "B")):
-        state: Any = play.state(key)
-        expected = alone(who)
-        assert responses(state) == responses(expected)
-        assert words(state) == words(expected)
-
-
-@settings(deadline=None)  # a busy machine is no fault
-@given(st.integers(2, 3), st.integers(0, 1_000_000))
-def test_any_mixture_counts_each_frame_and_each_response_once(calls: int, seed: int) -> None:
-    """Also where sessions are mixed before they have spoken. The same frames give the same facts."""
-    frames = merged([CALLS[who] for who in "ABC"[:calls]], random.Random(seed))
-    plays = [Play(), Play()]
-    for play in plays:
-        play.say(*frames)
-    play = plays[0]
-    assert play.emitted == plays[1].emitted
-    pipeline = play.pipeline
-    assert sum(pipeline.events.values()) + sum(pipeline.others.values()) + sum(play.rejected.values()) == len(frames)
-    ended = Counter(fact.response_id for fact in play.facts if isinstance(fact, facts.ResponseFinished))
-    assert ended == Counter(frame["response"]["id"] for frame in frames if frame["type"] == "response.done")
