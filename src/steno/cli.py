@@ -10,7 +10,7 @@ some); 64 usage, 65 data, 69 unavailable, 78 configuration, as sysexits has them
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -34,7 +34,7 @@ def main() -> NoReturn:
     try:
         code = cli.main(standalone_mode=False)
     except click.UsageError as error:
-        click.echo(f"steno: {error.format_message()}", err=True)
+        _complain(f"steno: {error.format_message()}\n")
         code = UsageError.exit_code
     except click.exceptions.Exit as exited:
         code = exited.exit_code
@@ -42,7 +42,7 @@ def main() -> NoReturn:
         code = INTERRUPTED
     except StenoError as error:
         prefix = "" if isinstance(error, ConfigError) else "steno: "
-        click.echo(f"{prefix}{error}", err=True)
+        _complain(f"{prefix}{error}\n")
         code = error.exit_code
     except BrokenPipeError:  # the reader of our output has gone
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  # so that the interpreter's last flush is quiet
@@ -50,9 +50,15 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001  # a mistake of ours: its message may hold content
         from steno.app import logs
 
-        click.echo(f"steno: internal error\n{logs.trace(error)}", err=True, nl=False)
+        _complain(f"steno: internal error\n{logs.trace(error)}")
         code = StenoError.exit_code
     sys.exit(code)
+
+
+def _complain(text: str) -> None:
+    """Print to standard error, which a daemon's log has taken over. Where nobody reads it, the exit code says it."""
+    with suppress(OSError, AttributeError):  # it is None where the descriptor was closed
+        sys.stderr.write(text)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,15 +78,17 @@ def run(config_file: Path | None, state: Path | None, record: Path | None) -> No
     """Run the daemon until SIGTERM or SIGINT."""
     import anyio
 
-    from steno.app import daemon, logs
+    from steno.app import daemon
+    from steno.app.daemon_log import DaemonLog
     from steno.config import load
 
+    log = DaemonLog()
     path = _config_file(config_file)
     config = load(path)
-    logs.configure(config.log.level, config.log.format)
+    log.configure(config.log.level, config.log.format)
     with (
         _faults_in(path),
-        daemon.opened(config, os.environ, state=state, record=record, load=lambda: load(path)) as ready,
+        daemon.opened(config, os.environ, state=state, record=record, load=lambda: load(path), log=log) as ready,
     ):
         anyio.run(daemon.serve, ready, backend_options=daemon.event_loop_options())
 
@@ -107,13 +115,15 @@ def check(config_file: Path | None) -> None:
 def demo(seconds: float | None, seed: int) -> int:
     """Run a simulated provider on loopback, and the daemon on it."""
     import anyio
-    from rich.console import Console
 
-    from steno.app import daemon, logs
+    from steno.app import daemon
     from steno.app import demo as demonstration
+    from steno.app.daemon_log import DaemonLog
 
-    logs.configure("warning", "auto")
-    holds = anyio.run(demonstration.demo, Console(), seconds, seed, backend_options=daemon.event_loop_options())
+    log = DaemonLog("warning")
+    with demonstration.screen() as screen:
+        options = daemon.event_loop_options()
+        holds = anyio.run(demonstration.demo, screen, log, seconds, seed, backend_options=options)
     return 0 if holds else 1
 
 

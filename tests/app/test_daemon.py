@@ -75,7 +75,8 @@ def records_of_the_log(folder: Path) -> list[dict[str, Any]]:
 
 def series(text: str) -> list[str]:
     """The series of conversation metrics, without those of the process."""
-    process = ("python_", "process_", "steno_audit_", "steno_connect_", "steno_stream", "steno_build_info")
+    own = ("audit_", "connect_", "stream", "build_info", "log_", "output_")
+    process = ("python_", "process_", *(f"steno_{each}" for each in own))
     lines = text.replace('source="relay"', 'source="replay"').splitlines()
     return sorted(line for line in lines if not line.startswith(("#", *process)))
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 import anyio
@@ -21,8 +22,9 @@ from msgspec import Struct
 
 from steno import __version__
 from steno.admin.http import CheckResult, HttpServer, application, bind
-from steno.app import control, logs
+from steno.app import control
 from steno.app.control_client import EraseRequest
+from steno.app.daemon_log import DaemonLog
 from steno.app.files import STATE_MODE, StateWriter, output
 from steno.app.price_list import load_prices
 from steno.app.source_kinds import make_source
@@ -33,8 +35,9 @@ from steno.core.billing.prices import PriceTable
 from steno.core.conversation import Conversation
 from steno.core.stream import Stream
 from steno.errors import ConfigError, UnavailableError
-from steno.metrics.exposition import daemon_registry
+from steno.metrics.exposition import ProcessNumbers, daemon_registry
 from steno.metrics.sink import Metrics
+from steno.output_errors import OutputErrors
 from steno.pipeline import Pipeline
 from steno.sources.clock import Clock
 from steno.sources.recorder import Recorder
@@ -63,8 +66,12 @@ class DaemonParts(Struct, frozen=True, kw_only=True):
     """Where the HTTP face listens."""
     audit: AuditService
     prices: PriceTable
+    errors: OutputErrors
+    """Failures of the outputs that the daemon goes on without."""
     recorder: Recorder | None = None
     state: StateWriter | None = None
+    log: DaemonLog | None = None
+    """The operational log, where it is the daemon's own."""
     load: Callable[[], Config] | None = None
     """Reads the configuration again, where it came from a file."""
 
@@ -123,7 +130,10 @@ class Daemon:
 
     async def run(self) -> bool:
         """Run until `stop` or a signal, then drain; return whether all records are on the disk."""
-        registry = daemon_registry(self.pipeline, self.metrics, [self.sources, self.audit])
+        numbers: list[ProcessNumbers] = [self.sources, self.audit, self._parts.errors]
+        if self._parts.log:
+            numbers.append(self._parts.log)
+        registry = daemon_registry(self.pipeline, self.metrics, numbers)
         http = HttpServer(application(registry, self.healthy, self.ready), self._parts.socket)
         async with anyio.create_task_group() as tasks:
             self.audit.start(self.pipeline, self.clock.start)
@@ -170,6 +180,8 @@ class Daemon:
             self._ticked_at = anyio.current_time()
             if self._parts.recorder:
                 self._parts.recorder.flush()
+            if self._parts.log:
+                self._parts.log.tick()
             await anyio.sleep(TICK_SECONDS - now % 1_000_000 / 1_000_000)
 
     async def _run_sources(self) -> None:
@@ -179,6 +191,8 @@ class Daemon:
                 self.sources.start(running)
                 await self._stopping.wait()
                 self._log.info("stopping")
+                if self._parts.log:
+                    self._parts.log.end_by(monotonic() + self._config.limits.drain_seconds)
                 scope.deadline = anyio.current_time() + self._config.limits.drain_seconds * SHARE_OF_SOURCES
                 await self.sources.stop()
 
@@ -224,8 +238,8 @@ class Daemon:
             return
         self._config = new
         self.pipeline.registry.prices = prices
-        if load:
-            logs.configure(new.log.level, new.log.format)
+        if self._parts.log:
+            self._parts.log.configure(new.log.level, new.log.format)
         changes = self.sources.replace(new.sources)
         self.audit.reopen(self.clock.now(), new, changes)
         later = [name for name in ("audit", "limits") if getattr(old, name) != getattr(new, name)]
@@ -261,6 +275,7 @@ def opened(
     state: Path | None = None,
     record: Path | None = None,
     load: Callable[[], Config] | None = None,
+    log: DaemonLog | None = None,
 ) -> Iterator[Daemon]:
     """Bind the port, open the audit log and the files, and yield a daemon that is ready to run.
 
@@ -270,6 +285,7 @@ def opened(
         state: where the state is written at the end.
         record: the folder that frames are recorded into.
         load: reads the configuration again, where it came from a file.
+        log: the operational log, where it is the daemon's own.
 
     Raises:
         ConfigError: the price list cannot be read, or a key or pattern of the audit log is wrong.
@@ -277,6 +293,7 @@ def opened(
         UnavailableError: a port is taken, a folder cannot be written, or another daemon writes the log.
     """
     clock = Clock()
+    errors = log.errors if log else OutputErrors()
     with ExitStack() as stack:
         sock = stack.enter_context(bind(*config.http.address))
         audit = stack.enter_context(AuditService.open(config, environ, clock.start, clock.now))
@@ -287,9 +304,11 @@ def opened(
             socket=sock,
             audit=audit,
             prices=_prices(config),
+            errors=errors,
             recorder=recorder,
             state=writer,
             load=load,
+            log=log,
         )
         yield Daemon(config, parts)
 
