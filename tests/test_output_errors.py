@@ -34,5 +34,5 @@ def test_counts() -> None:
     reason = errors.count("log", OSError(errno.ENOSPC, ""))
 
     counts = errors.numbers()["steno_output_errors_total"]
-    assert (reason, counts.keys()) == ("no_space", {(kind, each) for kind in KINDS for each in REASONS})
+    assert (reason, list(counts)) == ("no_space", [(kind, each) for kind in KINDS for each in REASONS])
     assert {labels: count for labels, count in counts.items() if count} == {("log", "no_space"): 1}

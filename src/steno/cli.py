@@ -72,7 +72,7 @@ def cli() -> None:
 
 @cli.command()
 @CONFIG
-@click.option("--state", type=FILE, help="Write the state of all conversations here when the daemon stops.")
+@click.option("--state", type=FILE, help="Write the state of all conversations here when it stops; exit 69 if not.")
 @click.option("--record", type=FILE, help="Record every frame into this folder, a file a stream.")
 def run(config_file: Path | None, state: Path | None, record: Path | None) -> None:
     """Run the daemon until SIGTERM or SIGINT."""

@@ -7,8 +7,9 @@ server goes last, so that a probe sees the drain.
 
 import signal
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
@@ -25,9 +26,9 @@ from steno.admin.http import CheckResult, HttpServer, application, bind
 from steno.app import control
 from steno.app.control_client import EraseRequest
 from steno.app.daemon_log import DaemonLog
-from steno.app.files import STATE_MODE, StateWriter, output
 from steno.app.price_list import load_prices
 from steno.app.source_kinds import make_source
+from steno.app.state_output import StateOutput
 from steno.audit.content_store.erase import Erasure
 from steno.audit.service import AuditService
 from steno.config import Config
@@ -69,7 +70,7 @@ class DaemonParts(Struct, frozen=True, kw_only=True):
     errors: OutputErrors
     """Failures of the outputs that the daemon goes on without."""
     recorder: Recorder | None = None
-    state: StateWriter | None = None
+    state: StateOutput | None = None
     log: DaemonLog | None = None
     """The operational log, where it is the daemon's own."""
     load: Callable[[], Config] | None = None
@@ -128,8 +129,8 @@ class Daemon:
         """Begin to stop, in order."""
         self._stopping.set()
 
-    async def run(self) -> bool:
-        """Run until `stop` or a signal, then drain; return whether all records are on the disk."""
+    async def run(self) -> tuple[str, ...]:
+        """Run until `stop` or a signal, then drain; return what is missing at the end, a sentence each."""
         numbers: list[ProcessNumbers] = [self.sources, self.audit, self._parts.errors]
         if self._parts.log:
             numbers.append(self._parts.log)
@@ -138,17 +139,25 @@ class Daemon:
         async with anyio.create_task_group() as tasks:
             self.audit.start(self.pipeline, self.clock.start)
             self._ticked_at = anyio.current_time()
-            tasks.start_soon(http.run)
+            tasks.start_soon(self._serve, http.run)
             if self.audit.directory:
-                tasks.start_soon(control.listen, self.audit.directory, self._erase)
+                tasks.start_soon(self._serve, partial(control.listen, self.audit.directory, self._erase))
             self._log_start()
             tasks.start_soon(self._tick)
             await self._run_sources()
-            written = await self._finish()
+            missing = await self._finish()
             http.stop()
             await http.stopped.wait()
             tasks.cancel_scope.cancel()
-        return written
+        return missing
+
+    async def _serve(self, run: Callable[[], Awaitable[None]]) -> None:
+        """Run one of the daemon's own servers. Where it fails, the daemon goes on without it."""
+        try:
+            await run()
+        except Exception as error:  # noqa: BLE001  # whatever it is: nothing that is asked of the daemon may end it
+            self._parts.errors.count("http", error)
+            self._log.error("a server of the daemon has ended", exc_info=error)
 
     def _log_start(self) -> None:
         self._log.info(
@@ -196,19 +205,24 @@ class Daemon:
                 scope.deadline = anyio.current_time() + self._config.limits.drain_seconds * SHARE_OF_SOURCES
                 await self.sources.stop()
 
-    async def _finish(self) -> bool:
-        """Close what is open, write the state, end the audit log; return whether the log was written in time."""
+    async def _finish(self) -> tuple[str, ...]:
+        """Close what is open, write the state, end the audit log; return what could not be written in time."""
         now = self.clock.now()
         streams = list(self.pipeline.streams.values())
         for stream in streams:  # those of sources that did not end in time
             self.pipeline.stream_closed(stream, now, None, shutdown=True)
         self.pipeline.registry.close_all(now)
-        if self._parts.state:
-            self._parts.state.finish((), ())
         left = self._config.limits.drain_seconds * (1 - SHARE_OF_SOURCES)
-        written = await anyio.to_thread.run_sync(self.audit.finish, self.clock.now(), left)
+        state, missing = self._parts.state, []
+        async with anyio.create_task_group() as tasks:  # both at once: neither disk takes the other's time
+            if state:
+                tasks.start_soon(anyio.to_thread.run_sync, state.finish, left)
+            if not await anyio.to_thread.run_sync(self.audit.finish, self.clock.now(), left):
+                missing.append("the audit log could not be flushed in time: records are missing at its end")
+        if state and state.failure:
+            missing.append(f"the state could not be written: {state.failure}")
         self._log.info("stopped")
-        return written
+        return tuple(missing)
 
     async def watch_signals(self) -> None:
         """Stop at the first SIGTERM or SIGINT; a second one ends the process at once. SIGHUP calls `reload`."""
@@ -297,8 +311,8 @@ def opened(
     with ExitStack() as stack:
         sock = stack.enter_context(bind(*config.http.address))
         audit = stack.enter_context(AuditService.open(config, environ, clock.start, clock.now))
-        recorder = Recorder(record) if record else None
-        writer = StateWriter(stack.enter_context(output(state, STATE_MODE))) if state else None
+        recorder = Recorder(record, errors) if record else None
+        writer = stack.enter_context(StateOutput.open(state, errors)) if state else None
         parts = DaemonParts(
             clock=clock,
             socket=sock,
@@ -316,14 +330,14 @@ def opened(
 async def serve(daemon: Daemon) -> None:
     """Run `daemon` in the foreground of this process, with its signals.
 
-    Raises UnavailableError where the drain left records unwritten.
+    Raises UnavailableError where the drain left something unwritten.
     """
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(daemon.watch_signals)
-        written = await daemon.run()
+        missing = await daemon.run()
         tasks.cancel_scope.cancel()
-    if not written:
-        raise UnavailableError("the audit log could not be flushed in time: records are missing at its end")
+    if missing:
+        raise UnavailableError("; ".join(missing))
 
 
 def event_loop_options() -> dict[str, bool]:
