@@ -1,13 +1,22 @@
-"""`python -m steno` is the command `steno`."""
+"""`python -m steno` is the command `steno`. It holds the signals of a daemon before anything else is imported."""
 
+import sys
 from typing import NoReturn
 
-from steno.app.descriptors import open_standard
-from steno.cli import main as command_line
+from steno.app.signals import SIGNALS
+
+DAEMONS = ("run", "demo")
+"""The commands that have signals of their own. All others end by a signal at any time, as programs do."""
 
 
 def main() -> NoReturn:
     """Run the command that the arguments name, and exit."""
+    if sys.argv[1:] and sys.argv[1] in DAEMONS:
+        SIGNALS.hold()
+    # What is imported here takes time, in which a signal would end a process that does not hold it.
+    from steno.app.descriptors import open_standard  # noqa: PLC0415
+    from steno.cli import main as command_line  # noqa: PLC0415
+
     open_standard()
     command_line()
 

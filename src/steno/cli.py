@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 
 from steno import __version__
+from steno.app.signals import SIGNALS
 from steno.errors import ConfigError, ConfigFault, DataError, StenoError, UsageError
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def run(config_file: Path | None, state: Path | None, record: Path | None) -> No
     from steno.app.daemon_log import DaemonLog
     from steno.config import load
 
+    SIGNALS.hold()
     log = DaemonLog()
     path = _config_file(config_file)
     config = load(path)
@@ -120,6 +122,7 @@ def demo(seconds: float | None, seed: int) -> int:
     from steno.app import demo as demonstration
     from steno.app.daemon_log import DaemonLog
 
+    SIGNALS.hold()
     log = DaemonLog("warning")
     with demonstration.screen() as screen:
         options = daemon.event_loop_options()

@@ -5,10 +5,11 @@ their connections, open conversations are closed, the state is written, the audi
 server goes last, so that a probe sees the drain.
 """
 
+import asyncio
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,6 +28,7 @@ from steno.app import control
 from steno.app.control_client import EraseRequest
 from steno.app.daemon_log import DaemonLog
 from steno.app.price_list import load_prices
+from steno.app.signals import SIGNALS
 from steno.app.source_kinds import make_source
 from steno.app.state_output import StateOutput
 from steno.audit.content_store.erase import Erasure
@@ -224,17 +226,13 @@ class Daemon:
         self._log.info("stopped")
         return tuple(missing)
 
-    async def watch_signals(self) -> None:
-        """Stop at the first SIGTERM or SIGINT; a second one ends the process at once. SIGHUP calls `reload`."""
-        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-            async for received in signals:
-                self._log.info("signal", signal=received.name)
-                if received != signal.SIGHUP:
-                    break
-                self.reload()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
-        self.stop()
+    def received(self, number: signal.Signals) -> None:
+        """Act on a signal: SIGHUP calls `reload`, all others `stop`. `signals` ends the process at the second one."""
+        self._log.info("signal", signal=number.name)
+        if number != signal.SIGHUP:
+            self.stop()
+        elif not self._stopping.is_set():
+            self.reload()
 
     def reload(self) -> None:
         """Read the configuration again, and begin a new audit segment. A wrong one is logged and changes nothing.
@@ -328,14 +326,22 @@ def opened(
 
 
 async def serve(daemon: Daemon) -> None:
-    """Run `daemon` in the foreground of this process, with its signals.
+    """Run `daemon` in the foreground of this process, with its signals, those included that have come so far.
 
     Raises UnavailableError where the drain left something unwritten.
     """
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(daemon.watch_signals)
+    loop = asyncio.get_running_loop()
+
+    def deliver(number: signal.Signals) -> None:
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(daemon.received, number)
+
+    SIGNALS.hold()
+    SIGNALS.deliver(deliver)
+    try:
         missing = await daemon.run()
-        tasks.cancel_scope.cancel()
+    finally:
+        SIGNALS.deliver(None)
     if missing:
         raise UnavailableError("; ".join(missing))
 
