@@ -1,9 +1,14 @@
 """`python -m steno` is the command `steno`. It holds the signals of a daemon before anything else is imported."""
 
+from __future__ import annotations
+
 import sys
-from typing import NoReturn
 
 from steno.app.signals import SIGNALS
+
+TYPE_CHECKING = False  # `typing` alone would take longer than all else until the signals are held
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 DAEMONS = ("run", "demo")
 """The commands that have signals of their own. All others end by a signal at any time, as programs do."""

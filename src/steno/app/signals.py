@@ -9,12 +9,16 @@ It is a handler and not a blocked mask, which threads and child processes would 
 The program imports this module before any other: it imports nothing that takes time.
 """
 
-import signal
-from collections.abc import Callable
-from types import FrameType
-from typing import Final
+from __future__ import annotations
 
-HELD: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+import signal
+
+TYPE_CHECKING = False  # as in `__main__`
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+HELD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Signals:
@@ -53,5 +57,5 @@ class Signals:
             self._remembered.append(received)
 
 
-SIGNALS: Final = Signals()
+SIGNALS = Signals()
 """Those of this process: a handler belongs to all of it."""
