@@ -61,7 +61,7 @@ async def listen(directory: Path, erase: Erase) -> None:
             return
         server = HttpServer(application(erase), sock, ControlProtocol)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_run, server)
+            tasks.start_soon(_run, server, sock)
             try:
                 await anyio.sleep_forever()
             finally:
@@ -70,9 +70,9 @@ async def listen(directory: Path, erase: Erase) -> None:
                 server.stop()
 
 
-async def _run(server: HttpServer) -> None:
+async def _run(server: HttpServer, sock: socket.socket) -> None:
     """Serve until the server is stopped: cancelled in between, it would leave its connections open."""
-    with anyio.CancelScope(shield=True):
+    with anyio.CancelScope(shield=True), sock:
         await server.run()
 
 

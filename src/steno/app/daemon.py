@@ -52,6 +52,8 @@ STALLED_SECONDS: Final = 10.0
 """How long the event loop or the audit writer may make no progress before `/healthz` reports it."""
 SHARE_OF_SOURCES: Final = 0.7
 """How much of the time for the drain the sources may take; the rest is the audit log's."""
+SHARE_OF_STATE: Final = 0.9
+"""How much of that time may have passed when the state is in its place; the rest is the operational log's."""
 
 READY_POLICIES: Final[Mapping[str, Callable[[Iterable[bool]], bool]]] = {
     "all": all,
@@ -105,6 +107,8 @@ class Daemon:
         self._parts = parts
         self._log = structlog.get_logger()
         self._stopping = anyio.Event()
+        self._drain_began = 0.0
+        """When the drain began, by the monotonic clock."""
         self._ticked_at = 0.0
         """When the last tick was, by the clock of the event loop."""
 
@@ -141,7 +145,7 @@ class Daemon:
         async with anyio.create_task_group() as tasks:
             self.audit.start(self.pipeline, self.clock.start)
             self._ticked_at = anyio.current_time()
-            tasks.start_soon(self._serve, http.run)
+            tasks.start_soon(self._serve, http.run, self._parts.socket)
             if self.audit.directory:
                 tasks.start_soon(self._serve, partial(control.listen, self.audit.directory, self._erase))
             self._log_start()
@@ -153,13 +157,15 @@ class Daemon:
             tasks.cancel_scope.cancel()
         return missing
 
-    async def _serve(self, run: Callable[[], Awaitable[None]]) -> None:
-        """Run one of the daemon's own servers. Where it fails, the daemon goes on without it."""
+    async def _serve(self, run: Callable[[], Awaitable[None]], sock: socket.socket | None = None) -> None:
+        """Run one of the daemon's own servers. Where it fails, the daemon goes on without it, and `sock` is closed."""
         try:
             await run()
         except Exception as error:  # noqa: BLE001  # whatever it is: nothing that is asked of the daemon may end it
             self._parts.errors.count("http", error)
             self._log.error("a server of the daemon has ended", exc_info=error)
+            if sock:
+                sock.close()  # so that peers are refused, and do not wait
 
     def _log_start(self) -> None:
         self._log.info(
@@ -202,8 +208,9 @@ class Daemon:
                 self.sources.start(running)
                 await self._stopping.wait()
                 self._log.info("stopping")
+                self._drain_began = monotonic()
                 if self._parts.log:
-                    self._parts.log.end_by(monotonic() + self._config.limits.drain_seconds)
+                    self._parts.log.end_by(self._drain_began + self._config.limits.drain_seconds)
                 scope.deadline = anyio.current_time() + self._config.limits.drain_seconds * SHARE_OF_SOURCES
                 await self.sources.stop()
 
@@ -218,7 +225,8 @@ class Daemon:
         state, missing = self._parts.state, []
         async with anyio.create_task_group() as tasks:  # both at once: neither disk takes the other's time
             if state:
-                tasks.start_soon(anyio.to_thread.run_sync, state.finish, left)
+                until = self._drain_began + self._config.limits.drain_seconds * SHARE_OF_STATE
+                tasks.start_soon(anyio.to_thread.run_sync, state.finish, until - monotonic())
             if not await anyio.to_thread.run_sync(self.audit.finish, self.clock.now(), left):
                 missing.append("the audit log could not be flushed in time: records are missing at its end")
         if state and state.failure:

@@ -104,8 +104,7 @@ class LogWriter:
         while done < len(data):
             closing = self._closing.is_set()  # looked at before the attempt: at the end there is one more
             try:
-                done += self._descriptor.write(memoryview(data)[done:], LOOK_SECONDS)
-                self.failing = None
+                taken = self._descriptor.write(memoryview(data)[done:], LOOK_SECONDS)
             except OSError as error:
                 self._note(error)
                 if closing:
@@ -113,8 +112,11 @@ class LogWriter:
                 if error.errno == errno.EPIPE:
                     data, done = _from_new_line(data, done), 0
                 self._closing.wait(RETRY_SECONDS)
-            if closing and monotonic() >= self._deadline:
-                return done == len(data)
+            else:
+                self.failing = None
+                done += taken
+                if closing and not taken and monotonic() >= self._deadline:
+                    return False
         return True
 
     def _note(self, error: OSError) -> None:
