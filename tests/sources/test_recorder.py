@@ -55,6 +55,17 @@ def test_disk_that_is_full_ends_the_recording_and_not_the_reader(tmp_path: Path)
     assert set(ended) == {recording}
 
 
+def test_disk_that_is_full_is_noticed_at_the_end_at_the_latest() -> None:
+    """A stream that was short stood in a buffer. That it is in no file is counted, once."""
+    errors = OutputErrors()
+    recording = Recording(Path("/dev/full").open("wb"), lambda _: None, errors)  # noqa: SIM115  # as above
+
+    recording.frame(Frame(b"{}", None))
+    recording.close(Close(None, None, ""))
+
+    assert errors.numbers()["steno_output_errors_total"]["recording", "no_space"] == 1
+
+
 def test_never_overwrites(tmp_path: Path) -> None:
     """A file that exists is not touched."""
     (tmp_path / "relay-17-1.jsonl").write_text("mine")

@@ -74,7 +74,7 @@ class Recording:
 
     def close(self, close: Close) -> None:
         """Write how the connection ended, and close the file."""
-        self._write(close_line(close))
+        self._write(close_line(close), flush=True)  # so that a disk that is full is noticed here at the latest
         self._end()
 
     def flush(self) -> None:
