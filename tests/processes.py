@@ -89,7 +89,7 @@ def running(config: Path, *args: str | Path, limit: str = "", **environ: str) ->
     log = config.with_suffix(".log")
     with log.open("w") as file:
         process = subprocess.Popen(
-            [sys.executable, "-c", f"{limit}\nfrom steno.cli import main; main()", "run", "-c", config, *args],
+            [sys.executable, "-c", f"{limit}\nfrom steno.__main__ import main; main()", "run", "-c", config, *args],
             stderr=file,
             stdout=subprocess.DEVNULL,
             text=True,

@@ -10,14 +10,15 @@ some); 64 usage, 65 data, 69 unavailable, 78 configuration, as sysexits has them
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
 from steno import __version__
-from steno.app.terminal import echo
+from steno.app.signals import SIGNALS
+from steno.app.terminal import echo, printable_lines
 from steno.errors import ConfigError, ConfigFault, DataError, StenoError, UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def main() -> NoReturn:
     try:
         code = cli.main(standalone_mode=False)
     except click.UsageError as error:
-        echo(f"steno: {error.format_message()}", err=True)
+        _complain(f"steno: {error.format_message()}\n")
         code = UsageError.exit_code
     except click.exceptions.Exit as exited:
         code = exited.exit_code
@@ -43,7 +44,7 @@ def main() -> NoReturn:
         code = INTERRUPTED
     except StenoError as error:
         prefix = "" if isinstance(error, ConfigError) else "steno: "
-        echo(f"{prefix}{error}", err=True)
+        _complain(f"{prefix}{error}\n")
         code = error.exit_code
     except BrokenPipeError:  # the reader of our output has gone
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  # so that the interpreter's last flush is quiet
@@ -51,9 +52,15 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001  # a mistake of ours: its message may hold content
         from steno.app import logs
 
-        click.echo(f"steno: internal error\n{logs.trace(error)}", err=True, nl=False)
+        _complain(f"steno: internal error\n{logs.trace(error)}")
         code = StenoError.exit_code
     sys.exit(code)
+
+
+def _complain(text: str) -> None:
+    """Print to standard error, which a daemon's log has taken over. Where nobody reads it, the exit code says it."""
+    with suppress(OSError, AttributeError):  # it is None where the descriptor was closed
+        sys.stderr.write(printable_lines(text))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -67,21 +74,24 @@ def cli() -> None:
 
 @cli.command()
 @CONFIG
-@click.option("--state", type=FILE, help="Write the state of all conversations here when the daemon stops.")
+@click.option("--state", type=FILE, help="Write the state of all conversations here when it stops; exit 69 if not.")
 @click.option("--record", type=FILE, help="Record every frame into this folder, a file a stream.")
 def run(config_file: Path | None, state: Path | None, record: Path | None) -> None:
     """Run the daemon until SIGTERM or SIGINT."""
     import anyio
 
-    from steno.app import daemon, logs
+    from steno.app import daemon
+    from steno.app.daemon_log import DaemonLog
     from steno.config import load
 
+    SIGNALS.hold()
+    log = DaemonLog()
     path = _config_file(config_file)
     config = load(path)
-    logs.configure(config.log.level, config.log.format)
+    log.configure(config.log.level, config.log.format)
     with (
         _faults_in(path),
-        daemon.opened(config, os.environ, state=state, record=record, load=lambda: load(path)) as ready,
+        daemon.opened(config, os.environ, state=state, record=record, load=lambda: load(path), log=log) as ready,
     ):
         anyio.run(daemon.serve, ready, backend_options=daemon.event_loop_options())
 
@@ -109,12 +119,15 @@ def demo(seconds: float | None, seed: int) -> int:
     """Run a simulated provider on loopback, and the daemon on it."""
     import anyio
 
-    from steno.app import daemon, logs
+    from steno.app import daemon
     from steno.app import demo as demonstration
-    from steno.app.tables import console
+    from steno.app.daemon_log import DaemonLog
 
-    logs.configure("warning", "auto")
-    holds = anyio.run(demonstration.demo, console(), seconds, seed, backend_options=daemon.event_loop_options())
+    SIGNALS.hold()
+    log = DaemonLog("warning")
+    with demonstration.screen() as screen:
+        options = daemon.event_loop_options()
+        holds = anyio.run(demonstration.demo, screen, log, seconds, seed, backend_options=options)
     return 0 if holds else 1
 
 

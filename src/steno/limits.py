@@ -109,3 +109,20 @@ since identifiers are the keys of what is kept in memory."""
 ID_CHARACTERS: Final = 256
 """Longest identifier of the event that an audit record refers to; a longer one is cut. In the key of a conversation a
 name has as many bytes; a longer one is cut and has a hash (`core/keys.py`)."""
+
+LOG_QUEUE_BYTES: Final = 1024 * 1024
+"""Lines of the operational log that wait for its reader: some 5,000, so that a pause of the reader loses nothing. Past
+it the oldest of the least important are dropped."""
+
+LOG_QUEUE_LINES: Final = 8_192
+"""The same as a number: short lines cost more in memory than their bytes."""
+
+LOG_LIBRARY_LINES: Final = 20
+"""Lines of one library's logger within `LOG_LIBRARY_SECONDS`. What a library says a connection or a frame is under the
+control of whoever sends."""
+
+LOG_LIBRARY_SECONDS: Final = 10.0
+"""The time for `LOG_LIBRARY_LINES`."""
+
+LOG_LIBRARY_LOGGERS: Final = 64
+"""Loggers of libraries that are counted by name. Past it they share one count."""

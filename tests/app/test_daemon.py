@@ -1,6 +1,7 @@
 """The daemon as a process: real frames over a real websocket become state, metrics and an audit log."""
 
 import asyncio
+import errno
 import json
 import re
 import signal
@@ -10,7 +11,10 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import pytest
+import uvicorn
 
+from steno.app.daemon import opened
+from steno.config import parse
 from steno.metrics.definitions import PROCESS_METRICS
 from tests.core.realtime.calls import begin, turn
 from tests.processes import Running, running, steno, upstream, wait_until
@@ -289,6 +293,29 @@ async def test_second_signal_ends_at_once(tmp_path: Path) -> None:
             code = await ended(daemon)
 
     assert code in {-signal.SIGTERM, 0}  # 0 where the drain was quicker than the second signal
+
+
+async def test_a_server_that_fails_does_not_end_the_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the HTTP face all else goes on until the end, and the log is whole."""
+    monkeypatch.setattr(uvicorn.Server, "serve", failing)
+    config = parse((configure(tmp_path, "ws://127.0.0.1:9/")).read_text(), "steno.toml")
+    with opened(config, {}) as daemon:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(daemon.run)
+            await wait_until(lambda: daemon._parts.errors.numbers()["steno_output_errors_total"]["http", "io"])
+            healthy = daemon.healthy().ok
+            daemon.stop()
+
+    assert healthy
+    assert [record["fact"] for record in records_of_the_log(tmp_path / "audit")][-2:] == [
+        "daemon.stopped",
+        "log.closed",
+    ]
+
+
+async def failing(_: uvicorn.Server, sockets: object) -> None:
+    """Serve as a server does that has no descriptor left."""
+    raise OSError(errno.EMFILE, "Too many open files")
 
 
 async def test_second_daemon_on_the_same_log_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """`steno demo`: what a new user sees first."""
 
+import fcntl
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +42,36 @@ def test_shows_the_main_job(ports: tuple[int, ...], tmp_path: Path) -> None:
     assert "what was seen" in done.stdout
     assert "completed" in done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_stopped_holds_nothing_up() -> None:
+    """A pager that takes nothing: the demo ends by a signal all the same."""
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    os.write(writing, b"\n" * 4096)
+    with subprocess.Popen(
+        [*STENO, "demo", "--for", "600"], stdout=writing, stderr=subprocess.PIPE, text=True
+    ) as process:
+        os.close(writing)
+        wait_for(lambda: list(Path("/proc", str(process.pid), "task").glob("*"))[1:])
+        process.terminate()
+        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+    os.close(reading)
+
+    assert (process.returncode, errors) == (0, "")
+
+
+def test_a_reader_that_has_gone_ends_it() -> None:
+    """As `steno demo | head -1` has it."""
+    with subprocess.Popen([*STENO, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert wait_for(process.stdout.readline)
+        process.stdout.close()
+        code = process.wait(PATIENCE_SECONDS)
+        assert process.stderr is not None
+        errors = process.stderr.read()
+
+    assert (code, errors) == (0, "")
 
 
 def test_ends_in_order_on_a_signal() -> None:

@@ -11,6 +11,7 @@ import structlog.testing
 from steno.core.facts import Fact, StreamClosed, StreamOpened
 from steno.core.frame import Frame
 from steno.core.stream import Stream
+from steno.output_errors import OutputErrors
 from steno.sources.recorder import Recorder
 from steno.sources.recording import Close, parse
 from steno.sources.stream_session import BLAMED_SECONDS, StreamCounters, StreamSession
@@ -77,7 +78,7 @@ def test_stream_has_the_name_of_its_conversation() -> None:
 
 async def test_frames_are_fed_and_recorded(tmp_path: Path) -> None:
     """The recording has the frames, the name of the conversation and the end."""
-    stage = Stage(Recorder(tmp_path))
+    stage = Stage(Recorder(tmp_path, OutputErrors()))
     session = stage.sessions.begin("relay", StreamCounters(), "rtc_1")
 
     await feed(session, PING, b"{}")
@@ -94,7 +95,7 @@ async def test_frames_are_fed_and_recorded(tmp_path: Path) -> None:
 async def test_stream_whose_recording_cannot_begin_is_read_all_the_same(tmp_path: Path) -> None:
     """The recording is optional: its failure is logged."""
     folder = tmp_path / "recordings"
-    stage = Stage(Recorder(folder))
+    stage = Stage(Recorder(folder, OutputErrors()))
     folder.rmdir()
 
     with structlog.testing.capture_logs() as lines:

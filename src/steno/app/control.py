@@ -70,7 +70,7 @@ async def listen(directory: Path, erase: Erase, connections: ConnectionTable | N
         peers = table() if connections is None else connections
         server = HttpServer(application(erase), sock, peers, ControlProtocol)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_run, server)
+            tasks.start_soon(_run, server, sock)
             try:
                 await anyio.sleep_forever()
             finally:
@@ -79,9 +79,9 @@ async def listen(directory: Path, erase: Erase, connections: ConnectionTable | N
                 server.stop()
 
 
-async def _run(server: HttpServer) -> None:
+async def _run(server: HttpServer, sock: socket.socket) -> None:
     """Serve until the server is stopped: cancelled in between, it would leave its connections open."""
-    with anyio.CancelScope(shield=True):
+    with anyio.CancelScope(shield=True), sock:
         await server.run()
 
 

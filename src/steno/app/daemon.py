@@ -5,12 +5,15 @@ their connections, open conversations are closed, the state is written, the audi
 server goes last, so that a probe sees the drain.
 """
 
+import asyncio
 import signal
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 import anyio
@@ -23,11 +26,13 @@ from steno import __version__
 from steno.admin.connections import ConnectionTable, Faces
 from steno.admin.hosts import HostGuard, HostPolicy
 from steno.admin.http import HEAD_SECONDS, CheckResult, HttpServer, application, bind
-from steno.app import control, descriptor_plan, logs
+from steno.app import control, descriptor_plan
 from steno.app.control_client import EraseRequest
-from steno.app.files import STATE_MODE, StateWriter, output
+from steno.app.daemon_log import DaemonLog
 from steno.app.price_list import load_prices
+from steno.app.signals import SIGNALS
 from steno.app.source_kinds import make_source
+from steno.app.state_output import StateOutput
 from steno.audit.content_store.erase import Erasure
 from steno.audit.service import AuditService
 from steno.config import Config
@@ -35,8 +40,9 @@ from steno.core.billing.prices import PriceTable
 from steno.core.conversation import Conversation
 from steno.core.stream import Stream
 from steno.errors import ConfigError, UnavailableError
-from steno.metrics.exposition import daemon_registry
+from steno.metrics.exposition import ProcessNumbers, daemon_registry
 from steno.metrics.sink import Metrics
+from steno.output_errors import OutputErrors
 from steno.pipeline import Pipeline
 from steno.sources.clock import Clock, ClockWatch
 from steno.sources.recorder import Recorder
@@ -48,6 +54,8 @@ STALLED_SECONDS: Final = 10.0
 """How long the event loop or the audit writer may make no progress before `/healthz` reports it."""
 SHARE_OF_SOURCES: Final = 0.7
 """How much of the time for the drain the sources may take; the rest is the audit log's."""
+SHARE_OF_STATE: Final = 0.9
+"""How much of that time may have passed when the state is in its place; the rest is the operational log's."""
 
 READY_POLICIES: Final[Mapping[str, Callable[[Iterable[bool]], bool]]] = {
     "all": all,
@@ -65,8 +73,12 @@ class DaemonParts(Struct, frozen=True, kw_only=True):
     """Where the HTTP face listens."""
     audit: AuditService
     prices: PriceTable
+    errors: OutputErrors
+    """Failures of the outputs that the daemon goes on without."""
     recorder: Recorder | None = None
-    state: StateWriter | None = None
+    state: StateOutput | None = None
+    log: DaemonLog | None = None
+    """The operational log, where it is the daemon's own."""
     load: Callable[[], Config] | None = None
     """Reads the configuration again, where it came from a file."""
 
@@ -104,6 +116,8 @@ class Daemon:
         self._stopping = anyio.Event()
         self._mistakes: set[str] = set()
         """Mistakes of ours that were logged, each once."""
+        self._drain_began = 0.0
+        """When the drain began, by the monotonic clock."""
         self._ticked_at = 0.0
         """When the last tick was, by the clock of the event loop."""
 
@@ -138,26 +152,40 @@ class Daemon:
         """Begin to stop, in order."""
         self._stopping.set()
 
-    async def run(self) -> bool:
-        """Run until `stop` or a signal, then drain; return whether all records are on the disk."""
-        registry = daemon_registry(self.pipeline, self.metrics, [self.sources, self.audit, self.faces, self.watch])
+    async def run(self) -> tuple[str, ...]:
+        """Run until `stop` or a signal, then drain; return what is missing at the end, a sentence each."""
+        numbers: list[ProcessNumbers] = [self.sources, self.audit, self.faces, self.watch, self._parts.errors]
+        if self._parts.log:
+            numbers.append(self._parts.log)
+        registry = daemon_registry(self.pipeline, self.metrics, numbers)
         clients = self.faces.tables["http"]
         app = HostGuard(application(registry, self.healthy, self.ready), self._hosts, clients)
         http = HttpServer(app, self._parts.socket, clients)
         async with anyio.create_task_group() as tasks:
             self.audit.start(self.pipeline, self.clock.start)
             self._ticked_at = anyio.current_time()
-            tasks.start_soon(http.run)
+            tasks.start_soon(self._serve, http.run, self._parts.socket)
             if self.audit.directory:
-                tasks.start_soon(control.listen, self.audit.directory, self._erase, self.faces.tables["control"])
+                listen = partial(control.listen, self.audit.directory, self._erase, self.faces.tables["control"])
+                tasks.start_soon(self._serve, listen)
             self._log_start()
             tasks.start_soon(self._tick)
             await self._run_sources()
-            written = await self._finish()
+            missing = await self._finish()
             http.stop()
             await http.stopped.wait()
             tasks.cancel_scope.cancel()
-        return written
+        return missing
+
+    async def _serve(self, run: Callable[[], Awaitable[None]], sock: socket.socket | None = None) -> None:
+        """Run one of the daemon's own servers. Where it fails, the daemon goes on without it, and `sock` is closed."""
+        try:
+            await run()
+        except Exception as error:  # noqa: BLE001  # whatever it is: nothing that is asked of the daemon may end it
+            self._parts.errors.count("http", error)
+            self._log.error("a server of the daemon has ended", exc_info=error)
+            if sock:
+                sock.close()  # so that peers are refused, and do not wait
 
     def _log_start(self) -> None:
         self._log.info(
@@ -201,6 +229,8 @@ class Daemon:
             self._ticked_at = anyio.current_time()
             if self._parts.recorder:
                 self._parts.recorder.flush()
+            if self._parts.log:
+                self._parts.log.tick()
             await anyio.sleep(TICK_SECONDS - now % 1_000_000 / 1_000_000)
 
     def _watch_clock(self) -> None:
@@ -217,11 +247,14 @@ class Daemon:
                 self.sources.start(running)
                 await self._stopping.wait()
                 self._log.info("stopping")
+                self._drain_began = monotonic()
+                if self._parts.log:
+                    self._parts.log.end_by(self._drain_began + self._config.limits.drain_seconds)
                 scope.deadline = anyio.current_time() + self._config.limits.drain_seconds * SHARE_OF_SOURCES
                 await self.sources.stop()
 
-    async def _finish(self) -> bool:
-        """Close what is open, write the state, end the audit log; return whether the log was written in time."""
+    async def _finish(self) -> tuple[str, ...]:
+        """Close what is open, write the state, end the audit log; return what could not be written in time."""
         now = self.clock.now()
         streams = list(self.pipeline.streams.values())
         for stream in streams:  # those of sources that did not end in time
@@ -229,12 +262,18 @@ class Daemon:
                 self.pipeline.stream_closed(stream, now, None, shutdown=True)
         with self._guarded("conversations could not be closed in order"):
             self.pipeline.registry.close_all(now)
-        if self._parts.state:
-            self._parts.state.finish((), ())
         left = self._config.limits.drain_seconds * (1 - SHARE_OF_SOURCES)
-        written = await anyio.to_thread.run_sync(self.audit.finish, self.clock.now(), left)
+        state, missing = self._parts.state, []
+        async with anyio.create_task_group() as tasks:  # both at once: neither disk takes the other's time
+            if state:
+                until = self._drain_began + self._config.limits.drain_seconds * SHARE_OF_STATE
+                tasks.start_soon(anyio.to_thread.run_sync, state.finish, until - monotonic())
+            if not await anyio.to_thread.run_sync(self.audit.finish, self.clock.now(), left):
+                missing.append("the audit log could not be flushed in time: records are missing at its end")
+        if state and state.failure:
+            missing.append(f"the state could not be written: {state.failure}")
         self._log.info("stopped")
-        return written
+        return tuple(missing)
 
     @contextmanager
     def _guarded(self, otherwise: str) -> Iterator[None]:
@@ -246,17 +285,13 @@ class Daemon:
                 self._mistakes.add(otherwise)
                 self._log.exception(f"internal error: {otherwise}")
 
-    async def watch_signals(self) -> None:
-        """Stop at the first SIGTERM or SIGINT; a second one ends the process at once. SIGHUP calls `reload`."""
-        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-            async for received in signals:
-                self._log.info("signal", signal=received.name)
-                if received != signal.SIGHUP:
-                    break
-                self.reload()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
-        self.stop()
+    def received(self, number: signal.Signals) -> None:
+        """Act on a signal: SIGHUP calls `reload`, all others `stop`. `signals` ends the process at the second one."""
+        self._log.info("signal", signal=number.name)
+        if number != signal.SIGHUP:
+            self.stop()
+        elif not self._stopping.is_set():
+            self.reload()
 
     def reload(self) -> None:
         """Read the configuration again, and begin a new audit segment. A wrong one is logged and changes nothing.
@@ -275,8 +310,8 @@ class Daemon:
         self._config = new
         self.pipeline.registry.prices = prices
         self.metrics.prices = prices
-        if load:
-            logs.configure(new.log.level, new.log.format)
+        if self._parts.log:
+            self._parts.log.configure(new.log.level, new.log.format)
         changes = self.sources.replace(new.sources)
         self._hosts.names = frozenset(new.http.hosts)
         self.faces.tables["http"].most = descriptor_plan.plan(len(new.sources)).http
@@ -314,6 +349,7 @@ def opened(
     state: Path | None = None,
     record: Path | None = None,
     load: Callable[[], Config] | None = None,
+    log: DaemonLog | None = None,
 ) -> Iterator[Daemon]:
     """Bind the port, open the audit log and the files, and yield a daemon that is ready to run.
 
@@ -323,6 +359,7 @@ def opened(
         state: where the state is written at the end.
         record: the folder that frames are recorded into.
         load: reads the configuration again, where it came from a file.
+        log: the operational log, where it is the daemon's own.
 
     Raises:
         ConfigError: the price list cannot be read, or a key or pattern of the audit log is wrong.
@@ -330,34 +367,45 @@ def opened(
         UnavailableError: a port is taken, a folder cannot be written, or another daemon writes the log.
     """
     clock = Clock()
+    errors = log.errors if log else OutputErrors()
     with ExitStack() as stack:
         sock = stack.enter_context(bind(*config.http.address))
         audit = stack.enter_context(AuditService.open(config, environ, clock.start, clock.now))
-        recorder = Recorder(record) if record else None
-        writer = StateWriter(stack.enter_context(output(state, STATE_MODE))) if state else None
+        recorder = Recorder(record, errors) if record else None
+        writer = stack.enter_context(StateOutput.open(state, errors)) if state else None
         parts = DaemonParts(
             clock=clock,
             socket=sock,
             audit=audit,
             prices=_prices(config),
+            errors=errors,
             recorder=recorder,
             state=writer,
             load=load,
+            log=log,
         )
         yield Daemon(config, parts)
 
 
 async def serve(daemon: Daemon) -> None:
-    """Run `daemon` in the foreground of this process, with its signals.
+    """Run `daemon` in the foreground of this process, with its signals, those included that have come so far.
 
-    Raises UnavailableError where the drain left records unwritten.
+    Raises UnavailableError where the drain left something unwritten.
     """
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(daemon.watch_signals)
-        written = await daemon.run()
-        tasks.cancel_scope.cancel()
-    if not written:
-        raise UnavailableError("the audit log could not be flushed in time: records are missing at its end")
+    loop = asyncio.get_running_loop()
+
+    def deliver(number: signal.Signals) -> None:
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(daemon.received, number)
+
+    SIGNALS.hold()
+    SIGNALS.deliver(deliver)
+    try:
+        missing = await daemon.run()
+    finally:
+        SIGNALS.deliver(None)
+    if missing:
+        raise UnavailableError("; ".join(missing))
 
 
 def event_loop_options() -> dict[str, bool]:

@@ -6,10 +6,10 @@ made up. Where a configured port is taken, a free one is used.
 
 import os
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, cast
 
 import anyio
 import msgspec
@@ -19,7 +19,11 @@ from rich.table import Table
 
 from steno.admin.http import bind
 from steno.app.daemon import Daemon, opened, serve
+from steno.app.daemon_log import LEAVE_SECONDS, DaemonLog
+from steno.app.log_capture import LineStream
+from steno.app.log_writer import LogWriter
 from steno.app.tables import Row, conversation_table, outcome_lines, row_of, sum_of
+from steno.app.tables import console as terminal_console
 from steno.audit.verification.files import describe, verify
 from steno.config import Config, parse
 from steno.core.conversation import Conversation
@@ -27,6 +31,7 @@ from steno.errors import UnavailableError
 from steno.simulate.server import Provider, provider
 
 CONFIG: Final = Path(__file__).with_name("demo.toml")
+STANDARD_OUTPUT: Final = 1
 PROVIDER_PORT: Final = 8765
 """Where the sources in `CONFIG` expect the provider."""
 REFRESH_SECONDS: Final = 0.5
@@ -36,16 +41,31 @@ PLAIN_SECONDS: Final = 5.0
 """How often a line is printed where there is no terminal for a table."""
 
 
-async def demo(console: Console, seconds: float | None, seed: int) -> bool:
-    """Run the demo for `seconds`, or until a signal; return whether the audit log it wrote verifies."""
+@contextmanager
+def screen() -> Iterator[LogWriter]:
+    """Yield standard output, written by a thread: a reader that has stopped (a pager, a terminal) holds nothing up."""
+    writer = LogWriter(STANDARD_OUTPUT)
+    writer.start()
+    try:
+        yield writer
+    finally:
+        writer.close(LEAVE_SECONDS)
+
+
+async def demo(screen: LogWriter, log: DaemonLog, seconds: float | None, seed: int) -> bool:
+    """Run the demo for `seconds`, until a signal or until nobody reads `screen`.
+
+    Returns whether the audit log that it wrote verifies.
+    """
+    console = terminal_console(file=cast("IO[str]", LineStream(screen.submit, terminal=screen.terminal)))
     folder = Path(tempfile.mkdtemp(prefix="steno-demo-"))
     ended: list[Row] = []
     async with _simulated(seed) as simulated:
-        with opened(_config(simulated, folder), os.environ) as daemon:
+        with opened(_config(simulated, folder), os.environ, log=log) as daemon:
             daemon.listeners.append(lambda state: ended.append(row_of(state)))
             _introduce(console, daemon, simulated, folder)
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_show, console, daemon)
+                tasks.start_soon(_show, console, daemon, screen)
                 if seconds is not None:
                     tasks.start_soon(_stop_after, daemon, seconds)
                 await serve(daemon)
@@ -101,16 +121,20 @@ def _introduce(console: Console, daemon: Daemon, simulated: Provider, folder: Pa
     console.print()
 
 
-async def _show(console: Console, daemon: Daemon) -> None:
-    """Keep a small table up to date; without a terminal, print a line every `PLAIN_SECONDS`."""
-    if not console.is_terminal:
-        while True:
-            await anyio.sleep(PLAIN_SECONDS)
-            console.print(_line(daemon))
-    with Live(console=console, auto_refresh=False, transient=True) as live:
-        while True:
-            live.update(Group(_live_table(daemon, console.width), _line(daemon)), refresh=True)
-            await anyio.sleep(REFRESH_SECONDS)
+async def _show(console: Console, daemon: Daemon, screen: LogWriter) -> None:
+    """Keep a small table up to date; without a terminal, print a line every `PLAIN_SECONDS`.
+
+    Where the reader of `screen` has gone, `daemon` is stopped.
+    """
+    if console.is_terminal:
+        with Live(console=console, auto_refresh=False, transient=True) as live:
+            while screen.failing is None:
+                live.update(Group(_live_table(daemon, console.width), _line(daemon)), refresh=True)
+                await anyio.sleep(REFRESH_SECONDS)
+    while screen.failing is None:
+        await anyio.sleep(PLAIN_SECONDS)
+        console.print(_line(daemon))
+    daemon.stop()
 
 
 def _line(daemon: Daemon) -> str:

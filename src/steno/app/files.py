@@ -85,3 +85,7 @@ class StateWriter:
             shutil.copyfileobj(self._streams, self._file)
         for stream in streams:
             self._file.write(stream_line(stream))
+
+    def close(self) -> None:
+        """Give up what is kept for `finish`, where that is not called."""
+        self._streams.close()

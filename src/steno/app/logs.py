@@ -1,24 +1,32 @@
-"""The operational log: sets up structlog and the standard library's logging to write one form to standard error.
+"""The operational log: structlog and the standard library's logging write one form to standard error.
 
 That form is JSON lines, or lines with colours for people. The operational log is about the daemon, never about
 conversations: content and identifiers of people belong to the audit log alone. Of an error in our own code it has the
 types and the places in the code, not the message, because messages may hold content.
+
+Lines are rendered where they are logged, and written by a thread (`log_writer`). Two members of an event are for that
+thread, and stand in no line: `important=True` makes a line one of the last to be dropped, and `again=True` has it said
+later where it was dropped all the same.
 """
 
 import logging
-import sys
-from collections.abc import Iterator
-from typing import Any, Final, Literal, TextIO
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from time import monotonic
+from typing import Any, Final, Literal, Protocol, TextIO
 
 import msgspec
 import structlog
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
+
+from steno.app.log_capture import LibraryHandler, RateLimit, line_of
+from steno.app.log_queue import LogLine
 
 LEVELS: Final = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
     "warning": logging.WARNING,
     "error": logging.ERROR,
+    "critical": logging.CRITICAL,
 }
 
 Format = Literal["auto", "json", "console"]
@@ -29,49 +37,112 @@ _MESSAGES: Final = frozenset({"exc_value", "exc_notes", "syntax_error"})
 """Members with the message of an error. The text that is not a number, or the key that is missing, may be content."""
 
 
-def configure(level: Level, form: Format, stream: TextIO | None = None) -> None:
-    """Set up the operational log of this process, with what libraries log. It may be called again.
+class LogOutput(Protocol):
+    """What takes rendered lines: a `log_writer.LogWriter`."""
 
-    Args:
-        level: the least severe line that is written.
-        form: `json`, `console`, or `auto`: `console` where `stream` is a terminal, else `json`.
-        stream: where lines are written; standard error where it is not given.
-    """
-    stream = stream or sys.stderr
-    console = form == "console" or (form == "auto" and stream.isatty())
-    shared: list[Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-    ]
-    structlog.configure(
-        processors=[*shared, *_renderers(stream, console=console)],
-        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(stream),
-        cache_logger_on_first_use=False,
-    )
-    _configure_libraries(stream, [*shared, structlog.stdlib.add_logger_name, _first_line], console=console)
+    @property
+    def terminal(self) -> bool:
+        """Whether people look at it."""
+
+    def submit(self, line: LogLine) -> None:
+        """Take a line. Never waits."""
 
 
-def _configure_libraries(stream: TextIO, shared: list[Processor], *, console: bool) -> None:
-    """Write the warnings of libraries in our form. At debug level websockets would print every header."""
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_renderers(stream, console=console),
-            ],
+class OperationalLog:
+    """The log of this process: what is logged anywhere in it goes to one output."""
+
+    def __init__(self, output: LogOutput, level: Level = "info", form: Format = "auto") -> None:
+        """Log nothing before `install`."""
+        self._output = output
+        self._limit = RateLimit()
+        self._stamp = structlog.processors.TimeStamper(fmt="iso", utc=True, key="at")
+        self.configure(level, form)
+
+    def configure(self, level: Level, form: Format) -> None:
+        """Set the least severe level that is written, and the form. Loggers that exist already follow.
+
+        Args:
+            level: the least severe line that is written.
+            form: `json`, `console`, or `auto`: `console` where the output is a terminal, else `json`.
+        """
+        terminal = self._output.terminal
+        self._level = LEVELS[level]
+        self._renderers = _renderers(console=form == "console" or (form == "auto" and terminal), colours=terminal)
+
+    def install(self) -> None:
+        """Take what this process logs, its libraries included. At debug level websockets would log every header."""
+        logger = _LineLogger(self._output.submit)
+        structlog.configure(
+            processors=[self._above_level, structlog.stdlib.add_log_level, self._stamp, self._marked],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
+            logger_factory=lambda *_: logger,
+            cache_logger_on_first_use=False,
         )
-    )
-    root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(logging.WARNING)
+        handler = LibraryHandler(self._output.submit, self._limit)
+        handler.setFormatter(
+            structlog.stdlib.ProcessorFormatter(
+                foreign_pre_chain=[
+                    structlog.stdlib.add_log_level,
+                    self._stamp,
+                    structlog.stdlib.add_logger_name,
+                    _first_line,
+                ],
+                processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, self._rendered],
+            )
+        )
+        root = logging.getLogger()
+        root.handlers = [handler]
+        root.setLevel(logging.WARNING)
+
+    @property
+    def left_out(self) -> int:
+        """Lines of libraries that were left out."""
+        return self._limit.left_out
+
+    def tick(self) -> None:
+        """Say what was left out of libraries that said too much. Called every second or so."""
+        for name, lines in self._limit.ended(monotonic()).items():
+            self._output.submit(self.line("warning", "a library logs too much", logger=name, lines_left_out=lines))
+
+    def line(self, level: Level, event: str, **members: Any) -> LogLine:
+        """Return a line of the log's own, whatever the level."""
+        stamped = self._stamp(None, level, {"event": event, "level": level, **members})
+        return line_of(self._rendered(None, level, stamped), level)
+
+    # Processors of structlog ----------------------------------------------------------------------------
+
+    def _above_level(self, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        if LEVELS[method] < self._level:
+            raise structlog.DropEvent
+        return event
+
+    def _marked(self, logger: WrappedLogger, method: str, event: EventDict) -> tuple[tuple[str], Mapping[str, bool]]:
+        """Render an event, and take out what is meant for the writer."""
+        marks = {mark: bool(event.pop(mark)) for mark in ("important", "again") if mark in event}
+        return (self._rendered(logger, method, event),), marks
+
+    def _rendered(self, logger: WrappedLogger, method: str, event: EventDict) -> str:
+        done: Any = event
+        for renderer in self._renderers:
+            done = renderer(logger, method, done)
+        return str(done)
 
 
-def _renderers(stream: TextIO, *, console: bool) -> list[Processor]:
+class _LineLogger:
+    """What structlog hands rendered lines to, by the name of their level."""
+
+    def __init__(self, submit: Callable[[LogLine], None]) -> None:
+        self._submit = submit
+
+    def __getattr__(self, level: str) -> Callable[..., None]:
+        if level not in LEVELS:
+            raise AttributeError(level)
+        return lambda text, **marks: self._submit(line_of(text, level, **marks))
+
+
+def _renderers(*, console: bool, colours: bool) -> Sequence[Processor]:
     if console:
-        return [structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=_print_trace)]
+        return [structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=_print_trace)]
     return [
         structlog.processors.ExceptionRenderer(_stacks),
         _order_members,

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import reduce
-from typing import Final
+from typing import IO, Final
 
 from msgspec import Struct
 from rich.box import SIMPLE_HEAD
@@ -31,9 +31,9 @@ SHORTEST_NAME: Final = 20
 """Characters of a conversation's name that are shown however narrow the terminal is."""
 
 
-def console(*, stderr: bool = False) -> Console:
+def console(*, stderr: bool = False, file: IO[str] | None = None) -> Console:
     """Return a console that prints every text as it is: brackets are no markup, and `:name:` is no emoji."""
-    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    return Console(stderr=stderr, file=file, markup=False, emoji=False, highlight=False)
 
 
 class Row(Struct, frozen=True):

@@ -12,6 +12,11 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(each if each.isprintable() else REPLACEMENT for each in text)
 
 
+def printable_lines(text: str) -> str:
+    """Return lines, each of them `printable`."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def echo(text: str, *, err: bool = False) -> None:
     """Print lines to standard output, or to standard error."""
-    click.echo("\n".join(map(printable, text.split("\n"))), err=err)
+    click.echo(printable_lines(text), err=err)

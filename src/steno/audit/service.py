@@ -78,7 +78,7 @@ class WriterReports:
             self._backpressure.hold()
             self._log.warning("reading stops: the audit log cannot keep up", failing=failing)
         elif self._backpressure:
-            self._log.warning("records are dropped: the audit log cannot keep up", failing=failing)
+            self._log.warning("records are dropped: the audit log cannot keep up", failing=failing, important=True)
 
     def room(self) -> None:
         """Go on reading. Called by the writing thread, so the event loop is asked to do it."""
@@ -96,7 +96,7 @@ class WriterReports:
     def checkpoint(self, head: ChainHead) -> None:
         """Write the head of the log to the operational log: whoever keeps that line can check the log against it."""
         last_at = None if head.at is None else timestamp(head.at)
-        self._log.info("audit checkpoint", head=f"{head.seq}:{head.hash.hex()}", last_at=last_at)
+        self._log.info("audit checkpoint", head=f"{head.seq}:{head.hash.hex()}", last_at=last_at, again=True)
 
     def damaged(self, damaged: Damaged) -> None:
         """Report that somebody else changed a segment."""

@@ -248,6 +248,18 @@ PROCESS_METRICS: Final = _table(
         (),
         "Segments that are too old by the clock and stay, since it leapt or is behind the log.",
     ),
+    Definition(
+        "steno_log_lines_dropped_total",
+        "counter",
+        (),
+        "Lines of the operational log that were dropped, because it could not be written or a library logged too much.",
+    ),
+    Definition(
+        "steno_output_errors_total",
+        "counter",
+        ("kind", "reason"),
+        "Failures of outputs that the daemon goes on without: state, recording, log, http.",
+    ),
     Definition("steno_build_info", "gauge", ("version",), "Always 1; the version that runs."),
 )
 """What is true of this process alone."""

@@ -10,15 +10,20 @@ import structlog
 
 from steno.core.frame import Frame
 from steno.errors import UnavailableError
+from steno.output_errors import OutputErrors
 from steno.sources.recording import Close, close_line, frame_line
 
 
 class Recorder:
     """A folder of recordings."""
 
-    def __init__(self, folder: Path) -> None:
-        """Record into `folder`, which is made where it does not exist. Raises UnavailableError where it cannot be."""
+    def __init__(self, folder: Path, errors: OutputErrors) -> None:
+        """Record into `folder`, which is made where it does not exist; failures count in `errors`.
+
+        Raises UnavailableError where the folder cannot be made.
+        """
         self._folder = folder
+        self._errors = errors
         self._open: set[Recording] = set()
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -34,8 +39,9 @@ class Recorder:
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
+            self._errors.count("recording", error)
             raise UnavailableError(f"cannot record into {path}: {error.strerror}") from error
-        recording = Recording(os.fdopen(descriptor, "wb"), self._open.discard, conversation)
+        recording = Recording(os.fdopen(descriptor, "wb"), self._open.discard, self._errors, conversation)
         self._open.add(recording)
         return recording
 
@@ -48,8 +54,15 @@ class Recorder:
 class Recording:
     """The file of one stream. A write that fails ends the recording, not the stream."""
 
-    def __init__(self, file: BinaryIO, ended: Callable[["Recording"], None], conversation: str | None = None) -> None:
+    def __init__(
+        self,
+        file: BinaryIO,
+        ended: Callable[["Recording"], None],
+        errors: OutputErrors,
+        conversation: str | None = None,
+    ) -> None:
         """Write to `file`, and call `ended` when the recording is over; the first line names the `conversation`."""
+        self._errors = errors
         self._conversation = conversation
         self._file = file
         self._ended = ended
@@ -65,7 +78,7 @@ class Recording:
 
     def close(self, close: Close) -> None:
         """Write how the connection ended, and close the file."""
-        self._write(close_line(close))
+        self._write(close_line(close), flush=True)  # so that a disk that is full is noticed here at the latest
         self._end()
 
     def flush(self) -> None:
@@ -80,6 +93,7 @@ class Recording:
             if flush:
                 self._file.flush()
         except OSError as error:
+            self._errors.count("recording", error)
             structlog.get_logger().error(
                 "recording ends early: its file cannot be written", file=self._file.name, reason=error.strerror
             )

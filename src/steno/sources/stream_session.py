@@ -173,7 +173,7 @@ class StreamSession:
         if self._recording:
             self._recording.close(close)
         ending = end_stream(self._feed, self.stream, close)
-        level = self._log.warning if gap else self._log.info
+        level = self._log.bind(important=True).warning if gap else self._log.info
         level("stream ended", reason=gap or ending, code=close.code, frames=self.stream.frames)
 
     def _gap(self, close: Close) -> Gap | None:

@@ -1,0 +1,52 @@
+"""Descriptors that others read: small writes that do not wait, and none of the first three left closed."""
+
+import os
+import pty
+import subprocess
+import sys
+
+from steno.app.descriptors import WRITE_BYTES, Descriptor
+
+
+def test_a_write_takes_what_a_pipe_takes_at_once() -> None:
+    """And nothing where there is no room; the pipe stays as it was."""
+    reading, writing = os.pipe()
+    descriptor = Descriptor(writing)
+
+    taken = [descriptor.write(bytes(10 * WRITE_BYTES), 0)]
+    while taken[-1]:
+        taken.append(descriptor.write(bytes(WRITE_BYTES), 0))
+    blocking = os.get_blocking(writing)
+    os.close(reading)
+    os.close(writing)
+
+    assert taken == [WRITE_BYTES] * (len(taken) - 1) + [0]
+    assert (blocking, len(taken) > 2) == (True, True)
+
+
+def test_a_terminal_is_one() -> None:
+    """People look at it; nobody looks at a pipe."""
+    parent, child = pty.openpty()
+    reading, writing = os.pipe()
+
+    found = (Descriptor(child).terminal, Descriptor(writing).terminal)
+    for each in (parent, child, reading, writing):
+        os.close(each)
+
+    assert found == (True, False)
+
+
+def test_standard_descriptors_that_are_closed_are_opened() -> None:
+    """In place of each stands the null device; what is open stays."""
+    statements = """
+import os
+from steno.app.descriptors import open_standard
+open_standard()
+os.write(1, f"{os.readlink('/proc/self/fd/0')} {os.readlink('/proc/self/fd/2')} {os.open('/', 0)}".encode())
+"""
+    shell = ("sh", "-c", 'exec "$@" <&- 2>&-', "sh")
+    done = subprocess.run([*shell, sys.executable, "-c", statements], stdout=subprocess.PIPE, text=True, check=True)
+
+    null, error, following = done.stdout.split()
+    assert (null, error) == (os.devnull, os.devnull)
+    assert int(following) > 2
