@@ -23,7 +23,8 @@ Conversations end for one reason of a closed list (`Closing`). One without a nam
 and every thread, outlives its streams: it ends when it is idle or evicted, or with the stream that it was last heard on
 where steno closes that. Past `limits.conversations` the one that was silent longest is evicted, which depends only on
 what was fed, so that replay evicts the same one. `conversations` is ordered by the last event for that, and `_newest`
-spares the reordering while one conversation goes on speaking.
+spares the reordering while one conversation goes on speaking. So it is past `limits.memory_bytes`, once no kept object
+is left to be dropped: see `core/memory.py`.
 
 Time comes in: with frames, and by `tick` on whole seconds. What was due in a silence happens at the second at which it
 was due, in order of time and then of opening, however late the tick that brings it.
@@ -47,6 +48,7 @@ from steno.core.facts import (
 )
 from steno.core.family import Family
 from steno.core.frame import Frame
+from steno.core.memory import MemoryBudget
 from steno.core.routing import Route, Router, event_id_of
 from steno.core.session import EXPIRED
 from steno.core.stream import Stream
@@ -92,6 +94,7 @@ class Registry:
                 self.routes[kind] = Route(kind, family.name, handle, router)
         self._emit = emit
         self._closed = closed
+        self.memory = MemoryBudget(limits.conversation_bytes)
         self._newest: Conversation | None = None
         self._opened = 0
 
@@ -141,13 +144,16 @@ class Registry:
             self._newest = state
             self.conversations.move_to_end(state.key)
         facts = route.handle(state, event, frame)
+        if facts:
+            if route.identifies:
+                route.router.learn(state)
+            origin = _origin(state, at, stream, event)
+            for fact in facts:
+                self._emit(origin, fact)
+        if self.memory.over:
+            self._relieve(stream, event, frame)
         if not facts:
             return None
-        if route.identifies:
-            route.router.learn(state)
-        origin = _origin(state, frame.at, stream, event)
-        for fact in facts:
-            self._emit(origin, fact)
         first = facts[0]
         return first.reason if type(first) is EventRejected else None
 
@@ -166,8 +172,17 @@ class Registry:
         state.prices = self.prices
         state.opened_at = state.last_at = frame.at
         self.conversations[state.key] = state
+        state.memory.open(self.memory)
         self._emit(_origin(state, frame.at, stream, event), ConversationOpened(family=state.family))
         if len(self.conversations) > self.limits.conversations:
+            oldest = next(iter(self.conversations.values()))
+            self._close(oldest, "evicted", frame.at, stream, event)
+
+    def _relieve(self, stream: Stream, event: Event, frame: Frame) -> None:
+        """Make all conversations hold less than they may: objects go first, then who was silent longest."""
+        while self.memory.over and self.memory.drop_oldest():
+            pass
+        while self.memory.over and self.conversations:
             oldest = next(iter(self.conversations.values()))
             self._close(oldest, "evicted", frame.at, stream, event)
 
@@ -188,6 +203,7 @@ class Registry:
         for fact in state.abandon():
             self._emit(origin, fact)
         state.closed_reason = reason
+        state.memory.close()
         self._emit(origin, _closing_fact(state, reason))
         del self.conversations[state.key]
         self._closed(state)

@@ -55,7 +55,7 @@ def session_reported(
         return state.reject(event, "missing_object")
     reported = facts.SessionOpened if state.session_id is None else facts.SessionChanged
     _configure(state, session)
-    state.session = state.within_limit(raw_object(event, frame.payload))
+    state.keep_session(raw_object(event, frame.payload))
     kind, expires_at = _kind_and_end(event, session)
     state.session_life.report(session.id, kind, expires_at, frame.at)
     return (

@@ -6,6 +6,7 @@ from steno.core import tools
 from steno.core.bounded import BoundedObjects, BoundedSet
 from steno.core.conversation import Conversation, Exported
 from steno.core.facts import Fact, ResponseAbandoned
+from steno.core.memory import Held, InProgress
 from steno.core.realtime.turn import Turn
 from steno.core.transcript import Entry, Transcript
 from steno.core.vocabulary import short
@@ -89,7 +90,7 @@ class ConversationItem(Entry):
         return (text[:cut].rpartition(" ")[0] if inside else text[:cut]).rstrip(), "estimated"
 
 
-class OpenResponse:
+class OpenResponse(Held):
     """A response in progress, and when it first brought a token and audio."""
 
     __slots__ = (
@@ -106,6 +107,7 @@ class OpenResponse:
 
     def __init__(self, key: str, created_at: Micros | None, model: str | None, raw: bytes) -> None:
         """Begin the response `key`; `raw` is its object as it came, `created_at` is None where that was not seen."""
+        super().__init__()
         self.id = key
         self.created_at = created_at
         self.model = model
@@ -117,6 +119,10 @@ class OpenResponse:
         self.turn_latency: float | None = None
         """How long the caller had waited for it; None where it answered no turn."""
         self.audio_bytes = 0
+
+    def weight(self) -> int:
+        """Return how many bytes its object takes."""
+        return len(self.raw)
 
 
 class RealtimeConversation(Conversation):
@@ -136,13 +142,13 @@ class RealtimeConversation(Conversation):
         self.session_model: str | None = None
         self.transcription_model: str | None = None
         self.audio_format: str | None = None
-        self.transcript = Transcript[ConversationItem](limits, self.rejected, newest_last=True)
+        self.transcript = Transcript[ConversationItem](limits, self.rejected, self.memory, newest_last=True)
         # The transcript's own collections, by the names that items have: a lookup less on the path of each delta.
         self.items = self.transcript.entries
         self.order = self.transcript.order
-        self.open: dict[str, OpenResponse] = {}
-        self.responses = BoundedObjects(limits)
-        self.ended_responses = BoundedSet(ENDED_IDS)
+        self.open = InProgress[OpenResponse](self.memory)
+        self.responses = BoundedObjects(limits, self.memory)
+        self.ended_responses = BoundedSet(ENDED_IDS, self.memory)
         self.turn = Turn()
         self.playing_since: dict[str, Micros] = {}
         """Response to when the caller began to hear it."""
@@ -195,8 +201,9 @@ class RealtimeConversation(Conversation):
         """Drop the text of all items, and all raw responses, ended or not."""
         super().erase_content()
         self.responses.drop_all()
-        for response in self.open.values():
+        for key, response in self.open.items():
             response.raw = b""
+            self.open.weigh(key)
         self.transcript.erase()
 
     def abandon(self) -> list[Fact]:
