@@ -89,7 +89,7 @@ class Daemon:
             self._stream_ended,
             parts.prices,
         )
-        sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder)
+        sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder, config.limits)
         self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions))
         self._config = config
         self._parts = parts

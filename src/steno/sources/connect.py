@@ -21,6 +21,7 @@ from steno.config import Connect, mask_url, read_secret
 from steno.sources.backoff import HEALTHY_SECONDS, SHORT_SESSION_SECONDS, Backoff
 from steno.sources.connect_errors import reason_of, retry_after
 from steno.sources.protocols import Numbers
+from steno.sources.read_ahead import MeasuredConnection
 from steno.sources.recording import Close
 from steno.sources.stream_session import CLEAN_CODES, StreamCounters, StreamSession, StreamSessions
 from steno.sources.websocket import CLOSE_SECONDS, GOING_AWAY, Pings, read_websocket
@@ -146,6 +147,7 @@ class ConnectSource:
             compression=None,  # costs more than it saves where both ends share a data centre, and memory anywhere
             proxy=None if url.hostname in LOOPBACK else True,
             user_agent_header=f"steno/{__version__}",
+            create_connection=self._sessions.read_ahead.connection,  # type: ignore[arg-type]  # any callable does
         )
 
     async def _read(self, connection: ClientConnection) -> _Attempt:
@@ -160,6 +162,9 @@ class ConnectSource:
             close = await read_websocket(connection, session, pings)
         finally:
             self._connection = None
+            if isinstance(connection, MeasuredConnection):
+                connection.leave()
+                session.unresponsive |= connection.overdue
             close = self._with_origin(close, session)
             session.end(close)
             with anyio.move_on_after(CLOSE_SECONDS, shield=True):

@@ -12,6 +12,7 @@ from msgspec import Struct
 from websockets.asyncio.connection import Connection
 from websockets.exceptions import ConnectionClosed
 
+from steno.sources.read_ahead import MeasuredConnection
 from steno.sources.recording import Close
 from steno.sources.stream_session import TOO_BIG, StreamSession
 from steno.timestamps import Micros
@@ -50,7 +51,7 @@ async def _abort_when_silent(connection: Connection, session: StreamSession, pin
     """
     while True:
         await anyio.sleep(pings.interval_seconds)
-        if session.waiting:
+        if _unread(connection, session):
             continue
         frames = session.stream.frames
         try:
@@ -58,10 +59,15 @@ async def _abort_when_silent(connection: Connection, session: StreamSession, pin
         except ConnectionClosed:
             return
         await asyncio.wait([pong], timeout=pings.timeout_seconds)
-        if not pong.done() and session.stream.frames == frames and not session.waiting:
+        if not pong.done() and session.stream.frames == frames and not _unread(connection, session):
             session.unresponsive = True
             connection.transport.abort()
             return
+
+
+def _unread(connection: Connection, session: StreamSession) -> bool:
+    """Return whether steno does not read `connection` now, so that silence says nothing."""
+    return session.waiting or (isinstance(connection, MeasuredConnection) and connection.waits)
 
 
 def close_of(closed: ConnectionClosed, at: Micros) -> Close:
