@@ -24,6 +24,7 @@ from steno.admin.http import CheckResult, HttpServer, application, bind
 from steno.app import control, logs
 from steno.app.control_client import EraseRequest
 from steno.app.files import STATE_MODE, StateWriter, output
+from steno.app.memory_numbers import MemoryNumbers
 from steno.app.price_list import load_prices
 from steno.app.source_kinds import make_source
 from steno.audit.content_store.erase import Erasure
@@ -91,6 +92,7 @@ class Daemon:
         )
         sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder, config.limits)
         self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions))
+        self.memory = MemoryNumbers(config.limits, self.pipeline.registry.memory, sessions.read_ahead)
         self._config = config
         self._parts = parts
         self._log = structlog.get_logger()
@@ -123,7 +125,7 @@ class Daemon:
 
     async def run(self) -> bool:
         """Run until `stop` or a signal, then drain; return whether all records are on the disk."""
-        registry = daemon_registry(self.pipeline, self.metrics, [self.sources, self.audit])
+        registry = daemon_registry(self.pipeline, self.metrics, [self.sources, self.audit, self.memory])
         http = HttpServer(application(registry, self.healthy, self.ready), self._parts.socket)
         async with anyio.create_task_group() as tasks:
             self.audit.start(self.pipeline, self.clock.start)

@@ -10,6 +10,7 @@ from steno.audit.content_policy import BodyEncoder, beginning
 from steno.audit.record import HASH_BYTES, entry
 from steno.audit.writing.queue import Submission
 from steno.core.facts import NAMES, Content, Fact, Origin
+from steno.core.memory import text_bytes
 from steno.timestamps import Micros
 from steno.wire.secrets import is_keylike, is_known_keylike, mask_text
 
@@ -38,7 +39,7 @@ class AuditSink:
     def emit(self, origin: Origin, fact: Fact) -> None:
         """Record `fact`. Where content is to be redacted or put into a file, the receiver encodes it later."""
         if self._bodies.keeps_content and (contents := list(_contents(fact))):
-            size = sum(len(each.text) for each in contents) + BODY_BYTES
+            size = sum(text_bytes(each.text) for each in contents) + BODY_BYTES
             self._log.submit(_PendingRecord(self, origin, fact, size))
         else:
             self._log.submit(self.entry(origin, fact))
