@@ -57,6 +57,12 @@ class BoundedSet:
                 self._make_room()
         return True
 
+    def move_to(self, memory: MemoryAccount) -> None:
+        """Charge `memory` from now on, in place of the account before."""
+        self._memory.charge(-ID_BYTES * self._room)
+        self._memory = memory
+        memory.charge(ID_BYTES * self._room)
+
     def _make_room(self) -> None:
         """Be charged for as many members again."""
         room = min(self._limit, max(FIRST_ROOM, 2 * self._room))

@@ -61,7 +61,9 @@ class RealtimeRouter(Router):
             state = self._begun(stream, event)
         if state is None:
             state = self._open(base, stream, event, frame, named)
-            state.seen = seen or state.seen
+            if seen:
+                seen.move_to(state.memory)
+                state.seen = seen
         if not isinstance(state, RealtimeConversation):
             return None  # a conversation of another family has that name
         if not name:
