@@ -76,9 +76,10 @@ def records_of_the_log(folder: Path) -> list[dict[str, Any]]:
 def series(text: str) -> list[str]:
     """The series of conversation metrics, without those of the process."""
     audit = ("steno_audit_", "steno_build_info")
-    process = ("python_", "process_", "steno_connect_", "steno_stream", "steno_memory_", "steno_evicted_", "steno_limit")
+    limits = ("steno_memory_", "steno_evicted_", "steno_limit")
+    process = ("python_", "process_", "steno_connect_", "steno_stream")
     lines = text.replace('source="relay"', 'source="replay"').splitlines()
-    return sorted(line for line in lines if not line.startswith(("#", *audit, *process)))
+    return sorted(line for line in lines if not line.startswith(("#", *audit, *limits, *process)))
 
 
 def replayed(folder: Path) -> tuple[list[dict[str, Any]], list[str], list[tuple[str, str | None, dict[str, Any]]]]:

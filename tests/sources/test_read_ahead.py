@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio
+import anyio.lowlevel
 import pytest
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
@@ -46,6 +48,10 @@ class Desk:
 
         self.read_ahead._grant = granted  # type: ignore[method-assign]  # watched, not changed
 
+    def has(self, connections: int) -> bool:
+        """Whether so many connections are open at both ends."""
+        return len(self.served) == len(self.connections) == connections
+
     async def read(self, url: str) -> None:
         """Read one connection to its end."""
         connection = await connect(
@@ -75,9 +81,10 @@ async def desk(connections: int, limit: int = 2 * MIB) -> AsyncIterator[Desk]:
     async with serve(serve_one, "127.0.0.1", 0, compression=None, close_timeout=1, ping_interval=None) as server:
         url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
         async with anyio.create_task_group() as tasks:
-            for number in range(connections):
+            while len(play.connections) < connections:
+                ready = len(play.connections) + 1
                 tasks.start_soon(play.read, url)
-                await until(lambda ready=number + 1: len(play.served) == len(play.connections) == ready)
+                await until(partial(play.has, ready))
             yield play
             for connection in play.connections:
                 connection.transport.abort()
@@ -154,7 +161,7 @@ async def test_fragments_of_a_long_message_need_room_as_well() -> None:
         yield b'{"type":"ping","padding":"'
         for _ in range(40):
             yield piece
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
         yield b'"}'
 
     async with desk(2) as play:
