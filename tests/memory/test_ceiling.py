@@ -19,6 +19,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from tests.conftest import DEEP
 from tests.memory.plays import MIB, PLAYS, Play, mixed
 from tests.processes import Running, running, wait_until
 
@@ -40,6 +41,12 @@ class Form(NamedTuple):
     """In bytes."""
 
 
+def allocator() -> dict[str, str]:
+    """Return what the unit sets for the allocator of the process."""
+    (line,) = re.findall(r"^Environment=(MALLOC_.*)$", UNIT.read_text(encoding="utf-8"), re.MULTILINE)
+    return dict(each.split("=") for each in line.split())
+
+
 def memory_high() -> int:
     """Return the `MemoryHigh` of the unit, in bytes."""
     found = re.search(r"^MemoryHigh=(\d+)M$", UNIT.read_text(encoding="utf-8"), re.MULTILINE)
@@ -47,7 +54,7 @@ def memory_high() -> int:
     return int(found[1]) * MIB
 
 
-PROGRAM: Final = 54 * MIB
+PROGRAM: Final = 60 * MIB
 """What the program takes that has received nothing, and some more."""
 SMALL: Final = """
 [limits]
@@ -174,7 +181,7 @@ async def test_long_frames_on_a_full_disk(form: Form, tmp_path: Path) -> None:
     """Reading stops, and three sources do not hold their frames in memory. When there is room all of them arrive."""
     plays = [PLAYS["longest frames"](form.scale, random.Random(number)) for number in range(3)]
     async with upstream(plays) as (served, url):
-        with running(configure(tmp_path, url, len(plays), form), limit=FULL) as daemon:
+        with running(configure(tmp_path, url, len(plays), form), limit=FULL, **allocator()) as daemon:
             await wait_until(lambda: daemon.metric("steno_audit_blocked") == 1 and accounted(daemon, "read_ahead"))
             await wait_until(lambda: daemon.metric('steno_audit_write_errors_total{reason="no_space"}') >= 2)
             blocked = held(daemon, form, "longest frames, full disk")
@@ -183,13 +190,19 @@ async def test_long_frames_on_a_full_disk(form: Form, tmp_path: Path) -> None:
             report(blocked, held(daemon, form, "and after it"))
 
 
-@pytest.mark.parametrize("name", sorted(PLAYS))
-async def test_whatever_is_sent_within_the_limits(name: str, form: Form, tmp_path: Path) -> None:
-    """One source after the other kind of excess."""
-    async with upstream([PLAYS[name](form.scale, random.Random(1))]) as (served, url):
-        with running(configure(tmp_path, url, 1, form)) as daemon:
+ALL: Final = tuple(sorted(PLAYS))
+GROUPS: Final = [ALL, *((name,) for name in ALL if DEEP)]
+"""Plays that are sent at once, each by a source of its own: all of them, and in the deep form each alone."""
+
+
+@pytest.mark.parametrize("names", GROUPS, ids=lambda names: "all" if names is ALL else names[0])
+async def test_whatever_is_sent_within_the_limits(names: Sequence[str], form: Form, tmp_path: Path) -> None:
+    """Each kind of excess, and nothing of it is lost on the way."""
+    plays = [PLAYS[name](form.scale, random.Random(1)) for name in names]
+    async with upstream(plays) as (served, url):
+        with running(configure(tmp_path, url, len(plays), form), **allocator()) as daemon:
             await all_read(served, daemon)
-            report(held(daemon, form, name))
+            report(held(daemon, form, "all at once" if names is ALL else names[0]))
 
 
 def draws(deep: bool) -> Iterator[int]:
@@ -206,6 +219,6 @@ async def test_random_mixes(form: Form, deep: bool, tmp_path: Path) -> None:
         folder = tmp_path / str(seed)
         folder.mkdir()
         async with upstream(plays) as (served, url):
-            with running(configure(folder, url, len(plays), form)) as daemon:
+            with running(configure(folder, url, len(plays), form), **allocator()) as daemon:
                 await all_read(served, daemon)
                 report(held(daemon, form, f"STENO_SEED={seed}, {len(plays)} sources"))
