@@ -1,5 +1,7 @@
 """What conversations are charged for, and what goes once all of them hold too much."""
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -231,6 +233,20 @@ def test_conversation_that_is_too_much_by_itself_goes_too() -> None:
     assert {state.closed_reason for state in play.closed} == {"evicted"}
     assert (len(play.closed), len(play.open_keys), play.rejected) == (5, 1, {})
     assert not play.pipeline.registry.memory.over
+
+
+def test_conversation_that_ended_is_freed_at_once() -> None:
+    """Not when the garbage collector comes, nor when its stream, which is silent, says something again."""
+    play = Play(conversations=1)
+    play.say(session(), done("resp_1"), delta("word"))
+    gone = weakref.ref(play.state().memory)
+    gc.disable()
+    try:
+        play.say(cloud_event(session("sess_2"), "another"), on=play.open("relay/1/2"))
+        play.closed.clear()
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("timed", [True, False])

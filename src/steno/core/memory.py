@@ -108,7 +108,7 @@ class MemoryBudget:
 class MemoryAccount:
     """What one conversation is charged for. It counts in the budget of all while the conversation is open."""
 
-    __slots__ = ("_budget", "_stores", "bytes")
+    __slots__ = ("__weakref__", "_budget", "_stores", "bytes")
 
     def __init__(self) -> None:
         """Hold nothing yet, outside of any budget."""
@@ -136,6 +136,7 @@ class MemoryAccount:
         for store in self._stores:
             for number in store.numbers_held():
                 budget.release(number)
+        self._stores.clear()  # stores and account know each other: without this they would wait for the collector
 
     def add_store(self, store: KeptObjects) -> None:
         """Know `store` as one whose objects count here."""

@@ -96,6 +96,7 @@ class Registry:
         self._closed = closed
         self.memory = MemoryBudget(limits.conversation_bytes)
         self._newest: Conversation | None = None
+        self._streams: dict[str, Stream] = {}
         self._opened = 0
 
     # Events ---------------------------------------------------------------------------------------------
@@ -203,10 +204,21 @@ class Registry:
         for fact in state.abandon():
             self._emit(origin, fact)
         state.closed_reason = reason
-        state.memory.close()
+        self._let_go(state)
         self._emit(origin, _closing_fact(state, reason))
         del self.conversations[state.key]
         self._closed(state)
+
+    def _let_go(self, state: Conversation) -> None:
+        """Let nothing keep the memory of `state`, which ends: its streams may say nothing more for long."""
+        state.memory.close()
+        if self._newest is state:
+            self._newest = None
+        for name in (state.stream, state.last_stream):
+            stream = self._streams.get(name)
+            # One that expired says so when its stream ends.
+            if stream is not None and stream.current.get(state.family) is state and not state.expired:
+                del stream.current[state.family]
 
     def close_all(self, at: Micros | None) -> None:
         """Close what is still open, because we stop."""
@@ -217,6 +229,7 @@ class Registry:
 
     def stream_opened(self, stream: Stream, at: Micros | None) -> None:
         """Emit that `stream` began."""
+        self._streams[stream.name] = stream
         origin = Origin(at=at, source=stream.source, stream=stream.name)
         self._emit(origin, StreamOpened(source=stream.source))
 
@@ -254,6 +267,7 @@ class Registry:
         if shutdown:
             for state in [each for each in self.conversations.values() if each.last_stream == stream.name]:
                 self._close(state, reason, at, stream)
+        self._streams.pop(stream.name, None)
         for router in self._routers.values():
             router.stream_closed(stream)
         origin = Origin(at=at, source=stream.source, stream=stream.name)
