@@ -11,7 +11,7 @@ Small messages are let through as they come. Only their number is bounded, the l
 A *long* message, one of which more than `LARGE_BYTES` have come, needs room: as much as the longest message of its
 connection may take. What is not granted waits in the order of asking, and its connection is not read meanwhile: TCP
 holds the sender. The room is given back when the message was fed. So all long messages together stay within the budget,
-and nobody waits for ever: who holds room, is not done after `OVERDUE_SECONDS`, and lets others wait, is broken off.
+and nobody waits for ever: who holds room, lets others wait, and brings less than `LEAST_RATE` after `OVERDUE_SECONDS`, is broken off.
 
 On the path of a small message nothing is awaited and nothing is counted: two lengths are looked at for each read of a
 socket, whatever it brought.
@@ -30,7 +30,9 @@ MESSAGES: Final = 16
 SMALL_SHARE: Final = 4
 """The part of the budget that small messages have for themselves: a fourth."""
 OVERDUE_SECONDS: Final = 30.0
-"""How long a message may take from its first 64 KiB to its end while others wait for its room."""
+"""How long a message may be slow while others wait for its room."""
+LEAST_RATE: Final = 128 * 1024
+"""Bytes a second that a message brings at least, from then on: one of 16 MiB takes 158 s at most."""
 
 
 class Gate(Protocol):
@@ -100,9 +102,9 @@ class ReadAhead:
         if not self._waiting:
             return
         loop = self._waiting[0].loop
-        since = loop.time() - OVERDUE_SECONDS
         for connection, granted in list(self._holders.items()):
-            if granted <= since and connection.unfinished and self.gate.open:
+            enough = granted + OVERDUE_SECONDS + connection.begun_bytes / LEAST_RATE
+            if enough <= loop.time() and connection.unfinished and self.gate.open:
                 connection.overdue = True
                 connection.transport.abort()
                 self.release(connection)
@@ -120,6 +122,8 @@ class MeasuredConnection(ClientConnection):
         """Whether it was broken off because it kept others waiting."""
         self.waits = False
         """Whether it is not read until there is room. Silence of the other end means nothing then."""
+        self.reads = 0
+        """Reads that brought a part of something long: a sign of life while no message comes to its end."""
         self._read_ahead = read_ahead
         self._holds = False
         """Whether it was granted room."""
@@ -131,6 +135,11 @@ class MeasuredConnection(ClientConnection):
     def longest(self) -> int:
         """Length of the longest message that is accepted."""
         return self.protocol.max_message_size or 0
+
+    @property
+    def begun_bytes(self) -> int:
+        """Length of what came of a message that has not ended."""
+        return len(self.protocol.reader.buffer) + (self.protocol.current_size or 0)
 
     @property
     def unfinished(self) -> bool:
@@ -163,6 +172,7 @@ class MeasuredConnection(ClientConnection):
 
     def _look(self) -> None:
         """Ask for room where a message turns out to be long."""
+        self.reads += 1
         if self._holds or self.waits or self._held_bytes() <= LARGE_BYTES:
             return
         if self._read_ahead.reserve(self):
@@ -174,9 +184,8 @@ class MeasuredConnection(ClientConnection):
     def _held_bytes(self) -> int:
         """Return how much of long messages there is: what came of one, or what waits in few."""
         queue = self.recv_messages.frames.queue
-        begun = len(self.protocol.reader.buffer) + (self.protocol.current_size or 0)
         # A read that brings many messages brings small ones, which are let through.
-        return max(begun, sum(len(frame.data) for frame in queue) if len(queue) <= MESSAGES else 0)
+        return max(self.begun_bytes, sum(len(frame.data) for frame in queue) if len(queue) <= MESSAGES else 0)
 
     # Room -----------------------------------------------------------------------------------------------
 

@@ -46,23 +46,28 @@ async def read_websocket(connection: Connection, session: StreamSession, pings: 
 async def _abort_when_silent(connection: Connection, session: StreamSession, pings: Pings) -> None:
     """Break off a connection whose other end answers no ping and sends nothing else.
 
-    Frames that came since the ping count as an answer: on a line that is full of them the pong comes behind. Nothing is
-    concluded while the session waits for room.
+    Frames that came since the ping count as an answer, and parts of a long one: on a line that is full of them the pong
+    comes behind. Nothing is concluded while the session waits for room.
     """
     while True:
         await anyio.sleep(pings.interval_seconds)
         if _unread(connection, session):
             continue
-        frames = session.stream.frames
+        heard = _heard(connection, session)
         try:
             pong = asyncio.ensure_future(await connection.ping())
         except ConnectionClosed:
             return
         await asyncio.wait([pong], timeout=pings.timeout_seconds)
-        if not pong.done() and session.stream.frames == frames and not _unread(connection, session):
+        if not pong.done() and _heard(connection, session) == heard and not _unread(connection, session):
             session.unresponsive = True
             connection.transport.abort()
             return
+
+
+def _heard(connection: Connection, session: StreamSession) -> tuple[int, int]:
+    """Return what grows while the other end says something."""
+    return session.stream.frames, connection.reads if isinstance(connection, MeasuredConnection) else 0
 
 
 def _unread(connection: Connection, session: StreamSession) -> bool:
