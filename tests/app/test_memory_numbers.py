@@ -20,7 +20,7 @@ def test_what_is_counted_and_what_is_configured() -> None:
         kept.add(raw)
     budget.drop_oldest()
     read_ahead = ReadAhead(64, Stage().pipeline)
-    read_ahead.reserved = 48
+    read_ahead.long.reserved = 48
     numbers = MemoryNumbers(limits, budget, read_ahead).numbers()
 
     assert numbers["steno_memory_accounted_bytes"] == {("conversations",): OBJECT_BYTES + 5, ("read_ahead",): 48}

@@ -72,7 +72,7 @@ def _heard(connection: Connection, session: StreamSession) -> tuple[int, int]:
 
 def _unread(connection: Connection, session: StreamSession) -> bool:
     """Return whether steno does not read `connection` now, so that silence says nothing."""
-    return session.waiting or (isinstance(connection, MeasuredConnection) and connection.waits)
+    return session.waiting or (isinstance(connection, MeasuredConnection) and connection.waits is not None)
 
 
 def close_of(closed: ConnectionClosed, at: Micros) -> Close:
