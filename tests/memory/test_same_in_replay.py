@@ -97,9 +97,9 @@ def test_replay_without_a_limit_of_its_own_keeps_all(tmp_path: Path) -> None:
     recording = tmp_path / "recording.jsonl"
     recording.write_text("\n".join(json.dumps({"data": json.loads(each), "dir": "received"}) for each in frames()))
     done = steno("replay", recording, "--state", tmp_path / "state.jsonl", STENO_CONFIG="")
-    told = " ".join(steno("replay", "--help").stdout.decode().split())
+    shown = " ".join(steno("replay", "--help").stdout.decode().split())
 
     assert done.returncode == 0
     assert state(tmp_path / "state.jsonl") == []
-    assert "it may take" in told
-    assert "limits.memory_bytes" in told
+    assert "it may take" in shown
+    assert "limits.memory_bytes" in shown

@@ -13,7 +13,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from steno.sources import read_ahead
 from steno.sources.read_ahead import MEDIUM_BYTES, MESSAGES, SMALL_BYTES, MeasuredConnection, ReadAhead, Room
 from steno.sources.stream_session import StreamCounters, StreamSession
-from steno.sources.websocket import Pings, read_websocket
+from steno.sources.websocket import Pings, _heard, read_websocket
 from tests.sources.helpers import PING, Stage, until
 
 pytestmark = pytest.mark.anyio
@@ -212,6 +212,22 @@ async def test_who_keeps_others_waiting_for_too_long_is_broken_off(monkeypatch: 
         await until(lambda: play.stage.fed == 1)
 
     assert [each.overdue for each in play.connections] == [True, False]
+
+
+async def test_parts_of_a_long_message_are_a_sign_of_life() -> None:
+    """A peer is not given up for its silence while one message of it takes its time: no pong can come between."""
+    async with desk(1) as play:
+        connection, session = play.connections[0], play.sessions[0]
+        before = _heard(connection, session)
+        play.served[0].transport.write(BEGUN)
+        await until(lambda: connection.begun_bytes > MIB)
+        between = _heard(connection, session)
+        play.served[0].transport.write(REST)
+        await until(lambda: session.stream.frames == 1)
+
+    assert before == (0, 0)
+    assert between > before
+    assert _heard(connection, session) > between
 
 
 async def test_connection_that_ends_gives_its_room_back() -> None:
