@@ -24,8 +24,8 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-deep test-crash fuzz test-wheel test-lowest coverage golden compare bench-check wheel check
-.PHONY: format docs lock clean
+.PHONY: help demo test test-deep test-memory test-crash fuzz test-wheel test-lowest coverage golden compare
+.PHONY: bench-check wheel check format docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,11 @@ test: $(VENV)/.dev ## run the tests; ARGS="-k audit -x" goes to pytest
 # Twenty times the examples of each property, and a million ids: minutes, not seconds.
 test-deep: $(VENV)/.dev ## run the properties and the memory test in their deep form, for minutes
 	STENO_TESTS=deep $(BIN)/pytest -m "hypothesis or deep" --timeout=900 $(ARGS)
+
+# What takes most memory within the limits, against the MemoryHigh of the unit. It prints what the daemon took, and the
+# seed of the mixes; STENO_SEED=... draws the same ones.
+test-memory: $(VENV)/.dev ## feed the daemon with what takes most memory, for minutes
+	STENO_TESTS=deep $(BIN)/pytest tests/memory -s --timeout=900 $(ARGS)
 
 # A daemon that dies at each of some thirty points, under four configurations. It prints what it found.
 test-crash: $(VENV)/.dev ## kill the daemon some 200 times and fill its disk, for minutes

@@ -12,6 +12,8 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 import steno
+from steno.config.fields import FRAME_BYTES_DEFAULT
+from steno.limits import Limits
 
 TOP: Final = Path(__file__).parents[1]
 DEPLOY: Final = TOP / "deploy"
@@ -217,3 +219,18 @@ def test_the_unit_stays_closed() -> None:
     )
 
     assert done.returncode == 0, done.stdout
+
+
+def test_the_unit_has_room_for_what_the_defaults_hold() -> None:
+    """The program, all that is held, and the longest frame in decoding stay below where the kernel slows it down."""
+    (high,), (most,) = read_unit()["MemoryHigh"], read_unit()["MemoryMax"]
+    mib = 1024 * 1024
+    frame = FRAME_BYTES_DEFAULT // mib
+    allocator = read_unit()["Environment"][0].split()
+    needed = 80 + Limits().memory_bytes // mib + 10 * frame
+
+    assert needed <= int(high.removesuffix("M")) < int(most.removesuffix("M"))
+    assert all(f"{each} " in f"{env} " for env in [dict(read_dockerfile())["ENV"]] for each in allocator)
+    assert f"({Limits().memory_bytes // mib} MiB by default)" in (DEPLOY / "steno.service").read_text(encoding="utf-8")
+    assert f"{Limits().memory_bytes // mib} and {frame} MiB" in (DEPLOY / "README.md").read_text(encoding="utf-8")
+    assert f"--memory {most.lower()}" in (DEPLOY / "README.md").read_text(encoding="utf-8")

@@ -194,7 +194,12 @@ def replay(
     prices: Path | None,
     strict: bool,
 ) -> None:
-    """Feed recordings (a frame a line, `-` is standard input) through the daemon's own pipeline."""
+    """Feed recordings (a frame a line, `-` is standard input) through the daemon's own pipeline.
+
+    Unlike the daemon, replay keeps every object and evicts nothing for the sake of memory: it may take about as much
+    memory as the recordings are long, several times that for texts that are not ASCII. To bound it, or to compare with
+    what a daemon kept, set limits.memory_bytes and limits.kept_objects in the configuration (-c).
+    """
     from steno.app import replay as replaying
     from steno.app.price_list import load_prices
     from steno.app.tables import console

@@ -41,6 +41,12 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     transcript_bytes: Bytes = 1024 * 1024
     """Text of a conversation's transcript. Past it, the oldest items lose their text, a sixteenth of it at a time."""
 
+    memory_bytes: Annotated[int, Meta(ge=4 * 1024 * 1024, le=1 << 50)] = 192 * 1024 * 1024
+    """All that the daemon holds of what it receives: half of it conversations with their texts and kept objects, a
+    quarter frames that are read ahead, a quarter the audit queue. Past its half the oldest kept objects go, then the
+    conversations that were silent longest are closed (`evicted`). With the program itself (50 to 80 MB) and a frame of
+    16 MiB in decoding (up to 150 MB), the process stays below the 512 MB of the systemd unit (MemoryHigh)."""
+
     duplicates_window: Count = 1_024
     """Events of a conversation whose identity is remembered, so that one that is delivered again changes nothing."""
 
@@ -50,6 +56,21 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     drain_seconds: Seconds = 10.0
     """Longest time from the first SIGTERM to the exit. Keep it below the service manager's own limit."""
+
+    @property
+    def conversation_bytes(self) -> int:
+        """What all open conversations together may hold."""
+        return self.memory_bytes // 2
+
+    @property
+    def read_ahead_bytes(self) -> int:
+        """What all connections together may hold of frames that were received and not fed yet."""
+        return self.memory_bytes // 4
+
+    @property
+    def queue_bytes_max(self) -> int:
+        """What the audit queue may be configured to."""
+        return self.memory_bytes // 4
 
 
 NESTING_DEPTH: Final = 200

@@ -136,7 +136,7 @@ SOURCES = st.builds(
     headers=st.dictionaries(st.from_regex(r"\AX-[a-z0-9~.!]{1,9}\Z"), REFS, max_size=3),
     subprotocols=st.lists(st.from_regex(r"\A[a-z.]{1,9}\Z"), max_size=3, unique=True).map(tuple),
     ca_file=st.none() | PATHS,
-    frame_bytes=st.integers(1024, 1 << 30),
+    frame_bytes=st.integers(1024, 40_000_000),
     backoff_seconds=SECONDS,
     backoff_max_seconds=st.floats(60, 3600),
 )

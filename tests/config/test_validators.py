@@ -89,3 +89,39 @@ def test_a_validator_does_not_run_where_one_of_its_keys_has_a_fault() -> None:
         "sources.relay.backoff_max_second: unknown key, did you mean `backoff_max_seconds`?",
         "sources.relay.headers.A.env: must be the name of an environment variable: letters, digits and `_`",
     ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (
+            "[audit]\nqueue_bytes = 50_331_649",
+            ["audit.queue_bytes: must be at most 1/4 of limits.memory_bytes: 50331648"],
+        ),
+        (
+            "[limits]\nmemory_bytes = 33_554_432",
+            [
+                "audit.queue_bytes: must be at most 1/4 of limits.memory_bytes: 8388608",
+                "sources.relay.frame_bytes: must be at most 1/4 of limits.memory_bytes: 8388608",
+            ],
+        ),
+        (
+            "[limits]\nobject_bytes = 25_165_825\ntranscript_bytes = 12_582_913",
+            [
+                "limits.object_bytes: must be at most 1/8 of limits.memory_bytes: 25165824",
+                "limits.transcript_bytes: must be at most 1/16 of limits.memory_bytes: 12582912",
+            ],
+        ),
+        ("[limits]\nmemory_bytes = 67_108_864", []),
+    ],
+)
+def test_each_size_fits_into_its_share_of_the_memory(lines: str, expected: list[str]) -> None:
+    """What does not fit could never be read, or would evict the conversation that holds it. The default suffices."""
+    assert faults_of(f"{source()}\n{lines}") == expected
+
+
+def test_a_frame_fits_into_what_may_be_read_ahead() -> None:
+    lines = source("frame_bytes = 50_331_649")
+
+    assert faults_of(lines) == ["sources.relay.frame_bytes: must be at most 1/4 of limits.memory_bytes: 50331648"]
+    assert faults_of(f"{lines}\n[limits]\nmemory_bytes = 201_326_600") == []

@@ -289,7 +289,7 @@ def test_names_follow_the_conventions() -> None:
     for name, row in METRICS.items():
         assert name.startswith("steno_")
         assert name.endswith("_total") == (row.kind == "counter")
-        assert set(row.labels) <= allowed | {"version"}
+        assert set(row.labels) <= allowed | {"version", "limit"}
         assert (row.kind == "histogram") == bool(row.buckets)
         assert list(row.buckets) == sorted(row.buckets)
     assert set(CONVERSATION_METRICS) < set(METRICS)

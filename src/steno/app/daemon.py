@@ -29,6 +29,7 @@ from steno.admin.http import HEAD_SECONDS, CheckResult, HttpServer, application,
 from steno.app import control, descriptor_plan
 from steno.app.control_client import EraseRequest
 from steno.app.daemon_log import DaemonLog
+from steno.app.memory_numbers import MemoryNumbers
 from steno.app.price_list import load_prices
 from steno.app.signals import SIGNALS
 from steno.app.source_kinds import make_source
@@ -105,11 +106,12 @@ class Daemon:
             parts.prices,
             mixed=self._stream_mixed,
         )
-        sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder)
+        sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder, config.limits)
         self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions), sessions.end_left)
         self._descriptors = descriptor_plan.plan(len(config.sources))
         self.faces = Faces({"http": ConnectionTable(self._descriptors.http, HEAD_SECONDS), "control": control.table()})
         self._hosts = HostPolicy(config.http.address[0], config.http.hosts)
+        self.memory = MemoryNumbers(config.limits, self.pipeline.registry.memory, sessions.read_ahead)
         self._config = config
         self._parts = parts
         self._log = structlog.get_logger()
@@ -154,7 +156,14 @@ class Daemon:
 
     async def run(self) -> tuple[str, ...]:
         """Run until `stop` or a signal, then drain; return what is missing at the end, a sentence each."""
-        numbers: list[ProcessNumbers] = [self.sources, self.audit, self.faces, self.watch, self._parts.errors]
+        numbers: list[ProcessNumbers] = [
+            self.sources,
+            self.audit,
+            self.memory,
+            self.faces,
+            self.watch,
+            self._parts.errors,
+        ]
         if self._parts.log:
             numbers.append(self._parts.log)
         registry = daemon_registry(self.pipeline, self.metrics, numbers)

@@ -35,7 +35,7 @@ from steno.sources.stream_end import end_stream
 
 SOURCE = "replay"
 STANDARD_INPUT = Path("-")
-DEFAULTS: Final = {"limits": {"kept_objects": 10_000_000}}
+DEFAULTS: Final = {"limits": {"kept_objects": 10_000_000, "memory_bytes": 1 << 50}}
 """Defaults in place of the daemon's: a recording ends, so that all of it can be kept."""
 FLUSH_BYTES: Final = 1024 * 1024
 """Records that are written together: enough that waiting for the disk costs little a record."""

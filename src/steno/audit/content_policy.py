@@ -18,6 +18,7 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from steno.core.facts import KINDS, Content, Fact
+from steno.core.memory import text_bytes
 from steno.wire import mask
 
 ContentRule = Literal["none", "redacted", "full"]
@@ -165,7 +166,7 @@ class BodyEncoder:
         """Return how much of the queue `content` takes while it waits: a text that is to be redacted is work, too."""
         if self._redactor is not None and self.policy.rules.get(content.kind) == "redacted":
             return len(content.text) * REDACTION_WEIGHT
-        return len(content.text)
+        return text_bytes(content.text)
 
     def body(self, fact: Fact, owner: str = "", longest: int | None = None, *, brief: bool = False) -> bytes:
         """Return the members of `fact` as compact JSON, in the order of their declaration, null where None.

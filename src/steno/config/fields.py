@@ -238,5 +238,7 @@ LongSeconds = Annotated[float, Meta(gt=0, le=366 * 86_400)]
 Days = Annotated[float, Meta(gt=0, le=36_600)]
 QueueBytes = Annotated[int, Meta(ge=64 * 1024, le=1 << 40)]
 FrameBytes = Annotated[int, Meta(ge=1024, le=1 << 30)]
+QUEUE_BYTES_DEFAULT: Final = 16 * 1024 * 1024
+FRAME_BYTES_DEFAULT: Final = 16 * 1024 * 1024
 FlushSeconds = Annotated[float, Meta(gt=0, le=60)]
 WaitSeconds = Annotated[float, Meta(gt=0, le=3600)]

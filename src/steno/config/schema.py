@@ -11,7 +11,9 @@ from typing import ClassVar, Final, Literal
 from msgspec import Struct
 
 from steno.config.fields import (
+    FRAME_BYTES_DEFAULT,
     PUT_ELSEWHERE,
+    QUEUE_BYTES_DEFAULT,
     Days,
     FilePath,
     FlushBytes,
@@ -175,7 +177,7 @@ class Audit(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     checkpoint_seconds: WaitSeconds = 300.0
     """Time after which the head of the log is written to the operational log, if it is a new one."""
 
-    queue_bytes: QueueBytes = 16 * MIB
+    queue_bytes: QueueBytes = QUEUE_BYTES_DEFAULT
     """Size of the records waiting for the disk, past which `when_full` applies."""
 
     when_full: Literal["block", "shed"] = "block"
@@ -231,7 +233,7 @@ class Connect(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ca_file: FilePath | None = None
     """Certificates (PEM) to trust in place of the system's. The server's certificate is verified in either case."""
 
-    frame_bytes: FrameBytes = 16 * MIB
+    frame_bytes: FrameBytes = FRAME_BYTES_DEFAULT
     """Longest message that is accepted; a longer one ends the connection with 1009."""
 
     open_timeout_seconds: WaitSeconds = 10.0

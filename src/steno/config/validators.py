@@ -7,7 +7,14 @@ reported once.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from steno.config.fields import PUT_ELSEWHERE, REGIONS, RESERVED_PATTERN_NAMES
+from steno.config.fields import (
+    FRAME_BYTES_DEFAULT,
+    PUT_ELSEWHERE,
+    QUEUE_BYTES_DEFAULT,
+    REGIONS,
+    RESERVED_PATTERN_NAMES,
+)
+from steno.limits import Limits
 
 
 class Flaw(NamedTuple):
@@ -55,6 +62,33 @@ def _distinct_sources(config: Table) -> Iterator[Flaw]:
     for number, name in enumerate(source_names(config["sources"])):
         if name and first.setdefault(name, number) != number:
             yield Flaw(f"sources[{number}].name", f"is already the name of sources[{first[name]}]")
+
+
+def _memory_suffices(config: Table) -> Iterator[Flaw]:
+    """Yield a flaw for each size that does not fit into its share of `limits.memory_bytes`.
+
+    A frame that is longer than all that may be read ahead would never be read. One object or one transcript that is
+    longer than all conversations may be would evict the conversation that holds it.
+    """
+    memory = _set_or(config, "limits", "memory_bytes", Limits().memory_bytes)
+    sizes = [
+        ("audit.queue_bytes", _set_or(config, "audit", "queue_bytes", QUEUE_BYTES_DEFAULT), 4),
+        ("limits.object_bytes", _set_or(config, "limits", "object_bytes", Limits().object_bytes), 8),
+        ("limits.transcript_bytes", _set_or(config, "limits", "transcript_bytes", Limits().transcript_bytes), 16),
+    ]
+    sizes += [
+        (f"sources.{source['name']}.frame_bytes", source.get("frame_bytes", FRAME_BYTES_DEFAULT), 4)
+        for source in config["sources"]
+    ]
+    for key, size, share in sizes:
+        if size * share > memory:
+            yield Flaw(key, f"must be at most 1/{share} of limits.memory_bytes: {memory // share}")
+
+
+def _set_or(config: Table, table: str, key: str, default: int) -> int:
+    """Return what the file sets as `key` of `table`; `default` where it does not."""
+    found = config[table]
+    return int(found.get(key, default)) if isinstance(found, Mapping) else default
 
 
 def source_names(sources: object) -> list[str]:
@@ -106,4 +140,7 @@ CONNECT_VALIDATORS: Final = (
     Validator(frozenset({"headers"}), _distinct_headers),
     Validator(frozenset({"subprotocols"}), _distinct_subprotocols),
 )
-CONFIG_VALIDATORS: Final = (Validator(frozenset(), _distinct_sources),)
+CONFIG_VALIDATORS: Final = (
+    Validator(frozenset(), _distinct_sources),
+    Validator(frozenset({"audit", "limits", "sources"}), _memory_suffices),
+)

@@ -2,8 +2,16 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator
+from hashlib import blake2b
+from typing import Final
 
+from steno.core.memory import ID_BYTES, MemoryAccount
 from steno.limits import Limits
+
+ID_CHARACTERS_KEPT: Final = 64
+"""Longest id that a set keeps as it is; of a longer one it keeps a digest. Real ones have 21 to 40 characters."""
+FIRST_ROOM: Final = 8
+"""Ids that a set is charged for when its first one comes. It doubles from there to its limit."""
 
 
 class BoundedSet:
@@ -13,18 +21,21 @@ class BoundedSet:
     every time, and `add` is called once an event.
     """
 
-    __slots__ = ("_limit", "_members", "_order")
+    __slots__ = ("_limit", "_members", "_memory", "_order", "_room")
 
-    def __init__(self, limit: int) -> None:
-        """Begin empty; `limit` is 1 or more."""
+    def __init__(self, limit: int, memory: MemoryAccount | None = None) -> None:
+        """Begin empty; `limit` is 1 or more. What it holds is charged to `memory`."""
         self._limit = limit
+        self._memory = memory or MemoryAccount()
+        self._room = 0
+        """Members that are charged for; the limit, once that many came."""
         self._members: set[str] = set()
         self._order: deque[str] = deque()
         """The members in the order of their addition."""
 
     def __contains__(self, member: str) -> bool:
         """Return whether `member` is among the newest."""
-        return member in self._members
+        return (member if len(member) <= ID_CHARACTERS_KEPT else _digest(member)) in self._members
 
     def __len__(self) -> int:
         """Return how many members are held."""
@@ -33,14 +44,36 @@ class BoundedSet:
     def add(self, member: str) -> bool:
         """Add `member` and forget the oldest past the limit. Return whether it is new; a known one keeps its age."""
         members = self._members
+        if len(member) > ID_CHARACTERS_KEPT:
+            member = _digest(member)
         if member in members:
             return False
         members.add(member)
         order = self._order
         order.append(member)
-        if len(order) > self._limit:
-            members.discard(order.popleft())
+        if len(order) > self._room:
+            if self._room == self._limit:
+                members.discard(order.popleft())
+            else:
+                self._make_room()
         return True
+
+    def move_to(self, memory: MemoryAccount) -> None:
+        """Charge `memory` from now on, in place of the account before."""
+        self._memory.charge(-ID_BYTES * self._room)
+        self._memory = memory
+        memory.charge(ID_BYTES * self._room)
+
+    def _make_room(self) -> None:
+        """Be charged for as many members again."""
+        room = min(self._limit, max(FIRST_ROOM, 2 * self._room))
+        self._memory.charge(ID_BYTES * (room - self._room))
+        self._room = room
+
+
+def _digest(member: str) -> str:
+    """Return what stands for a long member. It is longer than any that is kept as it is, so that it equals none."""
+    return "blake2b:" + blake2b(member.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
 
 
 class LinkedKeys:
@@ -106,62 +139,102 @@ class LinkedKeys:
 class _RawObjects:
     """Upstream's objects of one kind as the bytes that came, none longer than `limits.object_bytes`."""
 
-    __slots__ = ("dropped", "limits", "objects")
+    __slots__ = ("_memory", "dropped", "limits", "objects")
 
     objects: deque[bytes] | dict[str, bytes]
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, memory: MemoryAccount | None = None) -> None:
         self.limits = limits
         self.dropped = 0
         """How many objects were too long to be kept, or were dropped later."""
+        self._memory = memory or MemoryAccount()
+        self._memory.add_store(self)
+
+    def drop_oldest(self) -> None:
+        """Drop the oldest object, and count it as dropped."""
+        raise NotImplementedError
+
+    def numbers_held(self) -> list[int]:
+        """Return the number of each object in the budget of all conversations."""
+        raise NotImplementedError
 
     def drop_all(self) -> None:
         """Drop all objects, and count them as dropped."""
-        self.dropped += len(self.objects)
-        self.objects.clear()
+        while self.objects:
+            self.drop_oldest()
 
 
 class BoundedObjects(_RawObjects):
     """The newest raw objects, at most `limits.kept_objects`."""
 
-    __slots__ = ()
+    __slots__ = ("_numbers",)
 
     objects: deque[bytes]
 
-    def __init__(self, limits: Limits) -> None:
-        """Begin empty."""
-        super().__init__(limits)
-        self.objects = deque(maxlen=limits.kept_objects)
+    def __init__(self, limits: Limits, memory: MemoryAccount | None = None) -> None:
+        """Begin empty, and charge `memory` for what is kept."""
+        super().__init__(limits, memory)
+        self.objects = deque()
+        self._numbers: deque[int] = deque()
 
     def add(self, raw: bytes) -> None:
         """Keep one object, unless it is too long. Past the limit the oldest is dropped."""
         if len(raw) > self.limits.object_bytes:
             self.dropped += 1
             return
-        if len(self.objects) == self.objects.maxlen:
-            self.dropped += 1
         self.objects.append(raw)
+        self._numbers.append(self._memory.keep(self, raw))
+        if len(self.objects) > self.limits.kept_objects:
+            self.drop_oldest()
+
+    def drop_oldest(self) -> None:
+        """Drop the oldest object, and count it as dropped."""
+        self._memory.release(self._numbers.popleft(), self.objects.popleft())
+        self.dropped += 1
+
+    def numbers_held(self) -> list[int]:
+        """Return the number of each object in the budget of all conversations."""
+        return list(self._numbers)
 
 
 class LatestById(_RawObjects):
     """The latest raw object of each id, at most `limits.kept_objects`, in the order in which the ids came first."""
 
-    __slots__ = ()
+    __slots__ = ("_numbers",)
 
     objects: OrderedDict[str, bytes]
 
-    def __init__(self, limits: Limits) -> None:
-        """Begin empty."""
-        super().__init__(limits)
+    def __init__(self, limits: Limits, memory: MemoryAccount | None = None) -> None:
+        """Begin empty, and charge `memory` for what is kept."""
+        super().__init__(limits, memory)
         self.objects = OrderedDict()
+        self._numbers: dict[str, int] = {}
 
     def put(self, key: str, raw: bytes) -> None:
         """Keep `raw` as the latest object of the id `key`, unless it is too long. Past the limit the oldest id goes."""
         if len(raw) > self.limits.object_bytes:
             self.dropped += 1
-            self.objects.pop(key, None)  # what is kept of this id is not the latest any more
+            self._remove(key)  # what is kept of this id is not the latest any more
             return
+        former = self.objects.get(key)
         self.objects[key] = raw
+        if former is not None:
+            self._memory.charge(len(raw) - len(former))
+            return
+        self._numbers[key] = self._memory.keep(self, raw)
         if len(self.objects) > self.limits.kept_objects:
-            self.objects.popitem(last=False)
-            self.dropped += 1
+            self.drop_oldest()
+
+    def _remove(self, key: str) -> None:
+        raw = self.objects.pop(key, None)
+        if raw is not None:
+            self._memory.release(self._numbers.pop(key), raw)
+
+    def drop_oldest(self) -> None:
+        """Drop the object of the oldest id, and count it as dropped."""
+        self._remove(next(iter(self.objects)))
+        self.dropped += 1
+
+    def numbers_held(self) -> list[int]:
+        """Return the number of each object in the budget of all conversations."""
+        return list(self._numbers.values())

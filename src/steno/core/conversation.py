@@ -10,6 +10,15 @@ from msgspec import Struct
 from steno.core.billing.prices import PriceTable, add_usd, usd_text
 from steno.core.bounded import BoundedSet
 from steno.core.facts import EventRejected, Fact, Tokens
+from steno.core.memory import (
+    BUCKET_BYTES,
+    CONVERSATION_BYTES,
+    ENDED_CALL_BYTES,
+    Held,
+    InProgress,
+    MemoryAccount,
+    text_bytes,
+)
 from steno.core.session import SessionLife
 from steno.limits import ENDED_IDS, Limits
 from steno.timestamps import Micros, seconds
@@ -34,10 +43,11 @@ Bucket = tuple[str | None, str, str, bool]
 class Totals:
     """The sums over a conversation. They count what the limits on kept objects and texts dropped, too."""
 
-    __slots__ = ("cost", "interruptions", "responses", "run_steps", "runs", "seconds", "tokens", "unpriced")
+    __slots__ = ("_memory", "cost", "interruptions", "responses", "run_steps", "runs", "seconds", "tokens", "unpriced")
 
-    def __init__(self) -> None:
-        """Begin at zero."""
+    def __init__(self, memory: MemoryAccount | None = None) -> None:
+        """Begin at zero, and charge `memory` for each model."""
+        self._memory = memory or MemoryAccount()
         self.responses: dict[str, int] = {}
         self.runs: dict[str, int] = {}
         self.run_steps: dict[str, int] = {}
@@ -55,12 +65,16 @@ class Totals:
             key = (each.model, each.direction, each.modality, each.cached)
             if key not in self.tokens and len(self.tokens) >= BUCKETS:
                 key = ("other", each.direction, each.modality, each.cached)
+            if key not in self.tokens:
+                self._memory.charge(BUCKET_BYTES)
             self.tokens[key] = self.tokens.get(key, 0) + each.tokens
 
     def add_seconds(self, model: str | None, seconds: float) -> None:
         """Add a usage that is billed by duration."""
         if model not in self.seconds and len(self.seconds) >= BUCKETS:
             model = "other"
+        if model not in self.seconds:
+            self._memory.charge(BUCKET_BYTES)
         self.seconds[model] = self.seconds.get(model, 0) + seconds
 
     def add_cost(self, usd: Decimal) -> None:
@@ -84,7 +98,7 @@ class Totals:
         return tuple(Tokens(*key, tokens) for key, tokens in self.tokens.items())
 
 
-class OpenCall:
+class OpenCall(Held):
     """A tool call that has not ended."""
 
     __slots__ = (
@@ -102,6 +116,7 @@ class OpenCall:
 
     def __init__(self, kind: str, name: str | None, owner: str | None) -> None:
         """Begin a call of `kind` that the response, run or step `owner` makes."""
+        super().__init__()
         self.kind = kind
         self.name = name
         self.owner = owner
@@ -118,6 +133,10 @@ class OpenCall:
         self.arguments: str | None = None
         self.outcome: tuple[str, Micros | None] | None = None
         """How and when it ended, where that is known and its output is still to come."""
+
+    def weight(self) -> int:
+        """Return how many bytes its arguments take."""
+        return text_bytes(self.arguments or "")
 
 
 class EndedCall(Struct, frozen=True):
@@ -180,13 +199,16 @@ class Conversation:
         self.events = 0
         self.rejected: dict[str, int] = {}
         """What was out of place, by reason."""
-        self.totals = Totals()
-        self.calls: dict[str, OpenCall] = {}
+        self.memory = MemoryAccount()
+        """What it is charged for in the memory of all conversations."""
+        self.memory.charge(CONVERSATION_BYTES)
+        self.totals = Totals(self.memory)
+        self.calls = InProgress[str, OpenCall](self.memory)
         self.tool_log: deque[EndedCall] = deque(maxlen=limits.kept_objects)
         """The newest tool calls that ended."""
-        self.ended = BoundedSet(ENDED_IDS)
+        self.ended = BoundedSet(ENDED_IDS, self.memory)
         """Ids of the newest tool calls that ended."""
-        self.seen = BoundedSet(limits.duplicates_window)
+        self.seen = BoundedSet(limits.duplicates_window, self.memory)
         """Identities of the newest events, by which a second delivery is recognised."""
 
     def elapsed(self, since: Micros | None, until: Micros | None) -> float | None:
@@ -209,6 +231,21 @@ class Conversation:
         """Return that `event` did not fit the state, counted by its reason."""
         self.note(reason)
         return (EventRejected(event=name_of(type(event)), reason=reason),)
+
+    def log_call(self, ended: EndedCall) -> None:
+        """Note a tool call that ended."""
+        log = self.tool_log
+        if log.maxlen and len(log) == log.maxlen:
+            self.memory.charge(-ENDED_CALL_BYTES - text_bytes(log[0].call_id))
+        if log.maxlen != 0:
+            self.memory.charge(ENDED_CALL_BYTES + text_bytes(ended.call_id))
+        log.append(ended)
+
+    def keep_session(self, raw: bytes) -> None:
+        """Keep `raw`, the object of the session as it came, in place of the one before; too long a one is not kept."""
+        raw = self.within_limit(raw)
+        self.memory.charge(len(raw) - len(self.session))
+        self.session = raw
 
     def within_limit(self, raw: bytes) -> bytes:
         """Return `raw`, an object as it came, or nothing where it is too long to be kept."""
@@ -236,9 +273,10 @@ class Conversation:
 
     def erase_content(self) -> None:
         """Drop all texts of people and models, and the raw objects that hold them. Totals, ids and times stay."""
-        self.session = b""
-        for call in self.calls.values():
+        self.keep_session(b"")
+        for key, call in self.calls.items():
             call.arguments = None
+            self.calls.weigh(key)
 
     def abandon(self) -> list[Fact]:
         """Give up what is in progress, since no further event will come. Return the facts of that."""

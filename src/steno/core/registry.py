@@ -25,7 +25,8 @@ Conversations end for one reason of a closed list (`Closing`). One without a nam
 and every thread, outlives its streams: it ends when it is idle or evicted, or with the stream that it was last heard on
 where steno closes that. Past `limits.conversations` the one that was silent longest is evicted, which depends only on
 what was fed, so that replay evicts the same one. `conversations` is ordered by the last event for that, and `_newest`
-spares the reordering while one conversation goes on speaking.
+spares the reordering while one conversation goes on speaking. So it is past `limits.memory_bytes`, once no kept object
+is left to be dropped: see `core/memory.py`.
 
 Time comes in: with frames, and by `tick` on whole seconds. What was due in a silence happens at the second at which it
 was due, in order of time and then of opening, however late the tick that brings it.
@@ -49,6 +50,7 @@ from steno.core.facts import (
 )
 from steno.core.family import Family
 from steno.core.frame import Frame
+from steno.core.memory import MemoryBudget
 from steno.core.omission import within_bounds
 from steno.core.routing import AMBIGUOUS_SESSION, Route, Router, event_id_of
 from steno.core.session import EXPIRED
@@ -94,10 +96,12 @@ class Registry:
                 self.routes[kind] = Route(kind, family.name, handle, router)
         self._emit = emit
         self._closed = closed
+        self.memory = MemoryBudget(limits.conversation_bytes)
         self._mixed = mixed
         self._newest: Conversation | None = None
         self._superseded: OrderedDict[str, Conversation] = OrderedDict()
         """Conversations that another one has followed on their stream; some of them may have gone on since."""
+        self._streams: dict[str, Stream] = {}
         self._opened = 0
 
     @property
@@ -158,19 +162,22 @@ class Registry:
             self._newest = state
             self.conversations.move_to_end(state.key)
         facts = route.handle(state, event, frame)
+        if facts:
+            if facts is DUPLICATED:
+                state.events -= 1
+                state.note(DUPLICATE)
+                return DUPLICATE
+            if route.identifies:
+                route.router.learn(state)
+            if len(facts) > FACTS_OF_A_KIND:
+                facts = within_bounds(facts)
+            origin = _origin(state, at, stream, event)
+            for fact in facts:
+                self._emit(origin, fact)
+        if self.memory.over:
+            self._relieve(stream, event, frame)
         if not facts:
             return None
-        if facts is DUPLICATED:
-            state.events -= 1
-            state.note(DUPLICATE)
-            return DUPLICATE
-        if route.identifies:
-            route.router.learn(state)
-        if len(facts) > FACTS_OF_A_KIND:
-            facts = within_bounds(facts)
-        origin = _origin(state, frame.at, stream, event)
-        for fact in facts:
-            self._emit(origin, fact)
         first = facts[0]
         return first.reason if type(first) is EventRejected else None
 
@@ -194,6 +201,7 @@ class Registry:
         state.prices = self._prices
         state.opened_at = state.last_at = frame.at
         self.conversations[state.key] = state
+        state.memory.open(self.memory)
         self._emit(_origin(state, frame.at, stream, event), ConversationOpened(family=state.family))
         if len(self.conversations) > self.limits.conversations:
             oldest = next(iter(self.conversations.values()))
@@ -206,6 +214,14 @@ class Registry:
             if followed.superseded:  # it has not gone on since
                 self._close(followed, "replaced", frame.at, stream, event)
                 return
+
+    def _relieve(self, stream: Stream, event: Event, frame: Frame) -> None:
+        """Make all conversations hold less than they may: objects go first, then who was silent longest."""
+        while self.memory.over and self.memory.drop_oldest():
+            pass
+        while self.memory.over and self.conversations:
+            oldest = next(iter(self.conversations.values()))
+            self._close(oldest, "evicted", frame.at, stream, event)
 
     def replace(self, state: Conversation, stream: Stream, event: Event, frame: Frame) -> None:
         """Close `state`, since `event` begins another session in its place."""
@@ -229,10 +245,22 @@ class Registry:
         for fact in state.abandon():
             self._emit(origin, fact)
         state.closed_reason = reason
+        self._let_go(state)
         self._emit(origin, _closing_fact(state, reason))
         del self.conversations[state.key]
         self._superseded.pop(state.key, None)
         self._closed(state)
+
+    def _let_go(self, state: Conversation) -> None:
+        """Let nothing keep the memory of `state`, which ends: its streams may say nothing more for long."""
+        state.memory.close()
+        if self._newest is state:
+            self._newest = None
+        for name in (state.stream, state.last_stream):
+            stream = self._streams.get(name)
+            # One that expired says so when its stream ends.
+            if stream is not None and stream.current.get(state.family) is state and not state.expired:
+                del stream.current[state.family]
 
     def close_all(self, at: Micros | None) -> None:
         """Close what is still open, because we stop."""
@@ -243,6 +271,7 @@ class Registry:
 
     def stream_opened(self, stream: Stream, at: Micros | None) -> None:
         """Emit that `stream` began."""
+        self._streams[stream.name] = stream
         origin = Origin(at=at, source=stream.source, stream=stream.name)
         self._emit(origin, StreamOpened(source=stream.source))
 
@@ -281,6 +310,7 @@ class Registry:
         if shutdown:
             for state in [each for each in self.conversations.values() if each.last_stream == stream.name]:
                 self._close(state, reason, at, stream)
+        self._streams.pop(stream.name, None)
         for router in self._routers.values():
             router.stream_closed(stream)
         origin = Origin(at=at, source=stream.source, stream=stream.name)

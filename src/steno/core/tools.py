@@ -68,6 +68,7 @@ def called(state: Conversation, call_id: str | None, at: Micros | None, argument
         call.called_at = at if call.called_at is None else call.called_at
         if arguments is not None:
             call.arguments = arguments if len(arguments) <= state.limits.object_bytes else None
+            state.calls.weigh(call_id)
 
 
 def returned(state: Conversation, call_id: str | None, status: str, at: Micros | None) -> None:
@@ -93,7 +94,7 @@ def finish(
         return NOTHING
     state.ended.add(call_id)
     status, at = call.outcome or (status, at)
-    state.tool_log.append(EndedCall(call_id, call.kind, call.name, status))
+    state.log_call(EndedCall(call_id, call.kind, call.name, status))
     return (
         *_announce(call_id, call),
         ToolCallFinished(

@@ -7,6 +7,14 @@ from collections.abc import Iterable
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from steno.core.bounded import LinkedKeys
+from steno.core.memory import (
+    ITEM_BYTES,
+    PART_BYTES,
+    TEXT_FACTOR,
+    WIDE_TEXT_FACTOR,
+    MemoryAccount,
+    text_bytes,
+)
 from steno.limits import Limits
 
 PARTS: Final = 256
@@ -16,8 +24,14 @@ further parts is in the raw objects alone: an index costs nothing to send, and a
 PART_NOT_KEPT: Final = "part_not_kept"
 """The reason under which a text in a part beyond those is counted."""
 
-PIECES: Final = 512
+PIECES: Final = 8
 """Pieces of a growing text before they are joined: a small string takes ten times the memory of its characters."""
+CHARACTERS_A_PIECE: Final = 96
+"""Characters of a text for which it may have one more piece. So the pieces take less than the text, and all characters
+are copied a few times while it grows, however long it becomes."""
+AHEAD_CHARACTERS: Final = 256
+AHEAD_SHARE: Final = 8
+"""How far ahead a transcript is charged for its characters: an eighth of those it has, and not less than 256."""
 
 
 SHRINKS: Final = 16
@@ -34,12 +48,14 @@ class PartName(NamedTuple):
 class GrowingText:
     """A text that grows by deltas. The pieces are kept, and joined when the text is read."""
 
-    __slots__ = ("length", "name", "others", "pieces", "settled")
+    __slots__ = ("length", "most", "name", "others", "pieces", "settled")
 
     def __init__(self) -> None:
         """Begin empty."""
         self.pieces: list[str] = []
         self.length = 0
+        self.most = PIECES
+        """How many pieces it may have before they are joined."""
         self.name: PartName | None = None
         """The name that its deltas have; None while it has none, and where there is only one."""
         self.others: tuple[PartName, ...] = ()
@@ -51,7 +67,7 @@ class GrowingText:
         """Add the piece of one delta."""
         self.pieces.append(piece)
         self.length += len(piece)
-        if len(self.pieces) > PIECES:
+        if len(self.pieces) > self.most:
             self.read()
 
     def replace(self, text: str) -> None:
@@ -63,6 +79,7 @@ class GrowingText:
         """Return the text so far."""
         if len(self.pieces) > 1:
             self.pieces = ["".join(self.pieces)]
+            self.most = PIECES + self.length // CHARACTERS_A_PIECE
         return self.pieces[0] if self.pieces else ""
 
     def goes_by(self, name: PartName | None) -> bool:
@@ -126,14 +143,28 @@ class Transcript(Generic[E]):
     long session keeps its latest turns, and the order of all.
     """
 
-    __slots__ = ("_budget", "_items", "_newest_last", "_rejected", "characters", "entries", "order")
+    __slots__ = (
+        "_budget",
+        "_factor",
+        "_items",
+        "_memory",
+        "_newest_last",
+        "_rejected",
+        "_step",
+        "characters",
+        "entries",
+        "order",
+    )
 
-    def __init__(self, limits: Limits, rejected: dict[str, int], *, newest_last: bool) -> None:
+    def __init__(
+        self, limits: Limits, rejected: dict[str, int], memory: MemoryAccount | None = None, *, newest_last: bool
+    ) -> None:
         """Begin empty.
 
         Args:
             limits: how many entries are kept, and how many characters.
             rejected: the conversation's counts by reason, where a part that is not kept is counted.
+            memory: what is charged for entries, parts and characters.
             newest_last: whether the entry that is being written loses its text only when all others have.
         """
         self.entries: dict[str, E] = {}
@@ -143,6 +174,10 @@ class Transcript(Generic[E]):
         """Characters held in all entries."""
         self._items = limits.items
         self._budget = limits.transcript_bytes
+        self._memory = memory or MemoryAccount()
+        self._step = 0
+        """Characters that are charged for; at most the budget. Past it there is something to do."""
+        self._factor = TEXT_FACTOR
         self._rejected = rejected
         self._newest_last = newest_last
 
@@ -150,8 +185,10 @@ class Transcript(Generic[E]):
         """Add the new entry `key` as the last one. Past the limit the oldest goes."""
         self.entries[key] = entry
         self.order.append(key)
+        self._memory.charge(ITEM_BYTES + text_bytes(key))
         if len(self.order) > self._items:
-            self.characters -= self.entries.pop(self.order.pop_oldest()).length()
+            oldest = self.order.pop_oldest()
+            self._release(oldest, self.entries.pop(oldest))
 
     def place(self, key: str, previous: str | None) -> None:
         """Move the entry `key` behind the entry `previous`; leave it where `previous` is unknown."""
@@ -163,7 +200,7 @@ class Transcript(Generic[E]):
         entry = self.entries.pop(key, None)
         if entry is not None:
             self.order.remove(key)
-            self.characters -= entry.length()
+            self._release(key, entry)
 
     def grow(self, entry: E, index: int | None, piece: str, name: PartName | None = None) -> bool:
         """Add the piece of a delta to a part of `entry`; without an index, to the first.
@@ -174,9 +211,8 @@ class Transcript(Generic[E]):
         index = index or 0
         part = entry.parts.get(index)
         if part is None or part.name is not name:
-            part = part_of(entry.parts, index)
+            part = part or self._new_part(entry, index)
             if part is None:
-                self._count_part()
                 return True
             if not part.goes_by(name):
                 return False
@@ -184,24 +220,22 @@ class Transcript(Generic[E]):
         length = len(piece)
         part.pieces.append(piece)
         part.length += length
-        if len(part.pieces) > PIECES:
+        if len(part.pieces) > part.most:
             part.read()
         entry.grew = True
         self.characters += length
-        if self.characters > self._budget:
-            self._shrink(entry)
+        if self.characters > self._step:
+            self._step_on(entry, part)
         return True
 
     def write(self, entry: E, index: int, text: str) -> None:
         """Replace a part of `entry` by `text`."""
-        part = part_of(entry.parts, index)
+        part = entry.parts.get(index) or self._new_part(entry, index)
         if part is None:
-            self._count_part()
             return
         self.characters += len(text) - part.length
         part.replace(text)
-        if self.characters > self._budget:
-            self._shrink(entry)
+        self._step_on(entry, part)
 
     def settle(self, entry: E, parts: Iterable[tuple[int, str]], further: Iterable[int] = ()) -> bool:
         """Replace what the deltas built by the final text, which stands. Return whether the deltas had led elsewhere.
@@ -214,6 +248,7 @@ class Transcript(Generic[E]):
         differs = False
         for index in further:
             length = entry.parts.pop(index).length
+            self._memory.charge(-PART_BYTES)
             self.characters -= length
             differs |= length > 0
         for index, text in parts:
@@ -228,11 +263,40 @@ class Transcript(Generic[E]):
     def erase(self) -> None:
         """Drop the text of all entries; the entries stay."""
         for entry in self.entries.values():
-            entry.parts.clear()
-        self.characters = 0
+            self._drop_text(entry)
+        self._charge()
 
-    def _count_part(self) -> None:
-        self._rejected[PART_NOT_KEPT] = self._rejected.get(PART_NOT_KEPT, 0) + 1
+    def _new_part(self, entry: E, index: int) -> GrowingText | None:
+        """Return the new part `index` of `entry`; None where so many are not kept, which is counted."""
+        part = part_of(entry.parts, index)
+        if part is None:
+            self._rejected[PART_NOT_KEPT] = self._rejected.get(PART_NOT_KEPT, 0) + 1
+        else:
+            self._memory.charge(PART_BYTES)
+        return part
+
+    def _release(self, key: str, entry: E) -> None:
+        """Charge no more for the entry `key`, which was removed."""
+        self._drop_text(entry)
+        self._memory.charge(-ITEM_BYTES - text_bytes(key))
+        self._charge()
+
+    def _step_on(self, entry: E, part: GrowingText) -> None:
+        """Keep to the budget, and charge for the characters that there are now. `part` of `entry` was written last."""
+        if self._factor == TEXT_FACTOR and not part.read().isascii():
+            self._memory.charge((WIDE_TEXT_FACTOR - TEXT_FACTOR) * self._step)
+            self._factor = WIDE_TEXT_FACTOR
+        if self.characters > self._budget:
+            self._shrink(entry)
+        self._charge()
+
+    def _charge(self) -> None:
+        """Charge ahead for the characters that there are now; they may be fewer than before."""
+        held = self.characters
+        step = min(self._budget, held + max(AHEAD_CHARACTERS, held // AHEAD_SHARE)) if held else 0
+        if step > self._step or 2 * step < self._step:
+            self._memory.charge(self._factor * (step - self._step))
+            self._step = step
 
     def _shrink(self, newest: E) -> None:
         """Drop the text of the oldest entries until the rest fits. `newest` is the entry that is being written.
@@ -251,4 +315,5 @@ class Transcript(Generic[E]):
 
     def _drop_text(self, entry: E) -> None:
         self.characters -= entry.length()
+        self._memory.charge(-PART_BYTES * len(entry.parts))
         entry.parts.clear()

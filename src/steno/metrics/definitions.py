@@ -260,6 +260,19 @@ PROCESS_METRICS: Final = _table(
         ("kind", "reason"),
         "Failures of outputs that the daemon goes on without: state, recording, log, http.",
     ),
+    Definition(
+        "steno_memory_accounted_bytes",
+        "gauge",
+        ("kind",),
+        "Bytes that count towards `limits.memory_bytes`: of open conversations, and granted to messages read ahead.",
+    ),
+    Definition(
+        "steno_evicted_objects_total",
+        "counter",
+        (),
+        "Kept objects that were dropped because all conversations together held too much.",
+    ),
+    Definition("steno_limit", "gauge", ("limit",), "The limits that are configured, by key of `[limits]`."),
     Definition("steno_build_info", "gauge", ("version",), "Always 1; the version that runs."),
 )
 """What is true of this process alone."""

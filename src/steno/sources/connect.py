@@ -20,6 +20,7 @@ from steno.config import Connect, mask_url, read_secret
 from steno.sources.backoff import HEALTHY_SECONDS, SHORT_SESSION_SECONDS, Backoff
 from steno.sources.connect_errors import NAMES, detail_of, reason_of, retry_after
 from steno.sources.protocols import Numbers
+from steno.sources.read_ahead import MeasuredConnection
 from steno.sources.recording import Close
 from steno.sources.redirects import connect_within_origin
 from steno.sources.stream_session import CLEAN_CODES, StreamCounters, StreamSession, StreamSessions
@@ -154,6 +155,7 @@ class ConnectSource:
             compression=None,  # costs more than it saves where both ends share a data centre, and memory anywhere
             proxy=None if url.hostname in LOOPBACK else True,
             user_agent_header=f"steno/{__version__}",
+            create_connection=self._sessions.read_ahead.connection,
         )
 
     async def _read(self, connection: ClientConnection) -> _Attempt:
@@ -175,6 +177,9 @@ class ConnectSource:
             raise
         finally:
             self._connection = None
+            if isinstance(connection, MeasuredConnection):
+                connection.leave()
+                session.unresponsive |= connection.overdue
             close = self._with_origin(close, session)
             try:
                 session.end(close)

@@ -16,8 +16,10 @@ import structlog
 from steno.core.frame import Frame
 from steno.core.stream import Stream
 from steno.errors import UnavailableError
+from steno.limits import Limits
 from steno.sources.clock import Clock
 from steno.sources.protocols import Counters, Feed, Numbers
+from steno.sources.read_ahead import ReadAhead
 from steno.sources.recorder import Recorder, Recording
 from steno.sources.recording import TOO_BIG, Close, Gap
 from steno.sources.stream_end import end_stream
@@ -57,8 +59,14 @@ class StreamCounters:
 class StreamSessions:
     """Begins the streams of all sources of one daemon. It numbers them, so that no two have the same name."""
 
-    def __init__(self, feed: Feed, clock: Clock, recorder: Recorder | None = None) -> None:
-        """Feed streams into `feed`, stamp their frames by `clock`, and record them if there is a `recorder`."""
+    def __init__(
+        self, feed: Feed, clock: Clock, recorder: Recorder | None = None, limits: Limits | None = None
+    ) -> None:
+        """Feed streams into `feed`, stamp their frames by `clock`, and record them if there is a `recorder`.
+
+        `limits` say how much all connections may read ahead.
+        """
+        self.read_ahead = ReadAhead((limits or Limits()).read_ahead_bytes, feed)
         self._clock = clock
         self._feed = feed
         self._recorder = recorder
@@ -135,14 +143,20 @@ class StreamSession:
         """Feed each message of `connection` until `recv` raises; return only after an internal error.
 
         This is the path of every event. It waits in `recv` alone, and for room while the audit log cannot keep up.
-        `recv` is called directly, because a `partial` around it costs 1 % of the whole.
+        `recv` is called directly, because a `partial` around it costs 1 % of the whole. A message that comes while
+        there is no room waits here, so that the queue exceeds its limit by the facts of one frame of one connection.
         """
+        settle = getattr(connection, "settle", None)  # what counts what it reads ahead counts what waits here, too
         pipeline, stream, recording, now = self._feed, self.stream, self._recording, self.now
         feed, receive = pipeline.feed, connection.recv
         while True:
             if not pipeline.open:
                 await self._wait_for_room()
             payload = await receive(decode=False)
+            if not pipeline.open:
+                await self._wait_for_room()
+                if settle:
+                    settle()
             frame = Frame(payload, now())
             if recording:
                 recording.frame(frame)
@@ -153,6 +167,7 @@ class StreamSession:
                 pipeline.failed(stream)
                 self._log.exception("internal error: this stream ends, the others go on")
                 return
+            del payload, frame  # a long frame is not kept until the next one comes
 
     async def _wait_for_room(self) -> None:
         self.waiting = True

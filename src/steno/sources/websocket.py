@@ -12,6 +12,7 @@ from msgspec import Struct
 from websockets.asyncio.connection import Connection
 from websockets.exceptions import ConnectionClosed
 
+from steno.sources.read_ahead import MeasuredConnection
 from steno.sources.recording import TOO_BIG, Close
 from steno.sources.stream_session import StreamSession
 from steno.timestamps import Micros
@@ -45,23 +46,33 @@ async def read_websocket(connection: Connection, session: StreamSession, pings: 
 async def _abort_when_silent(connection: Connection, session: StreamSession, pings: Pings) -> None:
     """Break off a connection whose other end answers no ping and sends nothing else.
 
-    Frames that came since the ping count as an answer: on a line that is full of them the pong comes behind. Nothing is
-    concluded while the session waits for room.
+    Frames that came since the ping count as an answer, and parts of a long one: on a line that is full of them the pong
+    comes behind. Nothing is concluded while the session waits for room.
     """
     while True:
         await anyio.sleep(pings.interval_seconds)
-        if session.waiting:
+        if _unread(connection, session):
             continue
-        frames = session.stream.frames
+        heard = _heard(connection, session)
         try:
             pong = asyncio.ensure_future(await connection.ping())
         except ConnectionClosed:
             return
         await asyncio.wait([pong], timeout=pings.timeout_seconds)
-        if not pong.done() and session.stream.frames == frames and not session.waiting:
+        if not pong.done() and _heard(connection, session) == heard and not _unread(connection, session):
             session.unresponsive = True
             connection.transport.abort()
             return
+
+
+def _heard(connection: Connection, session: StreamSession) -> tuple[int, int]:
+    """Return what grows while the other end says something."""
+    return session.stream.frames, connection.reads if isinstance(connection, MeasuredConnection) else 0
+
+
+def _unread(connection: Connection, session: StreamSession) -> bool:
+    """Return whether steno does not read `connection` now, so that silence says nothing."""
+    return session.waiting or (isinstance(connection, MeasuredConnection) and connection.waits is not None)
 
 
 def close_of(closed: ConnectionClosed, at: Micros) -> Close:

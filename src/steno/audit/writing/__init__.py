@@ -19,8 +19,8 @@ The rules, and why:
 
 1. The event loop never waits for a disk. `submit` takes a lock that is held for moments only. A full queue either
    takes the record all the same, and the observer (`audit.service`) makes the sources stop ("block"): the queue may
-   exceed its limit by what the sources have in flight. Or it drops the record ("shed"). Memory is bounded either way.
-   The sources go on when the queue is half empty, so that they do not stop and go with every record.
+   exceed its limit by the facts of the frame that filled it. Or it drops the record ("shed"). Memory is bounded either
+   way. The sources go on when the queue is half empty, so that they do not stop and go with every record.
 2. The writing thread alone touches log and files. What else must be done there is done in order with the records:
    `rotate` and `call` are entries of the queue. Other threads read figures without a lock (`AuditWriter.stats`).
 3. Numbers and hashes are given at the moment of writing. Until then it is not known which record gets a number: records

@@ -15,6 +15,7 @@ from steno.core.billing.costs import Terms
 from steno.core.conversation import NOTHING
 from steno.core.facts import Content, Fact
 from steno.core.frame import Frame
+from steno.core.memory import ID_BYTES, PIECE_BYTES, text_bytes
 from steno.core.transcript import PARTS, part_of
 from steno.core.vocabulary import RUN_ENDS, STEP_ENDS, STEP_KINDS, closed, code, short
 from steno.wire import Event, PairedEvent, assistants, name_of, raw_object
@@ -168,6 +169,7 @@ def step_reported(state: ThreadConversation, event: assistants.StepEvent, frame:
         state.run_steps.add(raw)
         return (*begun, *_end_step(state, step, status, frame))
     state.open_steps[step.id].raw = state.within_limit(raw)
+    state.open_steps.weigh(step.id)
     return begun
 
 
@@ -199,8 +201,11 @@ def step_delta(state: ThreadConversation, event: assistants.StepDeltaEvent, _fra
     for call in (details and details.tool_calls) or ():
         begun += _begin_call(state, call, step.id)
         if call.id is not None and (call.index or 0) < PARTS:
+            if (call.index or 0) not in opened.call_ids:
+                opened.text_bytes += ID_BYTES + text_bytes(call.id)
             opened.call_ids[call.index or 0] = call.id
         _grow_call(opened, call, state.limits.object_bytes)
+    state.open_steps.weigh(step.id or "")
     return begun
 
 
@@ -215,6 +220,7 @@ def _grow_call(opened: OpenStep, call: assistants.ToolCall, most: int) -> None:
     text = part_of(opened.texts, call.index or 0) if piece else None
     if piece and text is not None and text.length + len(piece) <= most:
         text.append(piece)
+        opened.text_bytes += PIECE_BYTES + text_bytes(piece)
 
 
 def _end_step(state: ThreadConversation, step: assistants.RunStepObject, status: str, frame: Frame) -> Sequence[Fact]:

@@ -6,12 +6,13 @@ from steno.core.billing.costs import Terms
 from steno.core.bounded import BoundedObjects, BoundedSet, LatestById
 from steno.core.conversation import Conversation, Exported
 from steno.core.facts import Fact, RunAbandoned, RunStepAbandoned
+from steno.core.memory import Held, InProgress
 from steno.core.transcript import Entry, GrowingText, Transcript
 from steno.limits import ENDED_IDS, Limits
 from steno.timestamps import SECOND, Micros
 
 
-class OpenRun:
+class OpenRun(Held):
     """A run that has not ended."""
 
     __slots__ = ("action_at", "action_seconds", "expires_at", "seen_at", "started_at", "terms")
@@ -21,6 +22,7 @@ class OpenRun:
 
         It is billed by `terms`, but where it names another model when it ends.
         """
+        super().__init__()
         self.terms = terms
         self.seen_at = seen_at
         self.expires_at = expires_at
@@ -32,13 +34,14 @@ class OpenRun:
         """How long it has waited for outputs, all waits added up."""
 
 
-class OpenStep:
+class OpenStep(Held):
     """A step that has not ended."""
 
-    __slots__ = ("call_ids", "kind", "raw", "run_id", "seen_at", "texts")
+    __slots__ = ("call_ids", "kind", "raw", "run_id", "seen_at", "text_bytes", "texts")
 
     def __init__(self, seen_at: Micros | None, run_id: str | None, kind: str) -> None:
         """Begin a step of `kind` that was first seen at `seen_at`."""
+        super().__init__()
         self.seen_at = seen_at
         self.run_id = run_id
         self.kind = kind
@@ -48,6 +51,12 @@ class OpenStep:
         """Index of a call to its id: only the first delta of a call names it."""
         self.texts: dict[int, GrowingText] = {}
         """Index of a call to its arguments, or its code, so far."""
+        self.text_bytes = 0
+        """About how many bytes `texts` and `call_ids` take."""
+
+    def weight(self) -> int:
+        """Return how many bytes its object and its texts take."""
+        return len(self.raw) + self.text_bytes
 
 
 class ThreadMessage(Entry):
@@ -69,17 +78,17 @@ class ThreadConversation(Conversation):
     def __init__(self, key: str, source: str, stream: str, limits: Limits) -> None:
         """Begin without runs, steps or messages. A thread is named by its id, and outlives its streams."""
         super().__init__(key, source, stream, limits, named=True)
-        self.runs = LatestById(limits)
+        self.runs = LatestById(limits, self.memory)
         """The raw objects of runs, open or ended."""
-        self.run_steps = BoundedObjects(limits)
+        self.run_steps = BoundedObjects(limits, self.memory)
         """The raw objects of steps that ended."""
-        self.message_objects = LatestById(limits)
+        self.message_objects = LatestById(limits, self.memory)
         """The raw objects of messages, open or ended."""
-        self.open_runs: dict[str, OpenRun] = {}
-        self.open_steps: dict[str, OpenStep] = {}
-        self.ended_ids = BoundedSet(ENDED_IDS)
+        self.open_runs = InProgress[str, OpenRun](self.memory)
+        self.open_steps = InProgress[str, OpenStep](self.memory)
+        self.ended_ids = BoundedSet(ENDED_IDS, self.memory)
         """Ids of the newest runs, steps and messages that ended."""
-        self.transcript = Transcript[ThreadMessage](limits, self.rejected, newest_last=False)
+        self.transcript = Transcript[ThreadMessage](limits, self.rejected, self.memory, newest_last=False)
         self.messages = self.transcript.entries
         self.model: str | None = None
         """The model of the run that was reported last."""
@@ -127,9 +136,11 @@ class ThreadConversation(Conversation):
         super().erase_content()
         for kept in (self.runs, self.run_steps, self.message_objects):
             kept.drop_all()
-        for step in self.open_steps.values():
+        for key, step in self.open_steps.items():
             step.raw = b""
             step.texts.clear()
+            step.text_bytes = 0
+            self.open_steps.weigh(key)
         self.transcript.erase()
 
     def abandoned(self, key: str, run: OpenRun) -> Fact:

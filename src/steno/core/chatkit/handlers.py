@@ -17,7 +17,7 @@ def session_reported(state: ChatKitConversation, event: chatkit.ChatKitSessionSe
     if session is None:
         return state.reject(event, "missing_object")
     reported = facts.SessionChanged if state.session else facts.SessionOpened
-    state.session = state.within_limit(raw_object(event, frame.payload))
+    state.keep_session(raw_object(event, frame.payload))
     life = state.session_life
     life.report(session.id, "chatkit", session.expires_at, frame.at)
     ended = life.end(session.status) if session.status in (EXPIRED, CANCELLED) else ()

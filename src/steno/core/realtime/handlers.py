@@ -69,7 +69,8 @@ def session_reported(
     gone = _replaced(state, event)
     reported = facts.SessionOpened if state.session_id is None else facts.SessionChanged
     _configure(state, session)
-    state.session, state.session_as = raw, type(event)
+    state.keep_session(raw)
+    state.session_as = type(event)
     kind, expires_at = _kind_and_end(event, session)
     state.session_life.report(session.id, kind, expires_at, frame.at)
     if kind == TRANSLATION and not isinstance(event, sessions.SessionSeen):

@@ -12,6 +12,7 @@ from steno.core.bounded import BoundedSet
 from steno.core.conversation import Conversation
 from steno.core.frame import Frame
 from steno.core.keys import conversation_key, numbered
+from steno.core.memory import MemoryAccount
 from steno.core.realtime.member import Member, names_in
 from steno.core.realtime.sharing import (
     SESSION_BEGINS,
@@ -98,7 +99,7 @@ class RealtimeRouter(Router):
             state = None
         if state is None:
             state = self._open(base, stream, event, frame, named)
-            state.seen = seen or state.seen
+            _continue_seen(state, seen)
         if not isinstance(state, RealtimeConversation):
             return None  # a conversation of another family has that name
         if not name:
@@ -161,7 +162,7 @@ class RealtimeRouter(Router):
         if state is None:
             state = self._open_next(shared, stream, event, frame)
             state.conversation_id = found.conversation_id
-            state.seen = state.seen if shared.seen is None else shared.seen
+            _continue_seen(state, shared.seen)
             found.resume(state)
         return state
 
@@ -179,7 +180,7 @@ class RealtimeRouter(Router):
             state = self._open_next(shared, stream, event, frame)
             if not isinstance(event, SESSION_BEGINS):
                 shared.configure(state)
-        state.seen = state.seen if shared.seen is None else shared.seen
+        _continue_seen(state, shared.seen)
         self._crowded(shared, stream, event, frame)
         shared.begin(state, _session_begun(event), frame.at)
         self._follow(shared, stream, frame)
@@ -266,3 +267,11 @@ def _replaces(event: Event, state: RealtimeConversation, stream: Stream, identit
     if identity and identity in state.seen:
         return False
     return _is_another(event, state) and state.last_stream == stream.name
+
+
+def _continue_seen(state: RealtimeConversation, seen: BoundedSet | None) -> None:
+    """Let `state` know the newest events of the session before it, which may be delivered again, and be charged for."""
+    if seen is not None and seen is not state.seen:
+        state.seen.move_to(MemoryAccount())  # nobody is charged for what is let go
+        seen.move_to(state.memory)
+        state.seen = seen

@@ -8,6 +8,7 @@ from steno.core.billing.costs import Terms
 from steno.core.bounded import BoundedObjects, BoundedSet
 from steno.core.conversation import Conversation, Exported
 from steno.core.facts import Fact, ResponseAbandoned, SessionFinished, TranscriptionFinished
+from steno.core.memory import Held, InProgress, text_bytes
 from steno.core.realtime.turn import Turn
 from steno.core.transcript import Entry, PartName, Transcript
 from steno.core.vocabulary import short
@@ -113,7 +114,7 @@ class ConversationItem(Entry):
         return (text[:cut].rpartition(" ")[0] if inside else text[:cut]).rstrip(), "estimated"
 
 
-class OpenResponse:
+class OpenResponse(Held):
     """A response in progress, and when it first brought a token and audio."""
 
     __slots__ = (
@@ -141,6 +142,7 @@ class OpenResponse:
 
         `raw` is its object as it came, `created_at` is None where that was not seen.
         """
+        super().__init__()
         self.id = key
         self.created_at = created_at
         self.model = terms.model
@@ -164,14 +166,19 @@ class OpenResponse:
         self.audio_name: PartName | None = None
         self.audio_parts: dict[int | None, PartName] | None = None
 
+    def weight(self) -> int:
+        """Return how many bytes its object takes."""
+        return len(self.raw)
 
-class OpenTranscription:
+
+class OpenTranscription(Held):
     """The transcription of a part of what the user said. It begins when that is committed."""
 
     __slots__ = ("grew", "terms")
 
     def __init__(self, terms: Terms) -> None:
         """Begin a transcription under `terms`."""
+        super().__init__()
         self.terms = terms
         self.grew = False
         """Whether it brought words: then it was used, however it ends."""
@@ -199,23 +206,25 @@ class RealtimeConversation(Conversation):
         self.transcribes = False
         """Whether the session is configured to transcribe what the user says."""
         self.transcription_model: str | None = None
-        self.transcriptions: dict[tuple[str, int], OpenTranscription] = {}
+        self.transcriptions = InProgress[tuple[str, int], OpenTranscription](
+            self.memory, lambda key: text_bytes(key[0])
+        )
         """Item and part to its transcription, while that has not ended."""
         self.metered: Terms | None = None
         """What the session is billed by as a whole, while that has not been reported; None where it is not."""
         self.audio_format: str | None = None
-        self.transcript = Transcript[ConversationItem](limits, self.rejected, newest_last=True)
+        self.transcript = Transcript[ConversationItem](limits, self.rejected, self.memory, newest_last=True)
         # The transcript's own collections, by the names that items have: a lookup less on the path of each delta.
         self.items = self.transcript.entries
         self.order = self.transcript.order
-        self.open: dict[str, OpenResponse] = {}
-        self.responses = BoundedObjects(limits)
-        self.ended_responses = BoundedSet(ENDED_IDS)
-        self.approvals = BoundedSet(ENDED_IDS)
+        self.open = InProgress[str, OpenResponse](self.memory)
+        self.responses = BoundedObjects(limits, self.memory)
+        self.ended_responses = BoundedSet(ENDED_IDS, self.memory)
+        self.approvals = BoundedSet(ENDED_IDS, self.memory)
         """The newest requests for approval."""
-        self.decisions = BoundedSet(ENDED_IDS)
+        self.decisions = BoundedSet(ENDED_IDS, self.memory)
         """The newest requests for approval that a person has decided about."""
-        self.deleted = BoundedSet(ENDED_IDS)
+        self.deleted = BoundedSet(ENDED_IDS, self.memory)
         """The newest items that were deleted."""
         self.turn = Turn()
         self.spoken_item: str | None = None
@@ -235,10 +244,11 @@ class RealtimeConversation(Conversation):
         """Give an open call the arguments that deltas brought, where no event had them whole."""
         call = self.calls.get(call_id) if call_id is not None else None
         item = self.items.get(call.item_id) if call is not None and call.item_id is not None else None
-        if call is None or call.arguments is not None or item is None:
+        if call_id is None or call is None or call.arguments is not None or item is None:
             return
         text = item.text()
         call.arguments = text if 0 < len(text) <= self.limits.object_bytes else None
+        self.calls.weigh(call_id)
 
     def only_response(self) -> OpenResponse | None:
         """Return the response in progress, where there is exactly one."""
@@ -286,8 +296,9 @@ class RealtimeConversation(Conversation):
         """Drop the text of all items, and all raw responses, ended or not."""
         super().erase_content()
         self.responses.drop_all()
-        for response in self.open.values():
+        for key, response in self.open.items():
             response.raw = b""
+            self.open.weigh(key)
         self.transcript.erase()
 
     def abandon(self) -> list[Fact]:
