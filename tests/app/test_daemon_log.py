@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from steno.limits import LOG_LIBRARY_LINES
 from tests.processes import PATIENCE_SECONDS, STENO, steno, wait_for
 
 NOTHING_FITS = """
@@ -238,24 +239,23 @@ def test_a_wrong_configuration_and_nobody_to_read_it(tmp_path: Path) -> None:
     assert code == 78
 
 
-def test_a_library_that_a_peer_makes_log(tmp_path: Path) -> None:
-    """Requests that are none: the library warns of each, the log has some of the warnings and how many are missing."""
-    port = free_port()
-    with (tmp_path / "log").open("wb") as file, daemon(configure(tmp_path, port), file.fileno()) as process:
-        wait_for(lambda: get(port, "/healthz"))
-        for _ in range(100):
-            with socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS) as sock:
-                sock.sendall(b"nothing\r\n\r\n")
-                sock.recv(1)
-        wait_for(lambda: b"logs too much" in (tmp_path / "log").read_bytes())
-        dropped = value(port, "steno_log_lines_dropped_total")
-        code, last = ended(process, tmp_path)
+LIBRARY = """
+import logging, sys
+from steno.app.daemon_log import DaemonLog
 
-    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
-    warned = [line for line in lines if line["event"] == "Invalid HTTP request received."]
-    missing = sum(line["lines_left_out"] for line in lines if line["event"] == "a library logs too much")
-    assert (code, last) == (0, "log.closed")
-    assert (len(warned) + missing, missing, len(warned) % 20) == (100, dropped, 0)
+log = DaemonLog("info", "json")
+for number in range(100):
+    logging.getLogger("websockets.client").warning("a peer said something")
+print(log.numbers()["steno_log_lines_dropped_total"])
+"""
+
+
+def test_a_library_that_a_peer_makes_log() -> None:
+    """The log has some of its lines, and the others count."""
+    done = subprocess.run([sys.executable, "-c", LIBRARY], capture_output=True, text=True, check=True)
+
+    assert {json.loads(line)["event"] for line in done.stderr.splitlines()} == {"a peer said something"}
+    assert (len(done.stderr.splitlines()), done.stdout) == (LOG_LIBRARY_LINES, "{(): 80}\n")
 
 
 OTHERS = """
