@@ -134,7 +134,7 @@ def test_what_is_in_progress_is_charged_until_it_leaves() -> None:
 
 def counted(state: Conversation) -> int:
     """What `state` must be charged for, from what it holds now."""
-    size = CONVERSATION_BYTES + len(state.session)
+    size: int = CONVERSATION_BYTES + len(state.session)
     size += BUCKET_BYTES * (len(state.totals.tokens) + len(state.totals.seconds))
     size += sum(ENDED_CALL_BYTES + text_bytes(each.call_id) for each in state.tool_log)
     for name in ("ended", "seen", "ended_responses", "ended_ids", "approvals", "decisions", "deleted"):

@@ -33,7 +33,7 @@ was due, in order of time and then of opening, however late the tick that brings
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from steno.core.billing.prices import PriceTable
@@ -162,22 +162,26 @@ class Registry:
             self._newest = state
             self.conversations.move_to_end(state.key)
         facts = route.handle(state, event, frame)
-        if facts:
-            if facts is DUPLICATED:
-                state.events -= 1
-                state.note(DUPLICATE)
-                return DUPLICATE
-            if route.identifies:
-                route.router.learn(state)
-            if len(facts) > FACTS_OF_A_KIND:
-                facts = within_bounds(facts)
-            origin = _origin(state, at, stream, event)
-            for fact in facts:
-                self._emit(origin, fact)
+        rejected = self._report(route, state, stream, event, at, facts) if facts else None
         if self.memory.over:
             self._relieve(stream, event, frame)
-        if not facts:
-            return None
+        return rejected
+
+    def _report(
+        self, route: Route, state: Conversation, stream: Stream, event: Event, at: Micros | None, facts: Sequence[Fact]
+    ) -> str | None:
+        """Emit the facts of an event that has any. Return why it was rejected, None where it was not."""
+        if facts is DUPLICATED:
+            state.events -= 1
+            state.note(DUPLICATE)
+            return DUPLICATE
+        if route.identifies:
+            route.router.learn(state)
+        if len(facts) > FACTS_OF_A_KIND:
+            facts = within_bounds(facts)
+        origin = _origin(state, at, stream, event)
+        for fact in facts:
+            self._emit(origin, fact)
         first = facts[0]
         return first.reason if type(first) is EventRejected else None
 
