@@ -11,8 +11,8 @@ from steno.limits import STRUCTURE_ELEMENTS
 from tests.work_counter import Work, steps_of
 
 SHORT_BYTES = 1 << 16
-SHORT_STEPS = 120_000
-"""What a frame of 64 KiB may take: 3 to 6 ms, at 20 to 50 ns a step."""
+SHORT_STEPS = 150_000
+"""What a frame of 64 KiB may take: 3 to 7 ms, at 20 to 50 ns a step."""
 LONG_BYTES = 1 << 22
 LONG_STEPS = 250_000
 """What a frame of 4 MiB may take: some 10 ms."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steno.limits import NESTING_DEPTH
+from steno.limits import NESTING_DEPTH, STRUCTURE_ELEMENTS
 from steno.wire import Drifted, Embedded, Enveloped, Event, Malformed, Unknown, assistants, realtime
 from steno.wire.texts import LINES_MAX
 from tests.core import helpers
@@ -205,3 +205,11 @@ def test_any_text_is_what_its_content_is(payload: bytes, blanks: bool) -> None:
     elif isinstance(plain, Event | Drifted):
         pytest.fail("an event was not read")
     assert not isinstance(came, Event), "an event has the bytes that it was decoded from"
+
+
+@pytest.mark.parametrize("form", [as_text, in_base64, in_cloud_event, as_lines, with_text_in_cloud_event])
+def test_what_came_as_a_text_is_bounded_in_its_structure_too(form: Callable[[dict[str, Any]], bytes]) -> None:
+    """Nobody could count it while it was a text."""
+    decoded = decode(form({"type": "error", "new": [1] * (STRUCTURE_ELEMENTS + 1)}))
+
+    assert (decoded.event if isinstance(decoded, Enveloped) else decoded) == Malformed(reason="too_complex")

@@ -98,7 +98,8 @@ class Decoder:
         size = len(payload)
         if not payload.isascii() and not is_utf8(payload):
             return Malformed(reason="not_utf8")
-        if size > STRUCTURE_ELEMENTS and (reason := refused(payload)):
+        # What is in an envelope was counted with it, unless it came as a text.
+        if size > STRUCTURE_ELEMENTS and (unfolded or not within) and (reason := refused(payload)):
             return Malformed(reason=reason)
         try:
             if payload.startswith(b'{"event":'):

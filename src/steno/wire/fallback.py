@@ -31,7 +31,7 @@ from steno.wire.base import (
 )
 from steno.wire.characters import replace_lone_surrogates
 from steno.wire.spellings import fields_of, respelled
-from steno.wire.structure import too_deep
+from steno.wire.structure import refused, too_deep
 
 S = TypeVar("S", bound=Struct)
 
@@ -219,6 +219,8 @@ def _cloud_event(payload: bytes, unwrap: Callable[[bytes], Any]) -> Enveloped | 
     data = _data(envelope)
     if not envelope.specversion.startswith("1.") or data is None:
         return Malformed(reason="bad_envelope")
+    if envelope.data is UNSET and len(data) > STRUCTURE_ELEMENTS and (reason := refused(data)):
+        return Malformed(reason=reason)  # nobody could count it in base64
     inner: Outcome | Embedded = unwrap(data)
     if isinstance(inner, Embedded):
         data, inner = inner.payload, inner.event
