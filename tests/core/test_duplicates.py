@@ -3,7 +3,7 @@
 import pytest
 
 from steno.core.facts import EventsMissed
-from tests.core.helpers import Play, cloud_event, created, session
+from tests.core.helpers import Play, cloud_event, created, delta, done, session
 
 SPEECH = {"type": "input_audio_buffer.speech_started", "event_id": "event_1", "item_id": "item_1"}
 
@@ -28,6 +28,36 @@ def test_second_delivery_of_a_replaced_session_opens_no_third_one() -> None:
 
     assert play.rejected == {"duplicate": 1}
     assert list(play.pipeline.registry.conversations) == [play.stream.name, f"{play.stream.name}#2"]
+
+
+def test_an_id_that_all_events_have_is_no_identity() -> None:
+    """A server that writes one `event_id` into everything loses nothing by it."""
+    play = Play()
+    same = {"event_id": "event_x"}
+    play.say(
+        {**session("sess_1"), **same},
+        {**created("resp_1"), **same},
+        {**delta("Good ", response_id="resp_1"), **same},
+        {**delta("day", response_id="resp_1"), **same},
+        {**done("resp_1"), **same},
+    )
+
+    assert play.rejected == {}
+    assert [entry["text"] for entry in play.line()["transcript"]] == ["Good day"]
+
+
+def test_an_id_that_all_later_events_have_loses_at_most_one() -> None:
+    """Where the session had an id of its own, the second event that has the common one is still taken for the first."""
+    play = Play()
+    same = {"event_id": "event_x"}
+    play.say({**session("sess_1"), "event_id": "event_1"})
+    play.say({**created("resp_1"), **same}, {**SPEECH, **same})
+    assert play.rejected == {"duplicate": 1}
+
+    play.say({**delta("Good ", response_id="resp_1"), **same}, {**delta("day", response_id="resp_1"), **same})
+
+    assert play.rejected == {"duplicate": 1}
+    assert [entry["text"] for entry in play.line()["transcript"]] == ["Good day"]
 
 
 def test_window_is_bounded() -> None:

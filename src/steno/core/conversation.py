@@ -210,6 +210,12 @@ class Conversation:
         """Ids of the newest tool calls that ended."""
         self.seen = BoundedSet(limits.duplicates_window, self.memory)
         """Identities of the newest events, by which a second delivery is recognised."""
+        self.opened_by: type[Event] | None = None
+        """The kind of its first event."""
+        self._repeated: tuple[str, type[Event] | None] = ("", None)
+        """The identity that came again last, and the kind of event that had it."""
+        self._unidentified = False
+        """Whether identities tell its events not apart."""
 
     def elapsed(self, since: Micros | None, until: Micros | None) -> float | None:
         """Return the seconds from `since` to `until`; None where either is unknown, or where they run backwards.
@@ -222,6 +228,20 @@ class Conversation:
             return lasted
         self.note("negative_duration")
         return None
+
+    def delivered_again(self, identity: str, kind: type[Event]) -> bool:
+        """Return whether an event of `kind`, whose `identity` was seen before, is a second delivery.
+
+        Some servers give all events one id. An identity that events of two kinds have identifies none: from then on no
+        event of the conversation is a duplicate by its identity.
+        """
+        other = self.opened_by if self.events == len(self.seen) == 1 else None  # it was its first event that had it
+        if self._repeated[0] == identity:
+            other = self._repeated[1]
+        self._repeated = (identity, kind)
+        if other is not None and not (issubclass(kind, other) or issubclass(other, kind)):
+            self._unidentified = True
+        return not self._unidentified
 
     def note(self, reason: str) -> None:
         """Count something that was out of place."""

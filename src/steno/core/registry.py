@@ -14,7 +14,8 @@ Every event that is not rejected moves exactly one conversation. Which one is de
    new. A stream that turns out to carry several sessions has no conversation of its own: all its events take this way
    (`realtime/sharing.py`). Where the router answers None, the event is rejected as `no_conversation`; where it cannot
    tell which of several, as `ambiguous_session`.
-4. *Once only.* An event whose identity was seen in that conversation lately is a `duplicate`: it moves nothing.
+4. *Once only.* An event whose identity was seen in that conversation lately is a `duplicate`: it moves nothing. An
+   identity that events of two kinds have identifies none (`Conversation.delivered_again`).
 
 A conversation has a key that no other open one has: `<source>/<name>` where something names it, else the name of its
 stream. Keys of all families share one table, so that a name belongs to one family at a time; an event of another family
@@ -150,7 +151,7 @@ class Registry:
             if not isinstance(found, Conversation):
                 return self._reject(stream, event, frame, found or "no_conversation")
             state = found
-        if identity and not state.seen.add(identity):
+        if identity and not state.seen.add(identity) and state.delivered_again(identity, type(event)):
             state.note(DUPLICATE)
             return DUPLICATE
         state.events += 1
@@ -202,6 +203,7 @@ class Registry:
             self._replace_one(stream, event, frame)
         self._opened += 1
         state.number = self._opened
+        state.opened_by = type(event)
         state.prices = self._prices
         state.opened_at = state.last_at = frame.at
         self.conversations[state.key] = state

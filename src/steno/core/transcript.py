@@ -190,10 +190,12 @@ class Transcript(Generic[E]):
             oldest = self.order.pop_oldest()
             self._release(oldest, self.entries.pop(oldest))
 
-    def place(self, key: str, previous: str | None) -> None:
-        """Move the entry `key` behind the entry `previous`; leave it where `previous` is unknown."""
-        if previous is not None and previous in self.entries and previous != key:
+    def place(self, key: str, previous: str | None) -> bool:
+        """Move the entry `key` behind the entry `previous`; leave it where that is unknown, and return False."""
+        known = previous is not None and previous in self.entries and previous != key
+        if known and previous is not None:
             self.order.move_behind(key, previous)
+        return known
 
     def remove(self, key: str) -> None:
         """Remove the entry `key`."""

@@ -200,6 +200,44 @@ def test_sessions_that_are_mixed_from_the_first_frames() -> None:
     assert set(play.rejected) == {TOLD}
 
 
+def test_sessions_whose_turns_alternate_from_the_first_one() -> None:
+    """Whole turns follow each other, so that nothing overlaps: the second conversation may be the first session's.
+
+    What the second caller said came before the first sign. Whose it is shows by the answer behind it.
+    """
+    play = Play()
+    play.say(*begin("A"), *begin("B"))
+    for number in (1, 2, 3):
+        for who in "AB":
+            play.say(*turn(who, number))
+    assert [sorted(filter(None, texts)) for texts in said(play).values()] == [
+        [],
+        sorted(dialogue("A", 1, 2, 3)),
+        sorted(dialogue("B", 1, 2, 3)),
+    ]
+    assert [state.totals.responses for state in play.pipeline.registry.conversations.values()] == [
+        {},
+        {"completed": 3},
+        {"completed": 3},
+    ]
+
+
+def test_the_words_of_a_caller_whom_another_session_answers_are_in_doubt() -> None:
+    """Nothing but the order of frames says whose the question is. It is not put among the words of the other caller."""
+    play = Play()
+    play.say(*of("A", created()), *of("B", event("input_audio_buffer.committed", item_id="item_1")))
+    play.say(*of("B", created()))
+    transcript = "conversation.item.input_audio_transcription.completed"
+    assert play.say(*of("B", event(transcript, item_id="item_1", transcript="Mine."))) == [
+        EventRejected(event=transcript, reason=TOLD)
+    ]
+
+    added = event("conversation.item.added", item={"id": "item_2", "type": "message"}, previous_item_id="item_1")
+    play.say(*of("B", event("response.output_item.added", response_id="resp_1", item={"id": "item_2"})))
+    play.say(*of("B", added, event(transcript, item_id="item_1", transcript="Mine.")))
+    assert said(play) == {STREAM: [""], SECOND: ["", "Mine."]}
+
+
 def test_three_sessions() -> None:
     play = Play()
     for who in "ABC":

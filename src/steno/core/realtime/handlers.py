@@ -160,7 +160,7 @@ def input_committed(state: RealtimeConversation, event: realtime.InputCommitted,
     if event.item_id is not None:
         item = state.item(event.item_id)
         item.kind, item.role = "message", "user"
-        state.transcript.place(event.item_id, event.previous_item_id)
+        item.placed |= state.transcript.place(event.item_id, event.previous_item_id)
     return (facts.InputCommitted(item_id=event.item_id), *transcription.committed(state, event.item_id))
 
 

@@ -31,7 +31,7 @@ def item_added(state: RealtimeConversation, event: realtime.ItemAdded, frame: Fr
         return DUPLICATED
     known.added_as = type(event)
     _belongs_to_response(state, item, known)
-    state.transcript.place(item.id, event.previous_item_id)
+    known.placed |= state.transcript.place(item.id, event.previous_item_id)
     if item.role == "user" and any(part.type == "input_text" for part in item.content or ()):
         state.turn.typed()
     for index, text in parts_of(item):

@@ -58,7 +58,17 @@ def names_in(event: Any) -> Names:
 class Member:
     """One session of a stream."""
 
-    __slots__ = ("_conversation_id", "_evicted", "_session_id", "_state", "awaited", "key", "left", "linked")
+    __slots__ = (
+        "_conversation_id",
+        "_doubted",
+        "_evicted",
+        "_session_id",
+        "_state",
+        "awaited",
+        "key",
+        "left",
+        "linked",
+    )
 
     def __init__(self, state: RealtimeConversation) -> None:
         """Begin with the conversation of the session."""
@@ -68,6 +78,8 @@ class Member:
         """Ids of items and responses that it had when it ended."""
         self.awaited: dict[str, None] = {}
         """Items that were announced, by speech or its commit, and have not entered the conversation."""
+        self._doubted: set[str] = set()
+        """Items of its conversation that may be another session's."""
         if state.spoken_item and state.spoken_item not in state.items:
             self.linked.add(state.spoken_item)
             self.awaited[state.spoken_item] = None
@@ -85,6 +97,21 @@ class Member:
         """Forget what was taken for its own since nothing else claimed it, but for what its conversation has."""
         self.linked = BoundedSet(LINKED)
         self.awaited.clear()
+
+    def doubt_unanswered(self) -> None:
+        """Doubt what a caller said of late that no answer of the session follows, and that follows none.
+
+        It came while the stream seemed to have one session, and another one has answered since.
+        """
+        state = self.state
+        if state is None:
+            return
+        answered = False
+        for key in reversed(state.order.newest(REMEMBERED_ITEMS)):
+            item = state.items[key]
+            if item.role == "user" and not item.placed and not answered:
+                self._doubted.add(key)
+            answered = item.role == "assistant"
 
     @property
     def state(self) -> RealtimeConversation | None:
@@ -116,7 +143,7 @@ class Member:
 
     def has_item(self, key: str | None) -> bool:
         """Return whether the item `key` is known to be its own."""
-        return key is not None and (key in self.linked or self._had_item(key))
+        return key is not None and key not in self._doubted and (key in self.linked or self._had_item(key))
 
     def _had_item(self, key: str) -> bool:
         """Return whether its conversation has the item `key`, or had it."""
@@ -162,6 +189,7 @@ class Member:
         if state is None:
             return
         state.superseded = state.superseded and not mixed
+        self._doubted.difference_update((names.item, names.previous))  # something else says that it is its own
         if isinstance(event, realtime.SpeechStarted | realtime.InputCommitted) and names.item is not None:
             self.awaited[names.item] = None
             if len(self.awaited) > AWAITED:

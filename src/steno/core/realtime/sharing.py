@@ -15,7 +15,8 @@ session ends as `replaced` when it has been silent for `SUPERSEDED_SECONDS`, or 
 
 - a session that goes on: a `session.created` or `session.updated` of its id, a response of its `conversation_id`, or a
   new item behind one of its own, after another session began,
-- a response of another `conversation_id` while one is in progress, or of one that was left before,
+- a response of another `conversation_id` while one is in progress, or of one that was left before, or while a session
+  before it is open whose conversation is not known,
 - the speech of a second caller while the first one speaks, where the former session has not ended.
 
 From then on an event belongs to the session that knows one of its ids, and what two or none of them know is rejected as
@@ -30,7 +31,8 @@ session that knows the id already, unless more than that id says so.
 
 Until the first sign, what a mixed stream says of no known id is taken for the newest session's: a stream whose sessions
 follow each other must not lose its words. When the sign comes, the turn of that session begins anew, so that no latency
-is made up of two callers.
+is made up of two callers. Where a response shows it, what a caller said of late may be what that response answers: it
+is nobody's, unless an item before it or an answer behind it says whose it is.
 
 What is remembered is bounded: `SESSIONS` sessions a stream, with `LINKED` ids of each beside those that its state has.
 A session that has ended leaves its ids here, but not its state.
@@ -123,6 +125,12 @@ class SharedStream:
                 state.turn = Turn()
                 state.shared = state.base == self.name
 
+    def mix_conversations(self) -> None:
+        """Take the stream for a mixed one, since a response is of another conversation than the newest session."""
+        if not self.mixed:
+            self.current.doubt_unanswered()
+        self.mix()
+
     def settle(self, at: Micros | None) -> RealtimeConversation | None:
         """Return the one conversation that the stream is about again; None while it may be about several."""
         self._watched += 1
@@ -183,8 +191,8 @@ class SharedStream:
         if not owners:
             if current.state is None:
                 return current
-            if is_elsewhere(current.state, event):
-                self.mix()
+            if is_elsewhere(current.state, event) or self._is_of_one_before(names):
+                self.mix_conversations()
                 return self._unclaimed()
             if _is_second_speech(current.state, event) and len(self.open_states()) > 1:
                 self.mix()
@@ -195,6 +203,14 @@ class SharedStream:
         if former.goes_on(event, names):
             self.mix()
         return self._late(former, event, names)
+
+    def _is_of_one_before(self, names: Names) -> bool:
+        """Return whether another `conversation_id` than that of the newest session may be that of one before it."""
+        if names.conversation is None or self.current.conversation_id in (None, names.conversation):
+            return False
+        return any(
+            each.state is not None and each.conversation_id is None for each in self.members if each is not self.current
+        )
 
     def _claim(self, conversation: str | None) -> None:
         """Note that the newest session is taken for that of a conversation, which could be of a former one."""

@@ -48,6 +48,7 @@ class ConversationItem(Entry):
         "kind",
         "ms_per_byte",
         "out_of_band",
+        "placed",
         "response_id",
         "role",
         "spoken",
@@ -71,6 +72,8 @@ class ConversationItem(Entry):
         """Whether playback reached the end of its response."""
         self.out_of_band = False
         """Whether a response out of band made it: then it is no turn of the conversation."""
+        self.placed = False
+        """Whether it was said to come after another item of the conversation."""
         self.audio_bytes = 0
         """Bytes of speech that deltas brought."""
         self.audio_index: int | None = None
