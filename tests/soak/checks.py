@@ -44,15 +44,15 @@ def check_source(source: Source, live: Outputs, replayed: Outputs, findings: Fin
     for conversation in sorted(live.facts.keys() | replayed.facts.keys()):
         _same_facts(f"{name}/{conversation}", live, replayed, conversation, findings)
     if state:
-        findings.same(f"{name}: conversations in the state", sorted(live.totals), sorted(replayed.totals))
-        for conversation in live.totals.keys() & replayed.totals.keys():
+        findings.same(f"{name}: conversations in the state", sorted(live.state), sorted(replayed.state))
+        for conversation in live.state.keys() & replayed.state.keys():
             _same_state(f"{name}/{conversation}: state", live, replayed, conversation, findings)
 
 
 def _same_state(what: str, live: Outputs, replayed: Outputs, conversation: str, findings: Findings) -> None:
-    ours, theirs = live.totals[conversation], replayed.totals[conversation]
+    ours, theirs = live.state[conversation], replayed.state[conversation]
     cut = conversation in live.closed and len(live.facts[conversation]) > len(replayed.facts[conversation])
-    for name in theirs.keys() - (UNTIL_THE_END if cut else set()):
+    for name in sorted((theirs.keys() & ours.keys()) - (UNTIL_THE_END if cut else frozenset())):
         findings.same(f"{what}: {name}", ours[name], theirs[name])
 
 

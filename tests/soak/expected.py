@@ -27,6 +27,9 @@ TIMES: Final = frozenset(
     }
 )
 """Members that follow from the times of receipt."""
+MEMBERS: Final = ("conversation_id", "session", "transcript", "rejected", "events")
+OBJECTS: Final = ("responses", "runs", "run_steps", "messages")
+"""Members of the state that are compared: the objects only where none was dropped for others' sake."""
 LEFT_OPEN: Final = frozenset({"shutdown", "idle", "evicted"})
 """Why the daemon closes what a replay leaves open."""
 
@@ -42,7 +45,7 @@ class Outputs:
         self.closed: dict[str, str] = {}
         """Conversation to why it was closed, where a replay leaves it open."""
         self.gaps: list[str] = []
-        self.totals: dict[str, Any] = {}
+        self.state: dict[str, dict[str, Any]] = {}
         """Conversation to what the state holds of it."""
         self.dropped = 0
         """Objects that the state no longer holds."""
@@ -114,9 +117,10 @@ def _named(key: str, streams: dict[str, str]) -> str:
 
 def _keep(outputs: Outputs, line: dict[str, Any], conversation: str) -> None:
     totals = line["totals"]
-    outputs.dropped += sum((totals.pop("dropped_objects") or {}).values())
-    kept = {name: line[name] for name in ("conversation_id", "session", "transcript", "rejected", "events")}
-    outputs.totals[conversation] = {**kept, **totals}
+    dropped = totals.pop("dropped_objects")
+    outputs.dropped += dropped
+    kept = {name: line[name] for name in (*MEMBERS, *(() if dropped else OBJECTS))}
+    outputs.state[conversation] = {**kept, **totals}
 
 
 # The replay's ---------------------------------------------------------------------------------------------------

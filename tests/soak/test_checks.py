@@ -86,8 +86,8 @@ def test_a_gap_and_a_connection_that_was_left_are_found(tmp_path: Path) -> None:
 
 def test_state_that_differs_is_found_but_not_what_a_thread_lost_at_the_end(tmp_path: Path) -> None:
     source, live, replayed = sent(tmp_path, "r1"), outputs("r1"), outputs("r1")
-    live.totals["thread_1"] = {"events": 4, "runs": {"abandoned": 1}}
-    replayed.totals["thread_1"] = {"events": 5, "runs": {}}
+    live.state["thread_1"] = {"events": 4, "runs": {"abandoned": 1}}
+    replayed.state["thread_1"] = {"events": 5, "runs": {}}
     live.facts["thread_1"].append("run.abandoned")
     live.closed["thread_1"] = "shutdown"
 
