@@ -24,8 +24,8 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-deep test-memory test-crash fuzz test-wheel test-lowest coverage golden compare
-.PHONY: bench-check wheel check format docs lock clean
+.PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest coverage golden
+.PHONY: compare bench-check wheel check format docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ test-crash: $(VENV)/.dev ## kill the daemon some 200 times and fill its disk, fo
 # What it finds is in build/fuzz, as a recording. `make test` runs a few seconds of it.
 fuzz: $(VENV)/.dev ## feed traffic that nobody meant, for FOR seconds (120); SEED=n: begin with the seed that it printed
 	$(BIN)/python -m tests.fuzz.run $(or $(FOR),120) $(SEED)
+
+# A disk that gets full and a log that nobody reads go with it. `make test` runs some seconds of it.
+soak: $(VENV)/.dev ## run the daemon among hostile sources and faults, for FOR seconds (600); SEED=n: the same again
+	$(BIN)/python -m tests.soak.run $(or $(FOR),600) $(SEED)
 
 # What users install. It must run with nothing but what its lock names, before the tools of the tests are added. The
 # tests find it in the environment, since nothing puts src/ on their path, and tests/test_wheel.py makes sure.
