@@ -68,7 +68,7 @@ class KeptObjects(Protocol):
 class MemoryBudget:
     """The bytes of all open conversations together, and their kept objects in order of age."""
 
-    __slots__ = ("_kept", "_limit", "_number", "bytes", "dropped_objects", "over")
+    __slots__ = ("_kept", "_number", "bytes", "dropped_objects", "limit", "over")
 
     def __init__(self, limit: int) -> None:
         """Hold nothing yet; `limit` is in bytes."""
@@ -77,14 +77,14 @@ class MemoryBudget:
         """Whether more is held than the limit. On the path of every event."""
         self.dropped_objects = 0
         """How many objects `drop_oldest` has dropped."""
-        self._limit = limit
+        self.limit = limit
         self._number = 0
         self._kept: OrderedDict[int, KeptObjects] = OrderedDict()
 
     def charge(self, size: int) -> None:
         """Count `size` bytes more, or fewer where it is negative."""
         self.bytes += size
-        self.over = self.bytes > self._limit
+        self.over = self.bytes > self.limit
 
     def keep(self, store: KeptObjects) -> int:
         """Note that `store` holds one object more. Return its number."""
@@ -120,8 +120,10 @@ class MemoryAccount:
     def charge(self, size: int) -> None:
         """Count `size` bytes more, or fewer where it is negative."""
         self.bytes += size
-        if self._budget is not None:
-            self._budget.charge(size)
+        budget = self._budget
+        if budget is not None:  # `budget.charge(size)`, written out: this is called for most events that are no delta
+            budget.bytes += size
+            budget.over = budget.bytes > budget.limit
 
     def open(self, budget: MemoryBudget) -> None:
         """Count in `budget` from now on, before any object is kept."""
