@@ -369,4 +369,6 @@ def _output_of(state: RealtimeConversation, response: RealtimeResponse) -> tuple
 def _usage_of(event: realtime.ResponseDone, response: RealtimeResponse) -> Usage | None:
     """Return the usage of a response. xAI puts an empty one into the response, and the true one beside it."""
     reported = response.usage
-    return reported if usage.is_whole(reported) else event.usage or reported
+    if event.usage is None:
+        return reported
+    return reported if usage.is_whole(reported) else event.usage
