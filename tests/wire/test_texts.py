@@ -161,6 +161,11 @@ def test_data_that_holds_no_object_reads_as_absent(data: str) -> None:
         (b'data: "{\\"type\\":\\"error\\"}"', Malformed),
         (b"\n" * LINES_MAX + b"data: {}", Malformed),
         (b"data:\n" * (LINES_MAX + 1), Malformed),
+        (b"\xef\xbb\xbfevent: done\ndata: [DONE]\n\n", Embedded),
+        (b"\r\n\nevent: done\ndata: [DONE]\n\n", Embedded),
+        (b"event: done\ndata: [DONE]\n\n: ping\n\n: ping\n\n", Embedded),
+        (b": ping\n\nevent: done\ndata: [DONE]\n\n", Embedded),
+        (b"event: done\n\ndata: [DONE]\n\n", Malformed),  # the first event has no data, the second has no name
     ],
 )
 def test_one_server_sent_event_is_read(lines: bytes, expected: type[Any]) -> None:

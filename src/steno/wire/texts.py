@@ -20,6 +20,8 @@ from steno.wire.secrets import mask, mask_text
 
 LINES_MAX: Final = 10_000
 """Lines of a server-sent event. Real ones have a line or two; each costs some work."""
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+"""What some writers put before a text in UTF-8. A stream of server-sent events may begin with it."""
 _STRING: Final = msgspec.json.Decoder(str)
 _ANY: Final = msgspec.json.Decoder(Raw)
 _BLANKS: Final = b" \t\r\n"
@@ -61,20 +63,25 @@ class ServerSent(msgspec.Struct, frozen=True):
 
 def server_sent(payload: bytes) -> ServerSent | None:
     """Return the one server-sent event that `payload`, UTF-8, is the lines of; None where it is none, or several."""
+    payload = payload.removeprefix(BYTE_ORDER_MARK).lstrip(b"\r\n")
     if not payload.startswith((b"event:", b"data:", b"id:", b"retry:", b":")):
         return None
     lines = payload.splitlines() if payload.count(b"\n") + payload.count(b"\r") <= LINES_MAX else []
-    while lines and not lines[-1]:  # an empty line ends an event
-        lines.pop()
-    name, data = None, []
+    name, over = None, False
+    data: list[bytes] = []
     for line in lines:
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
-        if field == b"event":
+        if not line:  # the end of an event, or of comments
+            over = over or bool(data)
+            name = name if data else None
+        elif over and field:  # another event follows
+            return None
+        elif field == b"event":
             name = value.decode() or None
         elif field == b"data":
             data.append(value)
-        elif not line or field not in (b"", b"id", b"retry"):  # another event follows, or this is no event at all
+        elif field not in (b"", b"id", b"retry"):  # this is no event at all
             return None
     if not data:
         return None

@@ -455,6 +455,20 @@ def test_history_that_looks_alive_is_no_call_where_the_client_is_heard() -> None
     assert calls(play.facts + play.close()) == []
 
 
+def test_decision_of_an_old_conversation_is_history() -> None:
+    """A client restores the request, the decision and the call. A request that upstream made is still open."""
+    play = begun()
+    for item in (REQUEST, DECISION, mcp_item(approval_request_id=REQUEST["id"], output="found")):
+        play.say(event("conversation.item.create", item=item), sent=True)
+        play.say(event("conversation.item.added", item=item), event("conversation.item.done", item=item))
+    assert calls(play.facts + play.close()) == []
+
+    play = begun()
+    play.say(event("conversation.item.done", item=REQUEST))
+    play.say(event("conversation.item.create", item=REQUEST), sent=True)
+    assert calls(play.say(event("conversation.item.create", item=DECISION), sent=True)) == [GIVEN]
+
+
 def test_client_that_repeats_an_open_call_does_not_end_it() -> None:
     """Its output is still to come."""
     play = begun()

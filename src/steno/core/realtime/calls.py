@@ -112,9 +112,12 @@ def _is_over(state: RealtimeConversation, item: Item) -> bool:
 
 
 def created_by_client(state: RealtimeConversation, item: Item) -> None:
-    """Note what a client puts into the conversation: a call is history, and no event begins it any more."""
-    if item.type == "mcp_approval_request" and item.id is not None:
-        state.approvals.add(item.id)
+    """Note what a client puts into the conversation: a call is history, and no event begins it any more.
+
+    So is a request for approval, with the decision about it: upstream alone asks.
+    """
+    if item.type == "mcp_approval_request" and item.id is not None and state.approvals.add(item.id):
+        state.decisions.add(item.id)
     key = call_id_of(item) if item.type in CALL_KINDS else None
     if key is not None and key not in state.calls:
         state.ended.add(key)
