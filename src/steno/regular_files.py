@@ -74,3 +74,11 @@ def _check(path: Path, status: os.stat_result, kinds: Collection[int]) -> None:
     kind = stat.S_IFMT(status.st_mode)
     if kind not in kinds:
         raise NotRegularError(path, KINDS.get(kind, "no file"))
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether `path` is a folder. What cannot even be a path, such as a name that is too long, is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False

@@ -260,3 +260,13 @@ def test_where_there_is_no_log_the_command_says_so(tmp_path: Path) -> None:
     ran = steno("erase", "-c", tmp_path / "steno.toml", "--conversation", CALL)
 
     assert (ran.returncode, ran.stderr.decode()) == (64, f"steno: there is no audit log in {tmp_path}/audit\n")
+
+
+def test_a_folder_whose_name_is_too_long_is_no_log(tmp_path: Path) -> None:
+    """As one that is not there."""
+    configure(tmp_path, "ws://127.0.0.1:1", "")
+    folder = tmp_path / ("n" * 300)
+
+    ran = steno("erase", "-c", tmp_path / "steno.toml", "--conversation", CALL, "--audit", folder)
+
+    assert (ran.returncode, ran.stderr.decode()) == (64, f"steno: there is no audit log in {folder}\n")

@@ -64,6 +64,18 @@ def test_folder_that_is_missing_is_named(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("name", ["circle", "circle/out", "n" * 300])
+def test_what_cannot_be_a_path_is_named(name: str, tmp_path: Path) -> None:
+    """Links in a circle stay as they are."""
+    circle = tmp_path / "circle"
+    circle.symlink_to("circle")
+
+    with pytest.raises(UnavailableError, match=f"cannot write .*/{name}: "), output(tmp_path / name, METRICS_MODE):
+        pass
+
+    assert circle.is_symlink()
+
+
 def test_streams_stand_behind_the_conversations() -> None:
     """Streams that ended come first among them, in the order of their ends."""
     file = io.BytesIO()

@@ -167,9 +167,10 @@ def test_standard_output_that_nobody_reads(tmp_path: Path) -> None:
     assert errors.numbers()["steno_output_errors_total"]["state", "timeout"] == 1
 
 
-@pytest.mark.parametrize("missing", ["missing/state", "."])
+@pytest.mark.parametrize("missing", ["missing/state", ".", "circle", "circle/state", "n" * 300])
 def test_a_place_that_cannot_be_is_refused_at_the_start(missing: str, tmp_path: Path) -> None:
     """As an option of the command line that cannot be kept: exit 69 with the path, and no log is begun."""
+    (tmp_path / "circle").symlink_to("circle")
     done = steno("run", "-c", configure(tmp_path), "--state", tmp_path / missing)
 
     assert done.returncode == 69

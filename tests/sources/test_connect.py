@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import get_args
 
 import anyio
+import anyio.lowlevel
 import msgspec
 import pytest
 from websockets.asyncio.server import ServerConnection
@@ -25,7 +26,7 @@ from steno.sources.backoff import Backoff
 from steno.sources.connect import ConnectSource, conversation_name
 from steno.sources.connect_errors import NAMES
 from steno.sources.recording import Gap
-from tests.sources.helpers import PING, Admit, Handler, Stage, counted, send_one, server, until
+from tests.sources.helpers import PATIENCE_SECONDS, PING, Admit, Handler, Stage, counted, send_one, server, until
 
 pytestmark = pytest.mark.anyio
 
@@ -210,6 +211,33 @@ async def test_peer_that_went_silent_is_left() -> None:
     assert play.closed[0] == StreamClosed(
         source="relay", reason="disconnected", code=None, frames=0, gap="unresponsive"
     )
+
+
+async def test_a_source_that_is_cancelled_waits_for_no_answer_to_its_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time for the drain is over then: the other end has had its time to answer."""
+
+    async def handle(connection: ServerConnection) -> None:
+        await connection.send(PING)
+        connection.transport.pause_reading()  # no close frame will be seen, nor answered
+        await over.wait()
+        connection.transport.abort()
+
+    over = anyio.Event()
+    monkeypatch.setattr("steno.sources.websocket.CLOSE_SECONDS", 2 * PATIENCE_SECONDS)
+    monkeypatch.setattr("steno.sources.connect.CLOSE_SECONDS", 2 * PATIENCE_SECONDS)
+    async with server(handle) as url:
+        play = Play(Connect(name="relay", kind="connect", url=url))
+        with anyio.fail_after(PATIENCE_SECONDS):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(play.source.run)
+                await until(lambda: play.stage.fed)
+                tasks.start_soon(play.source.stop)
+                await anyio.lowlevel.checkpoint()
+                tasks.cancel_scope.cancel()
+        over.set()
+
+    assert play.gaps == {}
+    assert [fact.reason for fact in play.closed] == ["shutdown"]
 
 
 async def test_peer_that_gave_up_while_nothing_was_read_is_a_gap_of_ours() -> None:

@@ -4,14 +4,19 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import anyio
+import anyio.lowlevel
 import pytest
+from websockets.asyncio.client import connect
 from websockets.utils import accept_key
 
 from steno.config import Connect
 from steno.sources.connect import ConnectSource
+from steno.sources.stream_session import AT_ONCE
 from steno.sources.supervised import SupervisedSource
+from steno.sources.websocket import READ_BYTES, read_in_parts
 from tests.sources.helpers import Stage, counted, until
 
 pytestmark = pytest.mark.anyio
@@ -156,3 +161,27 @@ async def test_hostile_bytes_after_the_handshake_end_a_stream_and_nothing_else(f
     assert play.source.counters.restarts == 0
     assert play.source.counters.numbers()["steno_streams"] == {(): 0}
     assert "internal_error" not in {fact.gap for fact in play.stage.closed}
+
+
+async def test_a_flood_of_small_frames_gives_the_others_their_turn() -> None:
+    """They come with one read of the socket, and the source never waits while it has some."""
+    async with upgrading(b"\x81\x011" * 20_000 + b"\x88\x02\x03\xe8") as url:
+        play = Play(url)
+        turns = [0]
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(play.source.run)
+            while not play.stage.closed:
+                await anyio.lowlevel.checkpoint()
+                turns += [stream.frames for stream in play.stage.pipeline.streams.values()]
+            await play.source.stop()
+
+    assert max(later - before for before, later in pairwise(turns)) <= 2 * len(AT_ONCE)
+    assert play.stage.closed[0].frames == 20_000
+
+
+async def test_a_socket_is_read_in_parts() -> None:
+    """What came with one read is parsed at once, so that it must not be much."""
+    async with upgrading(b"\x81\x011") as url, connect(url) as connection:
+        read_in_parts(connection)
+
+        assert connection.transport.max_size == READ_BYTES  # type: ignore[attr-defined]  # of asyncio's own

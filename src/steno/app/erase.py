@@ -12,6 +12,7 @@ from steno.audit.content_store.erase import Erasure, erase_content
 from steno.audit.setup import open_log
 from steno.config import Config, audit_directory
 from steno.errors import UsageError
+from steno.regular_files import is_folder
 from steno.sources.clock import Clock
 
 
@@ -41,6 +42,6 @@ def log_directory(config: Config, named: Path | None, environ: Mapping[str, str]
     Raises UsageError where there is none.
     """
     directory = named or audit_directory(config.audit, environ)
-    if directory is None or not directory.is_dir():
+    if directory is None or not is_folder(directory):
         raise UsageError(f"there is no audit log{'' if directory is None else f' in {directory}'}")
     return directory

@@ -6,6 +6,7 @@ Anything else (a pipe, a terminal, `/dev/stdout`) is written in place.
 
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -24,6 +25,14 @@ METRICS_MODE = 0o644
 STANDARD = Path("-")
 
 
+def is_regular(path: Path) -> bool:
+    """Return whether `path` is a regular file, or can become one. Raises OSError where it can be nothing at all."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return True
+
+
 @contextmanager
 def output(path: Path, mode: int) -> Iterator[IO[bytes]]:
     """Open `path`, or standard output where it is `-`, for the body to write all of it.
@@ -36,7 +45,7 @@ def output(path: Path, mode: int) -> Iterator[IO[bytes]]:
         sys.stdout.buffer.flush()
         return
     try:
-        if path.exists() and not path.is_file():
+        if not is_regular(path):
             with path.open("wb") as file:
                 yield file
             return

@@ -21,7 +21,7 @@ from typing import IO, Final, Self
 import structlog
 
 from steno.app.descriptors import Descriptor
-from steno.app.files import STANDARD, STATE_MODE, StateWriter, output
+from steno.app.files import STANDARD, STATE_MODE, StateWriter, is_regular, output
 from steno.core.conversation import Conversation
 from steno.core.stream import Stream
 from steno.errors import UnavailableError
@@ -126,13 +126,17 @@ class StateOutput:
 
 
 def _is_regular(path: Path) -> bool:
-    """Return whether `path` is a regular file, or will be one."""
-    return path != STANDARD and (path.is_file() or not path.exists())
+    """Return whether `path` is a regular file, or will be one. Raises OSError."""
+    return path != STANDARD and is_regular(path)
 
 
 def _open(path: Path, stack: ExitStack) -> IO[bytes]:
     """Return the file that the state is written into at first; `stack` ends it."""
-    if _is_regular(path):
+    try:
+        regular = _is_regular(path)
+    except OSError as error:  # a name that is too long, links in a circle
+        raise UnavailableError(f"cannot write {path}: {error.strerror}") from error
+    if regular:
         return stack.enter_context(output(path, STATE_MODE))
     if path.is_dir():
         raise UnavailableError(f"cannot write {path}: {os.strerror(errno.EISDIR)}")

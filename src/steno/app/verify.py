@@ -13,6 +13,7 @@ from steno.audit.verification.files import verify as verify_files
 from steno.audit.verification.report import Report, describe
 from steno.audit.verification.trust import Trust, parse_head, parse_log_id
 from steno.errors import UsageError
+from steno.regular_files import is_folder
 
 
 class Verification(Struct, frozen=True):
@@ -47,7 +48,7 @@ def verify(
         UsageError: `content` without a folder, or a folder beside other paths.
         DataError: a path cannot be read, is no segment, or holds none.
     """
-    if content and not paths[0].is_dir():
+    if content and not is_folder(paths[0]):
         raise UsageError("--words looks at the whole of a log: give its folder")
     return Verification(verify_files(paths, progress, trust=trust), verify_content(paths[0]) if content else None)
 

@@ -24,7 +24,7 @@ from steno.sources.read_ahead import MeasuredConnection
 from steno.sources.recording import Close
 from steno.sources.redirects import connect_within_origin
 from steno.sources.stream_session import CLEAN_CODES, StreamCounters, StreamSession, StreamSessions
-from steno.sources.websocket import CLOSE_SECONDS, GOING_AWAY, Pings, read_websocket
+from steno.sources.websocket import CLOSE_SECONDS, GOING_AWAY, Pings, close_websocket, read_in_parts, read_websocket
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -116,8 +116,7 @@ class ConnectSource:
 
     async def _close(self, reason: str) -> None:
         if self._connection is not None:
-            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
-                await self._connection.close(GOING_AWAY, reason)
+            await close_websocket(self._connection, reason)
 
     async def _pause(self, seconds: float) -> None:
         with anyio.move_on_after(seconds):
@@ -136,7 +135,7 @@ class ConnectSource:
         self.counters.attempts["connected"] += 1
         if self._stopping.is_set() or config is not self._config:
             # `stop` or `reconfigure` came during the handshake, and found no connection to close.
-            await connection.close(GOING_AWAY)
+            await close_websocket(connection)
             return _Attempt(good=True)
         return await self._read(connection)
 
@@ -166,6 +165,7 @@ class ConnectSource:
             connection.transport.abort()
             raise
         self._connection = connection
+        read_in_parts(connection)
         self._log.info("connected", stream=session.stream.name, url=self._url)
         began = anyio.current_time()
         pings = Pings(self._config.ping_interval_seconds, self._config.ping_timeout_seconds)
@@ -184,8 +184,7 @@ class ConnectSource:
             try:
                 session.end(close)
             finally:
-                with anyio.move_on_after(CLOSE_SECONDS, shield=True):
-                    await connection.close(GOING_AWAY)
+                await close_websocket(connection)
         enough = SHORT_SESSION_SECONDS if close.code in CLEAN_CODES and session.stream.frames else HEALTHY_SECONDS
         return _Attempt(good=anyio.current_time() - began >= enough)
 

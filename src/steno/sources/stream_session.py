@@ -4,6 +4,7 @@ A source calls `StreamSessions.begin` for each connection, `StreamSession.feed_f
 and `StreamSession.end` when the connection is over.
 """
 
+import asyncio
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -30,6 +31,11 @@ CLEAN_CODES: Final = frozenset({1000, 1001})
 BLAMED_SECONDS: Final = 5.0
 """A connection that breaks within this time after a wait for room broke because of the wait: the other end gave up. It
 may last a moment, because what was received before is read first."""
+
+
+AT_ONCE: Final = range(256)
+"""Frames of one stream that are fed before the other streams have their turn. Of frames of 3 bytes, 87,000 come with
+one read of a socket."""
 
 
 class Receiver(Protocol):
@@ -150,24 +156,26 @@ class StreamSession:
         pipeline, stream, recording, now = self._feed, self.stream, self._recording, self.now
         feed, receive = pipeline.feed, connection.recv
         while True:
-            if not pipeline.open:
-                await self._wait_for_room()
-            payload = await receive(decode=False)
-            if not pipeline.open:
-                await self._wait_for_room()
-                if settle:
-                    settle()
-            frame = Frame(payload, now())
-            if recording:
-                recording.frame(frame)
-            try:
-                feed(stream, frame)
-            except Exception:  # noqa: BLE001  # a mistake of ours must not end the other streams
-                self.failed = True
-                pipeline.failed(stream)
-                self._log.exception("internal error: this stream ends, the others go on")
-                return
-            del payload, frame  # a long frame is not kept until the next one comes
+            for _ in AT_ONCE:
+                if not pipeline.open:
+                    await self._wait_for_room()
+                payload = await receive(decode=False)
+                if not pipeline.open:
+                    await self._wait_for_room()
+                    if settle:
+                        settle()
+                frame = Frame(payload, now())
+                if recording:
+                    recording.frame(frame)
+                try:
+                    feed(stream, frame)
+                except Exception:  # noqa: BLE001  # a mistake of ours must not end the other streams
+                    self.failed = True
+                    pipeline.failed(stream)
+                    self._log.exception("internal error: this stream ends, the others go on")
+                    return
+                del payload, frame  # a long frame is not kept until the next one comes
+            await asyncio.sleep(0)  # `recv` does not wait while it has messages: the other tasks have their turn here
 
     async def _wait_for_room(self) -> None:
         self.waiting = True
