@@ -52,7 +52,7 @@ async def stop_reading_the_log(daemon: Daemon, pace: Pace, rng: Random, faults: 
             await anyio.sleep(rng.uniform(0.3, 1) * pace.between_seconds)
             daemon.log.stop()
             faults.log_stopped += 1
-            await anyio.sleep(rng.uniform(1, 2) * pace.holds_seconds)
+            await anyio.sleep(rng.uniform(1.5, 3) * pace.holds_seconds)
             daemon.log.resume()
     finally:
         daemon.log.resume()

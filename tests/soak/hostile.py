@@ -113,7 +113,7 @@ HANDSHAKES: Final = (
     _refusal(429, "Retry-After: 0", "Retry-After: Fri, 77 Bar 00000000000000 77:77:77 GMT"),
     _refusal(503, "Retry-After: 1e309"),
     _refusal(503, "Retry-After: -1"),
-    _refusal(503, "Retry-After: " + "7" * 4_000),
+    _refusal(503, "Retry-After: -" + "7" * 4_000),
     _refusal("7" * 4_000),
     _refusal("\xbd"),
     _refusal(200, "Content-Length: " + "7" * 4_000),
@@ -127,7 +127,7 @@ HANDSHAKES: Final = (
     b"HTTP/1.1 101 " + b"x" * 100_000,
     b"",
 )
-"""Whole answers to a handshake. None is an upgrade."""
+"""Whole answers to a handshake. None is an upgrade, and none asks for a wait: it would be kept, for minutes."""
 
 ENDS: Final = (
     b"\x88\x02\x00\x07",

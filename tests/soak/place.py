@@ -227,14 +227,17 @@ class Daemon:
         return int(str(started["http"]).rsplit(":", 1)[1])
 
     def look(self) -> None:
-        """Note what memory it has taken."""
+        """Note what memory it has taken, while it runs."""
+        if self.process.poll() is not None:
+            return
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
         if found := re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE):
             self.most_bytes = max(self.most_bytes, int(found[1]) * 1024)
 
     def ended(self) -> bool:
-        """Return whether the process has ended."""
-        return self.process.poll() is not None
+        """Return whether the process has ended; note what memory it has taken where it has not."""
+        self.look()
+        return self.process.returncode is not None
 
     def end(self) -> None:
         """Kill it where it still runs, and put away what it ran in."""

@@ -50,7 +50,7 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     """More of `[audit]`."""
 
 
-LONG: Final = Form(seconds=600, callers=4, speed=4, scale=1, pace=faults.Pace(25, 40), scrape_seconds=1.0, settings="")
+LONG: Final = Form(seconds=600, callers=4, speed=4, scale=1, pace=faults.Pace(25, 40), scrape_seconds=1.0)
 SHORT: Final = Form(
     seconds=8,
     callers=2,
@@ -148,7 +148,6 @@ class Soak:
 
     async def _stop(self) -> None:
         """Stop the daemon, prove its log, and read what it wrote."""
-        self.daemon.look()
         with _held(self.daemon.disk.seen_from_here(self.daemon.pid)) as disk:
             self.daemon.process.send_signal(signal.SIGTERM)
             with anyio.move_on_after(STOP_SECONDS):

@@ -25,7 +25,7 @@ CLOSE_SECONDS: Final = 120.0
 """An honest server waits for the close of a client that does not read for a while, as on a full disk."""
 CODES: Final = (1000, 1001, 1008, 1011, 1012, 1013, 3000, 4000, 4999)
 
-STORMS: Final = tuple(f"storm-{number}" for number in range(1, 7))
+STORMS: Final = tuple(f"storm-{number}" for number in range(1, 11))
 """The sources whose connections end as soon as they begin."""
 HANDSHAKE: Final = "handshake"
 """The source that is answered anything but an upgrade."""
