@@ -20,7 +20,6 @@ import msgspec
 from tests.soak.report import judge, table
 from tests.soak.soak import LONG, Form, Soak
 
-
 MOST: Final = 40
 """Faults that are printed."""
 
