@@ -104,16 +104,22 @@ async def test_a_hostile_answer_to_the_handshake_is_a_refusal_like_any_other(ans
     assert play.source.counters.restarts == 0
 
 
+async def shake_hands(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Complete a handshake."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    key = head.partition(b"Sec-WebSocket-Key: ")[2].partition(b"\r\n")[0].decode()
+    upgrade = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept_key(key)}"
+    writer.write(f"HTTP/1.1 101 Switching Protocols\r\n{upgrade}\r\n\r\n".encode())
+
+
 @asynccontextmanager
 async def upgrading(frames: bytes) -> AsyncIterator[str]:
     """Complete each handshake, send the same bytes after it, and close when the client has; yield the URL."""
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            head = await reader.readuntil(b"\r\n\r\n")
-            key = head.partition(b"Sec-WebSocket-Key: ")[2].partition(b"\r\n")[0].decode()
-            upgrade = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept_key(key)}"
-            writer.write(f"HTTP/1.1 101 Switching Protocols\r\n{upgrade}\r\n\r\n".encode() + frames)
+            await shake_hands(reader, writer)
+            writer.write(frames)
             await writer.drain()
             writer.write_eof()
             await reader.read()
@@ -185,3 +191,26 @@ async def test_a_socket_is_read_in_parts() -> None:
         read_in_parts(connection)
 
         assert connection.transport.max_size == READ_BYTES  # type: ignore[attr-defined]  # of asyncio's own
+
+
+async def test_pings_whose_pongs_nobody_takes_break_the_connection_off() -> None:
+    """Each pong waits in memory, however many there are."""
+    ping = b"\x89\x7d" + b"x" * 125
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await shake_hands(reader, writer)
+            while True:
+                writer.write(ping * 1_000)
+                await writer.drain()
+        writer.close()
+
+    listening = await asyncio.start_server(flood, "127.0.0.1", 0, limit=1024)
+    async with listening:
+        play = Play(f"ws://127.0.0.1:{listening.sockets[0].getsockname()[1]}")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(play.source.run)
+            await until(lambda: play.stage.closed)
+            await play.source.stop()
+
+    assert play.stage.closed[0].gap == "broken_off"
