@@ -17,6 +17,8 @@ class Faults(msgspec.Struct):
     disk_full: int = 0
     reading_stopped: int = 0
     """Of these, how often the daemon was seen to read no more."""
+    full: bool = False
+    """Whether the disk is full now."""
     log_stopped: int = 0
     hangups: int = 0
 
@@ -35,14 +37,20 @@ async def fill_disk(daemon: Daemon, answers: Answers, pace: Pace, rng: Random, f
             await anyio.sleep(rng.uniform(0.3, 1) * pace.between_seconds)
             await anyio.to_thread.run_sync(daemon.disk.fill, daemon.pid)
             faults.disk_full += 1
+            faults.full = True
             with anyio.move_on_after(rng.uniform(0.5, 1) * pace.holds_seconds):
                 await until(lambda: answers.value("steno_audit_blocked"))
                 faults.reading_stopped += 1
                 await anyio.sleep_forever()
-            await anyio.to_thread.run_sync(daemon.disk.free, daemon.pid)
+            await _free(daemon, faults)
     finally:
         with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(daemon.disk.free, daemon.pid)
+            await _free(daemon, faults)
+
+
+async def _free(daemon: Daemon, faults: Faults) -> None:
+    await anyio.to_thread.run_sync(daemon.disk.free, daemon.pid)
+    faults.full = False
 
 
 async def stop_reading_the_log(daemon: Daemon, pace: Pace, rng: Random, faults: Faults) -> None:

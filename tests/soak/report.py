@@ -48,6 +48,7 @@ def table(soak: Soak) -> str:
     """Return the figures of a soak, a line each."""
     traffic, answers, faults, live = soak.servers.traffic, soak.answers, soak.faults, soak.live.values()
     ends = [counted(source) for source in soak.sources]
+    reading = sum(soak.reading_with_room)
     calls = sum(
         fact.startswith("tool_call.finished ") for each in live for facts in each.facts.values() for fact in facts
     )
@@ -71,6 +72,7 @@ def table(soak: Soak) -> str:
         ("VmHWM", f"{soak.daemon.most_bytes / MIB:.0f} MiB"),
         ("MemoryHigh of the unit", f"{memory_high() / MIB:.0f} MiB"),
         ("disk full", f"{faults.disk_full} times, reading stopped in {faults.reading_stopped}"),
+        ("read while there was room", f"{reading / max(1, len(soak.reading_with_room)):.0%} of that time"),
         ("log not read", f"{faults.log_stopped} times"),
         ("log lines dropped", f"{answers.value('steno_log_lines_dropped_total'):.0f}, said {lines_said_dropped(soak)}"),
         ("SIGHUPs", faults.hangups),

@@ -78,6 +78,8 @@ class Soak:
         self.verified = 0
         """Records of the log that were proved."""
         self.faults = faults.Faults()
+        self.reading_with_room: list[bool] = []
+        """Whether the daemon read, each time that it was asked while the disk was not full."""
         self.sources: list[Source] = sources(seed, form.speed, folder / "sent", form.callers)
         self.servers = Servers(self.sources, seed, form.scale)
         self.daemon = Daemon(folder, self.notes)
@@ -120,6 +122,8 @@ class Soak:
     async def _watch(self) -> None:
         while True:
             self.daemon.look()
+            if not self.faults.full:
+                self.reading_with_room.append(not self.answers.value("steno_audit_blocked"))
             await anyio.sleep(0.1)
 
     async def _honest_end(self) -> None:
