@@ -28,7 +28,6 @@ from steno.sources.websocket import (
     CLOSE_SECONDS,
     GOING_AWAY,
     UNSENT_BYTES,
-    BoundedConnection,
     Pings,
     close_websocket,
     read_in_parts,
@@ -160,7 +159,6 @@ class ConnectSource:
             open_timeout=config.open_timeout_seconds,
             close_timeout=CLOSE_SECONDS,
             write_limit=UNSENT_BYTES,
-            create_connection=BoundedConnection,
             ping_interval=None,  # read_websocket sends the pings
             compression=None,  # costs more than it saves where both ends share a data centre, and memory anywhere
             proxy=None if url.hostname in LOOPBACK else True,

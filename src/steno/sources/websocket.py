@@ -10,7 +10,6 @@ from typing import Final
 
 import anyio
 from msgspec import Struct
-from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.connection import Connection
 from websockets.exceptions import ConnectionClosed
 
@@ -29,15 +28,6 @@ all that came at once: 87,000 frames of 3 bytes, for half a second."""
 
 UNSENT_BYTES: Final = 1024 * 1024
 """Pongs that wait for the other end to take them: 8,000 of the longest. The library writes each without waiting."""
-
-
-class BoundedConnection(ClientConnection):
-    """A connection that breaks off where the other end takes nothing of `UNSENT_BYTES`: it asks without listening."""
-
-    def pause_writing(self) -> None:
-        """Be notified that so much waits."""
-        super().pause_writing()
-        self.transport.abort()
 
 
 class Pings(Struct, frozen=True):
