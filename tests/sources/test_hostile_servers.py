@@ -5,15 +5,18 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
+from urllib.parse import urlsplit
 
 import anyio
 import anyio.lowlevel
 import pytest
+from structlog.testing import capture_logs
 from websockets.asyncio.client import connect
 from websockets.utils import accept_key
 
 from steno.config import Connect
 from steno.sources.connect import ConnectSource
+from steno.sources.connect_errors import PROXY_ADVICE
 from steno.sources.stream_session import AT_ONCE
 from steno.sources.supervised import SupervisedSource
 from steno.sources.websocket import READ_BYTES, read_in_parts
@@ -102,6 +105,23 @@ async def test_a_hostile_answer_to_the_handshake_is_a_refusal_like_any_other(ans
     assert set(play.attempts) == {reason}
     assert play.stage.facts == []
     assert play.source.counters.restarts == 0
+
+
+@pytest.mark.parametrize("proxy", ["http://{}", "garbage", "socks5://user:k3y-of-proxy@{}"])
+async def test_a_proxy_that_cannot_be_used_is_named(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operator of the daemon set it in the environment, perhaps for something else; it may hold a password."""
+    async with answering(b"HTTP/1.1 502 No\r\n\r\n") as (url, _):
+        monkeypatch.setenv("ws_proxy", proxy.format(urlsplit(url).netloc))
+        play = Play("ws://upstream.invalid/v1/events")
+        with capture_logs() as logs:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(play.source.run)
+                await until(lambda: sum(play.attempts.values()) >= 2)
+                await play.source.stop()
+
+    assert set(play.attempts) == {"proxy"}
+    assert {line["advice"] for line in logs} == {PROXY_ADVICE}
+    assert "k3y" not in str(logs)
 
 
 async def shake_hands(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
