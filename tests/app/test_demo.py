@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,3 +87,15 @@ def test_ends_in_order_on_a_signal() -> None:
     assert first.startswith("provider")
     assert (process.returncode, errors) == (0, "")
     assert "what was seen" in rest
+
+
+def test_a_reload_shows_no_log_on_the_screen() -> None:
+    """SIGHUP sets the level of the log anew; the demo shows warnings alone."""
+    with subprocess.Popen([*STENO, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert wait_for(process.stdout.readline)
+        process.send_signal(signal.SIGHUP)
+        process.terminate()
+        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+
+    assert (process.returncode, errors) == (0, "")

@@ -1,5 +1,6 @@
 """The log of a running daemon: held sources, its key, its checkpoints, damage, retention, one writer a folder."""
 
+import asyncio
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ from msgspec import Struct
 from structlog.testing import capture_logs
 
 from steno import __version__
-from steno.audit.service import AuditService
+from steno.audit.service import AuditService, WriterReports
 from steno.config import Audit, Config
 from steno.errors import UsageError
 from tests.audit.helpers import AT, opened, said
@@ -84,8 +85,11 @@ async def test_without_a_folder_there_is_no_log_and_nothing_is_wrong() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_full_queue_holds_the_feeder_until_there_is_room(tmp_path: Path) -> None:
+async def test_a_full_queue_holds_the_feeder_until_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The queue is so short that the first record fills it."""
+    monkeypatch.setattr("steno.audit.service.CALM_SECONDS", 0.0)
     feeder = Feeder()
     audit = Audit(directory=str(tmp_path), queue_bytes=1)
     with capture_logs() as logs, AuditService.open(Config(audit=audit), {}, AT, now) as service:
@@ -99,7 +103,8 @@ async def test_a_full_queue_holds_the_feeder_until_there_is_room(tmp_path: Path)
 
 
 @pytest.mark.anyio
-async def test_a_full_queue_that_sheds_holds_nobody(tmp_path: Path) -> None:
+async def test_a_full_queue_that_sheds_holds_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("steno.audit.service.CALM_SECONDS", 0.0)
     feeder = Feeder()
     audit = Audit(directory=str(tmp_path), queue_bytes=1, when_full="shed")
     with capture_logs() as logs, AuditService.open(Config(audit=audit), {}, AT, now) as service:
@@ -110,6 +115,29 @@ async def test_a_full_queue_that_sheds_holds_nobody(tmp_path: Path) -> None:
 
     assert feeder.asked == []
     assert lines == ["records are dropped: the audit log cannot keep up", "records are written again"]
+
+
+@pytest.mark.anyio
+async def test_a_queue_that_fills_again_and_again_is_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only another reason is logged meanwhile, and at last that it is over."""
+    feeder = Feeder()
+    reports = WriterReports(blocks=True)
+    with capture_logs() as logs:
+        reports.attach(feeder, asyncio.get_running_loop())
+        for failing in (None, None, "no_space", None, "no_space"):
+            reports.full(failing)
+            reports.room()
+            await wait_until(lambda: feeder.asked[-1] == "release")
+        monkeypatch.setattr("steno.audit.service.CALM_SECONDS", 0.0)
+        reports.room()
+        await wait_until(lambda: logs[-1]["event"] == "reading goes on")
+
+    assert feeder.asked == ["hold", "release"] * 5 + ["release"]
+    assert [(line["event"], line.get("failing"), line.get("times")) for line in logs] == [
+        ("reading stops: the audit log cannot keep up", None, None),
+        ("reading stops: the audit log cannot keep up", "no_space", None),
+        ("reading goes on", None, 5),
+    ]
 
 
 @pytest.mark.anyio

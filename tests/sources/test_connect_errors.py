@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidHandshake, InvalidStatus
+from websockets.exceptions import InvalidHandshake, InvalidProxy, InvalidStatus, ProxyError
 from websockets.http11 import Response
 
 from steno.errors import ConfigError, ConfigFault
@@ -35,6 +35,9 @@ def refused(status: int, **headers: str) -> InvalidStatus:
         (ConnectionRefusedError(), "refused"),
         (OSError(), "network"),
         (InvalidHandshake(), "handshake"),
+        (InvalidProxy("garbage", "no scheme"), "proxy"),
+        (ProxyError(), "proxy"),
+        (ImportError(), "proxy"),
         (KeyError("x"), "other"),
     ],
 )

@@ -5,15 +5,18 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
+from urllib.parse import urlsplit
 
 import anyio
 import anyio.lowlevel
 import pytest
+from structlog.testing import capture_logs
 from websockets.asyncio.client import connect
 from websockets.utils import accept_key
 
 from steno.config import Connect
 from steno.sources.connect import ConnectSource
+from steno.sources.connect_errors import PROXY_ADVICE
 from steno.sources.stream_session import AT_ONCE
 from steno.sources.supervised import SupervisedSource
 from steno.sources.websocket import READ_BYTES, read_in_parts
@@ -104,16 +107,39 @@ async def test_a_hostile_answer_to_the_handshake_is_a_refusal_like_any_other(ans
     assert play.source.counters.restarts == 0
 
 
+@pytest.mark.parametrize("proxy", ["http://{}", "garbage", "socks5://user:k3y-of-proxy@{}"])
+async def test_a_proxy_that_cannot_be_used_is_named(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operator of the daemon set it in the environment, perhaps for something else; it may hold a password."""
+    async with answering(b"HTTP/1.1 502 No\r\n\r\n") as (url, _):
+        monkeypatch.setenv("ws_proxy", proxy.format(urlsplit(url).netloc))
+        play = Play("ws://upstream.invalid/v1/events")
+        with capture_logs() as logs:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(play.source.run)
+                await until(lambda: sum(play.attempts.values()) >= 2)
+                await play.source.stop()
+
+    assert set(play.attempts) == {"proxy"}
+    assert {line["advice"] for line in logs} == {PROXY_ADVICE}
+    assert "k3y" not in str(logs)
+
+
+async def shake_hands(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Complete a handshake."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    key = head.partition(b"Sec-WebSocket-Key: ")[2].partition(b"\r\n")[0].decode()
+    upgrade = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept_key(key)}"
+    writer.write(f"HTTP/1.1 101 Switching Protocols\r\n{upgrade}\r\n\r\n".encode())
+
+
 @asynccontextmanager
 async def upgrading(frames: bytes) -> AsyncIterator[str]:
     """Complete each handshake, send the same bytes after it, and close when the client has; yield the URL."""
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            head = await reader.readuntil(b"\r\n\r\n")
-            key = head.partition(b"Sec-WebSocket-Key: ")[2].partition(b"\r\n")[0].decode()
-            upgrade = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept_key(key)}"
-            writer.write(f"HTTP/1.1 101 Switching Protocols\r\n{upgrade}\r\n\r\n".encode() + frames)
+            await shake_hands(reader, writer)
+            writer.write(frames)
             await writer.drain()
             writer.write_eof()
             await reader.read()
@@ -185,3 +211,26 @@ async def test_a_socket_is_read_in_parts() -> None:
         read_in_parts(connection)
 
         assert connection.transport.max_size == READ_BYTES  # type: ignore[attr-defined]  # of asyncio's own
+
+
+async def test_pings_whose_pongs_nobody_takes_break_the_connection_off() -> None:
+    """Each pong waits in memory, however many there are."""
+    ping = b"\x89\x7d" + b"x" * 125
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await shake_hands(reader, writer)
+            while True:
+                writer.write(ping * 1_000)
+                await writer.drain()
+        writer.close()
+
+    listening = await asyncio.start_server(flood, "127.0.0.1", 0, limit=1024)
+    async with listening:
+        play = Play(f"ws://127.0.0.1:{listening.sockets[0].getsockname()[1]}")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(play.source.run)
+            await until(lambda: play.stage.closed)
+            await play.source.stop()
+
+    assert play.stage.closed[0].gap == "broken_off"

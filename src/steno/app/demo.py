@@ -92,6 +92,7 @@ def _config(simulated: Provider, folder: Path) -> Config:
         config,
         audit=msgspec.structs.replace(config.audit, directory=str(folder)),
         http=msgspec.structs.replace(config.http, listen=_free_address(config)),
+        log=msgspec.structs.replace(config.log, level="warning"),  # of `cli.demo`, which SIGHUP must not undo
     )
 
 

@@ -44,6 +44,9 @@ CLOCK_CHANGED: Final = "daemon.clock_changed"
 BEHIND_SECONDS: Final = 10.0
 """How long after its time a record may wait to be on the disk before the log counts as one that cannot be written."""
 
+CALM_SECONDS: Final = 10.0
+"""How long the queue must have had room for that to be logged: under load it becomes full several times a second."""
+
 Numbers = Mapping[tuple[str, ...], float]
 
 
@@ -66,6 +69,12 @@ class WriterReports:
         self._log = structlog.get_logger()
         self._backpressure: Backpressure | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._times = 0
+        """How often the queue has become full since that was logged as over."""
+        self._failing: str | None = None
+        """The reason that was logged last."""
+        self._calm: asyncio.TimerHandle | None = None
+        """Logs that it is over, unless the queue becomes full again."""
 
     def attach(self, backpressure: Backpressure, loop: asyncio.AbstractEventLoop) -> None:
         """Hold `backpressure`, which lives in `loop`, from now on."""
@@ -74,11 +83,17 @@ class WriterReports:
 
     def full(self, failing: str | None) -> None:
         """Stop reading. Called in the event loop, by whatever emitted the fact that filled the queue."""
-        if self._backpressure and self._blocks:
+        if self._backpressure is None:
+            return
+        if self._blocks:
             self._backpressure.hold()
-            self._log.warning("reading stops: the audit log cannot keep up", failing=failing)
-        elif self._backpressure:
-            self._log.warning("records are dropped: the audit log cannot keep up", failing=failing, important=True)
+        if self._calm:
+            self._calm.cancel()
+        self._times += 1
+        if self._times == 1 or failing not in {None, self._failing}:
+            self._failing = failing
+            event = "reading stops" if self._blocks else "records are dropped"
+            self._log.warning(f"{event}: the audit log cannot keep up", failing=failing, important=not self._blocks)
 
     def room(self) -> None:
         """Go on reading. Called by the writing thread, so the event loop is asked to do it."""
@@ -87,11 +102,18 @@ class WriterReports:
                 self._loop.call_soon_threadsafe(self._release)
 
     def _release(self) -> None:
-        if self._backpressure and self._blocks:
+        if self._backpressure is None or self._loop is None:
+            return
+        if self._blocks:
             self._backpressure.release()
-            self._log.info("reading goes on")
-        elif self._backpressure:
-            self._log.info("records are written again")
+        if self._calm:
+            self._calm.cancel()
+        self._calm = self._loop.call_later(CALM_SECONDS, self._over)
+
+    def _over(self) -> None:
+        """Log that the queue has had room for a while. A queue that fills again and again is one event of the log."""
+        self._log.info("reading goes on" if self._blocks else "records are written again", times=self._times)
+        self._times, self._failing = 0, None
 
     def checkpoint(self, head: ChainHead) -> None:
         """Write the head of the log to the operational log: whoever keeps that line can check the log against it."""

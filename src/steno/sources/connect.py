@@ -24,7 +24,15 @@ from steno.sources.read_ahead import MeasuredConnection
 from steno.sources.recording import Close
 from steno.sources.redirects import connect_within_origin
 from steno.sources.stream_session import CLEAN_CODES, StreamCounters, StreamSession, StreamSessions
-from steno.sources.websocket import CLOSE_SECONDS, GOING_AWAY, Pings, close_websocket, read_in_parts, read_websocket
+from steno.sources.websocket import (
+    CLOSE_SECONDS,
+    GOING_AWAY,
+    UNSENT_BYTES,
+    Pings,
+    close_websocket,
+    read_in_parts,
+    read_websocket,
+)
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -150,6 +158,7 @@ class ConnectSource:
             max_size=config.frame_bytes,
             open_timeout=config.open_timeout_seconds,
             close_timeout=CLOSE_SECONDS,
+            write_limit=UNSENT_BYTES,
             ping_interval=None,  # read_websocket sends the pings
             compression=None,  # costs more than it saves where both ends share a data centre, and memory anywhere
             proxy=None if url.hostname in LOOPBACK else True,

@@ -5,7 +5,7 @@ import ssl
 from time import time
 from typing import Final
 
-from websockets.exceptions import InvalidHandshake, InvalidStatus
+from websockets.exceptions import InvalidHandshake, InvalidProxy, InvalidStatus, ProxyError
 
 from steno.errors import ConfigError
 from steno.sources import retry_after as header
@@ -22,9 +22,18 @@ REASONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (TimeoutError, "timeout"),
     (ConnectionRefusedError, "refused"),
     (OSError, "network"),
+    (InvalidProxy, "proxy"),
+    (ProxyError, "proxy"),
+    (ImportError, "proxy"),
     (InvalidHandshake, "handshake"),
 )
-"""Types of errors and their reasons, the special before the general."""
+"""Types of errors and their reasons, the special before the general. A proxy of a kind that needs a package which is
+not installed is an ImportError."""
+
+PROXY_ADVICE: Final = (
+    "the environment names a proxy (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) that cannot be used or refuses: "
+    "mend it, or name the host in NO_PROXY; SOCKS needs the package python-socks"
+)
 
 NAMES: Final = tuple(
     dict.fromkeys(
@@ -60,6 +69,8 @@ def retry_after(error: BaseException) -> float | None:
 
 def detail_of(error: BaseException) -> dict[str, str]:
     """Return what the log says besides the reason: where a redirect leads that is not followed, and what to do."""
+    if reason_of(error) == "proxy":
+        return {"advice": PROXY_ADVICE}
     if not isinstance(error, RedirectRefusedError):
         return {}
     return {"redirected_to": error.target, "advice": error.advice}

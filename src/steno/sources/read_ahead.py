@@ -197,6 +197,11 @@ class MeasuredConnection(ClientConnection):
         if self.waits:
             self.leave()
 
+    def pause_writing(self) -> None:
+        """Break off: the other end sends pings and takes none of the pongs, `UNSENT_BYTES` of which wait."""
+        super().pause_writing()
+        self.transport.abort()
+
     def data_received(self, data: bytes) -> None:
         """Take in what one read brought. Called for each read, so that only what is long is looked at further."""
         super().data_received(data)

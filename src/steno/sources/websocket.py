@@ -26,6 +26,9 @@ READ_BYTES: Final = 64 * 1024
 """How much is read of a socket before the event loop goes on. asyncio takes four times as much, and the library parses
 all that came at once: 87,000 frames of 3 bytes, for half a second."""
 
+UNSENT_BYTES: Final = 1024 * 1024
+"""Pongs that wait for the other end to take them: 8,000 of the longest. The library writes each without waiting."""
+
 
 class Pings(Struct, frozen=True):
     """When the other end is asked whether it is alive."""

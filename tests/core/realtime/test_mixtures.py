@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from steno.core import facts
 from tests.core.helpers import STREAM, Event, Play, voice_session
-from tests.core.realtime.calls import of, words
+from tests.core.realtime.calls import begin, dialogue, of, said, turn, words
 
 SECOND, TOLD = f"{STREAM}#2", "ambiguous_session"
 
@@ -59,6 +59,29 @@ def test_calls_that_have_spoken_are_separated_exactly(calls: int, seed: int) -> 
         assert state.totals.tokens == expected.totals.tokens
     assert len(play.open_keys) == calls
     assert set(play.rejected) <= {TOLD, "unknown_item"}
+
+
+@settings(deadline=None)  # a busy machine is no fault
+@given(st.integers(2, 3), st.integers(0, 1_000_000))
+def test_calls_that_are_mixed_from_their_first_turn_keep_their_answers(calls: int, seed: int) -> None:
+    """No word is lost, and no answer is put among those to another caller.
+
+    Nothing tells whose a question is whose words came before the first sign: one for each further caller at most.
+    """
+    names = "ABC"[:calls]
+    play = Play()
+    for who in names:
+        play.say(*begin(who))
+    turns = [[frame for number in (1, 2, 3) for frame in turn(who, number)] for who in names]
+    play.say(*merged(turns, random.Random(seed)))
+    texts = [[text for text in found if text] for found in said(play).values()]
+    assert sorted(text for found in texts for text in found) == sorted(
+        text for who in names for text in dialogue(who, 1, 2, 3)
+    )
+    answered = [{text[0] for text in found if "answers" in text} for found in texts]
+    assert max(map(len, answered)) == 1
+    strange = [text for found, whose in zip(texts, answered, strict=True) for text in found if text[0] not in whose]
+    assert len(strange) < calls
 
 
 @settings(deadline=None)  # a busy machine is no fault

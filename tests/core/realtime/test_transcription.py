@@ -252,6 +252,23 @@ def test_a_transcription_is_of_the_model_that_the_session_had_at_the_commit() ->
     assert given_up(item="user_2") in play.close()
 
 
+@pytest.mark.parametrize("deltas", [0, 2])
+def test_a_commit_begins_the_part_that_comes_first(deltas: int) -> None:
+    """A server that counts parts from 1 has one transcription, of the model at the commit."""
+    play = begun()
+    play.say(COMMITTED)
+    play.say(session(kind="session.updated", audio={"input": {"transcription": {"model": "gpt-4o-transcribe"}}}))
+    for _ in range(deltas):
+        play.say(event(f"{TRANSCRIPTION}.delta", item_id="user_1", content_index=1, delta="O"))
+    play.say(transcribed("One.", index=1), transcribed("Two.", index=2))
+    play.close()
+    ended = [fact for fact in play.facts if isinstance(fact, facts.TranscriptionFinished)]
+    assert [(fact.status, fact.model) for fact in ended] == [
+        ("completed", "whisper-1"),
+        ("completed", "gpt-4o-transcribe"),
+    ]
+
+
 def test_open_transcriptions_are_bounded() -> None:
     """Past the limit the oldest is given up. What comes of it later is billed beside that."""
     play = begun(open_responses=2)

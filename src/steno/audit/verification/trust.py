@@ -87,9 +87,8 @@ class KeyCheck:
 
     Somebody who has a key that was replaced must not be able to write what comes later. So:
 
-    - Without ranges, each key is used for one stretch of the log. A log that begins at record 1 has all keys that were
-      given. Where the beginning of a log is missing, so may be the use of its first keys: then the order in which the
-      keys were given is that of their use, and the last one must be in use at the end.
+    - Without ranges, each key is used for one stretch of the log, in the order in which the keys were given. A log that
+      begins at record 1 has all of them. Where the beginning of a log is missing, so may be the use of its first keys.
     - With ranges, a key is not accepted where a later one must be in use.
 
     In either case the log does not go on without a key after it had one.
@@ -100,7 +99,7 @@ class KeyCheck:
         self._ids = keys.ids if ranges else list(dict.fromkeys(keys.ids))
         self._ranges = tuple(ranges)
         self._keyed_from = keyed_from
-        self._ordered = True
+        self._whole = False
         self._at: int | None = None
         """The place of the key in use among those that were given."""
         self.used: list[tuple[str, int]] = []
@@ -108,7 +107,7 @@ class KeyCheck:
 
     def begin(self, *, whole: bool) -> None:
         """Begin with the first segment. `whole`: the log is given from its first record on."""
-        self._ordered = not whole or bool(self._ranges)
+        self._whole = whole and not self._ranges
 
     @property
     def next_seq(self) -> int:
@@ -154,10 +153,6 @@ class KeyCheck:
 
     def _place(self, name: str) -> int:
         """Return which of the keys comes into use. Raises Refusal where another one has replaced it."""
-        if not self._ordered:
-            if any(name == other for other, _ in self.used):
-                raise self._replaced(name)
-            return self._ids.index(name)
         start = 0 if self._at is None else self._at
         if name not in self._ids[start:]:
             raise self._replaced(name)
@@ -171,7 +166,7 @@ class KeyCheck:
         if self.next_seq != NEVER:
             return Reason.UNREACHED, f"record {self.next_seq}"
         used = {name for name, _ in self.used}
-        first = self._ids.index(self.used[0][0]) if self._ordered and self.used else 0
+        first = 0 if self._whole or not self.used else self._ids.index(self.used[0][0])
         unused = next((name for name in self._ids[first:] if name not in used), None)
         return None if unused is None else (Reason.UNUSED, _shown(unused))
 

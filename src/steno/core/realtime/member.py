@@ -94,23 +94,17 @@ class Member:
         self.key = state.key
 
     def doubt(self) -> None:
-        """Forget what was taken for its own since nothing else claimed it, but for what its conversation has."""
+        """Forget what was taken for its own since nothing else claimed it.
+
+        What its conversation has stays, but for what a caller said that no answer follows, and that follows none.
+        """
         self.linked = BoundedSet(LINKED)
         self.awaited.clear()
-
-    def doubt_unanswered(self) -> None:
-        """Doubt what a caller said of late that no answer of the session follows, and that follows none.
-
-        It came while the stream seemed to have one session, and another one has answered since.
-        """
         state = self.state
-        if state is None:
-            return
         answered = False
-        for key in reversed(state.order.newest(REMEMBERED_ITEMS)):
-            item = state.items[key]
+        for item in [] if state is None else state.newest_items(REMEMBERED_ITEMS):
             if item.role == "user" and not item.placed and not answered:
-                self._doubted.add(key)
+                self._doubted.add(item.id)
             answered = item.role == "assistant"
 
     @property

@@ -70,7 +70,7 @@ class RealtimeRouter(Router):
         if state is not None and (_is_another(event, state) or is_elsewhere(state, event)):
             shared = self._shared[stream.name] = SharedStream(stream.name, state)
             if not isinstance(event, SESSION_BEGINS):
-                shared.mix_conversations()
+                shared.mix()
             return self._another(shared, stream, event, frame, identity)
         if state is None:
             state = self._open(stream.name, stream, event, frame)

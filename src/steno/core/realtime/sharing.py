@@ -31,8 +31,8 @@ session that knows the id already, unless more than that id says so.
 
 Until the first sign, what a mixed stream says of no known id is taken for the newest session's: a stream whose sessions
 follow each other must not lose its words. When the sign comes, the turn of that session begins anew, so that no latency
-is made up of two callers. Where a response shows it, what a caller said of late may be what that response answers: it
-is nobody's, unless an item before it or an answer behind it says whose it is.
+is made up of two callers. What a caller said of late may be another session's, and what comes of it then, such as its
+transcript, is nobody's, unless an item before it or an answer behind it says whose it is.
 
 What is remembered is bounded: `SESSIONS` sessions a stream, with `LINKED` ids of each beside those that its state has.
 A session that has ended leaves its ids here, but not its state.
@@ -125,12 +125,6 @@ class SharedStream:
                 state.turn = Turn()
                 state.shared = state.base == self.name
 
-    def mix_conversations(self) -> None:
-        """Take the stream for a mixed one, since a response is of another conversation than the newest session."""
-        if not self.mixed:
-            self.current.doubt_unanswered()
-        self.mix()
-
     def settle(self, at: Micros | None) -> RealtimeConversation | None:
         """Return the one conversation that the stream is about again; None while it may be about several."""
         self._watched += 1
@@ -192,7 +186,7 @@ class SharedStream:
             if current.state is None:
                 return current
             if is_elsewhere(current.state, event) or self._is_of_one_before(names):
-                self.mix_conversations()
+                self.mix()
                 return self._unclaimed()
             if _is_second_speech(current.state, event) and len(self.open_states()) > 1:
                 self.mix()

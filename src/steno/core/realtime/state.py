@@ -243,6 +243,10 @@ class RealtimeConversation(Conversation):
             self.transcript.add(key, item)
         return item
 
+    def newest_items(self, most: int) -> list[ConversationItem]:
+        """Return the last items of the conversation, at most `most` of them, the last one first."""
+        return [self.items[key] for key in reversed(self.order.newest(most))]
+
     def recall_arguments(self, call_id: str | None) -> None:
         """Give an open call the arguments that deltas brought, where no event had them whole."""
         call = self.calls.get(call_id) if call_id is not None else None

@@ -50,8 +50,17 @@ def _begin(state: RealtimeConversation, item_id: str, part: int) -> Sequence[Fac
 
 def _end(state: RealtimeConversation, item_id: str, part: int) -> OpenTranscription:
     """End the transcription of a part. One that was not seen to begin has what holds now."""
-    opened = state.transcriptions.pop((item_id, part), None)
+    opened = state.transcriptions.pop((item_id, part), None) or _committed(state, item_id)
     return opened or OpenTranscription(state.terms(state.transcription_model))
+
+
+def _committed(state: RealtimeConversation, item_id: str) -> OpenTranscription | None:
+    """Return what the commit of an item began, and nothing came of yet, for the part that comes first.
+
+    A commit names no part. It is held for the first one, and some servers count otherwise.
+    """
+    opened = state.transcriptions.get((item_id, 0))
+    return None if opened is None or opened.grew else state.transcriptions.pop((item_id, 0))
 
 
 def _part_of(content_index: int | None) -> int:
@@ -87,9 +96,14 @@ def _grown(state: RealtimeConversation, item_id: str, part: int) -> Sequence[Fac
     item = state.items.get(item_id)
     if item is not None and part in item.transcribed:
         return NOTHING
-    abandoned = NOTHING if (item_id, part) in state.transcriptions else _begin(state, item_id, part)
-    state.transcriptions[item_id, part].grew = True
-    return abandoned
+    opened = state.transcriptions.get((item_id, part)) or _committed(state, item_id)
+    if opened is None:
+        abandoned = _begin(state, item_id, part)
+        state.transcriptions[item_id, part].grew = True
+        return abandoned
+    opened.grew = True
+    state.transcriptions[item_id, part] = opened
+    return NOTHING
 
 
 def transcription_completed(
