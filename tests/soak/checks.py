@@ -29,9 +29,7 @@ class Findings:
 
     def same(self, what: str, live: object, sent: object) -> None:
         """Note where what the daemon wrote is not what was sent."""
-        self.hold(
-            what, held=live == sent, more=f"the daemon has {live!r:.300}, and a replay of what was sent {sent!r:.300}"
-        )
+        self.hold(what, held=live == sent, more=f"it is {live!r:.300} and must be {sent!r:.300}")
 
 
 def check_source(source: Source, live: Outputs, replayed: Outputs, findings: Findings, *, state: bool) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -102,10 +103,11 @@ class SmallDisk:
         return (done.stderr.splitlines() or ["unknown"])[-1] if done.returncode else ""
 
     def fill(self, pid: int) -> None:
-        for _ in range(TRIES):
-            disk = os.statvfs(self.seen_from_here(pid))
-            if self._resize(pid, (disk.f_blocks - disk.f_bfree) * disk.f_frsize + ROOM_BYTES):
-                return
+        with suppress(FileNotFoundError):  # the process has ended
+            for _ in range(TRIES):
+                disk = os.statvfs(self.seen_from_here(pid))
+                if self._resize(pid, (disk.f_blocks - disk.f_bfree) * disk.f_frsize + ROOM_BYTES):
+                    return
 
     def free(self, pid: int) -> None:
         self._resize(pid, 8 << 30)
@@ -129,10 +131,12 @@ class FileLimit:
         self._folder = folder
 
     def fill(self, pid: int) -> None:
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (ROOM_BYTES, resource.RLIM_INFINITY))
+        with suppress(ProcessLookupError):  # it has ended
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (ROOM_BYTES, resource.RLIM_INFINITY))
 
     def free(self, pid: int) -> None:
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        with suppress(ProcessLookupError):  # it has ended
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
     def seen_from_here(self, pid: int) -> Path:
         return self._folder

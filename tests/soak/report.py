@@ -17,7 +17,7 @@ def judge(soak: Soak) -> list[str]:
         replayed, text = expected.replayed(source, soak.folder / "replay.toml", soak.folder / "replayed" / source.name)
         metrics.append(text)
         if live := soak.live.get(source.name):
-            check_source(source, live, replayed, soak.findings, state=soak.daemon.has_state)
+            check_source(source, live, replayed, soak.findings, state=bool(live.state))
     check_metrics(soak.answers, soak.sources, metrics, soak.findings)
     most, limit = soak.daemon.most_bytes, memory_high()
     soak.findings.hold("VmHWM is below MemoryHigh", held=most < limit, more=f"{most / MIB:.0f} MiB")

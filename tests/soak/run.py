@@ -12,12 +12,16 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Final
 
 import anyio
 import msgspec
 
 from tests.soak.report import judge, table
 from tests.soak.soak import LONG, Form, Soak
+
+MOST: Final = 40
+"""Faults that are printed."""
 
 
 def run(form: Form, seed: int, folder: Path) -> tuple[Soak, list[str]]:
@@ -37,7 +41,7 @@ def main(seconds: float, seed: int) -> int:
     say("".join(f"not made here: {note}\n" for note in soak.notes))
     say(table(soak))
     if wrong:
-        say("".join(f"DOES NOT HOLD: {each}\n" for each in wrong) + f"see {folder}\n")
+        say("".join(f"DOES NOT HOLD: {each}\n" for each in wrong[:MOST]) + f"{len(wrong)} faults, see {folder}\n")
         return 1
     shutil.rmtree(folder)
     return 0

@@ -74,6 +74,8 @@ class Soak:
         self.findings = Findings()
         self.live: dict[str, Outputs] = {}
         """What the daemon wrote of each honest source."""
+        self.read = False
+        """Whether all that the honest sources sent was read."""
         self.seconds = 0.0
         self.verified = 0
         """Records of the log that were proved."""
@@ -96,9 +98,10 @@ class Soak:
             try:
                 self.answers.port = await anyio.to_thread.run_sync(self.daemon.port)
                 began = monotonic()
-                await self._hostile_time()
-                await self._honest_end()
-                await self._stop()
+                with _held(self.daemon.disk.seen_from_here(self.daemon.pid)) as disk:
+                    await self._hostile_time()
+                    await self._honest_end()
+                    await self._stop(disk / "audit")
                 self.seconds = monotonic() - began
             finally:
                 self.daemon.end()
@@ -116,12 +119,10 @@ class Soak:
             tasks.start_soon(faults.hang_up, self.daemon, *common)
             with anyio.move_on_after(form.seconds):
                 await until(self.daemon.ended)
-                self.findings.hold("the daemon runs", held=False, more=self.daemon.process.returncode)
             tasks.cancel_scope.cancel()
 
     async def _watch(self) -> None:
-        while True:
-            self.daemon.look()
+        while not self.daemon.ended():
             if not self.faults.full:
                 self.reading_with_room.append(not self.answers.value("steno_audit_blocked"))
             await anyio.sleep(0.1)
@@ -131,17 +132,23 @@ class Soak:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.answers.run, self.form.scrape_seconds)
             tasks.start_soon(self._watch)
-            with anyio.move_on_after(LAST_SECONDS) as patience:
-                for source in self.sources:
-                    source.last()
-                for source in self.sources:
-                    await source.finished.wait()
-                self.servers.traffic.over.set()
-                await until(self._all_read)
-                await self.answers.scrape()
-            self.findings.hold("all that was sent is read in time", held=not patience.cancelled_caught)
-            self.servers.traffic.over.set()
+            tasks.start_soon(self._last_words)
+            with anyio.move_on_after(LAST_SECONDS):
+                await until(lambda: self.read or self.daemon.ended())
             tasks.cancel_scope.cancel()
+        self.servers.traffic.over.set()
+        self.findings.hold("the daemon runs to the end", held=not self.daemon.ended())
+        self.findings.hold("all that was sent is read in time", held=self.read)
+
+    async def _last_words(self) -> None:
+        for source in self.sources:
+            source.last()
+        for source in self.sources:
+            await source.finished.wait()
+        self.servers.traffic.over.set()
+        await until(self._all_read)
+        await self.answers.scrape()
+        self.read = True
 
     def _all_read(self) -> bool:
         value = self.answers.value
@@ -150,21 +157,21 @@ class Soak:
             for each in self.sources
         )
 
-    async def _stop(self) -> None:
+    async def _stop(self, audit: Path) -> None:
         """Stop the daemon, prove its log, and read what it wrote."""
-        with _held(self.daemon.disk.seen_from_here(self.daemon.pid)) as disk:
-            self.daemon.process.send_signal(signal.SIGTERM)
-            with anyio.move_on_after(STOP_SECONDS):
-                await until(self.daemon.ended)
-            self.findings.same("exit code", self.daemon.process.returncode, 0)
-            await anyio.to_thread.run_sync(self._read, disk / "audit")
+        self.daemon.process.send_signal(signal.SIGTERM)
+        with anyio.move_on_after(STOP_SECONDS):
+            await until(self.daemon.ended)
+        self.findings.same("exit code", self.daemon.process.returncode, 0)
+        await anyio.to_thread.run_sync(self._judge_files, audit)
 
-    def _read(self, audit: Path) -> None:
+    def _judge_files(self, audit: Path) -> None:
         proof = steno("verify", audit)
         said = (proof.stdout + proof.stderr).decode()
         self.findings.hold("steno verify proves the log", held=proof.returncode == 0, more=said)
         self.verified = int((re.findall(r"^head +(\d+):", said, re.MULTILINE) or ["0"])[0])
-        state = self.daemon.state if self.daemon.has_state else None
+        state = self.daemon.state if self.daemon.state.exists() else None
+        self.findings.hold("the state is written", held=state is not None or not self.daemon.has_state)
         self.live = expected.written(audit, state, self.sources)
         check_secrets(SECRET, [*audit.glob("*.jsonl"), *([state] if state else [])], self.findings)
 

@@ -38,7 +38,7 @@ def found(source: Source, live: Outputs, replayed: Outputs) -> list[str]:
     """Return what is wrong with it, without the figures."""
     findings = Findings()
     check_source(source, live, replayed, findings, state=True)
-    return [fault.partition(": the daemon")[0] for fault in findings.faults]
+    return [fault.partition(": it is ")[0] for fault in findings.faults]
 
 
 def test_what_was_sent_and_recorded_is_complete(tmp_path: Path) -> None:
