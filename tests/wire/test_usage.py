@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steno.wire import Drifted, realtime
+from steno.wire.admission import read_object
 from steno.wire.assistants import RunEvent
 from steno.wire.decode import Decoded
-from steno.wire.fallback import read_object
 from steno.wire.usage import CompletionUsage, InputTokenDetails, ModalityTokens, OutputTokenDetails, Usage
 from tests.core.helpers import done, event, run, step
 from tests.vocabulary import decode, second_look

@@ -9,8 +9,8 @@ from typing import Annotated, Any, ClassVar, Final
 import msgspec
 from msgspec import field
 
+from steno.wire.admission import read_object
 from steno.wire.base import BareObject, Bounded, Id, Index, PairedEvent, UnixSeconds, Vocabulary, Wire, name_of
-from steno.wire.fallback import read_object
 from steno.wire.realtime_objects import ErrorDetail
 from steno.wire.secrets import mask
 from steno.wire.usage import CompletionUsage
