@@ -67,3 +67,11 @@ def test_the_keys_of_letters_and_digits_alone_are_known(key: str) -> None:
     """Ids of letters and digits are not looked at more closely but for these."""
     token = key.removeprefix("Bearer ")
     assert not token.isalnum() or token.startswith(ALPHANUMERIC) or key != token
+
+
+def test_the_beginning_of_a_web_token_alone_is_none() -> None:
+    """It stays, and a whole one behind it goes."""
+    text = "eyJhbGciOiJIUzI1NiJ9 and eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0"
+
+    assert mask_keys(text, "***") == "eyJhbGciOiJIUzI1NiJ9 and ***"
+    assert [text[start:end] for start, end in find_keys(text)] == ["eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0"]

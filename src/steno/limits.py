@@ -67,11 +67,6 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         """What all connections together may hold of frames that were received and not fed yet."""
         return self.memory_bytes // 4
 
-    @property
-    def queue_bytes_max(self) -> int:
-        """What the audit queue may be configured to."""
-        return self.memory_bytes // 4
-
 
 NESTING_DEPTH: Final = 200
 """Brackets within brackets in one frame. Real events nest 12 deep. Decoders in C fail near 1,000, each at another

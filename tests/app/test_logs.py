@@ -208,3 +208,11 @@ def test_what_a_library_left_out_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
         "lines_left_out": 2,
     }
     assert (len(said), log.left_out) == (2, 2)
+
+
+def test_there_is_no_other_level() -> None:
+    """A misspelled one is a mistake of ours, and is found at once."""
+    logger = logs._LineLogger(lambda _: None)
+
+    with pytest.raises(AttributeError):
+        _ = logger.informal

@@ -1,12 +1,13 @@
 """Segments are listed in order and read at either end. The folder is made with its mode."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from steno.audit.directory import BLOCK_BYTES, Opening, Tail, prepare, read_opening, read_tail, segments
+from steno.audit.directory import BLOCK_BYTES, Opening, Tail, opened_at, prepare, read_opening, read_tail, segments
 from steno.audit.record import GENESIS, segment_name
 from steno.errors import DataError
 from tests.audit.helpers import ZEROS, chained, mode, write
@@ -118,3 +119,13 @@ def test_an_existing_folder_is_left_as_it_is(tmp_path: Path) -> None:
     prepare(tmp_path)
 
     assert mode(tmp_path) == 0o711
+
+
+def test_a_first_record_whose_time_is_none_has_none(tmp_path: Path) -> None:
+    """Digits alone make no time."""
+    write(tmp_path, [1])
+    path = tmp_path / segment_name(1)
+    line = path.read_bytes().splitlines(keepends=True)[0]
+    path.write_bytes(re.sub(rb'"at":"[0-9]{4}-[0-9]{2}', b'"at":"2026-99', line))
+
+    assert opened_at(path) is None

@@ -1,17 +1,18 @@
 """From the configuration to the parts of a log: the policy by kind, keys, writer options, errors that name a place."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from steno.audit.content_store.files import ContentFiles
-from steno.audit.setup import bodies_of, key_of, options_of, policy_of, redactor_of, settings_of
+from steno.audit.setup import bodies_of, key_of, open_log, options_of, policy_of, redactor_of, settings_of
 from steno.audit.writing.interface import WriterOptions
 from steno.audit.writing.retention import RetentionPolicy
 from steno.config import Audit, Config, SecretRef
 from steno.config.schema import Content
 from steno.core.facts import KINDS
-from steno.errors import ConfigError
+from steno.errors import ConfigError, UnavailableError
 from tests.processes import steno
 
 KEY = "0123456789abcdef" * 2
@@ -111,3 +112,18 @@ def test_a_redactor_that_cannot_be_made_is_reported_by_check(tmp_path: Path) -> 
 
     assert ran.returncode == 78
     assert ran.stderr.decode().startswith(f"{config}: audit.regions[0]: ")
+
+
+def test_a_redactor_without_its_packages_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to install, and before a log is begun that it would be for."""
+    monkeypatch.setitem(sys.modules, "steno.redaction", None)
+
+    with pytest.raises(ConfigError, match="steno\\[redaction\\]"):
+        redactor_of(Audit(content="redacted"))
+
+
+def test_a_folder_that_cannot_be_one_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(UnavailableError, match=f"cannot write the audit log in {tmp_path}/file/log"):
+        open_log(tmp_path / "file/log", Config(), None)

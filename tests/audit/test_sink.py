@@ -334,3 +334,14 @@ def test_content_goes_to_the_file_of_its_conversation_else_of_its_stream(tmp_pat
         assert not isinstance(each, bytes)
         each.entry()
     assert [files.erase(name).texts for name in ("relay/a", "relay/1/1")] == [1, 1]
+
+
+def test_a_name_that_looks_like_a_key_is_masked_and_a_long_one_is_cut() -> None:
+    """A conversation need not have a name to have a long stream."""
+    sink = AuditSink(Log(), BodyEncoder(NONE), RECORD_BYTES)
+    keylike = replace(ORIGIN, conversation="relay/sk-0123456789abcdef")
+    nameless = replace(ORIGIN, conversation=None, stream="s" * 2 * RECORD_BYTES)
+
+    assert b'"conversation":"relay/***"' in sink.entry(keylike, STOPPED)
+    assert b'"conversation":null' in sink.entry(nameless, STOPPED)
+    assert len(sink.entry(nameless, STOPPED)) < RECORD_BYTES

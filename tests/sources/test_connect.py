@@ -421,3 +421,22 @@ async def test_reconfigured_while_it_connects() -> None:
         await play.source.stop()
 
     assert (streams, len(play.closed), play.attempts) == (["rtc_1"], 1, {"connected": 2})
+
+
+async def test_a_stream_that_cannot_begin_breaks_its_connection_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody would read it."""
+    gone = anyio.Event()
+
+    async def wait(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+        gone.set()
+
+    def fail(*_: object) -> None:
+        raise KeyError
+
+    async with server(wait) as url:
+        play = Play(Connect(name="relay", kind="connect", url=url))
+        monkeypatch.setattr(play.stage.sessions, "begin", fail)
+        with pytest.raises(KeyError):
+            await play.source.run()
+        await gone.wait()

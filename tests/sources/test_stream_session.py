@@ -221,3 +221,21 @@ def test_open_streams_are_counted() -> None:
     one.end(Close(7, 1000, "", local=True))
 
     assert counters.numbers()["steno_streams"] == {(): 1}
+
+
+def test_streams_that_are_left_open_all_end_though_one_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mistake is raised once the others have ended."""
+    stage, counters = Stage(), StreamCounters()
+    sessions = [stage.sessions.begin("relay", counters) for _ in range(3)]
+    end = StreamSession.end
+
+    def fail_at_first(session: StreamSession, close: Close) -> None:
+        if session is sessions[0]:
+            raise KeyError
+        end(session, close)
+
+    monkeypatch.setattr(StreamSession, "end", fail_at_first)
+    with pytest.raises(ExceptionGroup):
+        stage.sessions.end_left(counters)
+
+    assert len(stage.closed) == 2

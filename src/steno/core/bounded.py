@@ -1,5 +1,6 @@
 """Collections that forget their oldest members, so that no conversation grows without end."""
 
+from abc import ABC, abstractmethod
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from hashlib import blake2b
@@ -136,7 +137,7 @@ class LinkedKeys:
         self._before[key], self._after[key] = before, after
 
 
-class _RawObjects:
+class _RawObjects(ABC):
     """Upstream's objects of one kind as the bytes that came, none longer than `limits.object_bytes`."""
 
     __slots__ = ("_memory", "dropped", "limits", "objects")
@@ -150,13 +151,13 @@ class _RawObjects:
         self._memory = memory or MemoryAccount()
         self._memory.add_store(self)
 
+    @abstractmethod
     def drop_oldest(self) -> None:
         """Drop the oldest object, and count it as dropped."""
-        raise NotImplementedError
 
+    @abstractmethod
     def numbers_held(self) -> list[int]:
         """Return the number of each object in the budget of all conversations."""
-        raise NotImplementedError
 
     def drop_all(self) -> None:
         """Drop all objects, and count them as dropped."""

@@ -7,7 +7,7 @@ code.
 
 import ssl
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, cast
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
@@ -147,10 +147,10 @@ class ConnectSource:
             return _Attempt(good=True)
         return await self._read(connection)
 
-    async def _connect(self, config: Connect) -> ClientConnection:
+    async def _connect(self, config: Connect) -> MeasuredConnection:
         """Open a connection. All is made anew each time: a token may have changed, a redirect must not stick."""
         url = urlsplit(config.url)
-        return await connect_within_origin(
+        connection = await connect_within_origin(
             config.url,
             additional_headers={name: read_secret(ref) for name, ref in config.headers.items()},
             subprotocols=list(config.subprotocols) or None,
@@ -165,8 +165,9 @@ class ConnectSource:
             user_agent_header=f"steno/{__version__}",
             create_connection=self._sessions.read_ahead.connection,
         )
+        return cast("MeasuredConnection", connection)  # the library makes it with the above
 
-    async def _read(self, connection: ClientConnection) -> _Attempt:
+    async def _read(self, connection: MeasuredConnection) -> _Attempt:
         """Read `connection` to its end, as one stream."""
         try:
             session = self._sessions.begin(self.name, self.counters, conversation_name(self._config.url))
@@ -186,9 +187,8 @@ class ConnectSource:
             raise
         finally:
             self._connection = None
-            if isinstance(connection, MeasuredConnection):
-                connection.leave()
-                session.unresponsive |= connection.overdue
+            connection.leave()
+            session.unresponsive |= connection.overdue
             close = self._with_origin(close, session)
             try:
                 session.end(close)

@@ -6,6 +6,7 @@ import pytest
 
 from steno.audit.directory import segments
 from steno.audit.record import GENESIS, segment_name
+from steno.audit.writing import recovery
 from steno.audit.writing.recovery import Recovered, Torn, cut, recover
 from steno.errors import DataError
 from tests.audit.helpers import chained, files, opened, proved, records, said, write
@@ -130,3 +131,11 @@ def test_a_log_that_another_version_wrote_in_another_form_is_not_continued(
 
     assert path.read_bytes() == theirs
     assert [each.name for each in segments(tmp_path)] == [segment_name(1)]
+
+
+def test_a_log_whose_oldest_segment_cannot_be_read_has_no_name(tmp_path: Path) -> None:
+    """Nothing in it says which log it is."""
+    path = tmp_path / segment_name(5)
+    path.write_bytes(b"nonsense\n")
+
+    assert recovery._log_id([path]) is None
