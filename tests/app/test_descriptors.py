@@ -5,6 +5,8 @@ import pty
 import subprocess
 import sys
 
+import pytest
+
 from steno.app.descriptors import WRITE_BYTES, Descriptor
 
 
@@ -50,3 +52,19 @@ os.write(1, f"{os.readlink('/proc/self/fd/0')} {os.readlink('/proc/self/fd/2')} 
     null, error, following = done.stdout.split()
     assert (null, error) == (os.devnull, os.devnull)
     assert int(following) > 2
+
+
+def test_a_descriptor_that_somebody_made_non_blocking_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The room that there was may be gone."""
+    reading, writing = os.pipe()
+
+    def refuse(*_: object) -> int:
+        raise BlockingIOError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", refuse)
+        taken = Descriptor(writing).write(b"x", 0)
+    os.close(reading)
+    os.close(writing)
+
+    assert taken == 0

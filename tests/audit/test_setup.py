@@ -127,3 +127,21 @@ def test_a_folder_that_cannot_be_one_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(UnavailableError, match=f"cannot write the audit log in {tmp_path}/file/log"):
         open_log(tmp_path / "file/log", Config(), None)
+
+
+def test_patterns_without_a_bound_in_time_are_refused_by_name(tmp_path: Path) -> None:
+    """All of them, with the reason of each, when the configuration is read."""
+    config = tmp_path / "steno.toml"
+    config.write_text(
+        "[audit]\ncontent = 'redacted'\n[audit.patterns]\nahead = '(?=a)b'\nfine = 'POL-[0-9]+'\nback = '(a)\\1'\n"
+    )
+
+    done = steno("check", "-c", config)
+
+    lines = done.stderr.decode().splitlines()
+    assert (done.returncode, len(lines)) == (78, 2)
+    assert [line.partition(": must be")[0] for line in lines] == [
+        f"{config}: audit.patterns.{name}" for name in ("ahead", "back")
+    ]
+    with pytest.raises(ConfigError):
+        redactor_of(Audit(content="redacted", patterns={"ahead": "(?=a)b"}))

@@ -239,3 +239,15 @@ def test_streams_that_are_left_open_all_end_though_one_raises(monkeypatch: pytes
         stage.sessions.end_left(counters)
 
     assert len(stage.closed) == 2
+
+
+def test_a_stream_that_cannot_begin_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be no recording that would have to end."""
+    stage = Stage()
+
+    def fail(*_: object) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(stage.pipeline, "stream_opened", fail)
+    with pytest.raises(KeyError):
+        stage.sessions.begin("relay", StreamCounters())
