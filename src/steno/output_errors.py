@@ -14,13 +14,18 @@ REASONS: Final = ("no_space", "read_only", "permission", "gone", "timeout", "io"
 """Why an output failed. `gone`: its folder, its reader or its descriptor is no more. `timeout`: nobody read it in time.
 `internal`: a mistake of ours."""
 
-_REASONS: Final[Mapping[int | None, str]] = {
+DISK_REASONS: Final[Mapping[int | None, str]] = {
     errno.ENOSPC: "no_space",
     errno.EDQUOT: "no_space",
     errno.EFBIG: "no_space",
     errno.EROFS: "read_only",
     errno.EACCES: "permission",
     errno.EPERM: "permission",
+}
+"""Why a disk did not take a write, the audit log's too. Every other error is `io`."""
+
+_REASONS: Final[Mapping[int | None, str]] = {
+    **DISK_REASONS,
     errno.EPIPE: "gone",
     errno.ECONNRESET: "gone",
     errno.ENXIO: "gone",

@@ -3,7 +3,6 @@
 Maintenance is what a log needs although no record comes: segments closed by their age, checkpoints, retention.
 """
 
-import errno
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from time import monotonic
@@ -16,18 +15,8 @@ from steno.audit.writing.log import AuditLog
 from steno.audit.writing.maintenance import Maintenance
 from steno.audit.writing.queue import Call, Pending, Queue, QueueEntry, Rotation, Shed, Submission, size_of
 from steno.audit.writing.retention import Retention
+from steno.output_errors import DISK_REASONS
 from steno.timestamps import Micros
-
-REASONS: Final = {
-    errno.ENOSPC: "no_space",
-    errno.EDQUOT: "no_space",
-    errno.EFBIG: "no_space",
-    errno.EROFS: "read_only",
-    errno.EACCES: "permission",
-    errno.EPERM: "permission",
-}
-"""Why a write failed, as it is counted. Every other error is `io`."""
-
 
 CLOSING_BYTES: Final = 4 * 1024 * 1024
 """How much of the queue is still encoded in full once the log is to end: a second of work at the worst."""
@@ -187,7 +176,7 @@ class WriterLoop:
         return self.failing is None
 
     def _count_error(self, error: OSError) -> str:
-        reason = REASONS.get(error.errno or 0, "io")
+        reason = DISK_REASONS.get(error.errno, "io")
         self.write_errors[reason] += 1
         return reason
 
