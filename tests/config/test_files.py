@@ -11,31 +11,36 @@ from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo, fields
 
 from steno.config import Audit, Config, Connect, Http, Log, Prices, load, parse
+from steno.config.sources import SOURCES
 from steno.limits import Limits
 
 FOLDER = Path(__file__).parents[2] / "config"
 EXAMPLE = (FOLDER / "steno.toml").read_text()
+KINDS = {kind: FOLDER / f"{'steno' if kind == 'connect' else kind}.toml" for kind in SOURCES}
+"""The file that shows each kind of source."""
 TABLES: dict[str, type[Struct]] = {
     "http": Http,
     "audit": Audit,
     "log": Log,
     "limits": Limits,
     "prices": Prices,
-    "sources": Connect,
+    **SOURCES,
 }
 KEYS = [(table, field) for table, struct in TABLES.items() for field in fields(struct)]
 KEY_LINE = re.compile(r"(# )?(\w+) = (.+)")
 
 
 def shown(table: str) -> dict[str, Any]:
-    """Return a table of the example; of the sources, the only one."""
-    found = tomllib.loads(EXAMPLE)[table]
-    return dict(found[0] if table == "sources" else found)
+    """Return a table of the example; for a kind of source, the only table of the file that shows it."""
+    if table in KINDS:
+        return dict(tomllib.loads(KINDS[table].read_text())["sources"][0])
+    return dict(tomllib.loads(EXAMPLE)[table])
 
 
 def lines(table: str) -> list[str]:
     """Return the lines of a table of the example, without its header and what is above it."""
-    return re.split(rf"^\[+{table}\]+$", EXAMPLE, flags=re.MULTILINE)[1].split("\n[")[0].strip().splitlines()
+    text, name = (KINDS[table].read_text(), "sources") if table in KINDS else (EXAMPLE, table)
+    return re.split(rf"^\[+{name}\]+$", text, flags=re.MULTILINE)[1].split("\n[")[0].strip().splitlines()
 
 
 def default(field: FieldInfo) -> object:
@@ -44,7 +49,17 @@ def default(field: FieldInfo) -> object:
 
 
 def test_every_table_is_in_the_example() -> None:
-    assert list(tomllib.loads(EXAMPLE)) == [field.name for field in fields(Config)] == list(TABLES)
+    names = [field.name for field in fields(Config)]
+
+    assert list(tomllib.loads(EXAMPLE)) == names
+    assert [*(table for table in TABLES if table not in KINDS), "sources"] == names
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_file_of_each_kind_is_valid(kind: str) -> None:
+    (source,) = load(KINDS[kind]).sources
+
+    assert type(source) is SOURCES[kind]
 
 
 @pytest.mark.parametrize(("table", "field"), KEYS, ids=[f"{table}.{field.name}" for table, field in KEYS])
@@ -81,12 +96,14 @@ def test_what_is_commented_out_in_the_example_is_valid_too() -> None:
     text = re.sub(r"^# (?=\w+ = )", "", without, flags=re.MULTILINE)
 
     config = parse(text, "steno.toml")
+    (relay,) = config.sources
 
-    assert (config.audit.directory, config.sources[0].ca_file) == (
+    assert isinstance(relay, Connect)
+    assert (config.audit.directory, relay.ca_file) == (
         "/var/log/steno",
         "/etc/steno/relay-ca.pem",
     )
-    assert sorted(config.sources[0].headers) == ["Authorization", "X-Tenant"]
+    assert sorted(relay.headers) == ["Authorization", "X-Tenant"]
 
 
 def test_the_example_is_the_defaults_and_one_source() -> None:
@@ -105,7 +122,7 @@ def test_the_demo_reads_two_voice_lines_and_a_back_office() -> None:
     config = load(FOLDER / "demo.toml")
 
     assert config.http.listen == "127.0.0.1:9464"
-    assert {source.name: source.url for source in config.sources} == {
+    assert {source.name: source.url for source in config.sources if isinstance(source, Connect)} == {
         "front-desk": "ws://127.0.0.1:8765/v1/realtime?model=gpt-realtime&line=1",
         "support": "ws://127.0.0.1:8765/v1/realtime?model=gpt-realtime&line=2",
         "back-office": "ws://127.0.0.1:8765/v1/assistants",

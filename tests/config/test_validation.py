@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from msgspec import Struct
 from msgspec.structs import fields
 
-from steno.config import Audit, Config, Connect, Http, Log, SecretRef
+from steno.config import Audit, Config, Http, Log, SecretRef, Tls
 from steno.config.fields import PUT_ELSEWHERE
+from steno.config.sources import SOURCES
 from steno.limits import Limits
 from tests.config.helpers import faults_of, source
 
@@ -35,7 +36,10 @@ def test_all_faults_are_reported_in_the_order_of_the_file() -> None:
         urll = "wss://relay.example"
         backoff_seconds = 70
         [[sources]]
-        kind = "listen"
+        kind = "connect"
+        [[sources]]
+        name = "other"
+        kind = "telex"
         """
     ) == [
         "http.listn: unknown key, did you mean `listen`?",
@@ -45,9 +49,9 @@ def test_all_faults_are_reported_in_the_order_of_the_file() -> None:
         "log.level: must be one of: debug, info, warning, error",
         "sources.relay.urll: unknown key, did you mean `url`?",
         "sources.relay.backoff_max_seconds: must not be less than backoff_seconds",
-        "sources[1].kind: must be `connect`",
         "sources[1].name: is missing",
         "sources[1].url: is missing",
+        "sources.other.kind: must be one of: connect, proxy, listen, attach, follow",
     ]
 
 
@@ -161,7 +165,13 @@ PLANTED = (f'"{MARKER}"', f'["{MARKER}"]', f'{{ value = "{MARKER}" }}', f'{{ fil
     "before",
     [
         *(f"[{table}]\n{field.name} = " for table, struct in TABLES.items() for field in fields(struct)),
-        *(f'[[sources]]\nname = "relay"\n{field.name} = ' for field in fields(Connect) if field.name != "name"),
+        *(
+            f'[[sources]]\nname = "relay"\nkind = "{kind}"\n{field.name} = '
+            for kind, struct in SOURCES.items()
+            for field in fields(struct)
+            if field.name not in {"name", "kind"}
+        ),
+        '[[sources]]\nname = "relay"\nkind = ',
         *(source(f"headers.A.{field.name} = ") for field in fields(SecretRef)),
         *(f"{field.name} = " for field in fields(Config)),
         "[[sources]]\nname = ",
@@ -206,12 +216,12 @@ def test_what_is_probably_a_secret_is_never_shown(line: str) -> None:
     assert "MARKER" not in " ".join(lines)
 
 
-STRUCTS: list[type[Struct]] = [Config, Connect, SecretRef, *TABLES.values()]
+STRUCTS: list[type[Struct]] = [Config, SecretRef, Tls, *SOURCES.values(), *TABLES.values()]
 KEY_NAMES = sorted({field.name for struct in STRUCTS for field in fields(struct)})
-SOURCE_KEYS = st.sampled_from([field.name for field in fields(Connect)])
+SOURCE_KEYS = st.sampled_from(sorted({field.name for struct in SOURCES.values() for field in fields(struct)}))
 SCALARS: st.SearchStrategy[Any] = st.one_of(
     st.text(max_size=8),
-    st.sampled_from(["connect", "none", "auto", "info", "relay", "127.0.0.1:0", "ws://a", "ws://[", "/a"]),
+    st.sampled_from([*SOURCES, "none", "auto", "info", "relay", "127.0.0.1:0", "ws://a", "ws://[", "/a"]),
     st.integers(-(2**70), 2**70),
     st.floats(),
     st.booleans(),

@@ -59,17 +59,28 @@ def listen_fault(listen: str) -> str | None:
 
 def url_fault(url: str) -> str | None:
     """Return what is wrong with the URL of a websocket, or None."""
+    return _address_fault(url, ("ws", "wss"), "wss://relay.example/v1/events")
+
+
+def http_url_fault(url: str) -> str | None:
+    """Return what is wrong with the base URL of a server, or None."""
+    if "?" in url:
+        return "must not hold a query (?...): a client's own is appended"
+    return _address_fault(url, ("http", "https"), "https://api.provider.example")
+
+
+def _address_fault(url: str, schemes: tuple[str, str], example: str) -> str | None:
     if not re.fullmatch(r"[!-~]+", url):
         return "must be printable ASCII without spaces: percent-encode every other character"
     parts = _split(url)
     if parts is None or not parts.hostname:
-        return "must be a URL with a host, such as wss://relay.example/v1/events"
-    if parts.scheme not in ("ws", "wss"):
-        return "must begin with ws:// or wss://"
+        return f"must be a URL with a host, such as {example}"
+    if parts.scheme not in schemes:
+        return f"must begin with {schemes[0]}:// or {schemes[1]}://"
     if "@" in parts.netloc:
         return f"must not hold a user or a password. Send the secret as a header: {PUT_ELSEWHERE}"
     if "#" in url:
-        return "must not hold a fragment (#...): a websocket has none"
+        return "must not hold a fragment (#...): no server is sent one"
     return None
 
 
@@ -155,6 +166,7 @@ HostName = Annotated[
     ),
 ]
 Url = Annotated[str, Meta(extra={"fault": url_fault})]
+HttpUrl = Annotated[str, Meta(extra={"fault": http_url_fault})]
 FilePath = Annotated[
     str,
     Meta(

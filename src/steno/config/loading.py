@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from steno.config.schema import Config
+from steno.config.sources import SOURCES
 from steno.config.validation import flaws
 from steno.errors import ConfigError, ConfigFault
 from steno.regular_files import read_named
@@ -73,9 +74,9 @@ def parse(text: str, file: str, defaults: Defaults = MappingProxyType({})) -> Co
     faults = [ConfigFault(file, flaw.key, flaw.message) for flaw in flaws(data, Config, "")]
     if faults:
         raise ConfigError(faults)
-    return msgspec.convert(
-        {**data, **{table: {**keys, **data.get(table, {})} for table, keys in defaults.items()}}, Config
-    )
+    tables = {**data, **{table: {**keys, **data.get(table, {})} for table, keys in defaults.items()}}
+    sources = tuple(msgspec.convert(source, SOURCES[source["kind"]]) for source in tables.pop("sources", ()))
+    return msgspec.structs.replace(msgspec.convert(tables, Config), sources=sources)
 
 
 def _read(path: Path) -> bytes:

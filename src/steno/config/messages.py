@@ -14,14 +14,15 @@ def expectation(annotation: Any) -> str:
     `annotation` is the type of a single value, `Annotated` or not, without `None`.
     """
     if get_origin(annotation) is Literal:
-        return _choice(get_args(annotation))
+        return choice(get_args(annotation))
     kind = inspect.type_info(annotation)
     if isinstance(kind, inspect.Metadata):
         return str((kind.extra or {}).get("must") or _describe(kind.type))
     return _describe(kind)
 
 
-def _choice(choices: tuple[object, ...]) -> str:
+def choice(choices: tuple[object, ...]) -> str:
+    """Return the message for a value that is none of `choices`."""
     return f"must be `{choices[0]}`" if len(choices) == 1 else f"must be one of: {', '.join(map(str, choices))}"
 
 

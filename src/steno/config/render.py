@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import tomli_w
 
-from steno.config.schema import Config, Connect
+from steno.config.schema import Config
+from steno.config.sources import Source
 
 
 def render(config: Config) -> str:
@@ -32,9 +33,14 @@ def digest(config: Config) -> str:
     return hashlib.sha256(render(config).encode()).hexdigest()
 
 
-def _source(source: Connect) -> dict[str, Any]:
+def _source(source: Source) -> dict[str, Any]:
     table: dict[str, Any] = msgspec.to_builtins(source)
-    return table | {"url": source.masked_url, "headers": dict(sorted(table["headers"].items()))}
+    return {key: _sorted(value) for key, value in (table | source.shown()).items()}
+
+
+def _sorted(value: Any) -> Any:
+    """Return a table of a source in one order, however it was written."""
+    return dict(sorted(value.items())) if isinstance(value, dict) else value
 
 
 def _without_none(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """The tables of the configuration as frozen Structs: every key, its default, and the reason for it.
 
-Every key has a default, except a source's name, kind and URL. Sizes are in bytes and times in seconds; the unit is in
-the name. `validators` and `must` are no keys: `validation` reads them.
+Every key has a default, except a source's name, kind and address. The tables of sources are in `sources`. Sizes are in
+bytes and times in seconds; the unit is in the name. `validators` and `must` are no keys: `validation` reads them.
 """
 
 from collections.abc import Mapping
@@ -11,15 +11,11 @@ from typing import ClassVar, Final, Literal
 from msgspec import Struct
 
 from steno.config.fields import (
-    FRAME_BYTES_DEFAULT,
-    PUT_ELSEWHERE,
     QUEUE_BYTES_DEFAULT,
     Days,
     FilePath,
     FlushBytes,
     FlushSeconds,
-    FrameBytes,
-    HeaderName,
     HostName,
     Listen,
     LongSeconds,
@@ -28,21 +24,12 @@ from steno.config.fields import (
     QueueBytes,
     RecordBytes,
     Region,
-    SourceName,
-    Subprotocol,
-    Url,
-    VariableName,
     WaitSeconds,
-    mask_url,
     split_listen,
 )
-from steno.config.validators import (
-    AUDIT_VALIDATORS,
-    CONFIG_VALIDATORS,
-    CONNECT_VALIDATORS,
-    SECRET_VALIDATORS,
-    Validator,
-)
+from steno.config.secret_ref import SecretRef
+from steno.config.sources import Source
+from steno.config.validators import AUDIT_VALIDATORS, CONFIG_VALIDATORS, Validator
 from steno.limits import Count, Limits
 
 KIB: Final = 1024
@@ -61,6 +48,9 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     hosts: tuple[HostName, ...] = ()
     """Names under which the server is asked for, besides addresses and `localhost`; `*` for any. See `admin.hosts`."""
 
+    token: SecretRef | None = None
+    """The bearer token of requests that act or that are shown details. Without it nobody may act over HTTP."""
+
     @property
     def address(self) -> tuple[str, int]:
         """Host (IPv6 without brackets) and port of `listen`; port 0 stands for any free port.
@@ -71,19 +61,6 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         if address is None:
             raise ValueError("listen is not an address and a port")
         return address
-
-
-class SecretRef(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The place of a secret, a file or a variable. The secret itself never stands in the configuration."""
-
-    validators: ClassVar[tuple[Validator, ...]] = SECRET_VALIDATORS
-    must: ClassVar[str] = f"a secret must not be written here: {PUT_ELSEWHERE}"
-
-    file: FilePath | None = None
-    """A file that holds the value and at most one newline after it."""
-
-    env: VariableName | None = None
-    """An environment variable that holds the value."""
 
 
 ContentRule = Literal["none", "redacted", "full"]
@@ -210,53 +187,6 @@ class Prices(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A price list that replaces the one that is shipped, model by model: your own contract, or newer prices."""
 
 
-class Connect(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[[sources]]` with `kind = "connect"`: a websocket that the daemon opens and reads."""
-
-    validators: ClassVar[tuple[Validator, ...]] = CONNECT_VALIDATORS
-
-    name: SourceName
-    """Names the source in metrics, records and conversation keys; no two sources share one."""
-
-    kind: Literal["connect"]
-    """Where frames come from."""
-
-    url: Url
-    """`ws://` or `wss://`. The values of its query are masked wherever the URL is shown."""
-
-    headers: dict[HeaderName, SecretRef] = {}
-    """Headers of the handshake. Each value is read from its place again at every attempt to connect."""
-
-    subprotocols: tuple[Subprotocol, ...] = ()
-    """Subprotocols to offer, the preferred one first."""
-
-    ca_file: FilePath | None = None
-    """Certificates (PEM) to trust in place of the system's. The server's certificate is verified in either case."""
-
-    frame_bytes: FrameBytes = FRAME_BYTES_DEFAULT
-    """Longest message that is accepted; a longer one ends the connection with 1009."""
-
-    open_timeout_seconds: WaitSeconds = 10.0
-    """Longest time for an attempt to connect: name lookup, TCP, TLS and handshake together."""
-
-    ping_interval_seconds: WaitSeconds = 20.0
-    """Time between two pings: under the idle timeout, often 60 s, of the proxies in between."""
-
-    ping_timeout_seconds: WaitSeconds = 20.0
-    """Time without an answer to a ping after which the connection is given up."""
-
-    backoff_seconds: WaitSeconds = 0.5
-    """Bound of the first wait before connecting again. A wait is random, from 0 to a bound that doubles."""
-
-    backoff_max_seconds: WaitSeconds = 60.0
-    """Largest bound: the longest time between the end of an outage and the next attempt."""
-
-    @property
-    def masked_url(self) -> str:
-        """The URL as it may be shown."""
-        return mask_url(self.url)
-
-
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All tables of the configuration. `Config()` has the defaults."""
 
@@ -267,4 +197,5 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     log: Log = Log()
     limits: Limits = Limits()
     prices: Prices = Prices()
-    sources: tuple[Connect, ...] = ()
+    sources: tuple[Source, ...] = ()
+    """Each is the Struct of its kind; see `sources.SOURCES`."""

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from steno.config.schema import SecretRef
+from steno.config.secret_ref import SecretRef
 from steno.errors import ConfigError, ConfigFault
 from steno.regular_files import read_named
 

@@ -7,7 +7,7 @@ a secret in the wrong place. For the same reason an invalid header name is shown
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, TypeGuard, Union, get_args, get_origin
@@ -17,7 +17,7 @@ from msgspec import NODEFAULT, Struct, inspect
 from msgspec.structs import FieldInfo
 
 from steno.config.fields import SourceName
-from steno.config.messages import expectation
+from steno.config.messages import choice, expectation
 from steno.config.validators import Flaw, Validator, source_names
 from steno.key_shapes import mask_keys
 
@@ -37,7 +37,7 @@ def flaws(value: object, annotation: Any, at: str) -> Iterator[Flaw]:
     kind = _without_none(annotation, value)
     shape = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     if _is_struct(shape):
-        yield from _table_flaws(value, shape, at)
+        yield from _variant_flaws(value, shape, at)
     elif get_origin(shape) is dict:
         key_type, value_type = get_args(shape)
         yield from _mapping_flaws(value, key_type, value_type, at)
@@ -56,6 +56,18 @@ def _without_none(annotation: Any, value: object) -> Any:
         return annotation
     parts = [part for part in get_args(annotation) if part is not NoneType]
     return next((part for part in parts if _is_struct(part) is isinstance(value, dict)), parts[0])
+
+
+def _variant_flaws(value: object, struct: type[Struct], at: str) -> Iterator[Flaw]:
+    """Yield the flaws of a table, as the Struct that its `kind` chooses has it where there are several."""
+    variants: Mapping[str, type[Struct]] = getattr(struct, "variants", {})
+    kind = value.get("kind") if isinstance(value, dict) else None
+    if kind is None or not variants:
+        yield from _table_flaws(value, next(iter(variants.values()), struct), at)
+    elif isinstance(kind, str) and kind in variants:
+        yield from _table_flaws(value, variants[kind], at)
+    else:  # what other keys it may have is unknown
+        yield Flaw(_join(at, "kind"), choice(tuple(variants)))
 
 
 def _is_struct(kind: Any) -> TypeGuard[type[Struct]]:

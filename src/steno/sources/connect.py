@@ -16,10 +16,11 @@ from msgspec import Struct
 from websockets.asyncio.client import ClientConnection
 
 from steno import __version__
-from steno.config import Connect, mask_url, read_secret
+from steno.config.secret import read_secret
+from steno.config.sources.connect import Connect
 from steno.sources.backoff import HEALTHY_SECONDS, SHORT_SESSION_SECONDS, Backoff
 from steno.sources.connect_errors import NAMES, detail_of, reason_of, retry_after
-from steno.sources.protocols import Numbers
+from steno.sources.protocols import Numbers, Problem
 from steno.sources.read_ahead import MeasuredConnection
 from steno.sources.recording import Close
 from steno.sources.redirects import connect_within_origin
@@ -81,15 +82,21 @@ class ConnectSource:
         self.counters = ConnectCounters()
         self._config = config
         self._sessions = sessions
-        self._url = mask_url(config.url)
+        self._url = config.masked_url
         self._log = structlog.get_logger().bind(source=config.name)
         self._stopping = anyio.Event()
         self._connection: ClientConnection | None = None
+        self._problem: Problem | None = None
 
     @property
     def ready(self) -> bool:
         """Whether it is connected."""
         return self._connection is not None
+
+    @property
+    def problem(self) -> Problem | None:
+        """Why the last attempt failed, while it is not connected."""
+        return None if self.ready else self._problem
 
     # The life of the source -----------------------------------------------------------------------------
 
@@ -100,6 +107,7 @@ class ConnectSource:
             attempt = await self._attempt()
             if attempt.good:
                 backoff.succeeded()
+            self._problem = Problem(attempt.failure) if attempt.failure else None
             wait = backoff.wait(attempt.retry_after)
             if attempt.failure and not self._stopping.is_set():
                 self._log.warning(
@@ -119,7 +127,7 @@ class ConnectSource:
     async def reconfigure(self, config: Connect) -> None:
         """Leave the connection, and make the next one as `config` says."""
         self._config = config
-        self._url = mask_url(config.url)
+        self._url = config.masked_url
         await self._close("steno was configured anew")
 
     async def _close(self, reason: str) -> None:

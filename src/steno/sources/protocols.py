@@ -7,6 +7,8 @@ sees `Feed` alone, so that it can be tested without a pipeline.
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from msgspec import Struct
+
 from steno.core.frame import Frame
 from steno.core.registry import Ending
 from steno.core.stream import Stream
@@ -73,6 +75,15 @@ class Feed(Protocol):
         """
 
 
+class Problem(Struct, frozen=True):
+    """Why a source is not ready."""
+
+    reason: str
+    """Of a closed list of its kind, such as those of `connect_errors`: anyone may read it."""
+    detail: str = ""
+    """What the operator needs: the file, header, variable, certificate or status that was the cause. No secrets."""
+
+
 class Counters(Protocol):
     """What one source counts. Each kind of source may have its own structure behind this."""
 
@@ -97,6 +108,10 @@ class Source(Protocol):
     @property
     def ready(self) -> bool:
         """Whether it does what it is for: a connection is open, a listener listens. `/readyz` shows it."""
+
+    @property
+    def problem(self) -> Problem | None:
+        """Why it is not ready; None while it is, and where nothing is known yet."""
 
     @property
     def counters(self) -> Counters:

@@ -23,7 +23,7 @@ import anyio
 import structlog
 
 from steno.sources.backoff import Backoff
-from steno.sources.protocols import Counters, Labels, Numbers, Source, SourceConfig
+from steno.sources.protocols import Counters, Labels, Numbers, Problem, Source, SourceConfig
 
 RESTART_SECONDS: Final = 0.5
 """Bound of the first wait before a source is made anew."""
@@ -112,6 +112,15 @@ class SupervisedSource:
         with suppress(Exception):
             return not self._failing and self._source.ready
         return False
+
+    @property
+    def problem(self) -> Problem | None:
+        """Why the source is not ready."""
+        if self._failing:
+            return Problem("internal_error")
+        with suppress(Exception):
+            return self._source.problem
+        return Problem("internal_error")
 
     # Life -----------------------------------------------------------------------------------------------
 
@@ -244,6 +253,7 @@ class _Unmade:
     """Stands for a source that could not be made: it fails when it is run, and another one is made in its place."""
 
     ready = False
+    problem = None
 
     def __init__(self, name: str, error: Exception) -> None:
         self.name = name

@@ -15,8 +15,8 @@ from steno.audit.verification.losses import Losses
 from steno.audit.verification.report import ClaimedDamage, Fault, Reason, Refusal, Report, describe
 from steno.audit.verification.trust import Keys, Trust
 from steno.audit.verification.verifier import Verifier
-from steno.config.schema import SecretRef
 from steno.config.secret import read_secret
+from steno.config.secret_ref import SecretRef
 from steno.errors import ConfigError, DataError, UsageError
 from steno.regular_files import NotRegularError, open_regular
 

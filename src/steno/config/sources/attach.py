@@ -1,0 +1,62 @@
+"""`kind = "attach"`: the daemon follows calls that it is asked to follow, over the provider's sideband."""
+
+from typing import Literal
+
+from msgspec import field
+
+from steno.config.fields import (
+    FRAME_BYTES_DEFAULT,
+    FilePath,
+    FrameBytes,
+    HeaderName,
+    Url,
+    WaitSeconds,
+    mask_url,
+)
+from steno.config.secret_ref import SecretRef
+from steno.config.sources.base import Source
+from steno.limits import Count
+
+
+class AttachSource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Its table."""
+
+    kind: Literal["attach"]
+    """Where frames come from."""
+
+    url: Url = "wss://api.openai.com/v1/realtime"
+    """Where calls are followed; `?call_id=` is appended. The values of its query are masked wherever it is shown."""
+
+    headers: dict[HeaderName, SecretRef] = field(default_factory=dict)
+    """Headers of the handshake. Each value is read from its place again at every attempt to connect."""
+
+    ca_file: FilePath | None = None
+    """Certificates (PEM) to trust in place of the system's. The server's certificate is verified in either case."""
+
+    webhook_secret: SecretRef | None = None
+    """The secret that the provider signs webhooks with. Absent: no webhook is accepted."""
+
+    calls: Count = 1000
+    """Calls that are followed at a time."""
+
+    frame_bytes: FrameBytes = FRAME_BYTES_DEFAULT
+    """Longest message that is accepted; a longer one ends the connection with 1009."""
+
+    open_timeout_seconds: WaitSeconds = 10.0
+    """Longest time for an attempt to connect: name lookup, TCP, TLS and handshake together."""
+
+    ping_interval_seconds: WaitSeconds = 20.0
+    """Time between two pings: under the idle timeout, often 60 s, of the proxies in between."""
+
+    ping_timeout_seconds: WaitSeconds = 20.0
+    """Time without an answer to a ping after which the connection is given up."""
+
+    backoff_seconds: WaitSeconds = 0.5
+    """Bound of the first wait before connecting again. A wait is random, from 0 to a bound that doubles."""
+
+    backoff_max_seconds: WaitSeconds = 60.0
+    """Largest bound: the longest time between the end of an outage and the next attempt."""
+
+    def shown(self) -> dict[str, object]:
+        """Return what is shown in place of its values."""
+        return {"url": mask_url(self.url)}

@@ -1,0 +1,43 @@
+"""What the tables of all kinds of sources have in common."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from msgspec import Struct
+
+from steno.config.fields import FilePath, SourceName
+
+
+class Source(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of `[[sources]]`, of whatever kind. The table of a kind adds its keys."""
+
+    variants: ClassVar[Mapping[str, "type[Source]"]]
+    """`kind` to the table of that kind: what this table is an instance of."""
+
+    name: SourceName
+    """Names the source in metrics, records and conversation keys; no two sources share one."""
+
+    kind: str
+    """Where frames come from."""
+
+    @property
+    def frame_bytes(self) -> int:
+        """Longest frame that is read, in bytes. It is a key of every kind."""
+        raise NotImplementedError
+
+    def shown(self) -> dict[str, object]:
+        """Return by key what `steno check` shows in place of a value, since that may hold a secret."""
+        return {}
+
+
+class Tls(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """TLS on a side that listens. The files are read again when they change; a bad one leaves the former in use."""
+
+    certificate: FilePath
+    """The certificate and those above it, in PEM."""
+
+    key: FilePath
+    """Its private key, in PEM, not encrypted."""
+
+    client_ca: FilePath | None = None
+    """Certificates (PEM) by which clients must show their own. Absent: clients show none."""

@@ -1,0 +1,32 @@
+"""`kind = "listen"`: applications and relays push frames to the daemon."""
+
+from typing import Literal
+
+from steno.config.fields import FRAME_BYTES_DEFAULT, FilePath, FrameBytes, Listen, WaitSeconds
+from steno.config.sources.base import Source, Tls
+from steno.limits import Count
+
+
+class ListenSource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Its table."""
+
+    kind: Literal["listen"]
+    """Where frames come from."""
+
+    listen: Listen = "127.0.0.1:9465"
+    """Address and port."""
+
+    tokens: FilePath | None = None
+    """A file of bearer tokens, a line each: a name, a space, the token. Absent: no token, on loopback alone."""
+
+    tls: Tls | None = None
+    """TLS, and the certificates that clients must show. Absent: none."""
+
+    connections: Count = 1000
+    """Connections at a time."""
+
+    frame_bytes: FrameBytes = FRAME_BYTES_DEFAULT
+    """Longest message that is accepted; a longer one ends the connection with 1009."""
+
+    handshake_seconds: WaitSeconds = 10.0
+    """Longest time for a handshake, TLS and HTTP together."""
