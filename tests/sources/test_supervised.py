@@ -70,6 +70,8 @@ class DrumSource:
         self.stopping = anyio.Event()
         self.band = band
 
+    problem = None
+
     @property
     def ready(self) -> bool:
         return self.config.tone != "off"

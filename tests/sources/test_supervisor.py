@@ -53,6 +53,7 @@ class BellSource:
     def __init__(self, config: Bell, calls: list[str]) -> None:
         self.name = config.name
         self.ready = config.tone != "off"
+        self.problem = None
         self.counters = BellCounters()
         self._label = f"{config.kind} {config.name}"
         self._calls = calls
