@@ -126,6 +126,10 @@ ID_CHARACTERS: Final = 256
 """Longest identifier of the event that an audit record refers to; a longer one is cut. In the key of a conversation a
 name has as many bytes; a longer one is cut and has a hash (`core/keys.py`)."""
 
+CLAIMS: Final = 16_384
+"""Usages whose id is remembered, so that a call which two sources follow is billed once: the responses of hours. Each
+takes some 250 bytes."""
+
 LOG_QUEUE_BYTES: Final = 1024 * 1024
 """Lines of the operational log that wait for its reader: some 5,000, so that a pause of the reader loses nothing. Past
 it the oldest of the least important are dropped."""

@@ -102,6 +102,10 @@ class Pipeline:
         """Return the counts of the source `name`."""
         return self.sources.setdefault(name, SourceCounts())
 
+    def follower(self, name: str) -> str | None:
+        """Return the source that follows the session or call with the id `name` now; None where none does."""
+        return self.registry.claims.follower(name)
+
     # Streams --------------------------------------------------------------------------------------------
 
     def stream_opened(self, name: str, source: str, at: Micros | None, conversation: str | None = None) -> Stream:

@@ -90,7 +90,7 @@ class Cost(Struct, frozen=True, kw_only=True):
     usd: str | None = None
     """A decimal string."""
     unpriced: str | None = None
-    """no_price_list, no_model, unknown_model, unknown_modality, no_rate, no_usage."""
+    """no_price_list, no_model, unknown_model, unknown_modality, no_rate, no_usage, duplicate_source."""
     model: str | None = None
     """The name under which the rates were found."""
     table_version: str | None = None

@@ -44,6 +44,9 @@ class Feed(Protocol):
     async def room(self) -> None:
         """Wait until `open` is true."""
 
+    def follower(self, name: str) -> str | None:
+        """Return the source that follows the session or call with the id `name` now; None where none does."""
+
     def stream_opened(self, name: str, source: str, at: Micros | None, conversation: str | None = None) -> Stream:
         """Begin the stream `name` of the source `source`; `conversation` is its name, where it has one."""
 
