@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from steno.app.replay import Summary
+    from steno.config import Http
 
 FILE: Final = click.Path(path_type=Path, allow_dash=True)
 CONFIG = click.option("-c", "--config", "config_file", type=FILE, help="Configuration file.")
@@ -99,7 +100,12 @@ def run(config_file: Path | None, state: Path | None, record: Path | None) -> No
 @cli.command()
 @CONFIG
 def check(config_file: Path | None) -> None:
-    """Read the configuration and print all of it, defaults included, secrets masked."""
+    """Read the configuration and print all of it, defaults included, secrets masked.
+
+    What it names is looked at too: files, variables and certificates that cannot be read, and what is surely not meant,
+    are warned of on standard error.
+    """
+    from steno.app.check import warnings
     from steno.app.price_list import load_prices
     from steno.audit.setup import redactor_of
     from steno.config import load, render
@@ -109,6 +115,8 @@ def check(config_file: Path | None) -> None:
     with _faults_in(path):
         redactor_of(config.audit)
     load_prices(Path(config.prices.file) if config.prices.file else None)
+    for warning in warnings(config, os.environ):
+        echo(f"warning: {path}: {warning.key}: {warning.message}", err=True)
     click.echo(render(config), nl=False)
 
 
@@ -139,19 +147,24 @@ def health(url: str | None, config_file: Path | None) -> int:
 
     URL is where to ask, http://127.0.0.1:9464/readyz for instance; without it, the configured address.
     """
-    from steno.admin.probe import probe
+    from steno.admin.probe import probe, readiness_url
+    from steno.config import Config, find, load
 
-    answer = probe(url or _readiness_url(config_file))
+    found = None if url else find(config_file, os.environ)
+    http = (load(found) if found else Config()).http
+    answer = probe(url or readiness_url(http.address), _token_of(http))
     echo(answer.text, err=not answer.ready)
     return 0 if answer.ready else 1
 
 
-def _readiness_url(config_file: Path | None) -> str:
-    from steno.admin.probe import readiness_url
-    from steno.config import Config, find, load
+def _token_of(http: "Http") -> str | None:
+    """Return the token of the configuration, for details; None where there is none, or where it is not ours to read."""
+    from steno.config import read_secret
 
-    found = find(config_file, os.environ)
-    return readiness_url((load(found) if found else Config()).http.address)
+    try:
+        return read_secret(http.token) if http.token else None
+    except ConfigError:
+        return None
 
 
 def _config_file(explicit: Path | None) -> Path:

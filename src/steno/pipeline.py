@@ -12,14 +12,14 @@ from steno import wire
 from steno.core.billing.prices import PriceTable
 from steno.core.conversation import Conversation
 from steno.core.envelope import NO_ENVELOPE, Envelope, envelope_of, event_time
-from steno.core.facts import EventsMissed, Fact, FrameRejected, Origin
+from steno.core.facts import EventsMissed, Fact, FrameRejected, Origin, StreamResumed
 from steno.core.families import FAMILIES, Families
 from steno.core.frame import Frame
 from steno.core.registry import Ending, Registry
 from steno.core.sequence import Sequences
-from steno.core.stream import Stream
+from steno.core.stream import Stream, StreamEnd
 from steno.limits import Limits
-from steno.timestamps import SECOND, Micros
+from steno.timestamps import SECOND, Micros, seconds
 
 INTERNAL_ERROR: Final = "internal_error"
 """Why a frame was rejected at which our own code raised. Its stream ends."""
@@ -116,6 +116,12 @@ class Pipeline:
         self.registry.stream_opened(stream, at)
         self.streams[name] = stream
         return stream
+
+    def stream_resumed(self, stream: Stream, at: Micros | None, former: StreamEnd) -> None:
+        """Emit that `stream` follows another one, and how long nothing was received in between."""
+        origin = Origin(at=at, source=stream.source, stream=stream.name)
+        lasted = seconds(former.at, at)
+        self._emit(origin, StreamResumed(source=stream.source, former=former.stream, seconds=lasted, gap=former.gap))
 
     def stream_closed(
         self,

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import anyio
 import anyio.to_thread
@@ -19,6 +19,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from steno.admin.acceptor import Acceptor
+from steno.admin.authorization import Authorization
 from steno.admin.connections import BoundedProtocol, ConnectionTable
 from steno.errors import UnavailableError
 
@@ -43,6 +44,13 @@ class CheckResult(Struct, frozen=True):
 HealthCheck = Callable[[], CheckResult]
 
 
+class ReadyCheck(Protocol):
+    """Says whether the daemon is ready."""
+
+    def __call__(self, *, detailed: bool) -> CheckResult:
+        """Return that; `detailed` as who has the token may see it."""
+
+
 def bind(host: str, port: int) -> socket.socket:
     """Return a socket that listens on `host`, an IPv6 address without brackets or any other, and `port` (0: any free).
 
@@ -60,8 +68,13 @@ def bind(host: str, port: int) -> socket.socket:
     return sock
 
 
-def application(registry: CollectorRegistry, healthy: HealthCheck, ready: HealthCheck) -> ASGIApp:
-    """Return the application that answers `/metrics`, `/healthz` and `/readyz`, whatever host is asked for."""
+def application(
+    registry: CollectorRegistry, healthy: HealthCheck, ready: ReadyCheck, authorization: Authorization
+) -> ASGIApp:
+    """Return the application that answers `/metrics`, `/healthz` and `/readyz`, whatever host is asked for.
+
+    Who is allowed by `authorization` is shown details.
+    """
 
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
@@ -71,8 +84,8 @@ def application(registry: CollectorRegistry, healthy: HealthCheck, ready: Health
     async def healthz(_request: Request) -> Response:
         return _response(healthy())
 
-    async def readyz(_request: Request) -> Response:
-        return _response(ready())
+    async def readyz(request: Request) -> Response:
+        return _response(ready(detailed=authorization.allows(request)))
 
     return Starlette(routes=[Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)])
 

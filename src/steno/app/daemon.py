@@ -23,6 +23,7 @@ import structlog
 from msgspec import Struct
 
 from steno import __version__
+from steno.admin.authorization import Authorization
 from steno.admin.connections import ConnectionTable, Faces
 from steno.admin.hosts import HostGuard, HostPolicy
 from steno.admin.http import HEAD_SECONDS, CheckResult, HttpServer, application, bind
@@ -110,6 +111,7 @@ class Daemon:
         self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions), sessions.end_left)
         self._descriptors = descriptor_plan.plan(len(config.sources))
         self.faces = Faces({"http": ConnectionTable(self._descriptors.http, HEAD_SECONDS), "control": control.table()})
+        self._authorization = Authorization(config.http.token)
         self._hosts = HostPolicy(config.http.address[0], config.http.hosts)
         self.memory = MemoryNumbers(config.limits, self.pipeline.registry.memory, sessions.read_ahead)
         self._config = config
@@ -168,7 +170,8 @@ class Daemon:
             numbers.append(self._parts.log)
         registry = daemon_registry(self.pipeline, self.metrics, numbers)
         clients = self.faces.tables["http"]
-        app = HostGuard(application(registry, self.healthy, self.ready), self._hosts, clients)
+        answers = application(registry, self.healthy, self.ready, self._authorization)
+        app = HostGuard(answers, self._hosts, clients)
         http = HttpServer(app, self._parts.socket, clients)
         async with anyio.create_task_group() as tasks:
             self.audit.start(self.pipeline, self.clock.start)
@@ -305,8 +308,9 @@ class Daemon:
     def reload(self) -> None:
         """Read the configuration again, and begin a new audit segment. A wrong one is logged and changes nothing.
 
-        At once take effect: sources, the level and format of the operational log, `http.ready` and `http.hosts`; prices
-        for usage that begins from now on. The rest is opened or bound at the start, and takes effect at the next one.
+        At once take effect: sources, the level and format of the operational log, `http.ready`, `http.hosts` and
+        `http.token`; prices for usage that begins from now on. The rest is opened or bound at the start, and takes
+        effect at the next one.
         """
         old, load = self._config, self._parts.load
         try:
@@ -323,6 +327,7 @@ class Daemon:
             self._parts.log.configure(new.log.level, new.log.format)
         changes = self.sources.replace(new.sources)
         self._hosts.names = frozenset(new.http.hosts)
+        self._authorization.token = new.http.token
         self.faces.tables["http"].most = descriptor_plan.plan(len(new.sources)).http
         self.audit.reopen(self.clock.now(), new, changes)
         later = [name for name in ("audit", "limits") if getattr(old, name) != getattr(new, name)]
@@ -337,13 +342,21 @@ class Daemon:
         writer = self.audit.progressing(STALLED_SECONDS)
         return CheckResult(loop and writer, {"loop": loop, "audit_writer": writer})
 
-    def ready(self) -> CheckResult:
-        """Return whether the audit log can be written, enough sources are ready, and the daemon is not stopping."""
+    def ready(self, *, detailed: bool = False) -> CheckResult:
+        """Return whether the audit log can be written, enough sources are ready, and the daemon is not stopping.
+
+        Why a source is not ready is of a closed list. What is `detailed` names files, headers and answers of servers.
+        """
         sources = self.sources.ready()
         enough = not sources or READY_POLICIES[self._config.http.ready](sources.values())
         log = self.audit.writable()
         running = not self._stopping.is_set()
-        return CheckResult(enough and log and running, {"audit": log, "sources": sources, "stopping": not running})
+        problems = self.sources.problems()
+        detail = {"audit": log, "sources": sources, "stopping": not running}
+        detail["problems"] = {name: problem.reason for name, problem in problems.items()}
+        if detailed:
+            detail["details"] = {name: problem.detail for name, problem in problems.items() if problem.detail}
+        return CheckResult(enough and log and running, detail)
 
 
 def _prices(config: Config) -> PriceTable:

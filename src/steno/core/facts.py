@@ -124,6 +124,19 @@ class StreamOpened(Fact, frozen=True):
     source: str
 
 
+class StreamResumed(Fact, frozen=True):
+    """A stream follows another one to the same address: in between nothing was received."""
+
+    tag: ClassVar = "stream.resumed"
+    source: str
+    former: str
+    """The name of the stream before it."""
+    seconds: float | None
+    """From the end of the former to the beginning of this one."""
+    gap: str | None
+    """That of the former, see `stream.closed`; null where it came to its end in order."""
+
+
 class StreamClosed(Fact, frozen=True):
     """A stream ended: with a websocket close code, or without one when the connection broke off."""
 
@@ -134,7 +147,8 @@ class StreamClosed(Fact, frozen=True):
     code: int | None
     frames: int
     gap: str | None = None
-    """Why events may be missing: broken_off, closed, unresponsive, frame_too_big, blocked, internal_error."""
+    """Why events may be missing: broken_off, closed, unresponsive, frame_too_big, blocked, internal_error,
+    truncated."""
 
 
 class FrameRejected(Fact, frozen=True):

@@ -53,6 +53,12 @@ CONVERSATION_METRICS: Final = _table(
         "steno_missed_events_total", "counter", ("source",), "Events that the numbers of their sender say are missing."
     ),
     Definition(
+        "steno_stream_gap_seconds_total",
+        "counter",
+        ("source",),
+        "Seconds between two connections to one address, in which nothing was received.",
+    ),
+    Definition(
         "steno_facts_omitted_total",
         "counter",
         ("source",),

@@ -8,7 +8,6 @@ good on some statuses, retries a bad certificate silently, keeps the headers of 
 code.
 """
 
-import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, cast
 from urllib.parse import urlsplit
@@ -18,15 +17,26 @@ from msgspec import Struct
 from websockets.asyncio.client import ClientConnection
 
 from steno import __version__
-from steno.config.secret import read_secret
 from steno.config.secret_ref import SecretRef
+from steno.core.stream import StreamEnd
 from steno.sources.backoff import HEALTHY_SECONDS, SHORT_SESSION_SECONDS, Backoff
-from steno.sources.connect_errors import NAMES, call_is_unknown, detail_of, reason_of, retry_after
+from steno.sources.connect_errors import (
+    FATAL,
+    NAMES,
+    call_is_unknown,
+    detail_of,
+    fatal_close,
+    reason_of,
+    retry_after,
+    sentence_of,
+    shown_reason,
+)
 from steno.sources.protocols import Numbers, Problem
 from steno.sources.read_ahead import MeasuredConnection, ReadAhead
 from steno.sources.recording import Close
 from steno.sources.redirects import connect_within_origin
 from steno.sources.stream_session import CLEAN_CODES, StreamCounters, StreamSession, StreamSessions
+from steno.sources.trust import client_context, read_headers
 from steno.sources.websocket import (
     CLOSE_SECONDS,
     GOING_AWAY,
@@ -87,7 +97,9 @@ class Attempt(Struct, frozen=True):
     good: bool
     """Whether the connection was of use, so that the next attempt need not wait for long."""
     failure: str | None = None
-    """Why there was no connection, where there was none: one of `connect_errors.NAMES`."""
+    """Why there was no connection, one of `connect_errors.NAMES`, or why there will be no other: a key of `FATAL`."""
+    sentence: str = ""
+    """The file, header, certificate, status or close code that was the cause."""
     retry_after: float | None = None
     """Seconds that the server asked to be left alone for."""
     detail: Mapping[str, str] = {}
@@ -121,9 +133,9 @@ async def dial(target: Target, read_ahead: ReadAhead) -> MeasuredConnection:
     url, endpoint = urlsplit(target.url), cast("Endpoint", target.endpoint)
     connection = await connect_within_origin(
         target.url,
-        additional_headers={name: read_secret(ref) for name, ref in endpoint.headers.items()},
+        additional_headers=read_headers(endpoint.headers),
         subprotocols=list(target.subprotocols) or None,
-        ssl=ssl.create_default_context(cafile=endpoint.ca_file) if url.scheme == "wss" else None,
+        ssl=client_context(endpoint.ca_file) if url.scheme == "wss" else None,
         max_size=endpoint.frame_bytes,
         open_timeout=endpoint.open_timeout_seconds,
         close_timeout=CLOSE_SECONDS,
@@ -173,6 +185,8 @@ class DialLoop:
         self._wake = anyio.Event()
         """Ends the wait after the present attempt."""
         self._connection: ClientConnection | None = None
+        self._former: StreamEnd | None = None
+        """How the stream before ended."""
 
     @property
     def connected(self) -> bool:
@@ -193,19 +207,27 @@ class DialLoop:
             attempt = await self._attempt()
             if attempt.good:
                 backoff.succeeded()
-            self.problem = Problem(attempt.failure) if attempt.failure else None
+            self.problem = _problem_of(attempt)
             if self._stopping.is_set() or self._over(attempt):
                 return
-            wait = backoff.wait(attempt.retry_after)
+            wait = backoff.wait(attempt.retry_after, slowly=attempt.failure in FATAL)
             if attempt.failure:
-                self._log.warning(
-                    "cannot connect",
-                    reason=attempt.failure,
-                    url=self._target.shown,
-                    **attempt.detail,
-                    retry_seconds=round(wait, 2),
-                )
+                self._log_failure(attempt, wait)
             await self._pause(wait)
+
+    def _log_failure(self, attempt: Attempt, wait: float) -> None:
+        """Log each failed attempt: an operator sees that it goes on."""
+        detail = {"detail": attempt.sentence} if attempt.sentence else {}
+        advised = FATAL.get(attempt.failure or "")
+        advice = {"advice": advised} if advised else {}
+        self._log.warning(
+            "cannot connect" if attempt.close is None else "the server closes what it accepts",
+            reason=attempt.failure,
+            url=self._target.shown,
+            **detail,
+            **(advice | dict(attempt.detail)),
+            retry_seconds=round(wait, 2),
+        )
 
     async def stop(self) -> None:
         """Close the connection as going away, and connect no more."""
@@ -236,13 +258,15 @@ class DialLoop:
     async def _attempt(self) -> Attempt:
         target = self._target
         try:
-            connection = await dial(target, self._sessions.read_ahead)
+            async with self._sessions.handshakes:
+                connection = await dial(target, self._sessions.read_ahead)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is counted by a reason and tried again
             reason = reason_of(error)
             self._counters.attempts[reason] += 1
             return Attempt(
                 good=False,
                 failure=reason,
+                sentence=sentence_of(error),
                 retry_after=retry_after(error),
                 detail=detail_of(error),
                 unknown_call=call_is_unknown(error),
@@ -257,7 +281,7 @@ class DialLoop:
     async def _read(self, connection: MeasuredConnection, target: Target) -> Attempt:
         """Read `connection` to its end, as one stream."""
         try:
-            session = self._sessions.begin(self._source, self._counters, target.conversation)
+            session = self._sessions.begin(self._source, self._counters, target.conversation, self._former)
         except Exception:
             connection.transport.abort()
             raise
@@ -279,10 +303,14 @@ class DialLoop:
             close = self._with_origin(close, session)
             try:
                 session.end(close)
+                self._former = session.stream_end
             finally:
                 await close_websocket(connection)
         enough = SHORT_SESSION_SECONDS if close.code in CLEAN_CODES and session.stream.frames else HEALTHY_SECONDS
-        return Attempt(good=anyio.current_time() - began >= enough, close=close)
+        lasted = anyio.current_time() - began >= enough
+        refused = None if close.local else fatal_close(close)
+        sentence = shown_reason(close) if refused else ""
+        return Attempt(good=lasted and not refused, failure=refused, sentence=sentence, close=close)
 
     def _with_origin(self, close: Close | None, session: StreamSession) -> Close:
         """Return `close` as local where this loop ended the connection because it stops."""
@@ -291,3 +319,11 @@ class DialLoop:
         if self.stopping and not session.failed:
             return Close(close.at, GOING_AWAY, "", local=True)
         return close
+
+
+def _problem_of(attempt: Attempt) -> Problem | None:
+    """Return why there is no connection after `attempt`."""
+    if attempt.failure:
+        details = (attempt.sentence, *attempt.detail.values())
+        return Problem(attempt.failure, "; ".join(each for each in details if each))
+    return Problem("disconnected", shown_reason(attempt.close)) if attempt.close else None

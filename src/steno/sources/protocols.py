@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from steno.core.frame import Frame
 from steno.core.registry import Ending
-from steno.core.stream import Stream
+from steno.core.stream import Stream, StreamEnd
 from steno.timestamps import Micros
 
 Labels = tuple[str, ...]
@@ -49,6 +49,9 @@ class Feed(Protocol):
 
     def stream_opened(self, name: str, source: str, at: Micros | None, conversation: str | None = None) -> Stream:
         """Begin the stream `name` of the source `source`; `conversation` is its name, where it has one."""
+
+    def stream_resumed(self, stream: Stream, at: Micros | None, former: StreamEnd) -> None:
+        """Say that `stream`, which has just begun, follows the one that `former` was the end of."""
 
     def feed(self, stream: Stream, frame: Frame) -> None:
         """Take in one frame. Raises only where our own code is wrong, never for what the frame holds."""

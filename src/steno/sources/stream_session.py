@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from steno.core.frame import Frame
-from steno.core.stream import Stream
+from steno.core.stream import Stream, StreamEnd
 from steno.errors import UnavailableError
 from steno.limits import Limits
 from steno.sources.clock import Clock
@@ -37,6 +37,11 @@ may last a moment, because what was received before is read first."""
 AT_ONCE: Final = range(256)
 """Frames of one stream that are fed before the other streams have their turn. Of frames of 3 bytes, 87,000 come with
 one read of a socket."""
+
+
+HANDSHAKES: Final = 32
+"""Connections that are made at a time. A thousand that were lost together come back one after the other: neither the
+server nor our own loop has a thousand handshakes at once."""
 
 
 class Receiver(Protocol):
@@ -74,6 +79,8 @@ class StreamSessions:
         `limits` say how much all connections may read ahead.
         """
         self.read_ahead = ReadAhead((limits or Limits()).read_ahead_bytes, feed)
+        self.handshakes = anyio.CapacityLimiter(HANDSHAKES)
+        """Is held while a connection is made."""
         self._clock = clock
         self._feed = feed
         self._recorder = recorder
@@ -81,13 +88,22 @@ class StreamSessions:
         """Source to the number of its last stream. A source that is removed and configured again counts on."""
         self._open: set[StreamSession] = set()
 
-    def begin(self, source: str, counters: StreamCounters, conversation: str | None = None) -> "StreamSession":
-        """Begin a stream of `source`, whose `conversation` may have a name."""
+    def begin(
+        self,
+        source: str,
+        counters: StreamCounters,
+        conversation: str | None = None,
+        former: StreamEnd | None = None,
+    ) -> "StreamSession":
+        """Begin a stream of `source`, whose `conversation` may have a name, and which may follow a `former` one."""
         self._begun[source] += 1
         name = f"{source}/{self._clock.start}/{self._begun[source]}"
         recording = self._recording(name, source, conversation)
         try:
-            stream = self._feed.stream_opened(name, source, self._clock.now(), conversation)
+            now = self._clock.now()
+            stream = self._feed.stream_opened(name, source, now, conversation)
+            if former:
+                self._feed.stream_resumed(stream, now, former)
         except Exception:
             if recording:
                 recording.close(Close(self._clock.now(), None, "", gap="internal_error"))
@@ -146,6 +162,8 @@ class StreamSession:
         self.ended: Callable[[StreamSession], None] = lambda _: None
         """Is called when the stream ends."""
         self._log = structlog.get_logger().bind(source=stream.source, stream=stream.name)
+        self.stream_end: StreamEnd | None = None
+        """How it ended, once it has."""
         self._waited_until = -math.inf
         """When the last wait for room ended, by the clock of the event loop."""
         counters.open += 1
@@ -223,6 +241,7 @@ class StreamSession:
         if gap:
             self.counters.gaps[gap] += 1
         close = msgspec.structs.replace(close, gap=gap)
+        self.stream_end = StreamEnd(self.stream.name, close.at, gap)
         if self._recording:
             self._recording.close(close)
         ending = end_stream(self._feed, self.stream, close)

@@ -13,7 +13,7 @@ from anyio.abc import TaskGroup
 from msgspec import Struct
 
 from steno.metrics.definitions import PROCESS_METRICS
-from steno.sources.protocols import Counters, Labels, Numbers, Source, SourceConfig
+from steno.sources.protocols import Counters, Labels, Numbers, Problem, Source, SourceConfig
 from steno.sources.supervised import Left, Make, SupervisedSource
 
 SOURCE_METRICS: Final = {name: row for name, row in PROCESS_METRICS.items() if row.labels[:1] == ("source",)}
@@ -100,6 +100,11 @@ class SourceSupervisor:
     def ready(self) -> dict[str, bool]:
         """Return whether each configured source is ready, by name."""
         return {name: source.ready for name, source in self._sources.items()}
+
+    def problems(self) -> dict[str, Problem]:
+        """Return why sources are not ready, by name; of those where something is known."""
+        found = {name: source.problem for name, source in self._sources.items() if not source.ready}
+        return {name: problem for name, problem in found.items() if problem}
 
     def numbers(self) -> Mapping[str, Numbers]:
         """Return the process metrics that sources know. Called from the thread of a scrape, so it copies first."""
