@@ -27,10 +27,18 @@ T = TypeVar("T")
 STENO = (sys.executable, "-m", "steno")
 
 
-def steno(*args: str | Path, stdin: bytes = b"", **environ: str) -> subprocess.CompletedProcess[bytes]:
-    """Run a command to its end."""
+def program(limit: str) -> Sequence[str]:
+    """Return the command that runs the program after the statements of `limit`.
+
+    The process limits itself. What runs between fork and exec of its parent may hang, where that has threads.
+    """
+    return (sys.executable, "-c", f"{limit}\nfrom steno.__main__ import main; main()")
+
+
+def steno(*args: str | Path, stdin: bytes = b"", limit: str = "", **environ: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a command to its end, after the statements of `limit`."""
     return subprocess.run(
-        [*STENO, *map(str, args)],
+        [*(program(limit) if limit else STENO), *map(str, args)],
         input=stdin,
         capture_output=True,
         env={**os.environ, **environ},
@@ -89,7 +97,7 @@ def running(config: Path, *args: str | Path, limit: str = "", **environ: str) ->
     log = config.with_suffix(".log")
     with log.open("w") as file:
         process = subprocess.Popen(
-            [sys.executable, "-c", f"{limit}\nfrom steno.__main__ import main; main()", "run", "-c", config, *args],
+            [*program(limit), "run", "-c", config, *args],
             stderr=file,
             stdout=subprocess.DEVNULL,
             text=True,

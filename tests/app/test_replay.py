@@ -3,15 +3,13 @@
 import json
 import operator
 import random
-import resource
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.processes import STENO, steno
+from tests.processes import steno
 from tests.recordings import frames, recording
 
 
@@ -317,12 +315,8 @@ def test_a_line_without_end_does_not_fill_the_memory(tmp_path: Path) -> None:
     with file.open("ab") as sparse:
         sparse.truncate(2 << 30)
 
-    done = subprocess.run(
-        [*STENO, "replay", str(file), "--metrics", str(tmp_path / "metrics"), "--audit", str(tmp_path / "audit")],
-        capture_output=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (900 << 20, 900 << 20)),
-        check=False,
-    )
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_AS, (900 << 20, 900 << 20))"
+    done = steno("replay", file, "--metrics", tmp_path / "metrics", "--audit", tmp_path / "audit", limit=limit)
 
     assert (done.returncode, done.stderr) == (0, b"")
     records = [
