@@ -245,7 +245,8 @@ def test_a_key_may_come_from_a_descriptor(tmp_path: Path) -> None:
 def configured(log: Path) -> Path:
     config = log.parent / "steno.toml"
     config.write_text(
-        f'[http]\nlisten = "127.0.0.1:0"\n[audit]\ndirectory = "{log}"\ncontent_files = true\ncontent = "full"\n'
+        f'[http]\nlisten = "127.0.0.1:0"\n'
+        f'[audit]\ndirectory = "{log}"\nflush_seconds = 0.05\ncontent_files = true\ncontent = "full"\n'
     )
     return config
 
