@@ -15,7 +15,7 @@ BIN     := $(VENV)/bin
 # How many tests run at once: three for two cores, since many wait for processes, and eight at most. With JOBS=0 all run
 # in one process, in the order of the seed.
 JOBS    := $(shell jobs=$$(($$(nproc) * 3 / 2)); echo $$((jobs < 8 ? jobs : 8)))
-AT_ONCE := -n $(JOBS) --dist worksteal
+AT_ONCE  = -n $(JOBS) --dist worksteal
 PIP     := $(BIN)/python -m pip install --quiet
 
 # An index or a proxy that PIP_* names is honoured. What would send packages elsewhere than into .venv, or change
@@ -81,8 +81,9 @@ test-lowest: ## run the tests on the lowest versions that pyproject.toml allows
 	    PYTHON='python3.11 $(PYTHONS)' $(LOWEST)/.project
 	$(LOWEST)/bin/pytest $(AT_ONCE) $(ARGS)
 
-# One order, one choice of examples and no recordings, so that two runs find the same wherever they run. FLOORS=anew
-# writes all floors from this run; afterwards `coverage html` shows what did not run.
+# One process, one order, one choice of examples and no recordings, so that two runs find the same wherever they run.
+# JOBS=3 is quicker. FLOORS=anew writes all floors from this run; afterwards `coverage html` shows what did not run.
+coverage: JOBS := 0
 coverage: $(VENV)/.dev ## run the tests and hold each file to its floor of coverage; FLOORS=raise: lift the floors
 	rm -rf build/coverage
 	STENO_CORPUS=none STENO_CASES=none $(BIN)/coverage run -m pytest $(AT_ONCE) -p no:randomly \
