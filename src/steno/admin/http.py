@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import anyio
@@ -60,8 +60,10 @@ def bind(host: str, port: int) -> socket.socket:
     return sock
 
 
-def application(registry: CollectorRegistry, healthy: HealthCheck, ready: HealthCheck) -> ASGIApp:
-    """Return the application that answers `/metrics`, `/healthz` and `/readyz`, whatever host is asked for."""
+def application(
+    registry: CollectorRegistry, healthy: HealthCheck, ready: HealthCheck, further: Sequence[Route] = ()
+) -> ASGIApp:
+    """Return the application that answers `/metrics`, `/healthz`, `/readyz` and `further` routes, for any host."""
 
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
@@ -74,7 +76,8 @@ def application(registry: CollectorRegistry, healthy: HealthCheck, ready: Health
     async def readyz(_request: Request) -> Response:
         return _response(ready())
 
-    return Starlette(routes=[Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)])
+    own = [Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)]
+    return Starlette(routes=[*own, *further])
 
 
 def _response(result: CheckResult) -> Response:

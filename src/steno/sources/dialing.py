@@ -37,6 +37,8 @@ from steno.sources.websocket import (
     read_websocket,
 )
 
+STOPPING: Final = "steno is stopping"
+"""What the other end is given as the reason of our close."""
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -148,6 +150,8 @@ class DialLoop:
         sessions: StreamSessions,
         log: Any,
         over: Callable[[Attempt], bool] = lambda _: False,
+        *,
+        repeats_logged: bool = True,
     ) -> None:
         """Connect to `target`, once `run` is called.
 
@@ -158,6 +162,7 @@ class DialLoop:
             sessions: begins the streams.
             log: the logger, bound to what identifies the loop.
             over: is asked after each attempt whether there is nothing more to connect to.
+            repeats_logged: whether a failure is logged that has the reason of the one before.
         """
         self.problem: Problem | None = None
         """Why the last attempt failed; None while the connection that it led to stands."""
@@ -169,6 +174,7 @@ class DialLoop:
         self._sessions = sessions
         self._log = log
         self._over = over
+        self._repeats_logged = repeats_logged
         self._stopping = anyio.Event()
         self._wake = anyio.Event()
         """Ends the wait after the present attempt."""
@@ -193,11 +199,12 @@ class DialLoop:
             attempt = await self._attempt()
             if attempt.good:
                 backoff.succeeded()
+            known = self.problem.reason if self.problem else None
             self.problem = Problem(attempt.failure) if attempt.failure else None
             if self._stopping.is_set() or self._over(attempt):
                 return
             wait = backoff.wait(attempt.retry_after)
-            if attempt.failure:
+            if attempt.failure and (self._repeats_logged or attempt.failure != known):
                 self._log.warning(
                     "cannot connect",
                     reason=attempt.failure,
@@ -207,11 +214,11 @@ class DialLoop:
                 )
             await self._pause(wait)
 
-    async def stop(self) -> None:
-        """Close the connection as going away, and connect no more."""
+    async def stop(self, reason: str = STOPPING) -> None:
+        """Close the connection as going away, for `reason`, and connect no more."""
         self._stopping.set()
         self._wake.set()
-        await self._close("steno is stopping")
+        await self._close(reason)
 
     async def redial(self, target: Target) -> None:
         """Leave the connection, and make the next one to `target`."""

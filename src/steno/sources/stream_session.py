@@ -18,12 +18,14 @@ from steno.core.frame import Frame
 from steno.core.stream import Stream
 from steno.errors import UnavailableError
 from steno.limits import Limits
+from steno.sources.attach.register import Attachments
 from steno.sources.clock import Clock
 from steno.sources.protocols import Counters, Feed, Numbers
 from steno.sources.read_ahead import ReadAhead
 from steno.sources.recorder import Recorder, Recording
 from steno.sources.recording import TOO_BIG, Close, Gap
 from steno.sources.stream_end import end_stream
+from steno.timestamps import Micros
 
 CLEAN_CODES: Final = frozenset({1000, 1001})
 """Close codes of a session that came to its end: nothing is missing."""
@@ -66,12 +68,18 @@ class StreamSessions:
     """Begins the streams of all sources of one daemon. It numbers them, so that no two have the same name."""
 
     def __init__(
-        self, feed: Feed, clock: Clock, recorder: Recorder | None = None, limits: Limits | None = None
+        self,
+        feed: Feed,
+        clock: Clock,
+        recorder: Recorder | None = None,
+        limits: Limits | None = None,
+        attachments: Attachments | None = None,
     ) -> None:
         """Feed streams into `feed`, stamp their frames by `clock`, and record them if there is a `recorder`.
 
-        `limits` say how much all connections may read ahead.
+        `limits` say how much all connections may read ahead; `attachments` has the calls that are followed.
         """
+        self.attachments = attachments or Attachments(clock.now)
         self.read_ahead = ReadAhead((limits or Limits()).read_ahead_bytes, feed)
         self._clock = clock
         self._feed = feed
@@ -79,6 +87,10 @@ class StreamSessions:
         self._begun: Counter[str] = Counter()
         """Source to the number of its last stream. A source that is removed and configured again counts on."""
         self._open: set[StreamSession] = set()
+
+    def now(self) -> Micros:
+        """Return the present time, as frames have it."""
+        return self._clock.now()
 
     def begin(self, source: str, counters: StreamCounters, conversation: str | None = None) -> "StreamSession":
         """Begin a stream of `source`, whose `conversation` may have a name."""
