@@ -1,4 +1,4 @@
-"""A source that follows calls: real sockets, a provider on loopback that knows some calls and ends them in many ways."""
+"""A source that follows calls: real sockets, a provider on loopback that knows some calls and ends them otherwise."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -1,10 +1,11 @@
 """The file that keeps over a restart which calls are followed, and which webhooks were accepted. I/O.
 
-Lines of JSON are appended and flushed before what they say takes effect. At a start, and when much of it is no longer
-true, the file is written anew and takes the place of the former one. A line that was torn by a crash is left out.
+Lines of JSON are appended and flushed before what they say takes effect. When much of the file is no longer true, or
+lines are missing in it, it is written anew and takes the place of the former one. A line that a crash has torn is left
+out.
 
-The daemon goes on where the file cannot be written. That is counted and logged; a restart may then have forgotten the
-last calls, and accept a webhook again.
+The daemon goes on where the file cannot be written. That is counted and logged; until it is written again, a restart
+forgets the last calls, and would accept a webhook again.
 """
 
 import os
@@ -67,8 +68,8 @@ class Journal:
         self._lock = anyio.Lock()
         self._appended = 0
         """Bytes since the file was written anew."""
-        self._torn = False
-        """Whether the last write may have left a part of a line."""
+        self._spoilt = False
+        """Whether lines are missing in the file, or a part of one is at its end: then it is written anew."""
         self._failing = False
 
     @property
@@ -88,7 +89,7 @@ class Journal:
         except OSError as error:
             self._failed(error)
             return []
-        self._appended, self._torn = len(content), not content.endswith(b"\n")
+        self._appended, self._spoilt = len(content), not content.endswith(b"\n")
         return [line for text in content.split(b"\n") if text and (line := _decoded(text))]
 
     async def append(self, line: Line, everything: Callable[[], Iterable[Line]]) -> None:
@@ -105,20 +106,19 @@ class Journal:
             if not waiting:  # somebody else has written it
                 return
             data = b"".join(waiting)
-            if self._appended + len(data) > SPARE_BYTES:
-                data, anew = b"".join(_ENCODER.encode(each) + b"\n" for each in everything()), True
-            else:
-                data, anew = (b"\n" if self._torn else b"") + data, False
+            anew = self._spoilt or self._appended + len(data) > SPARE_BYTES
+            if anew:
+                data = b"".join(_ENCODER.encode(each) + b"\n" for each in everything())
             await self._write(self._path, data, anew=anew)
 
     async def _write(self, path: Path, data: bytes, *, anew: bool) -> None:
         try:
             await anyio.to_thread.run_sync(_replace if anew else _append, path, data)
         except OSError as error:
-            self._torn = not anew
+            self._spoilt = True
             self._failed(error)
             return
-        self._torn = self._failing = False
+        self._spoilt = self._failing = False
         self._appended = 0 if anew else self._appended + len(data)
 
     def _failed(self, error: OSError) -> None:
