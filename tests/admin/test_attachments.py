@@ -241,7 +241,7 @@ async def test_what_a_web_page_can_send_unasked_is_not_taken(tmp_path: Path, kin
 )
 async def test_a_wrong_body_is_400(tmp_path: Path, body: bytes) -> None:
     async with face(tmp_path) as served:
-        status, found = await served.ask("POST", body=body, **JSON)
+        status, found = await served.ask("POST", body=body, content_type="application/json")
         after, _ = await served.ask("GET")
 
     assert (status, found["error"]["code"], after) == (400, "bad_request", 200)
@@ -284,6 +284,6 @@ def _chunks_without_end(port: int, token: str) -> bytes:
 async def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "BODY_SECONDS", 0.05)
     async with face(tmp_path) as served:
-        status, body = await served.ask("POST", content_length="10", **JSON)
+        status, body = await served.ask("POST", content_length="10", content_type="application/json")
 
     assert (status, body["error"]["code"]) == (408, "body_too_slow")

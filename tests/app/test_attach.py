@@ -77,7 +77,7 @@ def configure(folder: Path, url: str, more: str = "") -> Path:
 
 async def command(*args: str | Path, **environ: str) -> tuple[int, str, str]:
     """Run a command while the event loop of the test serves on; return exit code, output and errors."""
-    done: CompletedProcess[bytes] = await anyio.to_thread.run_sync(partial(steno, *args, **environ))
+    done: CompletedProcess[bytes] = await anyio.to_thread.run_sync(partial(steno, *args, stdin=b"", **environ))
     return done.returncode, done.stdout.decode().strip(), done.stderr.decode().strip()
 
 

@@ -17,9 +17,10 @@ from websockets.http11 import Request, Response
 from steno.attachments import AttachRequest, RefusedError
 from steno.config import AttachSource as Config
 from steno.config import SecretRef
-from steno.core.facts import StreamClosed
+from steno.core.facts import PlaybackStarted, ResponseFinished, SessionOpened, StreamClosed
 from steno.output_errors import OutputErrors
 from steno.sources.attach import call as calls
+from steno.sources.attach import register
 from steno.sources.attach.call import call_url
 from steno.sources.attach.journal import Journal
 from steno.sources.attach.register import Attachments
@@ -336,19 +337,21 @@ async def test_the_key_is_read_again_at_every_attempt(tmp_path: Path) -> None:
     assert provider.tokens[0] == "Bearer one"
 
 
-async def test_a_thousand_calls_and_one_more() -> None:
-    """The one beyond the limit is refused, and the others are followed."""
-    async with played({f"rtc_{number}": stay for number in range(60)}, calls=50) as (play, _):
-        for number in range(50):
+async def test_a_thousand_calls_and_one_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one beyond the limit is refused; the others are followed, and leave in order."""
+    monkeypatch.setattr(register, "ATTACH_RATE", 1e9)
+    async with played({f"rtc_{number}": stay for number in range(1002)}) as (play, _):
+        for number in range(1000):
             await play.attach(f"rtc_{number}")
         with pytest.raises(RefusedError) as refused:
-            await play.attach("rtc_50")
-        await until(lambda: play.stage.fed == 50)
+            await play.attach("rtc_1000")
+        await until(lambda: play.stage.fed == 1000)
         await play.desk.release("rtc_7", "control")
-        one_more = await play.attach("rtc_51")
-        await until(lambda: play.stage.fed == 51)
+        one_more = await play.attach("rtc_1001")
+        await until(lambda: play.stage.fed == 1001)
 
     assert (refused.value.code, one_more) == ("too_many_calls", True)
+    assert Counter(fact.reason for fact in play.closed) == {"shutdown": 1001}
 
 
 async def test_a_mistake_of_ours_at_one_call_is_no_other_calls_affair(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -407,7 +410,7 @@ async def test_a_source_that_is_made_anew_goes_on_with_its_calls() -> None:
             await until(lambda: play.stage.fed == 2)
             await anew.stop()
 
-    assert refused.value.code == "no_attach_source"
+    assert refused.value.code == "unavailable"
     assert [body.get("resumed") for fact, _, body in play.noted] == [False]
 
 
@@ -417,6 +420,67 @@ async def test_stopped_before_it_runs() -> None:
     await play.source.run()
 
     assert not play.source.ready
+
+
+# What a sideband carries ------------------------------------------------------------------------------------
+
+SESSION = {"object": "realtime.session", "type": "realtime", "id": "sess_1", "model": "gpt-realtime"}
+USAGE = {
+    "total_tokens": 9,
+    "input_tokens": 4,
+    "output_tokens": 5,
+    "input_token_details": {"text_tokens": 4, "audio_tokens": 0, "cached_tokens": 0},
+    "output_token_details": {"text_tokens": 2, "audio_tokens": 3},
+}
+RESPONSE = {"object": "realtime.response", "id": "resp_1", "conversation_id": "conv_1", "output": []}
+
+
+def said(number: int, kind: str, **members: object) -> bytes:
+    return msgspec.json.encode({"type": kind, "event_id": f"event_{number}", **members})
+
+
+async def test_a_call_that_is_joined_again_is_the_same_conversation() -> None:
+    """No `session.created` comes, and no audio: the model is that of `session.updated`, and audio is not measured."""
+
+    async def talk(connection: ServerConnection) -> None:
+        if provider.asked["rtc_1"] == 1:
+            await connection.send(said(1, "session.updated", session=SESSION))
+            await until(lambda: SessionOpened in map(type, play.stage.facts))
+            connection.transport.abort()
+            return
+        await connection.send(said(2, "input_audio_buffer.speech_stopped", audio_end_ms=100, item_id="item_1"))
+        await connection.send(said(3, "response.created", response={**RESPONSE, "status": "in_progress"}))
+        await connection.send(said(4, "output_audio_buffer.started", response_id="resp_1"))
+        done = {**RESPONSE, "status": "completed", "usage": USAGE}
+        await connection.send(said(5, "response.done", response=done))
+
+    async with played({"rtc_1": talk}) as (play, provider):
+        await play.attach("rtc_1")
+        await until(lambda: play.released)
+        keys = list(play.stage.pipeline.registry.conversations)
+
+    finished = next(fact for fact in play.stage.facts if isinstance(fact, ResponseFinished))
+    started = next(fact for fact in play.stage.facts if isinstance(fact, PlaybackStarted))
+    assert keys == ["calls/rtc_1"]
+    assert (finished.model, finished.audio_seconds, finished.time_to_first_audio_seconds) == (
+        "gpt-realtime",
+        None,
+        None,
+    )
+    assert started.turn_latency_seconds is not None
+    assert [fact.gap for fact in play.closed] == ["broken_off", None]
+
+
+async def test_a_call_whose_model_nobody_said_has_none() -> None:
+    async def talk(connection: ServerConnection) -> None:
+        await connection.send(said(1, "response.done", response={**RESPONSE, "status": "completed", "usage": USAGE}))
+
+    async with played({"rtc_1": talk}) as (play, _):
+        await play.attach("rtc_1")
+        await until(lambda: play.released)
+
+    finished = next(fact for fact in play.stage.facts if isinstance(fact, ResponseFinished))
+    assert (finished.model, {tokens.model for tokens in finished.tokens}) == (None, {None})
 
 
 # Addresses --------------------------------------------------------------------------------------------------

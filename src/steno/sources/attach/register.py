@@ -103,7 +103,9 @@ class Shelf:
         self.most = 0
         """How many there may be."""
         self.configured = False
-        """Whether a source of this name is configured."""
+        """Whether a source of this name takes calls."""
+        self.stopped = False
+        """Whether one did, and was stopped: it is gone, or is to be made anew."""
         self.run: Callable[[Call], None] | None = None
         """Begins to follow a call; None while the source does not run."""
 
@@ -226,16 +228,20 @@ class Attachments:
 
     def _source(self, request: AttachRequest) -> str:
         """Return the source that a request is for."""
-        names = [name for name, shelf in self._shelves.items() if shelf.configured]
-        if not names:
-            raise RefusedError("no_attach_source", 'no source of kind = "attach" is configured')
-        if request.source is not None:
-            if request.source not in names:
-                raise RefusedError("no_attach_source", f"the sources of this kind are: {', '.join(names)}")
+        running = [name for name, shelf in self._shelves.items() if shelf.configured]
+        if request.source in running:
             return request.source
-        if len(names) > 1:
-            raise RefusedError("source_needed", f"name one of several sources: {', '.join(names)}")
-        return names[0]
+        if request.source is None and len(running) == 1:
+            return running[0]
+        if request.source is None and running:
+            raise RefusedError("source_needed", f"name one of several sources: {', '.join(running)}")
+        raise self._no_source(request.source, running)
+
+    def _no_source(self, wanted: str | None, running: list[str]) -> RefusedError:
+        if any(shelf.stopped for name, shelf in self._shelves.items() if wanted in {None, name}):
+            return RefusedError("unavailable", "the source does not run at present", BUSY_SECONDS)
+        there = f"the sources of this kind are: {', '.join(running)}" if running else "none is configured"
+        return RefusedError("no_attach_source", f'no such source of kind = "attach": {there}')
 
     async def release(self, call_id: str, by: Requester) -> Attachment:
         """Follow a call no more; see `CallDesk`."""

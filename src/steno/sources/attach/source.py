@@ -50,7 +50,7 @@ class AttachSource:
         self._config = config
         self._sessions = sessions
         self._shelf = sessions.attachments.shelf(config.name)
-        self._shelf.configured, self._shelf.most = True, config.calls
+        self._shelf.configured, self._shelf.stopped, self._shelf.most = True, False, config.calls
         self.counters = AttachCounters(self._shelf.calls)
         self._log = structlog.get_logger().bind(source=config.name)
         self._following: dict[Call, FollowedCall] = {}
@@ -114,7 +114,7 @@ class AttachSource:
 
     async def stop(self) -> None:
         """Close all connections as going away, and begin no more. The calls stay in the register."""
-        self._shelf.configured = False
+        self._shelf.configured, self._shelf.stopped = False, True
         self._stopping.set()
         for following in self._following.values():
             following.stop()
