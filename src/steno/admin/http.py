@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import anyio
@@ -69,9 +69,13 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def application(
-    registry: CollectorRegistry, healthy: HealthCheck, ready: ReadyCheck, authorization: Authorization
+    registry: CollectorRegistry,
+    healthy: HealthCheck,
+    ready: ReadyCheck,
+    authorization: Authorization,
+    further: Sequence[Route] = (),
 ) -> ASGIApp:
-    """Return the application that answers `/metrics`, `/healthz` and `/readyz`, whatever host is asked for.
+    """Return the application that answers `/metrics`, `/healthz`, `/readyz` and `further` routes, for any host.
 
     Who is allowed by `authorization` is shown details.
     """
@@ -87,7 +91,8 @@ def application(
     async def readyz(request: Request) -> Response:
         return _response(ready(detailed=authorization.allows(request)))
 
-    return Starlette(routes=[Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)])
+    own = [Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)]
+    return Starlette(routes=[*own, *further])
 
 
 def _response(result: CheckResult) -> Response:

@@ -23,11 +23,11 @@ import structlog
 from msgspec import Struct
 
 from steno import __version__
-from steno.admin.authorization import Authorization
 from steno.admin.connections import ConnectionTable, Faces
 from steno.admin.hosts import HostGuard, HostPolicy
 from steno.admin.http import HEAD_SECONDS, CheckResult, HttpServer, application, bind
 from steno.app import control, descriptor_plan
+from steno.app.calls import Calls, journal_of
 from steno.app.control_client import EraseRequest
 from steno.app.daemon_log import DaemonLog
 from steno.app.memory_numbers import MemoryNumbers
@@ -46,6 +46,7 @@ from steno.metrics.exposition import ProcessNumbers, daemon_registry
 from steno.metrics.sink import Metrics
 from steno.output_errors import OutputErrors
 from steno.pipeline import Pipeline
+from steno.sources.attach.journal import Journal
 from steno.sources.clock import Clock, ClockWatch
 from steno.sources.recorder import Recorder
 from steno.sources.stream_session import StreamSessions
@@ -79,6 +80,8 @@ class DaemonParts(Struct, frozen=True, kw_only=True):
     """Failures of the outputs that the daemon goes on without."""
     recorder: Recorder | None = None
     state: StateOutput | None = None
+    journal: Journal
+    """Keeps the calls that are followed over a restart."""
     log: DaemonLog | None = None
     """The operational log, where it is the daemon's own."""
     load: Callable[[], Config] | None = None
@@ -107,11 +110,12 @@ class Daemon:
             parts.prices,
             mixed=self._stream_mixed,
         )
-        sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder, config.limits)
+        self.calls = Calls(config, parts.clock, parts.audit, parts.journal)
+        self.calls.attachments.followed = self.pipeline.follower
+        sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder, config.limits, self.calls.attachments)
         self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions), sessions.end_left)
         self._descriptors = descriptor_plan.plan(len(config.sources))
         self.faces = Faces({"http": ConnectionTable(self._descriptors.http, HEAD_SECONDS), "control": control.table()})
-        self._authorization = Authorization(config.http.token)
         self._hosts = HostPolicy(config.http.address[0], config.http.hosts)
         self.memory = MemoryNumbers(config.limits, self.pipeline.registry.memory, sessions.read_ahead)
         self._config = config
@@ -164,13 +168,14 @@ class Daemon:
             self.memory,
             self.faces,
             self.watch,
+            self.calls,
             self._parts.errors,
         ]
         if self._parts.log:
             numbers.append(self._parts.log)
         registry = daemon_registry(self.pipeline, self.metrics, numbers)
         clients = self.faces.tables["http"]
-        answers = application(registry, self.healthy, self.ready, self._authorization)
+        answers = application(registry, self.healthy, self.ready, self.calls.authorization, self.calls.http_routes())
         app = HostGuard(answers, self._hosts, clients)
         http = HttpServer(app, self._parts.socket, clients)
         async with anyio.create_task_group() as tasks:
@@ -178,7 +183,8 @@ class Daemon:
             self._ticked_at = anyio.current_time()
             tasks.start_soon(self._serve, http.run, self._parts.socket)
             if self.audit.directory:
-                listen = partial(control.listen, self.audit.directory, self._erase, self.faces.tables["control"])
+                peers, further = self.faces.tables["control"], self.calls.control_routes()
+                listen = partial(control.listen, self.audit.directory, self._erase, peers, further)
                 tasks.start_soon(self._serve, listen)
             self._log_start()
             tasks.start_soon(self._tick)
@@ -210,7 +216,7 @@ class Daemon:
         )
         if self.audit.directory is None:
             self._log.warning("no audit log is written: neither audit.directory nor $LOGS_DIRECTORY is set")
-
+        self.calls.log_start(self._config)
         if self._descriptors.low:
             self._log.warning(
                 "the limit of open files is low: raise LimitNOFILE= of the unit, or ulimit -n",
@@ -327,7 +333,7 @@ class Daemon:
             self._parts.log.configure(new.log.level, new.log.format)
         changes = self.sources.replace(new.sources)
         self._hosts.names = frozenset(new.http.hosts)
-        self._authorization.token = new.http.token
+        self.calls.reload(new)
         self.faces.tables["http"].most = descriptor_plan.plan(len(new.sources)).http
         self.audit.reopen(self.clock.now(), new, changes)
         later = [name for name in ("audit", "limits") if getattr(old, name) != getattr(new, name)]
@@ -377,7 +383,7 @@ def opened(
 
     Args:
         config: what was read from the configuration file.
-        environ: the environment, for the folder of the audit log.
+        environ: the environment, for the folders of the audit log and of what is kept over a restart.
         state: where the state is written at the end.
         record: the folder that frames are recorded into.
         load: reads the configuration again, where it came from a file.
@@ -403,6 +409,7 @@ def opened(
             errors=errors,
             recorder=recorder,
             state=writer,
+            journal=journal_of(audit.directory, environ, errors),
             load=load,
             log=log,
         )

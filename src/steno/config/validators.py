@@ -135,9 +135,12 @@ AUDIT_VALIDATORS: Final = (
     Validator(frozenset({"content", "regions"}), _known_regions),
 )
 SECRET_VALIDATORS: Final = (Validator(frozenset({"file", "env"}), _exactly_one_place),)
-CONNECT_VALIDATORS: Final = (
+DIAL_VALIDATORS: Final = (
     Validator(frozenset({"backoff_seconds", "backoff_max_seconds"}), _backoff_order),
     Validator(frozenset({"headers"}), _distinct_headers),
+)
+CONNECT_VALIDATORS: Final = (
+    *DIAL_VALIDATORS,
     Validator(frozenset({"subprotocols"}), _distinct_subprotocols),
 )
 CONFIG_VALIDATORS: Final = (

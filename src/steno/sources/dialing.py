@@ -8,7 +8,7 @@ good on some statuses, retries a bad certificate silently, keeps the headers of 
 code.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, Protocol, cast
 from urllib.parse import urlsplit
 
@@ -47,6 +47,8 @@ from steno.sources.websocket import (
     read_websocket,
 )
 
+STOPPING: Final = "steno is stopping"
+"""What the other end is given as the reason of our close."""
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -160,6 +162,9 @@ class DialLoop:
         sessions: StreamSessions,
         log: Any,
         over: Callable[[Attempt], bool] = lambda _: False,
+        *,
+        repeats_logged: bool = True,
+        slow: Collection[str] = FATAL,
     ) -> None:
         """Connect to `target`, once `run` is called.
 
@@ -170,6 +175,8 @@ class DialLoop:
             sessions: begins the streams.
             log: the logger, bound to what identifies the loop.
             over: is asked after each attempt whether there is nothing more to connect to.
+            repeats_logged: whether a failure is logged that has the reason of the one before.
+            slow: the reasons after which the longest wait follows.
         """
         self.problem: Problem | None = None
         """Why the last attempt failed; None while the connection that it led to stands."""
@@ -181,6 +188,8 @@ class DialLoop:
         self._sessions = sessions
         self._log = log
         self._over = over
+        self._repeats_logged = repeats_logged
+        self._slow = slow
         self._stopping = anyio.Event()
         self._wake = anyio.Event()
         """Ends the wait after the present attempt."""
@@ -207,16 +216,17 @@ class DialLoop:
             attempt = await self._attempt()
             if attempt.good:
                 backoff.succeeded()
+            known = self.problem
             self.problem = _problem_of(attempt)
             if self._stopping.is_set() or self._over(attempt):
                 return
-            wait = backoff.wait(attempt.retry_after, slowly=attempt.failure in FATAL)
-            if attempt.failure:
+            wait = backoff.wait(attempt.retry_after, slowly=attempt.failure in self._slow)
+            if attempt.failure and (self._repeats_logged or self.problem != known):
                 self._log_failure(attempt, wait)
             await self._pause(wait)
 
     def _log_failure(self, attempt: Attempt, wait: float) -> None:
-        """Log each failed attempt: an operator sees that it goes on."""
+        """Log a failed attempt: an operator sees that it goes on."""
         detail = {"detail": attempt.sentence} if attempt.sentence else {}
         advised = FATAL.get(attempt.failure or "")
         advice = {"advice": advised} if advised else {}
@@ -229,11 +239,11 @@ class DialLoop:
             retry_seconds=round(wait, 2),
         )
 
-    async def stop(self) -> None:
-        """Close the connection as going away, and connect no more."""
+    async def stop(self, reason: str = STOPPING) -> None:
+        """Close the connection as going away, for `reason`, and connect no more."""
         self._stopping.set()
         self._wake.set()
-        await self._close("steno is stopping")
+        await self._close(reason)
 
     async def redial(self, target: Target) -> None:
         """Leave the connection, and make the next one to `target`."""
