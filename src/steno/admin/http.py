@@ -1,6 +1,7 @@
 """The HTTP server: starlette on uvicorn, on a socket that the daemon has bound. Signals are left to the daemon."""
 
 import contextlib
+import errno
 import logging
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -56,7 +57,8 @@ def bind(host: str, port: int) -> socket.socket:
         sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
-        raise UnavailableError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        taken = "; each steno needs an http.listen of its own" if error.errno == errno.EADDRINUSE else ""
+        raise UnavailableError(f"cannot listen on {host}:{port}: {error.strerror}{taken}") from error
     return sock
 
 

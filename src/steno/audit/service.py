@@ -40,6 +40,7 @@ NONCE_BYTES: Final = 16
 STARTED: Final = "daemon.started"
 STOPPED: Final = "daemon.stopped"
 RELOADED: Final = "daemon.reloaded"
+DRAINING: Final = "daemon.draining"
 CLOCK_CHANGED: Final = "daemon.clock_changed"
 BEHIND_SECONDS: Final = 10.0
 """How long after its time a record may wait to be on the disk before the log counts as one that cannot be written."""
@@ -244,6 +245,10 @@ class AuditService:
     def clock_changed(self, at: Micros, change: Struct) -> None:
         """Record what was noticed of the host's clocks."""
         self._record(at, CLOCK_CHANGED, msgspec.structs.asdict(change))
+
+    def draining(self, at: Micros, calls: int, seconds: float) -> None:
+        """Record that from now on calls begin elsewhere; `calls` run on here, for `seconds` at most."""
+        self._record(at, DRAINING, {"calls": calls, "seconds": seconds})
 
     def finish(self, at: Micros, timeout: float) -> bool:
         """Write all that waits and end the log; return whether that was done within `timeout` seconds."""

@@ -173,6 +173,12 @@ CONVERSATION_METRICS: Final = _table(
 PROCESS_METRICS: Final = _table(
     Definition("steno_streams", "gauge", ("source",), "Connections that are open."),
     Definition(
+        "steno_draining",
+        "gauge",
+        (),
+        "1 from the signal to stop on, where calls go to their end before the daemon does.",
+    ),
+    Definition(
         "steno_connect_attempts_total",
         "counter",
         ("source", "reason"),
