@@ -22,7 +22,7 @@ from steno.timestamps import Micros, parse_timestamp, timestamp
 from steno.wire.secrets import mask, mask_text
 from steno.wire.texts import mask_frame
 
-Gap = Literal["broken_off", "closed", "unresponsive", "frame_too_big", "blocked", "internal_error"]
+Gap = Literal["broken_off", "closed", "unresponsive", "frame_too_big", "blocked", "internal_error", "truncated"]
 """Why events may be missing at the end of a stream: a closed list."""
 
 

@@ -24,6 +24,7 @@ from steno.sources.read_ahead import ReadAhead
 from steno.sources.recorder import Recorder, Recording
 from steno.sources.recording import TOO_BIG, Close, Gap
 from steno.sources.stream_end import end_stream
+from steno.timestamps import Micros
 
 CLEAN_CODES: Final = frozenset({1000, 1001})
 """Close codes of a session that came to its end: nothing is missing."""
@@ -95,6 +96,10 @@ class StreamSessions:
         session.ended = self._open.discard
         self._open.add(session)
         return session
+
+    def now(self) -> Micros:
+        """Return the time of receipt."""
+        return self._clock.now()
 
     def end_left(self, counters: Counters) -> None:
         """End the streams that a source which failed has left open: those that were begun with its `counters`.
@@ -170,12 +175,34 @@ class StreamSession:
                 try:
                     feed(stream, frame)
                 except Exception:  # noqa: BLE001  # a mistake of ours must not end the other streams
-                    self.failed = True
-                    pipeline.failed(stream)
-                    self._log.exception("internal error: this stream ends, the others go on")
+                    self._fail()
                     return
                 del payload, frame  # a long frame is not kept until the next one comes
             await asyncio.sleep(0)  # `recv` does not wait while it has messages: the other tasks have their turn here
+
+    def take(self, frame: Frame) -> bool:
+        """Feed one frame that the source has received by itself; return False after an internal error.
+
+        It is fed whether there is room or not: a source that may wait awaits `room` before.
+        """
+        if self._recording:
+            self._recording.frame(frame)
+        try:
+            self._feed.feed(self.stream, frame)
+        except Exception:  # noqa: BLE001  # a mistake of ours must not end the other streams
+            self._fail()
+            return False
+        return True
+
+    def _fail(self) -> None:
+        self.failed = True
+        self._feed.failed(self.stream)
+        self._log.exception("internal error: this stream ends, the others go on")
+
+    async def room(self) -> None:
+        """Wait until there is room for another frame."""
+        if not self._feed.open:
+            await self._wait_for_room()
 
     async def _wait_for_room(self) -> None:
         self.waiting = True
@@ -185,11 +212,14 @@ class StreamSession:
             self.waiting = False
             self._waited_until = anyio.current_time()
 
-    def end(self, close: Close) -> None:
-        """End the stream as `close` says; its `gap` is decided here."""
+    def end(self, close: Close, *, whole: bool = False) -> None:
+        """End the stream as `close` says.
+
+        Where `close` has no `gap`, it is decided here. `whole` says that nothing is missing, whatever the code.
+        """
         self.ended(self)
         self.counters.open -= 1
-        gap = self._gap(close)
+        gap = None if whole else close.gap or self._gap(close)
         if gap:
             self.counters.gaps[gap] += 1
         close = msgspec.structs.replace(close, gap=gap)
