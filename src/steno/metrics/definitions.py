@@ -184,6 +184,19 @@ PROCESS_METRICS: Final = _table(
         ("source", "reason"),
         "Streams that broke off, so that events may have been missed.",
     ),
+    Definition("steno_proxy_connections", "gauge", ("source",), "Clients that are connected to a proxy."),
+    Definition(
+        "steno_proxy_refused_total",
+        "counter",
+        ("source", "reason"),
+        "Connections and requests that a proxy did not pass on, and why.",
+    ),
+    Definition(
+        "steno_unfed_frames_total",
+        "counter",
+        ("source", "reason"),
+        "Messages that passed a proxy and could not be read along, and why.",
+    ),
     Definition(
         "steno_source_restarts_total",
         "counter",
