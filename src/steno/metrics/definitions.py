@@ -204,6 +204,18 @@ PROCESS_METRICS: Final = _table(
         "Times that a source failed by an internal error and was started again.",
     ),
     Definition(
+        "steno_tls_certificate_loads_total",
+        "counter",
+        ("source", "reason"),
+        "Times that the certificate of a source was read, by outcome: `loaded`, or why it cannot be used.",
+    ),
+    Definition(
+        "steno_tls_certificate_expiry_timestamp_seconds",
+        "gauge",
+        ("source",),
+        "Until when the certificate that a source shows its clients is valid, in Unix time.",
+    ),
+    Definition(
         "steno_http_connections",
         "gauge",
         ("kind",),
