@@ -50,6 +50,9 @@ class Feed(Protocol):
     def feed(self, stream: Stream, frame: Frame) -> None:
         """Take in one frame. Raises only where our own code is wrong, never for what the frame holds."""
 
+    def missed(self, stream: Stream, at: Micros | None) -> None:
+        """Record that a frame of `stream` cannot be fed."""
+
     def failed(self, stream: Stream) -> None:
         """Count the frame of `stream` that `feed` raised for as rejected."""
 
