@@ -11,7 +11,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from steno.errors import UnavailableError
 from steno.sources import sockets
 from steno.sources.sockets import Inherited, listener
 
@@ -246,17 +245,15 @@ def test_a_name_may_be_missing(passed: dict[str, str]) -> None:
 def test_a_port_that_somebody_else_has_is_named(passed: dict[str, str]) -> None:
     """Where the service manager has it under another name, that is what the operator has to mend."""
     port = int(passed["at"])
-    with pytest.raises(UnavailableError) as alone:
+    with pytest.raises(OSError, match=f"127.0.0.1:{port}") as alone:
         listener("x", "127.0.0.1", port, Inherited({}, 7))
     inherited = Inherited({**passed, "LISTEN_FDNAMES": "steno.socket"}, 7)
-    with pytest.raises(UnavailableError) as misnamed:
+    with pytest.raises(OSError, match=f"0.0.0.0:{port}") as misnamed:
         listener("x", "0.0.0.0", port, inherited)  # noqa: S104  # it is refused
     inherited.close()
 
-    assert str(alone.value) == f"cannot listen on 127.0.0.1:{port}: Address already in use"
-    assert str(misnamed.value) == (
-        f"cannot listen on 0.0.0.0:{port}: Address already in use; the service manager passes steno.socket, none for x"
-    )
+    assert (alone.value.strerror, alone.value.filename) == ("Address already in use", f"127.0.0.1:{port}")
+    assert misnamed.value.strerror == "Address already in use; the service manager passes steno.socket, none for x"
 
 
 async def test_a_system_without_such_programs_closes_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

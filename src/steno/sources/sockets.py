@@ -25,8 +25,6 @@ from typing import Final
 import anyio
 from msgspec import Struct
 
-from steno.errors import UnavailableError
-
 BACKLOG: Final = 1024
 """Connections that may wait to be accepted; the kernel bounds it by its own limit."""
 SETTLE_SECONDS: Final = 0.5
@@ -129,7 +127,7 @@ def listener(name: str, host: str, port: int, passed: Inherited | None = None) -
     One that this process inherited (or that is in `passed`) is used where there is one. Whoever serves on it must pass
     `BACKLOG` on: asyncio has a shorter one.
 
-    Raises UnavailableError, which names the address, where it cannot be bound.
+    Raises OSError, which names the address, where it cannot be bound.
     """
     passed = passed or inherited()
     sock = passed.copy(name, host, port)
@@ -140,7 +138,7 @@ def listener(name: str, host: str, port: int, passed: Inherited | None = None) -
         return Listener(_bound(host, port), inherited=False)
     except OSError as error:
         names = f"; the service manager passes {', '.join(passed.names)}, none for {name}" if passed.names else ""
-        raise UnavailableError(f"cannot listen on {host}:{port}: {error.strerror}{names}") from error
+        raise OSError(error.errno, f"{error.strerror}{names}", f"{host}:{port}") from error
 
 
 def _bound(host: str, port: int) -> socket.socket:

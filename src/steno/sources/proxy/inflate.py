@@ -22,7 +22,7 @@ def inflate_of(encodings: Sequence[bytes]) -> Inflate | None:
     """Return what undoes `encodings`, the words of `Content-Encoding` in lower case; None where nothing here does."""
     named = [word for word in encodings if word != b"identity"]
     if not named:
-        return bytes
+        return lambda part: part
     if named in ([b"gzip"], [b"x-gzip"]):
         return _Zlib(zlib.MAX_WBITS | 16)
     return _Deflate() if named == [b"deflate"] else None

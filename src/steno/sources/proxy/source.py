@@ -18,12 +18,12 @@ from steno.sources.proxy.reading import ProxyCounters, ReadAlong
 from steno.sources.proxy.refusal import Refused
 from steno.sources.proxy.target import Upstream
 from steno.sources.proxy.upstream import Dialer, Trust
+from steno.sources.sockets import BACKLOG, Listener, listener
 from steno.sources.stream_session import StreamSessions
 
 WAIT_SECONDS: Final = 0.25
 WAIT_MAX_SECONDS: Final = 5.0
 """Bounds of the wait before an address that cannot be listened on is tried again."""
-BACKLOG: Final = 1024
 REFUSED_AT_ONCE: Final = 256
 """Connections over the limit that are told so. Further ones are broken off."""
 
@@ -48,6 +48,7 @@ class ProxySource:
         self._sessions = sessions
         self._trust = Trust()
         self._server: asyncio.Server | None = None
+        self._listener: Listener | None = None
         self._connections: set[ClientConnection] = set()
         self._changed = anyio.Event()
         self._empty = anyio.Event()
@@ -60,8 +61,13 @@ class ProxySource:
 
     @property
     def drain_seconds(self) -> float:
-        """How long what is going on may go on after `stop`."""
+        """How long what is going on may go on before `stop`."""
         return self.config.drain_seconds
+
+    @property
+    def calls(self) -> int:
+        """Connections of clients on which something is going on."""
+        return sum(connection.busy for connection in self._connections)
 
     @property
     def port(self) -> int:
@@ -91,10 +97,10 @@ class ProxySource:
         host, port = config.address
         try:
             context = server_context(config.tls) if config.tls else None
+            self._listener = listener(self.name, host, port)
             self._server = await asyncio.get_running_loop().create_server(
                 self._accept,
-                host,
-                port,
+                sock=self._listener.sock,
                 ssl=context,
                 backlog=BACKLOG,
                 ssl_handshake_timeout=config.handshake_seconds if context else None,
@@ -128,13 +134,22 @@ class ProxySource:
         if server:
             server.close()  # it does not touch what was accepted
 
+    async def drain(self) -> None:
+        """Leave the port to a successor, and return when all that is going on has come to its end."""
+        server, self._server = self._server, None
+        if server and self._listener:
+            await self._listener.retire(server)
+        self.stopping = True
+        for connection in list(self._connections):
+            connection.drain()
+        await self._drained()
+
     async def stop(self) -> None:
-        """Accept nothing more, and return when all that is going on has come to its end."""
+        """Accept nothing more, and end what is going on: calls by a close frame, the rest at once."""
         self.stopping = True
         self._close_server()
         self._changed.set()
-        for connection in list(self._connections):
-            connection.drain()
+        self.abort()
         await self._drained()
 
     async def _drained(self) -> None:
