@@ -61,7 +61,10 @@ class Host(Protocol):
 
     counters: ProxyCounters
     budget: Budget
-    observe: Observe | None
+
+    @property
+    def observe(self) -> Observe | None:
+        """What reads replies along that are no websockets."""
 
     @property
     def config(self) -> ProxyConfig:

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import ssl
+from collections.abc import Callable
 from typing import ClassVar, Final
 
 import anyio
@@ -16,6 +17,7 @@ from steno.sources.proxy.client import ClientConnection, Observe
 from steno.sources.proxy.frames import Budget
 from steno.sources.proxy.reading import ProxyCounters, ReadAlong
 from steno.sources.proxy.refusal import Refused
+from steno.sources.proxy.replies import Replies
 from steno.sources.proxy.target import Upstream
 from steno.sources.proxy.upstream import Dialer, Trust
 from steno.sources.sockets import BACKLOG, Listener, listener
@@ -42,8 +44,8 @@ class ProxySource:
         self.config = config
         self.upstream = Upstream.of(config.upstream)
         self.budget = Budget(sessions.read_ahead.limit)
-        self.observe: Observe | None = None
-        """Reads replies along that are no websockets; see `client.Observe`."""
+        self.call_seen: Callable[[str], None] = lambda _: None
+        """Gets the id of each call that is created by HTTP. Whoever follows calls sets it."""
         self.stopping = False
         self._sessions = sessions
         self._trust = Trust()
@@ -195,6 +197,20 @@ class ProxySource:
     def dialer(self) -> Dialer:
         """Return what connects to the provider. Raises OSError."""
         return Dialer(self.upstream, self.config.open_timeout_seconds, self._trust.context(self.config))
+
+    @property
+    def observe(self) -> Observe:
+        """What reads replies along that are no websockets."""
+        return Replies(
+            begin=lambda: self.read_along(None),
+            missed=self._missed,
+            frame_bytes=self.config.frame_bytes,
+            room=self.budget,
+            call_seen=self.call_seen,
+        ).observe
+
+    def _missed(self, reason: str) -> None:
+        self.counters.unfed[reason] += 1
 
     def read_along(self, conversation: str | None) -> ReadAlong:
         """Begin a stream."""
