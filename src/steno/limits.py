@@ -143,3 +143,24 @@ LOG_LIBRARY_SECONDS: Final = 10.0
 
 LOG_LIBRARY_LOGGERS: Final = 64
 """Loggers of libraries that are counted by name. Past it they share one count."""
+
+ATTACH_BURST: Final = 200
+"""Requests about calls, of one kind (HTTP, control socket, webhooks), that are answered at once: a script has a list of
+the calls of a busy minute."""
+
+ATTACH_RATE: Final = 50.0
+"""Requests of a kind a second after that. Each that attaches opens a connection and flushes a file."""
+
+ATTACH_BYTES: Final = 16 * 1024
+"""Longest request about a call. An id and eight labels have 2 KB."""
+
+WEBHOOK_BYTES: Final = 256 * 1024
+"""Longest webhook. A call that comes in has its SIP headers in it, some KB."""
+
+WEBHOOK_IDS: Final = 32_768
+"""Ids of webhooks that were accepted and have no effect again. At `ATTACH_RATE` they last for 10 minutes, twice the
+tolerance within which a webhook is accepted at all, so that no clock is needed to forget them."""
+
+GIVEN_UP_SECONDS: Final = 7_200.0
+"""How long a call is tried to be followed without a connection that was of use. A session of OpenAI lasts an hour at
+most: the call is over then, and its place is wanted."""

@@ -224,7 +224,7 @@ async def test_a_source_that_is_cancelled_waits_for_no_answer_to_its_close(monke
 
     over = anyio.Event()
     monkeypatch.setattr("steno.sources.websocket.CLOSE_SECONDS", 2 * PATIENCE_SECONDS)
-    monkeypatch.setattr("steno.sources.connect.CLOSE_SECONDS", 2 * PATIENCE_SECONDS)
+    monkeypatch.setattr("steno.sources.dialing.CLOSE_SECONDS", 2 * PATIENCE_SECONDS)
     async with server(handle) as url:
         play = Play(Connect(name="relay", kind="connect", url=url))
         with anyio.fail_after(PATIENCE_SECONDS):

@@ -20,6 +20,8 @@ NO_NUMBERS: dict[str, Numbers] = {
     "steno_connect_attempts_total": {},
     "steno_stream_gaps_total": {},
     "steno_source_restarts_total": {},
+    "steno_attachments": {},
+    "steno_attachments_ended_total": {},
 }
 
 

@@ -27,6 +27,7 @@ from steno.admin.connections import ConnectionTable, Faces
 from steno.admin.hosts import HostGuard, HostPolicy
 from steno.admin.http import HEAD_SECONDS, CheckResult, HttpServer, application, bind
 from steno.app import control, descriptor_plan
+from steno.app.calls import Calls, journal_of
 from steno.app.control_client import EraseRequest
 from steno.app.daemon_log import DaemonLog
 from steno.app.drain import Drain
@@ -46,6 +47,7 @@ from steno.metrics.exposition import ProcessNumbers, daemon_registry
 from steno.metrics.sink import Metrics
 from steno.output_errors import OutputErrors
 from steno.pipeline import Pipeline
+from steno.sources.attach.journal import Journal
 from steno.sources.clock import Clock, ClockWatch
 from steno.sources.recorder import Recorder
 from steno.sources.stream_session import StreamSessions
@@ -79,6 +81,8 @@ class DaemonParts(Struct, frozen=True, kw_only=True):
     """Failures of the outputs that the daemon goes on without."""
     recorder: Recorder | None = None
     state: StateOutput | None = None
+    journal: Journal
+    """Keeps the calls that are followed over a restart."""
     log: DaemonLog | None = None
     """The operational log, where it is the daemon's own."""
     load: Callable[[], Config] | None = None
@@ -107,7 +111,8 @@ class Daemon:
             parts.prices,
             mixed=self._stream_mixed,
         )
-        sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder, config.limits)
+        self.calls = Calls(config, parts.clock, parts.audit, parts.journal)
+        sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder, config.limits, self.calls.attachments)
         self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions), sessions.end_left)
         self.drain = Drain(self.sources, lambda calls, most: parts.audit.draining(parts.clock.now(), calls, most))
         self._descriptors = descriptor_plan.plan(len(config.sources))
@@ -165,20 +170,23 @@ class Daemon:
             self.memory,
             self.faces,
             self.watch,
+            self.calls,
             self._parts.errors,
         ]
         if self._parts.log:
             numbers.append(self._parts.log)
         registry = daemon_registry(self.pipeline, self.metrics, numbers)
         clients = self.faces.tables["http"]
-        app = HostGuard(application(registry, self.healthy, self.ready), self._hosts, clients)
+        answers = application(registry, self.healthy, self.ready, self.calls.http_routes())
+        app = HostGuard(answers, self._hosts, clients)
         http = HttpServer(app, self._parts.socket, clients)
         async with anyio.create_task_group() as tasks:
             self.audit.start(self.pipeline, self.clock.start)
             self._ticked_at = anyio.current_time()
             tasks.start_soon(self._serve, http.run, self._parts.socket)
             if self.audit.directory:
-                listen = partial(control.listen, self.audit.directory, self._erase, self.faces.tables["control"])
+                peers, further = self.faces.tables["control"], self.calls.control_routes()
+                listen = partial(control.listen, self.audit.directory, self._erase, peers, further)
                 tasks.start_soon(self._serve, listen)
             self._log_start()
             tasks.start_soon(self._tick)
@@ -210,7 +218,7 @@ class Daemon:
         )
         if self.audit.directory is None:
             self._log.warning("no audit log is written: neither audit.directory nor $LOGS_DIRECTORY is set")
-
+        self.calls.log_start(self._config)
         if self._descriptors.low:
             self._log.warning(
                 "the limit of open files is low: raise LimitNOFILE= of the unit, or ulimit -n",
@@ -309,8 +317,9 @@ class Daemon:
     def reload(self) -> None:
         """Read the configuration again, and begin a new audit segment. A wrong one is logged and changes nothing.
 
-        At once take effect: sources, the level and format of the operational log, `http.ready` and `http.hosts`; prices
-        for usage that begins from now on. The rest is opened or bound at the start, and takes effect at the next one.
+        At once take effect: sources, the level and format of the operational log, `http.ready`, `http.hosts` and
+        `http.token`; prices for usage that begins from now on. The rest is opened or bound at the start, and takes
+        effect at the next one.
         """
         old, load = self._config, self._parts.load
         try:
@@ -327,6 +336,7 @@ class Daemon:
             self._parts.log.configure(new.log.level, new.log.format)
         changes = self.sources.replace(new.sources)
         self._hosts.names = frozenset(new.http.hosts)
+        self.calls.reload(new)
         self.faces.tables["http"].most = descriptor_plan.plan(len(new.sources)).http
         self.audit.reopen(self.clock.now(), new, changes)
         later = [name for name in ("audit", "limits") if getattr(old, name) != getattr(new, name)]
@@ -368,7 +378,7 @@ def opened(
 
     Args:
         config: what was read from the configuration file.
-        environ: the environment, for the folder of the audit log.
+        environ: the environment, for the folders of the audit log and of what is kept over a restart.
         state: where the state is written at the end.
         record: the folder that frames are recorded into.
         load: reads the configuration again, where it came from a file.
@@ -394,6 +404,7 @@ def opened(
             errors=errors,
             recorder=recorder,
             state=writer,
+            journal=journal_of(audit.directory, environ, errors),
             load=load,
             log=log,
         )

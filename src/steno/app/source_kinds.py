@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from steno.sources.attach.source import AttachSource
 from steno.sources.connect import ConnectSource
 from steno.sources.follow import FollowSource
 from steno.sources.protocols import Source, SourceConfig
@@ -13,6 +14,7 @@ SOURCE_KINDS: Final[Mapping[str, Callable[[Any, StreamSessions], Source]]] = {
     "connect": ConnectSource,
     "follow": FollowSource,
     "proxy": ProxySource,
+    "attach": AttachSource,
 }
 """`kind` to what makes a source of that kind from its own Struct of `config.schema`, whose type the kind decides."""
 

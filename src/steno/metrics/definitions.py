@@ -222,6 +222,23 @@ PROCESS_METRICS: Final = _table(
         "Until when the certificate that a source shows its clients is valid, in Unix time.",
     ),
     Definition(
+        "steno_attachments", "gauge", ("source", "status"), "Calls that are followed, by what steno does about them."
+    ),
+    Definition(
+        "steno_attachments_ended_total",
+        "counter",
+        ("source", "reason"),
+        "Calls that are followed no more, and why.",
+    ),
+    Definition(
+        "steno_attachment_requests_total",
+        "counter",
+        ("kind", "status"),
+        "Requests to follow a call or to end that, by who asked and what became of them.",
+    ),
+    Definition("steno_webhooks_total", "counter", ("status",), "Webhooks that came, by what became of them."),
+    Definition("steno_webhook_events_total", "counter", ("event",), "Webhooks that were accepted, by type."),
+    Definition(
         "steno_http_connections",
         "gauge",
         ("kind",),
@@ -289,7 +306,7 @@ PROCESS_METRICS: Final = _table(
         "steno_output_errors_total",
         "counter",
         ("kind", "reason"),
-        "Failures of outputs that the daemon goes on without: state, recording, log, http.",
+        "Failures of outputs that the daemon goes on without: state, recording, log, http, attachments.",
     ),
     Definition(
         "steno_memory_accounted_bytes",

@@ -5,6 +5,8 @@ import ssl
 from time import time
 from typing import Final
 
+import msgspec
+from msgspec import Struct
 from websockets.exceptions import InvalidHandshake, InvalidProxy, InvalidStatus, ProxyError
 
 from steno.errors import ConfigError
@@ -13,6 +15,9 @@ from steno.sources.redirects import RedirectRefusedError
 
 STATUSES: Final = {401: "unauthorized", 403: "unauthorized", 404: "not_found", 429: "rate_limited"}
 SERVER_ERRORS: Final = 500
+NOT_FOUND: Final = 404
+UNKNOWN_CALL: Final = "call_id_not_found"
+"""The code in the body of a 404 by which the provider says that a call is not there, or is over."""
 
 REASONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (ConfigError, "secret_missing"),
@@ -74,3 +79,21 @@ def detail_of(error: BaseException) -> dict[str, str]:
     if not isinstance(error, RedirectRefusedError):
         return {}
     return {"redirected_to": error.target, "advice": error.advice}
+
+
+class _Error(Struct):
+    code: str | None = None
+
+
+class _Refusal(Struct):
+    error: _Error
+
+
+def call_is_unknown(error: BaseException) -> bool:
+    """Return whether `error` is the refusal of a server that knows no such call, in its own words."""
+    if not isinstance(error, InvalidStatus) or error.response.status_code != NOT_FOUND:
+        return False
+    try:
+        return msgspec.json.decode(error.response.body or b"", type=_Refusal).error.code == UNKNOWN_CALL
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return False

@@ -18,6 +18,7 @@ from steno.core.frame import Frame
 from steno.core.stream import Stream
 from steno.errors import UnavailableError
 from steno.limits import Limits
+from steno.sources.attach.register import Attachments
 from steno.sources.clock import Clock
 from steno.sources.protocols import Counters, Feed, Numbers
 from steno.sources.read_ahead import ReadAhead
@@ -67,12 +68,18 @@ class StreamSessions:
     """Begins the streams of all sources of one daemon. It numbers them, so that no two have the same name."""
 
     def __init__(
-        self, feed: Feed, clock: Clock, recorder: Recorder | None = None, limits: Limits | None = None
+        self,
+        feed: Feed,
+        clock: Clock,
+        recorder: Recorder | None = None,
+        limits: Limits | None = None,
+        attachments: Attachments | None = None,
     ) -> None:
         """Feed streams into `feed`, stamp their frames by `clock`, and record them if there is a `recorder`.
 
-        `limits` say how much all connections may read ahead.
+        `limits` say how much all connections may read ahead; `attachments` has the calls that are followed.
         """
+        self.attachments = attachments or Attachments(clock.now)
         self.read_ahead = ReadAhead((limits or Limits()).read_ahead_bytes, feed)
         self._clock = clock
         self._feed = feed
@@ -80,6 +87,10 @@ class StreamSessions:
         self._begun: Counter[str] = Counter()
         """Source to the number of its last stream. A source that is removed and configured again counts on."""
         self._open: set[StreamSession] = set()
+
+    def now(self) -> Micros:
+        """Return the present time, as frames have it."""
+        return self._clock.now()
 
     def begin(self, source: str, counters: StreamCounters, conversation: str | None = None) -> "StreamSession":
         """Begin a stream of `source`, whose `conversation` may have a name."""
@@ -96,10 +107,6 @@ class StreamSessions:
         session.ended = self._open.discard
         self._open.add(session)
         return session
-
-    def now(self) -> Micros:
-        """Return the time of receipt."""
-        return self._clock.now()
 
     def end_left(self, counters: Counters) -> None:
         """End the streams that a source which failed has left open: those that were begun with its `counters`.

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import anyio
 import anyio.to_thread
 import pytest
+from structlog.testing import capture_logs
 
 from steno.config.sources import ProxySource as Config
 from steno.core.facts import Fact, RunFinished, SessionOpened
@@ -50,8 +51,6 @@ class Play:
     def __init__(self, answer: bytes) -> None:
         self.answer = answer
         self.stage = Stage()
-        self.calls: list[str] = []
-        self.hang_up = False
         self.source: ProxySource
 
     async def provide(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -76,6 +75,11 @@ class Play:
         return [fact for fact in self.stage.facts if isinstance(fact, kind)]
 
     @property
+    def calls(self) -> list[tuple[str, str]]:
+        """The calls that are to be followed, and who asked for it."""
+        return [(call.call_id, call.by) for call in self.stage.sessions.attachments.listed().attachments]
+
+    @property
     def gaps(self) -> list[str | None]:
         return [each.gap for each in self.stage.closed]
 
@@ -85,14 +89,17 @@ class Play:
 
 
 @asynccontextmanager
-async def playing(answer: bytes, frame_bytes: int = 1 << 24) -> AsyncIterator[Play]:
+async def playing(answer: bytes, frame_bytes: int = 1 << 24, attach: str | None = "calls") -> AsyncIterator[Play]:
     play = Play(answer)
     server = await asyncio.start_server(play.provide, "127.0.0.1", 0)
     async with server, anyio.create_task_group() as tasks:
         upstream = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        table = Config(name="front", kind="proxy", listen="127.0.0.1:0", upstream=upstream, frame_bytes=frame_bytes)
+        table = Config(
+            name="front", kind="proxy", listen="127.0.0.1:0", upstream=upstream, frame_bytes=frame_bytes, attach=attach
+        )
+        shelf = play.stage.sessions.attachments.shelf("calls")
+        shelf.configured, shelf.most = True, 2
         play.source = ProxySource(table, play.stage.sessions)
-        play.source.call_seen = play.calls.append
         tasks.start_soon(play.source.run)
         await until(lambda: play.source.ready)
         yield play
@@ -259,13 +266,13 @@ async def test_what_is_none_of_our_business_is_left_alone(path: str, answer: byt
         ("/v1/realtime/calls/rtc%0a7", []),
     ],
 )
-async def test_the_id_of_a_call_that_is_created_is_seen(place: str, calls: list[str]) -> None:
-    """Once, and nothing of the request with it."""
+async def test_a_call_that_is_created_is_followed(place: str, calls: list[str]) -> None:
+    """By the configured source, and with nothing of the request but its id."""
     answer = reply(b"v=0\r\n", "Content-Type: application/sdp", f"Location: {place}", status="201 Created")
     async with playing(answer) as play:
         passed = await play.ask("/v1/realtime/calls")
 
-    assert (passed, play.calls, play.stage.facts) == (b"v=0\r\n", calls, [])
+    assert (passed, play.calls, play.stage.facts) == (b"v=0\r\n", [(call_id, "proxy") for call_id in calls], [])
 
 
 @pytest.mark.parametrize(
@@ -283,9 +290,34 @@ async def test_other_replies_name_no_call(path: str, method: str, status: str) -
     assert play.calls == []
 
 
-async def test_a_follower_that_fails_is_not_in_the_way() -> None:
-    async with playing(reply(b"v=0", "Location: /v1/realtime/calls/rtc_7", status="201 Created")) as play:
-        play.source.call_seen = lambda _: 1 / 0  # type: ignore[assignment]  # as a mistake would
+CREATED = reply(b"v=0", "Location: /v1/realtime/calls/rtc_7", status="201 Created")
+
+
+async def test_no_call_is_followed_where_no_source_is_named() -> None:
+    async with playing(CREATED, attach=None) as play:
         passed = await play.ask("/v1/realtime/calls")
 
-    assert passed == b"v=0"
+    assert (passed, play.calls) == (b"v=0", [])
+
+
+@pytest.mark.parametrize("fault", ["full", "mistake"])
+async def test_a_call_that_cannot_be_followed_is_not_cut(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Why not is logged: the register is full, or it fails."""
+
+    async def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with capture_logs() as logs:
+        async with playing(CREATED) as play:
+            play.stage.sessions.attachments.shelf("calls").most = 0
+            if fault == "mistake":
+                monkeypatch.setattr(play.stage.sessions.attachments, "attach", fail)
+            passed = await play.ask("/v1/realtime/calls")
+            await until(lambda: not play.source._asking)
+
+    told = [(line["event"], line.get("reason")) for line in logs if "not followed" in line["event"]]
+    expected = {
+        "full": ("a call is not followed", "too_many_calls"),
+        "mistake": ("internal error: a call is not followed", None),
+    }
+    assert (passed, play.calls, told) == (b"v=0", [], [expected[fault]])

@@ -9,6 +9,7 @@ from steno.config.fields import (
     HttpUrl,
     Listen,
     LongSeconds,
+    SourceName,
     WaitSeconds,
     mask_url,
     split_listen,
@@ -58,6 +59,9 @@ class ProxySource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     ping_timeout_seconds: WaitSeconds = 20.0
     """Time without a sign of life after a ping after which a side is given up."""
+
+    attach: SourceName | None = None
+    """The source of `kind = "attach"` that follows the calls which are created through here. Absent: none does."""
 
     drain_seconds: LongSeconds = 3600.0
     """How long calls may go on when steno is asked to stop. The longest session of OpenAI takes an hour."""

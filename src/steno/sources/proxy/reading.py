@@ -8,7 +8,7 @@ from contextlib import suppress
 import structlog
 
 from steno.core.frame import Frame
-from steno.sources.connect import ConnectCounters
+from steno.sources.dialing import DialCounters
 from steno.sources.proxy.frames import ENCODING, INTERNAL_ERROR, NO_MEMORY, TOO_BIG, UNFED, CloseFrame
 from steno.sources.proxy.refusal import REASONS
 from steno.sources.protocols import Numbers
@@ -19,7 +19,7 @@ GAPS: dict[str, Gap] = {INTERNAL_ERROR: "internal_error", NO_MEMORY: "blocked", 
 """What a stream has a gap by that was not fed whole, the worst first."""
 
 
-class ProxyCounters(ConnectCounters):
+class ProxyCounters(DialCounters):
     """What a proxy counts."""
 
     def __init__(self) -> None:

@@ -34,7 +34,7 @@ _OBJECTS: Final = re.compile(
     r"|/threads(?:/.*)?\Z"
 )
 _CALLS: Final = re.compile(r"/realtime/calls/?\Z")
-_CALL_ID: Final = re.compile(r"/realtime/calls/([A-Za-z0-9_-]{1,128})/?(?:[?#].*)?\Z")
+_CALL_ID: Final = re.compile(r"/realtime/calls/([A-Za-z0-9][A-Za-z0-9._:-]{0,127})/?(?:[?#].*)?\Z")
 _OK: Final = range(200, 300)
 _CREATED: Final = 201
 
@@ -49,7 +49,7 @@ class Replies(Struct, frozen=True):
     frame_bytes: int
     room: Budget
     """What all that waits for its end shares."""
-    call_seen: Callable[[str], None] = lambda _: None
+    call_seen: Callable[[str], None]
     """Gets the id of each call that is created."""
 
     def observe(self, request: RequestHead, response: ResponseHead) -> Observer | None:

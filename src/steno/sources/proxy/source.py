@@ -3,12 +3,12 @@
 import asyncio
 import errno
 import ssl
-from collections.abc import Callable
 from typing import ClassVar, Final
 
 import anyio
 import structlog
 
+from steno.attachments import AttachRequest, RefusedError
 from steno.config.sources.base import Tls
 from steno.config.sources.proxy import ProxySource as ProxyConfig
 from steno.sources.backoff import Backoff
@@ -44,8 +44,8 @@ class ProxySource:
         self.config = config
         self.upstream = Upstream.of(config.upstream)
         self.budget = Budget(sessions.read_ahead.limit)
-        self.call_seen: Callable[[str], None] = lambda _: None
-        """Gets the id of each call that is created by HTTP. Whoever follows calls sets it."""
+        self._asking: set[asyncio.Task[None]] = set()
+        """Requests to follow a call that are under way."""
         self.stopping = False
         self._sessions = sessions
         self._trust = Trust()
@@ -206,8 +206,24 @@ class ProxySource:
             missed=self._missed,
             frame_bytes=self.config.frame_bytes,
             room=self.budget,
-            call_seen=self.call_seen,
+            call_seen=self._call_seen,
         ).observe
+
+    def _call_seen(self, call_id: str) -> None:
+        """Have the configured source follow a call, by its own headers."""
+        if self.config.attach is not None:
+            request = AttachRequest(call_id, source=self.config.attach)
+            task = asyncio.get_running_loop().create_task(self._ask_to_follow(request))
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+
+    async def _ask_to_follow(self, request: AttachRequest) -> None:
+        try:
+            await self._sessions.attachments.attach(request, "proxy")
+        except RefusedError as refused:
+            self._log.warning("a call is not followed", call_id=request.call_id, reason=refused.code)
+        except Exception:  # noqa: BLE001  # the call goes on
+            self._log.exception("internal error: a call is not followed")
 
     def _missed(self, reason: str) -> None:
         self.counters.unfed[reason] += 1
