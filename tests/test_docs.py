@@ -38,6 +38,7 @@ def test_every_fact_is_documented() -> None:
     rows = re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \|", (ROOT / "docs/audit.md").read_text(), re.MULTILINE)
     own = {f"log.{word}" for word in ("opened", "closed", "checkpoint", "retired", "gap", "damaged")}
     own |= {"daemon.started", "daemon.reloaded", "daemon.stopped", "daemon.clock_changed", "content.erased"}
+    own.add("daemon.draining")
     own |= {f"daemon.{fact}" for fact in get_args(CallFact)}
 
     assert sorted(rows) == sorted({*NAMES.values(), *own})

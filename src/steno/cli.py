@@ -262,15 +262,19 @@ def verify(
     heads: tuple[str, ...],
     words: bool,
 ) -> int:
-    """Prove an audit log: a folder, or single segments. Exit 1 when it does not hold."""
+    """Prove an audit log: a folder, or single segments; of several folders each. Exit 1 when one does not hold."""
     from steno.app import verify as verifying
 
     trust = verifying.trust_of(key_files, keyed_from, heads, log_id)
+    logs = verifying.logs_of(paths, trust)
+    holds = True
     with _progress(paths) as progress:
-        found = verifying.verify(paths, trust, content=words, progress=progress)
-    for line in found.lines():
-        echo(line)
-    return 0 if found.ok else 1
+        for log in logs:
+            found = verifying.verify(log, trust, content=words, progress=progress)
+            holds &= found.ok
+            for line in ([f"{log[0]}:"] if len(logs) > 1 else []) + found.lines():
+                echo(line)
+    return 0 if holds else 1
 
 
 @cli.command()

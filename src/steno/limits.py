@@ -55,7 +55,8 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     then shown under the name of its price."""
 
     drain_seconds: Seconds = 10.0
-    """Longest time from the first SIGTERM to the exit. Keep it below the service manager's own limit."""
+    """Longest time from the first SIGTERM to the exit. Where a proxy lets calls go to their end (`drain_seconds` of the
+    source), it begins after that. Keep the sum below the service manager's own limit."""
 
     @property
     def conversation_bytes(self) -> int:

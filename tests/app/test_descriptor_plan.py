@@ -10,7 +10,8 @@ import anyio.to_thread
 import pytest
 
 from steno.app.descriptor_plan import HTTP_LEAST, HTTP_MOST, plan
-from tests.app.test_daemon import configure, ended, records_of_the_log
+from tests.app.daemons import records_of_the_log
+from tests.app.test_daemon import configure, ended
 from tests.processes import Running, running, steno, upstream, wait_until
 from tests.recordings import frames
 

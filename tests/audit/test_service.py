@@ -385,5 +385,6 @@ def test_a_second_daemon_on_the_same_folder_is_refused(tmp_path: Path) -> None:
 
     assert second.returncode == 69
     assert second.stderr.decode().splitlines()[-1] == (
-        f"steno: another steno writes the audit log in {tmp_path}/audit: stop it, or choose another folder"
+        f"steno: another steno writes the audit log in {tmp_path}/audit: stop it, or give this one a folder of its own "
+        "(audit.directory, or LogsDirectory= of its unit)"
     )

@@ -47,6 +47,19 @@ def test_no_two_sources_share_a_name() -> None:
     ]
 
 
+PROXY = '[[sources]]\nname = "front"\nkind = "proxy"\nupstream = "https://api.provider.example"\nattach = "calls"\n'
+CALLS = '[[sources]]\nname = "calls"\nkind = "attach"\n'
+
+
+def test_the_calls_of_a_proxy_are_followed_by_a_source_that_is_there() -> None:
+    fault = 'sources.front.attach: must be the name of a source of kind = "attach"'
+
+    assert faults_of(PROXY) == [fault]
+    assert faults_of(PROXY + source(name="calls")) == [fault]
+    assert faults_of(PROXY + CALLS) == []
+    assert fault not in faults_of('sources = [1, { kind = "proxy", attach = 2 }]')
+
+
 REDACTS = [
     'content = "redacted"',
     'content = { text = "redacted" }',

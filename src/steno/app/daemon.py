@@ -1,8 +1,8 @@
 """The daemon: one task group, a fixed order of starting and stopping, and the signals.
 
-Started in this order: audit log, HTTP server, control socket, ticker, sources. Stopped in this order: the sources close
-their connections, open conversations are closed, the state is written, the audit log is flushed and ended. The HTTP
-server goes last, so that a probe sees the drain.
+Started in this order: audit log, HTTP server, control socket, ticker, sources. Stopped in this order: running calls of
+sources that drain go to their end (`drain`), the sources close their connections, open conversations are closed, the
+state is written, the audit log is flushed and ended. The HTTP server goes last, so that a probe sees the drain.
 """
 
 import asyncio
@@ -30,6 +30,7 @@ from steno.app import control, descriptor_plan
 from steno.app.calls import Calls, journal_of
 from steno.app.control_client import EraseRequest
 from steno.app.daemon_log import DaemonLog
+from steno.app.drain import Drain
 from steno.app.memory_numbers import MemoryNumbers
 from steno.app.price_list import load_prices
 from steno.app.signals import SIGNALS
@@ -114,6 +115,7 @@ class Daemon:
         self.calls.attachments.followed = self.pipeline.follower
         sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder, config.limits, self.calls.attachments)
         self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions), sessions.end_left)
+        self.drain = Drain(self.sources, lambda calls, most: parts.audit.draining(parts.clock.now(), calls, most))
         self._descriptors = descriptor_plan.plan(len(config.sources))
         self.faces = Faces({"http": ConnectionTable(self._descriptors.http, HEAD_SECONDS), "control": control.table()})
         self._hosts = HostPolicy(config.http.address[0], config.http.hosts)
@@ -125,7 +127,7 @@ class Daemon:
         self._mistakes: set[str] = set()
         """Mistakes of ours that were logged, each once."""
         self._drain_began = 0.0
-        """When the drain began, by the monotonic clock."""
+        """When the end began: the signal, or the end of the last call. By the monotonic clock."""
         self._ticked_at = 0.0
         """When the last tick was, by the clock of the event loop."""
 
@@ -164,6 +166,7 @@ class Daemon:
         """Run until `stop` or a signal, then drain; return what is missing at the end, a sentence each."""
         numbers: list[ProcessNumbers] = [
             self.sources,
+            self.drain,
             self.audit,
             self.memory,
             self.faces,
@@ -259,12 +262,13 @@ class Daemon:
             self.audit.clock_changed(self.clock.now(), change)
 
     async def _run_sources(self) -> None:
-        """Run the sources until `stop`; then stop them. What has not ended in its share of the drain is cancelled."""
+        """Run the sources until `stop`; drain them, then stop them. What has not ended in its share is cancelled."""
         with anyio.CancelScope() as scope:
             async with anyio.create_task_group() as running:
                 self.sources.start(running)
                 await self._stopping.wait()
                 self._log.info("stopping")
+                await self.drain.run()
                 self._drain_began = monotonic()
                 if self._parts.log:
                     self._parts.log.end_by(self._drain_began + self._config.limits.drain_seconds)

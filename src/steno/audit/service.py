@@ -41,6 +41,7 @@ NONCE_BYTES: Final = 16
 STARTED: Final = "daemon.started"
 STOPPED: Final = "daemon.stopped"
 RELOADED: Final = "daemon.reloaded"
+DRAINING: Final = "daemon.draining"
 CLOCK_CHANGED: Final = "daemon.clock_changed"
 CallFact = Literal["call_attached", "call_released"]
 """What happens to a call that the daemon was asked to follow: `daemon.call_attached` and `daemon.call_released`."""
@@ -247,6 +248,10 @@ class AuditService:
     def clock_changed(self, at: Micros, change: Struct) -> None:
         """Record what was noticed of the host's clocks."""
         self._record(at, CLOCK_CHANGED, msgspec.structs.asdict(change))
+
+    def draining(self, at: Micros, calls: int, seconds: float) -> None:
+        """Record that from now on calls begin elsewhere; `calls` run on here, for `seconds` at most."""
+        self._record(at, DRAINING, {"calls": calls, "seconds": seconds})
 
     def call_noted(self, at: Micros, fact: CallFact, source: str, call_id: str, body: Mapping[str, object]) -> None:
         """Record what happened to a call that the daemon was asked to follow; `body` has what is known besides."""

@@ -64,6 +64,17 @@ def _distinct_sources(config: Table) -> Iterator[Flaw]:
             yield Flaw(f"sources[{number}].name", f"is already the name of sources[{first[name]}]")
 
 
+def _known_followers(config: Table) -> Iterator[Flaw]:
+    """Yield a flaw for each source whose calls no source is to follow. The sources may be invalid in other ways."""
+    sources = config["sources"]
+    tables = [table for table in sources if isinstance(table, dict)] if isinstance(sources, list) else []
+    there = {str(table.get("name")) for table in tables if table.get("kind") == "attach"}
+    for table in tables:
+        wanted = table.get("attach")
+        if table.get("kind") == "proxy" and isinstance(wanted, str) and wanted not in there:
+            yield Flaw(f"sources.{table.get('name')}.attach", 'must be the name of a source of kind = "attach"')
+
+
 def _memory_suffices(config: Table) -> Iterator[Flaw]:
     """Yield a flaw for each size that does not fit into its share of `limits.memory_bytes`.
 
@@ -145,5 +156,6 @@ CONNECT_VALIDATORS: Final = (
 )
 CONFIG_VALIDATORS: Final = (
     Validator(frozenset(), _distinct_sources),
+    Validator(frozenset(), _known_followers),
     Validator(frozenset({"audit", "limits", "sources"}), _memory_suffices),
 )

@@ -160,7 +160,7 @@ class FrameRejected(Fact, frozen=True):
 
 
 class EventsMissed(Fact, frozen=True):
-    """A sender that numbers its events skipped numbers: so many events never came."""
+    """A sender that numbers its events skipped numbers, or what passed a proxy was too long: so many events are not here."""
 
     tag: ClassVar = "events.missed"
     missing: int

@@ -179,6 +179,12 @@ CONVERSATION_METRICS: Final = _table(
 PROCESS_METRICS: Final = _table(
     Definition("steno_streams", "gauge", ("source",), "Connections that are open."),
     Definition(
+        "steno_draining",
+        "gauge",
+        (),
+        "1 from the signal to stop on, where calls go to their end before the daemon does.",
+    ),
+    Definition(
         "steno_connect_attempts_total",
         "counter",
         ("source", "reason"),
@@ -190,11 +196,36 @@ PROCESS_METRICS: Final = _table(
         ("source", "reason"),
         "Streams that broke off, so that events may have been missed.",
     ),
+    Definition("steno_proxy_connections", "gauge", ("source",), "Clients that are connected to a proxy."),
+    Definition(
+        "steno_proxy_refused_total",
+        "counter",
+        ("source", "reason"),
+        "Connections and requests that a proxy did not pass on, and why.",
+    ),
+    Definition(
+        "steno_unfed_frames_total",
+        "counter",
+        ("source", "reason"),
+        "Messages that passed a proxy and could not be read along, and why.",
+    ),
     Definition(
         "steno_source_restarts_total",
         "counter",
         ("source",),
         "Times that a source failed by an internal error and was started again.",
+    ),
+    Definition(
+        "steno_tls_certificate_loads_total",
+        "counter",
+        ("source", "reason"),
+        "Times that the certificate of a source was read, by outcome: `loaded`, or why it cannot be used.",
+    ),
+    Definition(
+        "steno_tls_certificate_expiry_timestamp_seconds",
+        "gauge",
+        ("source",),
+        "Until when the certificate that a source shows its clients is valid, in Unix time.",
     ),
     Definition(
         "steno_attachments", "gauge", ("source", "status"), "Calls that are followed, by what steno does about them."

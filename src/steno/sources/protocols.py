@@ -5,7 +5,7 @@ sees `Feed` alone, so that it can be tested without a pipeline.
 """
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -55,6 +55,9 @@ class Feed(Protocol):
 
     def feed(self, stream: Stream, frame: Frame) -> None:
         """Take in one frame. Raises only where our own code is wrong, never for what the frame holds."""
+
+    def missed(self, stream: Stream, at: Micros | None) -> None:
+        """Record that a frame of `stream` cannot be fed."""
 
     def failed(self, stream: Stream) -> None:
         """Count the frame of `stream` that `feed` raised for as rejected."""
@@ -131,3 +134,22 @@ class Source(Protocol):
 
     async def reconfigure(self, config: Any) -> None:
         """Go on as `config` says. It has the name and the kind of the one that this source was made from."""
+
+
+@runtime_checkable
+class Drains(Protocol):
+    """What a source has besides, whose streams are calls that pass through steno: a restart lets them go to their end.
+
+    The streams of all other sources are ended at once when steno stops: a successor reads them.
+    """
+
+    @property
+    def drain_seconds(self) -> float:
+        """How long calls may go on when the source is asked to stop."""
+
+    @property
+    def calls(self) -> int:
+        """Calls that run now: connections of clients that are not idle."""
+
+    async def drain(self) -> None:
+        """Accept no more calls, and return when none runs. `stop` comes after it, or when `drain_seconds` are over."""

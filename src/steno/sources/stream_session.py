@@ -219,6 +219,10 @@ class StreamSession:
             return False
         return True
 
+    def missed(self) -> None:
+        """Record that a frame cannot be fed."""
+        self._feed.missed(self.stream, self.now())
+
     def _fail(self) -> None:
         self.failed = True
         self._feed.failed(self.stream)
