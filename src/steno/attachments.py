@@ -17,13 +17,14 @@ Requester = Literal["http", "control", "webhook", "proxy"]
 CallState = Literal["connecting", "following", "waiting", "ended"]
 """`waiting`: the last attempt failed, and another one follows."""
 
-EndReason = Literal["call_ended", "call_not_found", "released", "given_up"]
+EndReason = Literal["call_ended", "call_not_found", "released", "given_up", "source_removed"]
 """Why a call is followed no more: a closed list.
 
     call_ended      the provider closed the connection in order, or knows the call no more
     call_not_found  the provider never knew it
     released        somebody asked for it
     given_up        there was no connection for longer than a call lasts
+    source_removed  its source is configured no more
 """
 
 REFUSALS: Final[Mapping[str, HTTPStatus]] = {

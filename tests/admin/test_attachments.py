@@ -214,6 +214,24 @@ async def test_what_a_web_page_can_send_unasked_is_not_taken(tmp_path: Path, kin
     assert [name for name in asked_first[2] if name.startswith("access-control")] == []
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("PUT", "/v1/attachments", 405, "method_not_allowed"),
+        ("GET", "/v1/attachments/rtc_1", 405, "method_not_allowed"),
+        ("GET", "/v1/nothing", 404, "not_found"),
+        ("DELETE", "/v1/attachments/a/b", 404, "not_found"),
+    ],
+)
+async def test_what_is_no_request_is_an_error_in_json(
+    tmp_path: Path, method: str, path: str, status: int, code: str
+) -> None:
+    async with face(tmp_path) as served:
+        found, body = await served.ask(method, path)
+
+    assert (found, body["error"]["code"], served.desk.asked) == (status, code, [])
+
+
 # Bodies -----------------------------------------------------------------------------------------------------
 
 

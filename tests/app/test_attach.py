@@ -229,6 +229,24 @@ async def test_sighup_exchanges_the_token_and_leaves_calls_alone(tmp_path: Path)
     assert (found, opened) == ([64, 0], 1)
 
 
+async def test_a_source_that_is_taken_out_lets_its_calls_go(tmp_path: Path) -> None:
+    async with provider("rtc_1") as url:
+        config = configure(tmp_path, url)
+        with running(config) as daemon:
+            await wait_until(lambda: daemon.port)
+            await command("attach", "rtc_1", "-c", config)
+            await followed(daemon)
+            config.write_text(config.read_text().replace('name = "calls"', 'name = "others"'))
+            daemon.reload()
+            ended_line = 'steno_attachments_ended_total{reason="source_removed",source="calls"}'
+            await wait_until(lambda: daemon.metric(ended_line))
+            again = await command("attach", "rtc_1", "-c", config)
+            await ended(daemon)
+
+    assert again[1] == "rtc_1: followed by others"
+    assert [body.get("reason") for _, _, body in noted(tmp_path)] == [None, "source_removed", None]
+
+
 async def test_without_a_folder_the_daemon_says_what_a_restart_forgets(tmp_path: Path) -> None:
     async with provider("rtc_1") as url:
         config = configure(tmp_path, url)

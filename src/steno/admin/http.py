@@ -4,6 +4,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 import anyio
@@ -13,12 +14,14 @@ from msgspec import Struct
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from steno.admin.acceptor import Acceptor
+from steno.admin.answers import error
 from steno.admin.authorization import Authorization
 from steno.admin.connections import BoundedProtocol, ConnectionTable
 from steno.errors import UnavailableError
@@ -28,6 +31,9 @@ GRACE_SECONDS: Final = 1
 
 HEAD_SECONDS: Final = 10.0
 """How long a client may take to send the head of a request, and to take a response."""
+
+PROGRAMS: Final = "/v1/"
+"""What programs ask for: errors are JSON there."""
 
 BACKLOG: Final = 128
 """Connections that wait to be accepted."""
@@ -92,7 +98,16 @@ def application(
         return _response(ready(detailed=authorization.allows(request)))
 
     own = [Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)]
-    return Starlette(routes=[*own, *further])
+    return Starlette(routes=[*own, *further], exception_handlers={HTTPException: _refused})
+
+
+async def _refused(request: Request, refused: Exception) -> Response:
+    """Answer what has no route: in JSON where programs ask."""
+    status = HTTPStatus(refused.status_code) if isinstance(refused, HTTPException) else HTTPStatus.BAD_REQUEST
+    headers = dict(refused.headers or {}) if isinstance(refused, HTTPException) else {}
+    if request.url.path.startswith(PROGRAMS):
+        return error(status, status.phrase.lower().replace(" ", "_"), "there is no such request", headers)
+    return PlainTextResponse(status.phrase, status, headers)
 
 
 def _response(result: CheckResult) -> Response:

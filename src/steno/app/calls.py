@@ -27,6 +27,7 @@ class Calls:
             audit.call_noted(clock.now(), fact, source, call_id, body)
 
         self.attachments = Attachments(clock.now, journal, note)
+        self.attachments.keep({source.name for source in _sources(config)}, starting=True)
         self.authorization = Authorization(config.http.token)
         self._webhooks = WebhookReceiver(self.attachments, _sources(config))
         self._kept = journal.path is not None
@@ -44,9 +45,10 @@ class Calls:
         return {**self.attachments.numbers(), **self._webhooks.numbers()}
 
     def reload(self, config: Config) -> None:
-        """Let the token, and who signs webhooks, be as `config` says."""
+        """Let the token, who signs webhooks, and whose calls are followed be as `config` says."""
         self.authorization.token = config.http.token
         self._webhooks.sources = _sources(config)
+        self.attachments.keep({source.name for source in _sources(config)})
 
     def log_start(self, config: Config) -> None:
         """Warn where calls would be forgotten."""

@@ -154,6 +154,22 @@ async def test_webhooks_and_calls_are_remembered_over_a_restart(tmp_path: Path) 
     assert [each.call_id for each in after.listed().attachments] == ["rtc_1"]
 
 
+async def test_calls_of_a_source_that_is_gone_are_forgotten(tmp_path: Path) -> None:
+    """By a new configuration, and at a start; another source may have them then."""
+    before = desk("one", "two", "three", folder=tmp_path)
+    for number, name in enumerate(("one", "two", "three")):
+        await before.attach(AttachRequest(f"rtc_{number}", source=name), "http")
+    before.keep({"two", "three"})
+    moved = await before.attach(AttachRequest("rtc_0", source="two"), "http")
+    after = desk("one", "two", folder=tmp_path)
+    after.keep({"one", "two"}, starting=True)
+    await after.attach(AttachRequest("rtc_2", source="one"), "http")
+    kept = desk("one", "two", "three", folder=tmp_path).listed().attachments
+
+    assert moved[1]
+    assert {each.call_id: each.source for each in kept} == {"rtc_0": "two", "rtc_1": "two", "rtc_2": "one"}
+
+
 async def test_a_webhook_that_was_refused_is_not_remembered() -> None:
     calls = desk("one", calls=0)
     async with refused("too_many_calls"):

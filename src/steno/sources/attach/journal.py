@@ -69,7 +69,7 @@ class Journal:
         self._appended = 0
         """Bytes since the file was written anew."""
         self._spoilt = False
-        """Whether lines are missing in the file, or a part of one is at its end: then it is written anew."""
+        """Whether lines are missing in the file or wrong, or a part of one is at its end: it is to be written anew."""
         self._failing = False
 
     @property
@@ -91,6 +91,10 @@ class Journal:
             return []
         self._appended, self._spoilt = len(content), not content.endswith(b"\n")
         return [line for text in content.split(b"\n") if text and (line := _decoded(text))]
+
+    def renew(self) -> None:
+        """Write the file anew at the next `append`: some of it is no longer true."""
+        self._spoilt = True
 
     async def append(self, line: Line, everything: Callable[[], Iterable[Line]]) -> None:
         """Return when `line` is on the disk, or cannot be written.

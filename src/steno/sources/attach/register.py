@@ -12,7 +12,7 @@ error (`already_followed`). `Attachments.followed` asks those who know of calls 
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, Literal, Protocol
 
 import structlog
@@ -78,16 +78,22 @@ class Call:
         """The provider's id."""
         return self.attached.call_id
 
+    @property
+    def state(self) -> CallState:
+        """What is done about it at present."""
+        if self.over:
+            return "ended"
+        return self.follower.state if self.follower else "connecting"
+
     def shown(self) -> Attachment:
         """Return it as it is shown."""
         follower, problem = self.follower, self.follower.problem if self.follower else None
-        state: CallState = "ended" if self.over else follower.state if follower else "connecting"
         return Attachment(
             call_id=self.call_id,
             source=self.attached.source,
             since=timestamp(self.attached.since),
             by=self.attached.by,
-            state=state,
+            state=self.state,
             frames=follower.frames if follower else 0,
             labels=self.attached.labels,
             problem=CallProblem(problem.reason, problem.detail) if problem else None,
@@ -176,6 +182,21 @@ class Attachments:
     def shelf(self, source: str) -> Shelf:
         """Return the calls of a source."""
         return self._shelves.setdefault(source, Shelf())
+
+    def keep(self, sources: Collection[str], *, starting: bool = False) -> None:
+        """Follow the calls of those sources no more that are not configured.
+
+        `starting`: the daemon does not run yet. Its log says nothing of the calls, which the daemon before it had.
+        """
+        gone = [call for call in self._calls() if call.attached.source not in sources]
+        for call in gone:
+            if starting:
+                self.shelf(call.attached.source).calls.pop(call.call_id)
+            else:
+                self._end(call, "source_removed")
+        if gone:
+            self._log.warning("calls are forgotten whose source is not configured", calls=len(gone))
+            self._journal.renew()
 
     # What is asked --------------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ class AttachCounters(DialCounters):
 
     def numbers(self) -> Mapping[str, Numbers]:
         """Return the values by metric and labels; see `protocols.Counters`."""
-        states = Counter(call.shown().state for call in list(self._calls.values()))
+        states = Counter(call.state for call in list(self._calls.values()))
         return {
             **super().numbers(),
             "steno_attachments": {(state,): states[state] for state in STATES},
@@ -108,6 +108,8 @@ class AttachSource:
         finally:
             del self._following[call]
         reason: EndReason | None = "released" if following.released else following.ended
+        if reason is None and call.over:
+            reason = "source_removed"
         if reason is not None:
             self.counters.ended[reason] += 1
             await self._sessions.attachments.ended(call, reason)
