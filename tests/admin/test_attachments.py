@@ -60,6 +60,7 @@ class Desk:
         self.asked: list[tuple[Any, ...]] = []
         self.refusal: RefusedError | None = None
         self.new = True
+        self.counted: list[tuple[Requester, str]] = []
 
     def _ask(self, *asked: object) -> None:
         self.asked.append(asked)
@@ -82,6 +83,9 @@ class Desk:
 
     def delivered(self, delivery: str) -> bool:
         return False
+
+    def turned_away(self, by: Requester, code: str) -> None:
+        self.counted.append((by, code))
 
 
 class Face:
@@ -188,6 +192,7 @@ async def test_nobody_acts_without_the_token(tmp_path: Path, method: str, path: 
         status, body, found = await served.response(method, path, b"{}", **JSON, **headers)
 
     assert (status, body["error"]["code"], served.desk.asked) == (401, "unauthorized", [])
+    assert served.desk.counted == [("http", "unauthorized")]
     assert (found["www-authenticate"], "http.token" in body["error"]["message"]) == ("Bearer", True)
 
 
@@ -265,7 +270,7 @@ async def test_a_wrong_body_is_400(tmp_path: Path, body: bytes) -> None:
         after, _ = await served.ask("GET")
 
     assert (status, found["error"]["code"], after) == (400, "bad_request", 200)
-    assert served.desk.asked == [("list",)]
+    assert (served.desk.asked, served.desk.counted) == ([("list",)], [("http", "bad_request")])
 
 
 async def test_a_flood_of_a_body_is_413_and_the_face_goes_on(tmp_path: Path) -> None:
@@ -277,6 +282,7 @@ async def test_a_flood_of_a_body_is_413_and_the_face_goes_on(tmp_path: Path) -> 
         after, _ = await served.ask("GET")
 
     assert (announced[0], announced[1]["error"]["code"]) == (413, "body_too_long")
+    assert served.desk.counted == [("http", "body_too_long")] * 2
     assert (chunked.split(b"\r\n")[0], after) == (b"HTTP/1.1 413 Request Entity Too Large", 200)
 
 
