@@ -29,6 +29,7 @@ from steno.attachments import (
     Requester,
 )
 from steno.config import SecretRef
+from tests.sources.helpers import until
 
 pytestmark = pytest.mark.anyio
 
@@ -305,6 +306,24 @@ def _chunks_without_end(port: int, token: str) -> bytes:
         except OSError:
             pass
     return received
+
+
+async def test_a_client_that_leaves_in_its_body_ends_nothing(tmp_path: Path) -> None:
+    async with face(tmp_path) as served:
+        head = (
+            "POST /v1/attachments HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n"
+            f"authorization: Bearer {served.token}\r\ncontent-type: application/json\r\n\r\n{{"
+        )
+
+        def leave() -> None:
+            with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
+                connection.sendall(head.encode())
+
+        await anyio.to_thread.run_sync(leave)
+        await until(lambda: served.desk.counted)
+        after, _ = await served.ask("GET")
+
+    assert (served.desk.counted, after) == ([("http", "bad_request")], 200)
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
