@@ -39,7 +39,10 @@ REFUSALS: Final[Mapping[str, HTTPStatus]] = {
 }
 """Code of a refusal to the status of its response: a closed list."""
 
-OUTCOMES: Final = ("attached", "already_attached", "released", *REFUSALS)
+UNREAD: Final = ("unauthorized", "unsupported_media_type", "body_too_long", "body_too_slow")
+"""Codes of requests that are refused before anybody looks at the call."""
+
+OUTCOMES: Final = ("attached", "already_attached", "released", *REFUSALS, *UNREAD)
 """What became of a request, as `steno_attachment_requests_total` counts it."""
 
 CallId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\Z")]
@@ -131,6 +134,9 @@ class CallDesk(Protocol):
 
     def listed(self) -> AttachmentList:
         """Return the calls that are followed."""
+
+    def turned_away(self, by: Requester, code: str) -> None:
+        """Count a request that did not get as far as the methods above; `code` is one of `OUTCOMES`."""
 
     def delivered(self, delivery: str) -> bool:
         """Return whether the webhook with this id was accepted before."""

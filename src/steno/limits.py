@@ -158,8 +158,9 @@ ATTACH_RATE: Final = 50.0
 ATTACH_BYTES: Final = 16 * 1024
 """Longest request about a call. An id and eight labels have 2 KB."""
 
-WEBHOOK_BYTES: Final = 256 * 1024
-"""Longest webhook. A call that comes in has its SIP headers in it, some KB."""
+WEBHOOK_BYTES: Final = 64 * 1024
+"""Longest webhook. A call that comes in has its SIP headers in it, some KB. Strangers may send as many at once as the
+HTTP face has connections, and each is held until its signature was verified."""
 
 WEBHOOK_IDS: Final = 32_768
 """Ids of webhooks that were accepted and have no effect again. At `ATTACH_RATE` they last for 10 minutes, twice the

@@ -29,6 +29,7 @@ from steno.attachments import (
     Requester,
 )
 from steno.config import SecretRef
+from tests.sources.helpers import until
 
 pytestmark = pytest.mark.anyio
 
@@ -60,6 +61,7 @@ class Desk:
         self.asked: list[tuple[Any, ...]] = []
         self.refusal: RefusedError | None = None
         self.new = True
+        self.counted: list[tuple[Requester, str]] = []
 
     def _ask(self, *asked: object) -> None:
         self.asked.append(asked)
@@ -82,6 +84,9 @@ class Desk:
 
     def delivered(self, delivery: str) -> bool:
         return False
+
+    def turned_away(self, by: Requester, code: str) -> None:
+        self.counted.append((by, code))
 
 
 class Face:
@@ -188,6 +193,7 @@ async def test_nobody_acts_without_the_token(tmp_path: Path, method: str, path: 
         status, body, found = await served.response(method, path, b"{}", **JSON, **headers)
 
     assert (status, body["error"]["code"], served.desk.asked) == (401, "unauthorized", [])
+    assert served.desk.counted == [("http", "unauthorized")]
     assert (found["www-authenticate"], "http.token" in body["error"]["message"]) == ("Bearer", True)
 
 
@@ -265,7 +271,7 @@ async def test_a_wrong_body_is_400(tmp_path: Path, body: bytes) -> None:
         after, _ = await served.ask("GET")
 
     assert (status, found["error"]["code"], after) == (400, "bad_request", 200)
-    assert served.desk.asked == [("list",)]
+    assert (served.desk.asked, served.desk.counted) == ([("list",)], [("http", "bad_request")])
 
 
 async def test_a_flood_of_a_body_is_413_and_the_face_goes_on(tmp_path: Path) -> None:
@@ -277,6 +283,7 @@ async def test_a_flood_of_a_body_is_413_and_the_face_goes_on(tmp_path: Path) -> 
         after, _ = await served.ask("GET")
 
     assert (announced[0], announced[1]["error"]["code"]) == (413, "body_too_long")
+    assert served.desk.counted == [("http", "body_too_long")] * 2
     assert (chunked.split(b"\r\n")[0], after) == (b"HTTP/1.1 413 Request Entity Too Large", 200)
 
 
@@ -299,6 +306,24 @@ def _chunks_without_end(port: int, token: str) -> bytes:
         except OSError:
             pass
     return received
+
+
+async def test_a_client_that_leaves_in_its_body_ends_nothing(tmp_path: Path) -> None:
+    async with face(tmp_path) as served:
+        head = (
+            "POST /v1/attachments HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n"
+            f"authorization: Bearer {served.token}\r\ncontent-type: application/json\r\n\r\n{{"
+        )
+
+        def leave() -> None:
+            with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
+                connection.sendall(head.encode())
+
+        await anyio.to_thread.run_sync(leave)
+        await until(lambda: served.desk.counted)
+        after, _ = await served.ask("GET")
+
+    assert (served.desk.counted, after) == ([("http", "bad_request")], 200)
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

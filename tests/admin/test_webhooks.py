@@ -1,17 +1,11 @@
 """`/v1/webhooks/openai` with real clients over a real socket: forged, stale, replayed, sent again, too long, too many.
 
-Signatures are made here from the text of the specification, not by the package that verifies them.
+Signatures are made by `webhook_sender`, not by the package that verifies them.
 """
 
-import base64
-import hashlib
-import hmac
-import json
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, get_args
 
@@ -27,43 +21,18 @@ from steno.admin.connections import ConnectionTable
 from steno.admin.http import CheckResult, HttpServer, application, bind
 from steno.admin.webhooks import EVENTS, TOLERANCE_SECONDS, Outcome, WebhookReceiver
 from steno.config import AttachSource, SecretRef
-from steno.limits import ATTACH_BURST
+from steno.limits import ATTACH_BURST, WEBHOOK_BYTES
 from steno.output_errors import OutputErrors
 from steno.sources.attach.journal import Journal
 from steno.sources.attach.register import Attachments
+from tests.admin.webhook_sender import ONE, TWO, event, post, signed
 
 pytestmark = pytest.mark.anyio
-
-PATH = "/v1/webhooks/openai"
-ONE = "whsec_" + base64.b64encode(b"one secret of twenty-four").decode()
-TWO = "whsec_" + base64.b64encode(b"another secret of as many").decode()
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-def event(call_id: str = "rtc_1", kind: str = "realtime.call.incoming") -> bytes:
-    headers = [{"name": "From", "value": "sip:+49300000000@carrier.example"}]
-    data = {"call_id": call_id, "sip_headers": headers}
-    return json.dumps({"object": "event", "id": "evt_1", "type": kind, "created_at": 1, "data": data}).encode()
-
-
-def signature(secret: str, body: bytes, delivery: str, at: str) -> str:
-    key = base64.b64decode(secret[6:]) if secret.startswith("whsec_") else secret.encode()
-    made = hmac.new(key, f"{delivery}.{at}.".encode() + body, hashlib.sha256).digest()
-    return f"v1,{base64.b64encode(made).decode()}"
-
-
-def signed(body: bytes, delivery: str = "wh_1", secret: str = ONE, age: float = 0.0) -> dict[str, str]:
-    """Return the headers of a webhook that is `age` seconds old."""
-    at = str(int(time.time() - age))
-    return {
-        "webhook-id": delivery,
-        "webhook-timestamp": at,
-        "webhook-signature": signature(secret, body, delivery, at),
-    }
 
 
 class Face:
@@ -76,7 +45,7 @@ class Face:
 
     async def send(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
         """Return the status, and what became of it: the status in the body or the code of its error."""
-        status, answer = await anyio.to_thread.run_sync(partial(_post, self.port, body, dict(headers)))
+        status, answer = await anyio.to_thread.run_sync(partial(post, self.port, body, dict(headers)))
         return status, answer["status"] if "status" in answer else answer["error"]["code"]
 
     @property
@@ -92,16 +61,6 @@ class Face:
     def events(self) -> dict[str, float]:
         found = self.receiver.numbers()["steno_webhook_events_total"]
         return {name: count for (name,), count in found.items() if count}
-
-
-def _post(port: int, body: bytes, headers: dict[str, str]) -> tuple[int, Any]:
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        connection.request("POST", PATH, body, {"content-type": "application/json", **headers})
-        response = connection.getresponse()
-        return response.status, json.loads(response.read())
-    finally:
-        connection.close()
 
 
 def source(tmp_path: Path, *secrets: str, name: str = "calls", **more: Any) -> AttachSource:
@@ -332,7 +291,7 @@ async def test_a_body_that_is_no_text(tmp_path: Path) -> None:
 
 
 async def test_a_flood_of_a_body_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    body = b" " * (256 * 1024 + 1)
+    body = b" " * (WEBHOOK_BYTES + 1)
     async with face(source(tmp_path, ONE)) as served:
         too_long = await served.send(body, signed(body))
         monkeypatch.setattr(answers, "BODY_SECONDS", 0.05)

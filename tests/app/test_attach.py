@@ -20,7 +20,7 @@ from websockets.http11 import Request, Response
 from steno.app import attach
 from steno.attachments import Attachment, CallProblem
 from steno.errors import UnavailableError, UsageError
-from tests.admin.test_webhooks import ONE, event, signed
+from tests.admin.webhook_sender import ONE, event, post, signed
 from tests.processes import Running, running, steno, wait_until
 
 pytestmark = pytest.mark.anyio
@@ -188,11 +188,9 @@ async def test_a_webhook_before_a_kill_is_followed_after_it(tmp_path: Path) -> N
 
 
 async def posted(daemon: Running, headers: dict[str, str], host: str = "127.0.0.1") -> tuple[int, str]:
-    from tests.admin.test_webhooks import _post
-
     port = await anyio.to_thread.run_sync(lambda: daemon.port)
     try:
-        status, answer = await anyio.to_thread.run_sync(partial(_post, port, event(), {**headers, "Host": host}))
+        status, answer = await anyio.to_thread.run_sync(partial(post, port, event(), {**headers, "Host": host}))
     except json.JSONDecodeError:
         return 421, ""
     return status, answer["status"]

@@ -26,6 +26,17 @@ def test_the_longest_wait_is_not_shorter_than_the_first() -> None:
     assert faults_of(source("backoff_seconds = 2", "backoff_max_seconds = 2")) == []
 
 
+@pytest.mark.parametrize("name", ["call_id", "model"])
+def test_the_address_of_calls_names_no_call_and_no_model(name: str) -> None:
+    """The provider refuses both together, and a call that is named here would be followed in place of the others."""
+    calls = '[[sources]]\nname = "calls"\nkind = "attach"\nurl = "wss://api.example/realtime{}"'
+
+    assert faults_of(calls.format(f"?api-version=1&{name}=x")) == [
+        f"sources.calls.url: must not hold {name}=: a call is named by who asks for it, and has a model already"
+    ]
+    assert faults_of(calls.format("?api-version=1&deployment=voice")) == []
+
+
 def test_a_header_is_set_once_whatever_the_case_of_its_letters() -> None:
     assert faults_of(source('headers = { Auth = { env = "A" }, auth = { env = "B" } }')) == [
         "sources.relay.headers: holds a header twice: the case of its letters does not count"

@@ -6,6 +6,7 @@ and such a question gets no answer that allows it. On the control socket the fil
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -48,7 +49,7 @@ def attachment_routes(desk: CallDesk, by: Requester, authorization: Authorizatio
         return answer(HTTPStatus.OK, await desk.release(request.path_params["call_id"], by))
 
     def route(path: str, method: str, handler: Handler) -> Route:
-        return Route(path, _guarded(handler, authorization), methods=[method])
+        return Route(path, _guarded(handler, authorization, partial(desk.turned_away, by)), methods=[method])
 
     return [
         route(ATTACHMENTS_PATH, "POST", attach),
@@ -57,11 +58,12 @@ def attachment_routes(desk: CallDesk, by: Requester, authorization: Authorizatio
     ]
 
 
-def _guarded(handler: Handler, authorization: Authorization | None) -> Handler:
-    """Return `handler` behind the token, with what it raises as responses."""
+def _guarded(handler: Handler, authorization: Authorization | None, count: Callable[[str], None]) -> Handler:
+    """Return `handler` behind the token, with errors as responses; `count` takes the codes of what is not read."""
 
     async def guarded(request: Request) -> Response:
         if authorization is not None and not authorization.allows(request):
+            count("unauthorized")
             message = UNCONFIGURED if authorization.token is None else UNAUTHORIZED
             return error(
                 HTTPStatus.UNAUTHORIZED, "unauthorized", message, {"www-authenticate": "Bearer", "connection": "close"}
@@ -71,13 +73,14 @@ def _guarded(handler: Handler, authorization: Authorization | None) -> Handler:
         except RefusedError as refused:
             return refusal(refused)
         except BodyError as failed:
+            count(failed.code)
             return failed.answer()
 
     return guarded
 
 
 async def _wanted(request: Request) -> AttachRequest:
-    """Return the call that is to be followed. Raises BodyError or RefusedError."""
+    """Return the call that is to be followed. Raises BodyError."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
         message = f"the body must be JSON, with the header `content-type: {JSON}`"
         raise BodyError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message)
@@ -85,4 +88,4 @@ async def _wanted(request: Request) -> AttachRequest:
     try:
         return msgspec.json.decode(body, type=AttachRequest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise RefusedError("bad_request", REQUEST_RULES) from None
+        raise BodyError(HTTPStatus.BAD_REQUEST, "bad_request", REQUEST_RULES) from None

@@ -108,7 +108,7 @@ async def _refused(request: Request, refused: Exception) -> Response:
     status = HTTPStatus(refused.status_code) if isinstance(refused, HTTPException) else HTTPStatus.BAD_REQUEST
     headers = dict(refused.headers or {}) if isinstance(refused, HTTPException) else {}
     if request.url.path.startswith(PROGRAMS):
-        return error(status, status.phrase.lower().replace(" ", "_"), f"there is no such request: {status}", headers)
+        return error(status, status.phrase.lower().replace(" ", "_"), "there is no such request", headers)
     return PlainTextResponse(status.phrase, status, headers)
 
 

@@ -6,6 +6,7 @@ reported once.
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
 
 from steno.config.fields import (
     FRAME_BYTES_DEFAULT,
@@ -146,10 +147,20 @@ AUDIT_VALIDATORS: Final = (
     Validator(frozenset({"content", "regions"}), _known_regions),
 )
 SECRET_VALIDATORS: Final = (Validator(frozenset({"file", "env"}), _exactly_one_place),)
+
+
+def _no_call_in_url(table: Table) -> Iterator[Flaw]:
+    names = {name for name, _ in parse_qsl(urlsplit(table["url"]).query, keep_blank_values=True)}
+    for name in ("call_id", "model"):
+        if name in names:
+            yield Flaw("url", f"must not hold {name}=: a call is named by who asks for it, and has a model already")
+
+
 DIAL_VALIDATORS: Final = (
     Validator(frozenset({"backoff_seconds", "backoff_max_seconds"}), _backoff_order),
     Validator(frozenset({"headers"}), _distinct_headers),
 )
+ATTACH_VALIDATORS: Final = (*DIAL_VALIDATORS, Validator(frozenset({"url"}), _no_call_in_url))
 CONNECT_VALIDATORS: Final = (
     *DIAL_VALIDATORS,
     Validator(frozenset({"subprotocols"}), _distinct_subprotocols),

@@ -268,7 +268,7 @@ class DialLoop:
     async def _attempt(self) -> Attempt:
         target = self._target
         try:
-            async with self._sessions.handshakes:
+            async with self._sessions.turns.taken():
                 connection = await dial(target, self._sessions.read_ahead)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is counted by a reason and tried again
             reason = reason_of(error)

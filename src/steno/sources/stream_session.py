@@ -25,6 +25,7 @@ from steno.sources.read_ahead import ReadAhead
 from steno.sources.recorder import Recorder, Recording
 from steno.sources.recording import TOO_BIG, Close, Gap
 from steno.sources.stream_end import end_stream
+from steno.sources.turns import Turns
 from steno.timestamps import Micros
 
 CLEAN_CODES: Final = frozenset({1000, 1001})
@@ -38,11 +39,6 @@ may last a moment, because what was received before is read first."""
 AT_ONCE: Final = range(256)
 """Frames of one stream that are fed before the other streams have their turn. Of frames of 3 bytes, 87,000 come with
 one read of a socket."""
-
-
-HANDSHAKES: Final = 32
-"""Connections that are made at a time. A thousand that were lost together come back one after the other: neither the
-server nor our own loop has a thousand handshakes at once."""
 
 
 class Receiver(Protocol):
@@ -86,8 +82,8 @@ class StreamSessions:
         """
         self.attachments = attachments or Attachments(clock.now)
         self.read_ahead = ReadAhead((limits or Limits()).read_ahead_bytes, feed)
-        self.handshakes = anyio.CapacityLimiter(HANDSHAKES)
-        """Is held while a connection is made."""
+        self.turns = Turns()
+        """Are taken to make a connection."""
         self._clock = clock
         self._feed = feed
         self._recorder = recorder

@@ -187,6 +187,22 @@ async def test_the_oldest_webhooks_are_forgotten(monkeypatch: pytest.MonkeyPatch
     assert [calls.delivered(f"wh_{number}") for number in range(3)] == [False, True, True]
 
 
+def test_who_has_no_token_is_counted_and_logged_once_in_a_while() -> None:
+    clock = Time()
+    calls = desk("one", clock=clock)
+    with capture_logs() as logs:
+        for seconds in (0, 30, 61):
+            clock.seconds = seconds
+            calls.turned_away("http", "unauthorized")
+            calls.turned_away("http", "body_too_long")
+
+    assert [(line["log_level"], line["by"]) for line in logs] == [("warning", "http")] * 2
+    assert counted(calls.numbers()["steno_attachment_requests_total"]) == {
+        ("http", "unauthorized"): 3,
+        ("http", "body_too_long"): 3,
+    }
+
+
 def test_every_outcome_stands_at_zero_from_the_start() -> None:
     assert get_args(Requester) == REQUESTERS
     assert desk().numbers() == {

@@ -397,6 +397,51 @@ async def test_the_next_daemon_goes_on(tmp_path: Path) -> None:
     assert provider.asked == {"rtc_1": 1}
 
 
+async def test_many_calls_that_go_on_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A restart asks the provider for 100 calls a second, and not for all at once."""
+    bounds: list[float] = []
+
+    def uniform(_: float, most: float) -> float:
+        bounds.append(most)
+        return 0.0
+
+    known: dict[str, Talk] = {f"rtc_{number}": stay for number in range(50)}
+    async with played(known, tmp_path) as (play, _):
+        for call_id in known:
+            await play.attach(call_id)
+        await until(lambda: play.stage.fed == 50)
+    monkeypatch.setattr("random.uniform", uniform)
+    async with played(known, tmp_path) as (again, _):
+        await until(lambda: again.stage.fed == 50)
+        await again.attach("rtc_none")
+
+    assert bounds == [0.5] * 50 + [0.0]
+
+
+async def test_a_call_that_waits_for_its_turn_can_be_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with played({"rtc_1": stay}, tmp_path) as (play, _):
+        await play.attach("rtc_1")
+    monkeypatch.setattr("random.uniform", lambda *_: 3600.0)
+    async with played({"rtc_1": stay}, tmp_path) as (again, provider):
+        await again.desk.release("rtc_1", "http")
+        await until(lambda: counted(again.source.counters.ended))
+
+    assert (again.released, provider.asked) == ([("rtc_1", "released")], Counter())
+
+
+async def test_a_call_at_which_our_code_always_fails_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("made up")
+
+    monkeypatch.setattr(calls, "GIVEN_UP_SECONDS", 0.05)
+    monkeypatch.setattr(StreamSessions, "begin", fail)
+    async with played({"rtc_1": stay}) as (play, _):
+        await play.attach("rtc_1")
+        await until(lambda: play.released)
+
+    assert play.released == [("rtc_1", "given_up")]
+
+
 async def test_a_source_that_is_made_anew_goes_on_with_its_calls() -> None:
     async with played({"rtc_1": stay}) as (play, provider):
         await play.attach("rtc_1")

@@ -15,14 +15,14 @@ from steno.config.fields import (
 )
 from steno.config.secret_ref import SecretRef
 from steno.config.sources.base import Source
-from steno.config.validators import DIAL_VALIDATORS, Validator
+from steno.config.validators import ATTACH_VALIDATORS, Validator
 from steno.limits import Count
 
 
 class AttachSource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Its table."""
 
-    validators: ClassVar[tuple[Validator, ...]] = DIAL_VALIDATORS
+    validators: ClassVar[tuple[Validator, ...]] = ATTACH_VALIDATORS
 
     kind: Literal["attach"]
     """Where frames come from."""

@@ -37,6 +37,8 @@ from steno.timestamps import Micros, timestamp
 
 BUSY_SECONDS: Final = 5.0
 """When somebody who was refused for lack of places may ask again."""
+REPEATED_SECONDS: Final = 60.0
+"""How often it is logged that somebody had no token."""
 REQUESTERS: Final[tuple[Requester, ...]] = ("http", "control", "webhook", "proxy")
 
 CallFact = Literal["call_attached", "call_released"]
@@ -166,6 +168,9 @@ class Attachments:
         self._requests: dict[tuple[str, ...], float] = dict.fromkeys(
             ((by, outcome) for by in REQUESTERS for outcome in OUTCOMES), 0
         )
+        self._clock = clock
+        self._warned: float | None = None
+        """When it was logged that somebody had no token."""
         self._log = structlog.get_logger()
         for line in self._journal.read():
             self._restore(line)
@@ -289,6 +294,14 @@ class Attachments:
         """Return the calls that are followed, in the order in which they were asked for."""
         calls = sorted(self._calls(), key=lambda call: (call.attached.since, call.call_id))
         return AttachmentList(tuple(call.shown() for call in calls))
+
+    def turned_away(self, by: Requester, code: str) -> None:
+        """Count a request that was refused before it came here; see `CallDesk`. Who lacks the token is logged."""
+        self._count(by, code)
+        now = self._clock()
+        if code == "unauthorized" and (self._warned is None or now - self._warned >= REPEATED_SECONDS):
+            self._warned = now
+            self._log.warning("a request about calls had not the token of http.token", by=by)
 
     # What sources say -----------------------------------------------------------------------------------
 
