@@ -9,13 +9,18 @@ import structlog
 
 from steno.core.frame import Frame
 from steno.sources.dialing import DialCounters
+from steno.sources.protocols import Numbers
 from steno.sources.proxy.frames import ENCODING, INTERNAL_ERROR, NO_MEMORY, TOO_BIG, UNFED, CloseFrame
 from steno.sources.proxy.refusal import REASONS
-from steno.sources.protocols import Numbers
 from steno.sources.recording import Close, Gap
 from steno.sources.stream_session import AT_ONCE, StreamSession, StreamSessions
 
-GAPS: dict[str, Gap] = {INTERNAL_ERROR: "internal_error", NO_MEMORY: "blocked", TOO_BIG: "frame_too_big", ENCODING: "broken_off"}
+GAPS: dict[str, Gap] = {
+    INTERNAL_ERROR: "internal_error",
+    NO_MEMORY: "blocked",
+    TOO_BIG: "frame_too_big",
+    ENCODING: "broken_off",
+}
 """What a stream has a gap by that was not fed whole, the worst first."""
 
 

@@ -142,7 +142,7 @@ class ProxySource:
         """Leave the port to a successor, and return when all that is going on has come to its end."""
         server, self._server = self._server, None
         if server and self._listener:
-            await self._listener.retire(server)
+            await self._listener.retire(server.close)
         self.stopping = True
         for connection in list(self._connections):
             connection.drain()
