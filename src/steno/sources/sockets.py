@@ -9,14 +9,13 @@ A socket is bound here or inherited.
   address. All processes that inherit it share one queue, which outlives them: it is only closed.
 """
 
-import asyncio
 import ctypes
 import os
 import re
 import select
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from ipaddress import ip_address
@@ -108,8 +107,8 @@ class Listener(Struct, frozen=True):
         host, port = self.sock.getsockname()[:2]
         return host, port
 
-    async def retire(self, server: asyncio.Server) -> None:
-        """Close `server`, which serves on this socket alone. Every connection that was made to it is accepted first.
+    async def retire(self, close: Callable[[], object]) -> None:
+        """Have `close`, of whoever accepts on it, close the socket once every connection made to it was accepted.
 
         Connections go on. Those that wait in an inherited socket stay there, for whoever else has it.
         """
@@ -118,7 +117,7 @@ class Listener(Struct, frozen=True):
                 _send_new_ones_elsewhere(self.sock)
             await anyio.sleep(SETTLE_SECONDS)
             await _emptied(self.sock)
-        server.close()
+        close()
 
 
 def listener(name: str, host: str, port: int, passed: Inherited | None = None) -> Listener:
