@@ -163,6 +163,10 @@ class Observer:
         """Keep it."""
         self.reports.append(("full", failing))
 
+    def shedding(self, source: str, failing: str | None) -> None:
+        """Keep it."""
+        self.reports.append(("shedding", source, failing))
+
     def room(self) -> None:
         """Keep it."""
         self.reports.append(("room",))

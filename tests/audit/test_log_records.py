@@ -29,6 +29,7 @@ DAMAGED = '{"segment":"a","damage":"renamed","last_seq":6}'
         (log_records.checkpoint(AT, 6, bytes(32)), record("log.checkpoint", CHECKPOINT)),
         (log_records.retired(AT, 6, bytes(32), ["a", "b"]), record("log.retired", RETIRED)),
         (log_records.gap(AT, "shed", 3, AT, None), record("log.gap", GAP)),
+        (log_records.gap(AT, "shed", 3, AT, None, {"a": 2}), record("log.gap", GAP[:-1] + ',"sources":{"a":2}}')),
         (log_records.damaged(AT, Damaged("a", "renamed", 6)), record("log.damaged", DAMAGED)),
     ],
 )

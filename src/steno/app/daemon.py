@@ -32,7 +32,7 @@ from steno.app.daemon_log import DaemonLog
 from steno.app.memory_numbers import MemoryNumbers
 from steno.app.price_list import load_prices
 from steno.app.signals import SIGNALS
-from steno.app.source_kinds import make_source
+from steno.app.source_kinds import make_source, shedding
 from steno.app.state_output import StateOutput
 from steno.audit.content_store.erase import Erasure
 from steno.audit.service import AuditService
@@ -108,6 +108,8 @@ class Daemon:
         )
         sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder, config.limits)
         self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions), sessions.end_left)
+        self._shedding = shedding(config.sources)
+        self.audit.shed_from(self._shedding)
         self._descriptors = descriptor_plan.plan(len(config.sources))
         self.faces = Faces({"http": ConnectionTable(self._descriptors.http, HEAD_SECONDS), "control": control.table()})
         self._hosts = HostPolicy(config.http.address[0], config.http.hosts)
@@ -321,6 +323,8 @@ class Daemon:
         self.metrics.prices = prices
         if self._parts.log:
             self._parts.log.configure(new.log.level, new.log.format)
+        self._shedding = shedding(new.sources, self._shedding)
+        self.audit.shed_from(self._shedding)
         changes = self.sources.replace(new.sources)
         self._hosts.names = frozenset(new.http.hosts)
         self.faces.tables["http"].most = descriptor_plan.plan(len(new.sources)).http

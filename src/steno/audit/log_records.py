@@ -1,10 +1,10 @@
 """Records about the log itself: the bodies of `log.*`, and their entries in the form of `record.entry`. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from steno.audit.record import CHECKPOINT, CLOSED, DAMAGED, GAP, OPENED, RETIRED, LogOpened, algorithm, entry, key_id
 from steno.timestamps import Micros, timestamp
@@ -68,6 +68,7 @@ class _Gap(Struct, frozen=True):
     facts: int
     first_at: str | None
     last_at: str | None
+    sources: Mapping[str, int] | UnsetType = UNSET
 
 
 class _Closed(Struct, frozen=True):
@@ -122,9 +123,19 @@ def retired(at: Micros | None, last_seq: int, last_hash: bytes, names: Sequence[
     return _entry(at, RETIRED, Retired(last_seq, last_hash.hex(), tuple(names)))
 
 
-def gap(at: Micros | None, reason: Loss, facts: int, first_at: Micros | None, last_at: Micros | None) -> bytes:
-    """Return the entry that stands for `facts` facts between two times that are not recorded."""
-    return _entry(at, GAP, _Gap(reason, facts, _text(first_at), _text(last_at)))
+def gap(
+    at: Micros | None,
+    reason: Loss,
+    facts: int,
+    first_at: Micros | None,
+    last_at: Micros | None,
+    sources: Mapping[str, int] | None = None,
+) -> bytes:
+    """Return the entry that stands for `facts` facts between two times that are not recorded.
+
+    `sources` says how many of them are of each source that sheds.
+    """
+    return _entry(at, GAP, _Gap(reason, facts, _text(first_at), _text(last_at), sources or UNSET))
 
 
 def damaged(at: Micros | None, damage: Damaged) -> bytes:

@@ -4,8 +4,9 @@ Where no folder is configured there is no log. The service is there all the same
 """
 
 import asyncio
+import math
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from functools import partial as bound
@@ -44,6 +45,10 @@ CLOCK_CHANGED: Final = "daemon.clock_changed"
 BEHIND_SECONDS: Final = 10.0
 """How long after its time a record may wait to be on the disk before the log counts as one that cannot be written."""
 
+SHEDDING_LOGGED_SECONDS: Final = 60.0
+"""How often it is logged that records of sources that shed are dropped: under load that begins several times a second.
+"""
+
 CALM_SECONDS: Final = 10.0
 """How long the queue must have had room for that to be logged: under load it becomes full several times a second."""
 
@@ -73,6 +78,8 @@ class WriterReports:
         """How often the queue has become full since that was logged as over."""
         self._failing: str | None = None
         """The reason that was logged last."""
+        self._shedding_logged = -math.inf
+        """When it was last logged that a source sheds, by the clock of the event loop."""
         self._calm: asyncio.TimerHandle | None = None
         """Logs that it is over, unless the queue becomes full again."""
 
@@ -94,6 +101,14 @@ class WriterReports:
             self._failing = failing
             event = "reading stops" if self._blocks else "records are dropped"
             self._log.warning(f"{event}: the audit log cannot keep up", failing=failing, important=not self._blocks)
+
+    def shedding(self, source: str, failing: str | None) -> None:
+        """Log that records of `source` are dropped. Called in the event loop."""
+        if self._loop is None or self._loop.time() < self._shedding_logged + SHEDDING_LOGGED_SECONDS:
+            return
+        self._shedding_logged = self._loop.time()
+        event = "records of a source that sheds are dropped: the audit log cannot keep up"
+        self._log.warning(event, source=source, failing=failing, important=True)
 
     def room(self) -> None:
         """Go on reading. Called by the writing thread, so the event loop is asked to do it."""
@@ -209,7 +224,13 @@ class AuditService:
         """What facts are emitted to: one sink, or none where there is no log."""
         if self._parts is None:
             return []
-        return [AuditSink(self._parts.writer, self._parts.bodies, self._config.audit.record_bytes)]
+        writer = self._parts.writer
+        return [AuditSink(writer, self._parts.bodies, self._config.audit.record_bytes, writer)]
+
+    def shed_from(self, sources: Collection[str]) -> None:
+        """Let no record of `sources` hold the others: theirs are dropped where half of the queue is taken."""
+        if self._parts:
+            self._parts.writer.shedding = frozenset(sources)
 
     # Life -----------------------------------------------------------------------------------------------
 

@@ -26,22 +26,45 @@ class RecordReceiver(Protocol):
         """Take one record without its number. Does not wait."""
 
 
+class SheddingReceiver(Protocol):
+    """Where records of sources go whose senders are never stopped: the writer of a daemon."""
+
+    @property
+    def shedding(self) -> frozenset[str]:
+        """The names of these sources."""
+
+    def submit_or_shed(self, record: Submission, source: str, /) -> None:
+        """Take one record of such a source, or drop it and count it. Does not wait."""
+
+
 class AuditSink:
     """Makes a record of each fact."""
 
-    def __init__(self, log: RecordReceiver, bodies: BodyEncoder, record_bytes: int) -> None:
-        """Record into `log`, with bodies from `bodies`, in records of at most `record_bytes`, 4096 or more."""
+    def __init__(
+        self, log: RecordReceiver, bodies: BodyEncoder, record_bytes: int, sheds: SheddingReceiver | None = None
+    ) -> None:
+        """Record into `log`, with bodies from `bodies`, in records of at most `record_bytes`, 4096 or more.
+
+        What is of a source that sheds goes to `sheds`, if that is given.
+        """
         self._log = log
+        self._sheds = sheds
         self._bodies = bodies
         self._longest = record_bytes - NUMBER_BYTES - HASH_BYTES
 
     def emit(self, origin: Origin, fact: Fact) -> None:
         """Record `fact`. Where content is to be redacted, digested or put into a file, it is encoded later."""
+        record = self._record(origin, fact)
+        if self._sheds is not None and origin.source in self._sheds.shedding:
+            self._sheds.submit_or_shed(record, origin.source)
+        else:
+            self._log.submit(record)
+
+    def _record(self, origin: Origin, fact: Fact) -> Submission:
         if self._bodies.reads_content and (contents := list(_contents(fact))):
             size = sum(map(self._bodies.weight, contents)) + BODY_BYTES
-            self._log.submit(_PendingRecord(self, origin, fact, size))
-        else:
-            self._log.submit(self.entry(origin, fact))
+            return _PendingRecord(self, origin, fact, size)
+        return self.entry(origin, fact)
 
     def entry(self, origin: Origin, fact: Fact, *, brief: bool = False) -> bytes:
         """Return the entry of `fact`, cut where it would be too long; `brief` as in `BodyEncoder.body`."""

@@ -99,6 +99,9 @@ class Source(Protocol):
     """One configured source over all its streams. It is made, run once, and stopped once.
 
     Where `run` raises, the source is stopped, and another one is made in its place: see `supervised`.
+
+    The class of a kind that never makes its senders wait has an attribute `sheds` that is true. It does not look at
+    `Feed.open`, and its records are dropped where they would take more than half of the audit queue.
     """
 
     @property

@@ -61,11 +61,14 @@ class CompanionFiles(Protocol):
 class WriterObserver(Protocol):
     """Is notified of what happens to a log. No method may wait or raise.
 
-    `full` is called in the thread that submits, all others in the writing thread.
+    `full` and `shedding` are called in the thread that submits, all others in the writing thread.
     """
 
     def full(self, failing: str | None) -> None:
         """The queue has become full; `failing` is the reason where the last write failed."""
+
+    def shedding(self, source: str, failing: str | None) -> None:
+        """Records of `source`, which sheds, are dropped from now on; `failing` as in `full`."""
 
     def room(self) -> None:
         """At most half of a queue that was full is left."""
@@ -103,7 +106,7 @@ class WriterStats(Struct, frozen=True, kw_only=True):
     full: bool
     """Whether the queue became full and has not become half empty since."""
     shed_records: int
-    """Records dropped because the queue was full."""
+    """Records dropped because the queue was full, or half full where their source sheds."""
     write_errors: Mapping[str, int]
     """Reason to how many writes failed for it."""
     failing: str | None

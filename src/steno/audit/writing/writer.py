@@ -53,6 +53,8 @@ class AuditWriter:
             sheds=options.sheds,
         )
         self._loop = WriterLoop(log, self._queue, options, observer, files, now)
+        self.shedding: frozenset[str] = frozenset()
+        """The sources that shed. Whoever submits a record of one calls `submit_or_shed`."""
         self._thread = threading.Thread(target=self._loop.run, name="steno-audit", daemon=True)
 
     def start(self) -> None:
@@ -68,6 +70,11 @@ class AuditWriter:
         """Take one record without its number. Does not wait, full or not."""
         if self._queue.put(record):
             self._observer.full(self._loop.failing)
+
+    def submit_or_shed(self, record: Submission, source: str) -> None:
+        """Take one record of a `source` that sheds, or drop it where half of the queue is taken. Does not wait."""
+        if self._queue.put_or_shed(record, source):
+            self._observer.shedding(source, self._loop.failing)
 
     def rotate(self, at: Micros, settings: SegmentSettings) -> None:
         """Begin a new segment with these settings behind the records that were submitted so far."""

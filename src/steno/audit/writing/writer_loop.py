@@ -9,7 +9,6 @@ from time import monotonic
 from typing import Final
 
 from steno.audit import log_records
-from steno.audit.record import time_of
 from steno.audit.writing.interface import CompanionFiles, WriterObserver, WriterOptions
 from steno.audit.writing.log import AuditLog
 from steno.audit.writing.maintenance import Maintenance
@@ -115,8 +114,8 @@ class WriterLoop:
             self._log.rotate(entry.at, entry.settings)
             return
         if isinstance(entry, Shed):
-            first_at, last_at = time_of(entry.first), time_of(entry.last)
-            self._log.append(log_records.gap(self._now(), "shed", entry.count, first_at, last_at))
+            body = (entry.count, entry.first_at, entry.last_at, entry.sources)
+            self._log.append(log_records.gap(self._now(), "shed", *body))
         else:
             self._log.append(entry if isinstance(entry, bytes) else self._encoded(entry))
         if self._maintenance.record_added():
