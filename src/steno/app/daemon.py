@@ -107,6 +107,9 @@ class Daemon:
             mixed=self._stream_mixed,
         )
         sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder, config.limits)
+        if acknowledgements := parts.audit.acknowledgements:
+            acknowledgements.tick = self.pipeline.tick
+            sessions.acknowledgements = acknowledgements
         self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions), sessions.end_left)
         self._shedding = shedding(config.sources)
         self.audit.shed_from(self._shedding)

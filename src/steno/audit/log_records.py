@@ -6,7 +6,19 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from steno.audit.record import CHECKPOINT, CLOSED, DAMAGED, GAP, OPENED, RETIRED, LogOpened, algorithm, entry, key_id
+from steno.audit.record import (
+    CHECKPOINT,
+    CLOSED,
+    CURSOR,
+    DAMAGED,
+    GAP,
+    OPENED,
+    RETIRED,
+    LogOpened,
+    algorithm,
+    entry,
+    key_id,
+)
 from steno.timestamps import Micros, timestamp
 
 Ending = Literal["closed", "rotated"]
@@ -61,6 +73,21 @@ class Retired(Struct, frozen=True):
     last_hash: str
     segments: Annotated[tuple[str, ...], Meta(min_length=1)]
     """The files that are deleted, the oldest first."""
+
+
+class Cursor(Struct, frozen=True):
+    """The body of `log.cursor`: how far the messages of a sender are that goes on under its id after a break."""
+
+    id: Annotated[str, Meta(pattern="^[A-Za-z0-9._:-]{1,128}$")]
+    """As the sender names itself."""
+    stream: str
+    """The stream that its messages are fed to from here on. Its source and the id name the sender."""
+    frame: Annotated[int, Meta(ge=0)]
+    """All that its messages up to this one led to stands before this record."""
+    records: Annotated[int, Meta(ge=0)] = 0
+    """So many records of later messages stand before it, too."""
+    of: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    """Where all cursors are stated again, as at the beginning of a segment: how many they are."""
 
 
 class _Gap(Struct, frozen=True):
@@ -136,6 +163,11 @@ def gap(
     `sources` says how many of them are of each source that sheds.
     """
     return _entry(at, GAP, _Gap(reason, facts, _text(first_at), _text(last_at), sources or UNSET))
+
+
+def cursor(at: Micros | None, body: Cursor) -> bytes:
+    """Return the entry that says how far a sender is."""
+    return _entry(at, CURSOR, body)
 
 
 def damaged(at: Micros | None, damage: Damaged) -> bytes:

@@ -20,16 +20,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from steno import __version__
+from steno.audit.acknowledging import Acknowledgements
 from steno.audit.content_policy import BodyEncoder
 from steno.audit.content_store.erase import Erasure, find_erasable, remove
 from steno.audit.content_store.files import ContentFiles
 from steno.audit.log_records import Damaged, SegmentSettings
 from steno.audit.record import entry
-from steno.audit.setup import bodies_of, open_log, options_of, settings_of
+from steno.audit.setup import bodies_of, open_log, options_of, recovered_windows, settings_of
 from steno.audit.sink import AuditSink
 from steno.audit.writing.batch import ChainHead
 from steno.audit.writing.interface import WriterStats
 from steno.audit.writing.log import AuditLog
+from steno.audit.writing.progress import Mark
 from steno.audit.writing.segment_age import DAY_NS, Ages
 from steno.audit.writing.writer import AuditWriter
 from steno.config import Config, audit_directory, digest
@@ -130,6 +132,12 @@ class WriterReports:
         self._log.info("reading goes on" if self._blocks else "records are written again", times=self._times)
         self._times, self._failing = 0, None
 
+    def flushed(self, marks: Sequence[Mark]) -> None:
+        """Acknowledge what is on the disk. Called by the writing thread, so the event loop is asked to do it."""
+        if self._loop:
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                self._loop.call_soon_threadsafe(_acknowledge, marks)
+
     def checkpoint(self, head: ChainHead) -> None:
         """Write the head of the log to the operational log: whoever keeps that line can check the log against it."""
         last_at = None if head.at is None else timestamp(head.at)
@@ -162,6 +170,11 @@ class WriterReports:
         self._log.error("internal error; a record could not be written", exc_info=error)
 
 
+def _acknowledge(marks: Sequence[Mark]) -> None:
+    for mark in marks:
+        mark.progress.flushed(mark.frame)
+
+
 class LogParts(NamedTuple):
     """The parts of a log that is written."""
 
@@ -172,6 +185,7 @@ class LogParts(NamedTuple):
     """As `log`."""
     reports: WriterReports
     writer: AuditWriter
+    acknowledgements: Acknowledgements
 
 
 class AuditService:
@@ -207,7 +221,9 @@ class AuditService:
         with open_log(directory, config, at, secrets.token_hex(NONCE_BYTES)) as log:
             reports = WriterReports(blocks=config.audit.when_full == "block")
             writer = AuditWriter(log, options_of(config.audit), reports, files, now)
-            yield cls(config, LogParts(log, bodies, files, reports, writer))
+            acknowledgements = Acknowledgements(writer, now, recovered_windows(directory, config))
+            writer.remember(acknowledgements.senders)
+            yield cls(config, LogParts(log, bodies, files, reports, writer, acknowledgements))
 
     @property
     def directory(self) -> Path | None:
@@ -225,7 +241,13 @@ class AuditService:
         if self._parts is None:
             return []
         writer = self._parts.writer
-        return [AuditSink(writer, self._parts.bodies, self._config.audit.record_bytes, writer)]
+        bodies, record_bytes = self._parts.bodies, self._config.audit.record_bytes
+        return [AuditSink(writer, bodies, record_bytes, writer, self._parts.acknowledgements)]
+
+    @property
+    def acknowledgements(self) -> Acknowledgements | None:
+        """What says which messages of senders are on the disk; None where there is no log."""
+        return self._parts.acknowledgements if self._parts else None
 
     def shed_from(self, sources: Collection[str]) -> None:
         """Let no record of `sources` hold the others: theirs are dropped where half of the queue is taken."""

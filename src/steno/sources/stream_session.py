@@ -19,7 +19,7 @@ from steno.core.stream import Stream
 from steno.errors import UnavailableError
 from steno.limits import Limits
 from steno.sources.clock import Clock
-from steno.sources.protocols import Counters, Feed, Numbers
+from steno.sources.protocols import Acknowledgements, Counters, Feed, Numbers
 from steno.sources.read_ahead import ReadAhead
 from steno.sources.recorder import Recorder, Recording
 from steno.sources.recording import TOO_BIG, Close, Gap
@@ -72,6 +72,8 @@ class StreamSessions:
 
         `limits` say how much all connections may read ahead.
         """
+        self.acknowledgements: Acknowledgements | None = None
+        """What says which messages are on the disk; None where no audit log is written."""
         self.read_ahead = ReadAhead((limits or Limits()).read_ahead_bytes, feed)
         self._clock = clock
         self._feed = feed

@@ -3,13 +3,14 @@
 The owner implements the two protocols. `audit.service` is the one in the product.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from msgspec import Struct
 
 from steno.audit.log_records import Damaged
 from steno.audit.writing.batch import ChainHead
+from steno.audit.writing.progress import Mark
 from steno.audit.writing.retention import RetentionPolicy
 from steno.audit.writing.segment_age import Ages
 
@@ -72,6 +73,9 @@ class WriterObserver(Protocol):
 
     def room(self) -> None:
         """At most half of a queue that was full is left."""
+
+    def flushed(self, marks: Sequence[Mark]) -> None:
+        """All that stands before these marks is on the disk, their cursors included."""
 
     def checkpoint(self, head: ChainHead) -> None:
         """A checkpoint with this head is on the disk."""

@@ -9,7 +9,7 @@ between the last one that was taken before the `Shed` and the first one that is 
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from time import monotonic
 from typing import ClassVar, Protocol
@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from steno.audit.log_records import SegmentSettings
 from steno.audit.record import time_of
+from steno.audit.writing.progress import Marks, Progress
 from steno.timestamps import Micros
 
 
@@ -77,7 +78,7 @@ class Closing(Struct, frozen=True):
     """Whether the log ends with `log.closed`, or is only written as far as it came."""
 
 
-QueueEntry = Submission | Rotation | Call | Shed
+QueueEntry = Submission | Rotation | Call | Shed | Marks
 
 
 def size_of(entry: QueueEntry) -> int:
@@ -102,6 +103,7 @@ class Queue:
         self._waiting_bytes = 0
         self._shed: Shed | None = None
         self._shed_sources: dict[str, int] = {}
+        self._noted: list[Progress] = []
         self._given_up = False
         self._ended = False
         self.closing: Closing | None = None
@@ -116,6 +118,10 @@ class Queue:
         """Whether it became full and has not become half empty since."""
         self.shed_records = 0
         """Records dropped so far."""
+        self.position = 0
+        """Records taken so far."""
+        self.senders: Callable[[], Iterable[Progress]] = tuple
+        """Returns all senders that have a name."""
 
     # Filled ---------------------------------------------------------------------------------------------
 
@@ -149,6 +155,7 @@ class Queue:
 
     def _take_in(self, record: Submission, size: int) -> None:
         self._push(record)
+        self.position += 1
         before = self._waiting_bytes
         self.bytes += size
         self._waiting_bytes = before + size
@@ -171,7 +178,15 @@ class Queue:
         count, first_at = (before.count + 1, before.first_at) if before else (1, at)
         self._shed = Shed(count, first_at, at, self._shed_sources)
 
-    def command(self, command: Rotation | Call) -> bool:
+    def note(self, progress: Progress) -> None:
+        """Put a mark of `progress` behind what is taken next, even where that is nothing."""
+        with self._changed:
+            self._noted.append(progress)
+            if self.since is None:
+                self.since = monotonic()
+                self._changed.notify()
+
+    def command(self, command: Rotation | Call | Marks) -> bool:
         """Take a command, full or not. Return False after `end`, when nobody would carry it out."""
         with self._changed:
             if self._ended:
@@ -199,11 +214,12 @@ class Queue:
 
     # Emptied --------------------------------------------------------------------------------------------
 
-    def take(self, until: float) -> list[QueueEntry] | None:
-        """Wait until what waits is due, and return all of it.
+    def take(self, until: float, *, restate: bool = False) -> list[QueueEntry] | None:
+        """Wait until what waits is due, and return all of it. At its end are marks of the senders that were noted.
 
         Args:
             until: when to return with nothing, of `time.monotonic`.
+            restate: whether to mark all senders that have a name as well.
 
         Returns:
             None when nothing more will come.
@@ -217,10 +233,18 @@ class Queue:
                     return []
                 self._changed.wait(left)
             entries, self._entries = self._entries, []
+            entries += self._marks(restate=restate)
             self._waiting_bytes = 0
             # What was taken still counts in `bytes` and has its age until it is written: the disk may fail for hours.
             self.taken_since, self.since = self.since, None
             return entries
+
+    def _marks(self, *, restate: bool) -> Iterator[Marks]:
+        noted, self._noted = self._noted, []
+        if noted:
+            yield Marks(tuple(progress.mark(self.position) for progress in noted))
+        if restate and (senders := list(self.senders())):
+            yield Marks(tuple(progress.mark(self.position) for progress in senders), restated=True)
 
     def _is_due(self) -> bool:
         if self.since is None:

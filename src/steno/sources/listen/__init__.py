@@ -1,0 +1,1 @@
+"""`kind = "listen"`: applications and relays push frames to the daemon."""
