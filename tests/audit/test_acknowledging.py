@@ -351,10 +351,11 @@ def _noted(seen: list[tuple[int, int]], log: Path) -> Callable[[int], None]:
 
 
 def _facts(log: Path) -> Counter[tuple[str, str | None]]:
-    """Return the facts of messages, without those that a conversation begins or ends anew."""
+    """Return the facts of messages, without those by which a stream or a conversation begins or ends."""
+    ends = {"stream.opened", "stream.closed", "conversation.opened", "conversation.closed", "tool_call.finished"}
     kept = Counter[tuple[str, str | None]]()
     for record in records(log):
-        if record["fact"] not in {"stream.opened", "stream.closed", "conversation.opened", "conversation.closed"}:
+        if record["fact"] not in ends:
             kept[record["fact"], record["event_id"]] += record["stream"] is not None
     return +kept
 

@@ -6,22 +6,21 @@ outlives its connections, up to limits of number and age, and the process, since
 
 After a kill the log may have some records of messages behind the cursor. The sender sends these messages again, and
 what they lead to is compared with the records: by fact, conversation and event, in order. What is recorded already is
-not recorded again. A conversation whose state was lost may lead to other facts than it did, so that comparing says more
-than counting would. Where a message leads to nothing that is recorded, none of the rest is.
+not recorded again, but that a conversation was opened: its state was lost, and it begins anew. It may lead to other
+facts than it did, so that comparing says more than counting would. Where a message leads to nothing that is recorded,
+none of the rest is.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import Final, Protocol
+from typing import Protocol
 
-from steno.audit.writing.cursor_recovery import RecordKey, RecoveredWindow
+from steno.audit.writing.cursor_recovery import CONVERSATION_OPENED, RecordKey, RecoveredWindow, renamed
 from steno.audit.writing.progress import NOTHING_ENDED, Ended, Progress
-from steno.core.facts import NAMES, ConversationOpened, Fact, Origin
+from steno.core.facts import NAMES, Fact, Origin
 from steno.limits import RESUME_IDS, RESUME_SECONDS
 from steno.timestamps import SECOND, Micros
 from steno.wire.secrets import mask_text
-
-_OPENED: Final = NAMES[ConversationOpened]
 
 
 class Window:
@@ -41,7 +40,7 @@ class Window:
         self.progress = progress
         self.flushed = flushed
         """The last message of which all is on the disk."""
-        self.recorded = list(recorded)
+        self.recorded: list[RecordKey | None] = list(recorded)
         """Records of messages that were not fed in this process."""
         self.stream = stream
         """The stream in the names of the conversations in them."""
@@ -51,14 +50,7 @@ class Window:
     def attach(self, stream: str) -> None:
         """Feed messages to `stream` from now on. Conversations that are named by their stream are renamed by that."""
         former, self.stream = self.stream, stream
-        if former:
-            self.recorded = [(fact, _renamed(key, former, stream), event) for fact, key, event in self.recorded]
-
-
-def _renamed(key: str | None, former: str, stream: str) -> str | None:
-    if key == former or (key is not None and key.startswith(f"{former}#")):
-        return stream + key[len(former) :]
-    return key
+        self.recorded = list(renamed(filter(None, self.recorded), former, stream))
 
 
 class Writer(Protocol):
@@ -172,7 +164,7 @@ class Followed:
         self._facts = 0
         """Facts of the message that is fed that say whether it is one of those that were recorded before."""
         self._recorded = 0
-        """How many of these facts were."""
+        """How many of the records are used up by it: those up to the last one that it led to again."""
         self._replaced = False
         self.acknowledge: Callable[[int], None] = lambda _: None
         """Is called when all that the first so many messages led to is on the disk."""
@@ -231,6 +223,7 @@ class Followed:
         return True
 
     def _compared(self, window: Window) -> None:
+        del window.recorded[: self._recorded]
         if self._facts and not self._recorded:  # it is behind all that was recorded
             window.recorded.clear()
         if not window.recorded:
@@ -242,12 +235,15 @@ class Followed:
         if window is None:
             return False
         key = (NAMES[type(fact)], _masked(origin.conversation), _masked(origin.event_id))
-        found = key in window.recorded
-        if found:
-            window.recorded.remove(key)
-        self._facts += found or key[0] != _OPENED  # a conversation whose state was lost begins again
-        self._recorded += found
-        return found
+        if key[0] == CONVERSATION_OPENED:
+            return False
+        self._facts += 1
+        if key not in window.recorded:
+            return False
+        place = window.recorded.index(key)
+        window.recorded[place] = None
+        self._recorded = max(self._recorded, place + 1)
+        return True
 
     def _flushed(self, number: int) -> None:
         if self._window:

@@ -85,7 +85,9 @@ class Cursor(Struct, frozen=True):
     frame: Annotated[int, Meta(ge=0)]
     """All that its messages up to this one led to stands before this record."""
     records: Annotated[int, Meta(ge=0)] = 0
-    """So many records of later messages stand before it, too."""
+    """So many records of the next message stand before it, too: the last ones of the stream."""
+    former: Annotated[int, Meta(ge=0)] = 0
+    """So many records of later messages stand before it as well: the last ones of the streams before this one."""
     of: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
     """Where all cursors are stated again, as at the beginning of a segment: how many they are."""
 

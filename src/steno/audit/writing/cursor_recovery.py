@@ -6,6 +6,7 @@ log is found by `steno verify`, and a sender then sends too much or too little a
 """
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,7 @@ RecordKey = tuple[str, str | None, str | None]
 _CURSOR: Final = f'"fact":"{CURSOR}"'.encode()
 _STATED_AGAIN: Final = b',"of":'
 _STREAM: Final = b',"stream":"'
+CONVERSATION_OPENED: Final = "conversation.opened"
 _OF_STREAMS: Final = frozenset({"stream.opened", "stream.closed"})
 """Facts that no message led to."""
 
@@ -51,12 +53,35 @@ class _Sender:
     def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
         self.at: Micros | None = None
+        self.former: list[RecordKey] = []
+        """Records of later messages in the streams before this one."""
         self.records: list[RecordKey] = []
+        """Records of this stream that the last cursor does not cover."""
 
     def move(self, cursor: Cursor, at: Micros | None) -> None:
         """Take in the next cursor."""
+        if cursor.stream != self.cursor.stream:
+            self.former += _compared(self.records)
+            self.records = []
+        self.former = renamed(_last(self.former, cursor.former), self.cursor.stream, cursor.stream)
+        self.records = _last(self.records, cursor.records)
         self.cursor, self.at = cursor, at
-        self.records = self.records[-cursor.records :] if cursor.records else []
+
+    def recovered(self, source: str, name: str) -> RecoveredWindow:
+        """Return what is known of it in the end."""
+        cursor = self.cursor
+        return RecoveredWindow(
+            source, name, cursor.stream, self.at, cursor.frame, (*self.former, *_compared(self.records))
+        )
+
+
+def _compared(records: list[RecordKey]) -> list[RecordKey]:
+    """Return the records that are compared. A conversation whose state was lost begins anew, and that is recorded."""
+    return [each for each in records if each[0] != CONVERSATION_OPENED]
+
+
+def _last(records: list[RecordKey], count: int) -> list[RecordKey]:
+    return records[-count:] if count else []
 
 
 class _Members(Struct):
@@ -86,10 +111,7 @@ def recover_windows(directory: Path) -> list[RecoveredWindow]:
                     _take_cursor(line, senders, streams)
                 elif streams:
                     _take_record(line, streams)
-    return [
-        RecoveredWindow(source, name, each.cursor.stream, each.at, each.cursor.frame, tuple(each.records))
-        for (source, name), each in senders.items()
-    ]
+    return [sender.recovered(*key) for key, sender in senders.items()]
 
 
 def _newest(paths: list[Path]) -> list[Path]:
@@ -114,7 +136,7 @@ def _states_all(path: Path) -> bool:
             if _CURSOR not in line or _STATED_AGAIN not in line or (found := _cursor_of(line)) is None:
                 continue
             cursor, _ = found
-            if cursor.records:  # they may stand in the segment before
+            if cursor.records or cursor.former:  # they may stand in the segment before
                 return False
             stated.add((source_of(cursor.stream), cursor.id))
             if cursor.of is not UNSET and len(stated) >= cursor.of:
@@ -181,3 +203,14 @@ def _stream_of(line: bytes) -> str:
 def source_of(stream: str) -> str:
     """Return the source that a live stream's name begins with."""
     return stream.rsplit("/", 2)[0]
+
+
+def renamed(records: Iterable[RecordKey], former: str, stream: str) -> list[RecordKey]:
+    """Return `records` with the conversations that are named by the stream `former` named by another one."""
+    return [(fact, _renamed(key, former, stream), event) for fact, key, event in records]
+
+
+def _renamed(key: str | None, former: str, stream: str) -> str | None:
+    if key == former or (key is not None and key.startswith(f"{former}#")):
+        return stream + key[len(former) :]
+    return key

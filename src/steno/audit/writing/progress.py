@@ -42,7 +42,18 @@ class Ended(NamedTuple):
     """How many records of later messages the log has from before: they were fed in a process that was killed."""
 
 
+class Began(NamedTuple):
+    """The last message that began to be fed."""
+
+    number: int
+    left: int
+    """As in `Ended`, before it."""
+    position: int
+    """That of the queue, before it."""
+
+
 NOTHING_ENDED: Final = Ended(0, 0)
+NOTHING_BEGUN: Final = Began(0, 0, 0)
 
 
 class Progress:
@@ -56,8 +67,7 @@ class Progress:
         self.name = name
         self.stream = ""
         """The stream that its messages are fed to."""
-        self.began = (0, 0)
-        """The last message that began to be fed, and the position of the queue, less what the log has of it already."""
+        self.began = NOTHING_BEGUN
         self.ended = ended
         self.noted = False
         self.flushed: Callable[[int], None] = lambda _: None
@@ -67,7 +77,7 @@ class Progress:
 
     def begin(self, number: int, left: int) -> None:
         """Note that message `number` is fed from now on; `left` as in `Ended`."""
-        self.began = (number, self._queue.position - left)
+        self.began = Began(number, left, self._queue.position)
 
     def end(self, number: int, left: int, *, quietly: bool = False) -> None:
         """Note that message `number` was fed, and that all it led to was put; `quietly` where nobody is to look."""
@@ -83,15 +93,16 @@ class Progress:
 
     def give_up(self) -> None:
         """Note that the message that began is none of those that were fed."""
-        self.began = (0, 0)
+        self.began = NOTHING_BEGUN
 
     def mark(self, position: int) -> "Mark":
         """Return how far it is at `position` of the queue, which does not change meanwhile."""
         self.noted = False
-        number, start = self.began
+        began = self.began
         ended = self.ended
-        records = position - start if number > ended.number else ended.left
-        return Mark(self, self.stream, ended.number, records)
+        if began.number > ended.number:
+            return Mark(self, self.stream, ended.number, position - began.position, began.left)
+        return Mark(self, self.stream, ended.number, 0, ended.left)
 
 
 class Mark(NamedTuple):
@@ -102,7 +113,9 @@ class Mark(NamedTuple):
     frame: int
     """All that its messages up to this one led to stands before."""
     records: int
-    """So many records of later messages stand before, too."""
+    """So many records of the next message stand before, too."""
+    former: int
+    """So many records of later messages, from a process that was killed, stand before as well."""
 
 
 class Marks(Struct, frozen=True):

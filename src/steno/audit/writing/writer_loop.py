@@ -8,7 +8,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from msgspec.structs import replace
+from msgspec import UNSET
 
 from steno.audit import log_records
 from steno.audit.log_records import Cursor
@@ -143,10 +143,9 @@ class WriterLoop:
         for mark in named:
             if entry.restated or mark != mark.progress.written:
                 mark.progress.written = mark
-                body = Cursor(mark.progress.name or "", mark.stream, mark.frame, mark.records)
-                self._log.append(
-                    log_records.cursor(self._now(), replace(body, of=len(named)) if entry.restated else body)
-                )
+                of = len(named) if entry.restated else UNSET
+                body = Cursor(mark.progress.name or "", mark.stream, mark.frame, mark.records, mark.former, of)
+                self._log.append(log_records.cursor(self._now(), body))
                 self._count_record()
 
     def _encoded(self, pending: Pending) -> bytes:
