@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from steno.admin.acceptor import AT_ONCE
+from steno.acceptor import AT_ONCE
 from steno.app.control import CONNECTIONS as CONTROL
 
 OWN: Final = 48

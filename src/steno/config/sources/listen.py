@@ -4,7 +4,7 @@ from typing import Literal
 
 from steno.config.fields import FRAME_BYTES_DEFAULT, FilePath, FrameBytes, Listen, WaitSeconds
 from steno.config.sources.base import Source, Tls
-from steno.limits import Count
+from steno.limits import Bytes, Count
 
 
 class ListenSource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -30,3 +30,15 @@ class ListenSource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     handshake_seconds: WaitSeconds = 10.0
     """Longest time for a handshake, TLS and HTTP together."""
+
+    handshakes_per_minute: Count = 6000
+    """Handshakes of a client, by its address and by the name of its token; past it they are answered 429."""
+
+    bytes_per_second: Bytes = 134_217_728
+    """What a client may send, by address and name as above; past it steno reads slower. A call has 128 KiB a second."""
+
+    ping_interval_seconds: WaitSeconds = 20.0
+    """Time between two pings: under the idle timeout, often 60 s, of the proxies in between."""
+
+    ping_timeout_seconds: WaitSeconds = 20.0
+    """Time without an answer to a ping after which the connection is given up."""
