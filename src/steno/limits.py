@@ -142,3 +142,7 @@ LOG_LIBRARY_SECONDS: Final = 10.0
 
 LOG_LIBRARY_LOGGERS: Final = 64
 """Loggers of libraries that are counted by name. Past it they share one count."""
+
+HANDSHAKES: Final = 128
+"""Handshakes of clients that a source which listens has under way. An honest one takes milliseconds; past it the oldest
+makes room. Each holds a file descriptor."""

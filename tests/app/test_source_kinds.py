@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, ClassVar, Literal, get_args, get_type_hints
 
 import anyio
 import anyio.to_thread
@@ -55,6 +55,7 @@ class Metronome(Struct, frozen=True):
     name: str
     beat: str
     kind: Literal["metronome"] = "metronome"
+    clients: ClassVar[int] = 0
 
 
 class MetronomeSource:
@@ -93,6 +94,7 @@ class Breaking(Struct, frozen=True):
     place: str
     edition: int = 1
     kind: Literal["breaking"] = "breaking"
+    clients: ClassVar[int] = 0
 
 
 class BreakingSource:

@@ -24,6 +24,7 @@ from steno.sources.protocols import Counters, Feed, Numbers
 from steno.sources.read_ahead import ReadAhead
 from steno.sources.recorder import Recorder, Recording
 from steno.sources.recording import TOO_BIG, Close, Gap, Missed
+from steno.sources.socket_budget import SocketBudget
 from steno.sources.stream_end import end_stream
 from steno.timestamps import Micros
 
@@ -75,6 +76,8 @@ class StreamSessions:
         `limits` say how much all connections may read ahead.
         """
         self.read_ahead = ReadAhead((limits or Limits()).read_ahead_bytes, feed)
+        self.sockets = SocketBudget()
+        """How many connections of clients the sources that listen may hold."""
         self._clock = clock
         self._feed = feed
         self._recorder = recorder

@@ -63,7 +63,9 @@ class Play(Stage):
         return f"{scheme}://127.0.0.1:{self.port}{path}{query}"
 
     @asynccontextmanager
-    async def client(self, query: str = "", token: str | None = None, **options: Any) -> AsyncIterator[ClientConnection]:
+    async def client(
+        self, query: str = "", token: str | None = None, **options: Any
+    ) -> AsyncIterator[ClientConnection]:
         """Connect, and close in order."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         options = {"additional_headers": headers, "proxy": None, "compression": None, "ping_interval": None, **options}

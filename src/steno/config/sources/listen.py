@@ -1,14 +1,25 @@
 """`kind = "listen"`: applications and relays push frames to the daemon."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from steno.config.fields import FRAME_BYTES_DEFAULT, FilePath, FrameBytes, Listen, WaitSeconds
+from steno.config.fields import (
+    FRAME_BYTES_DEFAULT,
+    FilePath,
+    FrameBytes,
+    Listen,
+    WaitSeconds,
+    is_loopback,
+    split_listen,
+)
 from steno.config.sources.base import Source, Tls
-from steno.limits import Bytes, Count
+from steno.config.validators import LISTEN_VALIDATORS, Validator
+from steno.limits import HANDSHAKES, Bytes, Count
 
 
 class ListenSource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Its table."""
+
+    validators: ClassVar[tuple[Validator, ...]] = LISTEN_VALIDATORS
 
     kind: Literal["listen"]
     """Where frames come from."""
@@ -42,3 +53,18 @@ class ListenSource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     ping_timeout_seconds: WaitSeconds = 20.0
     """Time without an answer to a ping after which the connection is given up."""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host (IPv6 without brackets) and port of `listen`; port 0 stands for any free port."""
+        return split_listen(self.listen) or ("", 0)  # validation makes sure that it is an address
+
+    @property
+    def private(self) -> bool:
+        """Whether it listens on loopback alone."""
+        return is_loopback(self.address[0])
+
+    @property
+    def clients(self) -> int:
+        """Sockets that it may hold for its clients at a time."""
+        return self.connections + HANDSHAKES

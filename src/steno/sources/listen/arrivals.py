@@ -5,10 +5,8 @@ the oldest of the address that has most of them makes room: a flood from one pla
 """
 
 import asyncio
-from typing import Final
 
-MOST: Final = 128
-"""Handshakes under way. An honest one takes milliseconds."""
+from steno.limits import HANDSHAKES
 
 
 class Arrival:
@@ -20,6 +18,8 @@ class Arrival:
         self.deadline = deadline
         self.task: asyncio.Task[None] | None = None
         """What serves it now."""
+        self.held = True
+        """Whether it, or the connection that it became, counts towards the budget of sockets."""
         self.connected = False
         """Whether TLS is over, so that its transport has the socket."""
         self.refused = False
@@ -47,8 +47,8 @@ class Arrivals:
         return self._count
 
     def add(self, arrival: Arrival) -> None:
-        """Take in one more. Where there are `MOST`, another one makes room."""
-        if self._count >= MOST:
+        """Take in one more. Where there are `HANDSHAKES`, another one makes room."""
+        if self._count >= HANDSHAKES:
             self.end_oldest()
         self._by_host.setdefault(arrival.host, {})[arrival] = None
         self._count += 1

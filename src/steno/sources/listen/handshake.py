@@ -60,8 +60,6 @@ class Rules(Struct):
     """What holds for handshakes at present."""
 
     rates: Rates
-    most: int
-    """Connections at a time."""
     tokens: Tokens | None = None
     """None: no token is asked for."""
 
@@ -75,8 +73,8 @@ class Admitted(Struct, frozen=True):
     conversation: str | None
 
 
-def admit(request: Request, host: str, rules: Rules, connections: int, now: float) -> Admitted:
-    """Return who asks, by a `request` from the address `host`; there are so many `connections`. Raises Refusal."""
+def admit(request: Request, host: str, rules: Rules, now: float, *, full: bool) -> Admitted:
+    """Return who asks, by a `request` from the address `host`. Raises Refusal; any client where it is `full`."""
     here = _within_rate(rules, by_address(host), now)
     url = urlsplit(request.path)
     if url.path != PATH:
@@ -89,12 +87,12 @@ def admit(request: Request, host: str, rules: Rules, connections: int, now: floa
         _no_foreign_page(request)
     clients = (here,) if token is None else (here, _within_rate(rules, by_name(token.name), now))
     conversation = _conversation(query)
-    if connections >= rules.most:
+    if full:
         raise Refusal(
             "crowded",
             HTTPStatus.SERVICE_UNAVAILABLE,
             "too_many_connections",
-            f"there are {rules.most} connections, as many as may be",
+            "there are as many connections as there may be",
             {"Retry-After": str(CROWDED_SECONDS)},
         )
     return Admitted(clients, token, conversation)

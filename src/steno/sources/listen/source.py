@@ -16,7 +16,6 @@ import asyncio
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
-from ipaddress import ip_address
 from typing import Any, Final, Literal, get_args
 
 import anyio
@@ -25,7 +24,6 @@ from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 
 from steno.acceptor import Acceptor
-from steno.config.fields import split_listen
 from steno.config.sources.listen import ListenSource as ListenConfig
 from steno.errors import ConfigError, UnavailableError
 from steno.sources.backoff import Backoff
@@ -115,7 +113,7 @@ class ListenSource:
         """Host and port that it listens on; None while it does not."""
         self._config = config
         self._sessions = sessions
-        self._rules = Rules(Rates(config.handshakes_per_minute, config.bytes_per_second), config.connections)
+        self._rules = Rules(Rates(config.handshakes_per_minute, config.bytes_per_second))
         self._tokens_read = False
         self._certificate: ServerCertificate | None = None
         self._host = Host(self._live)
@@ -167,7 +165,7 @@ class ListenSource:
         self._problem = None
         self.address = sock.getsockname()[:2]
         self._log.info("listening", address=self._config.listen, tls=self._certificate is not None)
-        if self._certificate is None and not _is_loopback(self.address[0]):
+        if self._certificate is None and not self._config.private:
             self._log.warning("tokens and frames cross the network unencrypted: set tls, or let a proxy do it")
         acceptor.start()
         try:
@@ -187,7 +185,6 @@ class ListenSource:
     async def reconfigure(self, config: ListenConfig) -> None:
         """Hold new handshakes to `config`. Connections go on, unless their token is no longer known."""
         former, self._config = self._config, config
-        self._rules.most = config.connections
         self._rules.rates.handshakes = config.handshakes_per_minute
         self._rules.rates.bytes = config.bytes_per_second
         if config.tls != former.tls and self._certificate and config.tls:
@@ -246,7 +243,7 @@ class ListenSource:
         if not self._tokens_read:
             self._read_tokens()
         self._read_certificate()
-        return bind(*split_listen(self._config.listen) or ("", 0))
+        return bind(*self._config.address)
 
     def _read_tokens(self) -> None:
         file = self._config.tokens
@@ -276,6 +273,12 @@ class ListenSource:
         loop = asyncio.get_running_loop()
         host = address[0] if isinstance(address, tuple) else ""
         arrival = Arrival(host, loop.time() + self._config.handshake_seconds)
+        self._sessions.sockets.held += 1
+        if self._sessions.sockets.spent and not self._arrivals.end_oldest():
+            sock.close()
+            self._refuse("descriptors", arrival)
+            self._give_back(arrival)
+            return
         self._arrivals.add(arrival)
         arrival.task = loop.create_task(self._arrive(arrival, sock))
         self._arriving.add(arrival.task)
@@ -284,6 +287,11 @@ class ListenSource:
     def _not_accepted(self) -> None:
         self.counters.handshakes["descriptors"] += 1
         self._arrivals.end_oldest()
+
+    def _give_back(self, arrival: Arrival) -> None:
+        if arrival.held:
+            arrival.held = False
+            self._sessions.sockets.held -= 1
 
     async def _arrive(self, arrival: Arrival, sock: socket.socket) -> None:
         """Shake hands in TLS, where that is configured; `_live` goes on."""
@@ -305,8 +313,9 @@ class ListenSource:
         else:
             return
         finally:
-            if sock.fileno() >= 0 and not arrival.connected:
+            if not arrival.connected:
                 sock.close()
+                self._give_back(arrival)
 
     def _connection(self, arrival: Arrival) -> PushConnection:
         return PushConnection(self._sessions.read_ahead, self._host, arrival, self._config.frame_bytes)
@@ -326,6 +335,7 @@ class ListenSource:
             self._admitted.pop(connection, None)
             self.counters.slowed_seconds += connection.slowed_seconds
             connection.transport.abort()  # does nothing to what is closed
+            self._give_back(arrival)
             if task:
                 self._host.handler_tasks.discard(task)
 
@@ -357,7 +367,8 @@ class ListenSource:
         arrival = connection.arrival
         now = connection.loop.time()
         try:
-            admitted = admit(request, arrival.host, self._rules, len(self._admitted), now)
+            full = len(self._admitted) >= self._config.connections or self._sessions.sockets.full
+            admitted = admit(request, arrival.host, self._rules, now, full=full)
         except Refusal as refusal:
             self._refuse(refusal.reason, arrival, detail=refusal.message)
             return refusal.response()
@@ -431,10 +442,6 @@ def _problem_of(error: Exception) -> Problem:
     if isinstance(error, CertificateError):
         return error.problem
     return Problem("tokens" if isinstance(error, ConfigError) else "address", str(error))
-
-
-def _is_loopback(host: str) -> bool:
-    return ip_address(host).is_loopback
 
 
 def bind(host: str, port: int) -> socket.socket:
