@@ -154,3 +154,7 @@ send."""
 RESUME_LOG_BYTES: Final = 128 * 1024 * 1024
 """How much of the end of the audit log is read at most when the daemon starts, for where senders are: two segments of
 the default size, in about a second."""
+
+HANDSHAKES: Final = 128
+"""Handshakes of clients that a source which listens has under way. An honest one takes milliseconds; past it the oldest
+makes room. Each holds a file descriptor."""

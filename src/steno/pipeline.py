@@ -198,6 +198,12 @@ class Pipeline:
             origin = Origin(at=at, source=stream.source, stream=stream.name)
             self._emit(origin, EventsMissed(missing=missing))
 
+    def missed(self, stream: Stream, at: Micros | None, missing: int, reason: str) -> None:
+        """Emit that the sender of `stream` says how many events are missing here, and why, of `facts.MISSING`."""
+        self._advance(at)
+        origin = Origin(at=at, source=stream.source, stream=stream.name)
+        self._emit(origin, EventsMissed(missing=missing, reason=reason))
+
     def failed(self, stream: Stream) -> None:
         """Count the frame that `feed` raised for, a mistake of ours, as rejected."""
         self.sources[stream.source].reject(INTERNAL_ERROR)

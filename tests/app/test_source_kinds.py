@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, ClassVar, Literal, get_args, get_type_hints
 
 import anyio
 import anyio.to_thread
@@ -58,6 +58,7 @@ class Metronome(Struct, frozen=True):
     name: str
     beat: str
     kind: Literal["metronome", "floods"] = "metronome"
+    clients: ClassVar[int] = 0
 
     def shown(self) -> dict[str, Any]:
         return {}
@@ -99,6 +100,7 @@ class Breaking(Struct, frozen=True):
     place: str
     edition: int = 1
     kind: Literal["breaking"] = "breaking"
+    clients: ClassVar[int] = 0
 
 
 class BreakingSource:

@@ -20,6 +20,10 @@ NO_NUMBERS: dict[str, Numbers] = {
     "steno_connect_attempts_total": {},
     "steno_stream_gaps_total": {},
     "steno_source_restarts_total": {},
+    "steno_listen_handshakes_total": {},
+    "steno_listen_slowed_seconds_total": {},
+    "steno_tls_certificate_loads_total": {},
+    "steno_tls_certificate_expiry_timestamp_seconds": {},
 }
 
 

@@ -92,6 +92,8 @@ class Daemon:
 
     def __init__(self, config: Config, parts: DaemonParts) -> None:
         """Wire `parts`. Nothing runs yet."""
+        self._config = config
+        self._parts = parts
         self.clock = parts.clock
         self.watch = ClockWatch(parts.clock)
         self.audit = parts.audit
@@ -113,12 +115,11 @@ class Daemon:
         self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions), sessions.end_left)
         self._shedding = shedding(config.sources)
         self.audit.shed_from(self._shedding)
-        self._descriptors = descriptor_plan.plan(len(config.sources))
+        self._sessions = sessions
+        self._descriptors = self._plan(config)
         self.faces = Faces({"http": ConnectionTable(self._descriptors.http, HEAD_SECONDS), "control": control.table()})
         self._hosts = HostPolicy(config.http.address[0], config.http.hosts)
         self.memory = MemoryNumbers(config.limits, self.pipeline.registry.memory, sessions.read_ahead)
-        self._config = config
-        self._parts = parts
         self._log = structlog.get_logger()
         self._stopping = anyio.Event()
         self._mistakes: set[str] = set()
@@ -127,6 +128,13 @@ class Daemon:
         """When the drain began, by the monotonic clock."""
         self._ticked_at = 0.0
         """When the last tick was, by the clock of the event loop."""
+
+    def _plan(self, config: Config) -> descriptor_plan.DescriptorPlan:
+        """Share out the file descriptors."""
+        clients = sum(source.clients for source in config.sources)
+        plan = descriptor_plan.plan(len(config.sources), clients=clients, recording=self._parts.recorder is not None)
+        self._sessions.sockets.most = plan.clients
+        return plan
 
     @property
     def address(self) -> str:
@@ -330,7 +338,7 @@ class Daemon:
         self.audit.shed_from(self._shedding)
         changes = self.sources.replace(new.sources)
         self._hosts.names = frozenset(new.http.hosts)
-        self.faces.tables["http"].most = descriptor_plan.plan(len(new.sources)).http
+        self.faces.tables["http"].most = self._plan(new).http
         self.audit.reopen(self.clock.now(), new, changes)
         later = [name for name in ("audit", "limits") if getattr(old, name) != getattr(new, name)]
         later += ["http.listen"] if old.http.listen != new.http.listen else []

@@ -41,4 +41,11 @@ def event_time(stated: str | None, received: Micros | None) -> Micros | None:
         return received
     if received is None:
         return at if 0 <= at < LATEST_TIME else None
-    return at if abs(at - received) <= PLAUSIBLE_SECONDS * SECOND else received
+    return plausible_time(at, received)
+
+
+def plausible_time(stated: Micros | None, received: Micros) -> Micros:
+    """Return the time that somebody else states, where it is plausible; else when it was received."""
+    if stated is None or abs(stated - received) > PLAUSIBLE_SECONDS * SECOND:
+        return received
+    return stated

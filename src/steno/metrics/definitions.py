@@ -50,7 +50,10 @@ CONVERSATION_METRICS: Final = _table(
         "Events that were delivered again; they change nothing.",
     ),
     Definition(
-        "steno_missed_events_total", "counter", ("source",), "Events that the numbers of their sender say are missing."
+        "steno_missed_events_total",
+        "counter",
+        ("source", "reason"),
+        "Events that never came, as their sender's numbers or gap lines say, by why.",
     ),
     Definition(
         "steno_facts_omitted_total",
@@ -189,6 +192,30 @@ PROCESS_METRICS: Final = _table(
         "counter",
         ("source",),
         "Times that a source failed by an internal error and was started again.",
+    ),
+    Definition(
+        "steno_listen_handshakes_total",
+        "counter",
+        ("source", "reason"),
+        "Connections that clients made to a source that listens, by outcome: `accepted`, or why not.",
+    ),
+    Definition(
+        "steno_listen_slowed_seconds_total",
+        "counter",
+        ("source",),
+        "How long connections were not read, since their clients sent more than `bytes_per_second`.",
+    ),
+    Definition(
+        "steno_tls_certificate_loads_total",
+        "counter",
+        ("source", "reason"),
+        "Times that the certificate of a source was read, by outcome: `loaded`, or why it cannot be used.",
+    ),
+    Definition(
+        "steno_tls_certificate_expiry_timestamp_seconds",
+        "gauge",
+        ("source",),
+        "Until when the certificate that a source shows its clients is valid, in Unix time.",
     ),
     Definition(
         "steno_http_connections",

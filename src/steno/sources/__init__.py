@@ -7,6 +7,7 @@
     websocket.py        what all sources on websockets share: reading, pings, how a connection ended
     connect.py          `kind = "connect"`; connect_errors.py, retry_after.py, backoff.py: its failures, and the waits
                         after them; redirects.py: where it may be sent
+    follow.py           `kind = "follow"`; growing_file.py reads its lines
     recording.py        a frame as a line of a recording, and back; recorder.py writes them (`--record`)
     clock.py            the time of receipt
 

@@ -5,7 +5,7 @@ sees `Feed` alone, so that it can be tested without a pipeline.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -49,6 +49,9 @@ class Feed(Protocol):
 
     def feed(self, stream: Stream, frame: Frame) -> None:
         """Take in one frame. Raises only where our own code is wrong, never for what the frame holds."""
+
+    def missed(self, stream: Stream, at: Micros | None, missing: int, reason: str) -> None:
+        """Take in that `missing` frames of `stream` never came, and why, of `core.facts.MISSING`. Raises as `feed`."""
 
     def failed(self, stream: Stream) -> None:
         """Count the frame of `stream` that `feed` raised for as rejected."""
@@ -183,3 +186,14 @@ class Source(Protocol):
 
     async def reconfigure(self, config: Any) -> None:
         """Go on as `config` says. It has the name and the kind of the one that this source was made from."""
+
+
+@runtime_checkable
+class Reloads(Protocol):
+    """What a source has besides that reads files of its own: at SIGHUP it reads them again.
+
+    It is asked where its configuration stays the same; `reconfigure` reads them too.
+    """
+
+    def reload(self) -> None:
+        """Read them again. Does not wait, and does not raise for what they hold."""

@@ -14,6 +14,7 @@ import anyio
 import msgspec
 import structlog
 
+from steno.core.envelope import plausible_time
 from steno.core.frame import Frame
 from steno.core.stream import Stream
 from steno.errors import UnavailableError
@@ -22,8 +23,10 @@ from steno.sources.clock import Clock
 from steno.sources.protocols import Acknowledgements, Counters, Feed, Numbers
 from steno.sources.read_ahead import ReadAhead
 from steno.sources.recorder import Recorder, Recording
-from steno.sources.recording import TOO_BIG, Close, Gap
+from steno.sources.recording import TOO_BIG, Close, Gap, Missed
+from steno.sources.socket_budget import SocketBudget
 from steno.sources.stream_end import end_stream
+from steno.timestamps import Micros
 
 CLEAN_CODES: Final = frozenset({1000, 1001})
 """Close codes of a session that came to its end: nothing is missing."""
@@ -75,6 +78,8 @@ class StreamSessions:
         self.acknowledgements: Acknowledgements | None = None
         """What says which messages are on the disk; None where no audit log is written."""
         self.read_ahead = ReadAhead((limits or Limits()).read_ahead_bytes, feed)
+        self.sockets = SocketBudget()
+        """How many connections of clients the sources that listen may hold."""
         self._clock = clock
         self._feed = feed
         self._recorder = recorder
@@ -97,6 +102,10 @@ class StreamSessions:
         session.ended = self._open.discard
         self._open.add(session)
         return session
+
+    def now(self) -> Micros:
+        """Return the time of receipt."""
+        return self._clock.now()
 
     def end_left(self, counters: Counters) -> None:
         """End the streams that a source which failed has left open: those that were begun with its `counters`.
@@ -147,6 +156,18 @@ class StreamSession:
         """When the last wait for room ended, by the clock of the event loop."""
         counters.open += 1
 
+    @property
+    def frames(self) -> int:
+        """How many frames were fed."""
+        return self.stream.frames
+
+    def call(self, conversation: str) -> None:
+        """Give the stream's conversation a name, where it has none and nothing was fed yet."""
+        if self.stream.conversation is None and not self.stream.frames:
+            self.stream.conversation = conversation
+            if self._recording:
+                self._recording.conversation = conversation
+
     async def feed_from(self, connection: Receiver) -> None:
         """Feed each message of `connection` until `recv` raises; return only after an internal error.
 
@@ -172,12 +193,57 @@ class StreamSession:
                 try:
                     feed(stream, frame)
                 except Exception:  # noqa: BLE001  # a mistake of ours must not end the other streams
-                    self.failed = True
-                    pipeline.failed(stream)
-                    self._log.exception("internal error: this stream ends, the others go on")
+                    self._fail()
                     return
                 del payload, frame  # a long frame is not kept until the next one comes
             await asyncio.sleep(0)  # `recv` does not wait while it has messages: the other tasks have their turn here
+
+    def take(self, frame: Frame) -> bool:
+        """Feed one frame that the source has received by itself; return False after an internal error.
+
+        It is fed whether there is room or not: a source that may wait awaits `room` before.
+        """
+        if self._recording:
+            self._recording.frame(frame)
+        try:
+            self._feed.feed(self.stream, frame)
+        except Exception:  # noqa: BLE001  # a mistake of ours must not end the other streams
+            self._fail()
+            return False
+        return True
+
+    def take_line(self, item: Frame | Missed) -> bool:
+        """Take in what a line says, with its time where that is plausible; return False after an internal error."""
+        at = plausible_time(item.at, self.now())
+        if isinstance(item, Missed):
+            return self.miss(msgspec.structs.replace(item, at=at))
+        return self.take(Frame(item.payload, at, item.sent))
+
+    def miss(self, missed: Missed) -> bool:
+        """Take in where frames are missing, as the other end says; return False after an internal error."""
+        if self._recording:
+            self._recording.gap(missed)
+        try:
+            self._feed.missed(self.stream, missed.at, missed.frames, missed.reason)
+        except Exception:  # noqa: BLE001  # as in `take`
+            self._fail()
+            return False
+        return True
+
+    def _fail(self) -> None:
+        self.failed = True
+        self._feed.failed(self.stream)
+        self._log.exception("internal error: this stream ends, the others go on")
+
+    @property
+    def has_room(self) -> bool:
+        """Whether frames may be fed."""
+        return self._feed.open
+
+    async def room(self) -> None:
+        """Wait until there is room for another frame."""
+        if not self._feed.open:
+            await self._wait_for_room()
 
     async def _wait_for_room(self) -> None:
         self.waiting = True
@@ -187,11 +253,14 @@ class StreamSession:
             self.waiting = False
             self._waited_until = anyio.current_time()
 
-    def end(self, close: Close) -> None:
-        """End the stream as `close` says; its `gap` is decided here."""
+    def end(self, close: Close, *, whole: bool = False) -> None:
+        """End the stream as `close` says.
+
+        Where `close` has no `gap`, it is decided here. `whole` says that nothing is missing, whatever the code.
+        """
         self.ended(self)
         self.counters.open -= 1
-        gap = self._gap(close)
+        gap = None if whole else close.gap or self._gap(close)
         if gap:
             self.counters.gaps[gap] += 1
         close = msgspec.structs.replace(close, gap=gap)

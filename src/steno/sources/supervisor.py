@@ -36,7 +36,7 @@ class SourceSupervisor:
         self._make = make
         self._left = left
         self._configs: dict[str, SourceConfig] = {}
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[str, SupervisedSource] = {}
         self._counters: dict[str, list[Counters]] = {}
         """By name, also of sources that are gone: a counter must not fall when its name is configured again. A list
         grows only when an operator removes a source and brings it back, or changes its kind."""
@@ -44,7 +44,7 @@ class SourceSupervisor:
         for config in configured:
             self._add(config)
 
-    def _add(self, config: SourceConfig) -> Source:
+    def _add(self, config: SourceConfig) -> SupervisedSource:
         source = SupervisedSource(config, self._make, self._left, _is_counter)
         self._configs[config.name] = config
         self._sources[config.name] = source
@@ -85,6 +85,9 @@ class SourceSupervisor:
             tasks.start_soon(self._add(wanted[name]).run)
         for name in changed:
             self._change(wanted[name], tasks)
+        for name, source in self._sources.items():
+            if name not in new and name not in changed:
+                source.reload()
         return Changes(new, gone, changed)
 
     def _change(self, config: SourceConfig, tasks: TaskGroup) -> None:

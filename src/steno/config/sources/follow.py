@@ -15,5 +15,8 @@ class FollowSource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True
     path: FilePath
     """The file; `-` for standard input. A line is a frame, in any form that `steno replay` knows."""
 
+    start: Literal["end", "beginning"] = "end"
+    """Whether what the file holds at the start is left out, or read. A file that appears later is read whole."""
+
     frame_bytes: FrameBytes = FRAME_BYTES_DEFAULT
     """Longest frame that is read. A longer one is skipped, and counted."""

@@ -4,7 +4,7 @@ from typing import Literal
 
 from steno.config.fields import FRAME_BYTES_DEFAULT, FilePath, FrameBytes, HttpUrl, Listen, LongSeconds, WaitSeconds
 from steno.config.sources.base import Source, Tls
-from steno.limits import Count
+from steno.limits import HANDSHAKES, Count
 
 
 class ProxySource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -36,3 +36,8 @@ class ProxySource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     drain_seconds: LongSeconds = 3600.0
     """How long calls may go on when steno is asked to stop. The longest session of OpenAI takes an hour."""
+
+    @property
+    def clients(self) -> int:
+        """Sockets that it may hold for its clients at a time: each has another one to the provider."""
+        return 2 * self.connections + HANDSHAKES
