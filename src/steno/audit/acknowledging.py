@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from steno.audit.writing.cursor_recovery import CONVERSATION_OPENED, RecordKey, RecoveredWindow, renamed
+from steno.audit.writing.cursor_recovery import RecordKey, RecoveredWindow, is_compared, renamed
 from steno.audit.writing.progress import NOTHING_ENDED, Ended, Progress
 from steno.core.facts import NAMES, Fact, Origin
 from steno.limits import RESUME_IDS, RESUME_SECONDS
@@ -170,6 +170,11 @@ class Followed:
         """Is called when all that the first so many messages led to is on the disk."""
         self.replaced: Callable[[], None] = lambda: None
         """Is called when another connection goes on in the place of this one."""
+        self.missing = max(0, first - 1 - progress.ended.number) if window else 0
+        """How many messages of a sender that is known never came, before the first of this connection."""
+        if window and self.missing:  # what came before will not come again
+            window.recorded.clear()
+            progress.ended = Ended(first - 1, 0)
         self.duplicates = 0
         """Messages that were fed before and came again."""
 
@@ -178,23 +183,18 @@ class Followed:
         """The last message of which all is on the disk, as of now."""
         return self._window.flushed if self._window else self._number
 
-    @property
-    def missing(self) -> int:
-        """How many messages of a sender that is known never came, before the first of this connection."""
-        return max(0, self._number - self._progress.ended.number)
-
     def attach(self, stream: str) -> None:
-        """Feed messages to `stream`, which has begun. Before the first message."""
+        """Feed messages to `stream`, which has begun: before the first message, or in the middle of one."""
         self._progress.stream = stream
         self._progress.flushed = self._flushed
         if self._window:
+            self._all.resumed.pop(self._window.stream, None)
             self._window.attach(stream)
-            if self.missing:  # what came before will not come again
-                self._window.recorded.clear()
-                self._progress.ended = Ended(self._number, 0)
             if self._window.recorded:
                 self._all.resumed[stream] = self
             self._progress.state_now()
+            if self._number > self._progress.ended.number:
+                self._progress.begin(self._number, self._left)
 
     def begin(self, at: Micros) -> bool:
         """Return whether the next message, of time `at`, is to be fed; False where it was fed before."""
@@ -235,7 +235,7 @@ class Followed:
         if window is None:
             return False
         key = (NAMES[type(fact)], _masked(origin.conversation), _masked(origin.event_id))
-        if key[0] == CONVERSATION_OPENED:
+        if not is_compared(key):
             return False
         self._facts += 1
         if key not in window.recorded:

@@ -200,6 +200,12 @@ PROCESS_METRICS: Final = _table(
         "Connections that clients made to a source that listens, by outcome: `accepted`, or why not.",
     ),
     Definition(
+        "steno_listen_repeated_messages_total",
+        "counter",
+        ("source",),
+        "Messages that clients sent again although they had been fed: they changed nothing.",
+    ),
+    Definition(
         "steno_listen_slowed_seconds_total",
         "counter",
         ("source",),

@@ -108,7 +108,7 @@ class Followed(Protocol):
         """Whether what was fed so far may be acknowledged at once."""
 
     def attach(self, stream: str) -> None:
-        """Feed messages to `stream`, which has begun. Before the first message."""
+        """Feed messages to `stream`, which has begun: before the first message, or in the middle of one."""
 
     def begin(self, at: Micros) -> bool:
         """Return whether the next message, of time `at`, is to be fed; False where it was fed before."""

@@ -26,9 +26,7 @@ RecordKey = tuple[str, str | None, str | None]
 _CURSOR: Final = f'"fact":"{CURSOR}"'.encode()
 _STATED_AGAIN: Final = b',"of":'
 _STREAM: Final = b',"stream":"'
-CONVERSATION_OPENED: Final = "conversation.opened"
-_OF_STREAMS: Final = frozenset({"stream.opened", "stream.closed"})
-"""Facts that no message led to."""
+_BEGUN_ANEW: Final = frozenset({"stream.opened", "stream.closed", "conversation.opened"})
 
 
 class RecoveredWindow(Struct, frozen=True):
@@ -75,9 +73,17 @@ class _Sender:
         )
 
 
+def is_compared(key: RecordKey) -> bool:
+    """Return whether a record says what a message led to, wherever it is fed.
+
+    A conversation whose state was lost begins anew, and that is recorded. Streams begin and end anew.
+    """
+    fact, _, event = key
+    return fact not in _BEGUN_ANEW and not (fact == "conversation.closed" and event is None)
+
+
 def _compared(records: list[RecordKey]) -> list[RecordKey]:
-    """Return the records that are compared. A conversation whose state was lost begins anew, and that is recorded."""
-    return [each for each in records if each[0] != CONVERSATION_OPENED]
+    return list(filter(is_compared, records))
 
 
 def _last(records: list[RecordKey], count: int) -> list[RecordKey]:
@@ -189,8 +195,7 @@ def _take_record(line: bytes, streams: dict[str, _Sender]) -> None:
     sender = streams.get(_stream_of(line))
     if sender is None or (members := _members(line)) is None:
         return
-    if members.fact not in _OF_STREAMS and not (members.fact == "conversation.closed" and members.event_id is None):
-        sender.records.append((members.fact, members.conversation, members.event_id))
+    sender.records.append((members.fact, members.conversation, members.event_id))
 
 
 def _stream_of(line: bytes) -> str:

@@ -5,8 +5,10 @@ one message for all that was flushed meanwhile, so that a sender that reads slow
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import anyio
+from websockets.exceptions import ConnectionClosed
 
 from steno.sources.protocols import Followed
 from steno.timestamps import Micros
@@ -46,8 +48,9 @@ class Acknowledgement:
         return fed
 
     async def run(self, send: Callable[[str], Awaitable[None]]) -> None:
-        """Send by `send` what is new, until it raises."""
-        while True:
-            await self._news.wait()
-            self._news = anyio.Event()
-            await send(f'{{"ack":{self._number}}}')
+        """Send by `send` what is new, until the connection has ended."""
+        with suppress(ConnectionClosed):
+            while True:
+                await self._news.wait()
+                self._news = anyio.Event()
+                await send(f'{{"ack":{self._number}}}')
