@@ -23,14 +23,11 @@ SENDERS: Final = 3
 AUDIT: Final = "flush_seconds = 0.03\nflush_bytes = 8192\nsegment_bytes = 262_144\n"
 
 BEGUN_ANEW: Final = {
-    "stream.opened",
-    "stream.closed",
-    "conversation.opened",
-    "conversation.closed",
+    *("stream.opened", "stream.closed", "conversation.opened", "conversation.closed"),
     "tool_call.finished",
 }
-"""Facts that depend on what is in memory: how a conversation or a stream begins or ends, and which of the calls that are
-never answered is given up as one too many."""
+"""Facts that depend on what is in memory: how a conversation or a stream begins or ends, and which of the calls that
+are never answered is given up as one too many."""
 
 Facts = Counter[tuple[str, str | None, str | None]]
 

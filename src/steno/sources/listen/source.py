@@ -458,7 +458,7 @@ class ListenSource:
                 await close_websocket(connection, *_closing(pushed))
 
     def _followed(self, connection: PushConnection, asked: Acknowledged | None) -> Followed | None:
-        """Return what acknowledges the messages of a connection; None where it is not asked for, or there is no room."""
+        """Return what acknowledges the messages of a connection; None if it is not asked for, or there is no room."""
         known = self._sessions.acknowledgements
         if asked is None or known is None:
             return None
