@@ -20,7 +20,7 @@ import pytest
 from steno.audit.verification.files import verify
 from tests.crash import crash_points, pushing
 from tests.crash.pushing import Sender, free_port
-from tests.processes import Running, running, steno, upstream, wait_until
+from tests.processes import Running, running, steno, upstream, wait_for, wait_until
 
 pytestmark = pytest.mark.anyio
 
