@@ -8,6 +8,7 @@ import pytest
 from steno.audit.log_records import Cursor, cursor
 from steno.audit.record import entry
 from steno.audit.writing.cursor_recovery import RecoveredWindow, recover_windows
+from steno.regular_files import open_regular
 from tests.audit.helpers import AT, opened
 
 Entry = bytes
@@ -100,15 +101,13 @@ def test_no_more_is_read_than_from_the_newest_segment_that_states_all(
 
 def _unreadable(folder: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fail where the segment of that number is read."""
-    from steno.audit.writing import cursor_recovery  # to be changed
+    path = sorted(folder.glob("audit-*"))[number]
 
-    real, path = cursor_recovery.open_regular, sorted(folder.glob("audit-*"))[number]
-
-    def open_regular(each: Path, **options: Any) -> Any:
+    def opens(each: Path, **options: Any) -> Any:
         assert each != path
-        return real(each, **options)
+        return open_regular(each, **options)
 
-    monkeypatch.setattr(cursor_recovery, "open_regular", open_regular)
+    monkeypatch.setattr("steno.audit.writing.cursor_recovery.open_regular", opens)
 
 
 @pytest.mark.parametrize(
@@ -120,9 +119,8 @@ def _unreadable(folder: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> N
 )
 def test_a_segment_that_does_not_state_all_is_not_enough(tmp_path: Path, newest: list[Any]) -> None:
     write(tmp_path, at_cursor("b", "app/1/2", 4), at_cursor("a", "app/1/1", 1), fact("app/1/2", 5))
-    write(
-        tmp_path, *(at_cursor(name, f"app/1/{'ab'.index(name) + 1}", *rest[:2], of=rest[2]) for name, *rest in newest)
-    )
+    streams = {"a": "app/1/1", "b": "app/1/2"}
+    write(tmp_path, *(at_cursor(name, streams[name], frame, records, of=of) for name, frame, records, of in newest))
 
     assert {(each.name, each.frame, each.records) for each in recover_windows(tmp_path)} == {
         ("a", 3, ()),
