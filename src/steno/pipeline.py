@@ -208,9 +208,11 @@ class Pipeline:
             origin = Origin(at=at, source=stream.source, stream=stream.name)
             self._emit(origin, EventsMissed(missing=missing))
 
-    def missed(self, stream: Stream, at: Micros | None) -> None:
-        """Emit that a frame of `stream` could not be fed: it was too long, or there was no memory for it."""
-        self._emit(Origin(at=at, source=stream.source, stream=stream.name), EventsMissed(missing=1))
+    def missed(self, stream: Stream, at: Micros | None, missing: int, reason: str) -> None:
+        """Emit that the sender of `stream` says how many events are missing here, and why, of `facts.MISSING`."""
+        self._advance(at)
+        origin = Origin(at=at, source=stream.source, stream=stream.name)
+        self._emit(origin, EventsMissed(missing=missing, reason=reason))
 
     def failed(self, stream: Stream) -> None:
         """Count the frame that `feed` raised for, a mistake of ours, as rejected."""

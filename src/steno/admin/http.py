@@ -1,5 +1,6 @@
 """The HTTP server: starlette on uvicorn, on a socket that the daemon has bound. Signals are left to the daemon."""
 
+import asyncio
 import contextlib
 import errno
 import logging
@@ -21,7 +22,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from steno.admin.acceptor import Acceptor
+from steno.acceptor import Acceptor
 from steno.admin.answers import error
 from steno.admin.authorization import Authorization
 from steno.admin.connections import BoundedProtocol, ConnectionTable
@@ -125,6 +126,7 @@ class _Server(uvicorn.Server):
         self._table = table
         self._protocol = protocol
         self._acceptors: list[Acceptor] = []
+        self._arriving: set[asyncio.Task[None]] = set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -133,7 +135,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept connections of `sockets`, which listen already."""
         self.servers = []  # those of asyncio: none
-        self._acceptors = [Acceptor(sock, self._table, self._connection) for sock in sockets or ()]
+        self._acceptors = [Acceptor(sock, self._accepted, self._not_accepted) for sock in sockets or ()]
         for acceptor in self._acceptors:
             acceptor.start()
         self.started = True
@@ -143,6 +145,21 @@ class _Server(uvicorn.Server):
         for acceptor in self._acceptors:
             acceptor.stop()
         await super().shutdown(sockets)
+
+    def _accepted(self, sock: socket.socket, _address: object) -> None:
+        task = asyncio.get_running_loop().create_task(self._arrive(sock))
+        self._arriving.add(task)
+        task.add_done_callback(self._arriving.discard)
+
+    def _not_accepted(self) -> None:
+        self._table.rejected["descriptors"] += 1
+        self._table.end_oldest()
+
+    async def _arrive(self, sock: socket.socket) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(self._connection, sock)
+        except OSError:  # the client was quicker
+            sock.close()
 
     def _connection(self) -> BoundedProtocol:
         return self._protocol(self._table, config=self.config, server_state=self.server_state, app_state={})

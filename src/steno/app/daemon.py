@@ -34,7 +34,7 @@ from steno.app.drain import Drain
 from steno.app.memory_numbers import MemoryNumbers
 from steno.app.price_list import load_prices
 from steno.app.signals import SIGNALS
-from steno.app.source_kinds import make_source
+from steno.app.source_kinds import make_source, shedding
 from steno.app.state_output import StateOutput
 from steno.audit.content_store.erase import Erasure
 from steno.audit.service import AuditService
@@ -97,6 +97,8 @@ class Daemon:
 
     def __init__(self, config: Config, parts: DaemonParts) -> None:
         """Wire `parts`. Nothing runs yet."""
+        self._config = config
+        self._parts = parts
         self.clock = parts.clock
         self.watch = ClockWatch(parts.clock)
         self.audit = parts.audit
@@ -114,14 +116,18 @@ class Daemon:
         self.calls = Calls(config, parts.clock, parts.audit, parts.journal)
         self.calls.attachments.followed = self.pipeline.follower
         sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder, config.limits, self.calls.attachments)
+        if acknowledgements := parts.audit.acknowledgements:
+            acknowledgements.tick = self.pipeline.tick
+            sessions.acknowledgements = acknowledgements
         self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions), sessions.end_left)
         self.drain = Drain(self.sources, lambda calls, most: parts.audit.draining(parts.clock.now(), calls, most))
-        self._descriptors = descriptor_plan.plan(len(config.sources))
+        self._shedding = shedding(config.sources)
+        self.audit.shed_from(self._shedding)
+        self._sessions = sessions
+        self._descriptors = self._plan(config)
         self.faces = Faces({"http": ConnectionTable(self._descriptors.http, HEAD_SECONDS), "control": control.table()})
         self._hosts = HostPolicy(config.http.address[0], config.http.hosts)
         self.memory = MemoryNumbers(config.limits, self.pipeline.registry.memory, sessions.read_ahead)
-        self._config = config
-        self._parts = parts
         self._log = structlog.get_logger()
         self._stopping = anyio.Event()
         self._mistakes: set[str] = set()
@@ -130,6 +136,13 @@ class Daemon:
         """When the end began: the signal, or the end of the last call. By the monotonic clock."""
         self._ticked_at = 0.0
         """When the last tick was, by the clock of the event loop."""
+
+    def _plan(self, config: Config) -> descriptor_plan.DescriptorPlan:
+        """Share out the file descriptors."""
+        clients = sum(source.clients for source in config.sources)
+        plan = descriptor_plan.plan(len(config.sources), clients=clients, recording=self._parts.recorder is not None)
+        self._sessions.sockets.most = plan.clients
+        return plan
 
     @property
     def address(self) -> str:
@@ -335,10 +348,12 @@ class Daemon:
         self.metrics.prices = prices
         if self._parts.log:
             self._parts.log.configure(new.log.level, new.log.format)
+        self._shedding = shedding(new.sources, self._shedding)
+        self.audit.shed_from(self._shedding)
         changes = self.sources.replace(new.sources)
         self._hosts.names = frozenset(new.http.hosts)
         self.calls.reload(new)
-        self.faces.tables["http"].most = descriptor_plan.plan(len(new.sources)).http
+        self.faces.tables["http"].most = self._plan(new).http
         self.audit.reopen(self.clock.now(), new, changes)
         later = [name for name in ("audit", "limits") if getattr(old, name) != getattr(new, name)]
         later += ["http.listen"] if old.http.listen != new.http.listen else []

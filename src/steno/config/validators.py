@@ -14,6 +14,8 @@ from steno.config.fields import (
     QUEUE_BYTES_DEFAULT,
     REGIONS,
     RESERVED_PATTERN_NAMES,
+    is_loopback,
+    split_listen,
 )
 from steno.limits import Limits
 
@@ -140,6 +142,15 @@ def _known_regions(table: Table) -> Iterator[Flaw]:
             yield Flaw(f"regions[{number}]", 'is no country with telephone numbers, such as "DE" or "US"')
 
 
+def _clients_are_known(table: Table) -> Iterator[Flaw]:
+    """Yield a flaw where anybody in the network could push."""
+    host, _ = split_listen(table["listen"]) or ("", 0)
+    tls = table["tls"]
+    shown = isinstance(tls, Mapping) and tls.get("client_ca") is not None
+    if table["tokens"] is None and not shown and not is_loopback(host):
+        yield Flaw("tokens", "must be set, or tls.client_ca, where listen is not on loopback: anybody could push")
+
+
 AUDIT_VALIDATORS: Final = (
     Validator(frozenset({"retention_bytes", "segment_bytes"}), _two_segments_fit),
     Validator(frozenset({"content_files", "digest_key"}), _no_digest_beside_files),
@@ -147,6 +158,7 @@ AUDIT_VALIDATORS: Final = (
     Validator(frozenset({"content", "regions"}), _known_regions),
 )
 SECRET_VALIDATORS: Final = (Validator(frozenset({"file", "env"}), _exactly_one_place),)
+LISTEN_VALIDATORS: Final = (Validator(frozenset({"listen", "tokens", "tls"}), _clients_are_known),)
 
 
 def _no_call_in_url(table: Table) -> Iterator[Flaw]:

@@ -159,11 +159,18 @@ class FrameRejected(Fact, frozen=True):
     bytes: int
 
 
+MISSING: Final = frozenset({"skipped", "queue_full", "disconnected", "frame_too_big", "unreadable", "other"})
+"""Why events are missing: their sender left numbers out (`skipped`), or says that it dropped them, since there was no
+room (`queue_full`) or no connection, they were too long, or it could not read them."""
+
+
 class EventsMissed(Fact, frozen=True):
-    """A sender that numbers its events skipped numbers, or what passed a proxy was too long: so many events are not here."""
+    """So many events never came: their sender left numbers out, or says that it dropped them."""
 
     tag: ClassVar = "events.missed"
     missing: int
+    reason: str = "skipped"
+    """skipped (numbers were left out), queue_full, disconnected, frame_too_big, unreadable, other."""
 
 
 class EventRejected(Fact, frozen=True):

@@ -50,7 +50,10 @@ CONVERSATION_METRICS: Final = _table(
         "Events that were delivered again; they change nothing.",
     ),
     Definition(
-        "steno_missed_events_total", "counter", ("source",), "Events that the numbers of their sender say are missing."
+        "steno_missed_events_total",
+        "counter",
+        ("source", "reason"),
+        "Events that never came, as their sender's numbers or gap lines say, by why.",
     ),
     Definition(
         "steno_stream_gap_seconds_total",
@@ -216,6 +219,24 @@ PROCESS_METRICS: Final = _table(
         "Times that a source failed by an internal error and was started again.",
     ),
     Definition(
+        "steno_listen_handshakes_total",
+        "counter",
+        ("source", "reason"),
+        "Connections that clients made to a source that listens, by outcome: `accepted`, or why not.",
+    ),
+    Definition(
+        "steno_listen_repeated_messages_total",
+        "counter",
+        ("source",),
+        "Messages that clients sent again although they had been fed: they changed nothing.",
+    ),
+    Definition(
+        "steno_listen_slowed_seconds_total",
+        "counter",
+        ("source",),
+        "How long connections were not read, since their clients sent more than `bytes_per_second`.",
+    ),
+    Definition(
         "steno_tls_certificate_loads_total",
         "counter",
         ("source", "reason"),
@@ -276,7 +297,10 @@ PROCESS_METRICS: Final = _table(
     Definition("steno_audit_blocked", "gauge", (), "1 while reading has stopped because the log cannot keep up."),
     Definition("steno_audit_flushed_seq", "gauge", (), "The number of the last record that is on the disk."),
     Definition(
-        "steno_audit_shed_records_total", "counter", (), "Records that were dropped because the queue was full."
+        "steno_audit_shed_records_total",
+        "counter",
+        (),
+        "Records that were dropped because the queue was full, or half full where their source sheds.",
     ),
     Definition(
         "steno_audit_unreadable_records_total",

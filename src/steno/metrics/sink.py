@@ -120,7 +120,7 @@ class Metrics:
 
 
 def _missed(metrics: Metrics, origin: Origin, fact: facts.EventsMissed) -> None:
-    metrics.add("steno_missed_events_total", (origin.source,), fact.missing)
+    metrics.add("steno_missed_events_total", (origin.source, fact.reason), fact.missing)
 
 
 def _resumed(metrics: Metrics, origin: Origin, fact: facts.StreamResumed) -> None:

@@ -14,16 +14,18 @@ import anyio
 import msgspec
 import structlog
 
+from steno.core.envelope import plausible_time
 from steno.core.frame import Frame
 from steno.core.stream import Stream, StreamEnd
 from steno.errors import UnavailableError
 from steno.limits import Limits
 from steno.sources.attach.register import Attachments
 from steno.sources.clock import Clock
-from steno.sources.protocols import Counters, Feed, Numbers
+from steno.sources.protocols import Acknowledgements, Counters, Feed, Numbers
 from steno.sources.read_ahead import ReadAhead
 from steno.sources.recorder import Recorder, Recording
-from steno.sources.recording import TOO_BIG, Close, Gap
+from steno.sources.recording import TOO_BIG, Close, Gap, Missed
+from steno.sources.socket_budget import SocketBudget
 from steno.sources.stream_end import end_stream
 from steno.sources.turns import Turns
 from steno.timestamps import Micros
@@ -81,9 +83,13 @@ class StreamSessions:
         `limits` say how much all connections may read ahead; `attachments` has the calls that are followed.
         """
         self.attachments = attachments or Attachments(clock.now)
+        self.acknowledgements: Acknowledgements | None = None
+        """What says which messages are on the disk; None where no audit log is written."""
         self.read_ahead = ReadAhead((limits or Limits()).read_ahead_bytes, feed)
         self.turns = Turns()
         """Are taken to make a connection."""
+        self.sockets = SocketBudget()
+        """How many connections of clients the sources that listen may hold."""
         self._clock = clock
         self._feed = feed
         self._recorder = recorder
@@ -171,6 +177,18 @@ class StreamSession:
         """When the last wait for room ended, by the clock of the event loop."""
         counters.open += 1
 
+    @property
+    def frames(self) -> int:
+        """How many frames were fed."""
+        return self.stream.frames
+
+    def call(self, conversation: str) -> None:
+        """Give the stream's conversation a name, where it has none and nothing was fed yet."""
+        if self.stream.conversation is None and not self.stream.frames:
+            self.stream.conversation = conversation
+            if self._recording:
+                self._recording.conversation = conversation
+
     async def feed_from(self, connection: Receiver) -> None:
         """Feed each message of `connection` until `recv` raises; return only after an internal error.
 
@@ -215,14 +233,37 @@ class StreamSession:
             return False
         return True
 
-    def missed(self) -> None:
-        """Record that a frame cannot be fed."""
-        self._feed.missed(self.stream, self.now())
+    def missed(self, reason: str = "frame_too_big") -> None:
+        """Record that a frame cannot be fed, for a reason of `core.facts.MISSING`."""
+        self._feed.missed(self.stream, self.now(), 1, reason)
+
+    def take_line(self, item: Frame | Missed) -> bool:
+        """Take in what a line says, with its time where that is plausible; return False after an internal error."""
+        at = plausible_time(item.at, self.now())
+        if isinstance(item, Missed):
+            return self.miss(msgspec.structs.replace(item, at=at))
+        return self.take(Frame(item.payload, at, item.sent))
+
+    def miss(self, missed: Missed) -> bool:
+        """Take in where frames are missing, as the other end says; return False after an internal error."""
+        if self._recording:
+            self._recording.gap(missed)
+        try:
+            self._feed.missed(self.stream, missed.at, missed.frames, missed.reason)
+        except Exception:  # noqa: BLE001  # as in `take`
+            self._fail()
+            return False
+        return True
 
     def _fail(self) -> None:
         self.failed = True
         self._feed.failed(self.stream)
         self._log.exception("internal error: this stream ends, the others go on")
+
+    @property
+    def has_room(self) -> bool:
+        """Whether frames may be fed."""
+        return self._feed.open
 
     async def room(self) -> None:
         """Wait until there is room for another frame."""

@@ -24,7 +24,7 @@ import anyio
 import structlog
 
 from steno.sources.backoff import Backoff
-from steno.sources.protocols import Counters, Drains, Labels, Numbers, Problem, Source, SourceConfig
+from steno.sources.protocols import Counters, Drains, Labels, Numbers, Problem, Reloads, Source, SourceConfig
 
 RESTART_SECONDS: Final = 0.5
 """Bound of the first wait before a source is made anew."""
@@ -235,6 +235,15 @@ class SupervisedSource:
             with anyio.move_on_after(ANSWER_SECONDS):
                 await self._ended.wait()
         self._running.cancel()
+
+    def reload(self) -> None:
+        """Let the source read its own files again, if it has any."""
+        source = self._source
+        if isinstance(source, Reloads) and not self._failing:
+            try:
+                source.reload()
+            except Exception as error:  # noqa: BLE001  # it goes on as it was
+                self._report("source does not read its files again", error)
 
     async def reconfigure(self, config: SourceConfig) -> None:
         """Go on as `config` says. A source that cannot do that is made anew."""

@@ -112,6 +112,9 @@ class SourceSupervisor:
             tasks.start_soon(self._add(wanted[name]).run)
         for name in changed:
             self._change(wanted[name], tasks)
+        for name, source in self._sources.items():
+            if name not in new and name not in changed:
+                source.reload()
         return Changes(new, gone, changed)
 
     def _change(self, config: SourceConfig, tasks: TaskGroup) -> None:

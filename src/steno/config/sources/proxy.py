@@ -15,7 +15,7 @@ from steno.config.fields import (
     split_listen,
 )
 from steno.config.sources.base import Source, Tls
-from steno.limits import Count
+from steno.limits import HANDSHAKES, Count
 
 MESSAGE_BYTES_DEFAULT: Final = 256 * 1024 * 1024
 
@@ -81,3 +81,8 @@ class ProxySource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True)
     def shown(self) -> dict[str, object]:
         """Return what is shown in place of its values."""
         return {"upstream": self.masked_upstream}
+
+    @property
+    def clients(self) -> int:
+        """Sockets that it may hold for its clients at a time: each has another one to the provider."""
+        return 2 * self.connections + HANDSHAKES
