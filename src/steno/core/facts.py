@@ -146,7 +146,7 @@ class FrameRejected(Fact, frozen=True):
 
 
 class EventsMissed(Fact, frozen=True):
-    """A sender that numbers its events skipped numbers, or what passed a proxy was too long: so many events are not here."""
+    """So many events never came: a sender that numbers them skipped numbers, or what passed a proxy was too long."""
 
     tag: ClassVar = "events.missed"
     missing: int

@@ -16,7 +16,6 @@ from steno.config.fields import (
 from steno.config.sources.base import Source, Tls
 from steno.limits import Count
 
-
 MESSAGE_BYTES_DEFAULT: Final = 256 * 1024 * 1024
 
 

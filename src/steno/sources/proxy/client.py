@@ -18,7 +18,7 @@ import structlog
 from steno.config.sources.proxy import ProxySource as ProxyConfig
 from steno.sources.connect import conversation_name
 from steno.sources.connect_errors import reason_of
-from steno.sources.proxy.call import UNSENT_BYTES, Call, Pings
+from steno.sources.proxy.call import UNSENT_BYTES, Call, Pings, half_close
 from steno.sources.proxy.frames import Budget, FrameReader
 from steno.sources.proxy.heads import (
     HEAD_BYTES,
@@ -81,6 +81,9 @@ class Host(Protocol):
     def read_along(self, conversation: str | None) -> ReadAlong:
         """Begin a stream."""
 
+    def made(self, connection: "ClientConnection") -> None:
+        """Take note of `connection`. Raises Refused where there are too many."""
+
     def gone(self, connection: "ClientConnection") -> None:
         """Forget `connection`: it has ended, with its call if it had become one."""
 
@@ -88,12 +91,11 @@ class Host(Protocol):
 class ClientConnection(asyncio.Protocol):
     """One connection of a client, and what passes on it."""
 
-    def __init__(self, host: Host, refused: Refused | None) -> None:
-        """Serve what `host` accepted; where it is `refused`, say only that."""
+    def __init__(self, host: Host) -> None:
+        """Serve what `host` accepted."""
         self.transport: asyncio.Transport
         self.call: Call | None = None
         self._host = host
-        self._refused = refused
         self._log = structlog.get_logger().bind(source=host.config.name)
         self._head = b""
         """What came of the next head."""
@@ -124,10 +126,11 @@ class ClientConnection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # asyncio says so of TCP and TLS
         self.transport = transport
         transport.set_write_buffer_limits(high=UNSENT_BYTES)
-        if self._refused:
-            self._refuse(self._refused)
-        else:
+        try:
+            self._host.made(self)
             self._wait(self._host.config.handshake_seconds)
+        except Refused as refused:
+            self._refuse(refused)
 
     def data_received(self, data: bytes) -> None:
         """Take a part of a head, or of a body."""
@@ -146,7 +149,7 @@ class ClientConnection(asyncio.Protocol):
         """Let the transport close: a client that says nothing more is gone."""
         return None
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # of asyncio
         """End what was going on for this client."""
         self._stop_waiting()
         self._discards = True
@@ -201,11 +204,13 @@ class ClientConnection(asyncio.Protocol):
     def _read_head(self) -> None:
         """Begin an exchange when a head is whole."""
         self._head = self._head.lstrip(b"\r\n")
+        if not self._head:
+            return
         end = self._head.find(b"\r\n\r\n") + 4
         if end < 4:  # noqa: PLR2004  # it was not found
             if len(self._head) > HEAD_BYTES:
                 self._refuse(Refused(431, "head", "the head of the request is too long"))
-            elif self._head and not 0x21 <= self._head[0] < 0x7F or b"\n" in self._head.replace(b"\r\n", b""):
+            elif not self._head[:1].isalpha() or b"\n" in self._head.replace(b"\r\n", b""):
                 self._refuse(Refused(400, "head", "this is no HTTP/1.1 request"))
             return
         head, rest = self._head[:end], self._head[end:]
@@ -296,11 +301,11 @@ class ClientConnection(asyncio.Protocol):
         http, upstream = self._http, self._upstream
         if http is None:
             return
-        if upstream is None or upstream.full:
+        if upstream is None or not upstream.takes():
             self._look(paused=upstream is not None or len(http.trailing_data[0]) > HEAD_BYTES)
             return
         try:
-            while not self._requested and not upstream.full:
+            while not self._requested and upstream.takes():
                 event = http.next_event()
                 if isinstance(event, h11.Data):
                     upstream.send(bytes(event.data))
@@ -313,7 +318,7 @@ class ClientConnection(asyncio.Protocol):
             self._refuse(Refused(400, "head", "the body of the request is not valid HTTP/1.1"))
             return
         waiting = self._requested and len(http.trailing_data[0]) > HEAD_BYTES  # it says more than was asked
-        self._look(paused=upstream.full or waiting)
+        self._look(paused=waiting or not upstream.takes())
 
     # What the provider answers --------------------------------------------------------------------------
 
@@ -402,12 +407,12 @@ class ClientConnection(asyncio.Protocol):
         self._discards = True
         self.transport.close()
 
-    def upstream_failed(self, error: Exception) -> None:
+    def upstream_failed(self) -> None:
         """Say that the reply of the provider cannot be passed on."""
         self._upstream = None
         self._refuse(Refused(502, "upstream", "the reply of the provider is not valid HTTP/1.1"))
 
-    def upstream_full(self, full: bool) -> None:
+    def upstream_look(self) -> None:
         """Read no more of the client while the provider takes less than comes."""
         self._pass_body()
 
@@ -416,7 +421,8 @@ class ClientConnection(asyncio.Protocol):
     def _switch(self, response: h11.InformationalResponse, http: h11.Connection) -> None:
         """Become a call."""
         host, upstream = self._host, self._upstream
-        if upstream is None or self._websocket_key is None or not is_accepted(response, self._websocket_key):
+        key = self._websocket_key
+        if upstream is None or key is None or not is_accepted(response, key):
             self._leave_upstream()
             self._refuse(Refused(502, "upstream", "the handshake of the provider is not valid"))
             return
@@ -472,9 +478,8 @@ class ClientConnection(asyncio.Protocol):
         self._discards = True
         self._http = None
         self._leave_upstream()
-        if self.transport.can_write_eof() and not self.transport.is_closing():
-            self._look(paused=False)
-            self.transport.write_eof()
+        self._look(paused=False)
+        if half_close(self.transport):
             self._wait(LINGER_SECONDS)
         else:
             self.transport.close()

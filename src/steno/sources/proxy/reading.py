@@ -9,11 +9,12 @@ import structlog
 
 from steno.core.frame import Frame
 from steno.sources.connect import ConnectCounters
+from steno.sources.protocols import Numbers
 from steno.sources.proxy.frames import INTERNAL_ERROR, NO_MEMORY, TOO_BIG, UNFED, CloseFrame
 from steno.sources.proxy.refusal import REASONS
-from steno.sources.protocols import Numbers
 from steno.sources.recording import Close, Gap
 from steno.sources.stream_session import AT_ONCE, StreamSession, StreamSessions
+from steno.sources.tls import ServerCertificate
 
 GAPS: dict[str, Gap] = {INTERNAL_ERROR: "internal_error", NO_MEMORY: "blocked", TOO_BIG: "frame_too_big"}
 """What a stream has a gap by that was not fed whole, the worst first."""
@@ -25,6 +26,8 @@ class ProxyCounters(ConnectCounters):
     def __init__(self) -> None:
         """Begin at zero."""
         super().__init__()
+        self.certificate: ServerCertificate | None = None
+        """The certificate that is served."""
         self.connections = 0
         """Connections of clients that are open."""
         self.unfed = dict.fromkeys(UNFED, 0)
@@ -36,6 +39,7 @@ class ProxyCounters(ConnectCounters):
         """Return the values by metric and labels; see `protocols.Counters`."""
         return {
             **super().numbers(),
+            **(self.certificate.numbers() if self.certificate else {}),
             "steno_proxy_connections": {(): self.connections},
             "steno_unfed_frames_total": {(reason,): count for reason, count in self.unfed.items()},
             "steno_proxy_refused_total": {(reason,): count for reason, count in self.refused.items()},
