@@ -98,6 +98,43 @@ async def test_a_provider_that_cannot_be_verified_is_not_spoken_to(authority: Au
             assert play.counts("steno_connect_attempts_total") == {("certificate",): 1}
 
 
+async def test_a_file_of_authorities_that_cannot_be_used_is_named(
+    tmp_path: Path, authority: Authority, logged: CapturingLogger
+) -> None:
+    """It is read again when it changes: no restart is needed."""
+    upstream = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    upstream.load_cert_chain(*authority.issue())
+    trusted = tmp_path / "authorities.pem"
+    async with serve(echo, "127.0.0.1", 0, ssl=upstream) as listening:
+        port = next(iter(listening.sockets)).getsockname()[1]
+        async with proxied(f"https://127.0.0.1:{port}", ca_file=str(trusted)) as play:
+            assert (await ask(play.port, LAST)).startswith(b"HTTP/1.1 502 ")
+            trusted.write_text("nonsense")
+            assert (await ask(play.port, LAST)).startswith(b"HTTP/1.1 502 ")
+            assert play.counts("steno_connect_attempts_total") == {("certificate",): 2}
+            shutil.copy(authority.certificate, trusted)
+            assert (await ask(play.port, LAST)).startswith(b"HTTP/1.1 426 ")
+    assert f"{trusted}: cannot be used: no such file or directory" in repr(logged.calls)
+    assert f"{trusted}: cannot be used: holds no valid certificates" in repr(logged.calls)
+
+
+async def test_a_client_that_vanishes_while_the_provider_is_connected_to_leaves_nothing() -> None:
+    arrived = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.set()
+        assert await reader.read() != b"GET"
+
+    async with talking(silent) as url, proxied(url.replace("http:", "https:")) as play:  # TLS never comes
+        async with client(play.port) as connection:
+            await connection.say(LAST)
+            await arrived.wait()
+            connection.vanish()
+        await until(lambda: play.counts("steno_proxy_connections") == {})
+        assert loop.is_running()
+
+
 async def test_a_certificate_is_served_anew_when_its_files_change(
     tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,7 +34,7 @@ from steno.sources.proxy.heads import (
 from steno.sources.proxy.reading import ProxyCounters, ReadAlong
 from steno.sources.proxy.refusal import Refused, refusal
 from steno.sources.proxy.target import Upstream
-from steno.sources.proxy.upstream import SWITCHING, Dialer, UpstreamConnection
+from steno.sources.proxy.upstream import SWITCHING, Dialer, TrustError, UpstreamConnection
 
 IDLE_SECONDS: Final = 75.0
 """How long a connection may wait for its next request. Clients that keep connections give them up earlier."""
@@ -76,7 +76,7 @@ class Host(Protocol):
         """Whether no request is taken any more."""
 
     def dialer(self) -> Dialer:
-        """Return what connects to the provider. Raises OSError."""
+        """Return what connects to the provider. Raises TrustError."""
 
     def read_along(self, conversation: str | None) -> ReadAlong:
         """Begin a stream."""
@@ -277,10 +277,11 @@ class ClientConnection(asyncio.Protocol):
             self._not_connected(error)
 
     def _not_connected(self, error: Exception) -> None:
-        reason = reason_of(error)
+        reason = "certificate" if isinstance(error, TrustError) else reason_of(error)
+        detail = {"detail": str(error)} if isinstance(error, TrustError) else {}
         self._host.counters.attempts[reason] += 1
         log = self._log.warning if reason != "other" else self._log.exception
-        log("cannot connect", reason=reason, upstream=self._host.config.masked_upstream)
+        log("cannot connect", reason=reason, upstream=self._host.config.masked_upstream, **detail)
         status = 504 if reason == "timeout" else 502
         self._refuse(Refused(status, "upstream", f"the provider cannot be reached ({reason})"))
 

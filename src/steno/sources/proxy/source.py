@@ -184,7 +184,7 @@ class ProxySource:
             self._empty.set()
 
     def dialer(self) -> Dialer:
-        """Return what connects to the provider. Raises OSError."""
+        """Return what connects to the provider. Raises TrustError."""
         return Dialer(self.upstream, self.config.open_timeout_seconds, self._trust.context(self.config))
 
     def read_along(self, conversation: str | None) -> ReadAlong:

@@ -42,6 +42,10 @@ class Replies(Protocol):
         """Take note that what came cannot be passed on."""
 
 
+class TrustError(Exception):
+    """The file of certificates by which the provider is verified cannot be used."""
+
+
 class Dialer(Struct, frozen=True):
     """Connects to the provider: the configured one, whatever a client says. No proxy of the environment is used."""
 
@@ -55,17 +59,21 @@ class Dialer(Struct, frozen=True):
         more: dict[str, Any] = {}
         if isinstance(loop, asyncio.BaseEventLoop):  # uvloop tries one address after the other
             more["happy_eyeballs_delay"] = EYEBALLS_SECONDS
-        async with asyncio.timeout(self.timeout):
-            protocol: UpstreamConnection
-            _, protocol = await loop.create_connection(
-                lambda: UpstreamConnection(replies),
-                self.upstream.host,
-                self.upstream.port,
-                ssl=self.context,
-                server_hostname=self.upstream.host if self.context else None,
-                **more,
-            )
-        return protocol
+        made = UpstreamConnection(replies)
+        try:
+            async with asyncio.timeout(self.timeout):
+                await loop.create_connection(
+                    lambda: made,
+                    self.upstream.host,
+                    self.upstream.port,
+                    ssl=self.context,
+                    server_hostname=self.upstream.host if self.context else None,
+                    **more,
+                )
+        except BaseException:  # it may have been made, and nobody waits for it any more
+            made.abandon()
+            raise
+        return made
 
 
 class Trust:
@@ -77,9 +85,16 @@ class Trust:
         self._read: object = None
 
     def context(self, config: ProxyConfig) -> ssl.SSLContext | None:
-        """Return what verifies the provider of `config`; None where that speaks no TLS. Raises OSError."""
+        """Return what verifies the provider of `config`; None where that speaks no TLS. Raises TrustError."""
         if not Upstream.of(config.upstream).secure:
             return None
+        try:
+            return self._fresh(config)
+        except OSError as error:  # ssl.SSLError is one
+            why = "holds no valid certificates" if isinstance(error, ssl.SSLError) else (error.strerror or "").lower()
+            raise TrustError(f"{config.ca_file or 'the certificates of the system'}: cannot be used: {why}") from None
+
+    def _fresh(self, config: ProxyConfig) -> ssl.SSLContext:
         stamp: object = ()
         if config.ca_file:
             found = os.stat(config.ca_file)  # noqa: PTH116  # of a file that is named in the configuration
@@ -101,6 +116,7 @@ class UpstreamConnection(asyncio.Protocol):
     def __init__(self, replies: Replies) -> None:
         """Give what comes to `replies`."""
         self.transport: asyncio.Transport
+        self._connected = False
         self._full = False
         self.lost = False
         self.used = False
@@ -114,6 +130,13 @@ class UpstreamConnection(asyncio.Protocol):
         """Take note of the transport."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # asyncio says so of TCP and TLS
         self.transport = transport
+        self._connected = True
+
+    def abandon(self) -> None:
+        """Close, if it is open."""
+        self.replies = None
+        if self._connected:
+            self.transport.abort()
 
     @property
     def reusable(self) -> bool:
