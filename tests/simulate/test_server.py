@@ -16,7 +16,7 @@ from steno.simulate import assistants, voice
 from steno.simulate.server import Provider, plain_story, provider
 
 STARTED_AT = 1_790_000_000
-TARGETS = ["/v1/realtime", "/v1/realtime?model=gpt-realtime", "/v1/assistants"]
+TARGETS = ["/v1/realtime", "/v1/realtime?model=gpt-realtime&line=1", "/v1/assistants"]
 
 pytestmark = pytest.mark.anyio
 
@@ -48,10 +48,10 @@ async def hear(url: str) -> list[Any]:
 @pytest.mark.parametrize("speed", [0.0, float("inf"), 1e6])
 async def test_a_connection_gets_the_conversation_of_its_seed(speed: float) -> None:
     async with fast(seed=7, speed=speed) as simulated:
-        call = await hear(simulated.url("/v1/realtime?model=gpt-realtime"))
+        call = await hear(simulated.url("/v1/realtime?model=gpt-realtime&line=1"))
         work = await hear(simulated.url("/v1/assistants"))
 
-    expected_call = voice.session(Random("7//v1/realtime?model=gpt-realtime/1"), STARTED_AT)
+    expected_call = voice.session(Random("7//v1/realtime?model=gpt-realtime&line=1/1"), STARTED_AT)
     expected_work = assistants.stream(Random("7//v1/assistants/1"), STARTED_AT)
     assert call == [msgspec.json.encode(step.event).decode() for step in expected_call]
     assert work == [msgspec.json.encode(step.event).decode() for step in expected_work]
