@@ -1,6 +1,7 @@
 """The HTTP side of the Assistants API: threads, runs, and their streams."""
 
 import asyncio
+import logging
 from typing import Any
 
 import msgspec
@@ -160,6 +161,20 @@ async def test_a_client_that_leaves_does_not_stop_its_run() -> None:
             shown = (await request(running, "GET", f"{thread}/runs/{run_id}")).json
 
     assert shown["status"] == "completed"
+
+
+async def test_leaving_ends_a_stream(caplog: pytest.LogCaptureFixture) -> None:
+    async with simulated(speed=0.01) as running:
+        thread, run = await prepared(running, "Hello")
+        body = msgspec.json.encode({**run, "stream": True})
+        head = f"POST {thread}/runs HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        writer.write(head + body)
+        await reader.readuntil(b"thread.run.queued")
+
+    assert b"[DONE]" not in await reader.read()
+    writer.close()
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def first_run(running: Provider, sent: bytes) -> str:

@@ -181,3 +181,16 @@ def test_an_offer_of_anything_has_an_answer() -> None:
 )
 def test_a_form_without_parts_has_none(content_type: str, body: bytes) -> None:
     assert form_parts(content_type, body) == {}
+
+
+async def test_a_page_of_any_origin_may_begin_a_call() -> None:
+    origin = {"Origin": "https://page.example", "Content-Type": "application/sdp"}
+    asking = {**origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    async with simulated(key="sk-right") as running:
+        may = await request(running, "OPTIONS", CALLS, headers=asking)
+        begun = await request(running, "POST", CALLS, OFFER.encode(), headers={**origin, "api-key": "sk-right"})
+
+    assert may.status == 200
+    assert may.headers["access-control-allow-headers"] == "authorization"
+    assert (begun.status, begun.headers["access-control-allow-origin"]) == (201, "*")
+    assert begun.headers["access-control-expose-headers"] == "Location"

@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
 from steno.simulate import assistants, voice
-from steno.simulate.server import Provider, plain_story, provider
+from steno.simulate.server import Provider, plain_story, provider, url_of
 
 STARTED_AT = 1_790_000_000
 TARGETS = ["/v1/realtime", "/v1/realtime?model=gpt-realtime&line=1", "/v1/assistants"]
@@ -138,7 +138,22 @@ async def test_a_port_that_is_taken_raises() -> None:
 
 
 def test_a_url_names_host_and_port() -> None:
-    simulated = Provider("::1", 1, 1.0, lambda: STARTED_AT, plain_story)
-    simulated.port = 8080
+    assert url_of("ws", "::1", 8080, "/v1/realtime") == "ws://[::1]:8080/v1/realtime"
+    assert url_of("wss", "127.0.0.1", 443, "/x?y") == "wss://127.0.0.1:443/x?y"
 
-    assert simulated.url("/v1/realtime") == "ws://[::1]:8080/v1/realtime"
+
+@pytest.mark.parametrize(
+    ("target", "plays"),
+    [
+        ("/v1/realtime", True),
+        ("/v1/realtime?for=me", True),
+        ("/v1/realtime?model=m&line=1", True),
+        ("/v1/assistants", True),
+        ("/v1/realtime?model=m", False),
+        ("/v1/realtime?call_id=rtc_1", False),
+        ("/v1/realtime?intent=transcription", False),
+        ("/v1/threads", False),
+    ],
+)
+def test_a_target_that_opens_a_session_plays_no_story(target: str, plays: bool) -> None:
+    assert (plain_story(target) is not None) is plays

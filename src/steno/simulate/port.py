@@ -75,10 +75,13 @@ class Port:
             first.hang_up()
         for http in list(self._http_state.connections):
             http.shutdown()
+            if not http.transport.is_closing():  # a response is under way; it may be a stream without an end
+                http.transport.abort()
         with anyio.move_on_after(_EXIT_SECONDS, shield=True) as patience:
             await self._server.wait_closed()
+            await asyncio.gather(*self._http_state.tasks)
         if patience.cancelled_caught:
-            for task in [*self._server.handler_tasks, *self._http_state.tasks]:
+            for task in list(self._server.handler_tasks):
                 task.cancel()
 
     def _first_request(self) -> "FirstRequest":

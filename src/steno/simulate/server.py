@@ -16,12 +16,14 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from random import Random
-from typing import Final
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 import anyio
 from msgspec import Struct
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
@@ -51,6 +53,11 @@ class Story(Struct, frozen=True):
 Find = Callable[[str], Story | None]
 """Returns the story of a request target (path and query), or None."""
 
+FROM_PAGES: Final = Middleware(
+    CORSMiddleware, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"], expose_headers=["Location"]
+)
+"""Pages of any origin may ask, as they may ask the real service: a browser begins a call by HTTP."""
+
 STORIES: Final = {"/v1/realtime": Story(voice.session), "/v1/assistants": Story(assistants.stream)}
 """The default stories by path."""
 
@@ -70,7 +77,7 @@ class Provider:
         speed: float,
         now: Callable[[], int],
         find: Find,
-        line: VoiceLine | None = None,
+        line: VoiceLine,
         scheme: str = "ws",
     ) -> None:
         """Play the stories that `find` finds, and serve the sessions of `line`."""
@@ -89,26 +96,22 @@ class Provider:
 
     def url(self, path: str) -> str:
         """Return the URL of `path`, which may have a query."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"{self._scheme}://{host}:{self.port}{path}"
+        return url_of(self._scheme, self._host, self.port, path)
 
     def check(self, _connection: ServerConnection, request: Request) -> Response | None:
         """Return the response to a request for a websocket that is not to be served, or None."""
         if self._find(request.path):
             return None
-        if self._line and opens_session(request.path):
+        if opens_session(request.path):
             return self._line.check(request)
         return response(HTTPStatus.NOT_FOUND, error_body("Nothing is simulated here.", None))
 
     async def serve_client(self, connection: ServerConnection) -> None:
         """Serve a client until its story ends or it leaves."""
-        request = connection.request
-        if request is None:  # there is one after the handshake
-            return
+        request = cast("Request", connection.request)  # there is one after the handshake
         story = self._find(request.path)
         if story is None:
-            if self._line:
-                await self._line.serve(connection, request)
+            await self._line.serve(connection, request)
             return
         async with anyio.create_task_group() as group:
             group.start_soon(_drain, connection, group.cancel_scope)
@@ -141,6 +144,11 @@ class Provider:
         if not self._left[target]:
             del self._left[target]
         return part
+
+
+def url_of(scheme: str, host: str, port: int, path: str) -> str:
+    """Return a URL. `host` may be an IPv6 address."""
+    return f"{scheme}://[{host}]:{port}{path}" if ":" in host else f"{scheme}://{host}:{port}{path}"
 
 
 def parts(steps: Iterable[Step]) -> list[list[Step]]:
@@ -190,7 +198,7 @@ async def provider(
     simulated = Provider(host, seed, speed, now, find, line, "wss" if tls else "ws")
     realtime = RealtimeApi(access, calls, Random(f"{seed}/http"), now)
     threads = AssistantsApi(access, Random(f"{seed}/threads"), now, speed)
-    app = Starlette(routes=[*realtime.routes(), *threads.routes()])
+    app = Starlette(routes=[*realtime.routes(), *threads.routes()], middleware=[FROM_PAGES])
     listening = Port(simulated.serve_client, simulated.check, app)
     await listening.open(host, port, tls)
     simulated.port = listening.number
