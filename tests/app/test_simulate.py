@@ -68,6 +68,7 @@ def test_tls_says_which_authority_to_trust() -> None:
         assert shown["provider"].startswith("https://")
         assert authority.read_text().startswith("-----BEGIN CERTIFICATE-----")
         assert ended(process, signal.SIGTERM) == (0, "")
+        assert not authority.parent.exists()
 
 
 @pytest.mark.parametrize("by_file", [True, False])

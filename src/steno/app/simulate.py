@@ -2,7 +2,6 @@
 
 import os
 import signal
-import ssl
 import tempfile
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -43,9 +42,10 @@ async def simulate(settings: Settings) -> None:
     """
     host, port = _address(settings.listen)
     key = read_secret(settings.key) if settings.key else None
-    authority, context = _tls(host) if settings.tls else (None, None)
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with AsyncExitStack() as stack:
+            authority = _authority_file(stack) if settings.tls else None
+            context = certified(authority, host) if authority else None
             try:
                 simulated = await stack.enter_async_context(
                     provider(
@@ -73,10 +73,9 @@ def _address(listen: str) -> tuple[str, int]:
     return address
 
 
-def _tls(host: str) -> tuple[Path, ssl.SSLContext]:
-    """Return where the certificate of the authority is, and a context with a certificate by it."""
-    file = Path(tempfile.mkdtemp(prefix="steno-simulate-")) / "ca.pem"
-    return file, certified(file, host)
+def _authority_file(stack: AsyncExitStack) -> Path:
+    """Return where the certificate of the authority is to be: in a folder that goes when the provider stops."""
+    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="steno-simulate-"))) / "ca.pem"
 
 
 def _introduction(simulated: Provider, authority: Path | None, *, needs_key: bool) -> Iterator[str]:
