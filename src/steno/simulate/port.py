@@ -53,7 +53,7 @@ class Port:
         logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of each request that is no HTTP
         self._http_state = ServerState()
         self._logger = logging.getLogger(__name__)
-        self._logger.setLevel(logging.INFO)  # below it the library logs headers, which hold keys
+        self._logger.setLevel(logging.WARNING)  # below it the library logs each connection, and headers that hold keys
         self._arriving: set[FirstRequest] = set()
         self._server: Server
 
