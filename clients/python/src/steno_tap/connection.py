@@ -54,6 +54,7 @@ class Connection:
     def abort(self) -> None:
         """Close at once. What the kernel does not have is lost."""
         self.writer.transport.abort()
+        self.sock.close()  # now, not in a later turn: the loop may have none
 
 
 async def connect(settings: Settings, target: str) -> Connection:

@@ -50,7 +50,7 @@ class _Broken(Exception):  # noqa: N818 - not an error of ours
 async def push(pusher: "Pusher", conversation: "Conversation") -> None:
     """Push `conversation` until it has ended and everything arrived, or until it is cancelled."""
     delays = backoff.delays()
-    while not _over(conversation):
+    while not (_over(conversation) or conversation.given_up):
         begun = time.monotonic()
         try:
             if await _attempt(pusher, conversation):

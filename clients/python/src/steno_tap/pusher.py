@@ -7,6 +7,7 @@ and sockets are the thread's own affair.
 
 import asyncio
 import contextlib
+import functools
 import os
 import socket
 import threading
@@ -148,7 +149,10 @@ class Pusher:
         with self.lock:
             for conversation, task in self._tasks.items():
                 if task is None:
-                    self._tasks[conversation] = asyncio.get_running_loop().create_task(self._push(conversation))
+                    task = asyncio.get_running_loop().create_task(self._push(conversation))
+                    # Not a `finally` in the task: one that is cancelled before its first step would not get there.
+                    task.add_done_callback(functools.partial(self._finish, conversation))
+                    self._tasks[conversation] = task
                     if conversation.ended_at is not None:
                         self._ended(conversation)
 
@@ -166,16 +170,17 @@ class Pusher:
             await push(self, conversation)
         except Exception as error:  # noqa: BLE001 - one conversation's fault is not another's
             self.log.report("internal", "the tap failed at a conversation: %s", type(error).__name__)
-        finally:
-            with self.lock:
-                self._tasks.pop(conversation, None)
-                conversation.ended_at = conversation.ended_at or time.monotonic()
-                lost = conversation.queue.clear()
-                self._lost += lost.items
-            if lost.items:
-                message = "%d frames (%d bytes) of a conversation that has ended did not reach steno"
-                self.log.report("lost", message, lost.frames, lost.payload_bytes)
-            self._changed.set()
+
+    def _finish(self, conversation: Conversation, _: "asyncio.Task[None]") -> None:
+        with self.lock:
+            self._tasks.pop(conversation, None)
+            conversation.ended_at = conversation.ended_at or time.monotonic()
+            lost = conversation.queue.clear()
+            self._lost += lost.items
+        if lost.items:
+            message = "%d frames (%d bytes) of a conversation that has ended did not reach steno"
+            self.log.report("lost", message, lost.frames, lost.payload_bytes)
+        self._changed.set()
 
     def close(self, timeout: float, *, patient: bool = True) -> bool:
         """End all conversations, wait until they are pushed, `timeout` seconds at most, and end the thread.
