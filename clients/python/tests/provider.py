@@ -12,7 +12,13 @@ SESSION = {"id": "sess_kiosk_7", "type": "realtime", "object": "realtime.session
 
 def response(events: list[str]) -> list[dict[str, Any]]:
     """Return the events of a spoken response, one for each of `events` as its transcript."""
-    head = {"id": "resp_7", "object": "realtime.response", "status": "in_progress", "output": [], "usage": None}
+    head: dict[str, Any] = {
+        "id": "resp_7",
+        "object": "realtime.response",
+        "status": "in_progress",
+        "output": [],
+        "usage": None,
+    }
     part = {"response_id": "resp_7", "item_id": "item_7", "output_index": 0, "content_index": 0}
     usage = {"total_tokens": 9, "input_tokens": 4, "output_tokens": 5}
     return [
@@ -23,7 +29,7 @@ def response(events: list[str]) -> list[dict[str, Any]]:
 
 
 class Provider:
-    """Says `session.created`, answers `session.update` and `response.create`, and closes after `close_after` responses."""
+    """Says `session.created`, answers two events, and closes after `close_after` responses."""
 
     def __init__(self, close_after: int | None = None) -> None:
         self.sent: list[str] = []

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from functools import partial
 
 from steno_tap import Tap
 from tests.servers import Disk, Mute, Steno, shapes, texts, until
@@ -8,6 +9,10 @@ MakeTap = Callable[..., Tap]
 
 def frames(first: int, last: int) -> list[str]:
     return [f'{{"n":{number}}}' for number in range(first, last + 1)]
+
+
+def reached(disk: Disk, count: int) -> bool:
+    return sum(map(len, disk.lines.values())) >= count
 
 
 def stored(disk: Disk) -> list[str]:
@@ -87,7 +92,7 @@ def test_a_hundred_kills_under_load(make_tap: MakeTap) -> None:
         for kill in range(100):
             for frame in frames(10 * kill + 1, 10 * kill + 10):
                 tap.send(frame)
-            steno.wait(lambda reached=10 * kill + 5: sum(map(len, disk.lines.values())) >= reached)
+            steno.wait(partial(reached, disk, 10 * kill + 5))
             steno.kill()
             steno.start()
 

@@ -149,10 +149,10 @@ class Pusher:
         with self.lock:
             for conversation, task in self._tasks.items():
                 if task is None:
-                    task = asyncio.get_running_loop().create_task(self._push(conversation))
+                    started = asyncio.get_running_loop().create_task(self._push(conversation))
                     # Not a `finally` in the task: one that is cancelled before its first step would not get there.
-                    task.add_done_callback(functools.partial(self._finish, conversation))
-                    self._tasks[conversation] = task
+                    started.add_done_callback(functools.partial(self._finish, conversation))
+                    self._tasks[conversation] = started
                     if conversation.ended_at is not None:
                         self._ended(conversation)
 
