@@ -70,7 +70,9 @@ def _make_tap(kind: str, port: int) -> Tap | None:
 
 def measure(frames: int, rounds: int) -> None:
     """Print a row for each size and kind: medians of `rounds` rounds, in turn."""
-    with subprocess.Popen([sys.executable, __file__, "serve", str(frames)], stdout=subprocess.PIPE) as serving:
+    with subprocess.Popen(  # noqa: S603 - this file
+        [sys.executable, __file__, "serve", str(frames)], stdout=subprocess.PIPE
+    ) as serving:
         assert serving.stdout is not None  # noqa: S101 - it is a pipe
         port = int(serving.stdout.readline())
         for name, size in SIZES.items():

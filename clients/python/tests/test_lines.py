@@ -12,6 +12,7 @@ def test_any_payload_comes_back_and_none_passes_for_a_member() -> None:
     hostile = ['{"a":1},"dir":"sent"', '","dir":"close"', "\\", '"', "\u2028\x00\x7f", "", "Zoë 🙂", '{"type":"x"}\n']
     generator = random.Random(3)
     hostile += [generator.randbytes(generator.randrange(40)).decode("latin-1") for _ in range(500)]
+    hostile += [payload + "A" * 2000 + payload for payload in hostile]
     for payload in hostile:
         for form in (payload, payload.encode()):
             line = json.loads(frame_line(AT, "received", form))
