@@ -79,10 +79,26 @@ function copy(conversation, data, direction, at) {
   }
 }
 
-/** A transport of `@openai/agents-realtime`: its public event `*`, and its public method `sendEvent`. */
+/**
+ * A transport of `@openai/agents-realtime`. Its websocket is public as soon as it connects. One without a websocket has
+ * the public event `*`, and the public method `sendEvent`, which is not all that it sends.
+ */
 function attachTransport(transport, make) {
   if (tapped.has(transport)) return;
   tapped.add(transport);
+  if (transport.connectionState === undefined || !('websocket' in transport.connectionState)) {
+    attachEvents(transport, make);
+    return;
+  }
+  const look = () => {
+    const { websocket } = transport.connectionState;
+    if (websocket !== undefined) attachSocket(websocket, make);
+  };
+  transport.on('connection_change', look);
+  look();
+}
+
+function attachEvents(transport, make) {
   let conversation = null;
   const current = () => (conversation ??= make());
   transport.on('*', (event) => current().send(event, 'received'));

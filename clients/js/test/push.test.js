@@ -96,7 +96,7 @@ test('what has no room meanwhile is a gap in its place', async () => {
   ]);
 });
 
-test('a server that never reads costs the bound, and what is missing is counted', async () => {
+test('a server that never reads costs the bound, and what is missing is counted', async (context) => {
   const peer = await mute();
   const tap = makeTap({ url: `ws://127.0.0.1:${peer.port}`, queueBytes: 1_000_000 });
   const conversation = tap.conversation();
@@ -109,9 +109,8 @@ test('a server that never reads costs the bound, and what is missing is counted'
   }
   assert.ok(conversation.queue.heldBytes <= 1_001_000);
   await peer.stop();
-  const after = new Steno();
-  after.port = peer.port;
-  await after.start();
+  const after = await Steno.start({ port: peer.port });
+  context.after(() => after.kill());
 
   assert.equal(await tap.close(), true);
   await after.settled();
@@ -119,20 +118,19 @@ test('a server that never reads costs the bound, and what is missing is counted'
   assert.deepEqual(new Set(gaps.map((gap) => gap.reason)), new Set(['disconnected', 'queue_full']));
   const missing = gaps.reduce((sum, gap) => sum + gap.frames, 0);
   assert.equal(texts(after.lines).length + missing, 1001);
-  await after.kill();
 });
 
-test('a connection that breaks leaves a gap of what was not confirmed', async () => {
+test('a connection that breaks leaves a gap of what was not confirmed', async (context) => {
   const peer = await mute();
   const tap = makeTap({ url: `ws://127.0.0.1:${peer.port}` });
   const conversation = tap.conversation();
   for (let count = 0; count < 20; count++) conversation.send(FIRST);
   await until(() => conversation.queue.inFlight.frames === 20);
   await peer.stop();
+  await until(() => conversation.queue.inFlight.frames === 0);
   conversation.send(SECOND, 'sent');
-  const after = new Steno();
-  after.port = peer.port;
-  await after.start();
+  const after = await Steno.start({ port: peer.port });
+  context.after(() => after.kill());
 
   assert.equal(await tap.close(), true);
   await after.settled();
@@ -140,7 +138,6 @@ test('a connection that breaks leaves a gap of what was not confirmed', async ()
     { dir: 'gap', frames: 20, bytes: 20 * FIRST.length, reason: 'disconnected' },
     { dir: 'sent', text: SECOND },
   ]);
-  await after.kill();
 });
 
 for (const status of [401, 403, 404, 400, 429, 503]) {
@@ -279,6 +276,7 @@ test('an ended conversation lingers for its time only', async () => {
   conversation.send(FIRST);
   conversation.close(1000, '');
 
+  await until(() => conversation.queue.heldBytes === 0); // nothing of the tap would hold the process for it
   assert.equal(await conversation.finished, false);
   await steno.start();
 });

@@ -1,9 +1,13 @@
 /** A steno to push to, and a scripted provider, over real sockets. */
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { createServer as createTcpServer } from 'node:net';
 import { createHash } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { WebSocketServer } from 'ws';
 
 import { bounds } from '../src/backoff.js';
@@ -19,6 +23,17 @@ export async function until(condition) {
   }
 }
 
+/** Returns a certificate for 127.0.0.1 that signs itself, and its key. */
+export function certificate(context) {
+  const folder = mkdtempSync(join(tmpdir(), 'steno-tap-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  const what = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'];
+  const whose = ['-subj', '/CN=steno of a test', '-addext', 'subjectAltName=IP:127.0.0.1'];
+  execFileSync('openssl', ['req', '-x509', ...what, ...whose, '-keyout', key, '-out', cert], { stdio: 'ignore' });
+  return { key: readFileSync(key), cert: readFileSync(cert) };
+}
+
 export class Steno {
   pushes = [];
   refused = [];
@@ -27,15 +42,15 @@ export class Steno {
   refusal = null;
   acknowledges = true;
   onLine = () => {};
-  port = 0;
   #tls;
 
-  constructor(tls) {
+  constructor({ tls, port = 0 } = {}) {
     this.#tls = tls;
+    this.port = port;
   }
 
-  static async start(tls) {
-    const steno = new Steno(tls);
+  static async start(options) {
+    const steno = new Steno(options);
     await steno.start();
     return steno;
   }
@@ -132,8 +147,8 @@ export async function mute(port = 0) {
 }
 
 /** A scripted realtime provider: it keeps what it sent and received. */
-export async function provide() {
-  const server = createServer();
+export async function provide({ tls } = {}) {
+  const server = tls ? createTlsServer(tls) : createServer();
   const sockets = new WebSocketServer({ server, handleProtocols: () => 'realtime' });
   const provider = { sent: [], received: [] };
   let number = 0;

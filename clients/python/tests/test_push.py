@@ -144,6 +144,7 @@ def test_a_connection_that_breaks_leaves_a_gap_of_what_was_not_confirmed(make_ta
         for _ in range(20):
             conversation.send(FIRST)
         until(lambda: conversation.queue.in_flight.frames == 20)
+    until(lambda: conversation.queue.in_flight.frames == 0)
     conversation.send(SECOND, "sent")
     with Steno(port=mute.port) as steno:
         assert tap.close()
