@@ -94,7 +94,6 @@ test('the token in a file is read again at each attempt', async (context) => {
     writeFileSync(file, `${token}\n`);
     const conversation = tap.conversation();
     conversation.send('{}');
-    await steno.settled(token === 'first' ? 0 : 1);
     conversation.close();
     await conversation.finished;
   }

@@ -77,6 +77,8 @@ export class Steno {
       }
       this.sockets.handleUpgrade(request, socket, head, (connection) => this.#serve(connection, request));
     });
+    this.streams = new Set();
+    this.server.on('connection', (stream) => this.streams.add(stream));
     this.server.listen(this.port, '127.0.0.1');
     await once(this.server, 'listening');
     this.port = this.server.address().port;
@@ -106,9 +108,8 @@ export class Steno {
 
   /** Vanishes: connections are cut, and nobody listens. */
   async kill() {
-    for (const connection of this.sockets.clients) connection.terminate();
+    for (const stream of this.streams) stream.destroy(); // also those that never finished a handshake
     this.server.close();
-    this.server.closeAllConnections();
     await once(this.server, 'close');
   }
 
