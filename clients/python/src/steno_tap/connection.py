@@ -5,9 +5,9 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from steno_tap import websocket
 from steno_tap.backoff import retry_after
@@ -86,24 +86,38 @@ def _reason(error: BaseException) -> str:
     return strerror or str(error) or type(error).__name__
 
 
-async def _resolve(host: str, port: int) -> list[tuple[int, tuple[str | int, ...]]]:
-    """Return the addresses of `host`. Asked in a thread that ends by itself: a resolver that hangs holds nobody."""
+Address = tuple[int, Any]
+"""A family, and an address of it in the form that `sock_connect` takes."""
+
+
+def _look_up(host: str, port: int, flags: int = 0) -> list[Address]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+    return [(one[0], one[4]) for one in found]
+
+
+async def _resolve(host: str, port: int) -> list[Address]:
+    """Return the addresses of `host`. Names are asked for in a thread that ends by itself: a resolver may hang."""
+    with contextlib.suppress(OSError):
+        return _look_up(host, port, socket.AI_NUMERICHOST)
     loop = asyncio.get_running_loop()
-    answer: asyncio.Future[list[tuple[int, tuple[str | int, ...]]]] = loop.create_future()
+    answer: asyncio.Future[list[Address]] = loop.create_future()
 
     def resolve() -> None:
         try:
-            found = [(one[0], one[4]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+            found = _look_up(host, port)
         except (OSError, UnicodeError) as error:
             call(_fail, error)
         else:
             call(_succeed, found)
 
-    def call(function: object, value: object) -> None:
+    def call(function: Callable[..., None], value: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(function, answer, value)  # type: ignore[arg-type]  # one of the two below
+            loop.call_soon_threadsafe(function, answer, value)
 
-    threading.Thread(target=resolve, name="steno-tap-resolver", daemon=True).start()
+    try:
+        threading.Thread(target=resolve, name="steno-tap-resolver", daemon=True).start()
+    except RuntimeError:  # the interpreter ends, and starts no thread any more
+        return _look_up(host, port)
     return await answer
 
 
@@ -117,7 +131,7 @@ def _fail(answer: "asyncio.Future[object]", error: BaseException) -> None:
         answer.set_exception(error)
 
 
-async def _open(settings: Settings, target: str, family: int, address: tuple[str | int, ...]) -> Connection:
+async def _open(settings: Settings, target: str, family: int, address: Any) -> Connection:
     sock = socket.socket(family, socket.SOCK_STREAM)
     connection = None
     try:
