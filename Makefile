@@ -139,7 +139,8 @@ lock: ## write requirements*.lock from pyproject.toml (needs uv)
 
 clean: ## remove .venv and every cache
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf clients/python/build clients/python/.*_cache clients/js/node_modules
+	find src tests tools benchmarks clients -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp below is touched only when its step went well, so that nothing is installed twice and nothing is left
 # half installed. When the Python that .venv was made with has gone, so must .venv, stamps and all.

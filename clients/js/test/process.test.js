@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 
 import { createTap } from '../src/index.js';
-import { Steno, certificate, mute, provide, texts } from './servers.js';
+import { Steno, certificate, directions, mute, provide, texts } from './servers.js';
 
 const INDEX = new URL('../src/index.js', import.meta.url).href;
 const FRAMES = Array.from({ length: 100 }, (_, number) => `{"n":${number}}`);
@@ -20,11 +20,11 @@ beforeEach(async () => {
 afterEach(() => steno.kill());
 
 /** Runs a program of its own, and holds it to ten seconds. Resolves to its status, output and errors. */
-function run(program, environment = {}) {
+function run(program, environment = {}, flags = []) {
   return new Promise((resolve) => {
     const options = { env: { ...process.env, ...environment }, timeout: 10_000 };
     const source = `import { createTap } from '${INDEX}';\n${program}`;
-    execFile(process.execPath, ['--input-type=module', '-e', source], options, (error, stdout, stderr) =>
+    execFile(process.execPath, [...flags, '--input-type=module', '-e', source], options, (error, stdout, stderr) =>
       resolve({ status: error?.code ?? error?.signal ?? 0, stdout, stderr }),
     );
   });
@@ -80,6 +80,36 @@ test('frames arrive over TLS, and none at a stranger', async (context) => {
   assert.equal(await tap.close(), true);
   await secure.settled();
   assert.deepEqual(texts(secure.lines), ['A'.repeat(1_000_000)]);
+});
+
+test('OpenAIRealtimeWebSocket of openai, over the WebSocket of the platform', async (context) => {
+  const tls = certificate(context);
+  const folder = mkdtempSync(join(tmpdir(), 'steno-tap-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'ca.pem'), tls.cert);
+  const provider = await provide({ tls });
+  const done = await run(
+    `import OpenAI from 'openai';
+     import { OpenAIRealtimeWebSocket } from 'openai/realtime/websocket';
+     const client = new OpenAI({ apiKey: 'sk-of-the-application', baseURL: 'https://127.0.0.1:${provider.port}' });
+     const tap = createTap();
+     const connection = tap(new OpenAIRealtimeWebSocket({ model: 'gpt-realtime' }, client));
+     connection.on('session.created', () => connection.send({ type: 'response.create' }));
+     connection.on('response.done', () => connection.close());
+     await new Promise((resolve) => connection.socket.addEventListener('close', resolve));`,
+    { STENO_TAP_URL: steno.url, NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem'), NODE_NO_WARNINGS: '1' },
+    ['--experimental-websocket'], // Node 20 has it, and does not offer it by itself
+  );
+  await provider.stop();
+
+  assert.deepEqual(done, { status: 0, stdout: '', stderr: '' });
+  await steno.settled();
+  assert.deepEqual(directions(steno), { received: provider.sent, sent: provider.received });
+  assert.deepEqual(
+    steno.lines.slice(0, 2).map((line) => line.dir),
+    ['received', 'sent'],
+  );
+  assert.equal(steno.lines.at(-1).dir, 'close');
 });
 
 test('the token in a file is read again at each attempt', async (context) => {

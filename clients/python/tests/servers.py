@@ -86,7 +86,7 @@ class Steno:
 
     def start(self) -> None:
         self._server = serve(
-            self._handle, "127.0.0.1", self.port, process_request=self._admit, ssl=self._tls, max_queue=4, max_size=None
+            self._handle, "127.0.0.1", self.port, process_request=self._admit, ssl=self._tls, max_size=None
         )
         self.port = self._server.socket.getsockname()[1]
         self._thread = threading.Thread(target=self._server.serve_forever)

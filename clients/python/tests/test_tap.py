@@ -1,5 +1,6 @@
 import asyncio
 import gc
+import logging
 import os
 import subprocess
 import sys
@@ -181,6 +182,24 @@ def test_nothing_of_the_tap_is_raised_into_the_application(make_tap: MakeTap, ca
         "the tap failed at a frame: TypeError",
         "this connection cannot be tapped, it goes on without: int",
     ]
+
+
+def test_a_log_handler_that_waits_for_another_thread_holds_nobody(make_tap: MakeTap, steno: Steno) -> None:
+    class Waiting(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            other = threading.Thread(target=tap.send, args=(FRAME,))
+            other.start()
+            other.join()
+
+    tap = make_tap(steno.url, queue_bytes=1)
+    handler = Waiting()
+    logging.getLogger("steno_tap").addHandler(handler)
+    tap.send(FRAME)
+    logging.getLogger("steno_tap").removeHandler(handler)
+
+    assert tap.close()
+    steno.settled()
+    assert sum(line["frames"] for line in steno.lines) == 2
 
 
 def test_the_bound_over_all_holds_for_many_conversations(make_tap: MakeTap) -> None:

@@ -66,9 +66,10 @@ class Pusher:
         with self.lock:
             if self.closed or conversation.ended_at is not None:
                 return
-            if not conversation.queue.put(frame, "queue_full" if conversation.connected else "disconnected"):
-                self.log.report("dropped", "there is no room for a frame; steno will be informed of the gap")
+            fits = conversation.queue.put(frame, "queue_full" if conversation.connected else "disconnected")
             self._wake(conversation)
+        if not fits:  # without the lock: a handler of the application's logging may wait for another thread
+            self.log.report("dropped", "there is no room for a frame; steno will be informed of the gap")
 
     def miss(self, conversation: Conversation, at_ns: int) -> None:
         """Count a frame that cannot be read."""
