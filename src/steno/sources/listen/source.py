@@ -21,15 +21,14 @@ from typing import Any, Final, Literal, get_args
 import anyio
 import structlog
 from websockets.http11 import Request, Response
-from websockets.protocol import OPEN
 
 from steno.acceptor import Acceptor
 from steno.config.sources.listen import ListenSource as ListenConfig
 from steno.errors import ConfigError, UnavailableError
 from steno.sources.backoff import Backoff
 from steno.sources.listen.arrivals import Arrival, Arrivals
-from steno.sources.listen.connection import Host, PushConnection
-from steno.sources.listen.handshake import CLOUD_EVENTS, SLOW, Admitted, Reason, Refusal, Rules, admit, in_json
+from steno.sources.listen.connection import TAKE_SECONDS, Host, PushConnection
+from steno.sources.listen.handshake import CLOUD_EVENTS, SLOW, Admitted, Reason, Refusal, Rules, admit
 from steno.sources.listen.pushed import Pushed
 from steno.sources.listen.rates import Rates
 from steno.sources.listen.tokens import Tokens, read_tokens
@@ -50,8 +49,6 @@ BACKLOG: Final = 1024
 WAIT_SECONDS: Final = 0.25
 WAIT_MAX_SECONDS: Final = 30.0
 """Bounds of the wait before the port, the certificate or the tokens are tried again."""
-TAKE_SECONDS: Final = 1.0
-"""How long a client that was refused may take to read why."""
 REPEATED_SECONDS: Final = 10.0
 """How often refusals for the same reason are logged."""
 POLICY_VIOLATION: Final = 1008
@@ -177,7 +174,6 @@ class ListenSource:
     async def stop(self) -> None:
         """Close all connections as going away, and accept no more."""
         self._stopping.set()
-        self._host.serving = False
         self._changed.set()
         self._arrivals.end_all()
         await self._close(list(self._admitted), "steno is stopping", GOING_AWAY)
@@ -343,16 +339,18 @@ class ListenSource:
         """Answer the handshake; return whether the client may push."""
         try:
             async with asyncio.timeout_at(arrival.deadline):
-                await connection.handshake(lambda _, request: self._answer(connection, request), _in_json, None)
+                accepted = await connection.shake_hands(lambda request: self._answer(connection, request))
         except TimeoutError:
-            connection.transport.write(SLOW.serialize())
-            self._refuse("slow", arrival)
+            accepted = False
+            if not connection.answered:
+                connection.transport.write(SLOW.serialize())
+                self._refuse("slow", arrival)
         except asyncio.CancelledError:
             if arrival.evicted:
                 self._refuse("stopping" if self._stopping.is_set() else "evicted", arrival)
             raise
         self._arrivals.discard(arrival)
-        if connection.state is OPEN:
+        if accepted:
             self.counters.handshakes["accepted"] += 1
             return True
         if not arrival.refused:
@@ -432,10 +430,6 @@ class ListenSource:
         if self._stopping.is_set() and not session.failed:
             return Close(close.at, GOING_AWAY, "", local=True)
         return close
-
-
-def _in_json(_connection: Any, _request: Request, response: Response) -> Response:
-    return in_json(response)
 
 
 def _problem_of(error: Exception) -> Problem:
