@@ -8,6 +8,7 @@
     connect.py          `kind = "connect"`; connect_errors.py, retry_after.py, backoff.py: its failures, and the waits
                         after them; redirects.py: where it may be sent
     follow.py           `kind = "follow"`; growing_file.py reads its lines
+    turns.py            how many connections are made at a time
     recording.py        a frame as a line of a recording, and back; recorder.py writes them (`--record`)
     clock.py            the time of receipt
 

@@ -1,6 +1,7 @@
 """`kind = "listen"`: what clients push, over real sockets."""
 
 import json
+import socket
 from pathlib import Path
 
 import anyio
@@ -21,11 +22,6 @@ from tests.sources.listen.helpers import TOKEN, Play, tokens_file
 pytestmark = pytest.mark.anyio
 
 LONG_AGO = "2020-01-01T00:00:00Z"
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 def line(**members: object) -> str:
@@ -306,7 +302,7 @@ async def test_limits_hold_for_new_handshakes() -> None:
 
 async def test_a_port_that_is_taken_is_said_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WAIT_SECONDS", 0.01)
-    taken = module.bind("127.0.0.1", 0)
+    taken = socket.create_server(("127.0.0.1", 0))
     port = taken.getsockname()[1]
     play = Play(listen=f"127.0.0.1:{port}")
 

@@ -16,6 +16,7 @@ import asyncio
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any, Final, Literal, get_args
 
 import anyio
@@ -34,6 +35,7 @@ from steno.sources.listen.rates import Rates
 from steno.sources.listen.tokens import Tokens, read_tokens
 from steno.sources.protocols import Numbers, Problem
 from steno.sources.recording import Close
+from steno.sources.sockets import Listener, listener
 from steno.sources.stream_session import StreamCounters, StreamSession, StreamSessions
 from steno.sources.tls import CertificateError, ServerCertificate
 from steno.sources.websocket import (
@@ -44,8 +46,6 @@ from steno.sources.websocket import (
     read_websocket,
 )
 
-BACKLOG: Final = 1024
-"""Connections that wait to be accepted."""
 WAIT_SECONDS: Final = 0.25
 WAIT_MAX_SECONDS: Final = 30.0
 """Bounds of the wait before the port, the certificate or the tokens are tried again."""
@@ -144,32 +144,41 @@ class ListenSource:
             while not self._stopping.is_set():
                 self._changed = anyio.Event()
                 try:
-                    sock = self._opened()
+                    place = self._opened()
                 except (ConfigError, CertificateError, UnavailableError) as error:
                     self._fail(error)
                     with anyio.move_on_after(backoff.wait()):
                         await self._changed.wait()
                     continue
                 backoff.succeeded()
-                with sock:
-                    await self._listen(sock)
+                await self._listen(place)
         finally:
             await self._end_all()
 
-    async def _listen(self, sock: socket.socket) -> None:
+    async def _listen(self, place: Listener) -> None:
         """Accept connections until the address is another one, or the source stops."""
-        acceptor = Acceptor(sock, self._accepted, self._not_accepted)
+        acceptor = Acceptor(place.sock, self._accepted, self._not_accepted)
         self._problem = None
-        self.address = sock.getsockname()[:2]
+        self.address = place.address
         self._log.info("listening", address=self._config.listen, tls=self._certificate is not None)
         if self._certificate is None and not self._config.private:
             self._log.warning("tokens and frames cross the network unencrypted: set tls, or let a proxy do it")
         acceptor.start()
         try:
             await self._changed.wait()
+        except BaseException:
+            acceptor.close()
+            raise
         finally:
-            acceptor.stop()
             self.address = None
+        self._in_background(self._retire(place, acceptor))
+
+    async def _retire(self, place: Listener, acceptor: Acceptor) -> None:
+        """Leave the port to a successor. Who had connected already is still answered."""
+        try:
+            await place.retire(acceptor)
+        finally:
+            acceptor.close()
 
     async def stop(self) -> None:
         """Close all connections as going away, and accept no more."""
@@ -234,12 +243,12 @@ class ListenSource:
 
     # What is needed to listen ---------------------------------------------------------------------------
 
-    def _opened(self) -> socket.socket:
+    def _opened(self) -> Listener:
         """Read tokens and certificate, and bind. Raises ConfigError, CertificateError and UnavailableError."""
         if not self._tokens_read:
             self._read_tokens()
         self._read_certificate()
-        return bind(*self._config.address)
+        return listener(self.name, *self._config.address)
 
     def _read_tokens(self) -> None:
         file = self._config.tokens
@@ -365,6 +374,8 @@ class ListenSource:
         arrival = connection.arrival
         now = connection.loop.time()
         try:
+            if self._stopping.is_set():
+                raise _stopping()
             full = len(self._admitted) >= self._config.connections or self._sessions.sockets.full
             admitted = admit(request, arrival.host, self._rules, now, full=full)
         except Refusal as refusal:
@@ -438,17 +449,6 @@ def _problem_of(error: Exception) -> Problem:
     return Problem("tokens" if isinstance(error, ConfigError) else "address", str(error))
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on `host`, an IPv6 address without brackets or any other, and `port` (0: any free).
-
-    Raises UnavailableError, which names the address, where that is not possible.
-    """
-    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-        sock.listen(BACKLOG)
-    except OSError as error:
-        sock.close()
-        raise UnavailableError(f"cannot listen on {host}:{port}: {error.strerror}") from error
-    return sock
+def _stopping() -> Refusal:
+    message = "steno is stopping"
+    return Refusal("stopping", HTTPStatus.SERVICE_UNAVAILABLE, "stopping", message, {"Retry-After": "1"})
