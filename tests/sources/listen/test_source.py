@@ -315,7 +315,7 @@ async def test_a_port_that_is_taken_is_said_and_tried_again(monkeypatch: pytest.
         await until(lambda: play.source.ready)
         await play.still_up()
 
-    assert problem == Problem("address", f"cannot listen on 127.0.0.1:{port}: Address already in use")
+    assert problem == Problem("address_in_use", f"127.0.0.1:{port}: address already in use")
     assert [each["event"] for each in logs] == ["cannot listen"]
 
 

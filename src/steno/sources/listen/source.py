@@ -13,6 +13,7 @@ A mistake of ours while one connection is served ends that one alone.
 """
 
 import asyncio
+import errno
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
@@ -25,7 +26,7 @@ from websockets.http11 import Request, Response
 
 from steno.acceptor import Acceptor
 from steno.config.sources.listen import ListenSource as ListenConfig
-from steno.errors import ConfigError, UnavailableError
+from steno.errors import ConfigError
 from steno.sources.backoff import Backoff
 from steno.sources.listen.arrivals import Arrival, Arrivals
 from steno.sources.listen.connection import TAKE_SECONDS, Host, PushConnection
@@ -145,7 +146,7 @@ class ListenSource:
                 self._changed = anyio.Event()
                 try:
                     place = self._opened()
-                except (ConfigError, CertificateError, UnavailableError) as error:
+                except (ConfigError, CertificateError, OSError) as error:
                     self._fail(error)
                     with anyio.move_on_after(backoff.wait()):
                         await self._changed.wait()
@@ -244,7 +245,7 @@ class ListenSource:
     # What is needed to listen ---------------------------------------------------------------------------
 
     def _opened(self) -> Listener:
-        """Read tokens and certificate, and bind. Raises ConfigError, CertificateError and UnavailableError."""
+        """Read tokens and certificate, and bind. Raises ConfigError, CertificateError and OSError."""
         if not self._tokens_read:
             self._read_tokens()
         self._read_certificate()
@@ -446,7 +447,10 @@ class ListenSource:
 def _problem_of(error: Exception) -> Problem:
     if isinstance(error, CertificateError):
         return error.problem
-    return Problem("tokens" if isinstance(error, ConfigError) else "address", str(error))
+    if isinstance(error, OSError):
+        taken = error.errno == errno.EADDRINUSE
+        return Problem("address_in_use" if taken else "listen", f"{error.filename}: {(error.strerror or '').lower()}")
+    return Problem("tokens", str(error))
 
 
 def _stopping() -> Refusal:
