@@ -34,7 +34,7 @@ from steno.app.drain import Drain
 from steno.app.memory_numbers import MemoryNumbers
 from steno.app.price_list import load_prices
 from steno.app.signals import SIGNALS
-from steno.app.source_kinds import make_source
+from steno.app.source_kinds import make_source, shedding
 from steno.app.state_output import StateOutput
 from steno.audit.content_store.erase import Erasure
 from steno.audit.service import AuditService
@@ -116,8 +116,13 @@ class Daemon:
         self.calls = Calls(config, parts.clock, parts.audit, parts.journal)
         self.calls.attachments.followed = self.pipeline.follower
         sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder, config.limits, self.calls.attachments)
+        if acknowledgements := parts.audit.acknowledgements:
+            acknowledgements.tick = self.pipeline.tick
+            sessions.acknowledgements = acknowledgements
         self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions), sessions.end_left)
         self.drain = Drain(self.sources, lambda calls, most: parts.audit.draining(parts.clock.now(), calls, most))
+        self._shedding = shedding(config.sources)
+        self.audit.shed_from(self._shedding)
         self._sessions = sessions
         self._descriptors = self._plan(config)
         self.faces = Faces({"http": ConnectionTable(self._descriptors.http, HEAD_SECONDS), "control": control.table()})
@@ -343,6 +348,8 @@ class Daemon:
         self.metrics.prices = prices
         if self._parts.log:
             self._parts.log.configure(new.log.level, new.log.format)
+        self._shedding = shedding(new.sources, self._shedding)
+        self.audit.shed_from(self._shedding)
         changes = self.sources.replace(new.sources)
         self._hosts.names = frozenset(new.http.hosts)
         self.calls.reload(new)

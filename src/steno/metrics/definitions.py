@@ -225,6 +225,12 @@ PROCESS_METRICS: Final = _table(
         "Connections that clients made to a source that listens, by outcome: `accepted`, or why not.",
     ),
     Definition(
+        "steno_listen_repeated_messages_total",
+        "counter",
+        ("source",),
+        "Messages that clients sent again although they had been fed: they changed nothing.",
+    ),
+    Definition(
         "steno_listen_slowed_seconds_total",
         "counter",
         ("source",),
@@ -291,7 +297,10 @@ PROCESS_METRICS: Final = _table(
     Definition("steno_audit_blocked", "gauge", (), "1 while reading has stopped because the log cannot keep up."),
     Definition("steno_audit_flushed_seq", "gauge", (), "The number of the last record that is on the disk."),
     Definition(
-        "steno_audit_shed_records_total", "counter", (), "Records that were dropped because the queue was full."
+        "steno_audit_shed_records_total",
+        "counter",
+        (),
+        "Records that were dropped because the queue was full, or half full where their source sheds.",
     ),
     Definition(
         "steno_audit_unreadable_records_total",

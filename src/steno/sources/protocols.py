@@ -4,7 +4,7 @@ The supervisor, readiness and metrics see `Source` alone, so that a new kind of 
 sees `Feed` alone, so that it can be tested without a pipeline.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -84,6 +84,61 @@ class Feed(Protocol):
         """
 
 
+class Followed(Protocol):
+    """The messages of one connection that acknowledges them. For each: `begin`, feed it, `end`. It ends by `leave`."""
+
+    acknowledge: Callable[[int], None]
+    """Is called in the event loop when all that the first so many messages led to is on the disk."""
+
+    replaced: Callable[[], None]
+    """Is called when the sender goes on over another connection. No message is to be fed from then on."""
+
+    @property
+    def number(self) -> int:
+        """The number of the last message; before the first one that of the one before it."""
+
+    @property
+    def flushed(self) -> int:
+        """The last message of which all is on the disk; with an id, of all connections of the sender."""
+
+    @property
+    def missing(self) -> int:
+        """How many messages of a sender that is known never came, before the first of this connection."""
+
+    @property
+    def duplicates(self) -> int:
+        """Messages that were fed before and came again."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether what was fed so far may be acknowledged at once."""
+
+    def attach(self, stream: str) -> None:
+        """Feed messages to `stream`, which has begun: before the first message, or in the middle of one."""
+
+    def begin(self, at: Micros) -> bool:
+        """Return whether the next message, of time `at`, is to be fed; False where it was fed before."""
+
+    def end(self) -> bool:
+        """Note that the message was fed. False where records of it were dropped: it is never acknowledged."""
+
+    def leave(self) -> None:
+        """End with the connection."""
+
+
+class Acknowledgements(Protocol):
+    """What acknowledges messages: the audit log."""
+
+    def follow(self) -> Followed:
+        """Return what acknowledges the messages of one connection that has no id."""
+
+    def resume(self, source: str, name: str, first: int) -> Followed | None:
+        """Return what acknowledges the messages of the sender `name` of `source`, the first of which is number `first`.
+
+        Another connection of that sender is left behind. None where too many senders are connected.
+        """
+
+
 class Problem(Struct, frozen=True):
     """Why a source is not ready."""
 
@@ -108,6 +163,9 @@ class Source(Protocol):
     """One configured source over all its streams. It is made, run once, and stopped once.
 
     Where `run` raises, the source is stopped, and another one is made in its place: see `supervised`.
+
+    The class of a kind that never makes its senders wait has an attribute `sheds` that is true. It does not look at
+    `Feed.open`, and its records are dropped where they would take more than half of the audit queue.
     """
 
     @property
@@ -137,17 +195,6 @@ class Source(Protocol):
 
 
 @runtime_checkable
-class Reloads(Protocol):
-    """What a source has besides that reads files of its own: at SIGHUP it reads them again.
-
-    It is asked where its configuration stays the same; `reconfigure` reads them too.
-    """
-
-    def reload(self) -> None:
-        """Read them again. Does not wait, and does not raise for what they hold."""
-
-
-@runtime_checkable
 class Drains(Protocol):
     """What a source has besides, whose streams are calls that pass through steno: a restart lets them go to their end.
 
@@ -164,3 +211,14 @@ class Drains(Protocol):
 
     async def drain(self) -> None:
         """Accept no more calls, and return when none runs. `stop` comes after it, or when `drain_seconds` are over."""
+
+
+@runtime_checkable
+class Reloads(Protocol):
+    """What a source has besides that reads files of its own: at SIGHUP it reads them again.
+
+    It is asked where its configuration stays the same; `reconfigure` reads them too.
+    """
+
+    def reload(self) -> None:
+        """Read them again. Does not wait, and does not raise for what they hold."""

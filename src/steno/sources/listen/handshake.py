@@ -29,7 +29,7 @@ NAME_CHARACTERS: Final = 512
 CROWDED_SECONDS: Final = 5
 """When to come again where there are too many connections."""
 
-PARAMETERS: Final = frozenset({"conversation"})
+PARAMETERS: Final = frozenset({"conversation", "ack", "resume", "from"})
 """Of a query. Any other is refused, since who sends it expects something of it."""
 _SECRETS: Final = frozenset({"token", "access_token", "api_key", "apikey", "key", "authorization", "auth", "secret"})
 _OWN_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -63,6 +63,17 @@ class Rules(Struct):
     rates: Rates
     tokens: Tokens | None = None
     """None: no token is asked for."""
+    acknowledges: bool = False
+    """Whether there is an audit log, and so something that can be acknowledged."""
+
+
+class Acknowledged(Struct, frozen=True):
+    """A client that is told what is on the disk."""
+
+    resume: str | None = None
+    """The id under which it goes on after a break; None where it does not."""
+    first: int = 1
+    """The number of the first message of the connection."""
 
 
 class Admitted(Struct, frozen=True):
@@ -72,6 +83,8 @@ class Admitted(Struct, frozen=True):
     """By whose rates it is bound."""
     token: Token | None
     conversation: str | None
+    acknowledged: Acknowledged | None = None
+    """None: it is told nothing."""
 
 
 def admit(request: Request, host: str, rules: Rules, now: float, *, full: bool) -> Admitted:
@@ -88,6 +101,7 @@ def admit(request: Request, host: str, rules: Rules, now: float, *, full: bool) 
         _no_foreign_page(request)
     clients = (here,) if token is None else (here, _within_rate(rules, by_name(token.name), now))
     conversation = _conversation(query)
+    acknowledged = _acknowledged(query, rules)
     if full:
         raise Refusal(
             "crowded",
@@ -96,7 +110,7 @@ def admit(request: Request, host: str, rules: Rules, now: float, *, full: bool) 
             "there are as many connections as there may be",
             {"Retry-After": str(CROWDED_SECONDS)},
         )
-    return Admitted(clients, token, conversation)
+    return Admitted(clients, token, conversation, acknowledged)
 
 
 def _within_rate(rules: Rules, key: str, now: float) -> Client:
@@ -149,6 +163,32 @@ def _conversation(query: Mapping[str, str]) -> str | None:
     if name is not None and not 0 < len(name) <= NAME_CHARACTERS:
         raise _bad("bad_conversation", f"the name of a conversation has 1 to {NAME_CHARACTERS} characters")
     return name
+
+
+def _acknowledged(query: Mapping[str, str], rules: Rules) -> Acknowledged | None:
+    if query.get("ack", "0") not in {"0", "1"}:
+        raise _bad("bad_ack", "ack is 1, or is left out")
+    if query.get("ack") != "1":
+        if query.keys() & {"resume", "from"}:
+            raise _bad("resume_needs_ack", "a client that goes on after a break asks for acknowledgements: ack=1")
+        return None
+    if not rules.acknowledges:
+        message = "messages are acknowledged once they are in the audit log, and none is written"
+        raise _bad("ack_needs_audit_log", message)
+    resume, first = query.get("resume"), query.get("from", "1")
+    if resume is None:
+        if "from" in query:
+            raise _bad("from_needs_resume", "messages are numbered on from a former connection under an id: resume=ID")
+        return Acknowledged()
+    if not _RESUME.fullmatch(resume) or any(find_keys(resume)):
+        raise _bad("bad_resume", "resume is 1 to 128 of A-Z a-z 0-9 . _ : - and no key")
+    if not _NUMBER.fullmatch(first):
+        raise _bad("bad_from", "from is the number of the first message: 1 or more")
+    return Acknowledged(resume, int(first))
+
+
+_RESUME: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,14}")
 
 
 def protocols(request: Request) -> list[str]:

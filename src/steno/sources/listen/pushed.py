@@ -14,8 +14,9 @@ from websockets.asyncio.connection import Connection
 
 from steno.core.envelope import plausible_time
 from steno.core.frame import Frame
+from steno.sources.listen.acknowledgement import Acknowledgement
 from steno.sources.listen.handshake import NAME_CHARACTERS
-from steno.sources.recording import Close, conversation_of, parse
+from steno.sources.recording import Close, Missed, conversation_of, parse
 from steno.sources.stream_session import AT_ONCE, StreamSession
 from steno.timestamps import Micros
 
@@ -25,10 +26,13 @@ Begin = Callable[[], StreamSession]
 class Pushed:
     """The streams of one connection. The first one is open from the beginning."""
 
-    def __init__(self, begin: Begin, *, cloud_events: bool) -> None:
-        """Begin the first stream, each by `begin`."""
+    def __init__(self, begin: Begin, *, cloud_events: bool, acknowledgement: Acknowledgement | None = None) -> None:
+        """Begin the first stream, each by `begin`. Messages are numbered by `acknowledgement`, if there is one."""
         self.session = begin()
         """The stream that is open, or was open last."""
+        self.shed = False
+        """Whether records of the last message were dropped: nothing is read after it."""
+        self._acknowledgement = acknowledgement
         self.messages = 0
         """How many messages came: lines of any kind."""
         self._begin = begin
@@ -78,12 +82,24 @@ class Pushed:
     # Messages ---------------------------------------------------------------------------------------------
 
     def take(self, message: bytes) -> bool:
-        """Take in one message; return False after an internal error."""
+        """Take in one message; return False where nothing is to be read after it."""
         self.messages += 1
-        if self._cloud_events:
-            return self._open().take(Frame(message, self.now()))
-        item = parse(message)
+        item = Frame(message, self.now()) if self._cloud_events else parse(message)
+        if self._acknowledgement is None:
+            return self._take(item, message)
+        now = self.now()
+        if not self._acknowledgement.begin(max(now, plausible_time(item.at, now))):
+            return True
+        if not self._take(item, message):
+            return False
+        self.shed = not self._acknowledgement.end()
+        return not self.shed
+
+    def _take(self, item: Frame | Missed | Close, message: bytes) -> bool:
+        """Take in what a message is; return False after an internal error."""
         session = self._open()
+        if self._cloud_events and isinstance(item, Frame):
+            return session.take(item)
         if not session.frames and (name := conversation_of(message)) and len(name) <= NAME_CHARACTERS:
             session.call(name)
         if isinstance(item, Close):

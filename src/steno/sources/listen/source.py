@@ -28,14 +28,24 @@ from steno.acceptor import Acceptor
 from steno.config.sources.listen import ListenSource as ListenConfig
 from steno.errors import ConfigError
 from steno.sources.backoff import Backoff
+from steno.sources.listen.acknowledgement import Acknowledgement
 from steno.sources.listen.arrivals import Arrival, Arrivals
 from steno.sources.listen.connection import TAKE_SECONDS, Host, PushConnection
-from steno.sources.listen.handshake import CLOUD_EVENTS, SLOW, Admitted, Reason, Refusal, Rules, admit
+from steno.sources.listen.handshake import (
+    CLOUD_EVENTS,
+    SLOW,
+    Acknowledged,
+    Admitted,
+    Reason,
+    Refusal,
+    Rules,
+    admit,
+)
 from steno.sources.listen.pushed import Pushed
 from steno.sources.listen.rates import Rates
 from steno.sources.listen.tokens import Tokens, read_tokens
-from steno.sources.protocols import Numbers, Problem
-from steno.sources.recording import Close
+from steno.sources.protocols import Followed, Numbers, Problem
+from steno.sources.recording import Close, Missed
 from steno.sources.sockets import Listener, listener
 from steno.sources.stream_session import StreamCounters, StreamSession, StreamSessions
 from steno.sources.tls import CertificateError, ServerCertificate
@@ -56,6 +66,7 @@ REPEATED_SECONDS: Final = 10.0
 """How often refusals for the same reason are logged."""
 POLICY_VIOLATION: Final = 1008
 INTERNAL_ERROR: Final = 1011
+TRY_AGAIN: Final = 1013
 
 Outcome = Literal["accepted", "slow", "tls", "certificate", "descriptors", "evicted", "gone", "internal_error"] | Reason
 OUTCOMES: Final[tuple[Outcome, ...]] = tuple(each for part in get_args(Outcome) for each in get_args(part))
@@ -86,6 +97,8 @@ class ListenCounters(StreamCounters):
         super().__init__()
         self.handshakes: dict[Outcome, int] = dict.fromkeys(OUTCOMES, 0)
         """Connections that clients made, by what became of them."""
+        self.messages_again = 0
+        """Messages that were sent again although they had been fed."""
         self.slowed_seconds = 0.0
         """For how long connections were not read, since their clients sent more than they may."""
         self.certificate: ServerCertificate | None = None
@@ -96,6 +109,7 @@ class ListenCounters(StreamCounters):
         return {
             **super().numbers(),
             "steno_listen_handshakes_total": handshakes,
+            "steno_listen_repeated_messages_total": {(): self.messages_again},
             "steno_listen_slowed_seconds_total": {(): self.slowed_seconds},
             **(self.certificate.numbers() if self.certificate else {}),
         }
@@ -113,7 +127,10 @@ class ListenSource:
         """Host and port that it listens on; None while it does not."""
         self._config = config
         self._sessions = sessions
-        self._rules = Rules(Rates(config.handshakes_per_minute, config.bytes_per_second))
+        self._rules = Rules(
+            Rates(config.handshakes_per_minute, config.bytes_per_second),
+            acknowledges=sessions.acknowledgements is not None,
+        )
         self._tokens_read = False
         self._host = Host(self._live)
         self._arrivals = Arrivals()
@@ -185,7 +202,7 @@ class ListenSource:
     async def _retire(self, place: Listener, acceptor: Acceptor) -> None:
         """Leave the port to a successor. Who had connected already is still answered."""
         try:
-            await place.retire(acceptor)
+            await place.retire(acceptor.close)
         finally:
             acceptor.close()
 
@@ -293,7 +310,7 @@ class ListenSource:
         if self._sessions.sockets.spent and not self._arrivals.end_oldest():
             sock.close()
             self._refuse("descriptors", arrival)
-            self._leave(arrival)
+            self._free(arrival)
             return
         self._arrivals.add(arrival)
         arrival.task = loop.create_task(self._arrive(arrival, sock))
@@ -307,13 +324,13 @@ class ListenSource:
             if task.cancelled():
                 self._refuse("stopping" if self._stopping.is_set() else "evicted", arrival)
             sock.close()
-            self._leave(arrival)
+            self._free(arrival)
 
     def _not_accepted(self) -> None:
         self.counters.handshakes["descriptors"] += 1
         self._arrivals.end_oldest()
 
-    def _leave(self, arrival: Arrival) -> None:
+    def _free(self, arrival: Arrival) -> None:
         """Let its place, and its file descriptor, be another one's."""
         self._arrivals.discard(arrival)
         if arrival.held:
@@ -353,7 +370,7 @@ class ListenSource:
             self._admitted.pop(connection, None)
             self.counters.slowed_seconds += connection.slowed_seconds
             connection.transport.abort()  # does nothing to what is closed
-            self._leave(arrival)
+            self._free(arrival)
             if task:
                 self._host.handler_tasks.discard(task)
 
@@ -420,32 +437,64 @@ class ListenSource:
         """Read a connection to its end."""
         admitted = self._admitted[connection]
 
-        def begin() -> StreamSession:
-            return self._sessions.begin(self.name, self.counters, admitted.conversation)
+        followed = self._followed(connection, admitted.acknowledged)
+        if admitted.acknowledged and followed is None:
+            await close_websocket(connection, "too many senders are remembered", TRY_AGAIN)
+            return
 
-        pushed = Pushed(begin, cloud_events=connection.subprotocol == CLOUD_EVENTS)
+        def begin() -> StreamSession:
+            session = self._sessions.begin(self.name, self.counters, admitted.conversation)
+            if followed:
+                followed.attach(session.stream.name)
+            return session
+
+        acknowledgement = None
+        if followed and admitted.acknowledged:
+            acknowledgement = Acknowledgement(followed, resumes=admitted.acknowledged.resume is not None)
+        pushed = Pushed(begin, cloud_events=connection.subprotocol == CLOUD_EVENTS, acknowledgement=acknowledgement)
+        if followed and followed.missing:
+            pushed.session.miss(Missed(pushed.now(), followed.missing, 0, "skipped"))
         read_in_parts(connection)
         client = admitted.token.name if admitted.token else None
         self._log.info("client connected", stream=pushed.session.stream.name, client=client)
         pings = Pings(self._config.ping_interval_seconds, self._config.ping_timeout_seconds)
         close: Close | None = None
+        sending = acknowledgement and asyncio.ensure_future(acknowledgement.run(connection.send))
         try:
             close = await read_websocket(connection, pushed, pings)
         except Exception:
             pushed.session.failed = True
             raise
         finally:
+            if sending:
+                sending.cancel()
+            if followed:
+                followed.leave()
+                self.counters.messages_again += followed.duplicates
             connection.leave()
             pushed.session.unresponsive |= connection.overdue
             try:
                 pushed.end(self._with_origin(close, pushed.session))
             finally:
-                failed = pushed.session.failed
-                await close_websocket(
-                    connection,
-                    "internal error" if failed else "",
-                    INTERNAL_ERROR if failed else GOING_AWAY,
-                )
+                await close_websocket(connection, *_closing(pushed))
+
+    def _followed(self, connection: PushConnection, asked: Acknowledged | None) -> Followed | None:
+        """Return what acknowledges the messages of a connection; None if it is not asked for, or there is no room."""
+        known = self._sessions.acknowledgements
+        if asked is None or known is None:
+            return None
+        if asked.resume is None:
+            return known.follow()
+        followed = known.resume(self.name, asked.resume, asked.first)
+        if followed:
+            followed.replaced = lambda: self._leave(connection)
+        return followed
+
+    def _leave(self, connection: PushConnection) -> None:
+        """Close a connection whose sender goes on over another one."""
+        closing = asyncio.ensure_future(close_websocket(connection, "resumed by another connection", POLICY_VIOLATION))
+        self._arriving.add(closing)
+        closing.add_done_callback(self._arriving.discard)
 
     def _with_origin(self, close: Close | None, session: StreamSession) -> Close:
         """Return `close` as local where this source ended the connection because it stops."""
@@ -454,6 +503,15 @@ class ListenSource:
         if self._stopping.is_set() and not session.failed:
             return Close(close.at, GOING_AWAY, "", local=True)
         return close
+
+
+def _closing(pushed: Pushed) -> tuple[str, int]:
+    """Return with which reason and code a connection is closed that has not ended."""
+    if pushed.session.failed:
+        return "internal error", INTERNAL_ERROR
+    if pushed.shed:
+        return "the audit log is full: send again what is not acknowledged", TRY_AGAIN
+    return "", GOING_AWAY
 
 
 def _problem_of(error: Exception) -> Problem:
