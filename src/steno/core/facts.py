@@ -165,7 +165,7 @@ room (`queue_full`) or no connection, they were too long, or it could not read t
 
 
 class EventsMissed(Fact, frozen=True):
-    """So many events never came: their sender left numbers out, or says that it dropped them."""
+    """So many events are not here: their sender left numbers out, or dropped them; or steno could not read them."""
 
     tag: ClassVar = "events.missed"
     missing: int
