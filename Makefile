@@ -12,6 +12,10 @@ VENV    := .venv
 LOCK    := requirements.lock
 PACKAGE := -e .
 BIN     := $(VENV)/bin
+# How many tests run at once: three for two cores, since many wait for processes, and eight at most. With JOBS=0 all run
+# in one process, in the order of the seed.
+JOBS    := $(shell jobs=$$(($$(nproc) * 3 / 2)); echo $$((jobs < 8 ? jobs : 8)))
+AT_ONCE  = -n $(JOBS) --dist worksteal
 PIP     := $(BIN)/python -m pip install --quiet
 
 # An index or a proxy that PIP_* names is honoured. What would send packages elsewhere than into .venv, or change
@@ -34,8 +38,8 @@ help: ## show this list
 demo: $(VENV)/.project ## a simulated provider and the daemon on it, until Ctrl-C; FOR=12: for 12 seconds
 	@$(BIN)/steno demo $(if $(FOR),--for $(FOR))
 
-test: $(VENV)/.dev ## run the tests; ARGS="-k audit -x" goes to pytest
-	$(BIN)/pytest $(ARGS)
+test: $(VENV)/.dev ## run the tests, several at once (JOBS=0: in one process); ARGS="-k audit -x" goes to pytest
+	$(BIN)/pytest $(AT_ONCE) $(ARGS)
 
 # Twenty times the examples of each property, and a million ids: minutes, not seconds.
 test-deep: $(VENV)/.dev ## run the properties and the memory test in their deep form, for minutes
@@ -67,7 +71,7 @@ test-wheel: wheel ## install the wheel into an empty environment, and run the te
 	$(INSTALLED)/bin/python -m pip check
 	$(INSTALLED)/bin/steno demo --for 3
 	@$(MAKE) --no-print-directory VENV=$(INSTALLED) PACKAGE='dist/*.whl' $(INSTALLED)/.dev
-	STENO_WHEEL=$$(echo dist/*.whl) $(INSTALLED)/bin/pytest $(ARGS)
+	STENO_WHEEL=$$(echo dist/*.whl) $(INSTALLED)/bin/pytest $(AT_ONCE) $(ARGS)
 
 # The lowest Python is a bound as well, where there is one.
 LOWEST := build/venv-lowest
@@ -75,13 +79,15 @@ test-lowest: ## run the tests on the lowest versions that pyproject.toml allows
 	rm -rf $(LOWEST)
 	@$(MAKE) --no-print-directory VENV=$(LOWEST) LOCK=requirements-lowest.lock \
 	    PYTHON='python3.11 $(PYTHONS)' $(LOWEST)/.project
-	$(LOWEST)/bin/pytest $(ARGS)
+	$(LOWEST)/bin/pytest $(AT_ONCE) $(ARGS)
 
-# One order, one choice of examples and no recordings, so that two runs find the same wherever they run. FLOORS=anew
-# writes all floors from this run; afterwards `coverage html` shows what did not run.
+# One process, one order, one choice of examples and no recordings, so that two runs find the same wherever they run.
+# JOBS=3 is quicker. FLOORS=anew writes all floors from this run; afterwards `coverage html` shows what did not run.
+coverage: JOBS := 0
 coverage: $(VENV)/.dev ## run the tests and hold each file to its floor of coverage; FLOORS=raise: lift the floors
 	rm -rf build/coverage
-	STENO_CORPUS=none STENO_CASES=none $(BIN)/coverage run -m pytest -p no:randomly --hypothesis-profile=repeatable
+	STENO_CORPUS=none STENO_CASES=none $(BIN)/coverage run -m pytest $(AT_ONCE) -p no:randomly \
+	    --hypothesis-profile=repeatable
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage json --quiet -o build/coverage/report.json
 	$(BIN)/python tools/coverage_floor.py $(FLOORS)

@@ -2,9 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from steno.attachments import REFUSALS, EndReason
+from steno.audit.service import CallFact
+from steno.config import AttachSource, parse
 from steno.core.facts import NAMES
 from steno.core.realtime.handlers import passed
 from steno.metrics.definitions import METRICS
@@ -34,6 +38,8 @@ def test_every_fact_is_documented() -> None:
     rows = re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \|", (ROOT / "docs/audit.md").read_text(), re.MULTILINE)
     own = {f"log.{word}" for word in ("opened", "closed", "checkpoint", "retired", "gap", "cursor", "damaged")}
     own |= {"daemon.started", "daemon.reloaded", "daemon.stopped", "daemon.clock_changed", "content.erased"}
+    own.add("daemon.draining")
+    own |= {f"daemon.{fact}" for fact in get_args(CallFact)}
 
     assert sorted(rows) == sorted({*NAMES.values(), *own})
 
@@ -53,6 +59,16 @@ def test_what_is_passed_over_is_documented_as_passed() -> None:
     assert {name for name, said in event_rows() if said.startswith("Passed")} == {
         EVENTS[kind] for kind, handler in HANDLERS.items() if handler is passed
     }
+
+
+def test_the_page_on_calls_holds() -> None:
+    """Its configuration is one, and each refusal and each end of a call stands there."""
+    page = (ROOT / "docs/attach.md").read_text()
+    (toml,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    (source,) = parse(toml, "attach.md").sources
+
+    assert isinstance(source, AttachSource)
+    assert [word for word in (*REFUSALS, *get_args(EndReason)) if f"`{word}`" not in page] == []
 
 
 PAGES = [ROOT / "docs/architecture.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs/decisions").glob("*.md"))]

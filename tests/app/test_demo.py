@@ -12,7 +12,10 @@ import pytest
 
 from steno.admin.http import bind
 from steno.errors import UnavailableError
-from tests.processes import PATIENCE_SECONDS, STENO, wait_for
+from tests.processes import PATIENCE_SECONDS, STENO, program, wait_for
+
+QUICK_LINES = "import steno.app.demo; steno.app.demo.PLAIN_SECONDS = 0.2"
+"""A line comes that often where there is no terminal."""
 
 
 @contextmanager
@@ -34,7 +37,11 @@ def test_shows_the_main_job(ports: tuple[int, ...], tmp_path: Path) -> None:
     """It prints where to look, counts, sums up, verifies its audit log and exits 0, whichever ports are free."""
     with taken(*ports):
         done = subprocess.run(
-            [*STENO, "demo", "--for", "7"], capture_output=True, text=True, timeout=PATIENCE_SECONDS * 2, check=False
+            [*program(QUICK_LINES), "demo", "--for", "5"],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS * 2,
+            check=False,
         )
 
     assert done.returncode == 0, done.stderr
@@ -64,7 +71,9 @@ def test_a_reader_that_stopped_holds_nothing_up() -> None:
 
 def test_a_reader_that_has_gone_ends_it() -> None:
     """As `steno demo | head -1` has it."""
-    with subprocess.Popen([*STENO, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [*program(QUICK_LINES), "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         assert wait_for(process.stdout.readline)
         process.stdout.close()

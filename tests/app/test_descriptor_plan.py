@@ -9,8 +9,9 @@ from pathlib import Path
 import anyio.to_thread
 import pytest
 
-from steno.app.descriptor_plan import HTTP_LEAST, HTTP_MOST, plan
-from tests.app.test_daemon import configure, ended, records_of_the_log
+from steno.app.descriptor_plan import CLIENTS_LEAST, HTTP_LEAST, HTTP_MOST, plan
+from tests.app.daemons import records_of_the_log
+from tests.app.test_daemon import configure, ended
 from tests.processes import Running, running, steno, upstream, wait_until
 from tests.recordings import frames
 
@@ -46,6 +47,26 @@ def test_sources_come_first() -> None:
     assert plan(40, 332).http == HTTP_MOST - 39 * 4
 
 
+@pytest.mark.parametrize(
+    ("limit", "clients", "http", "wanted"),
+    [
+        (100_000, 1128, HTTP_MOST, 332 + 1128),
+        (1_460, 1128, HTTP_MOST, 332 + 1128),
+        (1_024, 1_024 - 76 - HTTP_LEAST, HTTP_LEAST, 332 + 1128),
+        (64, CLIENTS_LEAST, HTTP_LEAST, 332 + 1128),
+    ],
+)
+def test_clients_of_sources_that_listen_share_what_is_left(limit: int, clients: int, http: int, wanted: int) -> None:
+    found = plan(1, limit, clients=1128)
+
+    assert (found.clients, found.http, found.wanted, found.low) == (clients, http, wanted, limit < wanted)
+
+
+def test_a_recording_of_each_takes_as_many_again() -> None:
+    assert plan(1, 1_024, clients=1128, recording=True).clients == (1_024 - 76 - HTTP_LEAST) // 2
+    assert plan(1, 100_000, clients=1128, recording=True).wanted == 332 + 2 * 1128
+
+
 def test_the_limit_is_that_of_the_process() -> None:
     assert plan(0).limit == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
@@ -55,6 +76,8 @@ def test_the_limit_is_that_of_the_process() -> None:
 LIMIT = 128
 LOW = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({LIMIT}, {LIMIT}))"
 CROWD = 400
+SOME = 100
+"""More than a process with 64 descriptors can have."""
 
 
 @contextmanager
@@ -136,7 +159,7 @@ async def test_without_any_descriptor_left_nothing_spins(tmp_path: Path) -> None
     async with upstream([], hang_up=False) as (_, url):
         with running(configure(tmp_path, url), limit=more) as daemon:
             await wait_until(lambda: daemon.get("/readyz")[0] == 200)
-            with crowd(("127.0.0.1", daemon.port), CROWD, b"G"):
+            with crowd(("127.0.0.1", daemon.port), SOME, b"G"):
                 await wait_until(lambda: any(line["level"] == "error" for line in daemon.lines()))
                 for _ in range(5):
                     assert (await anyio.to_thread.run_sync(daemon.get, "/healthz"))[0] == 200

@@ -1,6 +1,5 @@
 """A kind of source is a class and a line in a table: nothing else in the daemon knows which kinds there are."""
 
-import http.client
 import json
 import logging
 import os
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args, get_type_hints
 
 import anyio
-import anyio.to_thread
 import msgspec
 import pytest
 import structlog
@@ -29,6 +27,7 @@ from steno.pipeline import Pipeline
 from steno.sources import recorder, recording, supervised
 from steno.sources.recording import Close
 from steno.sources.stream_session import StreamCounters, StreamSessions
+from tests.app.daemons import get
 from tests.sources.helpers import until
 
 pytestmark = pytest.mark.anyio
@@ -143,20 +142,6 @@ class BreakingSource:
 def configured(*sources: Metronome) -> Config:
     """Return a configuration with sources of a kind that the schema does not know."""
     return msgspec.structs.replace(Config(http=Http(listen="127.0.0.1:0")), sources=sources)
-
-
-async def get(daemon: Daemon, path: str) -> tuple[int, str]:
-    """Return the status and the body of a response of the HTTP face."""
-
-    def request() -> tuple[int, str]:
-        connection = http.client.HTTPConnection(daemon.address, timeout=20)
-        connection.request("GET", path)
-        response = connection.getresponse()
-        body = response.read().decode()
-        connection.close()
-        return response.status, body
-
-    return await anyio.to_thread.run_sync(request)
 
 
 async def readiness(daemon: Daemon) -> tuple[int, Any]:

@@ -26,6 +26,17 @@ def test_the_longest_wait_is_not_shorter_than_the_first() -> None:
     assert faults_of(source("backoff_seconds = 2", "backoff_max_seconds = 2")) == []
 
 
+@pytest.mark.parametrize("name", ["call_id", "model"])
+def test_the_address_of_calls_names_no_call_and_no_model(name: str) -> None:
+    """The provider refuses both together, and a call that is named here would be followed in place of the others."""
+    calls = '[[sources]]\nname = "calls"\nkind = "attach"\nurl = "wss://api.example/realtime{}"'
+
+    assert faults_of(calls.format(f"?api-version=1&{name}=x")) == [
+        f"sources.calls.url: must not hold {name}=: a call is named by who asks for it, and has a model already"
+    ]
+    assert faults_of(calls.format("?api-version=1&deployment=voice")) == []
+
+
 def test_a_header_is_set_once_whatever_the_case_of_its_letters() -> None:
     assert faults_of(source('headers = { Auth = { env = "A" }, auth = { env = "B" } }')) == [
         "sources.relay.headers: holds a header twice: the case of its letters does not count"
@@ -45,6 +56,19 @@ def test_no_two_sources_share_a_name() -> None:
         "sources[2].name: is already the name of sources[0]",
         "sources[3].name: is already the name of sources[0]",
     ]
+
+
+PROXY = '[[sources]]\nname = "front"\nkind = "proxy"\nupstream = "https://api.provider.example"\nattach = "calls"\n'
+CALLS = '[[sources]]\nname = "calls"\nkind = "attach"\n'
+
+
+def test_the_calls_of_a_proxy_are_followed_by_a_source_that_is_there() -> None:
+    fault = 'sources.front.attach: must be the name of a source of kind = "attach"'
+
+    assert faults_of(PROXY) == [fault]
+    assert faults_of(PROXY + source(name="calls")) == [fault]
+    assert faults_of(PROXY + CALLS) == []
+    assert fault not in faults_of('sources = [1, { kind = "proxy", attach = 2 }]')
 
 
 REDACTS = [
@@ -125,3 +149,23 @@ def test_a_frame_fits_into_what_may_be_read_ahead() -> None:
 
     assert faults_of(lines) == ["sources.relay.frame_bytes: must be at most 1/4 of limits.memory_bytes: 50331648"]
     assert faults_of(f"{lines}\n[limits]\nmemory_bytes = 201_326_600") == []
+
+
+PUSH = '[[sources]]\nname = "push"\nkind = "listen"\n'
+ANYBODY = "sources.push.tokens: must be set, or tls.client_ca, where listen is not on loopback: anybody could push"
+TLS = 'tls = { certificate = "/a.pem", key = "/a.key"'
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:9465", "[::]:9465", "192.0.2.1:1", "push.example:9465"])
+def test_who_listens_to_the_network_knows_its_clients(listen: str) -> None:
+    text = f'{PUSH}listen = "{listen}"\n'
+
+    assert faults_of(text) == [ANYBODY]
+    assert faults_of(f"{text}{TLS} }}") == [ANYBODY]
+    assert faults_of(f'{text}{TLS}, client_ca = "/ca.pem" }}') == []
+    assert faults_of(f'{text}tokens = "/tokens"') == []
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:9465", "127.9.9.9:1", "[::1]:9465", "localhost:0"])
+def test_on_loopback_nobody_needs_a_token(listen: str) -> None:
+    assert faults_of(f'{PUSH}listen = "{listen}"') == []

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import socket
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final, Protocol
 
 import anyio
 import anyio.to_thread
@@ -14,12 +16,15 @@ from msgspec import Struct
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from steno.acceptor import Acceptor
+from steno.admin.answers import error
+from steno.admin.authorization import Authorization
 from steno.admin.connections import BoundedProtocol, ConnectionTable
 from steno.errors import UnavailableError
 
@@ -28,6 +33,9 @@ GRACE_SECONDS: Final = 1
 
 HEAD_SECONDS: Final = 10.0
 """How long a client may take to send the head of a request, and to take a response."""
+
+PROGRAMS: Final = "/v1/"
+"""What programs ask for: errors are JSON there."""
 
 BACKLOG: Final = 128
 """Connections that wait to be accepted."""
@@ -44,6 +52,13 @@ class CheckResult(Struct, frozen=True):
 HealthCheck = Callable[[], CheckResult]
 
 
+class ReadyCheck(Protocol):
+    """Says whether the daemon is ready."""
+
+    def __call__(self, *, detailed: bool) -> CheckResult:
+        """Return that; `detailed` as who has the token may see it."""
+
+
 def bind(host: str, port: int) -> socket.socket:
     """Return a socket that listens on `host`, an IPv6 address without brackets or any other, and `port` (0: any free).
 
@@ -57,12 +72,22 @@ def bind(host: str, port: int) -> socket.socket:
         sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
-        raise UnavailableError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        taken = "; each steno needs an http.listen of its own" if error.errno == errno.EADDRINUSE else ""
+        raise UnavailableError(f"cannot listen on {host}:{port}: {error.strerror}{taken}") from error
     return sock
 
 
-def application(registry: CollectorRegistry, healthy: HealthCheck, ready: HealthCheck) -> ASGIApp:
-    """Return the application that answers `/metrics`, `/healthz` and `/readyz`, whatever host is asked for."""
+def application(
+    registry: CollectorRegistry,
+    healthy: HealthCheck,
+    ready: ReadyCheck,
+    authorization: Authorization,
+    further: Sequence[Route] = (),
+) -> ASGIApp:
+    """Return the application that answers `/metrics`, `/healthz`, `/readyz` and `further` routes, for any host.
+
+    Who is allowed by `authorization` is shown details.
+    """
 
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
@@ -72,10 +97,20 @@ def application(registry: CollectorRegistry, healthy: HealthCheck, ready: Health
     async def healthz(_request: Request) -> Response:
         return _response(healthy())
 
-    async def readyz(_request: Request) -> Response:
-        return _response(ready())
+    async def readyz(request: Request) -> Response:
+        return _response(ready(detailed=authorization.allows(request)))
 
-    return Starlette(routes=[Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)])
+    own = [Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)]
+    return Starlette(routes=[*own, *further], exception_handlers={HTTPException: _refused})
+
+
+async def _refused(request: Request, refused: Exception) -> Response:
+    """Answer what has no route: in JSON where programs ask."""
+    status = HTTPStatus(refused.status_code) if isinstance(refused, HTTPException) else HTTPStatus.BAD_REQUEST
+    headers = dict(refused.headers or {}) if isinstance(refused, HTTPException) else {}
+    if request.url.path.startswith(PROGRAMS):
+        return error(status, status.phrase.lower().replace(" ", "_"), "there is no such request", headers)
+    return PlainTextResponse(status.phrase, status, headers)
 
 
 def _response(result: CheckResult) -> Response:

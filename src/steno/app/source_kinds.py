@@ -3,16 +3,20 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from steno.sources.attach.source import AttachSource
 from steno.sources.connect import ConnectSource
 from steno.sources.follow import FollowSource
 from steno.sources.listen.source import ListenSource
 from steno.sources.protocols import Source, SourceConfig
+from steno.sources.proxy.source import ProxySource
 from steno.sources.stream_session import StreamSessions
 
 SOURCE_KINDS: Final[Mapping[str, Callable[[Any, StreamSessions], Source]]] = {
     "connect": ConnectSource,
     "listen": ListenSource,
     "follow": FollowSource,
+    "proxy": ProxySource,
+    "attach": AttachSource,
 }
 """`kind` to what makes a source of that kind from its own Struct of `config.schema`, whose type the kind decides."""
 

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from functools import partial as bound
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol, Self
+from typing import Final, Literal, NamedTuple, Protocol, Self
 
 import anyio.to_thread
 import msgspec
@@ -35,6 +35,7 @@ from steno.audit.writing.progress import Mark
 from steno.audit.writing.segment_age import DAY_NS, Ages
 from steno.audit.writing.writer import AuditWriter
 from steno.config import Config, audit_directory, digest
+from steno.core.keys import conversation_key
 from steno.errors import ConfigError, UnavailableError, UsageError
 from steno.timestamps import Micros, timestamp
 
@@ -43,7 +44,10 @@ NONCE_BYTES: Final = 16
 STARTED: Final = "daemon.started"
 STOPPED: Final = "daemon.stopped"
 RELOADED: Final = "daemon.reloaded"
+DRAINING: Final = "daemon.draining"
 CLOCK_CHANGED: Final = "daemon.clock_changed"
+CallFact = Literal["call_attached", "call_released"]
+"""What happens to a call that the daemon was asked to follow: `daemon.call_attached` and `daemon.call_released`."""
 BEHIND_SECONDS: Final = 10.0
 """How long after its time a record may wait to be on the disk before the log counts as one that cannot be written."""
 
@@ -288,6 +292,15 @@ class AuditService:
         """Record what was noticed of the host's clocks."""
         self._record(at, CLOCK_CHANGED, msgspec.structs.asdict(change))
 
+    def draining(self, at: Micros, calls: int, seconds: float) -> None:
+        """Record that from now on calls begin elsewhere; `calls` run on here, for `seconds` at most."""
+        self._record(at, DRAINING, {"calls": calls, "seconds": seconds})
+
+    def call_noted(self, at: Micros, fact: CallFact, source: str, call_id: str, body: Mapping[str, object]) -> None:
+        """Record what happened to a call that the daemon was asked to follow; `body` has what is known besides."""
+        key = conversation_key(source, call_id)
+        self._record(at, f"daemon.{fact}", {"source": source, "call_id": call_id, **body}, key)
+
     def finish(self, at: Micros, timeout: float) -> bool:
         """Write all that waits and end the log; return whether that was done within `timeout` seconds."""
         if self._parts is None:
@@ -295,9 +308,9 @@ class AuditService:
         self._record(at, STOPPED, {})
         return self._parts.writer.close(at, timeout)
 
-    def _record(self, at: Micros, fact: str, body: dict[str, object]) -> None:
+    def _record(self, at: Micros, fact: str, body: dict[str, object], conversation: str | None = None) -> None:
         if self._parts:
-            self._parts.writer.submit(entry(at, fact, None, None, None, msgspec.json.encode(body)))
+            self._parts.writer.submit(entry(at, fact, conversation, None, None, msgspec.json.encode(body)))
 
     # Erased ---------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ reported once.
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
 
 from steno.config.fields import (
     FRAME_BYTES_DEFAULT,
@@ -64,6 +65,17 @@ def _distinct_sources(config: Table) -> Iterator[Flaw]:
     for number, name in enumerate(source_names(config["sources"])):
         if name and first.setdefault(name, number) != number:
             yield Flaw(f"sources[{number}].name", f"is already the name of sources[{first[name]}]")
+
+
+def _known_followers(config: Table) -> Iterator[Flaw]:
+    """Yield a flaw for each source whose calls no source is to follow. The sources may be invalid in other ways."""
+    sources = config["sources"]
+    tables = [table for table in sources if isinstance(table, dict)] if isinstance(sources, list) else []
+    there = {str(table.get("name")) for table in tables if table.get("kind") == "attach"}
+    for table in tables:
+        wanted = table.get("attach")
+        if table.get("kind") == "proxy" and isinstance(wanted, str) and wanted not in there:
+            yield Flaw(f"sources.{table.get('name')}.attach", 'must be the name of a source of kind = "attach"')
 
 
 def _memory_suffices(config: Table) -> Iterator[Flaw]:
@@ -147,12 +159,26 @@ AUDIT_VALIDATORS: Final = (
 )
 SECRET_VALIDATORS: Final = (Validator(frozenset({"file", "env"}), _exactly_one_place),)
 LISTEN_VALIDATORS: Final = (Validator(frozenset({"listen", "tokens", "tls"}), _clients_are_known),)
-CONNECT_VALIDATORS: Final = (
+
+
+def _no_call_in_url(table: Table) -> Iterator[Flaw]:
+    names = {name for name, _ in parse_qsl(urlsplit(table["url"]).query, keep_blank_values=True)}
+    for name in ("call_id", "model"):
+        if name in names:
+            yield Flaw("url", f"must not hold {name}=: a call is named by who asks for it, and has a model already")
+
+
+DIAL_VALIDATORS: Final = (
     Validator(frozenset({"backoff_seconds", "backoff_max_seconds"}), _backoff_order),
     Validator(frozenset({"headers"}), _distinct_headers),
+)
+ATTACH_VALIDATORS: Final = (*DIAL_VALIDATORS, Validator(frozenset({"url"}), _no_call_in_url))
+CONNECT_VALIDATORS: Final = (
+    *DIAL_VALIDATORS,
     Validator(frozenset({"subprotocols"}), _distinct_subprotocols),
 )
 CONFIG_VALIDATORS: Final = (
     Validator(frozenset(), _distinct_sources),
+    Validator(frozenset(), _known_followers),
     Validator(frozenset({"audit", "limits", "sources"}), _memory_suffices),
 )

@@ -56,6 +56,12 @@ CONVERSATION_METRICS: Final = _table(
         "Events that never came, as their sender's numbers or gap lines say, by why.",
     ),
     Definition(
+        "steno_stream_gap_seconds_total",
+        "counter",
+        ("source",),
+        "Seconds between two connections to one address, in which nothing was received.",
+    ),
+    Definition(
         "steno_facts_omitted_total",
         "counter",
         ("source",),
@@ -176,6 +182,12 @@ CONVERSATION_METRICS: Final = _table(
 PROCESS_METRICS: Final = _table(
     Definition("steno_streams", "gauge", ("source",), "Connections that are open."),
     Definition(
+        "steno_draining",
+        "gauge",
+        (),
+        "1 from the signal to stop on, where calls go to their end before the daemon does.",
+    ),
+    Definition(
         "steno_connect_attempts_total",
         "counter",
         ("source", "reason"),
@@ -186,6 +198,19 @@ PROCESS_METRICS: Final = _table(
         "counter",
         ("source", "reason"),
         "Streams that broke off, so that events may have been missed.",
+    ),
+    Definition("steno_proxy_connections", "gauge", ("source",), "Clients that are connected to a proxy."),
+    Definition(
+        "steno_proxy_refused_total",
+        "counter",
+        ("source", "reason"),
+        "Connections and requests that a proxy did not pass on, and why.",
+    ),
+    Definition(
+        "steno_unfed_frames_total",
+        "counter",
+        ("source", "reason"),
+        "Messages that passed a proxy and could not be read along, and why.",
     ),
     Definition(
         "steno_source_restarts_total",
@@ -223,6 +248,23 @@ PROCESS_METRICS: Final = _table(
         ("source",),
         "Until when the certificate that a source shows its clients is valid, in Unix time.",
     ),
+    Definition(
+        "steno_attachments", "gauge", ("source", "status"), "Calls that are followed, by what steno does about them."
+    ),
+    Definition(
+        "steno_attachments_ended_total",
+        "counter",
+        ("source", "reason"),
+        "Calls that are followed no more, and why.",
+    ),
+    Definition(
+        "steno_attachment_requests_total",
+        "counter",
+        ("kind", "status"),
+        "Requests to follow a call or to end that, by who asked and what became of them.",
+    ),
+    Definition("steno_webhooks_total", "counter", ("status",), "Webhooks that came, by what became of them."),
+    Definition("steno_webhook_events_total", "counter", ("event",), "Webhooks that were accepted, by type."),
     Definition(
         "steno_http_connections",
         "gauge",
@@ -294,7 +336,7 @@ PROCESS_METRICS: Final = _table(
         "steno_output_errors_total",
         "counter",
         ("kind", "reason"),
-        "Failures of outputs that the daemon goes on without: state, recording, log, http.",
+        "Failures of outputs that the daemon goes on without: state, recording, log, http, attachments.",
     ),
     Definition(
         "steno_memory_accounted_bytes",

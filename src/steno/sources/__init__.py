@@ -7,7 +7,10 @@
     websocket.py        what all sources on websockets share: reading, pings, how a connection ended
     connect.py          `kind = "connect"`; connect_errors.py, retry_after.py, backoff.py: its failures, and the waits
                         after them; redirects.py: where it may be sent
+    listen/             `kind = "listen"`: clients push; tls.py: the certificate of those that listen;
+                        socket_budget.py: how many clients there may be
     follow.py           `kind = "follow"`; growing_file.py reads its lines
+    turns.py            how many connections are made at a time
     recording.py        a frame as a line of a recording, and back; recorder.py writes them (`--record`)
     clock.py            the time of receipt
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from steno.core.frame import Frame
 from steno.core.registry import Ending
-from steno.core.stream import Stream
+from steno.core.stream import Stream, StreamEnd
 from steno.timestamps import Micros
 
 Labels = tuple[str, ...]
@@ -44,14 +44,20 @@ class Feed(Protocol):
     async def room(self) -> None:
         """Wait until `open` is true."""
 
+    def follower(self, name: str) -> str | None:
+        """Return the source that follows the session or call with the id `name` now; None where none does."""
+
     def stream_opened(self, name: str, source: str, at: Micros | None, conversation: str | None = None) -> Stream:
         """Begin the stream `name` of the source `source`; `conversation` is its name, where it has one."""
+
+    def stream_resumed(self, stream: Stream, at: Micros | None, former: StreamEnd) -> None:
+        """Say that `stream`, which has just begun, follows the one that `former` was the end of."""
 
     def feed(self, stream: Stream, frame: Frame) -> None:
         """Take in one frame. Raises only where our own code is wrong, never for what the frame holds."""
 
     def missed(self, stream: Stream, at: Micros | None, missing: int, reason: str) -> None:
-        """Take in that `missing` frames of `stream` never came, and why, of `core.facts.MISSING`. Raises as `feed`."""
+        """Record that so many frames of `stream` are missing, and why, of `core.facts.MISSING`. Raises as `feed`."""
 
     def failed(self, stream: Stream) -> None:
         """Count the frame of `stream` that `feed` raised for as rejected."""
@@ -197,3 +203,22 @@ class Reloads(Protocol):
 
     def reload(self) -> None:
         """Read them again. Does not wait, and does not raise for what they hold."""
+
+
+@runtime_checkable
+class Drains(Protocol):
+    """What a source has besides, whose streams are calls that pass through steno: a restart lets them go to their end.
+
+    The streams of all other sources are ended at once when steno stops: a successor reads them.
+    """
+
+    @property
+    def drain_seconds(self) -> float:
+        """How long calls may go on when the source is asked to stop."""
+
+    @property
+    def calls(self) -> int:
+        """Calls that run now: connections of clients that are not idle."""
+
+    async def drain(self) -> None:
+        """Accept no more calls, and return when none runs. `stop` comes after it, or when `drain_seconds` are over."""

@@ -121,6 +121,7 @@ class ReadAhead:
     def __init__(self, limit: int, gate: Gate) -> None:
         """Share `limit` bytes between the connections that are made by `connection`."""
         self.gate = gate
+        self.limit = limit
         self.connections = 0
         """Connections that are open."""
         self.medium = Room(limit // SHARE, MEDIUM_BYTES, gate)

@@ -16,9 +16,10 @@ import structlog
 
 from steno.core.envelope import plausible_time
 from steno.core.frame import Frame
-from steno.core.stream import Stream
+from steno.core.stream import Stream, StreamEnd
 from steno.errors import UnavailableError
 from steno.limits import Limits
+from steno.sources.attach.register import Attachments
 from steno.sources.clock import Clock
 from steno.sources.protocols import Acknowledgements, Counters, Feed, Numbers
 from steno.sources.read_ahead import ReadAhead
@@ -26,6 +27,7 @@ from steno.sources.recorder import Recorder, Recording
 from steno.sources.recording import TOO_BIG, Close, Gap, Missed
 from steno.sources.socket_budget import SocketBudget
 from steno.sources.stream_end import end_stream
+from steno.sources.turns import Turns
 from steno.timestamps import Micros
 
 CLEAN_CODES: Final = frozenset({1000, 1001})
@@ -69,17 +71,25 @@ class StreamSessions:
     """Begins the streams of all sources of one daemon. It numbers them, so that no two have the same name."""
 
     def __init__(
-        self, feed: Feed, clock: Clock, recorder: Recorder | None = None, limits: Limits | None = None
+        self,
+        feed: Feed,
+        clock: Clock,
+        recorder: Recorder | None = None,
+        limits: Limits | None = None,
+        attachments: Attachments | None = None,
     ) -> None:
         """Feed streams into `feed`, stamp their frames by `clock`, and record them if there is a `recorder`.
 
-        `limits` say how much all connections may read ahead.
+        `limits` say how much all connections may read ahead; `attachments` has the calls that are followed.
         """
         self.acknowledgements: Acknowledgements | None = None
         """What says which messages are on the disk; None where no audit log is written."""
+        self.attachments = attachments or Attachments(clock.now)
         self.read_ahead = ReadAhead((limits or Limits()).read_ahead_bytes, feed)
         self.sockets = SocketBudget()
         """How many connections of clients the sources that listen may hold."""
+        self.turns = Turns()
+        """Are taken to make a connection."""
         self._clock = clock
         self._feed = feed
         self._recorder = recorder
@@ -87,13 +97,26 @@ class StreamSessions:
         """Source to the number of its last stream. A source that is removed and configured again counts on."""
         self._open: set[StreamSession] = set()
 
-    def begin(self, source: str, counters: StreamCounters, conversation: str | None = None) -> "StreamSession":
-        """Begin a stream of `source`, whose `conversation` may have a name."""
+    def now(self) -> Micros:
+        """Return the present time, as frames have it."""
+        return self._clock.now()
+
+    def begin(
+        self,
+        source: str,
+        counters: StreamCounters,
+        conversation: str | None = None,
+        former: StreamEnd | None = None,
+    ) -> "StreamSession":
+        """Begin a stream of `source`, whose `conversation` may have a name, and which may follow a `former` one."""
         self._begun[source] += 1
         name = f"{source}/{self._clock.start}/{self._begun[source]}"
         recording = self._recording(name, source, conversation)
         try:
-            stream = self._feed.stream_opened(name, source, self._clock.now(), conversation)
+            now = self._clock.now()
+            stream = self._feed.stream_opened(name, source, now, conversation)
+            if former:
+                self._feed.stream_resumed(stream, now, former)
         except Exception:
             if recording:
                 recording.close(Close(self._clock.now(), None, "", gap="internal_error"))
@@ -102,10 +125,6 @@ class StreamSessions:
         session.ended = self._open.discard
         self._open.add(session)
         return session
-
-    def now(self) -> Micros:
-        """Return the time of receipt."""
-        return self._clock.now()
 
     def end_left(self, counters: Counters) -> None:
         """End the streams that a source which failed has left open: those that were begun with its `counters`.
@@ -152,6 +171,8 @@ class StreamSession:
         self.ended: Callable[[StreamSession], None] = lambda _: None
         """Is called when the stream ends."""
         self._log = structlog.get_logger().bind(source=stream.source, stream=stream.name)
+        self.stream_end: StreamEnd | None = None
+        """How it ended, once it has."""
         self._waited_until = -math.inf
         """When the last wait for room ended, by the clock of the event loop."""
         counters.open += 1
@@ -230,6 +251,10 @@ class StreamSession:
             return False
         return True
 
+    def missed(self) -> None:
+        """Record that a frame cannot be fed: it is too long, or there is no memory for it."""
+        self.miss(Missed(self.now(), 1, 0, "frame_too_big"))
+
     def _fail(self) -> None:
         self.failed = True
         self._feed.failed(self.stream)
@@ -264,6 +289,7 @@ class StreamSession:
         if gap:
             self.counters.gaps[gap] += 1
         close = msgspec.structs.replace(close, gap=gap)
+        self.stream_end = StreamEnd(self.stream.name, close.at, gap)
         if self._recording:
             self._recording.close(close)
         ending = end_stream(self._feed, self.stream, close)

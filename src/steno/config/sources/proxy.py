@@ -1,10 +1,23 @@
 """`kind = "proxy"`: a base URL that stands before a provider; all passes, and steno reads along."""
 
-from typing import Literal
+from typing import Final, Literal
 
-from steno.config.fields import FRAME_BYTES_DEFAULT, FilePath, FrameBytes, HttpUrl, Listen, LongSeconds, WaitSeconds
+from steno.config.fields import (
+    FRAME_BYTES_DEFAULT,
+    FilePath,
+    FrameBytes,
+    HttpUrl,
+    Listen,
+    LongSeconds,
+    SourceName,
+    WaitSeconds,
+    mask_url,
+    split_listen,
+)
 from steno.config.sources.base import Source, Tls
 from steno.limits import HANDSHAKES, Count
+
+MESSAGE_BYTES_DEFAULT: Final = 256 * 1024 * 1024
 
 
 class ProxySource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -31,8 +44,23 @@ class ProxySource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True)
     frame_bytes: FrameBytes = FRAME_BYTES_DEFAULT
     """Longest message that is read along. A longer one is forwarded all the same, and counted."""
 
+    message_bytes: FrameBytes = MESSAGE_BYTES_DEFAULT
+    """Longest message that is forwarded; a longer one closes the call with 1009. It takes no memory."""
+
+    handshake_seconds: WaitSeconds = 10.0
+    """Longest time for TLS, and again for the head of a request."""
+
     open_timeout_seconds: WaitSeconds = 10.0
-    """Longest time for an attempt to connect to the provider."""
+    """Longest time for an attempt to connect to the provider: name lookup, TCP and TLS together."""
+
+    ping_interval_seconds: WaitSeconds = 20.0
+    """Time between two pings to each side of a call: under the idle timeout, often 60 s, of what is in between."""
+
+    ping_timeout_seconds: WaitSeconds = 20.0
+    """Time without a sign of life after a ping after which a side is given up."""
+
+    attach: SourceName | None = None
+    """The source of `kind = "attach"` that follows the calls which are created through here. Absent: none does."""
 
     drain_seconds: LongSeconds = 3600.0
     """How long calls may go on when steno is asked to stop. The longest session of OpenAI takes an hour."""
@@ -41,3 +69,20 @@ class ProxySource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True)
     def clients(self) -> int:
         """Sockets that it may hold for its clients at a time: each has another one to the provider."""
         return 2 * self.connections + HANDSHAKES
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Address and port to listen on."""
+        address = split_listen(self.listen)
+        if address is None:
+            raise ValueError("listen was not validated")
+        return address
+
+    @property
+    def masked_upstream(self) -> str:
+        """The provider as it may be shown."""
+        return mask_url(self.upstream)
+
+    def shown(self) -> dict[str, object]:
+        """Return what is shown in place of its values."""
+        return {"upstream": self.masked_upstream}

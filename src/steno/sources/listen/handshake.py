@@ -266,7 +266,7 @@ def in_json(response: Response) -> Response:
         return response
     message = bytes(response.body).decode(errors="replace").split("\n")[0].strip()
     kept = {name: response.headers[name] for name in ("Allow", "Upgrade") if name in response.headers}
-    return error(status, status.phrase.lower().replace(" ", "_"), message or status.description, kept)
+    return error(status, re.sub("[^a-z]", "_", status.phrase.lower()), message or status.description, kept)
 
 
 NO_HTTP: Final = error(HTTPStatus.BAD_REQUEST, "bad_request", "this is no request for a websocket")

@@ -13,39 +13,31 @@ A mistake of ours while one connection is served ends that one alone.
 """
 
 import asyncio
+import errno
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any, Final, Literal, get_args
 
 import anyio
 import structlog
 from websockets.http11 import Request, Response
-from websockets.protocol import OPEN
 
 from steno.acceptor import Acceptor
 from steno.config.sources.listen import ListenSource as ListenConfig
-from steno.errors import ConfigError, UnavailableError
+from steno.errors import ConfigError
 from steno.sources.backoff import Backoff
 from steno.sources.listen.acknowledgement import Acknowledgement
 from steno.sources.listen.arrivals import Arrival, Arrivals
-from steno.sources.listen.connection import Host, PushConnection
-from steno.sources.listen.handshake import (
-    CLOUD_EVENTS,
-    SLOW,
-    Acknowledged,
-    Admitted,
-    Reason,
-    Refusal,
-    Rules,
-    admit,
-    in_json,
-)
+from steno.sources.listen.connection import TAKE_SECONDS, Host, PushConnection
+from steno.sources.listen.handshake import CLOUD_EVENTS, SLOW, Acknowledged, Admitted, Reason, Refusal, Rules, admit
 from steno.sources.listen.pushed import Pushed
 from steno.sources.listen.rates import Rates
 from steno.sources.listen.tokens import Tokens, read_tokens
 from steno.sources.protocols import Followed, Numbers, Problem
 from steno.sources.recording import Close, Missed
+from steno.sources.sockets import Listener, listener
 from steno.sources.stream_session import StreamCounters, StreamSession, StreamSessions
 from steno.sources.tls import CertificateError, ServerCertificate
 from steno.sources.websocket import (
@@ -56,13 +48,9 @@ from steno.sources.websocket import (
     read_websocket,
 )
 
-BACKLOG: Final = 1024
-"""Connections that wait to be accepted."""
 WAIT_SECONDS: Final = 0.25
 WAIT_MAX_SECONDS: Final = 30.0
 """Bounds of the wait before the port, the certificate or the tokens are tried again."""
-TAKE_SECONDS: Final = 1.0
-"""How long a client that was refused may take to read why."""
 REPEATED_SECONDS: Final = 10.0
 """How often refusals for the same reason are logged."""
 POLICY_VIOLATION: Final = 1008
@@ -165,37 +153,45 @@ class ListenSource:
             while not self._stopping.is_set():
                 self._changed = anyio.Event()
                 try:
-                    sock = self._opened()
-                except (ConfigError, CertificateError, UnavailableError) as error:
+                    place = self._opened()
+                except (ConfigError, CertificateError, OSError) as error:
                     self._fail(error)
                     with anyio.move_on_after(backoff.wait()):
                         await self._changed.wait()
                     continue
                 backoff.succeeded()
-                with sock:
-                    await self._listen(sock)
+                await self._listen(place)
         finally:
             await self._end_all()
 
-    async def _listen(self, sock: socket.socket) -> None:
+    async def _listen(self, place: Listener) -> None:
         """Accept connections until the address is another one, or the source stops."""
-        acceptor = Acceptor(sock, self._accepted, self._not_accepted)
+        acceptor = Acceptor(place.sock, self._accepted, self._not_accepted)
         self._problem = None
-        self.address = sock.getsockname()[:2]
+        self.address = place.address
         self._log.info("listening", address=self._config.listen, tls=self._certificate is not None)
         if self._certificate is None and not self._config.private:
             self._log.warning("tokens and frames cross the network unencrypted: set tls, or let a proxy do it")
         acceptor.start()
         try:
             await self._changed.wait()
+        except BaseException:
+            acceptor.close()
+            raise
         finally:
-            acceptor.stop()
             self.address = None
+        self._in_background(self._retire(place, acceptor))
+
+    async def _retire(self, place: Listener, acceptor: Acceptor) -> None:
+        """Leave the port to a successor. Who had connected already is still answered."""
+        try:
+            await place.retire(acceptor)
+        finally:
+            acceptor.close()
 
     async def stop(self) -> None:
         """Close all connections as going away, and accept no more."""
         self._stopping.set()
-        self._host.serving = False
         self._changed.set()
         self._arrivals.end_all()
         await self._close(list(self._admitted), "steno is stopping", GOING_AWAY)
@@ -256,12 +252,12 @@ class ListenSource:
 
     # What is needed to listen ---------------------------------------------------------------------------
 
-    def _opened(self) -> socket.socket:
-        """Read tokens and certificate, and bind. Raises ConfigError, CertificateError and UnavailableError."""
+    def _opened(self) -> Listener:
+        """Read tokens and certificate, and bind. Raises ConfigError, CertificateError and OSError."""
         if not self._tokens_read:
             self._read_tokens()
         self._read_certificate()
-        return bind(*self._config.address)
+        return listener(self.name, *self._config.address)
 
     def _read_tokens(self) -> None:
         file = self._config.tokens
@@ -361,16 +357,18 @@ class ListenSource:
         """Answer the handshake; return whether the client may push."""
         try:
             async with asyncio.timeout_at(arrival.deadline):
-                await connection.handshake(lambda _, request: self._answer(connection, request), _in_json, None)
+                accepted = await connection.shake_hands(lambda request: self._answer(connection, request))
         except TimeoutError:
-            connection.transport.write(SLOW.serialize())
-            self._refuse("slow", arrival)
+            accepted = False
+            if not connection.answered:
+                connection.transport.write(SLOW.serialize())
+                self._refuse("slow", arrival)
         except asyncio.CancelledError:
             if arrival.evicted:
                 self._refuse("stopping" if self._stopping.is_set() else "evicted", arrival)
             raise
         self._arrivals.discard(arrival)
-        if connection.state is OPEN:
+        if accepted:
             self.counters.handshakes["accepted"] += 1
             return True
         if not arrival.refused:
@@ -385,6 +383,8 @@ class ListenSource:
         arrival = connection.arrival
         now = connection.loop.time()
         try:
+            if self._stopping.is_set():
+                raise _stopping()
             full = len(self._admitted) >= self._config.connections or self._sessions.sockets.full
             admitted = admit(request, arrival.host, self._rules, now, full=full)
         except Refusal as refusal:
@@ -493,27 +493,15 @@ def _closing(pushed: Pushed) -> tuple[str, int]:
     return "", GOING_AWAY
 
 
-def _in_json(_connection: Any, _request: Request, response: Response) -> Response:
-    return in_json(response)
-
-
 def _problem_of(error: Exception) -> Problem:
     if isinstance(error, CertificateError):
         return error.problem
-    return Problem("tokens" if isinstance(error, ConfigError) else "address", str(error))
+    if isinstance(error, OSError):
+        taken = error.errno == errno.EADDRINUSE
+        return Problem("address_in_use" if taken else "listen", f"{error.filename}: {(error.strerror or '').lower()}")
+    return Problem("tokens", str(error))
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on `host`, an IPv6 address without brackets or any other, and `port` (0: any free).
-
-    Raises UnavailableError, which names the address, where that is not possible.
-    """
-    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-        sock.listen(BACKLOG)
-    except OSError as error:
-        sock.close()
-        raise UnavailableError(f"cannot listen on {host}:{port}: {error.strerror}") from error
-    return sock
+def _stopping() -> Refusal:
+    message = "steno is stopping"
+    return Refusal("stopping", HTTPStatus.SERVICE_UNAVAILABLE, "stopping", message, {"Retry-After": "1"})

@@ -1,0 +1,150 @@
+"""Reading along: the messages of one call, fed after they have passed. Whatever happens here, the call goes on."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+
+from steno.core.frame import Frame
+from steno.sources.dialing import DialCounters
+from steno.sources.protocols import Numbers
+from steno.sources.proxy.frames import ENCODING, INTERNAL_ERROR, NO_MEMORY, TOO_BIG, UNFED, CloseFrame
+from steno.sources.proxy.refusal import REASONS
+from steno.sources.recording import Close, Gap
+from steno.sources.stream_session import AT_ONCE, StreamSession, StreamSessions
+
+GAPS: dict[str, Gap] = {
+    INTERNAL_ERROR: "internal_error",
+    NO_MEMORY: "blocked",
+    TOO_BIG: "frame_too_big",
+    ENCODING: "broken_off",
+}
+"""What a stream has a gap by that was not fed whole, the worst first."""
+
+
+class ProxyCounters(DialCounters):
+    """What a proxy counts."""
+
+    def __init__(self) -> None:
+        """Begin at zero."""
+        super().__init__()
+        self.connections = 0
+        """Connections of clients that are open."""
+        self.unfed = dict.fromkeys(UNFED, 0)
+        """Messages that passed and were not read along, by reason."""
+        self.refused = dict.fromkeys(REASONS, 0)
+        """Requests and connections that were not passed on, by reason."""
+
+    def numbers(self) -> dict[str, Numbers]:
+        """Return the values by metric and labels; see `protocols.Counters`."""
+        return {
+            **super().numbers(),
+            "steno_proxy_connections": {(): self.connections},
+            "steno_unfed_frames_total": {(reason,): count for reason, count in self.unfed.items()},
+            "steno_proxy_refused_total": {(reason,): count for reason, count in self.refused.items()},
+        }
+
+
+class ReadAlong:
+    """One call as a stream. `take`, `missed` and `end` never raise."""
+
+    def __init__(
+        self, source: str, sessions: StreamSessions, counters: ProxyCounters, conversation: str | None
+    ) -> None:
+        """Begin a stream of `source`."""
+        self._counters = counters
+        self._log = structlog.get_logger().bind(source=source)
+        self._waiting: deque[Frame] = deque()
+        """What came with one read, beyond what is fed at once."""
+        self._handle: asyncio.Handle | None = None
+        self._unfed: set[str] = set()
+        self._session: StreamSession | None = None
+        self._now = sessions.now
+        self.caught_up: Callable[[], None] = lambda: None
+        """Is called when nothing waits any more."""
+        try:
+            self._session = sessions.begin(source, counters, conversation)
+        except Exception:  # noqa: BLE001  # the call goes on, unread
+            self._unfed.add(INTERNAL_ERROR)
+            self._report()
+
+    def take(self, messages: list[bytes], *, sent: bool) -> None:
+        """Feed `messages`, which have passed."""
+        at = self._now()
+        if self._waiting or len(messages) > len(AT_ONCE):
+            self._waiting.extend(Frame(payload, at, sent) for payload in messages)
+            self._feed_later()
+            return
+        for payload in messages:
+            self._feed(Frame(payload, at, sent))
+
+    @property
+    def behind(self) -> bool:
+        """Whether so much waits to be fed that no more should be read of the call for a moment."""
+        return bool(self._waiting)
+
+    def _feed(self, frame: Frame) -> None:
+        session = self._session
+        if session is None or session.failed:
+            self._counters.unfed[INTERNAL_ERROR] += 1
+            return
+        try:
+            fed = session.take(frame)
+        except Exception:  # noqa: BLE001  # the recording, say
+            session.failed, fed = True, False
+            self._report()
+        if not fed:
+            self._unfed.add(INTERNAL_ERROR)
+            self._counters.unfed[INTERNAL_ERROR] += 1
+
+    def _feed_later(self) -> None:
+        if self._handle is None:
+            self._handle = asyncio.get_running_loop().call_soon(self._feed_some)
+
+    def _feed_some(self) -> None:
+        self._handle = None
+        for _ in AT_ONCE:
+            if not self._waiting:
+                self.caught_up()
+                return
+            self._feed(self._waiting.popleft())
+        self._feed_later()
+
+    def missed(self, reason: str) -> None:
+        """Count a message that passed and cannot be fed."""
+        self._counters.unfed[reason] += 1
+        self._unfed.add(reason)
+        session = self._session
+        if session is None or session.failed:
+            return
+        try:
+            while self._waiting:  # what came before it is fed before
+                self._feed(self._waiting.popleft())
+            session.missed()
+        except Exception:  # noqa: BLE001  # the call goes on
+            session.failed = True
+            self._report()
+
+    def end(self, close: CloseFrame | None, *, by_client: bool, local: bool, unresponsive: bool) -> None:
+        """End the stream as the call ended: by `close`, or by none where it was broken off."""
+        if self._handle:
+            self._handle.cancel()
+        while self._waiting:
+            self._feed(self._waiting.popleft())
+        session, self._session = self._session, None
+        if session is None:
+            return
+        session.unresponsive = unresponsive
+        gap = next((gap for reason, gap in GAPS.items() if reason in self._unfed), None)
+        code, reason = (close.code, close.reason) if close else (None, "")
+        try:
+            whole = by_client and gap is None and not session.failed
+            session.end(Close(self._now(), code, reason, local=local, gap=gap), whole=whole)
+        except Exception:  # noqa: BLE001  # the other calls go on
+            self._report()
+
+    def _report(self) -> None:
+        with suppress(Exception):
+            self._log.exception("internal error: this call is not read along any more, and goes on")

@@ -1,0 +1,240 @@
+"""The proxy's connection to the provider, for one connection of a client. h11 speaks HTTP on it."""
+
+import asyncio
+import os
+import ssl
+from typing import Final, Protocol
+
+import h11
+from msgspec import Struct
+
+from steno.config.sources.proxy import ProxySource as ProxyConfig
+from steno.sources.proxy.heads import HEAD_BYTES, Headers, ResponseHead, ambiguous
+from steno.sources.proxy.target import Upstream
+
+EYEBALLS_SECONDS: Final = 0.25
+"""How long one address of the provider may take to answer before the next one is tried beside it (RFC 8305)."""
+SWITCHING: Final = 101
+
+
+class UpstreamError(Exception):
+    """What the provider said is no HTTP, or could be read in two ways."""
+
+
+class Replies(Protocol):
+    """What takes the provider's reply to the present request."""
+
+    def informed(self, response: h11.InformationalResponse) -> None:
+        """Take a reply that comes before the reply: 100, 103, or 101."""
+
+    def responded(self, head: ResponseHead) -> None:
+        """Take the head."""
+
+    def data(self, data: bytes) -> None:
+        """Take a part of the body."""
+
+    def ended(self) -> None:
+        """Take the end."""
+
+    def upstream_lost(self) -> None:
+        """Take note that the connection is gone, be it in the middle of a reply or between two."""
+
+    def upstream_full(self, full: bool) -> None:
+        """Take note whether the provider takes less than comes for it."""
+
+    def upstream_failed(self, error: Exception) -> None:
+        """Take note that what came cannot be passed on."""
+
+
+class Dialer(Struct, frozen=True):
+    """Connects to the provider. It is the configured one, whatever a client says; no proxy of the environment is used."""
+
+    upstream: Upstream
+    timeout: float
+    context: ssl.SSLContext | None
+
+    async def connect(self, replies: Replies) -> "UpstreamConnection":
+        """Connect. Raises OSError (also of TLS and of the lookup of the name) and TimeoutError."""
+        loop = asyncio.get_running_loop()
+        eyeballs = {"happy_eyeballs_delay": EYEBALLS_SECONDS} if isinstance(loop, asyncio.BaseEventLoop) else {}
+        async with asyncio.timeout(self.timeout):
+            _, protocol = await loop.create_connection(
+                lambda: UpstreamConnection(replies),
+                self.upstream.host,
+                self.upstream.port,
+                ssl=self.context,
+                server_hostname=self.upstream.host if self.context else None,
+                **eyeballs,  # type: ignore[arg-type]  # of the one keyword
+            )
+        return protocol
+
+
+class Trust:
+    """The certificates by which the provider is verified, read again when their file has changed."""
+
+    def __init__(self) -> None:
+        """Read nothing yet."""
+        self._context: ssl.SSLContext | None = None
+        self._read: object = None
+
+    def context(self, config: ProxyConfig) -> ssl.SSLContext | None:
+        """Return what verifies the provider of `config`; None where that speaks no TLS. Raises OSError."""
+        if not Upstream.of(config.upstream).secure:
+            return None
+        stamp: object = ()
+        if config.ca_file:
+            found = os.stat(config.ca_file)  # noqa: PTH116  # of a file that is named in the configuration
+            stamp = (config.ca_file, found.st_mtime_ns, found.st_size, found.st_ino)
+        if self._context is None or stamp != self._read:
+            context = ssl.create_default_context(cafile=config.ca_file)
+            context.set_alpn_protocols(["http/1.1"])
+            self._context, self._read = context, stamp
+        return self._context
+
+
+def _raw(event: h11.Response) -> Headers:
+    return list(event.headers.raw_items())
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """One connection to the provider. One request after the other passes on it."""
+
+    def __init__(self, replies: Replies) -> None:
+        """Give what comes to `replies`."""
+        self.transport: asyncio.Transport
+        self.full = False
+        self.lost = False
+        self.used = False
+        """Whether a reply came on it before."""
+        self.replies: Replies | None = replies
+        self._http: h11.Connection | None = None
+        """The present request and its reply."""
+        self._paused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take note of the transport."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # asyncio says so of TCP and TLS
+        self.transport = transport
+
+    @property
+    def reusable(self) -> bool:
+        """Whether another request may be sent."""
+        return self._http is None and not self.lost and not self.transport.is_closing()
+
+    def request(self, method: bytes, target: bytes, headers: Headers) -> None:
+        """Send the head of a request."""
+        self._http = h11.Connection(h11.CLIENT, HEAD_BYTES)
+        self._send(h11.Request(method=method, target=target, headers=headers))
+
+    def send(self, data: bytes) -> None:
+        """Send a part of the body."""
+        self._send(h11.Data(data))
+
+    def send_end(self) -> None:
+        """Send the end of the request. Trailers of the client are dropped."""
+        self._send(h11.EndOfMessage())
+
+    def _send(self, event: h11.Event) -> None:
+        if self._http is not None and not self.transport.is_closing():
+            data = self._http.send(event)
+            if data:
+                self.transport.write(data)
+
+    def look(self, *, paused: bool) -> None:
+        """Read, or stop reading."""
+        if paused == self._paused or self.transport.is_closing():
+            return
+        self._paused = paused
+        if paused:
+            self.transport.pause_reading()
+        else:
+            self.transport.resume_reading()
+
+    def switched(self) -> bytes:
+        """Return what came after the head of a 101."""
+        return self._http.trailing_data[0] if self._http else b""
+
+    def leave(self) -> None:
+        """Close, and say nothing more."""
+        self.replies = None
+        self.transport.abort()
+
+    # What asyncio calls ---------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Give what came to the client's side."""
+        if self._http is None:  # between two requests the provider has nothing to say
+            self._gone()
+            self.transport.abort()
+            return
+        self._http.receive_data(data)
+        self._take()
+
+    def _take(self) -> None:
+        http = self._http
+        while http is not None and http is self._http and self.replies is not None:
+            try:
+                event = http.next_event()
+            except h11.RemoteProtocolError as error:
+                self._failed(error)
+                return
+            if event is h11.NEED_DATA or event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
+                return
+            self._give(event, http)
+
+    def _give(self, event: h11.Event | type[h11.NEED_DATA], http: h11.Connection) -> None:
+        replies = self.replies
+        assert replies is not None  # noqa: S101  # the caller looked
+        if isinstance(event, h11.InformationalResponse):
+            self.used = True
+            replies.informed(event)
+        elif isinstance(event, h11.Response):
+            self.used = True
+            if ambiguous(event):
+                self._failed(UpstreamError("the reply says its length in two ways"))
+                return
+            replies.responded(ResponseHead(event.status_code, _raw(event), event.reason))
+        elif isinstance(event, h11.Data):
+            replies.data(bytes(event.data))
+        elif isinstance(event, h11.EndOfMessage):
+            again = http.our_state is h11.DONE and http.their_state is h11.DONE and not http.trailing_data[0]
+            self._http = None
+            if not again:
+                self.lost = True
+                self.transport.close()
+            replies.ended()
+
+    def _failed(self, error: Exception) -> None:
+        replies = self.replies
+        self.leave()
+        if replies is not None:
+            replies.upstream_failed(error)
+
+    def eof_received(self) -> bool | None:
+        """Take the end of what the provider says: where a reply has no length it is its end."""
+        if self._http is not None:
+            self._http.receive_data(b"")
+            self._take()
+        return None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the client's side."""
+        self._gone()
+
+    def _gone(self) -> None:
+        self.lost = True
+        replies, self.replies = self.replies, None
+        if replies is not None:
+            replies.upstream_lost()
+
+    def pause_writing(self) -> None:
+        """Let the client's side read no more."""
+        self.full = True
+        if self.replies is not None:
+            self.replies.upstream_full(full=True)
+
+    def resume_writing(self) -> None:
+        """Let the client's side read on."""
+        self.full = False
+        if self.replies is not None:
+            self.replies.upstream_full(full=False)
