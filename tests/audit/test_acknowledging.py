@@ -273,6 +273,32 @@ def size_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("audit-*"))
 
 
+async def test_a_conversation_in_the_middle_of_a_kill_says_that_it_is_not_complete(tmp_path: Path) -> None:
+    """One that begins after it is. Both were begun once, and the first again."""
+    log, left = tmp_path / "log", tmp_path / "left"
+    begin = b'{"type":"session.created","event_id":"event_0","session":{"id":"sess_1","type":"realtime"}}'
+    with running(log) as daemon:
+        connection = daemon.connect("a", conversation="middle")
+        connection.send(begin, done(1))
+        await until(lambda: connection.acks[-1:] == [2])
+        cut(log, left, size_of(log))
+    with running(left, 2) as daemon:
+        connection, other = daemon.connect("a", 3, "middle"), daemon.connect("b", 1, "after")
+        connection.send(done(3))
+        other.send(begin, done(1))
+        await until(lambda: other.acks[-1:] == [2])
+        daemon.pipeline.registry.close_all(AT)
+
+    held = records(left)
+    ends = {each["conversation"]: each["body"] for each in held if each["fact"] == "conversation.closed"}
+    begins = [each["conversation"] for each in held if each["fact"] == "conversation.opened"]
+    assert {key: (body["complete"], body["responses"]) for key, body in ends.items()} == {
+        "app/middle": (False, 1),
+        "app/after": (True, 1),
+    }
+    assert begins == ["app/middle", "app/middle", "app/after"]
+
+
 Message = tuple[str, int]
 
 
