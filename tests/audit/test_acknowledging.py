@@ -13,6 +13,7 @@ import anyio.lowlevel
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import Struct
 from msgspec.structs import replace
 
 from steno.audit.acknowledging import Followed
@@ -99,6 +100,10 @@ class Connection:
 def config_of(folder: Path, **audit: Any) -> Config:
     options = {"directory": str(folder), "flush_seconds": 0.001, **audit}
     return replace(Config(audit=Audit(**options)), sources=(ListenSource(name="app", kind="listen"),))
+
+
+class Nothing(Struct):
+    """What a reload changed."""
 
 
 class Held:
@@ -214,6 +219,27 @@ async def test_a_sender_that_comes_again_while_it_is_connected_leaves_its_former
     assert first.replaced
     assert results == [["again"], ["again", "fed"]]
     assert finished(tmp_path) == ["event_1", "event_2"]
+
+
+async def test_a_message_at_which_our_own_code_fails_is_fed_again(tmp_path: Path) -> None:
+    """It is not acknowledged, and what others lead to afterwards does not pass for its own."""
+    with running(tmp_path) as daemon:
+        first, other = daemon.connect(), daemon.connect("b")
+        first.send(done(1))
+        assert first.followed.begin(AT)  # and it is never ended
+        first.close()
+        daemon.service.reopen(AT, config_of(tmp_path), Nothing())  # all cursors are stated again
+        for number in (1, 2, 3):
+            other.send(done(number))
+            await until(lambda: other.acks[-1:] == [number])  # noqa: B023
+        again = daemon.connect(first=2)
+        told = again.followed.flushed
+        results = again.send(done(2))
+        await until(lambda: again.acks[-1:] == [2])
+        again.close()
+
+    assert (told, results) == (1, ["fed"])
+    assert {(name, records) for name, _, _, records in cursors(tmp_path)} == {("a", 0), ("b", 0)}
 
 
 async def test_numbers_that_never_came_are_missing(tmp_path: Path) -> None:

@@ -103,9 +103,9 @@ def test_every_fact_is_recorded_once_across_kills(flush: str, tmp_path: Path) ->
     found = recorded(held)
     kept = [record for record in held if record["fact"] == "log.cursor"]
     print(  # noqa: T201  # the figures, for `-s`
-        f"{flush}: {KILLS[flush]} kills, {sum(sender.sent for sender in senders)} messages, {lost} of them not acknowledged at a kill, "
-        f"{sum(sender.again for sender in senders)} sent again, {wanted.total()} facts, {len(held)} records, "
-        f"{len(kept)} cursors; {repeated:.0f} came again in the last run"
+        f"{flush}: {KILLS[flush]} kills, {sum(sender.sent for sender in senders)} messages, {lost} of them not "
+        f"acknowledged at a kill, {sum(sender.again for sender in senders)} sent again, {wanted.total()} facts, "
+        f"{len(held)} records, {len(kept)} cursors; {repeated:.0f} came again in the last run"
     )
     assert [sender.acked for sender in senders] == [sender.sent for sender in senders]
     assert found - wanted == Facts()
