@@ -9,6 +9,7 @@ import pytest
 from steno.attachments import REFUSALS, EndReason
 from steno.audit.service import CallFact
 from steno.config import AttachSource, parse
+from steno.config.sources import SOURCES
 from steno.core.facts import NAMES
 from steno.core.realtime.handlers import passed
 from steno.metrics.definitions import METRICS
@@ -79,3 +80,18 @@ def test_paths_that_are_named_exist(page: Path) -> None:
     """A page that names a file of the house names one that is there: below `src/steno/`, or from the top."""
     for path in re.findall(r"`((?:[a-z_]+/)*(?:[a-z_]+\.(?:py|json)|[a-z_]+/))`", page.read_text()):
         assert (ROOT / "src/steno" / path).exists() or (ROOT / path).exists(), path
+
+
+TRAFFIC = (ROOT / "docs/getting-traffic-in.md").read_text()
+BLOCKS = re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", TRAFFIC, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_each_way_in_has_a_configuration_that_loads(kind: str) -> None:
+    """The keys that a section adds belong to the source above them."""
+    text = dict(BLOCKS)[kind]
+    blocks = re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)
+
+    (source,) = parse("".join(blocks), "steno.toml").sources
+
+    assert source.kind == kind

@@ -148,22 +148,6 @@ LOG_LIBRARY_SECONDS: Final = 10.0
 LOG_LIBRARY_LOGGERS: Final = 64
 """Loggers of libraries that are counted by name. Past it they share one count."""
 
-RESUME_IDS: Final = 2_048
-"""Senders of `listen` whose last message is remembered, so that they can go on after a break. Each takes some 1 KB, and
-a record of 300 bytes in each segment of the audit log. Past it the one that was away longest is forgotten."""
-
-RESUME_SECONDS: Final = 86_400.0
-"""How long they are remembered once they are away: longer than any outage in which a sender keeps what it could not
-send."""
-
-RESUME_LOG_BYTES: Final = 128 * 1024 * 1024
-"""How much of the end of the audit log is read at most when the daemon starts, for where senders are: two segments of
-the default size, in about a second."""
-
-HANDSHAKES: Final = 128
-"""Handshakes of clients that a source which listens has under way. An honest one takes milliseconds; past it the oldest
-makes room. Each holds a file descriptor."""
-
 ATTACH_BURST: Final = 200
 """Requests about calls, of one kind (HTTP, control socket, webhooks), that are answered at once: a script has a list of
 the calls of a busy minute."""
@@ -185,3 +169,19 @@ tolerance within which a webhook is accepted at all, so that no clock is needed 
 GIVEN_UP_SECONDS: Final = 7_200.0
 """How long a call is tried to be followed without a connection that was of use. A session of OpenAI lasts an hour at
 most: the call is over then, and its place is wanted."""
+
+RESUME_IDS: Final = 2_048
+"""Senders of `listen` whose last message is remembered, so that they can go on after a break. Each takes some 1 KB, and
+a record of 300 bytes in each segment of the audit log. Past it the one that was away longest is forgotten."""
+
+RESUME_SECONDS: Final = 86_400.0
+"""How long they are remembered once they are away: longer than any outage in which a sender keeps what it could not
+send."""
+
+RESUME_LOG_BYTES: Final = 128 * 1024 * 1024
+"""How much of the end of the audit log is read at most when the daemon starts, for where senders are: two segments of
+the default size, in about a second."""
+
+HANDSHAKES: Final = 128
+"""Handshakes of clients that a source which listens has under way. An honest one takes milliseconds; past it the oldest
+makes room. Each holds a file descriptor."""

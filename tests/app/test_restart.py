@@ -38,7 +38,7 @@ async def answer(connection: ServerConnection) -> None:
             await connection.send(json.dumps({"type": event, "event_id": f"{event}_{number}", "response": body}))
 
 
-def configure(folder: Path, name: str, port: int, upstream: str) -> Path:
+def configure(folder: Path, name: str, port: int, upstream: str, more: str = "") -> Path:
     """Write the configuration of one of the instances: they differ in what is theirs alone."""
     config = folder / f"{name}.toml"
     config.write_text(
@@ -52,6 +52,7 @@ def configure(folder: Path, name: str, port: int, upstream: str) -> Path:
         kind = "proxy"
         listen = "127.0.0.1:{port}"
         upstream = "{upstream}"
+        {more}
         """
     )
     return config
@@ -135,3 +136,35 @@ async def test_a_restart_cuts_no_call_and_records_each_once(tmp_path: Path) -> N
     assert [record["fact"] for record in former].count("daemon.draining") == 1
     assert {record["body"]["gap"] for record in former + latter if record["fact"] == "stream.closed"} == {None}
     assert steno("verify", tmp_path / "a", tmp_path / "b").returncode == 0
+
+
+async def test_a_call_that_takes_too_long_is_cut_in_order(tmp_path: Path) -> None:
+    """Both sides are told, the log is whole, and the operator reads that it was so."""
+    async with serve(answer, "127.0.0.1", 0, compression=None) as provider:
+        upstream = f"http://127.0.0.1:{next(iter(provider.sockets)).getsockname()[1]}"
+        with running(configure(tmp_path, "a", 0, upstream, "drain_seconds = 0.5")) as a:
+            long = await dial(await port_of(a), "long")
+            code = await anyio.to_thread.run_sync(a.stop)
+            await long.wait_closed()
+            lines = [line for line in a.lines() if line["level"] == "warning" and "drain" in str(line["event"])]
+
+    closed = [record["body"] for record in records_of_the_log(tmp_path / "a") if record["fact"] == "stream.closed"]
+    assert (code, long.close_code) == (0, 1001)
+    assert [(line["event"], line["calls"]) for line in lines] == [("the time to drain is over: calls are cut", 1)]
+    assert [body["reason"] for body in closed] == ["shutdown"]
+    assert steno("verify", tmp_path / "a").returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_second_signal_ends_the_drain_at_once(number: signal.Signals, tmp_path: Path) -> None:
+    """The call is cut, and the log is as far as it was flushed."""
+    async with serve(answer, "127.0.0.1", 0, compression=None) as provider:
+        upstream = f"http://127.0.0.1:{next(iter(provider.sockets)).getsockname()[1]}"
+        with running(configure(tmp_path, "a", 0, upstream)) as a:
+            long = await dial(await port_of(a), "long")
+            a.process.send_signal(signal.SIGTERM)
+            await wait_until(lambda: a.metric("steno_draining") == 1)
+            code = await anyio.to_thread.run_sync(a.stop, number)
+            await long.wait_closed()
+
+    assert (code, long.close_code) == (-number, 1006)

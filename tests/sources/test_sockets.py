@@ -42,7 +42,7 @@ async def main():
     place.sock.listen(BACKLOG)
     print(place.address[1], place.inherited, flush=True)
     await stopping.wait()
-    leaving = asyncio.create_task(place.retire(server))
+    leaving = asyncio.create_task(place.retire(server.close))
     await asyncio.sleep(0)
     print("retires", flush=True)
     await leaving
@@ -264,7 +264,7 @@ async def test_a_system_without_such_programs_closes_all_the_same(monkeypatch: p
     servers = [await asyncio.start_server(lambda *_: None, sock=place.sock) for place in places]
     servers[1].close()
     for place, server in zip(places, servers, strict=True):
-        await place.retire(server)
+        await place.retire(server.close)
 
     assert [server.is_serving() for server in servers] == [False, False]
     assert [place.sock.fileno() for place in places] == [-1, -1]
@@ -277,7 +277,7 @@ async def test_a_queue_that_nobody_can_empty_is_left(monkeypatch: pytest.MonkeyP
     place = listener("x", "127.0.0.1", 0, Inherited({}, 7))
     server = await asyncio.start_server(lambda *_: None, sock=place.sock, start_serving=False)
     with socket.create_connection(place.address):
-        await place.retire(server)
+        await place.retire(server.close)
 
     assert place.sock.fileno() == -1
 

@@ -20,13 +20,13 @@ NO_NUMBERS: dict[str, Numbers] = {
     "steno_connect_attempts_total": {},
     "steno_stream_gaps_total": {},
     "steno_source_restarts_total": {},
+    "steno_attachments": {},
+    "steno_attachments_ended_total": {},
     "steno_listen_handshakes_total": {},
     "steno_listen_repeated_messages_total": {},
     "steno_listen_slowed_seconds_total": {},
     "steno_tls_certificate_loads_total": {},
     "steno_tls_certificate_expiry_timestamp_seconds": {},
-    "steno_attachments": {},
-    "steno_attachments_ended_total": {},
 }
 
 

@@ -195,17 +195,6 @@ class Source(Protocol):
 
 
 @runtime_checkable
-class Reloads(Protocol):
-    """What a source has besides that reads files of its own: at SIGHUP it reads them again.
-
-    It is asked where its configuration stays the same; `reconfigure` reads them too.
-    """
-
-    def reload(self) -> None:
-        """Read them again. Does not wait, and does not raise for what they hold."""
-
-
-@runtime_checkable
 class Drains(Protocol):
     """What a source has besides, whose streams are calls that pass through steno: a restart lets them go to their end.
 
@@ -222,3 +211,14 @@ class Drains(Protocol):
 
     async def drain(self) -> None:
         """Accept no more calls, and return when none runs. `stop` comes after it, or when `drain_seconds` are over."""
+
+
+@runtime_checkable
+class Reloads(Protocol):
+    """What a source has besides that reads files of its own: at SIGHUP it reads them again.
+
+    It is asked where its configuration stays the same; `reconfigure` reads them too.
+    """
+
+    def reload(self) -> None:
+        """Read them again. Does not wait, and does not raise for what they hold."""

@@ -15,11 +15,11 @@ import re
 import select
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from ipaddress import ip_address
-from typing import Final, Protocol
+from typing import Final
 
 import anyio
 from msgspec import Struct
@@ -94,13 +94,6 @@ def inherited() -> Inherited:
     return Inherited(os.environ, os.getpid())
 
 
-class Closes(Protocol):
-    """What serves on a socket."""
-
-    def close(self) -> None:
-        """Accept no more, and close the socket."""
-
-
 class Listener(Struct, frozen=True):
     """A listening socket of a source."""
 
@@ -114,8 +107,8 @@ class Listener(Struct, frozen=True):
         host, port = self.sock.getsockname()[:2]
         return host, port
 
-    async def retire(self, server: Closes) -> None:
-        """Close `server`, which serves on this socket alone. Every connection that was made to it is accepted first.
+    async def retire(self, close: Callable[[], object]) -> None:
+        """Have `close`, of whoever accepts on it, close the socket once every connection made to it was accepted.
 
         Connections go on. Those that wait in an inherited socket stay there, for whoever else has it.
         """
@@ -124,7 +117,7 @@ class Listener(Struct, frozen=True):
                 _send_new_ones_elsewhere(self.sock)
             await anyio.sleep(SETTLE_SECONDS)
             await _emptied(self.sock)
-        server.close()
+        close()
 
 
 def listener(name: str, host: str, port: int, passed: Inherited | None = None) -> Listener:

@@ -82,14 +82,14 @@ class StreamSessions:
 
         `limits` say how much all connections may read ahead; `attachments` has the calls that are followed.
         """
+        self.attachments = attachments or Attachments(clock.now)
         self.acknowledgements: Acknowledgements | None = None
         """What says which messages are on the disk; None where no audit log is written."""
-        self.attachments = attachments or Attachments(clock.now)
         self.read_ahead = ReadAhead((limits or Limits()).read_ahead_bytes, feed)
-        self.sockets = SocketBudget()
-        """How many connections of clients the sources that listen may hold."""
         self.turns = Turns()
         """Are taken to make a connection."""
+        self.sockets = SocketBudget()
+        """How many connections of clients the sources that listen may hold."""
         self._clock = clock
         self._feed = feed
         self._recorder = recorder
@@ -233,6 +233,10 @@ class StreamSession:
             return False
         return True
 
+    def missed(self, reason: str = "frame_too_big") -> None:
+        """Record that a frame cannot be fed, for a reason of `core.facts.MISSING`."""
+        self._feed.missed(self.stream, self.now(), 1, reason)
+
     def take_line(self, item: Frame | Missed) -> bool:
         """Take in what a line says, with its time where that is plausible; return False after an internal error."""
         at = plausible_time(item.at, self.now())
@@ -250,10 +254,6 @@ class StreamSession:
             self._fail()
             return False
         return True
-
-    def missed(self) -> None:
-        """Record that a frame cannot be fed: it is too long, or there is no memory for it."""
-        self.miss(Missed(self.now(), 1, 0, "frame_too_big"))
 
     def _fail(self) -> None:
         self.failed = True

@@ -66,11 +66,6 @@ class ProxySource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """How long calls may go on when steno is asked to stop. The longest session of OpenAI takes an hour."""
 
     @property
-    def clients(self) -> int:
-        """Sockets that it may hold for its clients at a time: each has another one to the provider."""
-        return 2 * self.connections + HANDSHAKES
-
-    @property
     def address(self) -> tuple[str, int]:
         """Address and port to listen on."""
         address = split_listen(self.listen)
@@ -86,3 +81,8 @@ class ProxySource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True)
     def shown(self) -> dict[str, object]:
         """Return what is shown in place of its values."""
         return {"upstream": self.masked_upstream}
+
+    @property
+    def clients(self) -> int:
+        """Sockets that it may hold for its clients at a time: each has another one to the provider."""
+        return 2 * self.connections + HANDSHAKES

@@ -22,8 +22,8 @@ class Arrival:
         """Whether it, or the connection that it became, counts towards the budget of sockets."""
         self.connected = False
         """Whether TLS is over, so that its transport has the socket."""
-        self.refused = False
-        """Whether it was counted that it becomes no connection."""
+        self.settled = False
+        """Whether it was counted what became of it."""
         self.evicted = False
         """Whether it made room for another one."""
 

@@ -15,6 +15,7 @@ from websockets.asyncio.connection import Connection
 from steno.core.envelope import plausible_time
 from steno.core.frame import Frame
 from steno.sources.listen.acknowledgement import Acknowledgement
+from steno.sources.listen.handshake import NAME_CHARACTERS
 from steno.sources.recording import Close, Missed, conversation_of, parse
 from steno.sources.stream_session import AT_ONCE, StreamSession
 from steno.timestamps import Micros
@@ -99,7 +100,7 @@ class Pushed:
         session = self._open()
         if self._cloud_events and isinstance(item, Frame):
             return session.take(item)
-        if not session.frames and (name := conversation_of(message)):
+        if not session.frames and (name := conversation_of(message)) and len(name) <= NAME_CHARACTERS:
             session.call(name)
         if isinstance(item, Close):
             self._end(replace(item, at=plausible_time(item.at, self.now())))

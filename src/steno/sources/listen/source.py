@@ -31,7 +31,16 @@ from steno.sources.backoff import Backoff
 from steno.sources.listen.acknowledgement import Acknowledgement
 from steno.sources.listen.arrivals import Arrival, Arrivals
 from steno.sources.listen.connection import TAKE_SECONDS, Host, PushConnection
-from steno.sources.listen.handshake import CLOUD_EVENTS, SLOW, Acknowledged, Admitted, Reason, Refusal, Rules, admit
+from steno.sources.listen.handshake import (
+    CLOUD_EVENTS,
+    SLOW,
+    Acknowledged,
+    Admitted,
+    Reason,
+    Refusal,
+    Rules,
+    admit,
+)
 from steno.sources.listen.pushed import Pushed
 from steno.sources.listen.rates import Rates
 from steno.sources.listen.tokens import Tokens, read_tokens
@@ -51,6 +60,8 @@ from steno.sources.websocket import (
 WAIT_SECONDS: Final = 0.25
 WAIT_MAX_SECONDS: Final = 30.0
 """Bounds of the wait before the port, the certificate or the tokens are tried again."""
+CANCEL_SECONDS: Final = 1.0
+"""How long connections may take to end their streams once the source is cancelled."""
 REPEATED_SECONDS: Final = 10.0
 """How often refusals for the same reason are logged."""
 POLICY_VIOLATION: Final = 1008
@@ -121,7 +132,6 @@ class ListenSource:
             acknowledges=sessions.acknowledgements is not None,
         )
         self._tokens_read = False
-        self._certificate: ServerCertificate | None = None
         self._host = Host(self._live)
         self._arrivals = Arrivals()
         self._admitted: dict[PushConnection, Admitted] = {}
@@ -131,6 +141,11 @@ class ListenSource:
         self._refused: dict[str, tuple[float, int]] = {}
         """Reason to when it was logged last, and how many were refused since."""
         self._log = structlog.get_logger().bind(source=config.name)
+
+    @property
+    def _certificate(self) -> ServerCertificate | None:
+        """The certificate that clients are shown; None where TLS is not configured."""
+        return self.counters.certificate if self._config.tls else None
 
     @property
     def ready(self) -> bool:
@@ -169,7 +184,9 @@ class ListenSource:
         acceptor = Acceptor(place.sock, self._accepted, self._not_accepted)
         self._problem = None
         self.address = place.address
-        self._log.info("listening", address=self._config.listen, tls=self._certificate is not None)
+        self._log.info(
+            "listening", address=self._config.listen, port=self.address[1], tls=self._certificate is not None
+        )
         if self._certificate is None and not self._config.private:
             self._log.warning("tokens and frames cross the network unencrypted: set tls, or let a proxy do it")
         acceptor.start()
@@ -185,7 +202,7 @@ class ListenSource:
     async def _retire(self, place: Listener, acceptor: Acceptor) -> None:
         """Leave the port to a successor. Who had connected already is still answered."""
         try:
-            await place.retire(acceptor)
+            await place.retire(acceptor.close)
         finally:
             acceptor.close()
 
@@ -201,8 +218,8 @@ class ListenSource:
         former, self._config = self._config, config
         self._rules.rates.handshakes = config.handshakes_per_minute
         self._rules.rates.bytes = config.bytes_per_second
-        if config.tls != former.tls and self._certificate and config.tls:
-            self._certificate.replace(config.tls)
+        if config.tls != former.tls and self.counters.certificate:
+            self.counters.certificate.replace(config.tls)
         self.reload()
         if config.listen != former.listen:
             self._changed.set()
@@ -247,8 +264,13 @@ class ListenSource:
                 await asyncio.wait(tasks)
                 tasks = self._arriving | self._host.handler_tasks
         finally:
+            for connection in list(self._admitted):
+                connection.transport.abort()
             for task in tasks:
                 task.cancel()
+            if tasks:
+                with anyio.CancelScope(shield=True):
+                    await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
 
     # What is needed to listen ---------------------------------------------------------------------------
 
@@ -266,14 +288,11 @@ class ListenSource:
 
     def _read_certificate(self) -> None:
         tls = self._config.tls
-        if tls is None:
-            self._certificate = None
-            return
-        if self._certificate is None:
-            self._certificate = ServerCertificate(self.name, tls, ["http/1.1"])
-            self.counters.certificate = self._certificate
-        self._certificate.reload()
-        self._certificate.context()
+        if tls and self.counters.certificate is None:
+            self.counters.certificate = ServerCertificate(self.name, tls, ["http/1.1"])
+        if self._certificate:
+            self._certificate.reload()
+            self._certificate.context()
 
     def _fail(self, error: Exception) -> None:
         problem = _problem_of(error)
@@ -291,18 +310,29 @@ class ListenSource:
         if self._sessions.sockets.spent and not self._arrivals.end_oldest():
             sock.close()
             self._refuse("descriptors", arrival)
-            self._give_back(arrival)
+            self._free(arrival)
             return
         self._arrivals.add(arrival)
         arrival.task = loop.create_task(self._arrive(arrival, sock))
         self._arriving.add(arrival.task)
-        arrival.task.add_done_callback(self._arriving.discard)
+        arrival.task.add_done_callback(lambda task: self._arrived(task, arrival, sock))
+
+    def _arrived(self, task: asyncio.Task[None], arrival: Arrival, sock: socket.socket) -> None:
+        """Clear up where no connection came of it, also where the task was cancelled before it began."""
+        self._arriving.discard(task)
+        if not arrival.connected:
+            if task.cancelled():
+                self._refuse("stopping" if self._stopping.is_set() else "evicted", arrival)
+            sock.close()
+            self._free(arrival)
 
     def _not_accepted(self) -> None:
         self.counters.handshakes["descriptors"] += 1
         self._arrivals.end_oldest()
 
-    def _give_back(self, arrival: Arrival) -> None:
+    def _free(self, arrival: Arrival) -> None:
+        """Let its place, and its file descriptor, be another one's."""
+        self._arrivals.discard(arrival)
         if arrival.held:
             arrival.held = False
             self._sessions.sockets.held -= 1
@@ -321,15 +351,6 @@ class ListenSource:
         except OSError as error:  # ssl.SSLError is one
             left = isinstance(error, ConnectionError)
             self._refuse("gone" if left else "tls", arrival, detail=getattr(error, "reason", None) or "")
-        except asyncio.CancelledError:
-            self._refuse("stopping" if self._stopping.is_set() else "evicted", arrival)
-            raise
-        else:
-            return
-        finally:
-            if not arrival.connected:
-                sock.close()
-                self._give_back(arrival)
 
     def _connection(self, arrival: Arrival) -> PushConnection:
         return PushConnection(self._sessions.read_ahead, self._host, arrival, self._config.frame_bytes)
@@ -343,13 +364,13 @@ class ListenSource:
             if await self._shake_hands(connection, arrival):
                 await self._push(connection)
         except Exception as error:  # noqa: BLE001  # a mistake of ours must not end the other connections
+            self._refuse("internal_error", arrival)
             self._log.exception("internal error: this connection ends, the others go on", exc_info=error)
         finally:
-            self._arrivals.discard(arrival)
             self._admitted.pop(connection, None)
             self.counters.slowed_seconds += connection.slowed_seconds
             connection.transport.abort()  # does nothing to what is closed
-            self._give_back(arrival)
+            self._free(arrival)
             if task:
                 self._host.handler_tasks.discard(task)
 
@@ -367,11 +388,12 @@ class ListenSource:
             if arrival.evicted:
                 self._refuse("stopping" if self._stopping.is_set() else "evicted", arrival)
             raise
-        self._arrivals.discard(arrival)
         if accepted:
+            self._arrivals.discard(arrival)
+            arrival.settled = True
             self.counters.handshakes["accepted"] += 1
             return True
-        if not arrival.refused:
+        if not arrival.settled:
             left = connection.request is None and not connection.answered
             self._refuse("gone" if left else "bad_request", arrival)
         connection.transport.close()
@@ -396,10 +418,9 @@ class ListenSource:
 
     def _refuse(self, outcome: Outcome, arrival: Arrival, *, detail: str = "") -> None:
         """Count what did not become a connection, and log it now and then."""
-        if arrival.refused:
+        if arrival.settled:
             return
-        arrival.refused = True
-        self._arrivals.discard(arrival)
+        arrival.settled = True
         self.counters.handshakes[outcome] += 1
         now = asyncio.get_running_loop().time()
         logged, more = self._refused.get(outcome, (float("-inf"), 0))

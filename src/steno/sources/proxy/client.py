@@ -84,6 +84,9 @@ class Host(Protocol):
     def read_along(self, conversation: str | None) -> ReadAlong:
         """Begin a stream."""
 
+    def made(self, connection: "ClientConnection") -> None:
+        """Know `connection`: it is open, with its TLS where it has that."""
+
     def gone(self, connection: "ClientConnection") -> None:
         """Forget `connection`: it has ended, with its call if it had become one."""
 
@@ -129,6 +132,7 @@ class ClientConnection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # asyncio says so of TCP and TLS
         self.transport = transport
         transport.set_write_buffer_limits(high=UNSENT_BYTES)
+        self._host.made(self)
         if self._refused:
             self._refuse(self._refused)
         else:

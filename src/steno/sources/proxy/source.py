@@ -52,6 +52,8 @@ class ProxySource:
         self._server: asyncio.Server | None = None
         self._listener: Listener | None = None
         self._connections: set[ClientConnection] = set()
+        self._arriving: dict[ClientConnection, asyncio.TimerHandle] = {}
+        """Connections whose TLS is not settled. asyncio does not say when that fails, so each has its time."""
         self._changed = anyio.Event()
         self._empty = anyio.Event()
         self._log = structlog.get_logger().bind(source=config.name)
@@ -140,7 +142,7 @@ class ProxySource:
         """Leave the port to a successor, and return when all that is going on has come to its end."""
         server, self._server = self._server, None
         if server and self._listener:
-            await self._listener.retire(server)
+            await self._listener.retire(server.close)
         self.stopping = True
         for connection in list(self._connections):
             connection.drain()
@@ -151,12 +153,16 @@ class ProxySource:
         self.stopping = True
         self._close_server()
         self._changed.set()
+        for timer in self._arriving.values():
+            timer.cancel()
+        self._arriving.clear()
         self.abort()
         await self._drained()
 
     async def _drained(self) -> None:
-        while self._connections:
-            self._empty = anyio.Event()
+        while self._connections or self._arriving:
+            if self._empty.is_set():  # several may wait for the same event
+                self._empty = anyio.Event()
             await self._empty.wait()
 
     def abort(self) -> None:
@@ -180,19 +186,33 @@ class ProxySource:
 
     def _accept(self) -> ClientConnection:
         refused = None
-        if len(self._connections) >= self.config.connections:
+        if len(self._connections) + len(self._arriving) >= self.config.connections:
             refused = Refused(503, "connections", "there are too many connections")
         connection = ClientConnection(self, refused)
-        self._connections.add(connection)
-        self.counters.connections = len(self._connections)
+        loop, seconds = asyncio.get_running_loop(), self.config.handshake_seconds + 1
+        self._arriving[connection] = loop.call_later(seconds, self._arrived, connection)
         return connection
+
+    def _arrived(self, connection: ClientConnection) -> None:
+        timer = self._arriving.pop(connection, None)
+        if timer:
+            timer.cancel()
+        self._look()
+
+    def _look(self) -> None:
+        self.counters.connections = len(self._connections)
+        if not self._connections and not self._arriving:
+            self._empty.set()
+
+    def made(self, connection: ClientConnection) -> None:
+        """Know `connection`, which can be spoken with now."""
+        self._connections.add(connection)
+        self._arrived(connection)
 
     def gone(self, connection: ClientConnection) -> None:
         """Forget `connection`, which has ended."""
         self._connections.discard(connection)
-        self.counters.connections = len(self._connections)
-        if not self._connections:
-            self._empty.set()
+        self._look()
 
     def dialer(self) -> Dialer:
         """Return what connects to the provider. Raises OSError."""
