@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage
 from websockets.frames import Frame as WireFrame
 from websockets.frames import Opcode
 
+from steno.config import Tls
 from steno.core.facts import StreamClosed
 from steno.limits import HANDSHAKES
 from steno.sources.listen import source as module
@@ -146,6 +147,30 @@ async def test_a_token_that_is_revoked(tmp_path: Path) -> None:
     assert (StreamClosed(source="push", reason="disconnected", code=1008, frames=1, gap="closed")) in play.closed
 
 
+async def test_what_a_revoked_client_still_sends_is_dropped(tmp_path: Path) -> None:
+    """It does not answer the close, and pushes on."""
+    play = Play(tokens=str(tokens_file(tmp_path, f"app {TOKEN}\nother {OTHER}\n")))
+
+    async with play.running():
+        reader, writer = await asyncio.open_connection("127.0.0.1", play.port)
+        writer.write(REQUEST + f"Authorization: Bearer {TOKEN}\r\n\r\n".encode())
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(WireFrame(Opcode.TEXT, PING).serialize(mask=True))
+        await until(lambda: play.fed == 1)
+        tokens_file(tmp_path, f"other {OTHER}\n")
+        play.source.reload()
+        closed = await reader.readexactly(4)
+        for _ in range(10):
+            writer.write(WireFrame(Opcode.TEXT, PING).serialize(mask=True))
+            await asyncio.sleep(0)
+        writer.write(WireFrame(Opcode.CLOSE, struct.pack("!H", 1008)).serialize(mask=True))
+        await until(lambda: play.closed)
+        writer.transport.abort()
+
+    assert closed[2:] == struct.pack("!H", 1008)
+    assert play.fed == 1
+
+
 async def test_tokens_that_are_bad_leave_the_former_ones_in_use(tmp_path: Path) -> None:
     play = Play(tokens=str(tokens_file(tmp_path, f"app {TOKEN}\n")))
 
@@ -225,6 +250,8 @@ async def test_a_slow_handshake_in_tls(tmp_path: Path, authority: Authority) -> 
     ("request_", "status", "code"),
     [
         (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 404, "not_found"),
+        (b"GET //[ HTTP/1.1\r\nHost: a\r\n\r\n", 404, "not_found"),
+        (b"GET http://localhost/v1/push HTTP/1.1\r\nHost: a\r\n\r\n", 404, "not_found"),
         (b"GET /v1/push HTTP/1.1\r\nHost: a\r\n\r\n", 426, "upgrade_required"),
         (b"GET /v1/push HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n", 426, "upgrade_required"),
         (b"POST /v1/push HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}", 400, "bad_request"),
@@ -260,6 +287,9 @@ async def test_what_is_no_handshake_is_answered(request_: bytes, status: int, co
         ("https://evil.example", "127.0.0.1:9465", 403),
         ("http://evil.example:9465", "evil.example:9465", 403),
         ("null", "127.0.0.1:9465", 403),
+        ("http://[", "[", 403),
+        ("http://localhost.evil.example", "localhost.evil.example", 403),
+        ("http://[::1]:9465", "[::1]:9465", 101),
         ("http://127.0.0.1:9465", "127.0.0.1:9465", 101),
         ("http://localhost", "localhost", 101),
     ],
@@ -704,6 +734,46 @@ async def test_a_client_that_speaks_no_tls_where_it_must(tmp_path: Path, authori
         await until(lambda: play.outcomes.get("tls"))
 
     assert play.outcomes == {"accepted": 2, "tls": 1}
+
+
+async def test_other_certificates_of_clients_hold_at_once_also_where_they_are_bad(
+    tmp_path: Path, authority: Authority
+) -> None:
+    """Who asks for certificates of clients from now on is not served by what asked for none."""
+    files = tls_of(tmp_path, authority.issue())
+    play = Play(tls=files)
+    trusting = ssl.create_default_context(cafile=authority.certificate)
+
+    async with play.running():
+        await play.still_up(ssl=trusting)
+        with capture_logs():
+            await play.reconfigure(tls=Tls(**files, client_ca=str(tmp_path / "none")))
+        with pytest.raises((OSError, InvalidMessage)):
+            await play.refused(ssl=trusting)
+        problem, ready = play.source.problem, play.source.ready
+        await play.reconfigure(tls=Tls(**files))
+        await play.still_up(ssl=trusting)
+        await play.reconfigure(tls=None)
+        await play.still_up()
+        expiry = play.source.counters.numbers()["steno_tls_certificate_expiry_timestamp_seconds"]
+
+    assert problem
+    assert (problem.reason, ready) == ("certificate", False)
+    assert play.outcomes == {"accepted": 3, "certificate": 1}
+    assert expiry == {}
+
+
+async def test_tls_that_is_bad_does_not_fall_back_to_none(tmp_path: Path) -> None:
+    play = Play()
+
+    async with play.running():
+        with capture_logs():
+            await play.reconfigure(tls=Tls(certificate=str(tmp_path / "none"), key=str(tmp_path / "none")))
+        assert await asked(play.port, REQUEST + b"\r\n") == b""
+        await play.reconfigure(tls=None)
+        await play.still_up()
+
+    assert play.outcomes == {"certificate": 1, "accepted": 1}
 
 
 # A log that cannot be written -----------------------------------------------------------------------------

@@ -238,6 +238,25 @@ async def test_a_stop_closes_the_clients_in_order() -> None:
     assert play.gaps == {}
 
 
+async def test_a_source_that_is_cancelled_ends_its_streams() -> None:
+    """As the daemon does where its time is over: nothing is left open, and nobody is waited for."""
+    play = Play()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(play.source.run)
+        await until(lambda: play.source.ready)
+        async with play.client() as client:
+            await client.send(PING)
+            await until(lambda: play.fed == 1)
+            tasks.cancel_scope.cancel()
+            with anyio.CancelScope(shield=True):
+                await until(lambda: play.closed)
+
+    assert play.ends == [("shutdown", None, None)]
+    assert play.sessions.sockets.held == 0
+    assert not play.source._host.handler_tasks
+
+
 async def test_a_mistake_of_ours_ends_its_own_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     play = Play()
     feed = play.pipeline.feed

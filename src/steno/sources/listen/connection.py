@@ -73,6 +73,8 @@ class PushConnection(Measured, ServerConnection):
         self.arrival = arrival
         self.slowed_seconds = 0.0
         """For how long reading was put off, since its client sends more than it may."""
+        self.deaf = False
+        """Whether what still comes is dropped, since its client may push no more."""
         self._ending = False
         self._rates: Rates | None = None
         self._clients: tuple[Client, ...] = ()

@@ -74,7 +74,7 @@ class Pushed:
                 if not self.session.has_room:
                     await self.session.room()
                     settle()
-                if not self.take(message):
+                if not getattr(connection, "deaf", False) and not self.take(message):
                     return
                 del message
             await asyncio.sleep(0)  # `recv` does not wait while it has messages: the other tasks have their turn here

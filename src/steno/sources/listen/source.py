@@ -50,6 +50,7 @@ from steno.sources.sockets import Listener, listener
 from steno.sources.stream_session import StreamCounters, StreamSession, StreamSessions
 from steno.sources.tls import CertificateError, ServerCertificate
 from steno.sources.websocket import (
+    CLOSE_SECONDS,
     GOING_AWAY,
     Pings,
     close_websocket,
@@ -243,6 +244,8 @@ class ListenSource:
         ]
         if revoked:
             self._log.warning("connections are closed: their tokens are no longer known", connections=len(revoked))
+            for connection in revoked:
+                connection.deaf = True
             self._in_background(self._close(revoked, "the token is no longer known", POLICY_VIOLATION))
 
     def _in_background(self, doing: Any) -> None:
@@ -343,7 +346,13 @@ class ListenSource:
         try:
             context = self._certificate.context() if self._certificate else None
             async with asyncio.timeout_at(arrival.deadline):
-                await loop.connect_accepted_socket(lambda: self._connection(arrival), sock, ssl=context)
+                await loop.connect_accepted_socket(
+                    lambda: self._connection(arrival),
+                    sock,
+                    ssl=context,
+                    ssl_handshake_timeout=self._config.handshake_seconds if context else None,
+                    ssl_shutdown_timeout=CLOSE_SECONDS if context else None,
+                )
         except CertificateError as error:
             self._refuse("certificate", arrival, detail=error.detail)
         except TimeoutError:
