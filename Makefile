@@ -28,7 +28,7 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest coverage golden
+.PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest test-taps coverage golden
 .PHONY: compare bench-check wheel check format docs lock clean
 
 help: ## show this list
@@ -81,6 +81,15 @@ test-lowest: ## run the tests on the lowest versions that pyproject.toml allows
 	    PYTHON='python3.11 $(PYTHONS)' $(LOWEST)/.project
 	$(LOWEST)/bin/pytest $(AT_ONCE) $(ARGS)
 
+# What applications embed must not need what steno needs: each library is installed as it is published, beside the SDKs
+# that it works with, in an environment made from its own lock.
+TAPS := build/venv-taps
+test-taps: ## run the tests of the libraries in clients/, each in an environment of its own (needs node and npm)
+	@$(MAKE) --no-print-directory VENV=$(TAPS) LOCK=clients/python/requirements.lock $(TAPS)/.locked
+	$(TAPS)/bin/python -m pip install --quiet --no-deps --no-build-isolation --no-index --force-reinstall clients/python
+	cd clients/python && ../../$(TAPS)/bin/pytest $(ARGS)
+	cd clients/js && npm ci --no-audit --no-fund --loglevel=error && npm test
+
 # One process, one order, one choice of examples and no recordings, so that two runs find the same wherever they run.
 # JOBS=3 is quicker. FLOORS=anew writes all floors from this run; afterwards `coverage html` shows what did not run.
 coverage: JOBS := 0
@@ -111,6 +120,7 @@ check: $(VENV)/.dev ## lint, formatting, types, and which way imports point
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	cd clients/python && $(CURDIR)/$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
 format: $(VENV)/.dev ## sort imports, fix what can be fixed safely, format
@@ -120,6 +130,7 @@ format: $(VENV)/.dev ## sort imports, fix what can be fixed safely, format
 docs: $(VENV)/.project ## write the pages of docs/ that follow from the code
 	PYTHONPATH=. $(BIN)/python tools/facts_page.py
 
+# The library in clients/python is locked apart, from the oldest Python that it allows on.
 # The pins that stand are kept; ARGS=--upgrade moves them all, ARGS="--upgrade-package rich" one. Each lock is one
 # resolution for all Pythons and machines. The second keeps to the first; the third has the lower bounds.
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra redaction \
@@ -129,10 +140,13 @@ lock: ## write requirements*.lock from pyproject.toml (needs uv)
 	$(COMPILE) $(ARGS) --group build -o requirements.lock pyproject.toml
 	$(COMPILE) $(ARGS) --group build --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
 	$(COMPILE) $(ARGS) --resolution lowest-direct --group build --group dev -o requirements-lowest.lock pyproject.toml
+	cd clients/python && $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
+	    --no-emit-index-url --no-emit-find-links $(ARGS) --group test -o requirements.lock pyproject.toml
 
 clean: ## remove .venv and every cache
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf clients/python/build clients/python/.*_cache clients/js/node_modules
+	find src tests tools benchmarks clients -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp below is touched only when its step went well, so that nothing is installed twice and nothing is left
 # half installed. When the Python that .venv was made with has gone, so must .venv, stamps and all.

@@ -142,6 +142,31 @@ def demo(seconds: float | None, seed: int) -> int:
 
 
 @cli.command()
+@click.option("--listen", default="127.0.0.1:8765", show_default=True, help="Address and port; port 0: any free one.")
+@click.option("--tls", is_flag=True, help="Serve TLS, with a certificate that is made on the spot.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same answers.")
+@click.option("--speed", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Divides pauses; 0: none.")
+@click.option("--key", type=FILE, help="A file with the key that clients must show, or $STENO_SIMULATE_KEY.")
+@click.option("--no-beta", is_flag=True, help="Refuse the beta protocol, as the real service does today.")
+def simulate(listen: str, tls: bool, seed: int, speed: float, key: Path | None, no_beta: bool) -> None:
+    """Run a simulated provider: the Realtime and the Assistants API, without a model.
+
+    Clients need its URL as their base URL. Without --key it takes any key, or none.
+    """
+    import anyio
+
+    from steno.app import daemon
+    from steno.app import simulate as simulating
+    from steno.config.secret_ref import SecretRef
+
+    place = SecretRef(file=str(key)) if key else None
+    if place is None and os.environ.get(simulating.KEY_VARIABLE):
+        place = SecretRef(env=simulating.KEY_VARIABLE)
+    settings = simulating.Settings(listen=listen, seed=seed, speed=speed, tls=tls, beta=not no_beta, key=place)
+    anyio.run(simulating.simulate, settings, backend_options=daemon.event_loop_options())
+
+
+@cli.command()
 @click.argument("url", required=False)
 @CONFIG
 def health(url: str | None, config_file: Path | None) -> int:

@@ -1,6 +1,7 @@
 """`steno demo`: what a new user sees first."""
 
 import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import connect
 
 from steno.admin.http import bind
 from steno.errors import UnavailableError
@@ -108,3 +110,20 @@ def test_a_reload_shows_no_log_on_the_screen() -> None:
         _, errors = process.communicate(timeout=PATIENCE_SECONDS)
 
     assert (process.returncode, errors) == (0, "")
+
+
+def test_a_client_is_answered_while_it_runs() -> None:
+    """The provider of the demo is one to talk to, at the base URL that is printed."""
+    with subprocess.Popen([*STENO, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        base = process.stdout.readline().split()[1]
+        with connect(f"{base.replace('http', 'ws', 1)}/realtime?model=gpt-realtime") as connection:
+            connection.send('{"type":"response.create"}')
+            kinds = []
+            while "response.done" not in kinds:
+                kinds.append(json.loads(connection.recv(timeout=PATIENCE_SECONDS))["type"])
+        process.terminate()
+        process.communicate(timeout=PATIENCE_SECONDS)
+
+    assert kinds[0] == "session.created"
+    assert process.returncode == 0

@@ -116,7 +116,9 @@ async def _stop_after(daemon: Daemon, seconds: float) -> None:
 
 
 def _introduce(console: Console, daemon: Daemon, simulated: Provider, folder: Path) -> None:
-    console.print(f"provider  ws://127.0.0.1:{simulated.port}   simulated: voice sessions and assistants runs")
+    console.print(
+        f"provider  http://127.0.0.1:{simulated.port}/v1   simulated; a client with this base URL is answered"
+    )
     console.print(f"metrics   http://{daemon.address}/metrics   (also /healthz, /readyz)")
     console.print(f"audit     {folder}")
     console.print("Look at the metrics in another terminal; Ctrl-C ends the demo.", style="dim")

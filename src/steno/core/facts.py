@@ -215,6 +215,8 @@ class ConversationClosed(Fact, frozen=True):
     tokens: tuple[Tokens, ...]
     cost_usd: str | None = "0"
     unpriced: tuple[Unpriced, ...] = ()
+    complete: bool = True
+    """Whether its beginning was seen: the sums are then those of all of it."""
 
 
 class _SessionReported(Fact, frozen=True):

@@ -10,6 +10,7 @@
     listen/             `kind = "listen"`: clients push; tls.py: the certificate of those that listen;
                         socket_budget.py: how many clients there may be
     follow.py           `kind = "follow"`; growing_file.py reads its lines
+    proxy/              `kind = "proxy"`: stands before a provider, and reads along what passes
     turns.py            how many connections are made at a time
     recording.py        a frame as a line of a recording, and back; recorder.py writes them (`--record`)
     clock.py            the time of receipt

@@ -131,7 +131,7 @@ async def test_a_handshake_that_fails_or_says_nothing_holds_up_no_drain(authorit
         tasks.start_soon(play.drain)
         await play.drained.wait()
 
-    assert (play.source.calls, play.source._arriving) == (0, {})
+    assert (play.source.calls, play.source._connections) == (0, set())
 
 
 async def test_a_client_whose_handshake_is_not_over_is_served(authority: Authority) -> None:
@@ -140,7 +140,7 @@ async def test_a_client_whose_handshake_is_not_over_is_served(authority: Authori
     async with playing(tls_of(authority)) as (play, writers), anyio.create_task_group() as tasks:
         play.go.set()
         sock = socket.create_connection(("127.0.0.1", play.source.port))
-        await until(lambda: play.source._arriving)
+        await until(lambda: play.source._listener and play.source._listener.beginning)
         tasks.start_soon(play.drain)
         await until(lambda: play.source.stopping)
         reader, writer = await asyncio.open_connection(sock=sock, ssl=context, server_hostname="localhost")
@@ -157,7 +157,7 @@ async def test_what_is_left_is_ended_by_stop(authority: Authority) -> None:
     """At once, whatever its state: in the handshake, idle, or without an answer."""
     async with playing(tls_of(authority)) as (play, writers):
         writers.append((await asyncio.open_connection("127.0.0.1", play.source.port))[1])
-        await until(lambda: play.source._arriving)
+        await until(lambda: play.source._listener and play.source._listener.beginning)
     async with playing() as (other, writers):
         reader, writer = await asyncio.open_connection("127.0.0.1", other.source.port)
         writers.append(writer)

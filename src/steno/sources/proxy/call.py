@@ -33,6 +33,21 @@ class Pings(Struct, frozen=True):
     timeout_seconds: float
 
 
+def half_close(transport: asyncio.Transport) -> bool:
+    """Send what is left, then the end; return False where that is not possible, as with TLS.
+
+    Where a socket is closed that was not read to its end, the other end is told to forget what it has not taken yet.
+    So what it still says is read, and forgotten.
+    """
+    try:
+        if transport.is_closing() or not transport.can_write_eof():
+            return False
+        transport.write_eof()
+    except OSError:  # the other end is gone
+        return False
+    return True
+
+
 class Side(asyncio.Protocol):
     """One side of a call."""
 
@@ -56,6 +71,8 @@ class Side(asyncio.Protocol):
         self._call = call
         self.discards = False
         """Whether what it says is of no interest any more."""
+        self._ended = False
+        """Whether nothing may be written any more."""
         self._pong: bytes | None = None
         self._ping = False
         self._paused = False
@@ -70,8 +87,8 @@ class Side(asyncio.Protocol):
         passed = self.reader.take(data)
         other = self.other
         forward = passed.forward
-        if forward and not other.told:
-            other.transport.write(forward[0] if len(forward) == 1 else b"".join(forward))
+        if forward:
+            other.pass_on(forward[0] if len(forward) == 1 else b"".join(forward))
         if other.has_control:
             other.send_control()
         if passed.messages or passed.unfed:
@@ -89,7 +106,7 @@ class Side(asyncio.Protocol):
         """Let the transport close."""
         return None
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # of asyncio
         """End the call."""
         self.lost = True
         self._call.side_lost(self)
@@ -118,6 +135,11 @@ class Side(asyncio.Protocol):
         else:
             self.transport.resume_reading()
 
+    def pass_on(self, data: bytes) -> None:
+        """Send frames of the other side, unless a close frame was sent."""
+        if not self.told and not self._ended:
+            self.transport.write(data)
+
     @property
     def unread(self) -> bool:
         """Whether it is not read now, so that its silence says nothing."""
@@ -135,7 +157,14 @@ class Side(asyncio.Protocol):
 
     def send_control(self) -> None:
         """Send what waits, unless a frame is passing or it takes nothing."""
-        if self.full or self.told or self.other.reader.left or not self.has_control or self.transport.is_closing():
+        if (
+            self.full
+            or self.told
+            or self._ended
+            or self.other.reader.left
+            or not self.has_control
+            or self.transport.is_closing()
+        ):
             return
         if self._pong is not None:
             payload, self._pong = self._pong, None
@@ -146,26 +175,21 @@ class Side(asyncio.Protocol):
 
     def send_close(self, payload: bytes) -> None:
         """Send a close frame, and nothing after it. Within a frame that is passing none can be sent."""
-        if self.told or self.transport.is_closing():
+        if self.told or self._ended or self.transport.is_closing():
             return
         self.told = True
         if not self.other.reader.left:
             self.transport.write(self._frame(CLOSE, payload))
 
     def let_go(self) -> None:
-        """Close once what is left has been sent.
-
-        What comes meanwhile is read and forgotten: where a socket is closed that was not read to its end, the other
-        end is told to forget what it has not taken yet.
-        """
-        if self.transport.is_closing():
+        """Close once what is left has been sent."""
+        if self._ended or self.transport.is_closing():
             return
-        if self.close is not None or not self.transport.can_write_eof():
-            self.transport.close()
-            return
+        self._ended = True
         self.discards = True
         self.look()
-        self.transport.write_eof()
+        if self.close is not None or not half_close(self.transport):
+            self.transport.close()
 
     def _frame(self, opcode: int, payload: bytes) -> bytes:
         return control_frame(opcode, payload, None if self.client else os.urandom(4))

@@ -18,7 +18,7 @@ import structlog
 from steno.config.sources.proxy import ProxySource as ProxyConfig
 from steno.sources.connect import conversation_name
 from steno.sources.connect_errors import reason_of
-from steno.sources.proxy.call import UNSENT_BYTES, Call, Pings
+from steno.sources.proxy.call import UNSENT_BYTES, Call, Pings, half_close
 from steno.sources.proxy.frames import Budget, FrameReader
 from steno.sources.proxy.heads import (
     HEAD_BYTES,
@@ -34,7 +34,7 @@ from steno.sources.proxy.heads import (
 from steno.sources.proxy.reading import ProxyCounters, ReadAlong
 from steno.sources.proxy.refusal import Refused, refusal
 from steno.sources.proxy.target import Upstream
-from steno.sources.proxy.upstream import SWITCHING, Dialer, UpstreamConnection
+from steno.sources.proxy.upstream import SWITCHING, Dialer, TrustError, UpstreamConnection
 
 IDLE_SECONDS: Final = 75.0
 """How long a connection may wait for its next request. Clients that keep connections give them up earlier."""
@@ -79,13 +79,13 @@ class Host(Protocol):
         """Whether no request is taken any more."""
 
     def dialer(self) -> Dialer:
-        """Return what connects to the provider. Raises OSError."""
+        """Return what connects to the provider. Raises TrustError."""
 
     def read_along(self, conversation: str | None) -> ReadAlong:
         """Begin a stream."""
 
     def made(self, connection: "ClientConnection") -> None:
-        """Know `connection`: it is open, with its TLS where it has that."""
+        """Take note of `connection`. Raises Refused where there are too many."""
 
     def gone(self, connection: "ClientConnection") -> None:
         """Forget `connection`: it has ended, with its call if it had become one."""
@@ -94,12 +94,11 @@ class Host(Protocol):
 class ClientConnection(asyncio.Protocol):
     """One connection of a client, and what passes on it."""
 
-    def __init__(self, host: Host, refused: Refused | None) -> None:
-        """Serve what `host` accepted; where it is `refused`, say only that."""
+    def __init__(self, host: Host) -> None:
+        """Serve what `host` accepted."""
         self.transport: asyncio.Transport
         self.call: Call | None = None
         self._host = host
-        self._refused = refused
         self._log = structlog.get_logger().bind(source=host.config.name)
         self._head = b""
         """What came of the next head."""
@@ -132,11 +131,11 @@ class ClientConnection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # asyncio says so of TCP and TLS
         self.transport = transport
         transport.set_write_buffer_limits(high=UNSENT_BYTES)
-        self._host.made(self)
-        if self._refused:
-            self._refuse(self._refused)
-        else:
+        try:
+            self._host.made(self)
             self._wait(self._host.config.handshake_seconds)
+        except Refused as refused:
+            self._refuse(refused)
 
     def data_received(self, data: bytes) -> None:
         """Take a part of a head, or of a body."""
@@ -155,7 +154,7 @@ class ClientConnection(asyncio.Protocol):
         """Let the transport close: a client that says nothing more is gone."""
         return None
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # of asyncio
         """End what was going on for this client."""
         self._stop_waiting()
         self._discards = True
@@ -210,11 +209,13 @@ class ClientConnection(asyncio.Protocol):
     def _read_head(self) -> None:
         """Begin an exchange when a head is whole."""
         self._head = self._head.lstrip(b"\r\n")
+        if not self._head:
+            return
         end = self._head.find(b"\r\n\r\n") + 4
         if end < 4:  # noqa: PLR2004  # it was not found
             if len(self._head) > HEAD_BYTES:
                 self._refuse(Refused(431, "head", "the head of the request is too long"))
-            elif (self._head and not 0x21 <= self._head[0] < 0x7F) or b"\n" in self._head.replace(b"\r\n", b""):
+            elif not self._head[:1].isalpha() or b"\n" in self._head.replace(b"\r\n", b""):
                 self._refuse(Refused(400, "head", "this is no HTTP/1.1 request"))
             return
         head, rest = self._head[:end], self._head[end:]
@@ -281,10 +282,11 @@ class ClientConnection(asyncio.Protocol):
             self._not_connected(error)
 
     def _not_connected(self, error: Exception) -> None:
-        reason = reason_of(error)
+        reason = "certificate" if isinstance(error, TrustError) else reason_of(error)
+        detail = {"detail": str(error)} if isinstance(error, TrustError) else {}
         self._host.counters.attempts[reason] += 1
         log = self._log.warning if reason != "other" else self._log.exception
-        log("cannot connect", reason=reason, upstream=self._host.config.masked_upstream)
+        log("cannot connect", reason=reason, upstream=self._host.config.masked_upstream, **detail)
         status = 504 if reason == "timeout" else 502
         self._refuse(Refused(status, "upstream", f"the provider cannot be reached ({reason})"))
 
@@ -305,11 +307,11 @@ class ClientConnection(asyncio.Protocol):
         http, upstream = self._http, self._upstream
         if http is None:
             return
-        if upstream is None or upstream.full:
+        if upstream is None or not upstream.takes():
             self._look(paused=upstream is not None or len(http.trailing_data[0]) > HEAD_BYTES)
             return
         try:
-            while not self._requested and not upstream.full:
+            while not self._requested and upstream.takes():
                 event = http.next_event()
                 if isinstance(event, h11.Data):
                     upstream.send(bytes(event.data))
@@ -322,7 +324,7 @@ class ClientConnection(asyncio.Protocol):
             self._refuse(Refused(400, "head", "the body of the request is not valid HTTP/1.1"))
             return
         waiting = self._requested and len(http.trailing_data[0]) > HEAD_BYTES  # it says more than was asked
-        self._look(paused=upstream.full or waiting)
+        self._look(paused=waiting or not upstream.takes())
 
     # What the provider answers --------------------------------------------------------------------------
 
@@ -412,12 +414,12 @@ class ClientConnection(asyncio.Protocol):
         self._discards = True
         self.transport.close()
 
-    def upstream_failed(self, error: Exception) -> None:
+    def upstream_failed(self) -> None:
         """Say that the reply of the provider cannot be passed on."""
         self._upstream = None
         self._refuse(Refused(502, "upstream", "the reply of the provider is not valid HTTP/1.1"))
 
-    def upstream_full(self, full: bool) -> None:
+    def upstream_look(self) -> None:
         """Read no more of the client while the provider takes less than comes."""
         self._pass_body()
 
@@ -426,7 +428,8 @@ class ClientConnection(asyncio.Protocol):
     def _switch(self, response: h11.InformationalResponse, http: h11.Connection) -> None:
         """Become a call."""
         host, upstream = self._host, self._upstream
-        if upstream is None or self._websocket_key is None or not is_accepted(response, self._websocket_key):
+        key = self._websocket_key
+        if upstream is None or key is None or not is_accepted(response, key):
             self._leave_upstream()
             self._refuse(Refused(502, "upstream", "the handshake of the provider is not valid"))
             return
@@ -482,9 +485,8 @@ class ClientConnection(asyncio.Protocol):
         self._discards = True
         self._http = None
         self._leave_upstream()
-        if self.transport.can_write_eof() and not self.transport.is_closing():
-            self._look(paused=False)
-            self.transport.write_eof()
+        self._look(paused=False)
+        if half_close(self.transport):
             self._wait(LINGER_SECONDS)
         else:
             self.transport.close()

@@ -116,7 +116,7 @@ class FrameReader:
         self._held = 0
         self._pieces, self._parts = [], []
 
-    def take(self, data: bytes) -> Passed:
+    def take(self, data: bytes) -> Passed:  # noqa: PLR0915  # a loop over small frames, where each call costs
         """Take in what came."""
         passed = Passed()
         if self._rest:

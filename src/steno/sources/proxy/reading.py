@@ -14,6 +14,7 @@ from steno.sources.proxy.frames import ENCODING, INTERNAL_ERROR, NO_MEMORY, TOO_
 from steno.sources.proxy.refusal import REASONS
 from steno.sources.recording import Close, Gap
 from steno.sources.stream_session import AT_ONCE, StreamSession, StreamSessions
+from steno.sources.tls import ServerCertificate
 
 GAPS: dict[str, Gap] = {
     INTERNAL_ERROR: "internal_error",
@@ -30,6 +31,8 @@ class ProxyCounters(DialCounters):
     def __init__(self) -> None:
         """Begin at zero."""
         super().__init__()
+        self.certificate: ServerCertificate | None = None
+        """The certificate that is served."""
         self.connections = 0
         """Connections of clients that are open."""
         self.unfed = dict.fromkeys(UNFED, 0)
@@ -41,6 +44,7 @@ class ProxyCounters(DialCounters):
         """Return the values by metric and labels; see `protocols.Counters`."""
         return {
             **super().numbers(),
+            **(self.certificate.numbers() if self.certificate else {}),
             "steno_proxy_connections": {(): self.connections},
             "steno_unfed_frames_total": {(reason,): count for reason, count in self.unfed.items()},
             "steno_proxy_refused_total": {(reason,): count for reason, count in self.refused.items()},

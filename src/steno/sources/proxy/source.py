@@ -2,26 +2,26 @@
 
 import asyncio
 import errno
-import ssl
 from typing import ClassVar, Final
 
 import anyio
 import structlog
 
 from steno.attachments import AttachRequest, RefusedError
-from steno.config.sources.base import Tls
 from steno.config.sources.proxy import ProxySource as ProxyConfig
 from steno.sources.backoff import Backoff
 from steno.sources.protocols import Problem
-from steno.sources.proxy.client import ClientConnection, Observe
+from steno.sources.proxy.client import ClientConnection, Observe, Observer
 from steno.sources.proxy.frames import Budget
+from steno.sources.proxy.heads import RequestHead, ResponseHead
+from steno.sources.proxy.listener import Listener, bind
 from steno.sources.proxy.reading import ProxyCounters, ReadAlong
 from steno.sources.proxy.refusal import Refused
 from steno.sources.proxy.replies import Replies
 from steno.sources.proxy.target import Upstream
 from steno.sources.proxy.upstream import Dialer, Trust
-from steno.sources.sockets import BACKLOG, Listener, listener
 from steno.sources.stream_session import StreamSessions
+from steno.sources.tls import CertificateError, ServerCertificate
 
 WAIT_SECONDS: Final = 0.25
 WAIT_MAX_SECONDS: Final = 5.0
@@ -44,16 +44,18 @@ class ProxySource:
         self.config = config
         self.upstream = Upstream.of(config.upstream)
         self.budget = Budget(sessions.read_ahead.limit)
+        self.observe: Observe | None = self._observe
+        """Reads replies along that are no websockets; see `client.Observe`."""
         self._asking: set[asyncio.Task[None]] = set()
         """Requests to follow a call that are under way."""
         self.stopping = False
+        self._said: Problem | None = None
+        """The problem that was logged last."""
         self._sessions = sessions
         self._trust = Trust()
-        self._server: asyncio.Server | None = None
+        self._certificate: ServerCertificate | None = None
         self._listener: Listener | None = None
         self._connections: set[ClientConnection] = set()
-        self._arriving: dict[ClientConnection, asyncio.TimerHandle] = {}
-        """Connections whose TLS is not settled. asyncio does not say when that fails, so each has its time."""
         self._changed = anyio.Event()
         self._empty = anyio.Event()
         self._log = structlog.get_logger().bind(source=config.name)
@@ -61,7 +63,7 @@ class ProxySource:
     @property
     def ready(self) -> bool:
         """Whether it listens."""
-        return self._server is not None and not self.stopping
+        return self._listener is not None and not self.stopping
 
     @property
     def drain_seconds(self) -> float:
@@ -76,9 +78,7 @@ class ProxySource:
     @property
     def port(self) -> int:
         """The port it listens on, where it listens."""
-        if self._server is None:
-            return 0
-        return int(self._server.sockets[0].getsockname()[1])
+        return self._listener.port if self._listener else 0
 
     # The life of the source -----------------------------------------------------------------------------
 
@@ -91,79 +91,83 @@ class ProxySource:
                 await self._listen(backoff)
             await self._drained()
         finally:
-            self._close_server()
+            self._close_listener()
             for connection in list(self._connections):
                 connection.abort()
 
     async def _listen(self, backoff: Backoff) -> None:
         """Listen until another address is configured, or `stop`; where that is not possible, wait a moment."""
         config, changed = self.config, self._changed
-        host, port = config.address
         try:
-            context = server_context(config.tls) if config.tls else None
-            self._listener = listener(self.name, host, port)
-            self._server = await asyncio.get_running_loop().create_server(
-                self._accept,
-                sock=self._listener.sock,
-                ssl=context,
-                backlog=BACKLOG,
-                ssl_handshake_timeout=config.handshake_seconds if context else None,
-            )
+            certificate = self._new_certificate(config)
+            sockets = await bind(self.name, *config.address)
+        except CertificateError as error:
+            self._fail(error.problem)
         except OSError as error:
-            self._fail(error, config)
+            reason = "address_in_use" if error.errno == errno.EADDRINUSE else "listen"
+            self._fail(Problem(reason, f"{config.listen}: {(error.strerror or 'cannot be used').lower()}"))
+        if self.problem:
             with anyio.move_on_after(backoff.wait()):
                 await changed.wait()
             return
+        if changed.is_set():  # while the name was looked up
+            for each in sockets:
+                each.sock.close()
+            return
+        context = certificate.context if certificate else None
+        self._listener = Listener(sockets, lambda: ClientConnection(self), context, config.handshake_seconds)
         backoff.succeeded()
-        self.problem = None
+        self._said = None
         self._log.info("listening", address=config.listen, port=self.port, upstream=config.masked_upstream)
         await changed.wait()
-        self._close_server()
+        self._close_listener()
 
-    def _fail(self, error: OSError, config: ProxyConfig) -> None:
-        if isinstance(error, ssl.SSLError):
-            reason, detail = "certificate", f"{config.tls.certificate if config.tls else ''}: not usable"
-        elif error.errno == errno.EADDRINUSE:
-            reason, detail = "address_in_use", f"{config.listen} is in use"
-        else:
-            named = error.filename or config.listen
-            reason, detail = "listen", f"{named}: {(error.strerror or 'cannot be used').lower()}"
-        problem = Problem(reason, detail)
-        if problem != self.problem:
-            self._log.warning("cannot listen", reason=reason, detail=detail)
-        self.problem = problem
+    def _new_certificate(self, config: ProxyConfig) -> ServerCertificate | None:
+        """Return the certificate to serve, read once. Raises CertificateError."""
+        self._certificate = self.counters.certificate = None
+        self.problem = None
+        if config.tls is None:
+            return None
+        certificate = ServerCertificate(self.name, config.tls, ["http/1.1"])
+        certificate.context()
+        self._certificate = self.counters.certificate = certificate
+        return certificate
 
-    def _close_server(self) -> None:
-        server, self._server = self._server, None
-        if server:
-            server.close()  # it does not touch what was accepted
+    def _fail(self, problem: Problem) -> None:
+        if problem != self._said:
+            self._log.warning("cannot listen", reason=problem.reason, detail=problem.detail)
+        self.problem = self._said = problem
+
+    def _close_listener(self) -> None:
+        listener, self._listener = self._listener, None
+        if listener:
+            listener.close()
 
     async def drain(self) -> None:
         """Leave the port to a successor, and return when all that is going on has come to its end."""
-        server, self._server = self._server, None
-        if server and self._listener:
-            await self._listener.retire(server.close)
+        listener = self._listener
+        if listener:
+            await listener.retire()
         self.stopping = True
         for connection in list(self._connections):
             connection.drain()
+        if listener:
+            await listener.settled()
         await self._drained()
 
     async def stop(self) -> None:
         """Accept nothing more, and end what is going on: calls by a close frame, the rest at once."""
         self.stopping = True
-        self._close_server()
+        self._close_listener()
         self._changed.set()
-        for timer in self._arriving.values():
-            timer.cancel()
-        self._arriving.clear()
         self.abort()
         await self._drained()
 
     async def _drained(self) -> None:
-        while self._connections or self._arriving:
-            if self._empty.is_set():  # several may wait for the same event
+        while self._connections:
+            if self._empty.is_set():
                 self._empty = anyio.Event()
-            await self._empty.wait()
+            await self._empty.wait()  # `run` and `drain` wait for the same one
 
     def abort(self) -> None:
         """End all that is going on: calls by a close frame, the rest at once."""
@@ -179,55 +183,40 @@ class ProxySource:
             config.tls,
             config.handshake_seconds,
         ):
-            self._close_server()
+            self._close_listener()
             self._changed.set()
 
     # What connections ask -------------------------------------------------------------------------------
 
-    def _accept(self) -> ClientConnection:
-        refused = None
-        if len(self._connections) + len(self._arriving) >= self.config.connections:
-            refused = Refused(503, "connections", "there are too many connections")
-        connection = ClientConnection(self, refused)
-        loop, seconds = asyncio.get_running_loop(), self.config.handshake_seconds + 1
-        self._arriving[connection] = loop.call_later(seconds, self._arrived, connection)
-        return connection
-
-    def _arrived(self, connection: ClientConnection) -> None:
-        timer = self._arriving.pop(connection, None)
-        if timer:
-            timer.cancel()
-        self._look()
-
-    def _look(self) -> None:
-        self.counters.connections = len(self._connections)
-        if not self._connections and not self._arriving:
-            self._empty.set()
-
     def made(self, connection: ClientConnection) -> None:
-        """Know `connection`, which can be spoken with now."""
+        """Take note of `connection`, whose TLS is over. Raises Refused where there are too many."""
+        before = len(self._connections)
         self._connections.add(connection)
-        self._arrived(connection)
+        self.counters.connections = before + 1
+        if before >= self.config.connections + REFUSED_AT_ONCE:
+            connection.transport.abort()
+        if before >= self.config.connections:
+            raise Refused(503, "connections", "there are too many connections")
 
     def gone(self, connection: ClientConnection) -> None:
         """Forget `connection`, which has ended."""
         self._connections.discard(connection)
-        self._look()
+        self.counters.connections = len(self._connections)
+        if not self._connections:
+            self._empty.set()
 
     def dialer(self) -> Dialer:
-        """Return what connects to the provider. Raises OSError."""
+        """Return what connects to the provider. Raises TrustError."""
         return Dialer(self.upstream, self.config.open_timeout_seconds, self._trust.context(self.config))
 
-    @property
-    def observe(self) -> Observe:
-        """What reads replies along that are no websockets."""
+    def _observe(self, request: RequestHead, response: ResponseHead) -> Observer | None:
         return Replies(
             begin=lambda: self.read_along(None),
             missed=self._missed,
             frame_bytes=self.config.frame_bytes,
             room=self.budget,
             call_seen=self._call_seen,
-        ).observe
+        ).observe(request, response)
 
     def _call_seen(self, call_id: str) -> None:
         """Have the configured source follow a call, by its own headers."""
@@ -251,13 +240,3 @@ class ProxySource:
     def read_along(self, conversation: str | None) -> ReadAlong:
         """Begin a stream."""
         return ReadAlong(self.name, self._sessions, self.counters, conversation)
-
-
-def server_context(tls: Tls) -> ssl.SSLContext:
-    """Return what TLS is served with. Raises OSError, of which SSLError is one."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tls.client_ca)
-    context.load_cert_chain(tls.certificate, tls.key)
-    context.set_alpn_protocols(["http/1.1"])
-    if tls.client_ca:
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import ssl
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import h11
 from msgspec import Struct
@@ -15,10 +15,6 @@ from steno.sources.proxy.target import Upstream
 EYEBALLS_SECONDS: Final = 0.25
 """How long one address of the provider may take to answer before the next one is tried beside it (RFC 8305)."""
 SWITCHING: Final = 101
-
-
-class UpstreamError(Exception):
-    """What the provider said is no HTTP, or could be read in two ways."""
 
 
 class Replies(Protocol):
@@ -39,15 +35,19 @@ class Replies(Protocol):
     def upstream_lost(self) -> None:
         """Take note that the connection is gone, be it in the middle of a reply or between two."""
 
-    def upstream_full(self, full: bool) -> None:
-        """Take note whether the provider takes less than comes for it."""
+    def upstream_look(self) -> None:
+        """Take note that the provider takes less than comes for it, or that this is over."""
 
-    def upstream_failed(self, error: Exception) -> None:
+    def upstream_failed(self) -> None:
         """Take note that what came cannot be passed on."""
 
 
+class TrustError(Exception):
+    """The file of certificates by which the provider is verified cannot be used."""
+
+
 class Dialer(Struct, frozen=True):
-    """Connects to the provider. It is the configured one, whatever a client says; no proxy of the environment is used."""
+    """Connects to the provider: the configured one, whatever a client says. No proxy of the environment is used."""
 
     upstream: Upstream
     timeout: float
@@ -56,17 +56,24 @@ class Dialer(Struct, frozen=True):
     async def connect(self, replies: Replies) -> "UpstreamConnection":
         """Connect. Raises OSError (also of TLS and of the lookup of the name) and TimeoutError."""
         loop = asyncio.get_running_loop()
-        eyeballs = {"happy_eyeballs_delay": EYEBALLS_SECONDS} if isinstance(loop, asyncio.BaseEventLoop) else {}
-        async with asyncio.timeout(self.timeout):
-            _, protocol = await loop.create_connection(
-                lambda: UpstreamConnection(replies),
-                self.upstream.host,
-                self.upstream.port,
-                ssl=self.context,
-                server_hostname=self.upstream.host if self.context else None,
-                **eyeballs,  # type: ignore[arg-type]  # of the one keyword
-            )
-        return protocol
+        more: dict[str, Any] = {}
+        if isinstance(loop, asyncio.BaseEventLoop):  # uvloop tries one address after the other
+            more["happy_eyeballs_delay"] = EYEBALLS_SECONDS
+        made = UpstreamConnection(replies)
+        try:
+            async with asyncio.timeout(self.timeout):
+                await loop.create_connection(
+                    lambda: made,
+                    self.upstream.host,
+                    self.upstream.port,
+                    ssl=self.context,
+                    server_hostname=self.upstream.host if self.context else None,
+                    **more,
+                )
+        except BaseException:  # it may have been made, and nobody waits for it any more
+            made.abandon()
+            raise
+        return made
 
 
 class Trust:
@@ -78,9 +85,16 @@ class Trust:
         self._read: object = None
 
     def context(self, config: ProxyConfig) -> ssl.SSLContext | None:
-        """Return what verifies the provider of `config`; None where that speaks no TLS. Raises OSError."""
+        """Return what verifies the provider of `config`; None where that speaks no TLS. Raises TrustError."""
         if not Upstream.of(config.upstream).secure:
             return None
+        try:
+            return self._fresh(config)
+        except OSError as error:  # ssl.SSLError is one
+            why = "holds no valid certificates" if isinstance(error, ssl.SSLError) else (error.strerror or "").lower()
+            raise TrustError(f"{config.ca_file or 'the certificates of the system'}: cannot be used: {why}") from None
+
+    def _fresh(self, config: ProxyConfig) -> ssl.SSLContext:
         stamp: object = ()
         if config.ca_file:
             found = os.stat(config.ca_file)  # noqa: PTH116  # of a file that is named in the configuration
@@ -102,7 +116,8 @@ class UpstreamConnection(asyncio.Protocol):
     def __init__(self, replies: Replies) -> None:
         """Give what comes to `replies`."""
         self.transport: asyncio.Transport
-        self.full = False
+        self._connected = False
+        self._full = False
         self.lost = False
         self.used = False
         """Whether a reply came on it before."""
@@ -115,11 +130,22 @@ class UpstreamConnection(asyncio.Protocol):
         """Take note of the transport."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # asyncio says so of TCP and TLS
         self.transport = transport
+        self._connected = True
+
+    def abandon(self) -> None:
+        """Close, if it is open."""
+        self.replies = None
+        if self._connected:
+            self.transport.abort()
 
     @property
     def reusable(self) -> bool:
         """Whether another request may be sent."""
         return self._http is None and not self.lost and not self.transport.is_closing()
+
+    def takes(self) -> bool:
+        """Return whether the provider takes as much as comes for it."""
+        return not self._full
 
     def request(self, method: bytes, target: bytes, headers: Headers) -> None:
         """Send the head of a request."""
@@ -175,14 +201,14 @@ class UpstreamConnection(asyncio.Protocol):
         while http is not None and http is self._http and self.replies is not None:
             try:
                 event = http.next_event()
-            except h11.RemoteProtocolError as error:
-                self._failed(error)
+            except h11.RemoteProtocolError:
+                self._failed()
                 return
-            if event is h11.NEED_DATA or event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
+            if not isinstance(event, h11.Event) or isinstance(event, h11.ConnectionClosed):
                 return
             self._give(event, http)
 
-    def _give(self, event: h11.Event | type[h11.NEED_DATA], http: h11.Connection) -> None:
+    def _give(self, event: h11.Event, http: h11.Connection) -> None:
         replies = self.replies
         assert replies is not None  # noqa: S101  # the caller looked
         if isinstance(event, h11.InformationalResponse):
@@ -191,7 +217,7 @@ class UpstreamConnection(asyncio.Protocol):
         elif isinstance(event, h11.Response):
             self.used = True
             if ambiguous(event):
-                self._failed(UpstreamError("the reply says its length in two ways"))
+                self._failed()
                 return
             replies.responded(ResponseHead(event.status_code, _raw(event), event.reason))
         elif isinstance(event, h11.Data):
@@ -204,11 +230,11 @@ class UpstreamConnection(asyncio.Protocol):
                 self.transport.close()
             replies.ended()
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self) -> None:
         replies = self.replies
         self.leave()
         if replies is not None:
-            replies.upstream_failed(error)
+            replies.upstream_failed()
 
     def eof_received(self) -> bool | None:
         """Take the end of what the provider says: where a reply has no length it is its end."""
@@ -217,7 +243,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._take()
         return None
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # of asyncio
         """Tell the client's side."""
         self._gone()
 
@@ -229,12 +255,12 @@ class UpstreamConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Let the client's side read no more."""
-        self.full = True
+        self._full = True
         if self.replies is not None:
-            self.replies.upstream_full(full=True)
+            self.replies.upstream_look()
 
     def resume_writing(self) -> None:
         """Let the client's side read on."""
-        self.full = False
+        self._full = False
         if self.replies is not None:
-            self.replies.upstream_full(full=False)
+            self.replies.upstream_look()

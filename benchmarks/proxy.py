@@ -1,0 +1,324 @@
+# ruff: noqa: INP001, T201  # a script of the house, in no package, that prints
+"""What a proxy adds to a call: latency, and CPU a frame, beside a direct connection and a bare relay in the same run.
+
+    PYTHONPATH=.:benchmarks .venv/bin/python benchmarks/proxy.py [SECONDS]
+
+The relay is what anyone would write: two connections of `websockets`, and a task a direction that receives and sends.
+The proxy reads along, with decoding, state and metrics. Each of them is a process of its own, and its CPU is its whole
+CPU, user and system. The provider and its clients are in this process, so that one clock tells when a frame left and
+came. Two of three frames go to the client: whole conversations of `mix.py`, in order, other ones for each call. The
+third goes to the provider: sound, as a microphone gives it.
+"""
+
+import asyncio
+import base64
+import resource
+import statistics
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import chain, cycle, islice
+from random import Random
+from time import perf_counter
+from typing import Any, Final
+
+import mix
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.server import ServerConnection, serve
+
+CALLS: Final = 10
+RATE: Final = 60
+"""Frames a second of a call, both ways together: what a voice session has while somebody speaks."""
+SOUND_BYTES: Final = 3_200
+"""Of one frame that a client sends: 67 ms of 24 kHz, 16 bit, mono."""
+FAST_FRAMES: Final = (6_500, 3_500)
+"""Frames of a call at full speed, down and up, in each round."""
+ROUNDS: Final = 5
+LEAST_READ: Final = 0.99
+"""Share of the frames that must have been read along as events. The first ones of a repeated conversation are not."""
+SIDES: Final = ("relay", "proxy")
+
+Connection = ClientConnection | ServerConnection
+
+
+class Frames:
+    """What both ends of calls say."""
+
+    def __init__(self, count: int) -> None:
+        """Make some `count` frames."""
+        self._down = cycle(list(_conversations(count)))
+        sounds = [base64.b64encode(Random(seed).randbytes(SOUND_BYTES)).decode() for seed in range(100)]
+        self._up = cycle([f'{{"type":"input_audio_buffer.append","audio":"{sound}"}}' for sound in sounds])
+
+    def call(self) -> tuple[Iterator[str], Iterator[str]]:
+        """Return what comes down and what goes up on one more call."""
+        return chain.from_iterable(self._down), self._up
+
+
+def _conversations(count: int) -> Iterator[list[str]]:
+    frames: list[str] = []
+    for line in mix.lines(count):
+        data = msgspec.json.decode(line, type=dict[str, msgspec.Raw]).get("data")
+        if data is not None:
+            frames.append(bytes(data).decode())
+        else:  # the end of a connection
+            yield frames
+            frames = []
+
+
+# What stands in the middle ------------------------------------------------------------------------------
+
+
+async def middle(side: str, upstream: str) -> None:
+    """Stand before `upstream`. Answer each line of standard input by the CPU taken, and the frames read along."""
+    loop = asyncio.get_running_loop()
+    port, read = await (_relay(upstream) if side == "relay" else _proxy(upstream))
+    print(port, flush=True)
+    while await loop.run_in_executor(None, sys.stdin.readline):
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        print(used.ru_utime + used.ru_stime, read(), flush=True)
+
+
+_kept: list[Any] = []
+
+Read = Callable[[], int]
+
+
+async def _relay(upstream: str) -> tuple[int, Read]:
+    async def one_way(source: Connection, target: Connection) -> None:
+        async for message in source:
+            await target.send(message)
+        await target.close()
+
+    async def relay(client: ServerConnection) -> None:
+        async with (
+            connect(upstream, compression=None, max_size=None, proxy=None) as provider,
+            asyncio.TaskGroup() as tasks,
+        ):
+            tasks.create_task(one_way(client, provider))
+            tasks.create_task(one_way(provider, client))
+
+    server = await serve(relay, "127.0.0.1", 0, compression=None, max_size=None)
+    _kept.append(server)
+    return int(next(iter(server.sockets)).getsockname()[1]), lambda: 0
+
+
+async def _proxy(upstream: str) -> tuple[int, Read]:
+    import structlog  # noqa: PLC0415  # the relay does without
+
+    from steno.config.sources.proxy import ProxySource as ProxyConfig  # noqa: PLC0415  # as above
+    from steno.limits import Limits  # noqa: PLC0415  # as above
+    from steno.metrics.sink import Metrics  # noqa: PLC0415  # as above
+    from steno.pipeline import Pipeline  # noqa: PLC0415  # as above
+    from steno.sources.clock import Clock  # noqa: PLC0415  # as above
+    from steno.sources.proxy.source import ProxySource  # noqa: PLC0415  # as above
+    from steno.sources.stream_session import StreamSessions  # noqa: PLC0415  # as above
+
+    structlog.configure(processors=[], logger_factory=structlog.ReturnLoggerFactory())
+    limits = Limits()
+    pipeline = Pipeline(limits, [Metrics(limits.label_values)])
+    address = upstream.replace("ws://", "http://")
+    config = ProxyConfig(name="front", kind="proxy", listen="127.0.0.1:0", upstream=address)
+    source = ProxySource(config, StreamSessions(pipeline, Clock(), limits=limits))
+    _kept.append(asyncio.get_running_loop().create_task(source.run()))
+    while not source.ready:  # noqa: ASYNC110  # a script waits for a moment
+        await asyncio.sleep(0.01)
+    return source.port, lambda: sum(pipeline.events.values()) + sum(pipeline.others.values())
+
+
+class Middle:
+    """A process in the middle."""
+
+    def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
+        """Speak with `process`, which listens on `port`."""
+        self.url = f"ws://127.0.0.1:{port}"
+        self.read = 0
+        """Frames that it has read along, decoded and found to be events."""
+        self._process = process
+
+    @classmethod
+    async def start(cls, side: str, upstream: str) -> "Middle":
+        """Start it."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            __file__,
+            side,
+            upstream,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        return cls(process, int(await _line(process)))
+
+    async def cpu(self) -> float:
+        """Return the seconds of CPU that it has taken."""
+        assert self._process.stdin  # noqa: S101  # it is a pipe
+        self._process.stdin.write(b"\n")
+        cpu, read = (await _line(self._process)).split()
+        self.read = int(read)
+        return float(cpu)
+
+    async def end(self) -> None:
+        """End it."""
+        assert self._process.stdin  # noqa: S101  # it is a pipe
+        self._process.stdin.close()
+        await self._process.wait()
+
+
+async def _line(process: asyncio.subprocess.Process) -> bytes:
+    assert process.stdout  # noqa: S101  # it is a pipe
+    return await process.stdout.readline()
+
+
+# The calls ----------------------------------------------------------------------------------------------
+
+
+class Provider:
+    """A server that hands each connection to who asked for it."""
+
+    def __init__(self) -> None:
+        """Have none yet."""
+        self.arrived: asyncio.Queue[ServerConnection] = asyncio.Queue()
+
+    async def handle(self, connection: ServerConnection) -> None:
+        """Hand it over, and keep it open."""
+        self.arrived.put_nowait(connection)
+        await connection.wait_closed()
+
+
+Pairs = list[tuple[ServerConnection, ClientConnection]]
+
+
+async def paced(pairs: Pairs, frames: Frames, seconds: float) -> list[float]:
+    """Let each call go on at its rate, the calls out of step; return how long each frame took."""
+    took: list[float] = []
+
+    async def call(number: int, provider: ServerConnection, client: ClientConnection) -> None:
+        down, up = frames.call()
+        await asyncio.sleep(number / CALLS / RATE)
+        loop = asyncio.get_running_loop()
+        due, end, turn = loop.time(), loop.time() + seconds, 0
+        while due < end:
+            await asyncio.sleep(due - loop.time())
+            said, heard, what = (client, provider, up) if turn % 3 == 0 else (provider, client, down)
+            frame = next(what)
+            left = perf_counter()
+            await said.send(frame)
+            await heard.recv(decode=False)
+            took.append(perf_counter() - left)
+            due, turn = due + 1 / RATE, turn + 1
+
+    async with asyncio.TaskGroup() as tasks:
+        for number, (provider, client) in enumerate(pairs):
+            tasks.create_task(call(number, provider, client))
+    return took
+
+
+async def full_speed(pairs: Pairs, frames: Frames) -> int:
+    """Send and receive without a pause on one call, both ways; return how many frames that were."""
+    provider, client = pairs[0]
+    down, up = (list(islice(each, part)) for each, part in zip(frames.call(), FAST_FRAMES, strict=True))
+
+    async def send(connection: Connection, what: list[str]) -> None:
+        for message in what:
+            await connection.send(message)
+
+    async def receive(connection: Connection, number: int) -> None:
+        for _ in range(number):
+            await connection.recv(decode=False)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(send(provider, down))
+        tasks.create_task(receive(client, len(down)))
+        tasks.create_task(send(client, up))
+        tasks.create_task(receive(provider, len(up)))
+    return sum(FAST_FRAMES)
+
+
+async def opened(provider: Provider, url: str, calls: int) -> Pairs:
+    """Open calls by `url`."""
+    pairs = []
+    for _ in range(calls):
+        client = await connect(f"{url}/v1/realtime?model=gpt-realtime", compression=None, max_size=None, proxy=None)
+        pairs.append((await provider.arrived.get(), client))
+    return pairs
+
+
+async def _closed(pairs: Pairs) -> None:
+    for _, client in pairs:
+        await client.close()
+
+
+async def measured(
+    provider: Provider, urls: dict[str, str], middles: dict[str, Middle], seconds: float
+) -> tuple[dict[str, list[float]], dict[str, list[float]], dict[str, list[float]]]:
+    """Return latencies, and microseconds of CPU a frame at the rate and at full speed, by side."""
+    frames = Frames(100_000)  # no call hears a conversation again
+    took: dict[str, list[float]] = {side: [] for side in urls}
+    slow: dict[str, list[float]] = {side: [] for side in middles}
+    fast: dict[str, list[float]] = {side: [] for side in middles}
+
+    async def costs(side: str, into: dict[str, list[float]], go: Callable[[], Awaitable[int]]) -> None:
+        before = await middles[side].cpu() if side in middles else 0.0
+        number = await go()
+        if side in middles:
+            into[side].append((await middles[side].cpu() - before) / number * 1e6)
+
+    for _ in range(ROUNDS):  # in turn, so that what else the machine does falls on all
+        for side, url in urls.items():
+            pairs = await opened(provider, url, CALLS)
+
+            async def at_rate(side: str = side, pairs: Pairs = pairs) -> int:
+                latencies = await paced(pairs, frames, seconds / ROUNDS)
+                took[side] += latencies
+                return len(latencies)
+
+            async def at_full_speed(pairs: Pairs = pairs) -> int:
+                return await full_speed(pairs, frames)
+
+            await costs(side, slow, at_rate)
+            if side in middles:
+                await costs(side, fast, at_full_speed)
+            await _closed(pairs)
+    return took, slow, fast
+
+
+async def main(seconds: float) -> None:
+    """Measure, and print."""
+    provider = Provider()
+    async with serve(provider.handle, "127.0.0.1", 0, compression=None, max_size=None) as server:
+        direct = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+        middles = {side: await Middle.start(side, direct) for side in SIDES}
+        urls = {"direct": direct, **{side: each.url for side, each in middles.items()}}
+        took, slow, fast = await measured(provider, urls, middles, seconds)
+        read = middles["proxy"].read
+        for each in middles.values():
+            await each.end()
+    passed = len(took["proxy"]) + ROUNDS * sum(FAST_FRAMES)
+    if read < passed * LEAST_READ:
+        sys.exit(f"the proxy has read along {read} of {passed} frames: the figures are of no use")
+    _print(took, slow, fast)
+
+
+def _print(took: dict[str, list[float]], slow: dict[str, list[float]], fast: dict[str, list[float]]) -> None:
+    base = _quantiles(took["direct"])
+    print(f"{CALLS} calls, {RATE} frames a second each; {len(took['direct'])} frames a side")
+    print(f"{'':8} {'median':>10} {'p99':>10} {'added':>10} {'added p99':>10}   latency of a frame, ms")
+    for side, latencies in took.items():
+        middle_, late = _quantiles(latencies)
+        added = "" if side == "direct" else f"{middle_ - base[0]:10.3f} {late - base[1]:10.3f}"
+        print(f"{side:8} {middle_:10.3f} {late:10.3f} {added}")
+    for name, costs in (("at this rate", slow), ("at full speed", fast)):
+        relay, proxy = (statistics.median(costs[side]) for side in SIDES)
+        print(f"CPU a frame {name}: relay {relay:.1f} us, proxy {proxy:.1f} us, ratio {proxy / relay:.2f}")
+
+
+def _quantiles(values: list[float]) -> tuple[float, float]:
+    cuts = statistics.quantiles(values, n=100)
+    return cuts[49] * 1e3, cuts[98] * 1e3
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] and sys.argv[1] in SIDES:
+        asyncio.run(middle(sys.argv[1], sys.argv[2]))
+    else:
+        asyncio.run(main(float(sys.argv[1]) if sys.argv[1:] else 25.0))
