@@ -12,6 +12,10 @@ VENV    := .venv
 LOCK    := requirements.lock
 PACKAGE := -e .
 BIN     := $(VENV)/bin
+# How many tests run at once: three for two cores, since many wait for processes, and eight at most. With JOBS=0 all run
+# in one process, in the order of the seed.
+JOBS    := $(shell jobs=$$(($$(nproc) * 3 / 2)); echo $$((jobs < 8 ? jobs : 8)))
+AT_ONCE  = -n $(JOBS) --dist worksteal
 PIP     := $(BIN)/python -m pip install --quiet
 
 # An index or a proxy that PIP_* names is honoured. What would send packages elsewhere than into .venv, or change
@@ -24,7 +28,7 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest coverage golden
+.PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest test-taps coverage golden
 .PHONY: compare bench-check wheel check format docs lock clean
 
 help: ## show this list
@@ -34,8 +38,8 @@ help: ## show this list
 demo: $(VENV)/.project ## a simulated provider and the daemon on it, until Ctrl-C; FOR=12: for 12 seconds
 	@$(BIN)/steno demo $(if $(FOR),--for $(FOR))
 
-test: $(VENV)/.dev ## run the tests; ARGS="-k audit -x" goes to pytest
-	$(BIN)/pytest $(ARGS)
+test: $(VENV)/.dev ## run the tests, several at once (JOBS=0: in one process); ARGS="-k audit -x" goes to pytest
+	$(BIN)/pytest $(AT_ONCE) $(ARGS)
 
 # Twenty times the examples of each property, and a million ids: minutes, not seconds.
 test-deep: $(VENV)/.dev ## run the properties and the memory test in their deep form, for minutes
@@ -67,7 +71,7 @@ test-wheel: wheel ## install the wheel into an empty environment, and run the te
 	$(INSTALLED)/bin/python -m pip check
 	$(INSTALLED)/bin/steno demo --for 3
 	@$(MAKE) --no-print-directory VENV=$(INSTALLED) PACKAGE='dist/*.whl' $(INSTALLED)/.dev
-	STENO_WHEEL=$$(echo dist/*.whl) $(INSTALLED)/bin/pytest $(ARGS)
+	STENO_WHEEL=$$(echo dist/*.whl) $(INSTALLED)/bin/pytest $(AT_ONCE) $(ARGS)
 
 # The lowest Python is a bound as well, where there is one.
 LOWEST := build/venv-lowest
@@ -75,13 +79,24 @@ test-lowest: ## run the tests on the lowest versions that pyproject.toml allows
 	rm -rf $(LOWEST)
 	@$(MAKE) --no-print-directory VENV=$(LOWEST) LOCK=requirements-lowest.lock \
 	    PYTHON='python3.11 $(PYTHONS)' $(LOWEST)/.project
-	$(LOWEST)/bin/pytest $(ARGS)
+	$(LOWEST)/bin/pytest $(AT_ONCE) $(ARGS)
 
-# One order, one choice of examples and no recordings, so that two runs find the same wherever they run. FLOORS=anew
-# writes all floors from this run; afterwards `coverage html` shows what did not run.
+# What applications embed must not need what steno needs: each library is installed as it is published, beside the SDKs
+# that it works with, in an environment made from its own lock.
+TAPS := build/venv-taps
+test-taps: ## run the tests of the libraries in clients/, each in an environment of its own (needs node and npm)
+	@$(MAKE) --no-print-directory VENV=$(TAPS) LOCK=clients/python/requirements.lock $(TAPS)/.locked
+	$(TAPS)/bin/python -m pip install --quiet --no-deps --no-build-isolation --no-index --force-reinstall clients/python
+	cd clients/python && ../../$(TAPS)/bin/pytest $(ARGS)
+	cd clients/js && npm ci --no-audit --no-fund --loglevel=error && npm test
+
+# One process, one order, one choice of examples and no recordings, so that two runs find the same wherever they run.
+# JOBS=3 is quicker. FLOORS=anew writes all floors from this run; afterwards `coverage html` shows what did not run.
+coverage: JOBS := 0
 coverage: $(VENV)/.dev ## run the tests and hold each file to its floor of coverage; FLOORS=raise: lift the floors
 	rm -rf build/coverage
-	STENO_CORPUS=none STENO_CASES=none $(BIN)/coverage run -m pytest -p no:randomly --hypothesis-profile=repeatable
+	STENO_CORPUS=none STENO_CASES=none $(BIN)/coverage run -m pytest $(AT_ONCE) -p no:randomly \
+	    --hypothesis-profile=repeatable
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage json --quiet -o build/coverage/report.json
 	$(BIN)/python tools/coverage_floor.py $(FLOORS)
@@ -105,6 +120,7 @@ check: $(VENV)/.dev ## lint, formatting, types, and which way imports point
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	cd clients/python && $(CURDIR)/$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
 format: $(VENV)/.dev ## sort imports, fix what can be fixed safely, format
@@ -114,6 +130,7 @@ format: $(VENV)/.dev ## sort imports, fix what can be fixed safely, format
 docs: $(VENV)/.project ## write the pages of docs/ that follow from the code
 	PYTHONPATH=. $(BIN)/python tools/facts_page.py
 
+# The library in clients/python is locked apart, from the oldest Python that it allows on.
 # The pins that stand are kept; ARGS=--upgrade moves them all, ARGS="--upgrade-package rich" one. Each lock is one
 # resolution for all Pythons and machines. The second keeps to the first; the third has the lower bounds.
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra redaction \
@@ -123,10 +140,13 @@ lock: ## write requirements*.lock from pyproject.toml (needs uv)
 	$(COMPILE) $(ARGS) --group build -o requirements.lock pyproject.toml
 	$(COMPILE) $(ARGS) --group build --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
 	$(COMPILE) $(ARGS) --resolution lowest-direct --group build --group dev -o requirements-lowest.lock pyproject.toml
+	cd clients/python && $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
+	    --no-emit-index-url --no-emit-find-links $(ARGS) --group test -o requirements.lock pyproject.toml
 
 clean: ## remove .venv and every cache
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf clients/python/build clients/python/.*_cache clients/js/node_modules
+	find src tests tools benchmarks clients -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Each stamp below is touched only when its step went well, so that nothing is installed twice and nothing is left
 # half installed. When the Python that .venv was made with has gone, so must .venv, stamps and all.

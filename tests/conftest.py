@@ -4,15 +4,17 @@ import os
 from typing import Final
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 DEEP: Final = os.environ.get("STENO_TESTS") == "deep"
 """The one place where that is read."""
 
-settings.register_profile("fast", settings.default, max_examples=100)
-settings.register_profile("deep", settings.default, max_examples=2_000)
-# For `make coverage`: the same examples in every run, however slow they are.
-settings.register_profile("repeatable", settings.default, max_examples=100, derandomize=True, deadline=None)
+# A busy machine is no fault, and tests run beside each other: no example has a deadline, and none is too slow to draw.
+PATIENT: Final = settings(settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("fast", PATIENT, max_examples=100)
+settings.register_profile("deep", PATIENT, max_examples=2_000)
+# For `make coverage`: the same examples in every run.
+settings.register_profile("repeatable", PATIENT, max_examples=100, derandomize=True)
 settings.load_profile("deep" if DEEP else "fast")
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import TypeVar
@@ -25,12 +25,22 @@ PATIENCE_SECONDS = 30.0
 T = TypeVar("T")
 
 STENO = (sys.executable, "-m", "steno")
+LISTEN = "0A"
+"""The state of a socket that listens, in /proc/net/tcp."""
 
 
-def steno(*args: str | Path, stdin: bytes = b"", **environ: str) -> subprocess.CompletedProcess[bytes]:
-    """Run a command to its end."""
+def program(limit: str) -> Sequence[str]:
+    """Return the command that runs the program after the statements of `limit`.
+
+    The process limits itself. What runs between fork and exec of its parent may hang, where that has threads.
+    """
+    return (sys.executable, "-c", f"{limit}\nfrom steno.__main__ import main; main()")
+
+
+def steno(*args: str | Path, stdin: bytes = b"", limit: str = "", **environ: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a command to its end, after the statements of `limit`."""
     return subprocess.run(
-        [*STENO, *map(str, args)],
+        [*(program(limit) if limit else STENO), *map(str, args)],
         input=stdin,
         capture_output=True,
         env={**os.environ, **environ},
@@ -89,7 +99,7 @@ def running(config: Path, *args: str | Path, limit: str = "", **environ: str) ->
     log = config.with_suffix(".log")
     with log.open("w") as file:
         process = subprocess.Popen(
-            [sys.executable, "-c", f"{limit}\nfrom steno.__main__ import main; main()", "run", "-c", config, *args],
+            [*program(limit), "run", "-c", config, *args],
             stderr=file,
             stdout=subprocess.DEVNULL,
             text=True,
@@ -101,6 +111,23 @@ def running(config: Path, *args: str | Path, limit: str = "", **environ: str) ->
         if process.poll() is None:
             process.kill()
             process.wait()
+
+
+def listening_port(process: int) -> int | None:
+    """Return the TCP port that a process listens on, by its process id; None while there is none.
+
+    So a test lets the kernel choose a port, also where no log says which. One that was free a moment ago may be taken:
+    other tests run at the same time.
+    """
+    held = set()
+    for descriptor in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(FileNotFoundError):  # it has been closed meanwhile
+            held.add(str(descriptor.readlink()))
+    for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
+        _, local, _, state, *more = line.split()
+        if state == LISTEN and f"socket:[{more[5]}]" in held:
+            return int(local.rpartition(":")[2], 16)
+    return None
 
 
 def wait_for(ask: Callable[[], T | None]) -> T:

@@ -16,7 +16,7 @@ def test_version() -> None:
     assert steno("--version").stdout.decode().strip() == f"steno {__version__}"
 
 
-@pytest.mark.parametrize("command", ["run", "check", "replay", "verify", "erase", "demo", "health"])
+@pytest.mark.parametrize("command", ["run", "check", "replay", "verify", "erase", "demo", "simulate", "health"])
 def test_help(command: str) -> None:
     """Every command has a help text."""
     done = steno(command, "--help")

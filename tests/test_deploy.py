@@ -13,6 +13,7 @@ import pytest
 
 import steno
 from steno.config.fields import FRAME_BYTES_DEFAULT
+from steno.config.sources import ProxySource
 from steno.limits import Limits
 
 TOP: Final = Path(__file__).parents[1]
@@ -58,10 +59,10 @@ def names(requirements: list[str]) -> set[str]:
     return {re.sub(r"[-_.]+", "-", name).lower() for name in bare}
 
 
-def read_unit() -> dict[str, list[str]]:
-    """Read the systemd unit: key to its values, in order."""
+def read_unit(name: str = "steno.service") -> dict[str, list[str]]:
+    """Read a systemd unit: key to its values, in order."""
     unit: dict[str, list[str]] = {}
-    for line in (DEPLOY / "steno.service").read_text(encoding="utf-8").splitlines():
+    for line in (DEPLOY / name).read_text(encoding="utf-8").splitlines():
         key, equals, value = line.partition("=")
         if equals and not line.startswith("#"):
             unit.setdefault(key, []).append(value)
@@ -192,15 +193,54 @@ def test_the_unit_gives_the_drain_its_time() -> None:
     assert int(read_unit()["TimeoutStopSec"][0].removesuffix("s")) > drain_seconds
 
 
+def test_the_template_gives_calls_their_time() -> None:
+    """And so does the grace that is documented for containers."""
+    table = ProxySource(name="front", kind="proxy", upstream="https://localhost")
+    needed = table.drain_seconds + Limits().drain_seconds
+    seconds = int(read_unit("steno@.service")["TimeoutStopSec"][0].removesuffix("s"))
+    pages = [
+        (DEPLOY / "README.md").read_text(encoding="utf-8"),
+        (TOP / "docs/restarting.md").read_text(encoding="utf-8"),
+    ]
+
+    assert seconds > needed
+    assert all(f"terminationGracePeriodSeconds: {seconds}" in page for page in pages)
+
+
+def test_the_template_is_the_unit_but_for_what_instances_have_each() -> None:
+    """Everything else is as closed and as bounded."""
+    unit, template = read_unit(), read_unit("steno@.service")
+
+    assert {key for key in unit.keys() | template.keys() if unit.get(key) != template.get(key)} == {
+        "Description",
+        "ExecStart",
+        "TimeoutStopSec",
+        "LogsDirectory",
+        "StateDirectory",
+        "LoadCredential",
+        "SocketBindAllow",
+    }
+    assert template["LogsDirectory"] == ["steno/%i"]
+
+
+def test_the_socket_is_that_of_the_documented_source() -> None:
+    """It is matched by the name of the source."""
+    unit, page = read_unit("steno.socket"), (TOP / "docs/restarting.md").read_text(encoding="utf-8")
+
+    assert f'name = "{unit["FileDescriptorName"][0]}"' in page
+    assert f'listen = "{unit["ListenStream"][0]}"' in page
+
+
 @needs_systemd
-def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["steno.service", "steno@.service", "steno.socket"])
+def test_systemd_accepts_the_unit(name: str, tmp_path: Path) -> None:
     # systemd looks for the program too, which is not installed where tests run: another stands in for it.
-    unit = (DEPLOY / "steno.service").read_text(encoding="utf-8").replace("/opt/steno/bin/steno", "/bin/sh")
-    copy = tmp_path / "steno.service"
-    copy.write_text(unit, encoding="utf-8")
+    for each in ("steno.service", "steno@.service", "steno.socket"):
+        unit = (DEPLOY / each).read_text(encoding="utf-8").replace("/opt/steno/bin/steno", "/bin/sh")
+        (tmp_path / each).write_text(unit, encoding="utf-8")
 
     done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", str(copy)], capture_output=True, text=True, check=False
+        ["systemd-analyze", "verify", "--man=no", str(tmp_path / name)], capture_output=True, text=True, check=False
     )
 
     assert (done.returncode, done.stderr) == (0, "")

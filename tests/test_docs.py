@@ -2,9 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from steno.attachments import REFUSALS, EndReason
+from steno.audit.service import CallFact
+from steno.config import AttachSource, parse
+from steno.config.sources import SOURCES
 from steno.core.facts import NAMES
 from steno.core.realtime.handlers import passed
 from steno.metrics.definitions import METRICS
@@ -34,6 +39,8 @@ def test_every_fact_is_documented() -> None:
     rows = re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \|", (ROOT / "docs/audit.md").read_text(), re.MULTILINE)
     own = {f"log.{word}" for word in ("opened", "closed", "checkpoint", "retired", "gap", "damaged")}
     own |= {"daemon.started", "daemon.reloaded", "daemon.stopped", "daemon.clock_changed", "content.erased"}
+    own.add("daemon.draining")
+    own |= {f"daemon.{fact}" for fact in get_args(CallFact)}
 
     assert sorted(rows) == sorted({*NAMES.values(), *own})
 
@@ -55,6 +62,16 @@ def test_what_is_passed_over_is_documented_as_passed() -> None:
     }
 
 
+def test_the_page_on_calls_holds() -> None:
+    """Its configuration is one, and each refusal and each end of a call stands there."""
+    page = (ROOT / "docs/attach.md").read_text()
+    (toml,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    (source,) = parse(toml, "attach.md").sources
+
+    assert isinstance(source, AttachSource)
+    assert [word for word in (*REFUSALS, *get_args(EndReason)) if f"`{word}`" not in page] == []
+
+
 PAGES = [ROOT / "docs/architecture.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs/decisions").glob("*.md"))]
 
 
@@ -63,3 +80,18 @@ def test_paths_that_are_named_exist(page: Path) -> None:
     """A page that names a file of the house names one that is there: below `src/steno/`, or from the top."""
     for path in re.findall(r"`((?:[a-z_]+/)*(?:[a-z_]+\.(?:py|json)|[a-z_]+/))`", page.read_text()):
         assert (ROOT / "src/steno" / path).exists() or (ROOT / path).exists(), path
+
+
+TRAFFIC = (ROOT / "docs/getting-traffic-in.md").read_text()
+BLOCKS = re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", TRAFFIC, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_each_way_in_has_a_configuration_that_loads(kind: str) -> None:
+    """The keys that a section adds belong to the source above them."""
+    text = dict(BLOCKS)[kind]
+    blocks = re.findall(r"```toml\n(.*?)```", text, flags=re.DOTALL)
+
+    (source,) = parse("".join(blocks), "steno.toml").sources
+
+    assert source.kind == kind

@@ -84,6 +84,7 @@ NEW_FACTS: Final = ("response.output_started",)
 ADDED: Final = (
     "# TYPE steno_facts_omitted_total counter",
     'steno_facts_omitted_total{source="replay"} 0.0',
+    "# TYPE steno_stream_gap_seconds_total counter",
 )
 """Lines that the first edition did not write: metrics that are new."""
 

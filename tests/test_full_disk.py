@@ -18,8 +18,9 @@ import anyio.to_thread
 import pytest
 
 from steno.audit.verification.files import verify
-from tests.crash import crash_points
-from tests.processes import Running, running, steno, upstream, wait_until
+from tests.crash import crash_points, pushing
+from tests.crash.pushing import Sender, free_port
+from tests.processes import Running, running, steno, upstream, wait_for, wait_until
 
 pytestmark = pytest.mark.anyio
 
@@ -316,3 +317,39 @@ async def test_a_disk_that_fails(fails: str, segments: int, tmp_path: Path) -> N
     assert [record["fact"] for record in held].count("log.opened") == segments
     assert [record["fact"] for record in held].count("log.closed") == 1
     assert steno("verify", tmp_path / "disk/audit").returncode == 0
+
+
+def test_what_is_pushed_while_the_disk_is_full_is_acknowledged_when_there_is_room(tmp_path: Path) -> None:
+    """Nothing is acknowledged that is not on the disk. Nobody is hung up on, and everything is recorded once."""
+    port = free_port()
+    sender = Sender(port, "call", pause=0.0)
+    (tmp_path / "disk").mkdir()
+    config = pushing.configure(tmp_path / "disk", port, "queue_bytes = 65_536\nflush_seconds = 0.02")
+    with running(config, limit=FULL) as daemon:
+        sender.start()
+        wait_for(lambda: blocked(daemon))
+        held = finished_events(tmp_path / "disk/audit")
+        acked = sender.acked
+        give_room(daemon)
+        wait_for(lambda: sender.acked > acked + 500)
+        sender.finish()
+        sender.join(60)
+        code = daemon.stop()
+    found = finished_events(tmp_path / "disk/audit")
+
+    assert (code, sender.connections, sender.again, sender.acked) == (0, 1, 0, sender.sent)
+    assert set(done(sender, acked)) <= set(held)
+    assert found == done(sender, sender.sent)
+    assert steno("verify", tmp_path / "disk/audit").returncode == 0
+
+
+def done(sender: Sender, last: int) -> list[str]:
+    """Return the events of the responses that ended in the first messages of a sender."""
+    numbers = [number for number in range(1, last + 1) if number % 7 not in {2, 3, 5}]
+    return [f"event_{sender.sender}_{number}" for number in numbers]
+
+
+def finished_events(audit: Path) -> list[str]:
+    """Return the events of the responses that are in the log in whole lines."""
+    lines = [line for path in sorted(audit.glob("audit-*")) for line in path.read_bytes().split(b"\n")[:-1]]
+    return [json.loads(line)["event_id"] for line in lines if b'"fact":"response.finished"' in line]

@@ -5,7 +5,6 @@ what waits for ever is ended by the guard of the test. Pipes, links, sockets and
 """
 
 import os
-import resource
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -17,10 +16,11 @@ import pytest
 from steno.audit.content_store.files import ContentFiles, file_name
 from steno.audit.record import segment_name
 from tests.audit.helpers import AT, files, opened, said, write
-from tests.processes import PATIENCE_SECONDS, STENO, running, wait_for
+from tests.processes import STENO, running, steno, wait_for
 
 ADDRESS_SPACE: Final = 1 << 30
 """What a command may map. `steno verify` of a small log takes a third of it, its libraries included."""
+LIMITED: Final = f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({ADDRESS_SPACE}, {ADDRESS_SPACE}))"
 SPARSE: Final = 20 << 30
 CALL: Final = "relay/call-1"
 SECOND: Final = segment_name(6)
@@ -28,15 +28,8 @@ SECOND: Final = segment_name(6)
 
 def limited(*args: str | Path) -> tuple[int, str, str]:
     """Run a command; return its exit code, what it printed, and its errors."""
-    done = subprocess.run(
-        [*STENO, *map(str, args)],
-        capture_output=True,
-        check=False,
-        text=True,
-        timeout=PATIENCE_SECONDS * 2,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE)),
-    )
-    return done.returncode, done.stdout, done.stderr
+    done = steno(*args, limit=LIMITED)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
 # What somebody else puts in the place of a file -----------------------------------------------------------
@@ -252,7 +245,8 @@ def test_a_key_may_come_from_a_descriptor(tmp_path: Path) -> None:
 def configured(log: Path) -> Path:
     config = log.parent / "steno.toml"
     config.write_text(
-        f'[http]\nlisten = "127.0.0.1:0"\n[audit]\ndirectory = "{log}"\ncontent_files = true\ncontent = "full"\n'
+        f'[http]\nlisten = "127.0.0.1:0"\n'
+        f'[audit]\ndirectory = "{log}"\nflush_seconds = 0.05\ncontent_files = true\ncontent = "full"\n'
     )
     return config
 

@@ -23,7 +23,7 @@ from steno.core.stream import Stream
 from steno.core.vocabulary import is_session_expiry
 from steno.limits import Limits
 from steno.pipeline import Pipeline
-from steno.sources.recording import parse
+from steno.sources.recording import Missed, parse
 from steno.timestamps import Micros
 from tests.recordings import recording, scenario
 from tests.scenarios import catalogue
@@ -166,6 +166,8 @@ def _replay(name: str, lines: bytes, sink: Examples) -> None:
         stream = stream or pipeline.stream_opened(name, SOURCE, at)
         if isinstance(told, Frame):
             pipeline.feed(stream, told)
+        elif isinstance(told, Missed):
+            pipeline.missed(stream, at, told.frames, told.reason)
         else:
             pipeline.stream_closed(stream, at, told.code, expired=is_session_expiry(told.reason))
             stream = None

@@ -4,7 +4,8 @@ A command imports what it needs when it runs: `steno health` has to be quick. An
 one line.
 
 Exit codes: 0 done; 1 the answer is no (`verify` does not hold, `health` is not ready, `erase` found nothing or left
-some); 64 usage, 65 data, 69 unavailable, 78 configuration, as sysexits has them.
+some, `attach` finds the call elsewhere or not at all); 64 usage, 65 data, 69 unavailable, 78 configuration, as sysexits
+has them.
 """
 
 import os
@@ -24,7 +25,9 @@ from steno.errors import ConfigError, ConfigFault, DataError, StenoError, UsageE
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from steno.app.attach import Ask
     from steno.app.replay import Summary
+    from steno.config import Http
 
 FILE: Final = click.Path(path_type=Path, allow_dash=True)
 CONFIG = click.option("-c", "--config", "config_file", type=FILE, help="Configuration file.")
@@ -99,7 +102,12 @@ def run(config_file: Path | None, state: Path | None, record: Path | None) -> No
 @cli.command()
 @CONFIG
 def check(config_file: Path | None) -> None:
-    """Read the configuration and print all of it, defaults included, secrets masked."""
+    """Read the configuration and print all of it, defaults included, secrets masked.
+
+    What it names is looked at too: files, variables and certificates that cannot be read, and what is surely not meant,
+    are warned of on standard error.
+    """
+    from steno.app.check import warnings
     from steno.app.price_list import load_prices
     from steno.audit.setup import redactor_of
     from steno.config import load, render
@@ -109,6 +117,8 @@ def check(config_file: Path | None) -> None:
     with _faults_in(path):
         redactor_of(config.audit)
     load_prices(Path(config.prices.file) if config.prices.file else None)
+    for warning in warnings(config, os.environ):
+        echo(f"warning: {path}: {warning.key}: {warning.message}", err=True)
     click.echo(render(config), nl=False)
 
 
@@ -132,6 +142,31 @@ def demo(seconds: float | None, seed: int) -> int:
 
 
 @cli.command()
+@click.option("--listen", default="127.0.0.1:8765", show_default=True, help="Address and port; port 0: any free one.")
+@click.option("--tls", is_flag=True, help="Serve TLS, with a certificate that is made on the spot.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same answers.")
+@click.option("--speed", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Divides pauses; 0: none.")
+@click.option("--key", type=FILE, help="A file with the key that clients must show, or $STENO_SIMULATE_KEY.")
+@click.option("--no-beta", is_flag=True, help="Refuse the beta protocol, as the real service does today.")
+def simulate(listen: str, tls: bool, seed: int, speed: float, key: Path | None, no_beta: bool) -> None:
+    """Run a simulated provider: the Realtime and the Assistants API, without a model.
+
+    Clients need its URL as their base URL. Without --key it takes any key, or none.
+    """
+    import anyio
+
+    from steno.app import daemon
+    from steno.app import simulate as simulating
+    from steno.config.schema import SecretRef
+
+    place = SecretRef(file=str(key)) if key else None
+    if place is None and os.environ.get(simulating.KEY_VARIABLE):
+        place = SecretRef(env=simulating.KEY_VARIABLE)
+    settings = simulating.Settings(listen=listen, seed=seed, speed=speed, tls=tls, beta=not no_beta, key=place)
+    anyio.run(simulating.simulate, settings, backend_options=daemon.event_loop_options())
+
+
+@cli.command()
 @click.argument("url", required=False)
 @CONFIG
 def health(url: str | None, config_file: Path | None) -> int:
@@ -139,19 +174,24 @@ def health(url: str | None, config_file: Path | None) -> int:
 
     URL is where to ask, http://127.0.0.1:9464/readyz for instance; without it, the configured address.
     """
-    from steno.admin.probe import probe
+    from steno.admin.probe import probe, readiness_url
+    from steno.config import Config, find, load
 
-    answer = probe(url or _readiness_url(config_file))
+    found = None if url else find(config_file, os.environ)
+    http = (load(found) if found else Config()).http
+    answer = probe(url or readiness_url(http.address), _token_of(http))
     echo(answer.text, err=not answer.ready)
     return 0 if answer.ready else 1
 
 
-def _readiness_url(config_file: Path | None) -> str:
-    from steno.admin.probe import readiness_url
-    from steno.config import Config, find, load
+def _token_of(http: "Http") -> str | None:
+    """Return the token of the configuration, for details; None where there is none, or where it is not ours to read."""
+    from steno.config import read_secret
 
-    found = find(config_file, os.environ)
-    return readiness_url((load(found) if found else Config()).http.address)
+    try:
+        return read_secret(http.token) if http.token else None
+    except ConfigError:
+        return None
 
 
 def _config_file(explicit: Path | None) -> Path:
@@ -247,15 +287,19 @@ def verify(
     heads: tuple[str, ...],
     words: bool,
 ) -> int:
-    """Prove an audit log: a folder, or single segments. Exit 1 when it does not hold."""
+    """Prove an audit log: a folder, or single segments; of several folders each. Exit 1 when one does not hold."""
     from steno.app import verify as verifying
 
     trust = verifying.trust_of(key_files, keyed_from, heads, log_id)
+    logs = verifying.logs_of(paths, trust)
+    holds = True
     with _progress(paths) as progress:
-        found = verifying.verify(paths, trust, content=words, progress=progress)
-    for line in found.lines():
-        echo(line)
-    return 0 if found.ok else 1
+        for log in logs:
+            found = verifying.verify(log, trust, content=words, progress=progress)
+            holds &= found.ok
+            for line in ([f"{log[0]}:"] if len(logs) > 1 else []) + found.lines():
+                echo(line)
+    return 0 if holds else 1
 
 
 @cli.command()
@@ -280,6 +324,68 @@ def erase(config_file: Path | None, conversation: str, partial: bool, audit: Pat
     erasure = erasing.erase(config, directory, conversation, partial=partial)
     echo(describe(conversation, erasure))
     return 0 if erasure.complete else 1
+
+
+@cli.command()
+@click.argument("call_id", required=False)
+@CONFIG
+@click.option("--label", "labels", multiple=True, metavar="NAME=TEXT", help="Kept with the call; repeatable.")
+@click.option("--source", help="The source that is to follow it, where several are configured.")
+@click.option("--list", "listed", is_flag=True, help="List the calls that are followed.")
+@click.option("--end", metavar="CALL_ID", help="Follow this call no more.")
+@click.option("--url", help="Ask the HTTP face at this URL, and not the control socket of the configured audit log.")
+@click.option("--token-file", type=click.Path(path_type=Path), help="With --url: a file with the token of http.token.")
+def attach(
+    call_id: str | None,
+    config_file: Path | None,
+    labels: tuple[str, ...],
+    source: str | None,
+    listed: bool,
+    end: str | None,
+    url: str | None,
+    token_file: Path | None,
+) -> int:
+    """Ask a running daemon to follow the call CALL_ID until it is over.
+
+    The daemon is asked by the control socket of the configured audit log, or by --url. Exit 1 when the answer is no:
+    another source follows the call, or none does that is to be ended.
+    """
+    from steno.app import attach as attaching
+    from steno.app.tables import console
+
+    if [call_id is not None, listed, end is not None].count(True) != 1:
+        raise UsageError("name one of: CALL_ID, --list, --end CALL_ID")
+    if call_id is None and (labels or source):
+        raise UsageError("--label and --source go with CALL_ID")
+    send = _daemon_at(url, token_file, config_file)
+    try:
+        if listed:
+            console().print(attaching.table(attaching.listed(send)))
+        elif end is not None:
+            echo(attaching.end(send, end))
+        else:
+            echo(attaching.attach(send, call_id or "", attaching.labels_of(labels), source))
+    except attaching.NegativeAnswerError as answer:
+        echo(str(answer), err=True)
+        return 1
+    return 0
+
+
+def _daemon_at(url: str | None, token_file: Path | None, config_file: Path | None) -> "Ask":
+    """Return what asks the daemon: by `url`, or by the socket in the folder of the configured audit log."""
+    from steno.app import attach as attaching
+    from steno.config import audit_directory, load
+    from steno.regular_files import is_folder
+
+    if url is not None:
+        return attaching.by_url(url, token_file)
+    if token_file is not None:
+        raise UsageError("--token-file goes with --url: the control socket takes no token")
+    directory = audit_directory(load(_config_file(config_file)).audit, os.environ)
+    if directory is None or not is_folder(directory):
+        where = "no audit log is configured" if directory is None else f"there is no audit log in {directory}"
+        raise UsageError(f"{where}, and so no control socket: name the daemon by --url and --token-file")
+    return attaching.by_socket(directory)
 
 
 @contextmanager

@@ -55,7 +55,8 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     then shown under the name of its price."""
 
     drain_seconds: Seconds = 10.0
-    """Longest time from the first SIGTERM to the exit. Keep it below the service manager's own limit."""
+    """Longest time from the first SIGTERM to the exit. Where a proxy lets calls go to their end (`drain_seconds` of the
+    source), it begins after that. Keep the sum below the service manager's own limit."""
 
     @property
     def conversation_bytes(self) -> int:
@@ -126,6 +127,10 @@ ID_CHARACTERS: Final = 256
 """Longest identifier of the event that an audit record refers to; a longer one is cut. In the key of a conversation a
 name has as many bytes; a longer one is cut and has a hash (`core/keys.py`)."""
 
+CLAIMS: Final = 16_384
+"""Usages whose id is remembered, so that a call which two sources follow is billed once: the responses of hours. Each
+takes some 250 bytes."""
+
 LOG_QUEUE_BYTES: Final = 1024 * 1024
 """Lines of the operational log that wait for its reader: some 5,000, so that a pause of the reader loses nothing. Past
 it the oldest of the least important are dropped."""
@@ -142,3 +147,41 @@ LOG_LIBRARY_SECONDS: Final = 10.0
 
 LOG_LIBRARY_LOGGERS: Final = 64
 """Loggers of libraries that are counted by name. Past it they share one count."""
+
+ATTACH_BURST: Final = 200
+"""Requests about calls, of one kind (HTTP, control socket, webhooks), that are answered at once: a script has a list of
+the calls of a busy minute."""
+
+ATTACH_RATE: Final = 50.0
+"""Requests of a kind a second after that. Each that attaches opens a connection and flushes a file."""
+
+ATTACH_BYTES: Final = 16 * 1024
+"""Longest request about a call. An id and eight labels have 2 KB."""
+
+WEBHOOK_BYTES: Final = 64 * 1024
+"""Longest webhook. A call that comes in has its SIP headers in it, some KB. Strangers may send as many at once as the
+HTTP face has connections, and each is held until its signature was verified."""
+
+WEBHOOK_IDS: Final = 32_768
+"""Ids of webhooks that were accepted and have no effect again. At `ATTACH_RATE` they last for 10 minutes, twice the
+tolerance within which a webhook is accepted at all, so that no clock is needed to forget them."""
+
+GIVEN_UP_SECONDS: Final = 7_200.0
+"""How long a call is tried to be followed without a connection that was of use. A session of OpenAI lasts an hour at
+most: the call is over then, and its place is wanted."""
+
+RESUME_IDS: Final = 2_048
+"""Senders of `listen` whose last message is remembered, so that they can go on after a break. Each takes some 1 KB, and
+a record of 300 bytes in each segment of the audit log. Past it the one that was away longest is forgotten."""
+
+RESUME_SECONDS: Final = 86_400.0
+"""How long they are remembered once they are away: longer than any outage in which a sender keeps what it could not
+send."""
+
+RESUME_LOG_BYTES: Final = 128 * 1024 * 1024
+"""How much of the end of the audit log is read at most when the daemon starts, for where senders are: two segments of
+the default size, in about a second."""
+
+HANDSHAKES: Final = 128
+"""Handshakes of clients that a source which listens has under way. An honest one takes milliseconds; past it the oldest
+makes room. Each holds a file descriptor."""

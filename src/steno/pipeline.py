@@ -12,14 +12,14 @@ from steno import wire
 from steno.core.billing.prices import PriceTable
 from steno.core.conversation import Conversation
 from steno.core.envelope import NO_ENVELOPE, Envelope, envelope_of, event_time
-from steno.core.facts import EventsMissed, Fact, FrameRejected, Origin
+from steno.core.facts import EventsMissed, Fact, FrameRejected, Origin, StreamResumed
 from steno.core.families import FAMILIES, Families
 from steno.core.frame import Frame
 from steno.core.registry import Ending, Registry
 from steno.core.sequence import Sequences
-from steno.core.stream import Stream
+from steno.core.stream import Stream, StreamEnd
 from steno.limits import Limits
-from steno.timestamps import SECOND, Micros
+from steno.timestamps import SECOND, Micros, seconds
 
 INTERNAL_ERROR: Final = "internal_error"
 """Why a frame was rejected at which our own code raised. Its stream ends."""
@@ -102,6 +102,10 @@ class Pipeline:
         """Return the counts of the source `name`."""
         return self.sources.setdefault(name, SourceCounts())
 
+    def follower(self, name: str) -> str | None:
+        """Return the source that follows the session or call with the id `name` now; None where none does."""
+        return self.registry.claims.follower(name)
+
     # Streams --------------------------------------------------------------------------------------------
 
     def stream_opened(self, name: str, source: str, at: Micros | None, conversation: str | None = None) -> Stream:
@@ -112,6 +116,12 @@ class Pipeline:
         self.registry.stream_opened(stream, at)
         self.streams[name] = stream
         return stream
+
+    def stream_resumed(self, stream: Stream, at: Micros | None, former: StreamEnd) -> None:
+        """Emit that `stream` follows another one, and how long nothing was received in between."""
+        origin = Origin(at=at, source=stream.source, stream=stream.name)
+        lasted = seconds(former.at, at)
+        self._emit(origin, StreamResumed(source=stream.source, former=former.stream, seconds=lasted, gap=former.gap))
 
     def stream_closed(
         self,
@@ -198,9 +208,11 @@ class Pipeline:
             origin = Origin(at=at, source=stream.source, stream=stream.name)
             self._emit(origin, EventsMissed(missing=missing))
 
-    def missed(self, stream: Stream, at: Micros | None) -> None:
-        """Emit that a frame of `stream` could not be fed: it was too long, or there was no memory for it."""
-        self._emit(Origin(at=at, source=stream.source, stream=stream.name), EventsMissed(missing=1))
+    def missed(self, stream: Stream, at: Micros | None, missing: int, reason: str) -> None:
+        """Emit that the sender of `stream` says how many events are missing here, and why, of `facts.MISSING`."""
+        self._advance(at)
+        origin = Origin(at=at, source=stream.source, stream=stream.name)
+        self._emit(origin, EventsMissed(missing=missing, reason=reason))
 
     def failed(self, stream: Stream) -> None:
         """Count the frame that `feed` raised for, a mistake of ours, as rejected."""

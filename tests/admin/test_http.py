@@ -5,14 +5,18 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio
 import anyio.to_thread
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
+from steno.admin.authorization import Authorization
 from steno.admin.connections import ConnectionTable
 from steno.admin.http import CheckResult, HttpServer, application, bind
+from steno.admin.probe import ProbeResult, probe
+from steno.config import SecretRef
 from steno.errors import UnavailableError
 
 pytestmark = pytest.mark.anyio
@@ -30,6 +34,10 @@ class Face:
         self.health = CheckResult(True, {"loop": True})
         self.readiness = CheckResult(False, {"sources": {"relay": False}})
         self.port = 0
+
+    def ready(self, *, detailed: bool) -> CheckResult:
+        details = {"details": {"relay": "HTTP 401"}} if detailed else {}
+        return CheckResult(self.readiness.ok, {**self.readiness.detail, **details})
 
     def _request(self, method: str, path: str, accept: str = "") -> tuple[int, str, str]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
@@ -52,7 +60,9 @@ async def face() -> AsyncIterator[Face]:
     served = Face()
     with bind("127.0.0.1", 0) as sock:
         served.port = sock.getsockname()[1]
-        app = application(registry, lambda: served.health, lambda: served.readiness)
+        app = application(
+            registry, lambda: served.health, served.ready, Authorization(SecretRef(env="STENO_TEST_TOKEN"))
+        )
         server = HttpServer(app, sock, ConnectionTable(256, 10.0))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(server.run)
@@ -79,6 +89,17 @@ async def test_health_and_readiness_are_two_things() -> None:
 
     assert (health[0], json.loads(health[2])) == (200, {"ok": True, "loop": True})
     assert (ready[0], json.loads(ready[2])) == (503, {"ok": False, "sources": {"relay": False}})
+
+
+async def test_details_are_for_who_has_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STENO_TEST_TOKEN", "first-token")
+    async with face() as served:
+        url = f"http://127.0.0.1:{served.port}"
+        ask = partial(anyio.to_thread.run_sync, probe, url)
+        anyone, wrong, allowed = await ask(), await ask("second-token"), await ask("first-token")
+
+    assert anyone == wrong == ProbeResult(False, '{"ok":false,"sources":{"relay":false}}')
+    assert json.loads(allowed.text)["details"] == {"relay": "HTTP 401"}
 
 
 @pytest.mark.parametrize(

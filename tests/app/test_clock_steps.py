@@ -14,7 +14,7 @@ from steno.app.daemon import Daemon, opened
 from steno.config import Audit, Config, Connect, Http
 from steno.sources.clock import Direction
 from steno.timestamps import parse_timestamp
-from tests.app.test_source_kinds import get
+from tests.app.daemons import get
 from tests.processes import steno
 from tests.sources.helpers import server, until
 

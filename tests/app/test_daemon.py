@@ -16,6 +16,7 @@ import uvicorn
 from steno.app.daemon import opened
 from steno.config import parse
 from steno.metrics.definitions import PROCESS_METRICS
+from tests.app.daemons import records_of_the_log
 from tests.core.realtime.calls import begin, turn
 from tests.processes import Running, running, steno, upstream, wait_until
 from tests.recordings import frames
@@ -76,11 +77,6 @@ def records(folder: Path) -> list[tuple[str, str | None, dict[str, Any]]]:
             record["body"].pop("source", None)
             found.append((record["fact"], record["conversation"], record["body"]))
     return found
-
-
-def records_of_the_log(folder: Path) -> list[dict[str, Any]]:
-    segments = sorted(folder.glob("audit-*.jsonl"))
-    return [json.loads(line) for segment in segments for line in segment.read_text().splitlines()]
 
 
 def series(text: str) -> list[str]:

@@ -10,7 +10,6 @@ import os
 import re
 import resource
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ from typing import Any
 import pytest
 
 from steno.limits import LOG_LIBRARY_LINES
-from tests.processes import PATIENCE_SECONDS, STENO, steno, wait_for
+from tests.processes import PATIENCE_SECONDS, STENO, listening_port, steno, wait_for
 
 NOTHING_FITS = """
 import resource
@@ -29,20 +28,18 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 """
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
-def configure(folder: Path, port: int, more: str = "") -> Path:
+def configure(folder: Path, more: str = "") -> Path:
     config = folder / "steno.toml"
-    config.write_text(f'[http]\nlisten = "127.0.0.1:{port}"\n[audit]\ndirectory = "{folder}/audit"\n{more}')
+    audit = f'[audit]\ndirectory = "{folder}/audit"\nflush_seconds = 0.05\n'
+    config.write_text(f'[http]\nlisten = "127.0.0.1:0"\n{audit}{more}')
     return config
 
 
-def get(port: int, path: str = "/metrics") -> str | None:
+def get(process: subprocess.Popen[bytes], path: str = "/metrics") -> str | None:
     """Return what the daemon answers; None while it does not."""
+    port = listening_port(process.pid)
+    if port is None:
+        return None
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
     try:
         connection.request("GET", path)
@@ -53,8 +50,8 @@ def get(port: int, path: str = "/metrics") -> str | None:
         connection.close()
 
 
-def value(port: int, series: str) -> float:
-    found = re.search(rf"^{re.escape(series)} (\S+)$", get(port) or "", re.MULTILINE)
+def value(process: subprocess.Popen[bytes], series: str) -> float:
+    found = re.search(rf"^{re.escape(series)} (\S+)$", get(process) or "", re.MULTILINE)
     return float(found[1]) if found else -1.0
 
 
@@ -117,15 +114,14 @@ def read_all(reading: int) -> list[dict[str, Any]]:
 
 def test_a_reader_that_stopped_stops_nothing(tmp_path: Path) -> None:
     """The daemon starts, answers, reloads, and ends in order within its drain, though the pipe stays full."""
-    port = free_port()
-    config = configure(tmp_path, port, "[limits]\ndrain_seconds = 5\n")
+    config = configure(tmp_path, "[limits]\ndrain_seconds = 5\n")
     reading, writing = full_pipe()
     with daemon(config, writing) as process:
-        wait_for(lambda: get(port, "/healthz"))
+        wait_for(lambda: get(process, "/healthz"))
         for _ in range(3):
             reload(process, tmp_path)
         blocking = os.get_blocking(writing)
-        held = value(port, "steno_log_lines_dropped_total")
+        held = value(process, "steno_log_lines_dropped_total")
         code, last = ended(process, tmp_path)
     os.close(writing)
     os.close(reading)
@@ -136,11 +132,10 @@ def test_a_reader_that_stopped_stops_nothing(tmp_path: Path) -> None:
 
 def test_a_reader_that_comes_back_reads_what_waited(tmp_path: Path) -> None:
     """All lines are there, in order, from the first."""
-    port = free_port()
     reading, writing = full_pipe()
-    with daemon(configure(tmp_path, port), writing) as process:
+    with daemon(configure(tmp_path), writing) as process:
         os.close(writing)
-        wait_for(lambda: get(port, "/healthz"))
+        wait_for(lambda: get(process, "/healthz"))
         reload(process, tmp_path)
         os.read(reading, 4096)
         process.terminate()
@@ -178,11 +173,10 @@ def not_for_writing(_: Path) -> int:
 )
 def test_standard_error_that_cannot_be_written(opened: Callable[[Path], int], reason: str, tmp_path: Path) -> None:
     """The reader is gone, the disk is full, the descriptor is of the wrong kind: it is counted, and that is all."""
-    port = free_port()
     error = opened(tmp_path)
-    with daemon(configure(tmp_path, port), error) as process:
+    with daemon(configure(tmp_path), error) as process:
         os.close(error)
-        wait_for(lambda: value(port, f'steno_output_errors_total{{kind="log",reason="{reason}"}}') > 0)
+        wait_for(lambda: value(process, f'steno_output_errors_total{{kind="log",reason="{reason}"}}') > 0)
         reload(process, tmp_path)
         code, last = ended(process, tmp_path)
 
@@ -191,11 +185,10 @@ def test_standard_error_that_cannot_be_written(opened: Callable[[Path], int], re
 
 def test_a_log_that_gets_room_again(tmp_path: Path) -> None:
     """No file may grow, as on a full disk. When it may, the log holds every line from the first on."""
-    port = free_port()
     config = tmp_path / "steno.toml"
-    config.write_text(f'[http]\nlisten = "127.0.0.1:{port}"\n')
+    config.write_text('[http]\nlisten = "127.0.0.1:0"\n')
     with (tmp_path / "log").open("wb") as file, without_room(config, file.fileno()) as process:
-        wait_for(lambda: value(port, 'steno_output_errors_total{kind="log",reason="no_space"}') > 0)
+        wait_for(lambda: value(process, 'steno_output_errors_total{kind="log",reason="no_space"}') > 0)
         before = (tmp_path / "log").read_bytes()
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         wait_for((tmp_path / "log").read_bytes)
@@ -215,9 +208,8 @@ def test_a_log_that_gets_room_again(tmp_path: Path) -> None:
 
 def test_a_closed_standard_error_is_nowhere(tmp_path: Path) -> None:
     """No file of the daemon gets its number: the audit log holds records alone, and verifies."""
-    port = free_port()
-    with daemon(configure(tmp_path, port), None, closed=True) as process:
-        wait_for(lambda: get(port, "/healthz"))
+    with daemon(configure(tmp_path), None, closed=True) as process:
+        wait_for(lambda: get(process, "/healthz"))
         reload(process, tmp_path)
         target = Path(f"/proc/{process.pid}/fd/2").readlink()
         code, last = ended(process, tmp_path)

@@ -1,6 +1,7 @@
 """`steno demo`: what a new user sees first."""
 
 import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -9,10 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import connect
 
 from steno.admin.http import bind
 from steno.errors import UnavailableError
-from tests.processes import PATIENCE_SECONDS, STENO, wait_for
+from tests.processes import PATIENCE_SECONDS, STENO, program, wait_for
+
+QUICK_LINES = "import steno.app.demo; steno.app.demo.PLAIN_SECONDS = 0.2"
+"""A line comes that often where there is no terminal."""
 
 
 @contextmanager
@@ -34,7 +39,11 @@ def test_shows_the_main_job(ports: tuple[int, ...], tmp_path: Path) -> None:
     """It prints where to look, counts, sums up, verifies its audit log and exits 0, whichever ports are free."""
     with taken(*ports):
         done = subprocess.run(
-            [*STENO, "demo", "--for", "7"], capture_output=True, text=True, timeout=PATIENCE_SECONDS * 2, check=False
+            [*program(QUICK_LINES), "demo", "--for", "5"],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS * 2,
+            check=False,
         )
 
     assert done.returncode == 0, done.stderr
@@ -64,7 +73,9 @@ def test_a_reader_that_stopped_holds_nothing_up() -> None:
 
 def test_a_reader_that_has_gone_ends_it() -> None:
     """As `steno demo | head -1` has it."""
-    with subprocess.Popen([*STENO, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [*program(QUICK_LINES), "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         assert wait_for(process.stdout.readline)
         process.stdout.close()
@@ -99,3 +110,20 @@ def test_a_reload_shows_no_log_on_the_screen() -> None:
         _, errors = process.communicate(timeout=PATIENCE_SECONDS)
 
     assert (process.returncode, errors) == (0, "")
+
+
+def test_a_client_is_answered_while_it_runs() -> None:
+    """The provider of the demo is one to talk to, at the base URL that is printed."""
+    with subprocess.Popen([*STENO, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        base = process.stdout.readline().split()[1]
+        with connect(f"{base.replace('http', 'ws', 1)}/realtime?model=gpt-realtime") as connection:
+            connection.send('{"type":"response.create"}')
+            kinds = []
+            while "response.done" not in kinds:
+                kinds.append(json.loads(connection.recv(timeout=PATIENCE_SECONDS))["type"])
+        process.terminate()
+        process.communicate(timeout=PATIENCE_SECONDS)
+
+    assert kinds[0] == "session.created"
+    assert process.returncode == 0

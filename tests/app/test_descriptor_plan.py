@@ -10,7 +10,8 @@ import anyio.to_thread
 import pytest
 
 from steno.app.descriptor_plan import HTTP_LEAST, HTTP_MOST, plan
-from tests.app.test_daemon import configure, ended, records_of_the_log
+from tests.app.daemons import records_of_the_log
+from tests.app.test_daemon import configure, ended
 from tests.processes import Running, running, steno, upstream, wait_until
 from tests.recordings import frames
 
@@ -55,6 +56,8 @@ def test_the_limit_is_that_of_the_process() -> None:
 LIMIT = 128
 LOW = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({LIMIT}, {LIMIT}))"
 CROWD = 400
+SOME = 100
+"""More than a process with 64 descriptors can have."""
 
 
 @contextmanager
@@ -136,7 +139,7 @@ async def test_without_any_descriptor_left_nothing_spins(tmp_path: Path) -> None
     async with upstream([], hang_up=False) as (_, url):
         with running(configure(tmp_path, url), limit=more) as daemon:
             await wait_until(lambda: daemon.get("/readyz")[0] == 200)
-            with crowd(("127.0.0.1", daemon.port), CROWD, b"G"):
+            with crowd(("127.0.0.1", daemon.port), SOME, b"G"):
                 await wait_until(lambda: any(line["level"] == "error" for line in daemon.lines()))
                 for _ in range(5):
                     assert (await anyio.to_thread.run_sync(daemon.get, "/healthz"))[0] == 200

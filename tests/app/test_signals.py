@@ -3,7 +3,6 @@
 import http.client
 import json
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.processes import PATIENCE_SECONDS, STENO, running, wait_for
+from tests.processes import PATIENCE_SECONDS, STENO, listening_port, running, wait_for
 
 SLOW: Final = {
     "asyncio",
@@ -31,11 +30,10 @@ SLOW: Final = {
 class Starting:
     """A daemon that starts, and how far it has come."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = port
         config = folder / "steno.toml"
-        config.write_text(f'[http]\nlisten = "127.0.0.1:{port}"\n[audit]\ndirectory = "{folder}/audit"\n')
+        config.write_text(f'[http]\nlisten = "127.0.0.1:0"\n[audit]\ndirectory = "{folder}/audit"\n')
         self.log = folder / "log"
         with self.log.open("wb") as file:
             self.process = subprocess.Popen([*STENO, "run", "-c", config], stderr=file)
@@ -57,11 +55,13 @@ class Starting:
         return [each.name for each in Path(f"/proc/{self.process.pid}/task").iterdir()]
 
     def listens(self) -> bool:
-        with socket.socket() as sock:
-            return sock.connect_ex(("127.0.0.1", self.port)) == 0
+        return listening_port(self.process.pid) is not None
 
     def answers(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        port = listening_port(self.process.pid)
+        if port is None:
+            return False
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
         try:
             connection.request("GET", "/healthz")
             return connection.getresponse().status == 200
@@ -83,10 +83,7 @@ class Starting:
 
 @pytest.fixture
 def starting(tmp_path: Path) -> Iterator[Starting]:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
-    started = Starting(tmp_path, port)
+    started = Starting(tmp_path)
     wait_for(started.catches)
     yield started
     if started.process.poll() is None:

@@ -1,23 +1,24 @@
 """A kind of source is a class and a line in a table: nothing else in the daemon knows which kinds there are."""
 
-import http.client
 import json
 import logging
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, ClassVar, Literal, get_args, get_type_hints
 
 import anyio
-import anyio.to_thread
 import msgspec
 import pytest
 import structlog
 from msgspec import Struct
 
 from steno.app.daemon import Daemon, opened
-from steno.app.source_kinds import SOURCE_KINDS
-from steno.config import Config, Http
+from steno.app.source_kinds import SOURCE_KINDS, shedding
+from steno.audit.verification.files import verify
+from steno.config import Audit, Config, Http
 from steno.config.sources import SOURCES
 from steno.core.facts import Fact, Origin, StreamClosed
 from steno.core.frame import Frame
@@ -26,6 +27,7 @@ from steno.pipeline import Pipeline
 from steno.sources import recorder, recording, supervised
 from steno.sources.recording import Close
 from steno.sources.stream_session import StreamCounters, StreamSessions
+from tests.app.daemons import get
 from tests.sources.helpers import until
 
 pytestmark = pytest.mark.anyio
@@ -54,7 +56,11 @@ class Metronome(Struct, frozen=True):
 
     name: str
     beat: str
-    kind: Literal["metronome"] = "metronome"
+    kind: Literal["metronome", "floods"] = "metronome"
+    clients: ClassVar[int] = 0
+
+    def shown(self) -> dict[str, Any]:
+        return {}
 
 
 class MetronomeSource:
@@ -93,6 +99,7 @@ class Breaking(Struct, frozen=True):
     place: str
     edition: int = 1
     kind: Literal["breaking"] = "breaking"
+    clients: ClassVar[int] = 0
 
 
 class BreakingSource:
@@ -135,20 +142,6 @@ class BreakingSource:
 def configured(*sources: Metronome) -> Config:
     """Return a configuration with sources of a kind that the schema does not know."""
     return msgspec.structs.replace(Config(http=Http(listen="127.0.0.1:0")), sources=sources)
-
-
-async def get(daemon: Daemon, path: str) -> tuple[int, str]:
-    """Return the status and the body of a response of the HTTP face."""
-
-    def request() -> tuple[int, str]:
-        connection = http.client.HTTPConnection(daemon.address, timeout=20)
-        connection.request("GET", path)
-        response = connection.getresponse()
-        body = response.read().decode()
-        connection.close()
-        return response.status, body
-
-    return await anyio.to_thread.run_sync(request)
 
 
 async def readiness(daemon: Daemon) -> tuple[int, Any]:
@@ -271,6 +264,140 @@ async def test_a_source_that_fails_is_started_again_and_no_other_notices(
     assert gap_of(gaps, place) == (set() if place in {"handshake", "begin"} else {"internal_error"})
     assert gap_of(gaps, "honest") == {None}
     assert [each["dir"] for each in recorded(tmp_path, "honest")] == ["received", "close"]
+
+
+# A kind that sheds ----------------------------------------------------------------------------------------
+
+
+class Floods(MetronomeSource):
+    """A kind whose senders never wait."""
+
+    sheds = True
+
+
+class Disk:
+    """`fdatasync` hangs on the segments of an audit log until the test lets it go on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.works = threading.Event()
+        self.works.set()
+        self._real = os.fdatasync
+        monkeypatch.setattr(os, "fdatasync", self.fdatasync)
+
+    def fdatasync(self, descriptor: int) -> None:
+        assert self.works.wait(30)
+        self._real(descriptor)
+
+
+def rejected(number: int) -> Frame:
+    """Return a frame that leads to one record, which says how long it was."""
+    return Frame(b"x" * number, 0)
+
+
+async def test_a_flood_of_a_source_that_sheds_takes_nothing_from_the_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The disk hangs. The others have half of the queue, do not wait, and each of their records is there."""
+    monkeypatch.setitem(SOURCE_KINDS, "metronome", MetronomeSource)
+    monkeypatch.setitem(SOURCE_KINDS, "floods", Floods)
+    disk = Disk(monkeypatch)
+    kept, flood = Metronome("kept", "{}"), msgspec.structs.replace(Metronome("flood", "{}"), kind="floods")
+    config = msgspec.structs.replace(configured(), sources=(kept, flood), audit=audit_of(tmp_path, QUEUE_BYTES))
+    most, fed = 0.0, 0
+
+    with opened(config, {}) as daemon:
+        pipeline = daemon.pipeline
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(daemon.run)
+            await until(lambda: {stream.source for stream in pipeline.streams.values()} == {"kept", "flood"})
+            streams = {stream.source: stream for stream in pipeline.streams.values()}
+            disk.works.clear()
+            for number in range(1, 3_001):
+                pipeline.feed(streams["flood"], rejected(number))
+                if number % 60 == 0:
+                    fed += 1
+                    pipeline.feed(streams["kept"], rejected(fed))
+                most = max(most, numbers_of(daemon)["steno_audit_queue_bytes"])
+            blocked, is_open = numbers_of(daemon)["steno_audit_blocked"], pipeline.open
+            while pipeline.open:  # the source that waits fills its part by itself
+                fed += 1
+                pipeline.feed(streams["kept"], rejected(fed))
+                pipeline.feed(streams["flood"], rejected(1))
+            fullest = numbers_of(daemon)["steno_audit_queue_bytes"]
+            shed = numbers_of(daemon)["steno_audit_shed_records_total"]
+            disk.works.set()
+            await until(lambda: pipeline.open)
+            pipeline.feed(streams["flood"], rejected(7))
+            daemon.stop()
+
+    held = records_of(tmp_path)
+    gaps = [record["body"] for record in held if record["fact"] == "log.gap"]
+    print(f"{fed} records of the source that waits, {shed:.0f} shed; at most {most:.0f} of {QUEUE_BYTES} bytes")  # noqa: T201  # the figures, for `-s`
+    assert (blocked, is_open) == (0, True)
+    assert most <= QUEUE_BYTES // 2 + fed * 400
+    assert QUEUE_BYTES <= fullest < QUEUE_BYTES + 400
+    assert lengths(held, "kept") == [2, *range(1, fed + 1)]  # the first is its beat
+    assert [list(gap["sources"]) for gap in gaps] == [["flood"]] * len(gaps)
+    assert sum(gap["facts"] for gap in gaps) == sum(gap["sources"]["flood"] for gap in gaps) == shed > 1_000
+    assert lengths(held, "flood")[-1] == 7
+    assert verify([tmp_path]).ok
+
+
+QUEUE_BYTES = 256 * 1024
+
+
+def audit_of(folder: Path, queue_bytes: int) -> Audit:
+    return Audit(directory=str(folder), queue_bytes=queue_bytes)
+
+
+def numbers_of(daemon: Daemon) -> dict[str, float]:
+    """Return the numbers of the audit log that have no labels."""
+    return {name: values[()] for name, values in daemon.audit.numbers().items() if () in values}
+
+
+def records_of(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for path in sorted(folder.glob("audit-*")) for line in path.read_bytes().splitlines()]
+
+
+def lengths(held: list[dict[str, Any]], source: str) -> list[int]:
+    """Return how long the frames of `source` were that are recorded as rejected."""
+    found = [record for record in held if record["fact"] == "frame.rejected"]
+    return [record["body"]["bytes"] for record in found if record["stream"].startswith(f"{source}/")]
+
+
+def test_which_sources_shed_is_decided_by_their_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source that is gone sheds until its streams have ended; another kind under its name decides anew."""
+    monkeypatch.setitem(SOURCE_KINDS, "metronome", MetronomeSource)
+    monkeypatch.setitem(SOURCE_KINDS, "floods", Floods)
+    calm, flood = Metronome("calm", "{}"), msgspec.structs.replace(Metronome("flood", "{}"), kind="floods")
+    calmed = Metronome("flood", "{}")
+
+    assert shedding([calm, flood]) == {"flood"}
+    assert shedding([calm], frozenset({"flood"})) == {"flood"}
+    assert shedding([calm, calmed], frozenset({"flood"})) == set()
+    assert shedding([calm, flood], frozenset()) == {"flood"}
+
+
+async def test_a_source_that_becomes_one_that_sheds_sheds_after_a_reload(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(SOURCE_KINDS, "metronome", MetronomeSource)
+    monkeypatch.setitem(SOURCE_KINDS, "floods", Floods)
+    before = msgspec.structs.replace(configured(Metronome("one", "{}")), audit=audit_of(tmp_path, QUEUE_BYTES))
+    flood = msgspec.structs.replace(Metronome("one", "{}"), kind="floods")
+    after = msgspec.structs.replace(before, sources=(flood,))
+    with opened(before, {}, load=lambda: after) as daemon:
+        (sink,) = daemon.audit.sinks
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(daemon.run)
+            await until(lambda: daemon.sources.ready() == {"one": True})
+            sheds = [sink._sheds.shedding]  # type: ignore[union-attr]  # a log is written
+            daemon.reload()
+            sheds.append(sink._sheds.shedding)  # type: ignore[union-attr]  # as above
+            await until(lambda: daemon.sources.ready() == {"one": True})
+            daemon.stop()
+
+    assert sheds == [frozenset(), {"one"}]
 
 
 def test_every_kind_that_can_be_configured_can_be_made() -> None:

@@ -31,11 +31,11 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def configure(folder: Path, url: str = "", audit: bool = True) -> Path:
+def configure(folder: Path, url: str = "", audit: bool = True, drain: int = 4) -> Path:
     config = folder / "steno.toml"
     source = f'[[sources]]\nname = "relay"\nkind = "connect"\nurl = "{url}"\n' if url else ""
     log = f'[audit]\ndirectory = "{folder}/audit"\n' if audit else ""
-    config.write_text(f'[http]\nlisten = "127.0.0.1:0"\n{log}{source}[limits]\ndrain_seconds = 4\n')
+    config.write_text(f'[http]\nlisten = "127.0.0.1:0"\n{log}{source}[limits]\ndrain_seconds = {drain}\n')
     return config
 
 
@@ -116,7 +116,7 @@ def test_a_folder_that_is_gone(tmp_path: Path) -> None:
 def test_a_fifo_without_a_reader(tmp_path: Path) -> None:
     """Neither the start nor the end waits for it longer than the drain allows."""
     os.mkfifo(tmp_path / "state")
-    with running(configure(tmp_path), "--state", tmp_path / "state") as daemon:
+    with running(configure(tmp_path, drain=2), "--state", tmp_path / "state") as daemon:
         assert daemon.port
         code = daemon.stop()
 

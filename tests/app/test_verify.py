@@ -1,10 +1,11 @@
 """What `steno verify` composes: the log, its content files, and the options that both are held against."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from steno.app.verify import trust_of, verify
+from steno.app.verify import logs_of, trust_of, verify
 from steno.audit.content_policy import BodyEncoder, ContentPolicy
 from steno.audit.content_store.files import ContentFiles
 from steno.audit.record import entry
@@ -12,6 +13,7 @@ from steno.audit.verification.trust import KnownHead, Trust
 from steno.core.facts import Content, ItemAdded
 from steno.errors import DataError, StenoError, UsageError
 from tests.audit.helpers import AT, opened
+from tests.processes import steno
 
 HASH = "0a" * 32
 
@@ -128,3 +130,33 @@ def test_options_name_ranges_of_keys_and_the_log(tmp_path: Path) -> None:
 def test_a_text_that_names_no_log_is_an_error() -> None:
     with pytest.raises(UsageError, match="--log: a log is named by the 64 hex digits"):
         trust_of([], [], [], "12")
+
+
+def test_of_several_folders_each_is_proved(log: Path, tmp_path: Path) -> None:
+    """One that does not hold is no reason to leave the next one out, and decides the exit code."""
+    broken = tmp_path / "broken"
+    shutil.copytree(log, broken)
+    (segment,) = broken.glob("audit-*")
+    segment.write_text(segment.read_text().replace('"user"', '"them"'))
+
+    both, one_broken = steno("verify", log, log), steno("verify", broken, log)
+
+    verdict = "the audit log holds"
+    assert (both.returncode, both.stdout.decode().splitlines().count(verdict)) == (0, 2)
+    assert (one_broken.returncode, one_broken.stdout.decode().splitlines().count(verdict)) == (1, 1)
+    assert [line for line in one_broken.stdout.decode().splitlines() if line.endswith(":")] == [f"{broken}:", f"{log}:"]
+
+
+@pytest.mark.parametrize(
+    "trust", [Trust(heads=(KnownHead(1, bytes.fromhex(HASH)),)), Trust(log_id=HASH), Trust(keyed_from=2)]
+)
+def test_what_is_known_of_one_log_is_not_held_against_several(trust: Trust, log: Path) -> None:
+    with pytest.raises(UsageError, match="prove each log by itself"):
+        logs_of([log, log], trust)
+
+
+def test_segments_are_of_one_log(log: Path) -> None:
+    (segment,) = log.glob("audit-*")
+
+    assert logs_of([segment, segment], Trust()) == [[segment, segment]]
+    assert logs_of([log, segment], Trust()) == [[log, segment]]

@@ -3,7 +3,7 @@
 import errno
 import io
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from steno.audit.verification.verifier import Verifier
 from steno.audit.writing.batch import ChainHead
 from steno.audit.writing.interface import CompanionFiles, WriterObserver, WriterOptions
 from steno.audit.writing.log import AuditLog
+from steno.audit.writing.progress import Mark
 from steno.audit.writing.segment_age import Ages
 from steno.audit.writing.writer import AuditWriter
 
@@ -163,9 +164,17 @@ class Observer:
         """Keep it."""
         self.reports.append(("full", failing))
 
+    def shedding(self, source: str, failing: str | None) -> None:
+        """Keep it."""
+        self.reports.append(("shedding", source, failing))
+
     def room(self) -> None:
         """Keep it."""
         self.reports.append(("room",))
+
+    def flushed(self, marks: Sequence[Mark]) -> None:
+        """Keep how far they are."""
+        self.reports.append(("flushed", *[(mark.frame, mark.records) for mark in marks]))
 
     def checkpoint(self, head: ChainHead) -> None:
         """Keep it."""

@@ -3,7 +3,7 @@
 import pytest
 
 from steno.audit import log_records
-from steno.audit.log_records import Damaged
+from steno.audit.log_records import Cursor, Damaged
 from tests.audit.helpers import AT, WHEN, ZEROS, terms
 
 
@@ -18,6 +18,7 @@ OPENED = (
 CHECKPOINT = f'{{"last_seq":6,"last_hash":"{ZEROS}"}}'
 RETIRED = f'{{"last_seq":6,"last_hash":"{ZEROS}","segments":["a","b"]}}'
 GAP = f'{{"reason":"shed","facts":3,"first_at":"{WHEN}","last_at":null}}'
+CURSOR = '{"id":"a","stream":"app/1/1","frame":7,"records":0,"former":0}'
 DAMAGED = '{"segment":"a","damage":"renamed","last_seq":6}'
 
 
@@ -29,6 +30,9 @@ DAMAGED = '{"segment":"a","damage":"renamed","last_seq":6}'
         (log_records.checkpoint(AT, 6, bytes(32)), record("log.checkpoint", CHECKPOINT)),
         (log_records.retired(AT, 6, bytes(32), ["a", "b"]), record("log.retired", RETIRED)),
         (log_records.gap(AT, "shed", 3, AT, None), record("log.gap", GAP)),
+        (log_records.gap(AT, "shed", 3, AT, None, {"a": 2}), record("log.gap", GAP[:-1] + ',"sources":{"a":2}}')),
+        (log_records.cursor(AT, Cursor("a", "app/1/1", 7)), record("log.cursor", CURSOR)),
+        (log_records.cursor(AT, Cursor("a", "app/1/1", 7, of=2)), record("log.cursor", CURSOR[:-1] + ',"of":2}')),
         (log_records.damaged(AT, Damaged("a", "renamed", 6)), record("log.damaged", DAMAGED)),
     ],
 )

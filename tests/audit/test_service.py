@@ -23,8 +23,10 @@ KEYS = ("0123456789abcdef" * 2, "fedcba9876543210" * 2)
 
 
 def configure(folder: Path, audit: str = "") -> Path:
+    """Write a configuration whose log is flushed soon."""
     config = folder / "steno.toml"
-    config.write_text(f'[http]\nlisten = "127.0.0.1:0"\n[audit]\ndirectory = "{folder}/audit"\n{audit}')
+    log = f'[audit]\ndirectory = "{folder}/audit"\nflush_seconds = 0.05\n{audit}'
+    config.write_text(f'[http]\nlisten = "127.0.0.1:0"\n{log}')
     return config
 
 
@@ -274,7 +276,7 @@ def test_another_log_under_the_same_key_is_not_the_one_that_the_daemon_named(tmp
 
 def test_a_head_that_was_reported_is_proved_later_and_shows_a_tail_that_was_cut(tmp_path: Path) -> None:
     """The line of the operational log is what `steno verify --head` takes."""
-    with running(configure(tmp_path, "flush_seconds = 0.05\ncheckpoint_seconds = 0.1")) as daemon:
+    with running(configure(tmp_path, "checkpoint_seconds = 0.1")) as daemon:
         heads = wait_for(
             lambda: [str(line["head"]) for line in daemon.lines() if "checkpoint" in str(line["event"])][1:]
         )
@@ -294,7 +296,7 @@ def test_a_head_that_was_reported_is_proved_later_and_shows_a_tail_that_was_cut(
 
 def test_a_segment_that_somebody_moves_is_reported_everywhere(tmp_path: Path) -> None:
     """In the log, in the operational log and as a metric; the log goes on, and verification fails at the damage."""
-    with running(configure(tmp_path, "flush_seconds = 0.05")) as daemon:
+    with running(configure(tmp_path)) as daemon:
         wait_for(lambda: count(tmp_path, "daemon.started"))
         (segment,) = (tmp_path / "audit").glob("audit-*.jsonl")
         segment.rename(tmp_path / "audit" / "rotated-by-logrotate.1")
@@ -383,5 +385,6 @@ def test_a_second_daemon_on_the_same_folder_is_refused(tmp_path: Path) -> None:
 
     assert second.returncode == 69
     assert second.stderr.decode().splitlines()[-1] == (
-        f"steno: another steno writes the audit log in {tmp_path}/audit: stop it, or choose another folder"
+        f"steno: another steno writes the audit log in {tmp_path}/audit: stop it, or give this one a folder of its own "
+        "(audit.directory, or LogsDirectory= of its unit)"
     )

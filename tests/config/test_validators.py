@@ -26,6 +26,17 @@ def test_the_longest_wait_is_not_shorter_than_the_first() -> None:
     assert faults_of(source("backoff_seconds = 2", "backoff_max_seconds = 2")) == []
 
 
+@pytest.mark.parametrize("name", ["call_id", "model"])
+def test_the_address_of_calls_names_no_call_and_no_model(name: str) -> None:
+    """The provider refuses both together, and a call that is named here would be followed in place of the others."""
+    calls = '[[sources]]\nname = "calls"\nkind = "attach"\nurl = "wss://api.example/realtime{}"'
+
+    assert faults_of(calls.format(f"?api-version=1&{name}=x")) == [
+        f"sources.calls.url: must not hold {name}=: a call is named by who asks for it, and has a model already"
+    ]
+    assert faults_of(calls.format("?api-version=1&deployment=voice")) == []
+
+
 def test_a_header_is_set_once_whatever_the_case_of_its_letters() -> None:
     assert faults_of(source('headers = { Auth = { env = "A" }, auth = { env = "B" } }')) == [
         "sources.relay.headers: holds a header twice: the case of its letters does not count"
@@ -45,6 +56,19 @@ def test_no_two_sources_share_a_name() -> None:
         "sources[2].name: is already the name of sources[0]",
         "sources[3].name: is already the name of sources[0]",
     ]
+
+
+PROXY = '[[sources]]\nname = "front"\nkind = "proxy"\nupstream = "https://api.provider.example"\nattach = "calls"\n'
+CALLS = '[[sources]]\nname = "calls"\nkind = "attach"\n'
+
+
+def test_the_calls_of_a_proxy_are_followed_by_a_source_that_is_there() -> None:
+    fault = 'sources.front.attach: must be the name of a source of kind = "attach"'
+
+    assert faults_of(PROXY) == [fault]
+    assert faults_of(PROXY + source(name="calls")) == [fault]
+    assert faults_of(PROXY + CALLS) == []
+    assert fault not in faults_of('sources = [1, { kind = "proxy", attach = 2 }]')
 
 
 REDACTS = [

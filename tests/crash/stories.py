@@ -22,6 +22,7 @@ NOW: Final = 1_790_000_000
 """The second at which each conversation begins by its own account. With the seed it decides every frame."""
 AT: Final = NOW * 1_000_000
 CLOSED: Final = "stream.closed"
+RESUMED: Final = "stream.resumed"
 SKIPPED: Final = 100
 """Connections in a row that a source may have made without recording any of it, because it was killed."""
 
@@ -109,6 +110,8 @@ class Streams:
     def check(self, records: list[Record]) -> None:
         """Take the records of one stream. Each fact is there once, in order, and none is missing before the last."""
         held = list(map(plain, records))
+        if len(held) > 1 and held[1].fact == RESUMED:  # which stream it follows is the daemon's affair
+            del held[1]
         ends = [at for at, each in enumerate(held) if each.fact == CLOSED]
         ending = Ending(**{name: held[ends[0]].body[name] for name in Ending._fields}) if ends else None
         if ends:  # the rest is about the end of the daemon

@@ -13,10 +13,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
 from steno.simulate import assistants, voice
-from steno.simulate.server import Provider, plain_story, provider
+from steno.simulate.server import Provider, plain_story, provider, url_of
 
 STARTED_AT = 1_790_000_000
-TARGETS = ["/v1/realtime", "/v1/realtime?model=gpt-realtime", "/v1/assistants"]
+TARGETS = ["/v1/realtime", "/v1/realtime?model=gpt-realtime&line=1", "/v1/assistants"]
 
 pytestmark = pytest.mark.anyio
 
@@ -48,10 +48,10 @@ async def hear(url: str) -> list[Any]:
 @pytest.mark.parametrize("speed", [0.0, float("inf"), 1e6])
 async def test_a_connection_gets_the_conversation_of_its_seed(speed: float) -> None:
     async with fast(seed=7, speed=speed) as simulated:
-        call = await hear(simulated.url("/v1/realtime?model=gpt-realtime"))
+        call = await hear(simulated.url("/v1/realtime?model=gpt-realtime&line=1"))
         work = await hear(simulated.url("/v1/assistants"))
 
-    expected_call = voice.session(Random("7//v1/realtime?model=gpt-realtime/1"), STARTED_AT)
+    expected_call = voice.session(Random("7//v1/realtime?model=gpt-realtime&line=1/1"), STARTED_AT)
     expected_work = assistants.stream(Random("7//v1/assistants/1"), STARTED_AT)
     assert call == [msgspec.json.encode(step.event).decode() for step in expected_call]
     assert work == [msgspec.json.encode(step.event).decode() for step in expected_work]
@@ -138,7 +138,22 @@ async def test_a_port_that_is_taken_raises() -> None:
 
 
 def test_a_url_names_host_and_port() -> None:
-    simulated = Provider("::1", 1, 1.0, lambda: STARTED_AT, plain_story)
-    simulated.port = 8080
+    assert url_of("ws", "::1", 8080, "/v1/realtime") == "ws://[::1]:8080/v1/realtime"
+    assert url_of("wss", "127.0.0.1", 443, "/x?y") == "wss://127.0.0.1:443/x?y"
 
-    assert simulated.url("/v1/realtime") == "ws://[::1]:8080/v1/realtime"
+
+@pytest.mark.parametrize(
+    ("target", "plays"),
+    [
+        ("/v1/realtime", True),
+        ("/v1/realtime?for=me", True),
+        ("/v1/realtime?model=m&line=1", True),
+        ("/v1/assistants", True),
+        ("/v1/realtime?model=m", False),
+        ("/v1/realtime?call_id=rtc_1", False),
+        ("/v1/realtime?intent=transcription", False),
+        ("/v1/threads", False),
+    ],
+)
+def test_a_target_that_opens_a_session_plays_no_story(target: str, plays: bool) -> None:
+    assert (plain_story(target) is not None) is plays

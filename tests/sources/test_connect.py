@@ -13,18 +13,20 @@ import anyio
 import anyio.lowlevel
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
 from steno.config import Connect, SecretRef
-from steno.core.facts import Fact, StreamClosed, StreamOpened
+from steno.core.facts import Fact, StreamClosed, StreamOpened, StreamResumed
 from steno.core.frame import Frame
 from steno.core.stream import Stream
 from steno.pipeline import Pipeline
 from steno.sources import connect
 from steno.sources.backoff import Backoff
 from steno.sources.connect import ConnectSource, conversation_name
-from steno.sources.connect_errors import NAMES
+from steno.sources.connect_errors import FATAL, NAMES
+from steno.sources.protocols import Problem
 from steno.sources.recording import Gap
 from tests.sources.helpers import PATIENCE_SECONDS, PING, Admit, Handler, Stage, counted, send_one, server, until
 
@@ -127,7 +129,7 @@ class Waits(Backoff):
     def succeeded(self) -> None:
         self.reported.append("succeeded")
 
-    def wait(self, retry_after: float | None = None) -> float:
+    def wait(self, retry_after: float | None = None, *, slowly: bool = False) -> float:
         self.reported.append("wait")
         return 0
 
@@ -164,6 +166,93 @@ async def test_session_that_reached_its_longest_duration_is_no_gap() -> None:
 
     assert play.closed[0] == StreamClosed(source="relay", reason="session_expired", code=1001, frames=1)
     assert play.gaps == {}
+
+
+async def test_what_lies_between_two_connections_is_said() -> None:
+    """How long nothing was received, and after which stream."""
+
+    async def handle(connection: ServerConnection) -> None:
+        await connection.send(PING)
+        if len(play.closed) == 0:
+            connection.transport.abort()
+
+    async with played(handle) as play:
+        await until(lambda: len(play.closed) >= 3)
+
+    resumed = [fact for fact in play.facts if isinstance(fact, StreamResumed)]
+    assert resumed[0].former.endswith("/1")
+    assert (resumed[0].gap, resumed[1].gap) == ("broken_off", None)
+    assert resumed[0].seconds is not None
+    assert 0 <= resumed[0].seconds < PATIENCE_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "problem"),
+    [
+        (4000, "invalid_request_error.beta_api_shape_disabled", "invalid_request"),
+        (1008, "not you", "policy_violation"),
+    ],
+)
+async def test_what_will_end_so_again_is_tried_slowly_and_said(
+    code: int, reason: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[bool] = []
+    wait = Backoff.wait
+
+    def noted(backoff: Backoff, retry_after: float | None = None, *, slowly: bool = False) -> float:
+        waits.append(slowly)
+        return wait(backoff, retry_after, slowly=slowly)
+
+    async def handle(connection: ServerConnection) -> None:
+        await connection.close(code, reason)
+
+    monkeypatch.setattr(Backoff, "wait", noted)
+    with capture_logs() as lines:
+        async with played(handle) as play:
+            await until(lambda: len(waits) >= 3)
+            found = play.source.problem
+
+    assert found == Problem(problem, f"close code {code}, {reason}")
+    assert all(waits)
+    (line, *_) = [each for each in lines if each["event"] == "the server closes what it accepts"]
+    assert (line["reason"], line["detail"], line["advice"]) == (problem, f"close code {code}, {reason}", FATAL[problem])
+
+
+async def test_a_refusal_says_its_status_and_code() -> None:
+    def refuse(connection: ServerConnection, _request: Request) -> Response:
+        body = '{"error":{"code":"invalid_api_key","message":"Incorrect API key provided: sk-live"}}'
+        return connection.respond(HTTPStatus.UNAUTHORIZED, body)
+
+    async with played(send_one, refuse) as play:
+        await until(lambda: play.source.problem)
+        found = play.source.problem
+
+    assert found == Problem("unauthorized", "HTTP 401, invalid_api_key")
+
+
+async def test_a_file_of_certificates_that_is_missing_is_no_trouble_of_the_network(tmp_path: Path) -> None:
+    missing = tmp_path / "ca.pem"
+    async with played(send_one, url="wss://127.0.0.1:1", ca_file=str(missing)) as play:
+        await until(lambda: play.source.problem)
+        first = play.source.problem
+        missing.write_text("none")
+        await until(lambda: play.source.problem != first)
+        second = play.source.problem
+
+    assert first == Problem("ca_file", f"{missing}: ca_file: cannot be read: no such file or directory")
+    assert second == Problem("ca_file", f"{missing}: ca_file: holds no certificates in PEM")
+
+
+async def test_a_header_whose_value_is_missing_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    async with played(send_one, headers={"Authorization": SecretRef(file=str(file))}) as play:
+        await until(lambda: play.source.problem)
+        found = play.source.problem
+        file.write_text("Bearer one")
+        await until(lambda: play.source.ready)
+
+    message = "cannot be read: no such file or directory"
+    assert found == Problem("secret_missing", f"{file}: headers.Authorization: {message}")
 
 
 async def test_connection_that_breaks_off_is_a_gap() -> None:
@@ -224,7 +313,7 @@ async def test_a_source_that_is_cancelled_waits_for_no_answer_to_its_close(monke
 
     over = anyio.Event()
     monkeypatch.setattr("steno.sources.websocket.CLOSE_SECONDS", 2 * PATIENCE_SECONDS)
-    monkeypatch.setattr("steno.sources.connect.CLOSE_SECONDS", 2 * PATIENCE_SECONDS)
+    monkeypatch.setattr("steno.sources.dialing.CLOSE_SECONDS", 2 * PATIENCE_SECONDS)
     async with server(handle) as url:
         play = Play(Connect(name="relay", kind="connect", url=url))
         with anyio.fail_after(PATIENCE_SECONDS):

@@ -11,7 +11,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 
 from steno.sources import read_ahead
-from steno.sources.read_ahead import MEDIUM_BYTES, MESSAGES, SMALL_BYTES, MeasuredConnection, ReadAhead, Room
+from steno.sources.read_ahead import MEDIUM_BYTES, MESSAGES, SMALL_BYTES, Measured, MeasuredConnection, ReadAhead, Room
 from steno.sources.stream_session import StreamCounters, StreamSession
 from steno.sources.websocket import Pings, _heard, read_websocket
 from tests.sources.helpers import PING, Stage, until
@@ -54,7 +54,7 @@ class Desk:
     def _watch(self, room: Room) -> None:
         grant = room._grant
 
-        def granted(connection: MeasuredConnection) -> None:
+        def granted(connection: Measured) -> None:
             grant(connection)
             self.most = max(self.most, self.read_ahead.reserved)
 

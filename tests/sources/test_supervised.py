@@ -256,6 +256,105 @@ async def test_a_source_that_ends_in_order_is_not_started_again() -> None:
     assert (band.restarts, len(band.made)) == (0, 1)
 
 
+# Calls that go on -------------------------------------------------------------------------------------------
+
+
+class DrainingDrum(DrumSource):
+    """A drum whose beats go to their end."""
+
+    drain_seconds = 3600.0
+    calls = 1
+
+    async def drain(self) -> None:
+        assert isinstance(self.band, DrainingBand)
+        self.band.calls.append("drain")
+        await self.band.drains()
+
+
+class DrainingBand(Band):
+    """A band whose drum drains."""
+
+    def __init__(self, *runs: Callable[[], Awaitable[None]]) -> None:
+        self.over = anyio.Event()
+        self.drains: Callable[[], Awaitable[None]] = self.over.wait
+        super().__init__(*runs)
+
+    def make(self, config: SourceConfig) -> DrumSource:
+        assert isinstance(config, Drum)
+        self.made.append(DrainingDrum(config, self))
+        return self.made[-1]
+
+
+async def test_calls_go_to_their_end_before_it_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own time to drain counts, not how long it may take to stop."""
+    monkeypatch.setattr(supervised, "ANSWER_SECONDS", 0.05)
+    band = DrainingBand()
+    async with playing(band):
+        await until(lambda: band.calls)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(band.source.stop)
+            await until(lambda: "drain" in band.calls)
+            during = (band.source.drain_seconds, band.source.calls, band.source.drained.is_set())
+            band.over.set()
+
+    assert during == (3600.0, 1, False)
+    assert (band.calls, band.source.drained.is_set()) == (["run low", "drain", "stop"], True)
+
+
+@pytest.mark.parametrize("drain", [raising(KeyError("x")), forever], ids=["fails", "takes too long"])
+async def test_a_source_that_does_not_drain_is_stopped(
+    drain: Callable[[], Awaitable[None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DrainingDrum, "drain_seconds", 0.05)
+    band = DrainingBand()
+    band.drains = drain
+    async with playing(band):
+        await until(lambda: band.calls)
+
+    assert (band.calls, band.restarts) == (["run low", "drain", "stop"], 0)
+
+
+async def test_a_source_that_fails_while_it_drains_is_not_made_anew() -> None:
+    """It would listen again. Nobody waits for its calls: they ended with it."""
+    band = DrainingBand()
+    band.drains = forever
+    fails = anyio.Event()
+
+    async def fail() -> None:
+        await fails.wait()
+        raise ZeroDivisionError
+
+    band.runs = [fail]
+    async with playing(band):
+        await until(lambda: band.calls)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(band.source.drain)
+            await until(lambda: "drain" in band.calls)
+            fails.set()
+
+    assert (band.calls, band.left, band.restarts) == (["run low", "drain", "stop"], 1, 1)
+
+
+async def test_a_source_that_waits_to_be_made_anew_has_nothing_to_drain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Backoff, "wait", lambda _: 3600.0)
+    band = DrainingBand(raising(KeyError("x")))
+    async with playing(band):
+        await until(lambda: band.calls == ["run low", "stop"])
+
+    assert band.calls == ["run low", "stop"]
+
+
+async def test_a_source_that_cannot_say_what_it_drains_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DrainingDrum, "drain_seconds", property(lambda _: 1 / 0))
+    monkeypatch.setattr(DrainingDrum, "calls", property(lambda _: 1 / 0))
+    band = DrainingBand()
+    async with playing(band):
+        await until(lambda: band.calls)
+        said = (band.source.drain_seconds, band.source.calls)
+
+    assert (said, band.calls) == ((0.0, 0), ["run low", "stop"])
+
+
 # What is asked meanwhile ----------------------------------------------------------------------------------
 
 

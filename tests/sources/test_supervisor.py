@@ -20,6 +20,13 @@ NO_NUMBERS: dict[str, Numbers] = {
     "steno_connect_attempts_total": {},
     "steno_stream_gaps_total": {},
     "steno_source_restarts_total": {},
+    "steno_attachments": {},
+    "steno_attachments_ended_total": {},
+    "steno_listen_handshakes_total": {},
+    "steno_listen_repeated_messages_total": {},
+    "steno_listen_slowed_seconds_total": {},
+    "steno_tls_certificate_loads_total": {},
+    "steno_tls_certificate_expiry_timestamp_seconds": {},
 }
 
 
@@ -72,6 +79,24 @@ class BellSource:
         self._calls.append(f"{self._label} changes to {config.tone}")
 
 
+class Carillon(BellSource):
+    """A bell that rings out: `drain` returns when a play says so."""
+
+    drain_seconds = 60.0
+
+    def __init__(self, config: Bell, calls: list[str]) -> None:
+        super().__init__(config, calls)
+        self.silent = anyio.Event()
+
+    @property
+    def calls(self) -> int:
+        return 0 if self.silent.is_set() else 2
+
+    async def drain(self) -> None:
+        self._calls.append(f"{self._label} rings out")
+        await self.silent.wait()
+
+
 class Belfry:
     """A supervisor of made-up sources."""
 
@@ -82,7 +107,7 @@ class Belfry:
 
     def make(self, config: SourceConfig) -> Source:
         assert isinstance(config, Bell)
-        self.made.append(BellSource(config, self.calls))
+        self.made.append((Carillon if config.kind == "carillon" else BellSource)(config, self.calls))
         return self.made[-1]
 
     async def called(self, *calls: str) -> None:
@@ -160,6 +185,55 @@ async def test_a_daemon_that_stops_changes_no_source() -> None:
         changes = belfry.supervisor.replace([Bell("two")])
 
     assert changes == Changes((), (), ())
+
+
+# Calls that go on -----------------------------------------------------------------------------------------
+
+
+def silence(source: BellSource) -> None:
+    assert isinstance(source, Carillon)
+    source.silent.set()
+
+
+async def test_those_that_drain_go_on_while_the_others_stop() -> None:
+    """`drain` returns when no call is left, and `stop` ends the rest."""
+    done = anyio.Event()
+    async with running(Bell("one"), Bell("two", kind="carillon")) as belfry:
+        supervisor = belfry.supervisor
+
+        async def drain() -> None:
+            await supervisor.drain()
+            done.set()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(drain)
+            await belfry.called("bell one stops", "carillon two rings out")
+            during = (supervisor.drain_seconds, supervisor.calls, done.is_set(), supervisor.replace([]))
+            silence(belfry.made[1])
+        after = (supervisor.calls, done.is_set())
+        await supervisor.stop()
+        calls = list(belfry.calls)
+
+    assert during == (60.0, 2, False, Changes((), (), ()))
+    assert after == (0, True)
+    assert calls == ["carillon two stops"]
+
+
+async def test_a_source_that_is_removed_drains_too_and_counts_until_then() -> None:
+    """One that takes its name runs at once: they share the port. A daemon that stops waits for both."""
+    async with running(Bell("one", kind="carillon")) as belfry:
+        supervisor = belfry.supervisor
+        supervisor.replace([Bell("one", kind="gong")])
+        await belfry.called("carillon one rings out", "gong one runs")
+        both = supervisor.numbers()["steno_streams"]
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(supervisor.drain)
+            await belfry.called("gong one stops")
+            during = (supervisor.drain_seconds, supervisor.calls)
+            silence(belfry.made[0])
+        await until(lambda: not supervisor.drain_seconds)
+
+    assert (both, during) == ({("one",): 2.0}, (60.0, 2))
 
 
 # Numbers --------------------------------------------------------------------------------------------------

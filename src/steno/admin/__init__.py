@@ -2,7 +2,6 @@
 
     http.py          the application, and uvicorn on a socket that the daemon has bound
     connections.py   how many clients there may be, and what ends one that is of no use
-    acceptor.py      accepts clients, a few at a time
     hosts.py         whom a request asks for: another host than this daemon is refused
     probe.py         the client for health checks
 

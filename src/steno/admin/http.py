@@ -1,10 +1,13 @@
 """The HTTP server: starlette on uvicorn, on a socket that the daemon has bound. Signals are left to the daemon."""
 
+import asyncio
 import contextlib
+import errno
 import logging
 import socket
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final, Protocol
 
 import anyio
 import anyio.to_thread
@@ -13,12 +16,15 @@ from msgspec import Struct
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from steno.admin.acceptor import Acceptor
+from steno.acceptor import Acceptor
+from steno.admin.answers import error
+from steno.admin.authorization import Authorization
 from steno.admin.connections import BoundedProtocol, ConnectionTable
 from steno.errors import UnavailableError
 
@@ -27,6 +33,9 @@ GRACE_SECONDS: Final = 1
 
 HEAD_SECONDS: Final = 10.0
 """How long a client may take to send the head of a request, and to take a response."""
+
+PROGRAMS: Final = "/v1/"
+"""What programs ask for: errors are JSON there."""
 
 BACKLOG: Final = 128
 """Connections that wait to be accepted."""
@@ -43,6 +52,13 @@ class CheckResult(Struct, frozen=True):
 HealthCheck = Callable[[], CheckResult]
 
 
+class ReadyCheck(Protocol):
+    """Says whether the daemon is ready."""
+
+    def __call__(self, *, detailed: bool) -> CheckResult:
+        """Return that; `detailed` as who has the token may see it."""
+
+
 def bind(host: str, port: int) -> socket.socket:
     """Return a socket that listens on `host`, an IPv6 address without brackets or any other, and `port` (0: any free).
 
@@ -56,12 +72,22 @@ def bind(host: str, port: int) -> socket.socket:
         sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
-        raise UnavailableError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        taken = "; each steno needs an http.listen of its own" if error.errno == errno.EADDRINUSE else ""
+        raise UnavailableError(f"cannot listen on {host}:{port}: {error.strerror}{taken}") from error
     return sock
 
 
-def application(registry: CollectorRegistry, healthy: HealthCheck, ready: HealthCheck) -> ASGIApp:
-    """Return the application that answers `/metrics`, `/healthz` and `/readyz`, whatever host is asked for."""
+def application(
+    registry: CollectorRegistry,
+    healthy: HealthCheck,
+    ready: ReadyCheck,
+    authorization: Authorization,
+    further: Sequence[Route] = (),
+) -> ASGIApp:
+    """Return the application that answers `/metrics`, `/healthz`, `/readyz` and `further` routes, for any host.
+
+    Who is allowed by `authorization` is shown details.
+    """
 
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
@@ -71,10 +97,20 @@ def application(registry: CollectorRegistry, healthy: HealthCheck, ready: Health
     async def healthz(_request: Request) -> Response:
         return _response(healthy())
 
-    async def readyz(_request: Request) -> Response:
-        return _response(ready())
+    async def readyz(request: Request) -> Response:
+        return _response(ready(detailed=authorization.allows(request)))
 
-    return Starlette(routes=[Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)])
+    own = [Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)]
+    return Starlette(routes=[*own, *further], exception_handlers={HTTPException: _refused})
+
+
+async def _refused(request: Request, refused: Exception) -> Response:
+    """Answer what has no route: in JSON where programs ask."""
+    status = HTTPStatus(refused.status_code) if isinstance(refused, HTTPException) else HTTPStatus.BAD_REQUEST
+    headers = dict(refused.headers or {}) if isinstance(refused, HTTPException) else {}
+    if request.url.path.startswith(PROGRAMS):
+        return error(status, status.phrase.lower().replace(" ", "_"), "there is no such request", headers)
+    return PlainTextResponse(status.phrase, status, headers)
 
 
 def _response(result: CheckResult) -> Response:
@@ -90,6 +126,7 @@ class _Server(uvicorn.Server):
         self._table = table
         self._protocol = protocol
         self._acceptors: list[Acceptor] = []
+        self._arriving: set[asyncio.Task[None]] = set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -98,7 +135,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept connections of `sockets`, which listen already."""
         self.servers = []  # those of asyncio: none
-        self._acceptors = [Acceptor(sock, self._table, self._connection) for sock in sockets or ()]
+        self._acceptors = [Acceptor(sock, self._accepted, self._not_accepted) for sock in sockets or ()]
         for acceptor in self._acceptors:
             acceptor.start()
         self.started = True
@@ -108,6 +145,21 @@ class _Server(uvicorn.Server):
         for acceptor in self._acceptors:
             acceptor.stop()
         await super().shutdown(sockets)
+
+    def _accepted(self, sock: socket.socket, _address: object) -> None:
+        task = asyncio.get_running_loop().create_task(self._arrive(sock))
+        self._arriving.add(task)
+        task.add_done_callback(self._arriving.discard)
+
+    def _not_accepted(self) -> None:
+        self._table.rejected["descriptors"] += 1
+        self._table.end_oldest()
+
+    async def _arrive(self, sock: socket.socket) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(self._connection, sock)
+        except OSError:  # the client was quicker
+            sock.close()
 
     def _connection(self) -> BoundedProtocol:
         return self._protocol(self._table, config=self.config, server_state=self.server_state, app_state={})

@@ -10,7 +10,7 @@ from steno.errors import UsageError
 
 TIMEOUT_SECONDS: Final = 3.0
 OK: Final = 200
-RESPONSE_BYTES: Final = 4096
+RESPONSE_BYTES: Final = 64 * 1024
 """How much of a response is read."""
 WILDCARD_HOSTS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # nothing listens here
 """An address that means all interfaces to the address that reaches it on this machine."""
@@ -31,14 +31,18 @@ def readiness_url(address: tuple[str, int]) -> str:
     return f"http://[{host}]:{port}/readyz" if ":" in host else f"http://{host}:{port}/readyz"
 
 
-def probe(url: str) -> ProbeResult:
-    """Request `url` (`/readyz` where it has no path). Raises UsageError where it is not an http URL."""
+def probe(url: str, token: str | None = None) -> ProbeResult:
+    """Request `url` (`/readyz` where it has no path), with the `token` of `http.token` for details.
+
+    Raises UsageError where it is not an http URL.
+    """
     parts = urlsplit(url)
     if parts.scheme != "http" or not parts.hostname:
         raise UsageError("the URL must begin with http:// and name a host")
     connection = HTTPConnection(parts.hostname, parts.port or 80, timeout=TIMEOUT_SECONDS)
     try:
-        connection.request("GET", parts.path or "/readyz")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        connection.request("GET", parts.path or "/readyz", headers=headers)
         response = connection.getresponse()
         text = response.read(RESPONSE_BYTES).decode(errors="replace")
     except (OSError, HTTPException) as error:

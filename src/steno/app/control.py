@@ -13,7 +13,7 @@ for the network:
 
 import socket
 import stat
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
@@ -54,10 +54,12 @@ def table() -> ConnectionTable:
     return ConnectionTable(CONNECTIONS, PATIENCE_SECONDS)
 
 
-async def listen(directory: Path, erase: Erase, connections: ConnectionTable | None = None) -> None:
+async def listen(
+    directory: Path, erase: Erase, connections: ConnectionTable | None = None, further: Sequence[Route] = ()
+) -> None:
     """Answer requests on the socket in `directory` until cancelled; a request under way is finished then.
 
-    `connections` counts the peers, where they are counted.
+    `connections` counts the peers, where they are counted; `further` are routes besides `POST /erase`.
 
     Where the socket cannot be made, that is logged, and the daemon runs without it.
     """
@@ -68,7 +70,7 @@ async def listen(directory: Path, erase: Erase, connections: ConnectionTable | N
             structlog.get_logger().warning("nothing can be asked of this daemon", socket=SOCKET, reason=error.strerror)
             return
         peers = table() if connections is None else connections
-        server = HttpServer(application(erase), sock, peers, ControlProtocol)
+        server = HttpServer(application(erase, further), sock, peers, ControlProtocol)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_run, server, sock)
             try:
@@ -105,8 +107,8 @@ def _bind(path: Path) -> socket.socket:
 # Requests -------------------------------------------------------------------------------------------------
 
 
-def application(erase: Erase) -> Starlette:
-    """Return the application that answers `POST /erase` by what `erase` returns or raises."""
+def application(erase: Erase, further: Sequence[Route] = ()) -> Starlette:
+    """Return the application that answers `POST /erase` by what `erase` returns or raises, and `further` routes."""
 
     async def post_erase(request: Request) -> Response:
         return _response(*await _erased(request, erase))
@@ -115,7 +117,7 @@ def application(erase: Erase) -> Starlette:
         status = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else HTTPStatus.BAD_REQUEST
         return _response(status, UNKNOWN_REQUEST)
 
-    routes = [Route(ERASE_PATH, post_erase, methods=["POST"])]
+    routes = [Route(ERASE_PATH, post_erase, methods=["POST"]), *further]
     return Starlette(routes=routes, exception_handlers={HTTPException: unknown})
 
 

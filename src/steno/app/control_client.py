@@ -1,7 +1,8 @@
 """Asks the daemon that writes an audit log, over its control socket.
 
-A request is HTTP/1.1 on a unix socket: `POST /erase` with an `EraseRequest` as JSON. The response holds an
-`EraseAnswer` as JSON, whatever its status. A connection carries one request. `steno.app.control` is the other end.
+A request is HTTP/1.1 on a unix socket: `POST /erase` with an `EraseRequest` as JSON, whose response holds an
+`EraseAnswer` as JSON, whatever its status; and `/v1/attachments`, as on the HTTP face. A connection carries one
+request. `steno.app.control` is the other end.
 """
 
 import os
@@ -50,33 +51,55 @@ def ask_to_erase(directory: Path, request: EraseRequest) -> Erasure | None:
     Raises UsageError, with the daemon's own line, where it refuses. Raises UnavailableError where the socket cannot be
     connected to, and where the daemon does not answer or answers as another version does.
     """
-    with reachable(directory) as path, closing(_UnixConnection(path)) as connection:
+    answered = ask(directory, "POST", ERASE_PATH, msgspec.json.encode(request), BODY_BYTES)
+    if answered is None:
+        return None
+    try:
+        answer = msgspec.json.decode(answered[1], type=EraseAnswer)
+    except ValueError as error:
+        raise _of_another_version(directory) from error
+    if answer.erased is None:
+        raise UsageError(answer.error or "the daemon did not say what it did")
+    return answer.erased
+
+
+def ask(directory: Path, method: str, path: str, body: bytes | None, longest: int) -> tuple[int, bytes] | None:
+    """Send one request to the daemon that writes the log in `directory`, with a `body` that is JSON.
+
+    Returns the status and up to `longest` bytes of the response; None where no daemon listens. Raises UnavailableError
+    where the socket cannot be connected to, and where the daemon does not answer or answers what is no HTTP.
+    """
+    with reachable(directory) as socket_path, closing(_UnixConnection(socket_path)) as connection:
         try:
             connection.connect()
         except (FileNotFoundError, ConnectionRefusedError):
             return None
         except OSError as error:
             raise UnavailableError(f"cannot ask the daemon: {directory / SOCKET}: {error.strerror}") from error
-        answer = _exchange(connection, directory, request)
-    if answer.erased is None:
-        raise UsageError(answer.error or "the daemon did not say what it did")
-    return answer.erased
+        return _exchange(connection, directory, (method, path, body), longest)
 
 
-def _exchange(connection: HTTPConnection, directory: Path, request: EraseRequest) -> EraseAnswer:
+def _exchange(
+    connection: HTTPConnection, directory: Path, request: tuple[str, str, bytes | None], longest: int
+) -> tuple[int, bytes]:
     try:
         # A daemon of the first edition answers after one line and closes, perhaps before the body is sent: the answer
         # is read all the same.
         with suppress(BrokenPipeError, ConnectionResetError):
-            connection.request("POST", ERASE_PATH, msgspec.json.encode(request), {"content-type": "application/json"})
-        return msgspec.json.decode(connection.getresponse().read(BODY_BYTES), type=EraseAnswer)
+            connection.request(*request, {"content-type": "application/json"})
+        response = connection.getresponse()
+        return response.status, response.read(longest)
     except OSError as error:
         raise UnavailableError(f"the daemon behind {directory / SOCKET} did not answer") from error
-    except (HTTPException, ValueError) as error:
-        raise UnavailableError(
-            f"the daemon behind {directory / SOCKET} answers as another version of steno does: "
-            "restart the daemon, or use the command that came with it"
-        ) from error
+    except HTTPException as error:
+        raise _of_another_version(directory) from error
+
+
+def _of_another_version(directory: Path) -> UnavailableError:
+    return UnavailableError(
+        f"the daemon behind {directory / SOCKET} answers as another version of steno does: "
+        "restart the daemon, or use the command that came with it"
+    )
 
 
 class _UnixConnection(HTTPConnection):

@@ -1,8 +1,8 @@
 """The daemon: one task group, a fixed order of starting and stopping, and the signals.
 
-Started in this order: audit log, HTTP server, control socket, ticker, sources. Stopped in this order: the sources close
-their connections, open conversations are closed, the state is written, the audit log is flushed and ended. The HTTP
-server goes last, so that a probe sees the drain.
+Started in this order: audit log, HTTP server, control socket, ticker, sources. Stopped in this order: running calls of
+sources that drain go to their end (`drain`), the sources close their connections, open conversations are closed, the
+state is written, the audit log is flushed and ended. The HTTP server goes last, so that a probe sees the drain.
 """
 
 import asyncio
@@ -27,12 +27,14 @@ from steno.admin.connections import ConnectionTable, Faces
 from steno.admin.hosts import HostGuard, HostPolicy
 from steno.admin.http import HEAD_SECONDS, CheckResult, HttpServer, application, bind
 from steno.app import control, descriptor_plan
+from steno.app.calls import Calls, journal_of
 from steno.app.control_client import EraseRequest
 from steno.app.daemon_log import DaemonLog
+from steno.app.drain import Drain
 from steno.app.memory_numbers import MemoryNumbers
 from steno.app.price_list import load_prices
 from steno.app.signals import SIGNALS
-from steno.app.source_kinds import make_source
+from steno.app.source_kinds import make_source, shedding
 from steno.app.state_output import StateOutput
 from steno.audit.content_store.erase import Erasure
 from steno.audit.service import AuditService
@@ -45,6 +47,7 @@ from steno.metrics.exposition import ProcessNumbers, daemon_registry
 from steno.metrics.sink import Metrics
 from steno.output_errors import OutputErrors
 from steno.pipeline import Pipeline
+from steno.sources.attach.journal import Journal
 from steno.sources.clock import Clock, ClockWatch
 from steno.sources.recorder import Recorder
 from steno.sources.stream_session import StreamSessions
@@ -78,6 +81,8 @@ class DaemonParts(Struct, frozen=True, kw_only=True):
     """Failures of the outputs that the daemon goes on without."""
     recorder: Recorder | None = None
     state: StateOutput | None = None
+    journal: Journal
+    """Keeps the calls that are followed over a restart."""
     log: DaemonLog | None = None
     """The operational log, where it is the daemon's own."""
     load: Callable[[], Config] | None = None
@@ -92,6 +97,8 @@ class Daemon:
 
     def __init__(self, config: Config, parts: DaemonParts) -> None:
         """Wire `parts`. Nothing runs yet."""
+        self._config = config
+        self._parts = parts
         self.clock = parts.clock
         self.watch = ClockWatch(parts.clock)
         self.audit = parts.audit
@@ -106,22 +113,36 @@ class Daemon:
             parts.prices,
             mixed=self._stream_mixed,
         )
-        sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder, config.limits)
+        self.calls = Calls(config, parts.clock, parts.audit, parts.journal)
+        self.calls.attachments.followed = self.pipeline.follower
+        sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder, config.limits, self.calls.attachments)
+        if acknowledgements := parts.audit.acknowledgements:
+            acknowledgements.tick = self.pipeline.tick
+            sessions.acknowledgements = acknowledgements
         self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions), sessions.end_left)
-        self._descriptors = descriptor_plan.plan(len(config.sources))
+        self.drain = Drain(self.sources, lambda calls, most: parts.audit.draining(parts.clock.now(), calls, most))
+        self._shedding = shedding(config.sources)
+        self.audit.shed_from(self._shedding)
+        self._sessions = sessions
+        self._descriptors = self._plan(config)
         self.faces = Faces({"http": ConnectionTable(self._descriptors.http, HEAD_SECONDS), "control": control.table()})
         self._hosts = HostPolicy(config.http.address[0], config.http.hosts)
         self.memory = MemoryNumbers(config.limits, self.pipeline.registry.memory, sessions.read_ahead)
-        self._config = config
-        self._parts = parts
         self._log = structlog.get_logger()
         self._stopping = anyio.Event()
         self._mistakes: set[str] = set()
         """Mistakes of ours that were logged, each once."""
         self._drain_began = 0.0
-        """When the drain began, by the monotonic clock."""
+        """When the end began: the signal, or the end of the last call. By the monotonic clock."""
         self._ticked_at = 0.0
         """When the last tick was, by the clock of the event loop."""
+
+    def _plan(self, config: Config) -> descriptor_plan.DescriptorPlan:
+        """Share out the file descriptors."""
+        clients = sum(source.clients for source in config.sources)
+        plan = descriptor_plan.plan(len(config.sources), clients=clients, recording=self._parts.recorder is not None)
+        self._sessions.sockets.most = plan.clients
+        return plan
 
     @property
     def address(self) -> str:
@@ -158,24 +179,28 @@ class Daemon:
         """Run until `stop` or a signal, then drain; return what is missing at the end, a sentence each."""
         numbers: list[ProcessNumbers] = [
             self.sources,
+            self.drain,
             self.audit,
             self.memory,
             self.faces,
             self.watch,
+            self.calls,
             self._parts.errors,
         ]
         if self._parts.log:
             numbers.append(self._parts.log)
         registry = daemon_registry(self.pipeline, self.metrics, numbers)
         clients = self.faces.tables["http"]
-        app = HostGuard(application(registry, self.healthy, self.ready), self._hosts, clients)
+        answers = application(registry, self.healthy, self.ready, self.calls.authorization, self.calls.http_routes())
+        app = HostGuard(answers, self._hosts, clients)
         http = HttpServer(app, self._parts.socket, clients)
         async with anyio.create_task_group() as tasks:
             self.audit.start(self.pipeline, self.clock.start)
             self._ticked_at = anyio.current_time()
             tasks.start_soon(self._serve, http.run, self._parts.socket)
             if self.audit.directory:
-                listen = partial(control.listen, self.audit.directory, self._erase, self.faces.tables["control"])
+                peers, further = self.faces.tables["control"], self.calls.control_routes()
+                listen = partial(control.listen, self.audit.directory, self._erase, peers, further)
                 tasks.start_soon(self._serve, listen)
             self._log_start()
             tasks.start_soon(self._tick)
@@ -207,7 +232,7 @@ class Daemon:
         )
         if self.audit.directory is None:
             self._log.warning("no audit log is written: neither audit.directory nor $LOGS_DIRECTORY is set")
-
+        self.calls.log_start(self._config)
         if self._descriptors.low:
             self._log.warning(
                 "the limit of open files is low: raise LimitNOFILE= of the unit, or ulimit -n",
@@ -250,12 +275,13 @@ class Daemon:
             self.audit.clock_changed(self.clock.now(), change)
 
     async def _run_sources(self) -> None:
-        """Run the sources until `stop`; then stop them. What has not ended in its share of the drain is cancelled."""
+        """Run the sources until `stop`; drain them, then stop them. What has not ended in its share is cancelled."""
         with anyio.CancelScope() as scope:
             async with anyio.create_task_group() as running:
                 self.sources.start(running)
                 await self._stopping.wait()
                 self._log.info("stopping")
+                await self.drain.run()
                 self._drain_began = monotonic()
                 if self._parts.log:
                     self._parts.log.end_by(self._drain_began + self._config.limits.drain_seconds)
@@ -305,8 +331,9 @@ class Daemon:
     def reload(self) -> None:
         """Read the configuration again, and begin a new audit segment. A wrong one is logged and changes nothing.
 
-        At once take effect: sources, the level and format of the operational log, `http.ready` and `http.hosts`; prices
-        for usage that begins from now on. The rest is opened or bound at the start, and takes effect at the next one.
+        At once take effect: sources, the level and format of the operational log, `http.ready`, `http.hosts` and
+        `http.token`; prices for usage that begins from now on. The rest is opened or bound at the start, and takes
+        effect at the next one.
         """
         old, load = self._config, self._parts.load
         try:
@@ -321,9 +348,12 @@ class Daemon:
         self.metrics.prices = prices
         if self._parts.log:
             self._parts.log.configure(new.log.level, new.log.format)
+        self._shedding = shedding(new.sources, self._shedding)
+        self.audit.shed_from(self._shedding)
         changes = self.sources.replace(new.sources)
         self._hosts.names = frozenset(new.http.hosts)
-        self.faces.tables["http"].most = descriptor_plan.plan(len(new.sources)).http
+        self.calls.reload(new)
+        self.faces.tables["http"].most = self._plan(new).http
         self.audit.reopen(self.clock.now(), new, changes)
         later = [name for name in ("audit", "limits") if getattr(old, name) != getattr(new, name)]
         later += ["http.listen"] if old.http.listen != new.http.listen else []
@@ -337,13 +367,21 @@ class Daemon:
         writer = self.audit.progressing(STALLED_SECONDS)
         return CheckResult(loop and writer, {"loop": loop, "audit_writer": writer})
 
-    def ready(self) -> CheckResult:
-        """Return whether the audit log can be written, enough sources are ready, and the daemon is not stopping."""
+    def ready(self, *, detailed: bool = False) -> CheckResult:
+        """Return whether the audit log can be written, enough sources are ready, and the daemon is not stopping.
+
+        Why a source is not ready is of a closed list. What is `detailed` names files, headers and answers of servers.
+        """
         sources = self.sources.ready()
         enough = not sources or READY_POLICIES[self._config.http.ready](sources.values())
         log = self.audit.writable()
         running = not self._stopping.is_set()
-        return CheckResult(enough and log and running, {"audit": log, "sources": sources, "stopping": not running})
+        problems = self.sources.problems()
+        detail = {"audit": log, "sources": sources, "stopping": not running}
+        detail["problems"] = {name: problem.reason for name, problem in problems.items()}
+        if detailed:
+            detail["details"] = {name: problem.detail for name, problem in problems.items() if problem.detail}
+        return CheckResult(enough and log and running, detail)
 
 
 def _prices(config: Config) -> PriceTable:
@@ -364,7 +402,7 @@ def opened(
 
     Args:
         config: what was read from the configuration file.
-        environ: the environment, for the folder of the audit log.
+        environ: the environment, for the folders of the audit log and of what is kept over a restart.
         state: where the state is written at the end.
         record: the folder that frames are recorded into.
         load: reads the configuration again, where it came from a file.
@@ -390,6 +428,7 @@ def opened(
             errors=errors,
             recorder=recorder,
             state=writer,
+            journal=journal_of(audit.directory, environ, errors),
             load=load,
             log=log,
         )

@@ -7,7 +7,7 @@ made up. Where a configured port is taken, a free one is used.
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import IO, Final, cast
 
@@ -17,7 +17,6 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
-from steno.admin.http import bind
 from steno.app.daemon import Daemon, opened, serve
 from steno.app.daemon_log import LEAVE_SECONDS, DaemonLog
 from steno.app.log_capture import LineStream
@@ -61,7 +60,7 @@ async def demo(screen: LogWriter, log: DaemonLog, seconds: float | None, seed: i
     folder = Path(tempfile.mkdtemp(prefix="steno-demo-"))
     ended: list[Row] = []
     async with _simulated(seed) as simulated:
-        with opened(_config(simulated, folder), os.environ, log=log) as daemon:
+        with _opened(_config(simulated, folder), log) as daemon:
             daemon.listeners.append(lambda state: ended.append(row_of(state)))
             _introduce(console, daemon, simulated, folder)
             async with anyio.create_task_group() as tasks:
@@ -85,25 +84,27 @@ async def _simulated(seed: int) -> AsyncIterator[Provider]:
 
 
 def _config(simulated: Provider, folder: Path) -> Config:
-    """Return the configuration of the demo, with the ports that are free and `folder` for the audit log."""
+    """Return the configuration of the demo, with the port of the provider and `folder` for the audit log."""
     text = CONFIG.read_text().replace(f":{PROVIDER_PORT}/", f":{simulated.port}/")
     config = parse(text, str(CONFIG))
     return msgspec.structs.replace(
         config,
         audit=msgspec.structs.replace(config.audit, directory=str(folder)),
-        http=msgspec.structs.replace(config.http, listen=_free_address(config)),
         log=msgspec.structs.replace(config.log, level="warning"),  # of `cli.demo`, which SIGHUP must not undo
     )
 
 
-def _free_address(config: Config) -> str:
-    """Return the configured address of the HTTP face, or one with any free port where its port is taken."""
-    host, port = config.http.address
-    try:
-        with bind(host, port):
-            return config.http.listen
-    except UnavailableError:
-        return f"{host}:0"
+@contextmanager
+def _opened(config: Config, log: DaemonLog) -> Iterator[Daemon]:
+    """Yield the daemon on the configured port, or on a free one where that is taken."""
+    host, _ = config.http.address
+    anywhere = msgspec.structs.replace(config, http=msgspec.structs.replace(config.http, listen=f"{host}:0"))
+    with ExitStack() as stack:
+        try:
+            daemon = stack.enter_context(opened(config, os.environ, log=log))
+        except UnavailableError:  # where that is not for the port, this raises again
+            daemon = stack.enter_context(opened(anywhere, os.environ, log=log))
+        yield daemon
 
 
 async def _stop_after(daemon: Daemon, seconds: float) -> None:
@@ -115,7 +116,9 @@ async def _stop_after(daemon: Daemon, seconds: float) -> None:
 
 
 def _introduce(console: Console, daemon: Daemon, simulated: Provider, folder: Path) -> None:
-    console.print(f"provider  ws://127.0.0.1:{simulated.port}   simulated: voice sessions and assistants runs")
+    console.print(
+        f"provider  http://127.0.0.1:{simulated.port}/v1   simulated; a client with this base URL is answered"
+    )
     console.print(f"metrics   http://{daemon.address}/metrics   (also /healthz, /readyz)")
     console.print(f"audit     {folder}")
     console.print("Look at the metrics in another terminal; Ctrl-C ends the demo.", style="dim")

@@ -30,7 +30,7 @@ from steno.limits import LINE_BYTES
 from steno.metrics.exposition import replay_text
 from steno.metrics.sink import Metrics
 from steno.pipeline import Pipeline, Sink
-from steno.sources.recording import conversation_of, parse, read_lines
+from steno.sources.recording import Missed, conversation_of, parse, read_lines
 from steno.sources.stream_end import end_stream
 
 SOURCE = "replay"
@@ -198,6 +198,8 @@ class _Replay:
                 stream = self._pipeline.stream_opened(self._unused(name), SOURCE, item.at, conversation_of(line))
             if isinstance(item, Frame):
                 self._pipeline.feed(stream, item)
+            elif isinstance(item, Missed):
+                self._pipeline.missed(stream, item.at, item.frames, item.reason)
             else:
                 end_stream(self._pipeline, stream, item)
                 stream = None

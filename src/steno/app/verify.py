@@ -33,6 +33,18 @@ class Verification(Struct, frozen=True):
         return [*describe(self.log), *(describe_content(self.content) if self.content else ())]
 
 
+def logs_of(paths: Sequence[Path], trust: Trust) -> list[Sequence[Path]]:
+    """Return the paths of each log: where all are folders each is one, else all are of one log.
+
+    Raises UsageError where `trust` says of several logs what can be true of one alone.
+    """
+    if len(paths) == 1 or not all(map(is_folder, paths)):
+        return [paths]
+    if trust.heads or trust.log_id or trust.keyed_from != 1 or trust.key_ranges:
+        raise UsageError("--head, --log and --keyed-from are about one log: prove each log by itself")
+    return [[path] for path in paths]
+
+
 def verify(
     paths: Sequence[Path], trust: Trust, *, content: bool, progress: Callable[[int], None] | None = None
 ) -> Verification:

@@ -204,7 +204,8 @@ def lock_folder(directory: Path) -> int:
     except BlockingIOError:
         os.close(descriptor)
         raise UnavailableError(
-            f"another steno writes the audit log in {directory}: stop it, or choose another folder"
+            f"another steno writes the audit log in {directory}: stop it, or give this one a folder of its own "
+            "(audit.directory, or LogsDirectory= of its unit)"
         ) from None
     except BaseException:
         os.close(descriptor)

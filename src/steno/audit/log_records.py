@@ -1,12 +1,24 @@
 """Records about the log itself: the bodies of `log.*`, and their entries in the form of `record.entry`. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from steno.audit.record import CHECKPOINT, CLOSED, DAMAGED, GAP, OPENED, RETIRED, LogOpened, algorithm, entry, key_id
+from steno.audit.record import (
+    CHECKPOINT,
+    CLOSED,
+    CURSOR,
+    DAMAGED,
+    GAP,
+    OPENED,
+    RETIRED,
+    LogOpened,
+    algorithm,
+    entry,
+    key_id,
+)
 from steno.timestamps import Micros, timestamp
 
 Ending = Literal["closed", "rotated"]
@@ -63,11 +75,29 @@ class Retired(Struct, frozen=True):
     """The files that are deleted, the oldest first."""
 
 
+class Cursor(Struct, frozen=True):
+    """The body of `log.cursor`: how far the messages of a sender are that goes on under its id after a break."""
+
+    id: Annotated[str, Meta(pattern="^[A-Za-z0-9._:-]{1,128}$")]
+    """As the sender names itself."""
+    stream: str
+    """The stream that its messages are fed to from here on. Its source and the id name the sender."""
+    frame: Annotated[int, Meta(ge=0)]
+    """All that its messages up to this one led to stands before this record."""
+    records: Annotated[int, Meta(ge=0)] = 0
+    """So many records of the next message stand before it, too: the last ones of the stream."""
+    former: Annotated[int, Meta(ge=0)] = 0
+    """So many records of later messages stand before it as well: the last ones of the streams before this one."""
+    of: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    """Where all cursors are stated again, as at the beginning of a segment: how many they are."""
+
+
 class _Gap(Struct, frozen=True):
     reason: Loss
     facts: int
     first_at: str | None
     last_at: str | None
+    sources: Mapping[str, int] | UnsetType = UNSET
 
 
 class _Closed(Struct, frozen=True):
@@ -122,9 +152,24 @@ def retired(at: Micros | None, last_seq: int, last_hash: bytes, names: Sequence[
     return _entry(at, RETIRED, Retired(last_seq, last_hash.hex(), tuple(names)))
 
 
-def gap(at: Micros | None, reason: Loss, facts: int, first_at: Micros | None, last_at: Micros | None) -> bytes:
-    """Return the entry that stands for `facts` facts between two times that are not recorded."""
-    return _entry(at, GAP, _Gap(reason, facts, _text(first_at), _text(last_at)))
+def gap(
+    at: Micros | None,
+    reason: Loss,
+    facts: int,
+    first_at: Micros | None,
+    last_at: Micros | None,
+    sources: Mapping[str, int] | None = None,
+) -> bytes:
+    """Return the entry that stands for `facts` facts between two times that are not recorded.
+
+    `sources` says how many of them are of each source that sheds.
+    """
+    return _entry(at, GAP, _Gap(reason, facts, _text(first_at), _text(last_at), sources or UNSET))
+
+
+def cursor(at: Micros | None, body: Cursor) -> bytes:
+    """Return the entry that says how far a sender is."""
+    return _entry(at, CURSOR, body)
 
 
 def damaged(at: Micros | None, damage: Damaged) -> bytes:

@@ -38,6 +38,8 @@ CHECKPOINT: Final = "log.checkpoint"
 """Names the record before it, which the operational log names too."""
 DAMAGED: Final = "log.damaged"
 """Says that somebody else changed a segment."""
+CURSOR: Final = "log.cursor"
+"""Says up to which message of a sender all that they led to stands before it."""
 
 # Records --------------------------------------------------------------------------------------------------
 

@@ -4,13 +4,14 @@ Where no folder is configured there is no log. The service is there all the same
 """
 
 import asyncio
+import math
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from functools import partial as bound
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol, Self
+from typing import Final, Literal, NamedTuple, Protocol, Self
 
 import anyio.to_thread
 import msgspec
@@ -19,19 +20,22 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from steno import __version__
+from steno.audit.acknowledging import Acknowledgements
 from steno.audit.content_policy import BodyEncoder
 from steno.audit.content_store.erase import Erasure, find_erasable, remove
 from steno.audit.content_store.files import ContentFiles
 from steno.audit.log_records import Damaged, SegmentSettings
 from steno.audit.record import entry
-from steno.audit.setup import bodies_of, open_log, options_of, settings_of
+from steno.audit.setup import bodies_of, open_log, options_of, recovered_windows, settings_of
 from steno.audit.sink import AuditSink
 from steno.audit.writing.batch import ChainHead
 from steno.audit.writing.interface import WriterStats
 from steno.audit.writing.log import AuditLog
+from steno.audit.writing.progress import Mark
 from steno.audit.writing.segment_age import DAY_NS, Ages
 from steno.audit.writing.writer import AuditWriter
 from steno.config import Config, audit_directory, digest
+from steno.core.keys import conversation_key
 from steno.errors import ConfigError, UnavailableError, UsageError
 from steno.timestamps import Micros, timestamp
 
@@ -40,9 +44,16 @@ NONCE_BYTES: Final = 16
 STARTED: Final = "daemon.started"
 STOPPED: Final = "daemon.stopped"
 RELOADED: Final = "daemon.reloaded"
+DRAINING: Final = "daemon.draining"
 CLOCK_CHANGED: Final = "daemon.clock_changed"
+CallFact = Literal["call_attached", "call_released"]
+"""What happens to a call that the daemon was asked to follow: `daemon.call_attached` and `daemon.call_released`."""
 BEHIND_SECONDS: Final = 10.0
 """How long after its time a record may wait to be on the disk before the log counts as one that cannot be written."""
+
+SHEDDING_LOGGED_SECONDS: Final = 60.0
+"""How often it is logged that records of sources that shed are dropped: under load that begins several times a second.
+"""
 
 CALM_SECONDS: Final = 10.0
 """How long the queue must have had room for that to be logged: under load it becomes full several times a second."""
@@ -73,6 +84,8 @@ class WriterReports:
         """How often the queue has become full since that was logged as over."""
         self._failing: str | None = None
         """The reason that was logged last."""
+        self._shedding_logged = -math.inf
+        """When it was last logged that a source sheds, by the clock of the event loop."""
         self._calm: asyncio.TimerHandle | None = None
         """Logs that it is over, unless the queue becomes full again."""
 
@@ -95,6 +108,14 @@ class WriterReports:
             event = "reading stops" if self._blocks else "records are dropped"
             self._log.warning(f"{event}: the audit log cannot keep up", failing=failing, important=not self._blocks)
 
+    def shedding(self, source: str, failing: str | None) -> None:
+        """Log that records of `source` are dropped. Called in the event loop."""
+        if self._loop is None or self._loop.time() < self._shedding_logged + SHEDDING_LOGGED_SECONDS:
+            return
+        self._shedding_logged = self._loop.time()
+        event = "records of a source that sheds are dropped: the audit log cannot keep up"
+        self._log.warning(event, source=source, failing=failing, important=True)
+
     def room(self) -> None:
         """Go on reading. Called by the writing thread, so the event loop is asked to do it."""
         if self._loop:
@@ -114,6 +135,12 @@ class WriterReports:
         """Log that the queue has had room for a while. A queue that fills again and again is one event of the log."""
         self._log.info("reading goes on" if self._blocks else "records are written again", times=self._times)
         self._times, self._failing = 0, None
+
+    def flushed(self, marks: Sequence[Mark]) -> None:
+        """Acknowledge what is on the disk. Called by the writing thread, so the event loop is asked to do it."""
+        if self._loop:
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                self._loop.call_soon_threadsafe(_acknowledge, marks)
 
     def checkpoint(self, head: ChainHead) -> None:
         """Write the head of the log to the operational log: whoever keeps that line can check the log against it."""
@@ -147,6 +174,11 @@ class WriterReports:
         self._log.error("internal error; a record could not be written", exc_info=error)
 
 
+def _acknowledge(marks: Sequence[Mark]) -> None:
+    for mark in marks:
+        mark.progress.flushed(mark.frame)
+
+
 class LogParts(NamedTuple):
     """The parts of a log that is written."""
 
@@ -157,6 +189,7 @@ class LogParts(NamedTuple):
     """As `log`."""
     reports: WriterReports
     writer: AuditWriter
+    acknowledgements: Acknowledgements
 
 
 class AuditService:
@@ -192,7 +225,9 @@ class AuditService:
         with open_log(directory, config, at, secrets.token_hex(NONCE_BYTES)) as log:
             reports = WriterReports(blocks=config.audit.when_full == "block")
             writer = AuditWriter(log, options_of(config.audit), reports, files, now)
-            yield cls(config, LogParts(log, bodies, files, reports, writer))
+            acknowledgements = Acknowledgements(writer, now, recovered_windows(directory, config))
+            writer.remember(acknowledgements.senders)
+            yield cls(config, LogParts(log, bodies, files, reports, writer, acknowledgements))
 
     @property
     def directory(self) -> Path | None:
@@ -209,7 +244,19 @@ class AuditService:
         """What facts are emitted to: one sink, or none where there is no log."""
         if self._parts is None:
             return []
-        return [AuditSink(self._parts.writer, self._parts.bodies, self._config.audit.record_bytes)]
+        writer = self._parts.writer
+        bodies, record_bytes = self._parts.bodies, self._config.audit.record_bytes
+        return [AuditSink(writer, bodies, record_bytes, writer, self._parts.acknowledgements)]
+
+    @property
+    def acknowledgements(self) -> Acknowledgements | None:
+        """What says which messages of senders are on the disk; None where there is no log."""
+        return self._parts.acknowledgements if self._parts else None
+
+    def shed_from(self, sources: Collection[str]) -> None:
+        """Let no record of `sources` hold the others: theirs are dropped where half of the queue is taken."""
+        if self._parts:
+            self._parts.writer.shedding = frozenset(sources)
 
     # Life -----------------------------------------------------------------------------------------------
 
@@ -245,6 +292,15 @@ class AuditService:
         """Record what was noticed of the host's clocks."""
         self._record(at, CLOCK_CHANGED, msgspec.structs.asdict(change))
 
+    def draining(self, at: Micros, calls: int, seconds: float) -> None:
+        """Record that from now on calls begin elsewhere; `calls` run on here, for `seconds` at most."""
+        self._record(at, DRAINING, {"calls": calls, "seconds": seconds})
+
+    def call_noted(self, at: Micros, fact: CallFact, source: str, call_id: str, body: Mapping[str, object]) -> None:
+        """Record what happened to a call that the daemon was asked to follow; `body` has what is known besides."""
+        key = conversation_key(source, call_id)
+        self._record(at, f"daemon.{fact}", {"source": source, "call_id": call_id, **body}, key)
+
     def finish(self, at: Micros, timeout: float) -> bool:
         """Write all that waits and end the log; return whether that was done within `timeout` seconds."""
         if self._parts is None:
@@ -252,9 +308,9 @@ class AuditService:
         self._record(at, STOPPED, {})
         return self._parts.writer.close(at, timeout)
 
-    def _record(self, at: Micros, fact: str, body: dict[str, object]) -> None:
+    def _record(self, at: Micros, fact: str, body: dict[str, object], conversation: str | None = None) -> None:
         if self._parts:
-            self._parts.writer.submit(entry(at, fact, None, None, None, msgspec.json.encode(body)))
+            self._parts.writer.submit(entry(at, fact, conversation, None, None, msgspec.json.encode(body)))
 
     # Erased ---------------------------------------------------------------------------------------------
 

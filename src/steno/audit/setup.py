@@ -7,6 +7,7 @@ from steno import __version__
 from steno.audit.content_policy import BodyEncoder, ContentPolicy, Redacts
 from steno.audit.content_store.files import ContentFiles
 from steno.audit.log_records import SegmentSettings
+from steno.audit.writing.cursor_recovery import RecoveredWindow, recover_windows
 from steno.audit.writing.interface import WriterOptions
 from steno.audit.writing.log import AuditLog
 from steno.audit.writing.retention import RetentionPolicy
@@ -113,3 +114,16 @@ def open_log(directory: Path, config: Config, at: Micros | None, nonce: str | No
         return AuditLog.open(directory, settings, at=at, segment_bytes=config.audit.segment_bytes, nonce=nonce)
     except OSError as error:
         raise UnavailableError(f"cannot write the audit log in {directory}: {error.strerror}") from error
+
+
+def recovered_windows(directory: Path, config: Config) -> list[RecoveredWindow]:
+    """Return what the log in `directory` knows of senders that may go on. Without a source for them nothing is read.
+
+    Raises UnavailableError where a file cannot be read.
+    """
+    if not any(source.kind == "listen" for source in config.sources):
+        return []
+    try:
+        return recover_windows(directory)
+    except OSError as error:
+        raise UnavailableError(f"cannot read the audit log in {directory}: {error.strerror}") from error

@@ -1,6 +1,6 @@
 """The sink that makes an audit record of each fact. It records all facts: no record means that nothing happened."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Final, Protocol
 
@@ -26,22 +26,65 @@ class RecordReceiver(Protocol):
         """Take one record without its number. Does not wait."""
 
 
+class SheddingReceiver(Protocol):
+    """Where records of sources go whose senders are never stopped: the writer of a daemon."""
+
+    @property
+    def shedding(self) -> frozenset[str]:
+        """The names of these sources."""
+
+    def submit_or_shed(self, record: Submission, source: str, /) -> None:
+        """Take one record of such a source, or drop it and count it. Does not wait."""
+
+
+class Resumed(Protocol):
+    """What knows which facts the log has already: those of messages that were sent again after a kill."""
+
+    @property
+    def resumed(self) -> Mapping[str, object]:
+        """By the names of the streams of which there may be some."""
+
+    def is_recorded(self, origin: Origin, fact: Fact) -> bool:
+        """Return whether the log has this one. Each is known once."""
+
+
 class AuditSink:
     """Makes a record of each fact."""
 
-    def __init__(self, log: RecordReceiver, bodies: BodyEncoder, record_bytes: int) -> None:
-        """Record into `log`, with bodies from `bodies`, in records of at most `record_bytes`, 4096 or more."""
+    def __init__(
+        self,
+        log: RecordReceiver,
+        bodies: BodyEncoder,
+        record_bytes: int,
+        sheds: SheddingReceiver | None = None,
+        resumed: Resumed | None = None,
+    ) -> None:
+        """Record into `log`, with bodies from `bodies`, in records of at most `record_bytes`, 4096 or more.
+
+        What is of a source that sheds goes to `sheds`, if that is given. What `resumed` knows to be recorded is not
+        recorded again.
+        """
         self._log = log
+        self._sheds = sheds
+        self._resumed = resumed
         self._bodies = bodies
         self._longest = record_bytes - NUMBER_BYTES - HASH_BYTES
 
     def emit(self, origin: Origin, fact: Fact) -> None:
         """Record `fact`. Where content is to be redacted, digested or put into a file, it is encoded later."""
+        if self._resumed and self._resumed.resumed and self._resumed.is_recorded(origin, fact):
+            return
+        record = self._record(origin, fact)
+        if self._sheds is not None and origin.source in self._sheds.shedding:
+            self._sheds.submit_or_shed(record, origin.source)
+        else:
+            self._log.submit(record)
+
+    def _record(self, origin: Origin, fact: Fact) -> Submission:
         if self._bodies.reads_content and (contents := list(_contents(fact))):
             size = sum(map(self._bodies.weight, contents)) + BODY_BYTES
-            self._log.submit(_PendingRecord(self, origin, fact, size))
-        else:
-            self._log.submit(self.entry(origin, fact))
+            return _PendingRecord(self, origin, fact, size)
+        return self.entry(origin, fact)
 
     def entry(self, origin: Origin, fact: Fact, *, brief: bool = False) -> bytes:
         """Return the entry of `fact`, cut where it would be too long; `brief` as in `BodyEncoder.body`."""

@@ -8,7 +8,7 @@ which `validation` reads:
 """
 
 import re
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, ip_address
 from typing import Annotated, Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -48,6 +48,14 @@ def _bare_host(host: str) -> str | None:
         return str(IPv6Address(host[1:-1]))
     except ValueError:
         return None
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can connect to `host`, as `split_listen` has it."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def listen_fault(listen: str) -> str | None:

@@ -6,6 +6,7 @@ reported once.
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
 
 from steno.config.fields import (
     FRAME_BYTES_DEFAULT,
@@ -13,6 +14,8 @@ from steno.config.fields import (
     QUEUE_BYTES_DEFAULT,
     REGIONS,
     RESERVED_PATTERN_NAMES,
+    is_loopback,
+    split_listen,
 )
 from steno.limits import Limits
 
@@ -62,6 +65,17 @@ def _distinct_sources(config: Table) -> Iterator[Flaw]:
     for number, name in enumerate(source_names(config["sources"])):
         if name and first.setdefault(name, number) != number:
             yield Flaw(f"sources[{number}].name", f"is already the name of sources[{first[name]}]")
+
+
+def _known_followers(config: Table) -> Iterator[Flaw]:
+    """Yield a flaw for each source whose calls no source is to follow. The sources may be invalid in other ways."""
+    sources = config["sources"]
+    tables = [table for table in sources if isinstance(table, dict)] if isinstance(sources, list) else []
+    there = {str(table.get("name")) for table in tables if table.get("kind") == "attach"}
+    for table in tables:
+        wanted = table.get("attach")
+        if table.get("kind") == "proxy" and isinstance(wanted, str) and wanted not in there:
+            yield Flaw(f"sources.{table.get('name')}.attach", 'must be the name of a source of kind = "attach"')
 
 
 def _memory_suffices(config: Table) -> Iterator[Flaw]:
@@ -128,6 +142,15 @@ def _known_regions(table: Table) -> Iterator[Flaw]:
             yield Flaw(f"regions[{number}]", 'is no country with telephone numbers, such as "DE" or "US"')
 
 
+def _clients_are_known(table: Table) -> Iterator[Flaw]:
+    """Yield a flaw where anybody in the network could push."""
+    host, _ = split_listen(table["listen"]) or ("", 0)
+    tls = table["tls"]
+    shown = isinstance(tls, Mapping) and tls.get("client_ca") is not None
+    if table["tokens"] is None and not shown and not is_loopback(host):
+        yield Flaw("tokens", "must be set, or tls.client_ca, where listen is not on loopback: anybody could push")
+
+
 AUDIT_VALIDATORS: Final = (
     Validator(frozenset({"retention_bytes", "segment_bytes"}), _two_segments_fit),
     Validator(frozenset({"content_files", "digest_key"}), _no_digest_beside_files),
@@ -135,12 +158,27 @@ AUDIT_VALIDATORS: Final = (
     Validator(frozenset({"content", "regions"}), _known_regions),
 )
 SECRET_VALIDATORS: Final = (Validator(frozenset({"file", "env"}), _exactly_one_place),)
-CONNECT_VALIDATORS: Final = (
+LISTEN_VALIDATORS: Final = (Validator(frozenset({"listen", "tokens", "tls"}), _clients_are_known),)
+
+
+def _no_call_in_url(table: Table) -> Iterator[Flaw]:
+    names = {name for name, _ in parse_qsl(urlsplit(table["url"]).query, keep_blank_values=True)}
+    for name in ("call_id", "model"):
+        if name in names:
+            yield Flaw("url", f"must not hold {name}=: a call is named by who asks for it, and has a model already")
+
+
+DIAL_VALIDATORS: Final = (
     Validator(frozenset({"backoff_seconds", "backoff_max_seconds"}), _backoff_order),
     Validator(frozenset({"headers"}), _distinct_headers),
+)
+ATTACH_VALIDATORS: Final = (*DIAL_VALIDATORS, Validator(frozenset({"url"}), _no_call_in_url))
+CONNECT_VALIDATORS: Final = (
+    *DIAL_VALIDATORS,
     Validator(frozenset({"subprotocols"}), _distinct_subprotocols),
 )
 CONFIG_VALIDATORS: Final = (
     Validator(frozenset(), _distinct_sources),
+    Validator(frozenset(), _known_followers),
     Validator(frozenset({"audit", "limits", "sources"}), _memory_suffices),
 )

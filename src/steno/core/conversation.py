@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from steno.core.billing.claims import Claims
 from steno.core.billing.prices import PriceTable, add_usd, usd_text
 from steno.core.bounded import BoundedSet
 from steno.core.facts import EventRejected, Fact, Tokens
@@ -179,6 +180,10 @@ class Conversation:
         self.limits = limits
         self.prices: PriceTable | None = None
         """What usage that begins from now on is priced by. The registry sets it."""
+        self.claims: Claims | None = None
+        """What says whose usage is billed where another source follows it as well. The registry sets it."""
+        self.names: tuple[str, ...] = ()
+        """Under which ids of a session or call `claims` know it."""
         self.named = named
         self.number = 0
         """Its place among the conversations that were opened: 1 is the first."""
@@ -216,6 +221,11 @@ class Conversation:
         """The identity that came again last, and the kind of event that had it."""
         self._unidentified = False
         """Whether identities tell its events not apart."""
+
+    @property
+    def session_name(self) -> str | None:
+        """Upstream's id of its session, which no other session has; None where it is unknown or there is no session."""
+        return None
 
     def elapsed(self, since: Micros | None, until: Micros | None) -> float | None:
         """Return the seconds from `since` to `until`; None where either is unknown, or where they run backwards.

@@ -90,7 +90,7 @@ class Cost(Struct, frozen=True, kw_only=True):
     usd: str | None = None
     """A decimal string."""
     unpriced: str | None = None
-    """no_price_list, no_model, unknown_model, unknown_modality, no_rate, no_usage."""
+    """no_price_list, no_model, unknown_model, unknown_modality, no_rate, no_usage, duplicate_source."""
     model: str | None = None
     """The name under which the rates were found."""
     table_version: str | None = None
@@ -124,6 +124,19 @@ class StreamOpened(Fact, frozen=True):
     source: str
 
 
+class StreamResumed(Fact, frozen=True):
+    """A stream follows another one to the same address: in between nothing was received."""
+
+    tag: ClassVar = "stream.resumed"
+    source: str
+    former: str
+    """The name of the stream before it."""
+    seconds: float | None
+    """From the end of the former to the beginning of this one."""
+    gap: str | None
+    """That of the former, see `stream.closed`; null where it came to its end in order."""
+
+
 class StreamClosed(Fact, frozen=True):
     """A stream ended: with a websocket close code, or without one when the connection broke off."""
 
@@ -134,7 +147,8 @@ class StreamClosed(Fact, frozen=True):
     code: int | None
     frames: int
     gap: str | None = None
-    """Why events may be missing: broken_off, closed, unresponsive, frame_too_big, blocked, internal_error."""
+    """Why events may be missing: broken_off, closed, unresponsive, frame_too_big, blocked, internal_error,
+    truncated."""
 
 
 class FrameRejected(Fact, frozen=True):
@@ -145,11 +159,18 @@ class FrameRejected(Fact, frozen=True):
     bytes: int
 
 
+MISSING: Final = frozenset({"skipped", "queue_full", "disconnected", "frame_too_big", "unreadable", "other"})
+"""Why events are missing: their sender left numbers out (`skipped`), or says that it dropped them, since there was no
+room (`queue_full`) or no connection, they were too long, or it could not read them."""
+
+
 class EventsMissed(Fact, frozen=True):
-    """So many events never came: a sender that numbers them skipped numbers, or what passed a proxy was too long."""
+    """So many events never came: their sender left numbers out, or says that it dropped them."""
 
     tag: ClassVar = "events.missed"
     missing: int
+    reason: str = "skipped"
+    """skipped (numbers were left out), queue_full, disconnected, frame_too_big, unreadable, other."""
 
 
 class EventRejected(Fact, frozen=True):

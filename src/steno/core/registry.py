@@ -37,6 +37,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
+from steno.core.billing.claims import Claims
 from steno.core.billing.prices import PriceTable
 from steno.core.conversation import DUPLICATE, DUPLICATED, Conversation
 from steno.core.facts import (
@@ -104,6 +105,8 @@ class Registry:
         """Conversations that another one has followed on their stream; some of them may have gone on since."""
         self._streams: dict[str, Stream] = {}
         self._opened = 0
+        self.claims = Claims(self._streams)
+        """Which sources follow the same session or call."""
 
     @property
     def prices(self) -> PriceTable | None:
@@ -178,6 +181,7 @@ class Registry:
             return DUPLICATE
         if route.identifies:
             route.router.learn(state)
+            self._know(state)
         if len(facts) > FACTS_OF_A_KIND:
             facts = within_bounds(facts)
         origin = _origin(state, at, stream, event)
@@ -185,6 +189,10 @@ class Registry:
             self._emit(origin, fact)
         first = facts[0]
         return first.reason if type(first) is EventRejected else None
+
+    def _know(self, state: Conversation) -> None:
+        """Let `state` be known by the ids of its session and call, for another source may follow them."""
+        self.claims.learn(state, [name for name in (state.session_name, state.call_id) if name])
 
     def _reject(self, stream: Stream, event: Event, frame: Frame, reason: str) -> str:
         """Emit that no conversation is known for an event, and return the reason."""
@@ -204,7 +212,8 @@ class Registry:
         self._opened += 1
         state.number = self._opened
         state.opened_by = type(event)
-        state.prices = self._prices
+        state.prices, state.claims = self._prices, self.claims
+        self._know(state)
         state.opened_at = state.last_at = frame.at
         self.conversations[state.key] = state
         state.memory.open(self.memory)
@@ -251,6 +260,7 @@ class Registry:
         for fact in state.abandon():
             self._emit(origin, fact)
         state.closed_reason = reason
+        self.claims.forget(state)
         self._let_go(state)
         self._emit(origin, _closing_fact(state, reason))
         del self.conversations[state.key]

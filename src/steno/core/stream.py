@@ -1,8 +1,20 @@
 """A stream: one websocket connection's frames in order, and what was counted of them."""
 
+from msgspec import Struct
+
 from steno.core.conversation import Conversation
 from steno.limits import ID_CHARACTERS, UNKNOWN_TYPES
+from steno.timestamps import Micros
 from steno.wire.secrets import mask_text
+
+
+class StreamEnd(Struct, frozen=True):
+    """How a stream ended, for the one that follows it."""
+
+    stream: str
+    at: Micros | None
+    gap: str | None
+    """Why events may be missing."""
 
 
 class Stream:

@@ -50,7 +50,16 @@ CONVERSATION_METRICS: Final = _table(
         "Events that were delivered again; they change nothing.",
     ),
     Definition(
-        "steno_missed_events_total", "counter", ("source",), "Events that the numbers of their sender say are missing."
+        "steno_missed_events_total",
+        "counter",
+        ("source", "reason"),
+        "Events that never came, as their sender's numbers or gap lines say, by why.",
+    ),
+    Definition(
+        "steno_stream_gap_seconds_total",
+        "counter",
+        ("source",),
+        "Seconds between two connections to one address, in which nothing was received.",
     ),
     Definition(
         "steno_facts_omitted_total",
@@ -173,6 +182,12 @@ CONVERSATION_METRICS: Final = _table(
 PROCESS_METRICS: Final = _table(
     Definition("steno_streams", "gauge", ("source",), "Connections that are open."),
     Definition(
+        "steno_draining",
+        "gauge",
+        (),
+        "1 from the signal to stop on, where calls go to their end before the daemon does.",
+    ),
+    Definition(
         "steno_connect_attempts_total",
         "counter",
         ("source", "reason"),
@@ -204,6 +219,24 @@ PROCESS_METRICS: Final = _table(
         "Times that a source failed by an internal error and was started again.",
     ),
     Definition(
+        "steno_listen_handshakes_total",
+        "counter",
+        ("source", "reason"),
+        "Connections that clients made to a source that listens, by outcome: `accepted`, or why not.",
+    ),
+    Definition(
+        "steno_listen_repeated_messages_total",
+        "counter",
+        ("source",),
+        "Messages that clients sent again although they had been fed: they changed nothing.",
+    ),
+    Definition(
+        "steno_listen_slowed_seconds_total",
+        "counter",
+        ("source",),
+        "How long connections were not read, since their clients sent more than `bytes_per_second`.",
+    ),
+    Definition(
         "steno_tls_certificate_loads_total",
         "counter",
         ("source", "reason"),
@@ -215,6 +248,23 @@ PROCESS_METRICS: Final = _table(
         ("source",),
         "Until when the certificate that a source shows its clients is valid, in Unix time.",
     ),
+    Definition(
+        "steno_attachments", "gauge", ("source", "status"), "Calls that are followed, by what steno does about them."
+    ),
+    Definition(
+        "steno_attachments_ended_total",
+        "counter",
+        ("source", "reason"),
+        "Calls that are followed no more, and why.",
+    ),
+    Definition(
+        "steno_attachment_requests_total",
+        "counter",
+        ("kind", "status"),
+        "Requests to follow a call or to end that, by who asked and what became of them.",
+    ),
+    Definition("steno_webhooks_total", "counter", ("status",), "Webhooks that came, by what became of them."),
+    Definition("steno_webhook_events_total", "counter", ("event",), "Webhooks that were accepted, by type."),
     Definition(
         "steno_http_connections",
         "gauge",
@@ -247,7 +297,10 @@ PROCESS_METRICS: Final = _table(
     Definition("steno_audit_blocked", "gauge", (), "1 while reading has stopped because the log cannot keep up."),
     Definition("steno_audit_flushed_seq", "gauge", (), "The number of the last record that is on the disk."),
     Definition(
-        "steno_audit_shed_records_total", "counter", (), "Records that were dropped because the queue was full."
+        "steno_audit_shed_records_total",
+        "counter",
+        (),
+        "Records that were dropped because the queue was full, or half full where their source sheds.",
     ),
     Definition(
         "steno_audit_unreadable_records_total",
@@ -283,7 +336,7 @@ PROCESS_METRICS: Final = _table(
         "steno_output_errors_total",
         "counter",
         ("kind", "reason"),
-        "Failures of outputs that the daemon goes on without: state, recording, log, http.",
+        "Failures of outputs that the daemon goes on without: state, recording, log, http, attachments.",
     ),
     Definition(
         "steno_memory_accounted_bytes",

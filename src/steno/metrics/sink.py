@@ -120,7 +120,12 @@ class Metrics:
 
 
 def _missed(metrics: Metrics, origin: Origin, fact: facts.EventsMissed) -> None:
-    metrics.add("steno_missed_events_total", (origin.source,), fact.missing)
+    metrics.add("steno_missed_events_total", (origin.source, fact.reason), fact.missing)
+
+
+def _resumed(metrics: Metrics, origin: Origin, fact: facts.StreamResumed) -> None:
+    if fact.seconds is not None:
+        metrics.add("steno_stream_gap_seconds_total", (origin.source,), fact.seconds)
 
 
 def _omitted(metrics: Metrics, origin: Origin, fact: facts.FactsOmitted) -> None:
@@ -205,6 +210,7 @@ def _error(metrics: Metrics, origin: Origin, fact: facts.UpstreamErred) -> None:
 
 COUNTERS: Final[Mapping[type[Fact], Callable[[Metrics, Origin, Any], None]]] = {
     facts.EventsMissed: _missed,
+    facts.StreamResumed: _resumed,
     facts.FactsOmitted: _omitted,
     facts.ConversationClosed: _closed,
     facts.ResponseOutputStarted: _output_started,

@@ -1,11 +1,16 @@
 """The simulated provider: conversations without a model, for the demo, tests and benchmarks.
 
-    server.py        a websocket server on loopback that plays conversations to its clients
+    server.py        the server: stories that are played to who listens, sessions that answer their client
+    port.py          one port for websockets and HTTP; tls.py makes its certificate
+    voice_line.py    the websockets of sessions; rooms.py a session in real time, access.py who may open one
+    http_api.py      keys for sessions, and calls (calls.py); bodies.py reads requests
+    assistants_api.py   assistants, threads and runs over HTTP; assistants_store.py what clients have made
+    interactive/     a session that answers its client, as a state machine
     steps.py         frames with the pause before each, ids, text in pieces, sound
-    voice.py         voice sessions of the Realtime API; the parts are in voice_*.py
-    assistants.py    streams of the Assistants API; the parts are in assistants_*.py
+    voice.py         stories of the Realtime API; the parts are in voice_*.py
+    assistants.py    stories of the Assistants API; the parts are in assistants_*.py
 
-Except for the server, everything is a function of a seed and a second. The same seed gives the same conversations, so a
-demo can be repeated and benchmarks can be compared. The names and the order of members and events are those of the real
-services. The texts are invented.
+Stories and sessions are functions of a seed, a second and, for sessions, of what their client sends. The same seed
+gives the same conversations, so a demo can be repeated and benchmarks can be compared. The names and the order of
+members and events are those of the real services. The texts are invented.
 """

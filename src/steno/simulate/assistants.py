@@ -78,27 +78,9 @@ def call_function(desk: Desk, thread: Thread) -> Iterator[Step]:
     function = {"name": desk.office.function["name"], "arguments": compact(call.arguments)}
     run = desk.new_run(thread, [{"type": "function", "function": desk.office.function}])
     yield from start(desk, run)
-    step = yield from begin_tools(desk, run)
-    call_id = desk.ids.plain("call")
-    yield from ask(desk, step, call_id, function)
-    tool_call = {"id": call_id, "type": "function", "function": function}
-    run |= {
-        "status": "requires_action",
-        "required_action": {
-            "type": "submit_tool_outputs",
-            "submit_tool_outputs": {"tool_calls": [tool_call]},
-        },
-    }
-    yield desk.emit("thread.run.requires_action", run)
-    yield done(desk)
+    step, tool_call = yield from require_output(desk, run, function)
     desk.wait(0.2, 0.6)
-    usage = spend(thread, len(pieces(function["arguments"])) + 9)
-    tool_call = {**tool_call, "function": {**function, "output": call.output}}
-    yield end_step(desk, step, usage, [tool_call])
-    run |= {"status": "queued", "required_action": None}
-    yield desk.emit("thread.run.queued", run)
-    yield begin(desk, run)
-    thread.prompt_tokens += len(pieces(call.output)) + 5
+    usage = yield from resume(desk, thread, run, step, tool_call, call.output)
     answered = yield from write(desk, thread, run, call.answer)
     yield from complete(desk, run, [usage, answered])
 
@@ -181,6 +163,40 @@ def begin(desk: Desk, run: dict[str, Any]) -> Step:
     desk.wait(0.15, 0.4)
     run |= {"status": "in_progress", "started_at": desk.second}
     return desk.emit("thread.run.in_progress", run)
+
+
+def require_output(
+    desk: Desk, run: dict[str, Any], function: dict[str, Any]
+) -> Generator[Step, None, tuple[dict[str, Any], dict[str, Any]]]:
+    """Call a function: the stream of a run ends, until there is an output. Returns the step and the call."""
+    step = yield from begin_tools(desk, run)
+    call_id = desk.ids.plain("call")
+    yield from ask(desk, step, call_id, function)
+    tool_call = {"id": call_id, "type": "function", "function": function}
+    run |= {
+        "status": "requires_action",
+        "required_action": {
+            "type": "submit_tool_outputs",
+            "submit_tool_outputs": {"tool_calls": [tool_call]},
+        },
+    }
+    yield desk.emit("thread.run.requires_action", run)
+    yield done(desk)
+    return step, tool_call
+
+
+def resume(
+    desk: Desk, thread: Thread, run: dict[str, Any], step: dict[str, Any], tool_call: dict[str, Any], output: str
+) -> Generator[Step, None, dict[str, Any]]:
+    """Go on with the output of a function, in another stream. Returns the usage of the step that called it."""
+    function = tool_call["function"]
+    usage = spend(thread, len(pieces(function["arguments"])) + 9)
+    yield end_step(desk, step, usage, [{**tool_call, "function": {**function, "output": output}}])
+    run |= {"status": "queued", "required_action": None}
+    yield desk.emit("thread.run.queued", run)
+    yield begin(desk, run)
+    thread.prompt_tokens += len(pieces(output)) + 5
+    return usage
 
 
 def complete(desk: Desk, run: dict[str, Any], usages: list[dict[str, Any]]) -> Iterator[Step]:

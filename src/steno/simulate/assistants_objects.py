@@ -32,14 +32,14 @@ class Desk:
     `now` is the time since the connection began, in seconds. `wait` advances it; `emit` makes a frame that is due now.
     """
 
-    def __init__(self, rng: Random, started_at: int, office: Office) -> None:
+    def __init__(self, rng: Random, started_at: int, office: Office, assistant_id: str | None = None) -> None:
         self.rng = rng
         self.office = office
         self.ids = Ids(rng)
         self.now = 0.0
         self._emitted_at = 0.0
         self._started_at = started_at
-        self._assistant_id = self.ids.plain("asst")
+        self._assistant_id = assistant_id or self.ids.plain("asst")
 
     @property
     def second(self) -> int:

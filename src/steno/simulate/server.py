@@ -1,30 +1,41 @@
-"""The server of the simulated provider: plays a conversation over a websocket to each client.
+"""The server of the simulated provider.
 
     async with provider(seed=7) as simulated:
-        source = simulated.url("/v1/realtime")
+        source = simulated.url("/v1/realtime?model=gpt-realtime")
 
-By default two paths play two kinds of conversation. `find` can map targets to other stories. Any other target is an
-HTTP 404. What clients send is read and ignored.
+A target of the Realtime API opens a session that answers its client (`voice_line`). Other targets have stories: what is
+played to a client whatever it sends, for those who only listen. `find` maps targets to stories. Any other target is an
+HTTP 404. On the same port is the HTTP side (`http_api`, `assistants_api`).
 """
 
 import math
+import ssl
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from random import Random
-from typing import Final
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 import anyio
 from msgspec import Struct
-from websockets.asyncio.server import Server, ServerConnection, serve
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from steno.simulate import assistants, voice
+from steno.simulate.access import Access, error_body
+from steno.simulate.assistants_api import AssistantsApi
+from steno.simulate.calls import Calls
+from steno.simulate.http_api import RealtimeApi
+from steno.simulate.port import Port
 from steno.simulate.steps import Cut, RawStep, Step
+from steno.simulate.voice_line import VoiceLine, opens_session, response
 
 Close = tuple[int | None, str]
 """The close code of the websocket, None where the connection breaks off, and the reason."""
@@ -42,24 +53,34 @@ class Story(Struct, frozen=True):
 Find = Callable[[str], Story | None]
 """Returns the story of a request target (path and query), or None."""
 
+FROM_PAGES: Final = Middleware(
+    CORSMiddleware, allow_origins=["*"], allow_methods=["*"], allow_headers=["*"], expose_headers=["Location"]
+)
+"""Pages of any origin may ask, as they may ask the real service: a browser begins a call by HTTP."""
+
 STORIES: Final = {"/v1/realtime": Story(voice.session), "/v1/assistants": Story(assistants.stream)}
 """The default stories by path."""
 
 
 def plain_story(target: str) -> Story | None:
-    """Return the story of the path of `target`, or None. The query is ignored."""
-    return STORIES.get(urlsplit(target).path)
-
-
-_FRAME_BYTES_MAX: Final = 16 * 1024 * 1024  # a client of the real service may send 15 MiB of audio at once
-_CLOSE_SECONDS: Final = 0.4  # to wait for the closing handshake of a client
-_EXIT_SECONDS: Final = 0.8  # to wait for all clients before their connections are dropped
+    """Return the story of the path of `target`, or None. The query is ignored, unless it opens a session."""
+    return None if opens_session(target) else STORIES.get(urlsplit(target).path)
 
 
 class Provider:
     """A running provider."""
 
-    def __init__(self, host: str, seed: int, speed: float, now: Callable[[], int], find: Find) -> None:
+    def __init__(
+        self,
+        host: str,
+        seed: int,
+        speed: float,
+        now: Callable[[], int],
+        find: Find,
+        line: VoiceLine,
+        scheme: str = "ws",
+    ) -> None:
+        """Play the stories that `find` finds, and serve the sessions of `line`."""
         self.port = 0
         """The TCP port it listens on."""
         self._host = host
@@ -67,34 +88,38 @@ class Provider:
         self._speed = speed
         self._now = now
         self._find = find
+        self._line = line
+        self._scheme = scheme
         self._connections: Counter[str] = Counter()
         self._left: dict[str, list[list[Step]]] = {}
         """The parts of a story that are left for the next connections, by target."""
 
     def url(self, path: str) -> str:
         """Return the URL of `path`, which may have a query."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"ws://{host}:{self.port}{path}"
+        return url_of(self._scheme, self._host, self.port, path)
 
-    def check_path(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Return a 404 for a target that has no story."""
+    def check(self, _connection: ServerConnection, request: Request) -> Response | None:
+        """Return the response to a request for a websocket that is not to be served, or None."""
         if self._find(request.path):
             return None
-        return connection.respond(HTTPStatus.NOT_FOUND, "nothing is simulated here\n")
+        if opens_session(request.path):
+            return self._line.check(request)
+        return response(HTTPStatus.NOT_FOUND, error_body("Nothing is simulated here.", None))
 
     async def serve_client(self, connection: ServerConnection) -> None:
-        """Play a story to a client, until it ends or the client leaves."""
+        """Serve a client until its story ends or it leaves."""
+        request = cast("Request", connection.request)  # there is one after the handshake
+        story = self._find(request.path)
+        if story is None:
+            await self._line.serve(connection, request)
+            return
         async with anyio.create_task_group() as group:
             group.start_soon(_drain, connection, group.cancel_scope)
             with suppress(ConnectionClosed):  # clients may leave early
-                await self._play(connection)
+                await self._play(connection, request.path, story)
             group.cancel_scope.cancel()
 
-    async def _play(self, connection: ServerConnection) -> None:
-        target = connection.request.path if connection.request else ""
-        story = self._find(target)
-        if story is None:
-            return
+    async def _play(self, connection: ServerConnection, target: str, story: Story) -> None:
         due = anyio.current_time()
         for step in self._next_part(target, story):
             if 0 < self._speed < math.inf:
@@ -119,6 +144,11 @@ class Provider:
         if not self._left[target]:
             del self._left[target]
         return part
+
+
+def url_of(scheme: str, host: str, port: int, path: str) -> str:
+    """Return a URL. `host` may be an IPv6 address."""
+    return f"{scheme}://[{host}]:{port}{path}" if ":" in host else f"{scheme}://{host}:{port}{path}"
 
 
 def parts(steps: Iterable[Step]) -> list[list[Step]]:
@@ -149,30 +179,34 @@ async def provider(
     speed: float = 1.0,
     now: Callable[[], int] = lambda: int(time.time()),
     find: Find = plain_story,
+    key: str | None = None,
+    beta: bool = True,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Provider]:
     """Run a provider on the IP address `host` and on `port`, or on a free port where it is 0.
 
     `speed` divides every pause; 0 and infinity leave no pauses. `now` returns the Unix second at which a conversation
-    begins; it and `seed` determine every frame. `find` returns the story of a target. A connection is closed with 1000
-    at the end of its story, unless the story says otherwise.
+    begins; it, `seed` and what clients send determine every frame. `find` returns the story of a target. A connection
+    is closed with 1000 at the end of its story, unless the story says otherwise. All but stories need `key`, where it
+    is given. The beta protocol is served to those who ask for it, if `beta`.
 
     Raises OSError where the port is taken. On exit, every connection is closed with 1001, within a second.
     """
-    simulated = Provider(host, seed, speed, now, find)
-    server = await serve(
-        simulated.serve_client,
-        host,
-        port,
-        process_request=simulated.check_path,
-        compression=None,  # not needed on loopback
-        max_size=_FRAME_BYTES_MAX,
-        close_timeout=_CLOSE_SECONDS,
-    )
-    simulated.port = server.sockets[0].getsockname()[1]
+    access = Access(key, Random(f"{seed}/keys"), now)
+    calls = Calls(Random(f"{seed}/calls"), now, speed)
+    line = VoiceLine(access, calls, seed, speed, now, beta=beta)
+    simulated = Provider(host, seed, speed, now, find, line, "wss" if tls else "ws")
+    realtime = RealtimeApi(access, calls, Random(f"{seed}/http"), now)
+    threads = AssistantsApi(access, Random(f"{seed}/threads"), now, speed)
+    app = Starlette(routes=[*realtime.routes(), *threads.routes()], middleware=[FROM_PAGES])
+    listening = Port(simulated.serve_client, simulated.check, app)
+    await listening.open(host, port, tls)
+    simulated.port = listening.number
     try:
         yield simulated
     finally:
-        await _close(server)
+        await listening.close()
+        await calls.close()
 
 
 async def _drain(connection: ServerConnection, playing: anyio.CancelScope) -> None:
@@ -181,12 +215,3 @@ async def _drain(connection: ServerConnection, playing: anyio.CancelScope) -> No
         async for _ in connection:
             pass
     playing.cancel()
-
-
-async def _close(server: Server) -> None:
-    server.close()
-    with anyio.move_on_after(_EXIT_SECONDS, shield=True) as patience:
-        await server.wait_closed()
-    if patience.cancelled_caught:
-        for task in list(server.handler_tasks):
-            task.cancel()

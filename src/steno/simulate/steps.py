@@ -114,14 +114,14 @@ def pieces(text: str) -> list[str]:
 
 def audio_base64(start_ms: int, length_ms: int) -> str:
     """Return `length_ms` of a soft tone from `start_ms` on, as base64 of PCM: 16 bit, mono, 24 kHz."""
-    tone = _tone()
+    second = tone()
     first, last = (2 * SAMPLE_RATE * ms // 1000 for ms in (start_ms % 1000, start_ms % 1000 + length_ms))
-    looped = tone * (last // len(tone) + 1)
+    looped = second * (last // len(second) + 1)
     return base64.b64encode(looped[first:last]).decode("ascii")
 
 
 @functools.cache
-def _tone() -> bytes:
+def tone() -> bytes:
     """Return one second of 200 Hz that swells and fades four times, like syllables. It loops without a click."""
     samples = array("h", (_sample(n / SAMPLE_RATE) for n in range(SAMPLE_RATE)))
     if byteorder == "big":

@@ -3,7 +3,8 @@
 Sound is sent faster than it is played, text a little ahead of its sound. Either may be cut off.
 """
 
-from typing import Any, Final, NamedTuple
+from random import Random
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -31,7 +32,13 @@ class Cue(NamedTuple):
         return self.audio_ms // TOKEN_MS if self.audio_ms else 1
 
 
-def plan(s: VoiceSession, text: str, first_audio_at: float) -> list[Cue]:
+class Seeded(Protocol):
+    """A session, as far as the pace of its speech is concerned."""
+
+    rng: Random
+
+
+def plan(s: Seeded, text: str, first_audio_at: float) -> list[Cue]:
     """Return the deltas of an answer that says `text`: text a little ahead of its sound, sound faster than it plays."""
     audio_ms = round((len(text.split()) * _WORD_SECONDS + 0.2) * 1000) // TOKEN_MS * TOKEN_MS
     faster = s.rng.uniform(2.2, 2.8)

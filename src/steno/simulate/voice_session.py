@@ -17,9 +17,89 @@ from steno.simulate.voice_usage import Ledger
 SESSION_SECONDS: Final = 3600
 """The longest duration of a session."""
 
-_RATE_LIMITS_CHANCE: Final = 0.3  # how likely a response is followed by `rate_limits.updated`
+RATE_LIMITS_CHANCE: Final = 0.3
+"""How likely a response is followed by `rate_limits.updated`."""
 
-_PCM: Final = {"type": "audio/pcm", "rate": SAMPLE_RATE}
+PCM: Final = {"type": "audio/pcm", "rate": SAMPLE_RATE}
+"""The default format of sound."""
+
+
+def session_object(
+    *,
+    session_id: str,
+    expires_at: int,
+    model: str,
+    output_modalities: list[str],
+    instructions: str,
+    tools: list[dict[str, Any]],
+    max_output_tokens: int | str,
+    transcription: dict[str, Any] | None,
+    silence_ms: int,
+    voice: str | dict[str, str],
+) -> dict[str, Any]:
+    """Return a session as its events show it, with the members in the order of the wire."""
+    return {
+        "type": "realtime",
+        "object": "realtime.session",
+        "id": session_id,
+        "model": model,
+        "output_modalities": output_modalities,
+        "instructions": instructions,
+        "tools": tools,
+        "tool_choice": "auto",
+        "max_output_tokens": max_output_tokens,
+        "tracing": None,
+        "truncation": "auto",
+        "prompt": None,
+        "expires_at": expires_at,
+        "audio": {
+            "input": {
+                "format": PCM,
+                "transcription": transcription,
+                "noise_reduction": None,
+                "turn_detection": {
+                    "type": "server_vad",
+                    "threshold": 0.5,
+                    "prefix_padding_ms": 300,
+                    "silence_duration_ms": silence_ms,
+                    "idle_timeout_ms": None,
+                    "create_response": True,
+                    "interrupt_response": True,
+                },
+            },
+            "output": {"format": PCM, "voice": voice, "speed": 1.0},
+        },
+        "include": None,
+    }
+
+
+def response_object(
+    *,
+    response_id: str,
+    status: str,
+    details: dict[str, Any] | None,
+    output: list[dict[str, Any]],
+    conversation_id: str | None,
+    output_modalities: list[str],
+    max_output_tokens: int | str,
+    audio: dict[str, Any],
+    usage: dict[str, Any] | None,
+    metadata: dict[str, str] | None,
+) -> dict[str, Any]:
+    """Return a response as its events show it, with the members in the order of the wire."""
+    return {
+        "object": "realtime.response",
+        "id": response_id,
+        "status": status,
+        "status_details": details,
+        "output": output,
+        "conversation_id": conversation_id,
+        "output_modalities": output_modalities,
+        "max_output_tokens": max_output_tokens,
+        "audio": {"output": audio},
+        "usage": usage,
+        "metadata": metadata,
+    }
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -115,42 +195,18 @@ class VoiceSession:
         transcription: dict[str, Any] | None,
         max_output_tokens: int | str,
     ) -> dict[str, Any]:
-        return {
-            "type": "realtime",
-            "object": "realtime.session",
-            "id": self._id,
-            "model": self.setup.model,
-            "output_modalities": list(self.setup.output_modalities),
-            "instructions": instructions,
-            "tools": tools,
-            "tool_choice": "auto",
-            "max_output_tokens": max_output_tokens,
-            "tracing": None,
-            "truncation": "auto",
-            "prompt": None,
-            "expires_at": self._started_at + SESSION_SECONDS,
-            "audio": {
-                "input": self._audio_input(transcription),
-                "output": {"format": _PCM, "voice": self.setup.voice, "speed": 1.0},
-            },
-            "include": None,
-        }
-
-    def _audio_input(self, transcription: dict[str, Any] | None) -> dict[str, Any]:
-        return {
-            "format": _PCM,
-            "transcription": transcription,
-            "noise_reduction": None,
-            "turn_detection": {
-                "type": "server_vad",
-                "threshold": 0.5,
-                "prefix_padding_ms": 300,
-                "silence_duration_ms": self.setup.silence_ms,
-                "idle_timeout_ms": None,
-                "create_response": True,
-                "interrupt_response": True,
-            },
-        }
+        return session_object(
+            session_id=self._id,
+            expires_at=self._started_at + SESSION_SECONDS,
+            model=self.setup.model,
+            output_modalities=list(self.setup.output_modalities),
+            instructions=instructions,
+            tools=tools,
+            max_output_tokens=max_output_tokens,
+            transcription=transcription,
+            silence_ms=self.setup.silence_ms,
+            voice=self.setup.voice,
+        )
 
     # Items: each has an event when it is added and one when it is done.
 
@@ -209,7 +265,7 @@ class VoiceSession:
             details = {"type": status, **details}
         self.send(at, "response.done", response=self._response(response, status, details, usage))
         limits = self.ledger.rate_limits(at, usage)
-        if not self._rate_limits_sent or self.rng.random() < _RATE_LIMITS_CHANCE:
+        if not self._rate_limits_sent or self.rng.random() < RATE_LIMITS_CHANCE:
             self._rate_limits_sent = True
             self.send(at + 0.002, "rate_limits.updated", rate_limits=limits)
 
@@ -220,16 +276,15 @@ class VoiceSession:
         details: dict[str, Any] | None,
         usage: dict[str, Any] | None,
     ) -> dict[str, Any]:
-        return {
-            "object": "realtime.response",
-            "id": response.id,
-            "status": status,
-            "status_details": details,
-            "output": list(response.output),
-            "conversation_id": None if response.out_of_band else self._conversation_id,
-            "output_modalities": list(self.setup.output_modalities),
-            "max_output_tokens": self.setup.max_output_tokens,
-            "audio": {"output": {"format": _PCM, "voice": self.setup.voice}},
-            "usage": usage,
-            "metadata": response.metadata,
-        }
+        return response_object(
+            response_id=response.id,
+            status=status,
+            details=details,
+            output=list(response.output),
+            conversation_id=None if response.out_of_band else self._conversation_id,
+            output_modalities=list(self.setup.output_modalities),
+            max_output_tokens=self.setup.max_output_tokens,
+            audio={"format": PCM, "voice": self.setup.voice},
+            usage=usage,
+            metadata=response.metadata,
+        )

@@ -6,6 +6,7 @@ schedule in any order, so that transcription, answer and interruption interleave
 
 from typing import Any, Final, NamedTuple
 
+from steno.simulate import voice_usage
 from steno.simulate.steps import pieces
 from steno.simulate.voice_answers import TOKEN_MS, Cue, call_function, plan, sound_ms, speak, within
 from steno.simulate.voice_scripts import INTERJECTIONS, Exchange, Lookup
@@ -185,14 +186,5 @@ def transcribe(s: VoiceSession, said: Utterance) -> None:
 
 
 def transcription_usage(s: VoiceSession, said: Utterance) -> dict[str, Any]:
-    """Return the `usage` of a transcript: by duration or by tokens, depending on the model."""
-    if s.setup.transcription_model == "gpt-realtime-whisper":
-        return {"type": "duration", "seconds": max(round(said.audio_ms / 1000), 1)}
-    text_tokens = len(pieces(said.line))
-    return {
-        "type": "tokens",
-        "total_tokens": said.audio_tokens + text_tokens,
-        "input_tokens": said.audio_tokens,
-        "input_token_details": {"text_tokens": 0, "audio_tokens": said.audio_tokens},
-        "output_tokens": text_tokens,
-    }
+    """Return the `usage` of a transcript of this session."""
+    return voice_usage.transcription_usage(s.setup.transcription_model, said.line, said.audio_ms, said.audio_tokens)

@@ -6,6 +6,8 @@ input of a response is the conversation so far. What an earlier response has rea
 
 from typing import Any, Final
 
+from steno.simulate.steps import pieces
+
 _CACHE_BLOCK_TOKENS: Final = 64
 _TOKENS_A_MINUTE: Final = 40_000
 
@@ -29,6 +31,13 @@ class Ledger:
     def read(self, text_tokens: int) -> None:
         """Add text to the conversation, such as the output of a function."""
         self._text += text_tokens
+
+    def forget(self, text_tokens: int, audio_tokens: int) -> None:
+        """Remove what an item that was deleted or truncated has in the conversation. What follows it is not cached."""
+        self._text = max(self._text - text_tokens, 0)
+        self._audio = max(self._audio - audio_tokens, 0)
+        self._cached_text = min(self._cached_text, self._text - self._text % _CACHE_BLOCK_TOKENS)
+        self._cached_audio = min(self._cached_audio, self._audio - self._audio % _CACHE_BLOCK_TOKENS)
 
     def respond(self, text_tokens: int, audio_tokens: int, *, heard_tokens: int | None = None) -> dict[str, Any]:
         """Account for a response with these output tokens. Returns its `usage`.
@@ -66,6 +75,20 @@ def no_usage() -> dict[str, Any]:
     """Return the `usage` of a response that ended before the model ran: an object of zeros, never null."""
     none = {"text_tokens": 0, "audio_tokens": 0}
     return _usage(none, none, none)
+
+
+def transcription_usage(model: str, line: str, audio_ms: int, audio_tokens: int) -> dict[str, Any]:
+    """Return the `usage` of a transcript: by duration or by tokens, depending on the model."""
+    if model == "gpt-realtime-whisper":
+        return {"type": "duration", "seconds": max(round(audio_ms / 1000), 1)}
+    text_tokens = len(pieces(line))
+    return {
+        "type": "tokens",
+        "total_tokens": audio_tokens + text_tokens,
+        "input_tokens": audio_tokens,
+        "input_token_details": {"text_tokens": 0, "audio_tokens": audio_tokens},
+        "output_tokens": text_tokens,
+    }
 
 
 def _usage(read: dict[str, int], cached: dict[str, int], written: dict[str, int]) -> dict[str, Any]:

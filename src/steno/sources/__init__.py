@@ -9,6 +9,7 @@
                         after them; redirects.py: where it may be sent
     follow.py           `kind = "follow"`; growing_file.py reads its lines
     proxy/              `kind = "proxy"`: stands before a provider, and reads along what passes
+    turns.py            how many connections are made at a time
     recording.py        a frame as a line of a recording, and back; recorder.py writes them (`--record`)
     clock.py            the time of receipt
 

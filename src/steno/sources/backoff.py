@@ -26,8 +26,14 @@ class Backoff:
         """Start again from the first bound, because the last connection was good."""
         self._failures = 0
 
-    def wait(self, retry_after: float | None = None) -> float:
-        """Return the seconds until the next attempt; at least `retry_after`, up to `RETRY_AFTER_SECONDS`."""
+    def wait(self, retry_after: float | None = None, *, slowly: bool = False) -> float:
+        """Return the seconds until the next attempt; at least `retry_after`, up to `RETRY_AFTER_SECONDS`.
+
+        `slowly` asks for the longest waits at once, since the next attempt will hardly fare better.
+        """
+        if slowly:
+            self._failures += 1
+            return max(self._rng.uniform(self._most / 2, self._most), min(retry_after or 0, RETRY_AFTER_SECONDS))
         bound = min(self._most, self._first * 2 ** min(self._failures, 32))
         self._failures += 1
         return max(self._rng.uniform(0, bound), min(retry_after or 0, RETRY_AFTER_SECONDS))

@@ -16,7 +16,6 @@ from msgspec import structs
 
 from steno.config.sources.follow import FollowSource as FollowConfig
 from steno.core.envelope import plausible_time
-from steno.core.frame import Frame
 from steno.limits import LINE_BYTES
 from steno.sources.backoff import Backoff
 from steno.sources.growing_file import LOOK_SECONDS, TOO_LONG, Ended, Input, Truncated, open_input, reason_of
@@ -140,12 +139,11 @@ class FollowSource:
             return
         item = parse(line)
         session = self._begun(line)
-        if not isinstance(item, Frame):
+        if isinstance(item, Close):
             self._end(structs.replace(item, at=plausible_time(item.at, self._now())))
             return
         await session.room()
-        at = plausible_time(item.at, self._now())
-        if not session.take(Frame(item.payload, at, item.sent)):
+        if not session.take_line(item):
             self._end(Close(self._now(), None, ""))
 
     # Streams --------------------------------------------------------------------------------------------

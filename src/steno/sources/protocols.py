@@ -4,14 +4,14 @@ The supervisor, readiness and metrics see `Source` alone, so that a new kind of 
 sees `Feed` alone, so that it can be tested without a pipeline.
 """
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from steno.core.frame import Frame
 from steno.core.registry import Ending
-from steno.core.stream import Stream
+from steno.core.stream import Stream, StreamEnd
 from steno.timestamps import Micros
 
 Labels = tuple[str, ...]
@@ -44,14 +44,20 @@ class Feed(Protocol):
     async def room(self) -> None:
         """Wait until `open` is true."""
 
+    def follower(self, name: str) -> str | None:
+        """Return the source that follows the session or call with the id `name` now; None where none does."""
+
     def stream_opened(self, name: str, source: str, at: Micros | None, conversation: str | None = None) -> Stream:
         """Begin the stream `name` of the source `source`; `conversation` is its name, where it has one."""
+
+    def stream_resumed(self, stream: Stream, at: Micros | None, former: StreamEnd) -> None:
+        """Say that `stream`, which has just begun, follows the one that `former` was the end of."""
 
     def feed(self, stream: Stream, frame: Frame) -> None:
         """Take in one frame. Raises only where our own code is wrong, never for what the frame holds."""
 
-    def missed(self, stream: Stream, at: Micros | None) -> None:
-        """Record that a frame of `stream` cannot be fed."""
+    def missed(self, stream: Stream, at: Micros | None, missing: int, reason: str) -> None:
+        """Take in that `missing` frames of `stream` never came, and why, of `core.facts.MISSING`. Raises as `feed`."""
 
     def failed(self, stream: Stream) -> None:
         """Count the frame of `stream` that `feed` raised for as rejected."""
@@ -75,6 +81,61 @@ class Feed(Protocol):
             shutdown: whether steno closed it because it stops.
             expired: whether the session reached its longest duration.
             gap: why events may be missing, a `recording.Gap`; None where none are.
+        """
+
+
+class Followed(Protocol):
+    """The messages of one connection that acknowledges them. For each: `begin`, feed it, `end`. It ends by `leave`."""
+
+    acknowledge: Callable[[int], None]
+    """Is called in the event loop when all that the first so many messages led to is on the disk."""
+
+    replaced: Callable[[], None]
+    """Is called when the sender goes on over another connection. No message is to be fed from then on."""
+
+    @property
+    def number(self) -> int:
+        """The number of the last message; before the first one that of the one before it."""
+
+    @property
+    def flushed(self) -> int:
+        """The last message of which all is on the disk; with an id, of all connections of the sender."""
+
+    @property
+    def missing(self) -> int:
+        """How many messages of a sender that is known never came, before the first of this connection."""
+
+    @property
+    def duplicates(self) -> int:
+        """Messages that were fed before and came again."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether what was fed so far may be acknowledged at once."""
+
+    def attach(self, stream: str) -> None:
+        """Feed messages to `stream`, which has begun: before the first message, or in the middle of one."""
+
+    def begin(self, at: Micros) -> bool:
+        """Return whether the next message, of time `at`, is to be fed; False where it was fed before."""
+
+    def end(self) -> bool:
+        """Note that the message was fed. False where records of it were dropped: it is never acknowledged."""
+
+    def leave(self) -> None:
+        """End with the connection."""
+
+
+class Acknowledgements(Protocol):
+    """What acknowledges messages: the audit log."""
+
+    def follow(self) -> Followed:
+        """Return what acknowledges the messages of one connection that has no id."""
+
+    def resume(self, source: str, name: str, first: int) -> Followed | None:
+        """Return what acknowledges the messages of the sender `name` of `source`, the first of which is number `first`.
+
+        Another connection of that sender is left behind. None where too many senders are connected.
         """
 
 
@@ -102,6 +163,9 @@ class Source(Protocol):
     """One configured source over all its streams. It is made, run once, and stopped once.
 
     Where `run` raises, the source is stopped, and another one is made in its place: see `supervised`.
+
+    The class of a kind that never makes its senders wait has an attribute `sheds` that is true. It does not look at
+    `Feed.open`, and its records are dropped where they would take more than half of the audit queue.
     """
 
     @property
@@ -128,3 +192,33 @@ class Source(Protocol):
 
     async def reconfigure(self, config: Any) -> None:
         """Go on as `config` says. It has the name and the kind of the one that this source was made from."""
+
+
+@runtime_checkable
+class Drains(Protocol):
+    """What a source has besides, whose streams are calls that pass through steno: a restart lets them go to their end.
+
+    The streams of all other sources are ended at once when steno stops: a successor reads them.
+    """
+
+    @property
+    def drain_seconds(self) -> float:
+        """How long calls may go on when the source is asked to stop."""
+
+    @property
+    def calls(self) -> int:
+        """Calls that run now: connections of clients that are not idle."""
+
+    async def drain(self) -> None:
+        """Accept no more calls, and return when none runs. `stop` comes after it, or when `drain_seconds` are over."""
+
+
+@runtime_checkable
+class Reloads(Protocol):
+    """What a source has besides that reads files of its own: at SIGHUP it reads them again.
+
+    It is asked where its configuration stays the same; `reconfigure` reads them too.
+    """
+
+    def reload(self) -> None:
+        """Read them again. Does not wait, and does not raise for what they hold."""

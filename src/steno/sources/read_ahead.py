@@ -23,6 +23,7 @@ from collections import deque
 from typing import Any, Final, Protocol
 
 from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.connection import Connection
 
 SMALL_BYTES: Final = 64 * 1024
 """Length up to which a message needs no room. Most events are shorter."""
@@ -59,21 +60,21 @@ class Room:
         """
         self.reserved = 0
         """Bytes that are granted."""
-        self.waiting: deque[MeasuredConnection] = deque()
+        self.waiting: deque[Measured] = deque()
         self._limit = limit
         self._longest = longest
         self._gate = gate
-        self._holders: dict[MeasuredConnection, float] = {}
+        self._holders: dict[Measured, float] = {}
         """Connection to when it was granted room, by the clock of its loop."""
         self._timer: asyncio.TimerHandle | None = None
 
-    def _size(self, connection: "MeasuredConnection") -> int:
+    def _size(self, connection: "Measured") -> int:
         return connection.longest if self._longest is None else min(self._longest, connection.longest)
 
-    def _fits(self, connection: "MeasuredConnection") -> bool:
+    def _fits(self, connection: "Measured") -> bool:
         return not self._holders or self.reserved + self._size(connection) <= self._limit
 
-    def ask(self, connection: "MeasuredConnection") -> bool:
+    def ask(self, connection: "Measured") -> bool:
         """Grant room for one message of `connection`, or note that it waits for that; return whether it is granted."""
         if self.waiting or not self._fits(connection):
             self.waiting.append(connection)
@@ -83,11 +84,11 @@ class Room:
         self._grant(connection)
         return True
 
-    def _grant(self, connection: "MeasuredConnection") -> None:
+    def _grant(self, connection: "Measured") -> None:
         self.reserved += self._size(connection)
         self._holders[connection] = connection.loop.time()
 
-    def give_back(self, connection: "MeasuredConnection") -> None:
+    def give_back(self, connection: "Measured") -> None:
         """Take back the room of `connection`, or its place among those that wait; give it to the next ones."""
         if self._holders.pop(connection, None) is not None:
             self.reserved -= self._size(connection)
@@ -147,8 +148,11 @@ class ReadAhead:
         return self.medium if size <= MEDIUM_BYTES else self.long
 
 
-class MeasuredConnection(ClientConnection):
-    """A connection that asks for room before it reads a long message to its end."""
+class Measured(Connection):
+    """Makes a connection of the library ask for room before it reads a long message to its end.
+
+    It stands before the library's class in the bases of `MeasuredConnection`, and of what a source accepts.
+    """
 
     def __init__(self, read_ahead: ReadAhead, *args: Any, **kwargs: Any) -> None:
         """Begin as the library says, with `read_ahead` for what is long."""
@@ -159,6 +163,8 @@ class MeasuredConnection(ClientConnection):
         """What it waits for, unread. Silence of the other end means nothing then."""
         self.reads = 0
         """Reads that brought a part of something long: a sign of life while no message comes to its end."""
+        self.slowed = False
+        """Whether it is not read for a moment, since its other end sends more than it may."""
         self._read_ahead = read_ahead
         self._rooms: list[Room] = []
         """Where it was granted room."""
@@ -242,7 +248,7 @@ class MeasuredConnection(ClientConnection):
         self._hold(room)
         if not self.unfinished and not len(self.recv_messages.frames):  # what asked for it was taken meanwhile
             self._let_go()
-        if not self.recv_messages.paused:
+        if not self.recv_messages.paused and not self.slowed:
             self.transport.resume_reading()
 
     def _resume(self) -> None:
@@ -252,7 +258,10 @@ class MeasuredConnection(ClientConnection):
                 self._in_hand = True
                 return
             self._let_go()
-        if not self.waits:
+        self._read_on()
+
+    def _read_on(self) -> None:
+        if not self.waits and not self.slowed:
             self.transport.resume_reading()
 
     def settle(self) -> None:
@@ -260,8 +269,19 @@ class MeasuredConnection(ClientConnection):
         if self._in_hand:
             self._in_hand = False
             self._let_go()
-            if not self.waits:
-                self.transport.resume_reading()
+            self._read_on()
+
+    def slow_down(self, seconds: float) -> None:
+        """Read nothing for so long."""
+        if not self.slowed:
+            self.slowed = True
+            self.transport.pause_reading()
+            self.loop.call_later(seconds, self._speed_up)
+
+    def _speed_up(self) -> None:
+        self.slowed = False
+        if not self.waits and not self._in_hand and not self.recv_messages.paused and not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def leave(self) -> None:
         """Give back all room: nothing more is taken from this connection."""
@@ -280,3 +300,7 @@ class MeasuredConnection(ClientConnection):
 
     def _set_messages(self, most: int) -> None:
         self.recv_messages.high, self.recv_messages.low = most, most // 4
+
+
+class MeasuredConnection(Measured, ClientConnection):
+    """A connection that steno has opened."""

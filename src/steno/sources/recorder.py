@@ -11,7 +11,7 @@ import structlog
 from steno.core.frame import Frame
 from steno.errors import UnavailableError
 from steno.output_errors import OutputErrors
-from steno.sources.recording import Close, close_line, frame_line
+from steno.sources.recording import Close, Missed, close_line, frame_line, gap_line
 
 
 class Recorder:
@@ -63,18 +63,22 @@ class Recording:
     ) -> None:
         """Write to `file`, and call `ended` when the recording is over; the first line names the `conversation`."""
         self._errors = errors
-        self._conversation = conversation
+        self.conversation = conversation
         self._file = file
         self._ended = ended
 
     def frame(self, frame: Frame) -> None:
         """Write one frame."""
         try:
-            self._write(frame_line(frame, self._conversation))
+            self._write(frame_line(frame, self.conversation))
         except Exception:  # noqa: BLE001  # a recording is an extra: a mistake of ours in it must not end the stream
             structlog.get_logger().exception("internal error: recording ends early", file=self._file.name)
             self._end()
-        self._conversation = None
+        self.conversation = None
+
+    def gap(self, missed: Missed) -> None:
+        """Write where frames are missing."""
+        self._write(gap_line(missed))
 
     def close(self, close: Close) -> None:
         """Write how the connection ended, and close the file."""

@@ -1,7 +1,8 @@
 """A frame as a line of a recording, and back. Pure.
 
 A frame is `{"dir":"received"|"sent","at":...,"data":...}`. Where it is not JSON, `text` or `base64` stands in place of
-`data`, so that the same bytes are read back. The end of a connection is
+`data`, so that the same bytes are read back. Where a sender knows that frames are missing stands
+`{"dir":"gap","at":...,"frames":...,"bytes":...,"reason":...}`, with why they are. The end of a connection is
 `{"dir":"close","at":...,"code":...,"reason":...}`, with `"local":true` where steno closed it because it stopped, and
 with `"gap":"broken_off"` or another `Gap` where events may be missing. Where the connection had a name for its
 conversation, the first line has it: `"conversation":"rtc_..."`. Secrets are masked. A line that is too long to be held
@@ -16,7 +17,9 @@ from typing import IO, Final, Literal, get_args
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from steno.core.facts import MISSING
 from steno.core.frame import Frame
+from steno.core.vocabulary import closed
 from steno.limits import LINE_BYTES
 from steno.timestamps import Micros, parse_timestamp, timestamp
 from steno.wire.secrets import mask, mask_text
@@ -37,8 +40,19 @@ class Close(Struct, frozen=True):
     gap: Gap | None = None
 
 
+class Missed(Struct, frozen=True):
+    """Frames that never came, as their sender says."""
+
+    at: Micros | None
+    frames: int
+    bytes: int
+    """Their length; 0 where it is not known."""
+    reason: str
+    """One of `core.facts.MISSING`."""
+
+
 class _Line(Struct, frozen=True, gc=False):
-    dir: Literal["received", "sent", "close"]
+    dir: Literal["received", "sent", "gap", "close"]
     at: str | None = None
     data: Raw | UnsetType = UNSET
     text: str | None = None
@@ -48,10 +62,14 @@ class _Line(Struct, frozen=True, gc=False):
     local: bool = False
     gap: str | None = None
     conversation: str | None = None
+    frames: int | None = None
+    bytes: int = 0
 
 
 TOO_BIG: Final = 1009
 """The code by which a connection is closed over a message that is too big."""
+MISSED_MAX: Final = 2**53
+"""Most missing frames that a line is believed. Past it a float, and so Prometheus, no longer counts by ones."""
 _SKIPPED_BYTES: Final = 1 << 20
 _LINE: Final = msgspec.json.Decoder(_Line)
 _JSON: Final = msgspec.json.Decoder(Raw)
@@ -89,6 +107,12 @@ def close_line(close: Close) -> bytes:
     return b'{"dir":"close",%b%b%b%b}\n' % (_at(close.at), members, local, gap)
 
 
+def gap_line(missed: Missed) -> bytes:
+    """Return where frames are missing as a line with its newline."""
+    members = b'"frames":%d,"bytes":%d,"reason":"%b"' % (missed.frames, missed.bytes, missed.reason.encode())
+    return b'{"dir":"gap",%b%b}\n' % (_at(missed.at), members)
+
+
 def _at(at: Micros | None) -> bytes:
     return b"" if at is None else b'"at":"%b",' % timestamp(at).encode()
 
@@ -109,8 +133,8 @@ def read_lines(file: IO[bytes], longest: int = LINE_BYTES) -> Iterator[bytes]:
             yield line
 
 
-def parse(line: bytes) -> Frame | Close:
-    """Return the frame or the end that `line`, without its newline, records. Never raises.
+def parse(line: bytes) -> Frame | Missed | Close:
+    """Return the frame, the gap or the end that `line`, without its newline, records. Never raises.
 
     A line that is not in the form of a recording is itself a frame that was received: files of bare events replay too.
     """
@@ -124,8 +148,16 @@ def parse(line: bytes) -> Frame | Close:
     if decoded.dir == "close":
         gap = next((known for known in get_args(Gap) if known == decoded.gap), None)
         return Close(at, decoded.code, decoded.reason or "", decoded.local, gap)
+    if decoded.dir == "gap":
+        return _missed(decoded, at) or Frame(line, None)
     payload = _payload(decoded)
     return Frame(line, None) if payload is None else Frame(payload, at, decoded.dir == "sent")
+
+
+def _missed(line: _Line, at: Micros | None) -> Missed | None:
+    if line.frames is None or not 0 < line.frames <= MISSED_MAX or not 0 <= line.bytes <= MISSED_MAX:
+        return None
+    return Missed(at, line.frames, line.bytes, closed(line.reason, MISSING))
 
 
 def conversation_of(line: bytes) -> str | None:

@@ -14,16 +14,20 @@ import anyio
 import msgspec
 import structlog
 
+from steno.core.envelope import plausible_time
 from steno.core.frame import Frame
-from steno.core.stream import Stream
+from steno.core.stream import Stream, StreamEnd
 from steno.errors import UnavailableError
 from steno.limits import Limits
+from steno.sources.attach.register import Attachments
 from steno.sources.clock import Clock
-from steno.sources.protocols import Counters, Feed, Numbers
+from steno.sources.protocols import Acknowledgements, Counters, Feed, Numbers
 from steno.sources.read_ahead import ReadAhead
 from steno.sources.recorder import Recorder, Recording
-from steno.sources.recording import TOO_BIG, Close, Gap
+from steno.sources.recording import TOO_BIG, Close, Gap, Missed
+from steno.sources.socket_budget import SocketBudget
 from steno.sources.stream_end import end_stream
+from steno.sources.turns import Turns
 from steno.timestamps import Micros
 
 CLEAN_CODES: Final = frozenset({1000, 1001})
@@ -67,13 +71,25 @@ class StreamSessions:
     """Begins the streams of all sources of one daemon. It numbers them, so that no two have the same name."""
 
     def __init__(
-        self, feed: Feed, clock: Clock, recorder: Recorder | None = None, limits: Limits | None = None
+        self,
+        feed: Feed,
+        clock: Clock,
+        recorder: Recorder | None = None,
+        limits: Limits | None = None,
+        attachments: Attachments | None = None,
     ) -> None:
         """Feed streams into `feed`, stamp their frames by `clock`, and record them if there is a `recorder`.
 
-        `limits` say how much all connections may read ahead.
+        `limits` say how much all connections may read ahead; `attachments` has the calls that are followed.
         """
+        self.attachments = attachments or Attachments(clock.now)
+        self.acknowledgements: Acknowledgements | None = None
+        """What says which messages are on the disk; None where no audit log is written."""
         self.read_ahead = ReadAhead((limits or Limits()).read_ahead_bytes, feed)
+        self.turns = Turns()
+        """Are taken to make a connection."""
+        self.sockets = SocketBudget()
+        """How many connections of clients the sources that listen may hold."""
         self._clock = clock
         self._feed = feed
         self._recorder = recorder
@@ -81,13 +97,26 @@ class StreamSessions:
         """Source to the number of its last stream. A source that is removed and configured again counts on."""
         self._open: set[StreamSession] = set()
 
-    def begin(self, source: str, counters: StreamCounters, conversation: str | None = None) -> "StreamSession":
-        """Begin a stream of `source`, whose `conversation` may have a name."""
+    def now(self) -> Micros:
+        """Return the present time, as frames have it."""
+        return self._clock.now()
+
+    def begin(
+        self,
+        source: str,
+        counters: StreamCounters,
+        conversation: str | None = None,
+        former: StreamEnd | None = None,
+    ) -> "StreamSession":
+        """Begin a stream of `source`, whose `conversation` may have a name, and which may follow a `former` one."""
         self._begun[source] += 1
         name = f"{source}/{self._clock.start}/{self._begun[source]}"
         recording = self._recording(name, source, conversation)
         try:
-            stream = self._feed.stream_opened(name, source, self._clock.now(), conversation)
+            now = self._clock.now()
+            stream = self._feed.stream_opened(name, source, now, conversation)
+            if former:
+                self._feed.stream_resumed(stream, now, former)
         except Exception:
             if recording:
                 recording.close(Close(self._clock.now(), None, "", gap="internal_error"))
@@ -96,10 +125,6 @@ class StreamSessions:
         session.ended = self._open.discard
         self._open.add(session)
         return session
-
-    def now(self) -> Micros:
-        """Return the time of receipt."""
-        return self._clock.now()
 
     def end_left(self, counters: Counters) -> None:
         """End the streams that a source which failed has left open: those that were begun with its `counters`.
@@ -146,9 +171,23 @@ class StreamSession:
         self.ended: Callable[[StreamSession], None] = lambda _: None
         """Is called when the stream ends."""
         self._log = structlog.get_logger().bind(source=stream.source, stream=stream.name)
+        self.stream_end: StreamEnd | None = None
+        """How it ended, once it has."""
         self._waited_until = -math.inf
         """When the last wait for room ended, by the clock of the event loop."""
         counters.open += 1
+
+    @property
+    def frames(self) -> int:
+        """How many frames were fed."""
+        return self.stream.frames
+
+    def call(self, conversation: str) -> None:
+        """Give the stream's conversation a name, where it has none and nothing was fed yet."""
+        if self.stream.conversation is None and not self.stream.frames:
+            self.stream.conversation = conversation
+            if self._recording:
+                self._recording.conversation = conversation
 
     async def feed_from(self, connection: Receiver) -> None:
         """Feed each message of `connection` until `recv` raises; return only after an internal error.
@@ -194,14 +233,37 @@ class StreamSession:
             return False
         return True
 
-    def missed(self) -> None:
-        """Record that a frame cannot be fed."""
-        self._feed.missed(self.stream, self.now())
+    def missed(self, reason: str = "frame_too_big") -> None:
+        """Record that a frame cannot be fed, for a reason of `core.facts.MISSING`."""
+        self._feed.missed(self.stream, self.now(), 1, reason)
+
+    def take_line(self, item: Frame | Missed) -> bool:
+        """Take in what a line says, with its time where that is plausible; return False after an internal error."""
+        at = plausible_time(item.at, self.now())
+        if isinstance(item, Missed):
+            return self.miss(msgspec.structs.replace(item, at=at))
+        return self.take(Frame(item.payload, at, item.sent))
+
+    def miss(self, missed: Missed) -> bool:
+        """Take in where frames are missing, as the other end says; return False after an internal error."""
+        if self._recording:
+            self._recording.gap(missed)
+        try:
+            self._feed.missed(self.stream, missed.at, missed.frames, missed.reason)
+        except Exception:  # noqa: BLE001  # as in `take`
+            self._fail()
+            return False
+        return True
 
     def _fail(self) -> None:
         self.failed = True
         self._feed.failed(self.stream)
         self._log.exception("internal error: this stream ends, the others go on")
+
+    @property
+    def has_room(self) -> bool:
+        """Whether frames may be fed."""
+        return self._feed.open
 
     async def room(self) -> None:
         """Wait until there is room for another frame."""
@@ -227,6 +289,7 @@ class StreamSession:
         if gap:
             self.counters.gaps[gap] += 1
         close = msgspec.structs.replace(close, gap=gap)
+        self.stream_end = StreamEnd(self.stream.name, close.at, gap)
         if self._recording:
             self._recording.close(close)
         ending = end_stream(self._feed, self.stream, close)

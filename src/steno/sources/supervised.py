@@ -9,7 +9,8 @@ its task, from a handshake, a read, a recording or the feeding of a frame. The a
 3. After a wait that grows it is made anew from the configuration that holds now, and run. Another configuration for it
    ends the wait at once.
 
-A source that is stopped, or configured anew, and does not answer in time is cancelled.
+A source that is stopped, or configured anew, and does not answer in time is cancelled. One that drains (`Drains`) has
+first its own time for that; it is not made anew in it.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ import anyio
 import structlog
 
 from steno.sources.backoff import Backoff
-from steno.sources.protocols import Counters, Labels, Numbers, Problem, Source, SourceConfig
+from steno.sources.protocols import Counters, Drains, Labels, Numbers, Problem, Reloads, Source, SourceConfig
 
 RESTART_SECONDS: Final = 0.5
 """Bound of the first wait before a source is made anew."""
@@ -92,10 +93,14 @@ class SupervisedSource:
         self._failing = False
         """Whether it waits to be made anew."""
         self._stopping = False
+        self._stopped = False
+        """Whether the source was asked to end what it still has."""
         self._wake = anyio.Event()
         """Set to end the wait before it is made anew."""
         self._running: anyio.CancelScope | None = None
         self._ended = anyio.Event()
+        self.drained = anyio.Event()
+        """Set when no call of the source goes on that `stop` would not end at once."""
         self._logged: dict[tuple[str, str], float] = {}
         """The last failures by type and place, and when each was logged, by the clock of the event loop."""
         self._log = structlog.get_logger().bind(source=config.name)
@@ -182,10 +187,47 @@ class SupervisedSource:
             with anyio.move_on_after(seconds):
                 await self._wake.wait()
 
-    async def stop(self) -> None:
-        """Stop the source for good. Where it does not stop in time, or fails at it, it is cancelled."""
+    @property
+    def drain_seconds(self) -> float:
+        """How long calls of the source may go on when it is asked to stop; 0 where they are ended at once."""
+        with suppress(Exception):
+            return self._source.drain_seconds if isinstance(self._source, Drains) else 0.0
+        return 0.0
+
+    @property
+    def calls(self) -> int:
+        """Calls that run now."""
+        with suppress(Exception):
+            return self._source.calls if isinstance(self._source, Drains) else 0
+        return 0
+
+    async def drain(self) -> None:
+        """Let the source accept no more calls; return when none runs, or when its time for that is over."""
         self._stopping = True
         self._wake.set()
+        source, seconds = self._source, self.drain_seconds
+        if seconds and isinstance(source, Drains) and not self._failing and self._running and not self.drained.is_set():
+            with anyio.move_on_after(seconds):
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._leave_at_end, tasks.cancel_scope)
+                    try:
+                        await source.drain()
+                    except Exception as error:  # noqa: BLE001  # it is stopped all the same
+                        self._report("source does not drain: its calls end", error)
+                    tasks.cancel_scope.cancel()
+        self.drained.set()
+
+    async def _leave_at_end(self, scope: anyio.CancelScope) -> None:
+        """Do not wait for a source that has failed meanwhile."""
+        await self._ended.wait()
+        scope.cancel()
+
+    async def stop(self) -> None:
+        """Stop the source for good, once it has drained. Where it does not stop in time, or fails, it is cancelled."""
+        if self._stopped:
+            return
+        await self.drain()
+        self._stopped = True
         stopped = self._failing or await self._answered(self._source.stop, "source does not stop: it is cancelled")
         if self._running is None:
             return
@@ -193,6 +235,15 @@ class SupervisedSource:
             with anyio.move_on_after(ANSWER_SECONDS):
                 await self._ended.wait()
         self._running.cancel()
+
+    def reload(self) -> None:
+        """Let the source read its own files again, if it has any."""
+        source = self._source
+        if isinstance(source, Reloads) and not self._failing:
+            try:
+                source.reload()
+            except Exception as error:  # noqa: BLE001  # it goes on as it was
+                self._report("source does not read its files again", error)
 
     async def reconfigure(self, config: SourceConfig) -> None:
         """Go on as `config` says. A source that cannot do that is made anew."""

@@ -13,7 +13,7 @@ from anyio.abc import TaskGroup
 from msgspec import Struct
 
 from steno.metrics.definitions import PROCESS_METRICS
-from steno.sources.protocols import Counters, Labels, Numbers, Source, SourceConfig
+from steno.sources.protocols import Counters, Labels, Numbers, Problem, Source, SourceConfig
 from steno.sources.supervised import Left, Make, SupervisedSource
 
 SOURCE_METRICS: Final = {name: row for name, row in PROCESS_METRICS.items() if row.labels[:1] == ("source",)}
@@ -36,7 +36,9 @@ class SourceSupervisor:
         self._make = make
         self._left = left
         self._configs: dict[str, SourceConfig] = {}
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[str, SupervisedSource] = {}
+        self._leaving: set[SupervisedSource] = set()
+        """Sources that are no longer configured, and have not stopped yet: their calls may go on for long."""
         self._counters: dict[str, list[Counters]] = {}
         """By name, also of sources that are gone: a counter must not fall when its name is configured again. A list
         grows only when an operator removes a source and brings it back, or changes its kind."""
@@ -44,7 +46,7 @@ class SourceSupervisor:
         for config in configured:
             self._add(config)
 
-    def _add(self, config: SourceConfig) -> Source:
+    def _add(self, config: SourceConfig) -> SupervisedSource:
         source = SupervisedSource(config, self._make, self._left, _is_counter)
         self._configs[config.name] = config
         self._sources[config.name] = source
@@ -56,6 +58,31 @@ class SourceSupervisor:
         self._tasks = tasks
         for source in self._sources.values():
             tasks.start_soon(source.run)
+
+    @property
+    def drain_seconds(self) -> float:
+        """How long calls may go on when the daemon stops; 0 where no source lets them."""
+        return max((source.drain_seconds for source in self._all()), default=0.0)
+
+    @property
+    def calls(self) -> int:
+        """Calls that run now, of sources that let them go to their end."""
+        return sum(source.calls for source in self._all())
+
+    def _all(self) -> list[SupervisedSource]:
+        return [*self._sources.values(), *self._leaving]
+
+    async def drain(self) -> None:
+        """Stop all sources but those that drain; return when no call of these runs, or when their time is over.
+
+        No source is started or changed from then on.
+        """
+        self._tasks = None
+        async with anyio.create_task_group() as tasks:
+            for source in self._sources.values():
+                tasks.start_soon(source.drain if source.drain_seconds else source.stop)
+            for source in self._leaving:
+                tasks.start_soon(source.drained.wait)
 
     async def stop(self) -> None:
         """Stop all of them at once. No source is started or changed from then on."""
@@ -80,11 +107,14 @@ class SourceSupervisor:
         changed = tuple(name for name in wanted if name in self._configs and wanted[name] != self._configs[name])
         for name in gone:
             del self._configs[name]
-            tasks.start_soon(self._sources.pop(name).stop)
+            self._leave(self._sources.pop(name), tasks)
         for name in new:
             tasks.start_soon(self._add(wanted[name]).run)
         for name in changed:
             self._change(wanted[name], tasks)
+        for name, source in self._sources.items():
+            if name not in new and name not in changed:
+                source.reload()
         return Changes(new, gone, changed)
 
     def _change(self, config: SourceConfig, tasks: TaskGroup) -> None:
@@ -93,13 +123,34 @@ class SourceSupervisor:
             self._configs[config.name] = config
             tasks.start_soon(source.reconfigure, config)
         else:
-            tasks.start_soon(_run_after, source, self._add(config))
+            self._leave(source, tasks, then=self._add(config))
+
+    def _leave(self, former: SupervisedSource, tasks: TaskGroup, then: Source | None = None) -> None:
+        """Stop a source that is no longer configured, and run the one of that name `then`."""
+        if not former.drain_seconds:
+            tasks.start_soon(_run_after, former, then)
+            return
+        self._leaving.add(former)
+        tasks.start_soon(self._drain_out, former)
+        if then:
+            tasks.start_soon(then.run)  # a source that drains shares its port with it
+
+    async def _drain_out(self, source: SupervisedSource) -> None:
+        try:
+            await source.stop()
+        finally:
+            self._leaving.discard(source)
 
     # What is asked --------------------------------------------------------------------------------------
 
     def ready(self) -> dict[str, bool]:
         """Return whether each configured source is ready, by name."""
         return {name: source.ready for name, source in self._sources.items()}
+
+    def problems(self) -> dict[str, Problem]:
+        """Return why sources are not ready, by name; of those where something is known."""
+        found = {name: source.problem for name, source in self._sources.items() if not source.ready}
+        return {name: problem for name, problem in found.items() if problem}
 
     def numbers(self) -> Mapping[str, Numbers]:
         """Return the process metrics that sources know. Called from the thread of a scrape, so it copies first."""
@@ -110,8 +161,7 @@ class SourceSupervisor:
         return totals
 
     def _add_numbers(self, totals: Mapping[str, defaultdict[Labels, float]], name: str, counters: Counters) -> None:
-        source = self._sources.get(name)
-        gone = source is None or source.counters is not counters
+        gone = all(source.counters is not counters for source in self._all() if source.name == name)
         for metric, values in counters.numbers().items():
             if gone and not _is_counter(metric):  # what is no more has no present value
                 continue
@@ -123,7 +173,8 @@ def _is_counter(metric: str) -> bool:
     return SOURCE_METRICS[metric].kind == "counter"
 
 
-async def _run_after(former: Source, source: Source) -> None:
+async def _run_after(former: Source, source: Source | None) -> None:
     """Run `source` once `former` has stopped: both may want the same port."""
     await former.stop()
-    await source.run()
+    if source:
+        await source.run()

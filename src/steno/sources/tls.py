@@ -99,6 +99,11 @@ class ServerCertificate:
         """What is wrong with the files as they are now, whether or not a former certificate is in use."""
         return self._error.problem if self._error else None
 
+    @property
+    def usable(self) -> bool:
+        """Whether clients can be served."""
+        return self._loaded is not None
+
     def numbers(self) -> dict[str, Numbers]:
         """Return the values by metric and labels; see `protocols.Counters`."""
         loaded = self._loaded
@@ -146,6 +151,16 @@ class ServerCertificate:
         self._error = None
         self._outlived = False
         self._log.info("certificate loaded", file=self._tls.certificate, expires=int(self._loaded.expires))
+
+    def replace(self, tls: Tls) -> None:
+        """Go on with other files. Where they are bad, the former certificate stays in use until they are mended.
+
+        It does not where clients must show other certificates from now on than before.
+        """
+        if tls.client_ca != self._tls.client_ca:
+            self._loaded = None
+        self._tls = tls
+        self.reload()
 
     def _signature_now(self) -> tuple[object, ...]:
         return tuple(_signature(path) for path in _paths(self._tls))

@@ -6,16 +6,15 @@ the pong is not read either, and a late pong says nothing about the other end.
 
 import asyncio
 from contextlib import suppress
-from typing import Final
+from typing import Final, Protocol
 
 import anyio
 from msgspec import Struct
 from websockets.asyncio.connection import Connection
 from websockets.exceptions import ConnectionClosed
 
-from steno.sources.read_ahead import MeasuredConnection
+from steno.sources.read_ahead import Measured
 from steno.sources.recording import TOO_BIG, Close
-from steno.sources.stream_session import StreamSession
 from steno.timestamps import Micros
 
 GOING_AWAY: Final = 1001
@@ -30,6 +29,27 @@ UNSENT_BYTES: Final = 1024 * 1024
 """Pongs that wait for the other end to take them: 8,000 of the longest. The library writes each without waiting."""
 
 
+class Reading(Protocol):
+    """What reads a connection: a stream's session, or what makes several streams of a connection."""
+
+    unresponsive: bool
+    """Is set where the other end is given up, since it is silent."""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether nothing is read now because there is no room."""
+
+    @property
+    def frames(self) -> int:
+        """Messages that were fed: it grows while the other end says something."""
+
+    def now(self) -> Micros:
+        """Return the time of receipt."""
+
+    async def feed_from(self, connection: Connection) -> None:
+        """Feed each message until `recv` raises; return only after an internal error."""
+
+
 class Pings(Struct, frozen=True):
     """When the other end is asked whether it is alive."""
 
@@ -38,7 +58,7 @@ class Pings(Struct, frozen=True):
     """How long it may be silent after a ping."""
 
 
-async def read_websocket(connection: Connection, session: StreamSession, pings: Pings) -> Close:
+async def read_websocket(connection: Connection, session: Reading, pings: Pings) -> Close:
     """Feed the messages of `connection` until it ends, and return how; after an internal error it is still open."""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_abort_when_silent, connection, session, pings)
@@ -57,19 +77,19 @@ def read_in_parts(connection: Connection) -> None:
         connection.transport.max_size = READ_BYTES  # type: ignore[attr-defined]  # of asyncio's own; see there
 
 
-async def close_websocket(connection: Connection, reason: str = "") -> None:
-    """Close `connection` as going away. Where the other end does not answer in time, it is broken off.
+async def close_websocket(connection: Connection, reason: str = "", code: int = GOING_AWAY) -> None:
+    """Close `connection` with `code`. Where the other end does not answer in time, it is broken off.
 
     It is broken off at once where the task is cancelled, since then the time for the drain has passed.
     """
     try:
         with anyio.move_on_after(CLOSE_SECONDS):
-            await connection.close(GOING_AWAY, reason)
+            await connection.close(code, reason)
     finally:
         connection.transport.abort()  # does nothing to what is closed
 
 
-async def _abort_when_silent(connection: Connection, session: StreamSession, pings: Pings) -> None:
+async def _abort_when_silent(connection: Connection, session: Reading, pings: Pings) -> None:
     """Break off a connection whose other end answers no ping and sends nothing else.
 
     Frames that came since the ping count as an answer, and parts of a long one: on a line that is full of them the pong
@@ -91,14 +111,14 @@ async def _abort_when_silent(connection: Connection, session: StreamSession, pin
             return
 
 
-def _heard(connection: Connection, session: StreamSession) -> tuple[int, int]:
+def _heard(connection: Connection, session: Reading) -> tuple[int, int]:
     """Return what grows while the other end says something."""
-    return session.stream.frames, connection.reads if isinstance(connection, MeasuredConnection) else 0
+    return session.frames, connection.reads if isinstance(connection, Measured) else 0
 
 
-def _unread(connection: Connection, session: StreamSession) -> bool:
+def _unread(connection: Connection, session: Reading) -> bool:
     """Return whether steno does not read `connection` now, so that silence says nothing."""
-    return session.waiting or (isinstance(connection, MeasuredConnection) and connection.waits is not None)
+    return session.waiting or (isinstance(connection, Measured) and (connection.waits is not None or connection.slowed))
 
 
 def close_of(closed: ConnectionClosed, at: Micros) -> Close:

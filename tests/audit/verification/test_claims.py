@@ -167,3 +167,46 @@ def test_records_that_only_look_like_damage_are_skipped() -> None:
     held = [*lines(log.held[FIRST]), b'"fact":"log.damaged"\n']
 
     assert claimed_damage(held, {FIRST}) is None
+
+
+# Cursors --------------------------------------------------------------------------------------------------
+
+CURSOR: dict[str, Any] = {"id": "a", "stream": "app/1/1", "frame": 7, "records": 0, "former": 0}
+
+
+def cursors(*changes: dict[str, Any]) -> Segments:
+    log = TamperedLog().begin()
+    for each in changes:
+        log.record("log.cursor", **CURSOR | each)
+    return log.held
+
+
+def test_cursors_that_go_on_hold() -> None:
+    """Another stream of the same sender may begin anywhere, and all may be stated again."""
+    held = cursors({}, {"frame": 8, "records": 2}, {"frame": 8, "of": 1}, {"stream": "app/1/2", "frame": 0})
+
+    assert proved(held).ok
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"frame": 6}, Reason.CURSOR),
+        ({"id": "b"}, Reason.CURSOR),
+        ({"frame": -1}, Reason.UNREADABLE),
+        ({"frame": "7"}, Reason.UNREADABLE),
+        ({"records": -1}, Reason.UNREADABLE),
+        ({"id": "with a space"}, Reason.UNREADABLE),
+        ({"id": ""}, Reason.UNREADABLE),
+        ({"stream": None}, Reason.UNREADABLE),
+        ({"of": 0}, Reason.UNREADABLE),
+    ],
+)
+def test_a_cursor_that_goes_back_or_is_none_is_a_fault(changes: dict[str, Any], reason: Reason) -> None:
+    assert fault(cursors({}, changes)) == Fault(FIRST, 3, 3, reason)
+
+
+def test_streams_whose_cursors_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("steno.audit.verification.claims.STREAMS", 1)
+
+    assert proved(cursors({}, {"stream": "app/1/2"}, {"frame": 6})).ok

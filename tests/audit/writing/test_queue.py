@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steno.audit.record import entry, time_of
 from steno.audit.writing.queue import Call, Closing, Queue, QueueEntry, Rotation, Shed, size_of
 from tests.audit.helpers import AT, NEVER, said, terms
 
@@ -86,7 +87,7 @@ def test_what_was_shed_is_declared_in_its_place_when_there_is_room() -> None:
     assert waiting.written(2 * SIZE)
     waiting.put(said(6))
 
-    assert take(waiting) == [Shed(4, said(2), said(5)), said(6)]
+    assert take(waiting) == [Shed(4, AT, AT, {}), said(6)]
     assert waiting.shed_records == 4
 
 
@@ -96,7 +97,7 @@ def test_what_was_shed_is_declared_at_the_end() -> None:
         waiting.put(said(number))
     waiting.close(Closing(AT, in_order=True))
 
-    assert take(waiting) == [said(0), Shed(2, said(1), said(2))]
+    assert take(waiting) == [said(0), Shed(2, AT, AT, {})]
     assert take(waiting) is None
 
 
@@ -125,7 +126,7 @@ def test_a_wait_ends_when_the_queue_is_given_up() -> None:
 
 
 def test_a_command_takes_no_room() -> None:
-    assert [size_of(entry) for entry in (said(1), Rotation(AT, terms()), Shed(2, said(1), said(2)))] == [SIZE, 0, 0]
+    assert [size_of(entry) for entry in (said(1), Rotation(AT, terms()), Shed(2, AT, AT, {}))] == [SIZE, 0, 0]
 
 
 @given(st.lists(st.sampled_from(["put", "take", "write"]), max_size=60), st.integers(1, 5 * SIZE))
@@ -135,7 +136,7 @@ def test_what_was_shed_and_what_was_taken_is_all_that_was_put(steps: list[str], 
     for step in steps:
         match step:
             case "put":
-                waiting.put(said(put))
+                waiting.put(said(put, at=AT + put))
                 put += 1
             case "take":
                 new = waiting.take(0.0) or []
@@ -151,9 +152,123 @@ def test_what_was_shed_and_what_was_taken_is_all_that_was_put(steps: list[str], 
     expected = 0
     for item in taken:
         if isinstance(item, Shed):
-            assert (item.first, item.last) == (said(expected), said(expected + item.count - 1))
+            assert (item.first_at, item.last_at) == (AT + expected, AT + expected + item.count - 1)
             expected += item.count
         else:
-            assert item == said(expected)
+            assert item == said(expected, at=AT + expected)
             expected += 1
     assert expected == put
+
+
+# Sources that shed ----------------------------------------------------------------------------------------
+
+
+def of(source: str, number: int) -> bytes:
+    """Return an entry of a source, at a time of its own."""
+    return entry(AT + number, "x", f"{source}/a", f"{source}/1/1", f"{number:06}", b"{}")
+
+
+ENTRY = len(of("a", 0))
+
+
+def test_a_source_that_sheds_has_half_of_the_queue_and_the_others_have_the_rest() -> None:
+    """The first record that is dropped is reported, and however many follow, the queue is not full."""
+    waiting = queue(queue_bytes=4 * ENTRY)
+
+    assert [waiting.put_or_shed(of("b", number), "b") for number in range(5)] == [False, False, True, False, False]
+    assert (waiting.bytes, waiting.full, waiting.shed_records) == (2 * ENTRY, False, 3)
+    assert [waiting.put(of("a", number)) for number in (5, 6)] == [False, True]
+    assert not waiting.put_or_shed(of("b", 7), "b")
+    assert (waiting.bytes, waiting.full, waiting.shed_records) == (4 * ENTRY, True, 4)
+
+
+def test_what_a_source_shed_is_declared_with_its_name_before_its_next_record() -> None:
+    """Those of others stand before it, though they came later: theirs are not missing."""
+    waiting = queue(queue_bytes=4 * ENTRY)
+    for number, source in enumerate(("b", "b", "b", "c", "b")):
+        waiting.put_or_shed(of(source, number), source)
+    waiting.put(of("a", 5))
+    assert take(waiting) == [of("b", 0), of("b", 1), of("a", 5)]
+    assert not waiting.written(3 * ENTRY)
+    waiting.put_or_shed(of("b", 6), "b")
+
+    assert take(waiting) == [Shed(3, AT + 2, AT + 4, {"b": 2, "c": 1}), of("b", 6)]
+
+
+def test_a_short_record_that_fits_follows_what_was_shed() -> None:
+    waiting = queue(queue_bytes=4 * ENTRY)
+    waiting.put_or_shed(of("b", 0), "b")
+    waiting.put_or_shed(of("b", 1) + b" " * ENTRY, "b")
+    waiting.put_or_shed(of("b", 2), "b")
+
+    assert take(waiting) == [of("b", 0), Shed(1, AT + 1, AT + 1, {"b": 1}), of("b", 2)]
+
+
+class Heavy:
+    """A record whose encoding is more work than the queue holds."""
+
+    at: int | None = AT
+    size = 100 * ENTRY
+
+    def entry(self, *, brief: bool = False) -> bytes:
+        return of("b", 0)
+
+
+def test_a_record_that_is_more_work_than_its_half_holds_takes_that_half() -> None:
+    """It is recorded where nothing else waits, and leaves the other half to those who wait."""
+    waiting = queue(queue_bytes=4 * ENTRY)
+    heavy, dropped = Heavy(), Heavy()
+
+    assert not waiting.put_or_shed(heavy, "b")
+    assert waiting.put_or_shed(dropped, "b")
+    assert (waiting.bytes, waiting.full) == (2 * ENTRY, False)
+    assert take(waiting) == [heavy]
+    waiting.written(size_of(heavy))
+    assert waiting.bytes == 0
+
+
+@given(
+    st.lists(st.sampled_from(["wait", "shed", "other", "take", "write"]), max_size=80),
+    st.integers(4 * ENTRY, 12 * ENTRY),
+    st.booleans(),
+)
+def test_whatever_sources_shed_the_others_lose_nothing_and_each_gap_stands_where_they_are_missing(
+    steps: list[str], queue_bytes: int, sheds: bool
+) -> None:
+    waiting = queue(queue_bytes=queue_bytes, sheds=sheds)
+    sent: dict[str, list[bytes]] = {"wait": [], "shed": [], "other": []}
+    taken, unwritten = list[QueueEntry](), 0
+    for number, step in enumerate(steps):
+        if step == "take":
+            new = waiting.take(0.0) or []
+            taken += new
+            unwritten += sum(map(size_of, new))
+        elif step == "write":
+            waiting.written(unwritten)
+            unwritten = 0
+        elif step == "wait":
+            if not waiting.full:  # else it waits
+                sent[step].append(of(step, number))
+                waiting.put(sent[step][-1])
+        else:
+            before, full = waiting.bytes, waiting.full
+            sent[step].append(of(step, number))
+            waiting.put_or_shed(sent[step][-1], step)
+            assert waiting.full == full
+            assert waiting.bytes == before or waiting.bytes <= queue_bytes // 2
+        assert waiting.bytes < queue_bytes + ENTRY + 10
+    waiting.close(Closing(None, in_order=True))
+    taken += take(waiting) or []
+
+    left = {source: list(reversed(entries)) for source, entries in sent.items()}
+    for item in taken:
+        if isinstance(item, Shed):
+            assert sum(item.sources.values()) == item.count
+            for source, count in item.sources.items():
+                gone = [left[source].pop() for _ in range(count)]
+                assert all(item.first_at <= time_of(each) <= item.last_at for each in gone)  # type: ignore[operator]
+        else:
+            assert isinstance(item, bytes)
+            source = item.split(b'"conversation":"')[1].split(b"/")[0].decode()
+            assert left[source].pop() == item
+    assert not any(left.values())

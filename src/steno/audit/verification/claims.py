@@ -1,21 +1,27 @@
 """What a log says of itself in records named `log.*`, held against its chain. Pure.
 
-A checkpoint must name the head before it, and a retirement must name records that the chain has, or ends before. What
-a log says of damage after a fault is not verified: it is a hint for the reader of a report.
+A checkpoint must name the head before it, and a retirement must name records that the chain has, or ends before. The
+cursors of one stream are of one sender, and never go back. What a log says of damage after a fault is not verified: it
+is a hint for the reader of a report.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 import msgspec
 
-from steno.audit.log_records import Checkpoint, Retired
-from steno.audit.record import CHECKPOINT, DAMAGED, GAP, GENESIS, RECORD, RETIRED, segment_name, segment_seq
+from steno.audit.log_records import Checkpoint, Cursor, Retired
+from steno.audit.record import CHECKPOINT, CURSOR, DAMAGED, GAP, GENESIS, RECORD, RETIRED, segment_name, segment_seq
 from steno.audit.verification.report import GAPS_LISTED, ClaimedDamage, DeclaredGap, Reason, Refusal
 
 _CHECKPOINT: Final = msgspec.json.Decoder(Checkpoint)
 _RETIRED: Final = msgspec.json.Decoder(Retired)
+_CURSOR: Final = msgspec.json.Decoder(Cursor)
 _DAMAGE: Final = msgspec.json.Decoder(ClaimedDamage)
+
+STREAMS: Final = 10_000
+"""Streams whose last cursor is remembered. Past it the one that had none for longest is forgotten."""
 
 
 class Chain:
@@ -59,10 +65,13 @@ class Claims:
         """The last record that was retired; 0 where none was."""
         self.beginning_retired = False
         """Whether a retirement accounts for all records before the first that was given."""
+        self._cursors: OrderedDict[str, Cursor] = OrderedDict()
+        """The last cursor of each stream."""
         self.observers: Mapping[bytes, Callable[[bytes], None]] = {
             CHECKPOINT.encode(): self._checkpoint,
             RETIRED.encode(): self._retired,
             GAP.encode(): self._gap,
+            CURSOR.encode(): self._cursor,
         }
 
     def _checkpoint(self, body: bytes) -> None:
@@ -89,6 +98,16 @@ class Claims:
         if retired.last_seq == first - 1 or segment_name(first) in retired.segments[1:]:
             self.beginning_retired = True
         self.retired = max(self.retired, retired.last_seq)
+
+    def _cursor(self, body: bytes) -> None:
+        cursor = _CURSOR.decode(body)
+        before = self._cursors.get(cursor.stream)
+        if before and (before.id != cursor.id or before.frame > cursor.frame):
+            raise Refusal(Reason.CURSOR)
+        self._cursors[cursor.stream] = cursor
+        self._cursors.move_to_end(cursor.stream)
+        if len(self._cursors) > STREAMS:
+            self._cursors.popitem(last=False)
 
     def _gap(self, body: bytes) -> None:
         self.gap_records += 1

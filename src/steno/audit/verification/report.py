@@ -37,6 +37,7 @@ class Reason(StrEnum):
     BEGINNING = "the log does not begin at record 1, and no log.retired names what is missing"
     RETIREMENT = "log.retired names another hash or record than the log has"
     CHECKPOINT = "log.checkpoint names another head than the chain has"
+    CURSOR = "log.cursor goes back, or names another sender than its stream has"
     KEYED = "it is hashed under a key: give that with --key-file"
     KEY = "it is hashed under a key that was not given: give each with --key-file"
     UNKEYED = "it is not hashed under a key: --keyed-from says up to where that is right"

@@ -64,6 +64,10 @@ that a kill in between leaves too many files and never too few. How old a segmen
 Recovery after a kill needs no journal, since a log is only ever appended to: its end is where its last whole line ends.
 The next start records how much follows (`recovered_bytes` of its `log.opened`), then cuts it off (`recovery`).
 
+Whoever sends may be told what is on the disk. How far it is stands among the entries as a mark (`progress`), behind all
+that the queue gave out at once. A mark counts when the flush behind it has returned. For a sender that goes on after a
+kill it is written as `log.cursor`, in the same flush; `cursor_recovery` reads where each was.
+
 What is promised, and when:
 
     when `submit` returns      The order of records. Nothing about a loss of power.

@@ -3,13 +3,14 @@
 The owner implements the two protocols. `audit.service` is the one in the product.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from msgspec import Struct
 
 from steno.audit.log_records import Damaged
 from steno.audit.writing.batch import ChainHead
+from steno.audit.writing.progress import Mark
 from steno.audit.writing.retention import RetentionPolicy
 from steno.audit.writing.segment_age import Ages
 
@@ -61,14 +62,20 @@ class CompanionFiles(Protocol):
 class WriterObserver(Protocol):
     """Is notified of what happens to a log. No method may wait or raise.
 
-    `full` is called in the thread that submits, all others in the writing thread.
+    `full` and `shedding` are called in the thread that submits, all others in the writing thread.
     """
 
     def full(self, failing: str | None) -> None:
         """The queue has become full; `failing` is the reason where the last write failed."""
 
+    def shedding(self, source: str, failing: str | None) -> None:
+        """Records of `source`, which sheds, are dropped from now on; `failing` as in `full`."""
+
     def room(self) -> None:
         """At most half of a queue that was full is left."""
+
+    def flushed(self, marks: Sequence[Mark]) -> None:
+        """All that stands before these marks is on the disk, their cursors included."""
 
     def checkpoint(self, head: ChainHead) -> None:
         """A checkpoint with this head is on the disk."""
@@ -103,7 +110,7 @@ class WriterStats(Struct, frozen=True, kw_only=True):
     full: bool
     """Whether the queue became full and has not become half empty since."""
     shed_records: int
-    """Records dropped because the queue was full."""
+    """Records dropped because the queue was full, or half full where their source sheds."""
     write_errors: Mapping[str, int]
     """Reason to how many writes failed for it."""
     failing: str | None

@@ -2,10 +2,14 @@
 
 `put` never waits for the disk. Once the queue is full, it either takes what comes all the same, and its caller stops
 the sender; or it drops records, counts them, and puts one `Shed` in their place when there is room again.
+
+A source whose sender is never stopped has half of the queue: `put_or_shed` drops a record that would not leave the
+other half to those who wait. Whatever it sends, the queue never becomes full because of it. Its records are missing
+between the last one that was taken before the `Shed` and the first one that is taken after it.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from time import monotonic
 from typing import ClassVar, Protocol
@@ -13,6 +17,8 @@ from typing import ClassVar, Protocol
 from msgspec import Struct
 
 from steno.audit.log_records import SegmentSettings
+from steno.audit.record import time_of
+from steno.audit.writing.progress import Marks, Progress
 from steno.timestamps import Micros
 
 
@@ -57,8 +63,11 @@ class Shed(Struct, frozen=True):
 
     size: ClassVar[int] = 0
     count: int
-    first: Submission
-    last: Submission
+    first_at: Micros | None
+    """The times of the first and the last of them. The records are not kept: they may be long."""
+    last_at: Micros | None
+    sources: Mapping[str, int]
+    """How many are of each source that sheds."""
 
 
 class Closing(Struct, frozen=True):
@@ -69,7 +78,7 @@ class Closing(Struct, frozen=True):
     """Whether the log ends with `log.closed`, or is only written as far as it came."""
 
 
-QueueEntry = Submission | Rotation | Call | Shed
+QueueEntry = Submission | Rotation | Call | Shed | Marks
 
 
 def size_of(entry: QueueEntry) -> int:
@@ -83,6 +92,7 @@ class Queue:
     def __init__(self, *, queue_bytes: int, flush_bytes: int, flush_seconds: float, sheds: bool) -> None:
         """Begin empty. The arguments are those of `WriterOptions`."""
         self._queue_bytes = queue_bytes
+        self._half = queue_bytes // 2
         self._flush_bytes = min(flush_bytes, queue_bytes)
         self._flush_seconds = flush_seconds
         self._sheds = sheds
@@ -92,6 +102,8 @@ class Queue:
         self._entries: list[QueueEntry] = []
         self._waiting_bytes = 0
         self._shed: Shed | None = None
+        self._shed_sources: dict[str, int] = {}
+        self._noted: list[Progress] = []
         self._given_up = False
         self._ended = False
         self.closing: Closing | None = None
@@ -106,6 +118,10 @@ class Queue:
         """Whether it became full and has not become half empty since."""
         self.shed_records = 0
         """Records dropped so far."""
+        self.position = 0
+        """Records taken so far."""
+        self.senders: Callable[[], Iterable[Progress]] = tuple
+        """Returns all senders that have a name."""
 
     # Filled ---------------------------------------------------------------------------------------------
 
@@ -116,18 +132,37 @@ class Queue:
             if self.full and self._sheds:
                 self._drop(record)
                 return False
-            self._push(record)
-            before = self._waiting_bytes
-            self.bytes += size
-            self._waiting_bytes = before + size
-            # The thread is woken twice a batch, not once a record: by the first one that waits (`_push`), so that it
-            # waits for its time from then on, and by the one with which there is enough.
-            if before < self._flush_bytes <= self._waiting_bytes:
-                self._changed.notify()
+            self._take_in(record, size)
             if self.bytes < self._queue_bytes or self.full:
                 return False
             self.full = True
             return True
+
+    def put_or_shed(self, record: Submission, source: str) -> bool:
+        """Take one record of a `source` that sheds, or drop it. Return whether it is the first that is dropped."""
+        if isinstance(record, bytes):
+            size = len(record)
+        else:  # its work may be more than its half holds, and yet it is not to be dropped for ever
+            size = record.size = min(record.size, self._half)
+        with self._changed:
+            if self.full or (self.bytes and self.bytes + size > self._half):
+                began = self._shed is None
+                self._drop(record, source)
+                return began
+            self._push_shed()  # so that it stands between what was taken before and this
+            self._take_in(record, size)
+            return False
+
+    def _take_in(self, record: Submission, size: int) -> None:
+        self._push(record)
+        self.position += 1
+        before = self._waiting_bytes
+        self.bytes += size
+        self._waiting_bytes = before + size
+        # The thread is woken twice a batch, not once a record: by the first one that waits (`_push`), so that it waits
+        # for its time from then on, and by the one with which there is enough.
+        if before < self._flush_bytes <= self._waiting_bytes:
+            self._changed.notify()
 
     def _push(self, entry: QueueEntry) -> None:
         self._entries.append(entry)
@@ -135,12 +170,23 @@ class Queue:
             self.since = monotonic()
             self._changed.notify()
 
-    def _drop(self, record: Submission) -> None:
+    def _drop(self, record: Submission, source: str | None = None) -> None:
         self.shed_records += 1
-        before = self._shed
-        self._shed = Shed(before.count + 1, before.first, record) if before else Shed(1, record, record)
+        at, before = time_of(record), self._shed
+        if source is not None:
+            self._shed_sources[source] = self._shed_sources.get(source, 0) + 1
+        count, first_at = (before.count + 1, before.first_at) if before else (1, at)
+        self._shed = Shed(count, first_at, at, self._shed_sources)
 
-    def command(self, command: Rotation | Call) -> bool:
+    def note(self, progress: Progress) -> None:
+        """Put a mark of `progress` behind what is taken next, even where that is nothing."""
+        with self._changed:
+            self._noted.append(progress)
+            if self.since is None:
+                self.since = monotonic()
+                self._changed.notify()
+
+    def command(self, command: Rotation | Call | Marks) -> bool:
         """Take a command, full or not. Return False after `end`, when nobody would carry it out."""
         with self._changed:
             if self._ended:
@@ -158,7 +204,7 @@ class Queue:
     def _push_shed(self) -> None:
         if self._shed:
             self._push(self._shed)
-            self._shed = None
+            self._shed, self._shed_sources = None, {}
 
     def give_up(self) -> None:
         """Ask the emptying thread to stop where a write fails."""
@@ -168,11 +214,12 @@ class Queue:
 
     # Emptied --------------------------------------------------------------------------------------------
 
-    def take(self, until: float) -> list[QueueEntry] | None:
-        """Wait until what waits is due, and return all of it.
+    def take(self, until: float, *, restate: bool = False) -> list[QueueEntry] | None:
+        """Wait until what waits is due, and return all of it. At its end are marks of the senders that were noted.
 
         Args:
             until: when to return with nothing, of `time.monotonic`.
+            restate: whether to mark all senders that have a name as well.
 
         Returns:
             None when nothing more will come.
@@ -186,10 +233,18 @@ class Queue:
                     return []
                 self._changed.wait(left)
             entries, self._entries = self._entries, []
+            entries += self._marks(restate=restate)
             self._waiting_bytes = 0
             # What was taken still counts in `bytes` and has its age until it is written: the disk may fail for hours.
             self.taken_since, self.since = self.since, None
             return entries
+
+    def _marks(self, *, restate: bool) -> Iterator[Marks]:
+        noted, self._noted = self._noted, []
+        if noted:
+            yield Marks(tuple(progress.mark(self.position) for progress in noted))
+        if restate and (senders := list(self.senders())):
+            yield Marks(tuple(progress.mark(self.position) for progress in senders), restated=True)
 
     def _is_due(self) -> bool:
         if self.since is None:
@@ -204,11 +259,11 @@ class Queue:
         """Note that records of this length are on the disk. Return whether there is room again because of that."""
         with self._changed:
             self.bytes -= size
-            if not self.full or self.bytes > self._queue_bytes // 2:
+            if self.bytes > self._half:
                 return False
-            self.full = False
+            was_full, self.full = self.full, False
             self._push_shed()  # here, before the next record is taken: it stands where the others are missing
-            return True
+            return was_full
 
     def wait_given_up(self, timeout: float) -> bool:
         """Wait for `timeout` seconds or until `give_up`; return whether that was called."""

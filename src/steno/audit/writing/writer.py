@@ -5,7 +5,7 @@ The theory of operation is at the head of the package, `steno.audit.writing`.
 
 import atexit
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from time import monotonic
 from typing import Final
@@ -13,6 +13,7 @@ from typing import Final
 from steno.audit.log_records import SegmentSettings
 from steno.audit.writing.interface import CompanionFiles, WriterObserver, WriterOptions, WriterStats
 from steno.audit.writing.log import AuditLog
+from steno.audit.writing.progress import NOTHING_ENDED, Ended, Progress
 from steno.audit.writing.queue import Call, Closing, Queue, Rotation, Submission
 from steno.audit.writing.writer_loop import WriterLoop
 from steno.timestamps import Micros
@@ -53,6 +54,8 @@ class AuditWriter:
             sheds=options.sheds,
         )
         self._loop = WriterLoop(log, self._queue, options, observer, files, now)
+        self.shedding: frozenset[str] = frozenset()
+        """The sources that shed. Whoever submits a record of one calls `submit_or_shed`."""
         self._thread = threading.Thread(target=self._loop.run, name="steno-audit", daemon=True)
 
     def start(self) -> None:
@@ -68,6 +71,29 @@ class AuditWriter:
         """Take one record without its number. Does not wait, full or not."""
         if self._queue.put(record):
             self._observer.full(self._loop.failing)
+
+    def submit_or_shed(self, record: Submission, source: str) -> None:
+        """Take one record of a `source` that sheds, or drop it where half of the queue is taken. Does not wait."""
+        if self._queue.put_or_shed(record, source):
+            self._observer.shedding(source, self._loop.failing)
+
+    def progress(self, name: str | None = None, ended: Ended = NOTHING_ENDED) -> Progress:
+        """Return what follows the messages of a sender, from `ended` on; `name` as in `Progress`."""
+        return Progress(self._queue, name, ended)
+
+    def remember(self, senders: Callable[[], Iterable[Progress]]) -> None:
+        """Let each segment have cursors for all that `senders` returns. It is called by any thread."""
+        self._queue.senders = senders
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that was submitted is on the disk."""
+        return self._queue.bytes == 0
+
+    @property
+    def shed_records(self) -> int:
+        """Records that were dropped so far."""
+        return self._queue.shed_records
 
     def rotate(self, at: Micros, settings: SegmentSettings) -> None:
         """Begin a new segment with these settings behind the records that were submitted so far."""

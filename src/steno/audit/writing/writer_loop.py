@@ -8,11 +8,14 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
+from msgspec import UNSET
+
 from steno.audit import log_records
-from steno.audit.record import time_of
+from steno.audit.log_records import Cursor
 from steno.audit.writing.interface import CompanionFiles, WriterObserver, WriterOptions
 from steno.audit.writing.log import AuditLog
 from steno.audit.writing.maintenance import Maintenance
+from steno.audit.writing.progress import Mark, Marks
 from steno.audit.writing.queue import Call, Pending, Queue, QueueEntry, Rotation, Shed, Submission, size_of
 from steno.audit.writing.retention import Retention
 from steno.output_errors import DISK_REASONS
@@ -55,6 +58,8 @@ class WriterLoop:
         self._segment = log.path
         self._checkpoint = log.checkpoint
         """The segment and the checkpoint that were reported last."""
+        self._restating = True
+        """Whether the segment is to have all cursors again, so that nobody looks for them far behind."""
         self.retention = Retention(log, options.retention)
         self.writing_since: float | None = None
         """When the attempt to encode or to write began that is under way, of `time.monotonic`."""
@@ -75,8 +80,9 @@ class WriterLoop:
             _cancel_calls([*self._taken, *self._queue.end()])
 
     def _write_all(self) -> bool:
-        while (taken := self._queue.take(self._maintenance.next_at())) is not None:
+        while (taken := self._queue.take(self._maintenance.next_at(), restate=self._restating)) is not None:
             self._taken = taken
+            self._restating = self._restating and not taken
             if not all(map(self._write, _pieces(taken, self._options.flush_bytes))):
                 return False
             self._taken = []
@@ -94,6 +100,7 @@ class WriterLoop:
     def _write(self, entries: Iterable[QueueEntry]) -> bool:
         """Put a piece of the queue on the disk."""
         size = 0
+        marks: list[Mark] = []
         for entry in entries:
             size += size_of(entry)
             if isinstance(entry, Call):
@@ -101,12 +108,17 @@ class WriterLoop:
                 if not self._persist(self._log.flush):
                     return False
                 _run_call(entry)
+            elif isinstance(entry, Marks):
+                marks += entry.marks
+                self._add_cursors(entry)
             else:
                 self._add(entry)
         if not self._persist(self._log.flush):
             return False
         if self._queue.written(size):
             self._observer.room()
+        if marks:
+            self._observer.flushed(marks)
         return True
 
     def _add(self, entry: Submission | Rotation | Shed) -> None:
@@ -115,12 +127,26 @@ class WriterLoop:
             self._log.rotate(entry.at, entry.settings)
             return
         if isinstance(entry, Shed):
-            first_at, last_at = time_of(entry.first), time_of(entry.last)
-            self._log.append(log_records.gap(self._now(), "shed", entry.count, first_at, last_at))
+            body = (entry.count, entry.first_at, entry.last_at, entry.sources)
+            self._log.append(log_records.gap(self._now(), "shed", *body))
         else:
             self._log.append(entry if isinstance(entry, bytes) else self._encoded(entry))
+        self._count_record()
+
+    def _count_record(self) -> None:
         if self._maintenance.record_added():
             self._add_checkpoint()
+
+    def _add_cursors(self, entry: Marks) -> None:
+        """Add a cursor for each sender that has a name and news; for all of them where they are stated again."""
+        named = [mark for mark in entry.marks if mark.progress.name is not None]
+        for mark in named:
+            if entry.restated or mark != mark.progress.written:
+                mark.progress.written = mark
+                of = len(named) if entry.restated else UNSET
+                body = Cursor(mark.progress.name or "", mark.stream, mark.frame, mark.records, mark.former, of)
+                self._log.append(log_records.cursor(self._now(), body))
+                self._count_record()
 
     def _encoded(self, pending: Pending) -> bytes:
         brief = self._is_late(pending)
@@ -236,11 +262,11 @@ def _pieces(entries: Iterable[QueueEntry], size: int) -> Iterator[list[QueueEntr
     piece: list[QueueEntry] = []
     length = 0
     for entry in entries:
-        piece.append(entry)
-        length += size_of(entry)
-        if length >= size:
+        if length >= size and not isinstance(entry, Marks):  # they go with what stands before them
             yield piece
             piece, length = [], 0
+        piece.append(entry)
+        length += size_of(entry)
     if piece:
         yield piece
 

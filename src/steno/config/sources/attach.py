@@ -1,6 +1,6 @@
 """`kind = "attach"`: the daemon follows calls that it is asked to follow, over the provider's sideband."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from msgspec import field
 
@@ -15,11 +15,14 @@ from steno.config.fields import (
 )
 from steno.config.secret_ref import SecretRef
 from steno.config.sources.base import Source
+from steno.config.validators import ATTACH_VALIDATORS, Validator
 from steno.limits import Count
 
 
 class AttachSource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Its table."""
+
+    validators: ClassVar[tuple[Validator, ...]] = ATTACH_VALIDATORS
 
     kind: Literal["attach"]
     """Where frames come from."""
@@ -35,6 +38,15 @@ class AttachSource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     webhook_secret: SecretRef | None = None
     """The secret that the provider signs webhooks with. Absent: no webhook is accepted."""
+
+    webhook_secrets: tuple[SecretRef, ...] = ()
+    """Further such secrets: the one before and the one after, while they are exchanged."""
+
+    webhook_attach: bool = True
+    """Whether a webhook that announces a call makes the daemon follow it. Else it is acknowledged and counted."""
+
+    start_seconds: WaitSeconds = 120.0
+    """How long a call is asked for that the provider does not know (yet): it rings until the application takes it."""
 
     calls: Count = 1000
     """Calls that are followed at a time."""
@@ -57,6 +69,16 @@ class AttachSource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True
     backoff_max_seconds: WaitSeconds = 60.0
     """Largest bound: the longest time between the end of an outage and the next attempt."""
 
+    @property
+    def masked_url(self) -> str:
+        """The URL as it may be shown."""
+        return mask_url(self.url)
+
+    @property
+    def all_webhook_secrets(self) -> tuple[SecretRef, ...]:
+        """The places of all secrets that webhooks may be signed with."""
+        return (*((self.webhook_secret,) if self.webhook_secret else ()), *self.webhook_secrets)
+
     def shown(self) -> dict[str, object]:
         """Return what is shown in place of its values."""
-        return {"url": mask_url(self.url)}
+        return {"url": self.masked_url}

@@ -25,6 +25,11 @@ class Source(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         """Longest frame that is read, in bytes. It is a key of every kind."""
         raise NotImplementedError
 
+    @property
+    def clients(self) -> int:
+        """Sockets that it may hold for its clients at a time; none where it accepts no connections."""
+        return 0
+
     def shown(self) -> dict[str, object]:
         """Return by key what `steno check` shows in place of a value, since that may hold a secret."""
         return {}

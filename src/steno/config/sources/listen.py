@@ -1,14 +1,25 @@
 """`kind = "listen"`: applications and relays push frames to the daemon."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from steno.config.fields import FRAME_BYTES_DEFAULT, FilePath, FrameBytes, Listen, WaitSeconds
+from steno.config.fields import (
+    FRAME_BYTES_DEFAULT,
+    FilePath,
+    FrameBytes,
+    Listen,
+    WaitSeconds,
+    is_loopback,
+    split_listen,
+)
 from steno.config.sources.base import Source, Tls
-from steno.limits import Count
+from steno.config.validators import LISTEN_VALIDATORS, Validator
+from steno.limits import HANDSHAKES, Bytes, Count
 
 
 class ListenSource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Its table."""
+
+    validators: ClassVar[tuple[Validator, ...]] = LISTEN_VALIDATORS
 
     kind: Literal["listen"]
     """Where frames come from."""
@@ -30,3 +41,30 @@ class ListenSource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     handshake_seconds: WaitSeconds = 10.0
     """Longest time for a handshake, TLS and HTTP together."""
+
+    handshakes_per_minute: Count = 6000
+    """Handshakes of a client, by its address and by the name of its token; past it they are answered 429."""
+
+    bytes_per_second: Bytes = 134_217_728
+    """What a client may send, by address and name as above; past it steno reads slower. A call has 128 KiB a second."""
+
+    ping_interval_seconds: WaitSeconds = 20.0
+    """Time between two pings: under the idle timeout, often 60 s, of the proxies in between."""
+
+    ping_timeout_seconds: WaitSeconds = 20.0
+    """Time without an answer to a ping after which the connection is given up."""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host (IPv6 without brackets) and port of `listen`; port 0 stands for any free port."""
+        return split_listen(self.listen) or ("", 0)  # validation makes sure that it is an address
+
+    @property
+    def private(self) -> bool:
+        """Whether it listens on loopback alone."""
+        return is_loopback(self.address[0])
+
+    @property
+    def clients(self) -> int:
+        """Sockets that it may hold for its clients at a time."""
+        return self.connections + HANDSHAKES

@@ -9,12 +9,13 @@ from steno.config.fields import (
     HttpUrl,
     Listen,
     LongSeconds,
+    SourceName,
     WaitSeconds,
     mask_url,
     split_listen,
 )
 from steno.config.sources.base import Source, Tls
-from steno.limits import Count
+from steno.limits import HANDSHAKES, Count
 
 MESSAGE_BYTES_DEFAULT: Final = 256 * 1024 * 1024
 
@@ -58,6 +59,9 @@ class ProxySource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True)
     ping_timeout_seconds: WaitSeconds = 20.0
     """Time without a sign of life after a ping after which a side is given up."""
 
+    attach: SourceName | None = None
+    """The source of `kind = "attach"` that follows the calls which are created through here. Absent: none does."""
+
     drain_seconds: LongSeconds = 3600.0
     """How long calls may go on when steno is asked to stop. The longest session of OpenAI takes an hour."""
 
@@ -77,3 +81,8 @@ class ProxySource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True)
     def shown(self) -> dict[str, object]:
         """Return what is shown in place of its values."""
         return {"upstream": self.masked_upstream}
+
+    @property
+    def clients(self) -> int:
+        """Sockets that it may hold for its clients at a time: each has another one to the provider."""
+        return 2 * self.connections + HANDSHAKES

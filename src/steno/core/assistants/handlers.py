@@ -124,7 +124,7 @@ def _end_run(state: ThreadConversation, run: assistants.ThreadRun, status: str, 
     state.ended_ids.add(run_id)
     begun = opened.terms if opened else Terms(None, state.prices)
     children = end_with_run(state, run_id, status)
-    bill = costs.bill(state, run.usage, Terms(short(run.model) or begun.model, begun.prices))
+    bill = costs.bill(state, run.usage, Terms(short(run.model) or begun.model, begun.prices), run_id)
     state.totals.runs[status] = state.totals.runs.get(status, 0) + 1
     return (
         *children,

@@ -145,7 +145,7 @@ class ThreadConversation(Conversation):
 
     def abandoned(self, key: str, run: OpenRun) -> Fact:
         """Return that a run is given up. What it used is unknown."""
-        return RunAbandoned(run_id=key, model=run.terms.model, cost=costs.of_no_usage(self))
+        return RunAbandoned(run_id=key, model=run.terms.model, cost=costs.of_no_usage(self, key))
 
     def abandon(self) -> list[Fact]:
         """Give up what is in progress. Runs go on upstream, and may be reported again."""

@@ -36,8 +36,23 @@ class Bill(Struct, frozen=True):
     cost: Cost
 
 
-def bill(state: Conversation, reported: Usage | None, terms: Terms) -> Bill:
-    """Return the bill of one usage, added to the totals. One that is not `reported` in full has no price."""
+DUPLICATE_SOURCE: Final = "duplicate_source"
+"""Why there is no price where another source follows the same call, and is billed for it."""
+
+
+def part_key(item_id: str, part: int) -> str | None:
+    """Return what a transcription is known by: its item, and which part of it. None where nothing names it."""
+    return f"{item_id} {part}" if item_id else None
+
+
+def bill(state: Conversation, reported: Usage | None, terms: Terms, key: str | None) -> Bill:
+    """Return the bill of one usage, added to the totals. One that is not `reported` in full has no price.
+
+    `key` is what the usage is known by: the id of its response, run or session, or `part_key`; None where it has none.
+    One that another source is billed for counts nothing here.
+    """
+    if state.claims is not None and not state.claims.bill(state, key):
+        return Bill((), None, _unpriced(state, DUPLICATE_SOURCE))
     measured = usage.measure(reported, terms.model)
     state.totals.add_tokens(measured.tokens)
     if measured.seconds is not None:
@@ -45,15 +60,20 @@ def bill(state: Conversation, reported: Usage | None, terms: Terms) -> Bill:
     return Bill(measured.tokens, measured.seconds, _cost(state, measured, terms))
 
 
-def of_no_usage(state: Conversation) -> Cost:
-    """Return that a usage has no price since none was reported, counted in the totals."""
-    state.totals.add_unpriced(NO_USAGE)
-    return Cost(unpriced=NO_USAGE)
+def of_no_usage(state: Conversation, key: str | None) -> Cost:
+    """Return that a usage has no price since none was reported, counted in the totals. `key` is that of `bill`."""
+    elsewhere = state.claims is not None and state.claims.elsewhere(state, key)
+    return _unpriced(state, DUPLICATE_SOURCE if elsewhere else NO_USAGE)
+
+
+def _unpriced(state: Conversation, reason: str) -> Cost:
+    state.totals.add_unpriced(reason)
+    return Cost(unpriced=reason)
 
 
 def _cost(state: Conversation, measured: Measured, terms: Terms) -> Cost:
     if not measured.whole:
-        return of_no_usage(state)
+        return _unpriced(state, NO_USAGE)
     if measured.seconds:
         return _added(state, price_seconds(terms.prices, terms.model, Decimal(repr(measured.seconds))))
     if measured.tokens:
@@ -63,8 +83,7 @@ def _cost(state: Conversation, measured: Measured, terms: Terms) -> Cost:
 
 def _added(state: Conversation, result: Priced | Unpriced) -> Cost:
     if isinstance(result, Unpriced):
-        state.totals.add_unpriced(result.reason)
-        return Cost(unpriced=result.reason)
+        return _unpriced(state, result.reason)
     state.totals.add_cost(result.usd)
     return Cost(
         usd=usd_text(result.usd),

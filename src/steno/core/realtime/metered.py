@@ -62,7 +62,7 @@ def session_closed(state: RealtimeConversation, event: realtime.SessionClosed, _
     terms = state.metered or state.terms(short(event.session.model if event.session else None) or state.session_model)
     counts = state.metered is not None or (event.usage is not None and alone)
     state.metered = None
-    bill = costs.bill(state, event.usage, terms) if counts else None
+    bill = costs.bill(state, event.usage, terms, state.session_id) if counts else None
     return (
         facts.SessionFinished(
             session_id=state.session_id or None,

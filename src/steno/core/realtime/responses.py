@@ -330,7 +330,7 @@ def _finished(
     status = closed(response.status, RESPONSE_ENDS)
     model = short(response.model) or opened.model or state.session_model  # the session's may have changed since
     count, output = _output_of(state, response)
-    bill = costs.bill(state, _usage_of(event, response), Terms(model, opened.prices))
+    bill = costs.bill(state, _usage_of(event, response), Terms(model, opened.prices), response.id)
     return facts.ResponseFinished(
         response_id=response.id,
         status=status,

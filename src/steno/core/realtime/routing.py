@@ -53,7 +53,7 @@ class RealtimeRouter(Router):
 
     def identifies(self, kind: type[Event]) -> bool:
         """Return whether events of `kind` name their session."""
-        return issubclass(kind, (*SESSION_BEGINS, sessions.SessionSeen))
+        return issubclass(kind, (*SESSION_BEGINS, realtime.SessionUpdated, sessions.SessionSeen))
 
     def find(
         self, stream: Stream, event: Any, frame: Frame, name: str | None, identity: str | None

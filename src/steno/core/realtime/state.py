@@ -311,7 +311,7 @@ class RealtimeConversation(Conversation):
     def abandon(self) -> list[Fact]:
         """Give up what is in progress: responses, transcriptions, the bill of the session, and tool calls."""
         gone: list[Fact] = [self.abandoned(response) for response in self.open.values()]
-        gone += [self.untranscribed(item_id, job) for (item_id, _), job in self.transcriptions.items()]
+        gone += [self.untranscribed(*key, job) for key, job in self.transcriptions.items()]
         if self.metered is not None:
             gone.append(self.unmetered(self.metered))
         self.open.clear()
@@ -320,11 +320,17 @@ class RealtimeConversation(Conversation):
             self.recall_arguments(key)
         return [*gone, *tools.finish_all(self, None, "abandoned", None)]
 
+    @property
+    def session_name(self) -> str | None:
+        """Upstream's id of the session."""
+        return self.session_id or None
+
     def abandoned(self, response: OpenResponse) -> Fact:
         """Return that a response that was begun is given up. What it used is unknown."""
-        return ResponseAbandoned(response_id=response.id, model=response.model, cost=costs.of_no_usage(self))
+        cost = costs.of_no_usage(self, response.id)
+        return ResponseAbandoned(response_id=response.id, model=response.model, cost=cost)
 
-    def untranscribed(self, item_id: str, job: OpenTranscription) -> Fact:
+    def untranscribed(self, item_id: str, part: int, job: OpenTranscription) -> Fact:
         """Return that a transcription that was begun is given up. What it used is unknown."""
         return TranscriptionFinished(
             item_id=item_id,
@@ -334,7 +340,7 @@ class RealtimeConversation(Conversation):
             transcript=None,
             seconds=None,
             tokens=(),
-            cost=costs.of_no_usage(self),
+            cost=costs.of_no_usage(self, costs.part_key(item_id, part)),
         )
 
     def unmetered(self, terms: Terms) -> Fact:
@@ -348,7 +354,7 @@ class RealtimeConversation(Conversation):
             model=terms.model,
             seconds=None,
             tokens=(),
-            cost=costs.of_no_usage(self),
+            cost=costs.of_no_usage(self, self.session_id),
         )
 
 

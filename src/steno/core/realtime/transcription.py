@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 from steno.core import facts
 from steno.core.billing import costs
-from steno.core.billing.costs import Bill
+from steno.core.billing.costs import Bill, part_key
 from steno.core.conversation import NOTHING
 from steno.core.facts import Content, Fact
 from steno.core.frame import Frame
@@ -45,7 +45,7 @@ def _begin(state: RealtimeConversation, item_id: str, part: int) -> Sequence[Fac
     if len(state.transcriptions) <= state.limits.open_responses:
         return NOTHING
     oldest = next(iter(state.transcriptions))
-    return (state.untranscribed(oldest[0], state.transcriptions.pop(oldest)),)
+    return (state.untranscribed(*oldest, state.transcriptions.pop(oldest)),)
 
 
 def _end(state: RealtimeConversation, item_id: str, part: int) -> OpenTranscription:
@@ -128,7 +128,7 @@ def transcription_completed(
         return state.reject(event, "repeated")
     item.transcribed.add(part)
     opened = _end(state, event.item_id, part)
-    bill = None if again else costs.bill(state, event.usage, opened.terms)
+    bill = None if again else costs.bill(state, event.usage, opened.terms, part_key(event.item_id, part))
     return (_finished(event.item_id, opened, bill, text=text),)
 
 
@@ -136,9 +136,10 @@ def transcription_failed(
     state: RealtimeConversation, event: realtime.TranscriptionFailed, _frame: Frame
 ) -> Sequence[Fact]:
     """Report that what the user said stays without a transcript."""
-    opened = _end(state, event.item_id or "", _part_of(event.content_index))
+    item_id, part = event.item_id or "", _part_of(event.content_index)
+    opened = _end(state, item_id, part)
     used = opened.grew or event.usage is not None
-    bill = costs.bill(state, event.usage, opened.terms) if used else None
+    bill = costs.bill(state, event.usage, opened.terms, part_key(item_id, part)) if used else None
     return (_finished(event.item_id, opened, bill, error=code(event.error)),)
 
 

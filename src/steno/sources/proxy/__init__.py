@@ -10,6 +10,7 @@
     call.py      a websocket after its handshake: what one side says passes to the other
     frames.py    the frames of one direction, and the messages in them
     reading.py   reading along, and what the proxy counts
+    replies.py   replies that are no websockets: which are read along, and how; server_sent.py and inflate.py help it
 
 Theory of operation: docs/decisions/0008-a-proxy-of-protocols.md.
 """

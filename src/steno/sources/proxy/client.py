@@ -61,7 +61,10 @@ class Host(Protocol):
 
     counters: ProxyCounters
     budget: Budget
-    observe: Observe | None
+
+    @property
+    def observe(self) -> Observe | None:
+        """What reads replies along that are no websockets."""
 
     @property
     def config(self) -> ProxyConfig:
@@ -110,6 +113,8 @@ class ClientConnection(asyncio.Protocol):
         """Whether the request has come to its end."""
         self._begun = False
         """Whether the reply has begun."""
+        self._served = False
+        """Whether a request has come to the end of its reply: what comes next may be sent elsewhere."""
         self._upstream: UpstreamConnection | None = None
         self._upstream_of: Upstream | None = None
         self._connecting: asyncio.Task[None] | None = None
@@ -236,7 +241,7 @@ class ClientConnection(asyncio.Protocol):
         self._request = RequestHead(request.method, request.target, list(request.headers.raw_items()))
         self._http = http
         self._requested = self._begun = False
-        if host.stopping:
+        if host.stopping and self._served:
             raise Refused(503, "stopping", "steno is stopping")
         websocket = asks_for_websocket(request)
         self._target = host.upstream.target(request.target)
@@ -369,6 +374,7 @@ class ClientConnection(asyncio.Protocol):
         if http is None:
             return
         self._send(h11.EndOfMessage())
+        self._served = True
         self._end_observer(complete=True)
         if http.our_state is h11.DONE and http.their_state is h11.DONE and not self._host.stopping:
             self._http, self._head = None, http.trailing_data[0]
@@ -484,9 +490,14 @@ class ClientConnection(asyncio.Protocol):
         else:
             self.transport.close()
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is going on, or is to come: a client that has just connected is answered."""
+        return self.call is not None or self._http is not None or not self._served
+
     def drain(self) -> None:
         """Close, if nothing is going on."""
-        if self.call is None and self._http is None and not self._discards:
+        if not self.busy and not self._discards:
             self._discards = True
             self.transport.close()
 

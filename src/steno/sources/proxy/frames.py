@@ -36,7 +36,9 @@ CONTROL_BYTES: Final = 125
 TOO_BIG: Final = "frame_too_big"
 NO_MEMORY: Final = "memory"
 INTERNAL_ERROR: Final = "internal_error"
-UNFED: Final = (TOO_BIG, NO_MEMORY, INTERNAL_ERROR)
+ENCODING: Final = "encoding"
+"""Of a reply: it is compressed in a way that is not known here, not as it says, or by too much."""
+UNFED: Final = (TOO_BIG, NO_MEMORY, INTERNAL_ERROR, ENCODING)
 """Why a message that passed was not read along: a closed list."""
 
 

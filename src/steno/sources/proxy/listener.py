@@ -9,11 +9,14 @@ import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
+import anyio
+
+from steno.sources import sockets
 from steno.sources.tls import CertificateError
 
-BACKLOG: Final = 1024
 SHORT: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """What `accept` fails with while the machine, or this process, is short of something."""
 SHORT_SECONDS: Final = 0.25
@@ -21,25 +24,20 @@ BEGINNING: Final = 512
 """Connections whose TLS may be going on at a time. Each takes some 100 KiB, and a few ms of work."""
 
 
-async def bind(host: str, port: int) -> list[socket.socket]:
-    """Return sockets that listen on all addresses of `host`. Raises OSError."""
+async def bind(name: str, host: str, port: int) -> list[sockets.Listener]:
+    """Return the sockets of the source `name` that listen on all addresses of `host`. Raises OSError."""
     found = await asyncio.get_running_loop().getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_ADDRCONFIG
     )
-    opened: list[socket.socket] = []
+    opened: list[sockets.Listener] = []
     try:
-        for family, kind, protocol, _, address in dict.fromkeys(found):
-            listening = socket.socket(family, kind, protocol)
-            opened.append(listening)
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            listening.bind(address)
-            listening.listen(BACKLOG)
-            listening.setblocking(False)
+        for address in dict.fromkeys(each[4][0] for each in found):
+            opened.append(sockets.listener(name, str(address), port))
+            if opened[-1].inherited:
+                break
     except BaseException:
-        for listening in opened:
-            listening.close()
+        for each in opened:
+            each.sock.close()
         raise
     return opened
 
@@ -49,26 +47,27 @@ class Listener:
 
     def __init__(
         self,
-        sockets: list[socket.socket],
+        opened: list[sockets.Listener],
         made: Callable[[], asyncio.Protocol],
         context: Callable[[], ssl.SSLContext] | None,
         handshake_seconds: float,
     ) -> None:
-        """Accept on `sockets`.
+        """Accept on the sockets of `opened`.
 
         Args:
-            sockets: closed by `close`.
+            opened: what listens; closed by `close` or `retire`.
             made: makes the protocol of a connection, when its TLS is over.
             context: returns what the next connection's TLS is served with. Where it raises CertificateError there is
                 none.
             handshake_seconds: how long TLS may take.
         """
-        self.sockets = sockets
+        self._opened = opened
+        self.sockets = [each.sock for each in opened]
         self._made = made
         self._context = context
         self._seconds = handshake_seconds
         self._loop = asyncio.get_running_loop()
-        self._accepting = [self._loop.create_task(self._accept(each)) for each in sockets]
+        self._accepting = [self._loop.create_task(self._accept(each)) for each in self.sockets]
         self._beginning: dict[asyncio.Task[None], socket.socket] = {}
         self._handed: set[socket.socket] = set()
         """Sockets of those that belong to a transport, which closes them."""
@@ -83,13 +82,30 @@ class Listener:
         """The port of the first socket."""
         return int(self.sockets[0].getsockname()[1])
 
+    async def retire(self) -> None:
+        """Leave the port to a successor: accept what has come to it, and nothing more."""
+        async with anyio.create_task_group() as tasks:
+            for opened, accepting in zip(self._opened, self._accepting, strict=True):
+                tasks.start_soon(opened.retire, partial(self._end, opened.sock, accepting))
+
+    async def settled(self) -> None:
+        """Return when the TLS of all that was accepted has come to its end."""
+        if self._beginning:
+            await asyncio.wait(list(self._beginning))
+
+    def _end(self, listening: socket.socket, accepting: asyncio.Task[None]) -> None:
+        accepting.cancel()
+        self._loop.remove_reader(listening)  # the cancelled task does it too late for its number
+        listening.close()
+
     def close(self) -> None:
         """Accept nothing more. What has been accepted is not touched, but for TLS that has not come to its end."""
         for task in (*self._accepting, *self._beginning):
             task.cancel()
         for each in self.sockets:
-            self._loop.remove_reader(each)  # the cancelled task does it too late for its number
-            each.close()
+            if each.fileno() >= 0:
+                self._loop.remove_reader(each)  # the cancelled task does it too late for its number
+                each.close()
 
     async def _accept(self, listening: socket.socket) -> None:
         while True:

@@ -8,19 +8,24 @@ from contextlib import suppress
 import structlog
 
 from steno.core.frame import Frame
-from steno.sources.connect import ConnectCounters
+from steno.sources.dialing import DialCounters
 from steno.sources.protocols import Numbers
-from steno.sources.proxy.frames import INTERNAL_ERROR, NO_MEMORY, TOO_BIG, UNFED, CloseFrame
+from steno.sources.proxy.frames import ENCODING, INTERNAL_ERROR, NO_MEMORY, TOO_BIG, UNFED, CloseFrame
 from steno.sources.proxy.refusal import REASONS
 from steno.sources.recording import Close, Gap
 from steno.sources.stream_session import AT_ONCE, StreamSession, StreamSessions
 from steno.sources.tls import ServerCertificate
 
-GAPS: dict[str, Gap] = {INTERNAL_ERROR: "internal_error", NO_MEMORY: "blocked", TOO_BIG: "frame_too_big"}
+GAPS: dict[str, Gap] = {
+    INTERNAL_ERROR: "internal_error",
+    NO_MEMORY: "blocked",
+    TOO_BIG: "frame_too_big",
+    ENCODING: "broken_off",
+}
 """What a stream has a gap by that was not fed whole, the worst first."""
 
 
-class ProxyCounters(ConnectCounters):
+class ProxyCounters(DialCounters):
     """What a proxy counts."""
 
     def __init__(self) -> None:

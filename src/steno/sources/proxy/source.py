@@ -1,19 +1,23 @@
 """`kind = "proxy"`: the address that applications use in place of the provider's."""
 
+import asyncio
 import errno
 from typing import ClassVar, Final
 
 import anyio
 import structlog
 
+from steno.attachments import AttachRequest, RefusedError
 from steno.config.sources.proxy import ProxySource as ProxyConfig
 from steno.sources.backoff import Backoff
 from steno.sources.protocols import Problem
-from steno.sources.proxy.client import ClientConnection, Observe
+from steno.sources.proxy.client import ClientConnection, Observe, Observer
 from steno.sources.proxy.frames import Budget
+from steno.sources.proxy.heads import RequestHead, ResponseHead
 from steno.sources.proxy.listener import Listener, bind
 from steno.sources.proxy.reading import ProxyCounters, ReadAlong
 from steno.sources.proxy.refusal import Refused
+from steno.sources.proxy.replies import Replies
 from steno.sources.proxy.target import Upstream
 from steno.sources.proxy.upstream import Dialer, Trust
 from steno.sources.stream_session import StreamSessions
@@ -40,8 +44,10 @@ class ProxySource:
         self.config = config
         self.upstream = Upstream.of(config.upstream)
         self.budget = Budget(sessions.read_ahead.limit)
-        self.observe: Observe | None = None
+        self.observe: Observe | None = self._observe
         """Reads replies along that are no websockets; see `client.Observe`."""
+        self._asking: set[asyncio.Task[None]] = set()
+        """Requests to follow a call that are under way."""
         self.stopping = False
         self._said: Problem | None = None
         """The problem that was logged last."""
@@ -61,8 +67,13 @@ class ProxySource:
 
     @property
     def drain_seconds(self) -> float:
-        """How long what is going on may go on after `stop`."""
+        """How long what is going on may go on before `stop`."""
         return self.config.drain_seconds
+
+    @property
+    def calls(self) -> int:
+        """Connections of clients on which something is going on."""
+        return sum(connection.busy for connection in self._connections)
 
     @property
     def port(self) -> int:
@@ -89,7 +100,7 @@ class ProxySource:
         config, changed = self.config, self._changed
         try:
             certificate = self._new_certificate(config)
-            sockets = await bind(*config.address)
+            sockets = await bind(self.name, *config.address)
         except CertificateError as error:
             self._fail(error.problem)
         except OSError as error:
@@ -101,7 +112,7 @@ class ProxySource:
             return
         if changed.is_set():  # while the name was looked up
             for each in sockets:
-                each.close()
+                each.sock.close()
             return
         context = certificate.context if certificate else None
         self._listener = Listener(sockets, lambda: ClientConnection(self), context, config.handshake_seconds)
@@ -132,20 +143,31 @@ class ProxySource:
         if listener:
             listener.close()
 
+    async def drain(self) -> None:
+        """Leave the port to a successor, and return when all that is going on has come to its end."""
+        listener = self._listener
+        if listener:
+            await listener.retire()
+        self.stopping = True
+        for connection in list(self._connections):
+            connection.drain()
+        if listener:
+            await listener.settled()
+        await self._drained()
+
     async def stop(self) -> None:
-        """Accept nothing more, and return when all that is going on has come to its end."""
+        """Accept nothing more, and end what is going on: calls by a close frame, the rest at once."""
         self.stopping = True
         self._close_listener()
         self._changed.set()
-        for connection in list(self._connections):
-            connection.drain()
+        self.abort()
         await self._drained()
 
     async def _drained(self) -> None:
         while self._connections:
             if self._empty.is_set():
                 self._empty = anyio.Event()
-            await self._empty.wait()  # `run` and `stop` wait for the same one
+            await self._empty.wait()  # `run` and `drain` wait for the same one
 
     def abort(self) -> None:
         """End all that is going on: calls by a close frame, the rest at once."""
@@ -186,6 +208,34 @@ class ProxySource:
     def dialer(self) -> Dialer:
         """Return what connects to the provider. Raises TrustError."""
         return Dialer(self.upstream, self.config.open_timeout_seconds, self._trust.context(self.config))
+
+    def _observe(self, request: RequestHead, response: ResponseHead) -> Observer | None:
+        return Replies(
+            begin=lambda: self.read_along(None),
+            missed=self._missed,
+            frame_bytes=self.config.frame_bytes,
+            room=self.budget,
+            call_seen=self._call_seen,
+        ).observe(request, response)
+
+    def _call_seen(self, call_id: str) -> None:
+        """Have the configured source follow a call, by its own headers."""
+        if self.config.attach is not None:
+            request = AttachRequest(call_id, source=self.config.attach)
+            task = asyncio.get_running_loop().create_task(self._ask_to_follow(request))
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+
+    async def _ask_to_follow(self, request: AttachRequest) -> None:
+        try:
+            await self._sessions.attachments.attach(request, "proxy")
+        except RefusedError as refused:
+            self._log.warning("a call is not followed", call_id=request.call_id, reason=refused.code)
+        except Exception:  # noqa: BLE001  # the call goes on
+            self._log.exception("internal error: a call is not followed")
+
+    def _missed(self, reason: str) -> None:
+        self.counters.unfed[reason] += 1
 
     def read_along(self, conversation: str | None) -> ReadAlong:
         """Begin a stream."""

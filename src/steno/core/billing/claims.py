@@ -1,0 +1,104 @@
+"""A call that several sources follow is billed once.
+
+The same call may come by a proxy and by a sideband, or by the application's own tap. Two conversations of different
+sources are the same call where they have a session id or a call id in common. The one that was known by it first is
+billed while its stream is open: usages of the others are `duplicate_source`. Where its stream has ended, another one
+goes on in its place.
+
+Often that shows late, since a sideband is not sent its session's id. So a usage that has an id, that of its response,
+run or item, is billed once as well, unless two sessions are known to differ: some servers number their responses anew
+in each session. Within a source nothing is compared here: a conversation knows its own duplicates.
+"""
+
+from collections import OrderedDict
+from collections.abc import Collection, Iterable
+from typing import NamedTuple, Protocol
+
+from steno.limits import CLAIMS
+
+
+class Claimant(Protocol):
+    """A conversation, as far as it matters here."""
+
+    source: str
+    last_stream: str
+    names: tuple[str, ...]
+    """Ids of its session and call under which it is known here."""
+
+    @property
+    def session_name(self) -> str | None:
+        """The id of its session, where that is known."""
+
+
+class _Billed(NamedTuple):
+    source: str
+    session: str | None
+
+
+class Claims:
+    """Which open conversations are known by which ids, and whose usages were billed lately."""
+
+    def __init__(self, streams: Collection[str]) -> None:
+        """Know of nothing. `streams` has the names of those that are open."""
+        self._streams = streams
+        self._known: dict[str, list[Claimant]] = {}
+        """Id of a session or call to the open conversations that have it, the one that had it first in front."""
+        self._billed: OrderedDict[str, _Billed] = OrderedDict()
+        """The newest ids of usages, and who was billed for each."""
+
+    def learn(self, state: Claimant, names: Iterable[str]) -> None:
+        """Let `state` be known by `names`, and by the former ones no more."""
+        wanted = tuple(names)
+        if wanted == state.names:
+            return
+        for name in set(state.names) - set(wanted):
+            self._leave(state, name)
+        for name in wanted:
+            if name not in state.names:
+                self._known.setdefault(name, []).append(state)
+        state.names = wanted
+
+    def forget(self, state: Claimant) -> None:
+        """Let nothing lead to `state`, which has ended."""
+        for name in state.names:
+            self._leave(state, name)
+        state.names = ()
+
+    def _leave(self, state: Claimant, name: str) -> None:
+        known = self._known[name]
+        known.remove(state)
+        if not known:
+            del self._known[name]
+
+    def follower(self, name: str) -> str | None:
+        """Return the source that follows the session or call `name`; None where none does."""
+        return next((state.source for state in self._known.get(name, ()) if state.last_stream in self._streams), None)
+
+    def elsewhere(self, state: Claimant, usage: str | None) -> bool:
+        """Return whether the usage with the id `usage`, of `state`, is billed to another source."""
+        return self._follows_another(state) or (usage is not None and self._was_billed(state, usage))
+
+    def bill(self, state: Claimant, usage: str | None) -> bool:
+        """Claim a usage for `state`, to be billed. Return False where another source has it."""
+        if self.elsewhere(state, usage):
+            return False
+        if usage is not None and usage not in self._billed:
+            self._billed[usage] = _Billed(state.source, state.session_name)
+            if len(self._billed) > CLAIMS:
+                self._billed.popitem(last=False)
+        return True
+
+    def _follows_another(self, state: Claimant) -> bool:
+        for name in state.names:
+            for other in self._known[name]:
+                if other is state:
+                    break
+                if other.source != state.source and other.last_stream in self._streams:
+                    return True
+        return False
+
+    def _was_billed(self, state: Claimant, usage: str) -> bool:
+        billed = self._billed.get(usage)
+        if billed is None or billed.source == state.source:
+            return False
+        return not billed.session or not state.session_name or billed.session == state.session_name

@@ -1,0 +1,135 @@
+"""The websocket side of the Realtime API: what the query of a target opens, and for whom.
+
+?model=NAME              a session of its own
+?intent=transcription    a session for transcription
+?call_id=rtc_...         a sideband of a call that is running
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from http import HTTPStatus
+from random import Random
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+import anyio
+import msgspec
+from websockets.asyncio.server import ServerConnection
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+
+from steno.simulate.access import Access, error_body, refusal, shown_key
+from steno.simulate.calls import Calls
+from steno.simulate.interactive.configuration import new_session, new_transcription_session
+from steno.simulate.interactive.errors import EventRefusedError
+from steno.simulate.interactive.session import RealtimeSession
+from steno.simulate.rooms import Guest, Room
+
+PATH: Final = "/v1/realtime"
+_OPENS: Final = ("model", "call_id", "intent")
+_BETA_SUBPROTOCOL: Final = "openai-beta.realtime-v1"
+_BETA_HEADER: Final = "realtime=v1"
+_NO_BETA: Final = EventRefusedError(
+    "beta_api_shape_disabled", "The beta protocol is switched off here. Use /v1/realtime without the beta header."
+)
+_TARGETS_MAX: Final = 10_000  # whose sessions are counted apart
+
+
+def query_of(target: str) -> dict[str, str]:
+    """Return the last value of each member of a target's query."""
+    return {name: values[-1] for name, values in parse_qs(urlsplit(target).query).items()}
+
+
+def opens_session(target: str) -> bool:
+    """Return whether a target is that of a session, and not of a story."""
+    query = query_of(target)
+    return urlsplit(target).path == PATH and "line" not in query and any(name in query for name in _OPENS)
+
+
+def speaks_beta(headers: Headers) -> bool:
+    """Return whether a client asks for the beta protocol, by a header or by a subprotocol."""
+    subprotocols = ",".join(headers.get_all("Sec-WebSocket-Protocol")).split(",")
+    header = ",".join(headers.get_all("OpenAI-Beta")).split(",")
+    return _BETA_SUBPROTOCOL in map(str.strip, subprotocols) or _BETA_HEADER in map(str.strip, header)
+
+
+class VoiceLine:
+    """The sessions of one provider."""
+
+    def __init__(
+        self, access: Access, calls: Calls, seed: int, speed: float, now: Callable[[], int], *, beta: bool
+    ) -> None:
+        """Serve the beta protocol to those who ask for it, if `beta`."""
+        self._access = access
+        self._calls = calls
+        self._seed = seed
+        self._speed = speed
+        self._now = now
+        self._beta = beta
+        self._opened: Counter[str] = Counter()
+
+    def check(self, request: Request) -> Response | None:
+        """Return the response to a request that opens nothing, or None."""
+        shown = shown_key(request.headers.raw_items())
+        if not self._access.admits(shown):
+            return response(HTTPStatus.UNAUTHORIZED, refusal(shown))
+        query = query_of(request.path)
+        call_id = query.get("call_id")
+        if call_id is None:
+            return None
+        if "model" in query:
+            return response(HTTPStatus.BAD_REQUEST, error_body("Give either 'model' or 'call_id'.", "invalid_value"))
+        if self._calls.find(call_id) is None:
+            body = error_body(f"There is no call '{call_id[:80]}'.", "call_id_not_found", "call_id")
+            return response(HTTPStatus.NOT_FOUND, body)
+        return None
+
+    async def serve(self, connection: ServerConnection, request: Request) -> None:
+        """Serve a connection that `check` has let pass, until it closes."""
+        beta = speaks_beta(request.headers)
+        call_id = query_of(request.path).get("call_id")
+        if call_id is not None:
+            room = self._calls.find(call_id)
+            if room:
+                await room.attend(Guest(connection, "sideband", beta))
+            return
+        session = self._session(request)
+        if beta and not self._beta:
+            await _refuse_beta(connection, session)
+            return
+        room = Room(session, self._speed)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(room.run)
+            await room.attend(Guest(connection, "client", beta))
+            tasks.cancel_scope.cancel()
+
+    def _session(self, request: Request) -> RealtimeSession:
+        """Return a new session. The n-th of a target has its own seed."""
+        target, query = request.path, query_of(request.path)
+        if len(self._opened) > _TARGETS_MAX:
+            self._opened.clear()
+        self._opened[target] += 1
+        rng = Random(f"{self._seed}/{target}/{self._opened[target]}")
+        grant = self._access.granted(shown_key(request.headers.raw_items()))
+        if grant:
+            configuration = grant.configuration
+        elif query.get("intent") == "transcription":
+            configuration = new_transcription_session(query.get("model", ""))
+        else:
+            configuration = new_session(query.get("model", ""))
+        return RealtimeSession(rng, self._now(), configuration)
+
+
+async def _refuse_beta(connection: ServerConnection, session: RealtimeSession) -> None:
+    session.take()
+    session.refuse(_NO_BETA)
+    for event in session.take():
+        await connection.send(msgspec.json.encode(event), text=True)
+    await connection.close(4000, f"invalid_request_error.{_NO_BETA.code}")
+
+
+def response(status: HTTPStatus, body: object) -> Response:
+    """Return an HTTP response with a JSON body to a request for a websocket."""
+    encoded = msgspec.json.encode(body)
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(encoded)), "Connection": "close"}
+    return Response(status.value, status.phrase, Headers(headers), encoded)

@@ -1,0 +1,109 @@
+"""A connection of the library that a client has opened: within the budgets of all, and not faster than it may be.
+
+What surrounds it is ours: the library's own server accepts without a bound, and gives TLS and the handshake a time
+each.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from websockets.asyncio.server import ServerConnection
+from websockets.http11 import Response
+from websockets.protocol import CONNECTING
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from steno.sources.listen.arrivals import Arrival
+from steno.sources.listen.handshake import CLOUD_EVENTS, NO_HTTP
+from steno.sources.listen.rates import Client, Rates
+from steno.sources.read_ahead import Measured, ReadAhead
+from steno.sources.websocket import CLOSE_SECONDS
+
+UNSENT_BYTES: Final = 64 * 1024
+"""What may wait for a client to take it: 500 pongs of the longest. Past it the connection is broken off."""
+
+Live = Callable[["PushConnection"], Coroutine[Any, Any, None]]
+
+
+class Host:
+    """What a connection of the library wants of its server: who serves it."""
+
+    def __init__(self, live: Live) -> None:
+        """Serve each connection by `live`."""
+        self.handler = live
+        self.handler_tasks: set[asyncio.Task[None]] = set()
+        self.serving = True
+        """Whether handshakes are answered."""
+
+    def is_serving(self) -> bool:
+        """Return whether handshakes are answered."""
+        return self.serving
+
+
+class _Protocol(ServerProtocol):
+    """The library's protocol, which leaves what is no HTTP without an answer."""
+
+    answered = False
+
+    def send_response(self, response: Response) -> None:
+        """Send the answer to a request."""
+        self.answered = True
+        super().send_response(response)
+
+    def send_eof(self) -> None:
+        """End our side, with an answer where there was none."""
+        if not self.answered and self.state is CONNECTING:
+            self.answered = True
+            self.writes.append(NO_HTTP.serialize())
+        super().send_eof()
+
+
+class PushConnection(Measured, ServerConnection):
+    """A connection that a client has opened."""
+
+    def __init__(self, read_ahead: ReadAhead, host: Host, arrival: Arrival, longest: int) -> None:
+        """Take messages up to so many bytes."""
+        protocol = _Protocol(subprotocols=[Subprotocol(CLOUD_EVENTS)], select_subprotocol=_select, max_size=longest)
+        super().__init__(
+            read_ahead,
+            protocol,
+            host,
+            ping_interval=None,  # read_websocket sends the pings
+            close_timeout=CLOSE_SECONDS,
+            write_limit=UNSENT_BYTES,
+        )
+        self.arrival = arrival
+        self.slowed_seconds = 0.0
+        """For how long reading was put off, since its client sends more than it may."""
+        self._rates: Rates | None = None
+        self._clients: tuple[Client, ...] = ()
+
+    @property
+    def answered(self) -> bool:
+        """Whether an answer to the handshake was sent."""
+        return bool(getattr(self.protocol, "answered", False))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to read: TLS is over."""
+        self.arrival.connected = True
+        super().connection_made(transport)
+
+    def bind(self, rates: Rates, clients: tuple[Client, ...]) -> None:
+        """Count what comes towards the rates of `clients`."""
+        self._rates, self._clients = rates, clients
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what one read brought."""
+        super().data_received(data)
+        if self._rates:
+            now = self.loop.time()
+            wait = max(self._rates.take(client, len(data), now) for client in self._clients)
+            if wait and not self.slowed:
+                self.slowed_seconds += wait
+                self.slow_down(wait)
+
+
+def _select(_protocol: ServerProtocol, offered: Any) -> Subprotocol | None:
+    """Agree on CloudEvents where they are offered; a client that offers others alone gets none."""
+    return Subprotocol(CLOUD_EVENTS) if CLOUD_EVENTS in offered else None

@@ -1,0 +1,519 @@
+"""`kind = "listen"`: the source that applications and relays push to.
+
+Theory of operation
+-------------------
+
+A connection passes three stages. It is *accepted*: TLS and the handshake follow, with one deadline for both, among few
+others (`arrivals`). It is *admitted* or refused (`handshake`); a refusal is counted by its reason and logged now and
+then. Then it is *read*, as a stream, like one that steno opened (`websocket`, `pushed`).
+
+Where the audit log cannot keep up nothing is read, and TCP holds the clients. None is closed for that.
+
+A mistake of ours while one connection is served ends that one alone.
+"""
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final, Literal, get_args
+
+import anyio
+import structlog
+from websockets.http11 import Request, Response
+from websockets.protocol import OPEN
+
+from steno.acceptor import Acceptor
+from steno.config.sources.listen import ListenSource as ListenConfig
+from steno.errors import ConfigError, UnavailableError
+from steno.sources.backoff import Backoff
+from steno.sources.listen.acknowledgement import Acknowledgement
+from steno.sources.listen.arrivals import Arrival, Arrivals
+from steno.sources.listen.connection import Host, PushConnection
+from steno.sources.listen.handshake import (
+    CLOUD_EVENTS,
+    SLOW,
+    Acknowledged,
+    Admitted,
+    Reason,
+    Refusal,
+    Rules,
+    admit,
+    in_json,
+)
+from steno.sources.listen.pushed import Pushed
+from steno.sources.listen.rates import Rates
+from steno.sources.listen.tokens import Tokens, read_tokens
+from steno.sources.protocols import Followed, Numbers, Problem
+from steno.sources.recording import Close, Missed
+from steno.sources.stream_session import StreamCounters, StreamSession, StreamSessions
+from steno.sources.tls import CertificateError, ServerCertificate
+from steno.sources.websocket import (
+    GOING_AWAY,
+    Pings,
+    close_websocket,
+    read_in_parts,
+    read_websocket,
+)
+
+BACKLOG: Final = 1024
+"""Connections that wait to be accepted."""
+WAIT_SECONDS: Final = 0.25
+WAIT_MAX_SECONDS: Final = 30.0
+"""Bounds of the wait before the port, the certificate or the tokens are tried again."""
+TAKE_SECONDS: Final = 1.0
+"""How long a client that was refused may take to read why."""
+REPEATED_SECONDS: Final = 10.0
+"""How often refusals for the same reason are logged."""
+POLICY_VIOLATION: Final = 1008
+INTERNAL_ERROR: Final = 1011
+TRY_AGAIN: Final = 1013
+
+Outcome = Literal["accepted", "slow", "tls", "certificate", "descriptors", "evicted", "gone", "internal_error"] | Reason
+OUTCOMES: Final[tuple[Outcome, ...]] = tuple(each for part in get_args(Outcome) for each in get_args(part))
+"""What can become of a connection that is made:
+
+    accepted                     a client pushes
+    no_token, wrong_token        it showed none, or one that is not known
+    origin                       it is a web page
+    not_found, bad_request       it asked for something else, or is no websocket
+    crowded                      there were as many connections as there may be
+    rate                         its client asked too often
+    slow                         its handshake took too long
+    tls                          TLS failed; where a certificate is asked for, it showed none that is trusted
+    certificate                  steno has no certificate that it could show
+    descriptors                  it could not be accepted: the process has no file descriptor left
+    evicted                      it was the oldest handshake when another one came, at the most
+    gone                         the client left before it was answered
+    stopping                     steno stops
+    internal_error               a mistake of ours
+"""
+
+
+class ListenCounters(StreamCounters):
+    """What a source that listens counts."""
+
+    def __init__(self) -> None:
+        """Begin at zero."""
+        super().__init__()
+        self.handshakes: dict[Outcome, int] = dict.fromkeys(OUTCOMES, 0)
+        """Connections that clients made, by what became of them."""
+        self.messages_again = 0
+        """Messages that were sent again although they had been fed."""
+        self.slowed_seconds = 0.0
+        """For how long connections were not read, since their clients sent more than they may."""
+        self.certificate: ServerCertificate | None = None
+
+    def numbers(self) -> Mapping[str, Numbers]:
+        """Return the values by metric and labels; see `protocols.Counters`."""
+        handshakes: Numbers = {(outcome,): count for outcome, count in self.handshakes.items()}
+        return {
+            **super().numbers(),
+            "steno_listen_handshakes_total": handshakes,
+            "steno_listen_repeated_messages_total": {(): self.messages_again},
+            "steno_listen_slowed_seconds_total": {(): self.slowed_seconds},
+            **(self.certificate.numbers() if self.certificate else {}),
+        }
+
+
+class ListenSource:
+    """One address that clients push to. It is ready while it listens."""
+
+    def __init__(self, config: ListenConfig, sessions: StreamSessions) -> None:
+        """Listen as `config` says, and begin streams by `sessions`."""
+        self.name = config.name
+        self.counters = ListenCounters()
+        self._problem: Problem | None = None
+        self.address: tuple[str, int] | None = None
+        """Host and port that it listens on; None while it does not."""
+        self._config = config
+        self._sessions = sessions
+        self._rules = Rules(
+            Rates(config.handshakes_per_minute, config.bytes_per_second),
+            acknowledges=sessions.acknowledgements is not None,
+        )
+        self._tokens_read = False
+        self._certificate: ServerCertificate | None = None
+        self._host = Host(self._live)
+        self._arrivals = Arrivals()
+        self._admitted: dict[PushConnection, Admitted] = {}
+        self._arriving: set[asyncio.Task[None]] = set()
+        self._stopping = anyio.Event()
+        self._changed = anyio.Event()
+        self._refused: dict[str, tuple[float, int]] = {}
+        """Reason to when it was logged last, and how many were refused since."""
+        self._log = structlog.get_logger().bind(source=config.name)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it listens, and has a certificate where it needs one."""
+        return self.address is not None and (self._certificate is None or self._certificate.usable)
+
+    @property
+    def problem(self) -> Problem | None:
+        """Why it is not ready."""
+        if self.ready:
+            return None
+        return self._problem or (self._certificate.problem if self._certificate else None)
+
+    # The life of the source -----------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Listen until `stop`, and return when all connections have ended."""
+        backoff = Backoff(WAIT_SECONDS, WAIT_MAX_SECONDS)
+        try:
+            while not self._stopping.is_set():
+                self._changed = anyio.Event()
+                try:
+                    sock = self._opened()
+                except (ConfigError, CertificateError, UnavailableError) as error:
+                    self._fail(error)
+                    with anyio.move_on_after(backoff.wait()):
+                        await self._changed.wait()
+                    continue
+                backoff.succeeded()
+                with sock:
+                    await self._listen(sock)
+        finally:
+            await self._end_all()
+
+    async def _listen(self, sock: socket.socket) -> None:
+        """Accept connections until the address is another one, or the source stops."""
+        acceptor = Acceptor(sock, self._accepted, self._not_accepted)
+        self._problem = None
+        self.address = sock.getsockname()[:2]
+        self._log.info("listening", address=self._config.listen, tls=self._certificate is not None)
+        if self._certificate is None and not self._config.private:
+            self._log.warning("tokens and frames cross the network unencrypted: set tls, or let a proxy do it")
+        acceptor.start()
+        try:
+            await self._changed.wait()
+        finally:
+            acceptor.stop()
+            self.address = None
+
+    async def stop(self) -> None:
+        """Close all connections as going away, and accept no more."""
+        self._stopping.set()
+        self._host.serving = False
+        self._changed.set()
+        self._arrivals.end_all()
+        await self._close(list(self._admitted), "steno is stopping", GOING_AWAY)
+
+    async def reconfigure(self, config: ListenConfig) -> None:
+        """Hold new handshakes to `config`. Connections go on, unless their token is no longer known."""
+        former, self._config = self._config, config
+        self._rules.rates.handshakes = config.handshakes_per_minute
+        self._rules.rates.bytes = config.bytes_per_second
+        if config.tls != former.tls and self._certificate and config.tls:
+            self._certificate.replace(config.tls)
+        self.reload()
+        if config.listen != former.listen:
+            self._changed.set()
+
+    def reload(self) -> None:
+        """Read tokens and certificate again. Where they are bad, the former ones stay in use."""
+        with suppress(CertificateError):  # it has logged that itself
+            self._read_certificate()
+        try:
+            self._read_tokens()
+        except ConfigError as error:
+            faults = list(map(str, error.faults))
+            self._log.error("the tokens cannot be used; the former ones stay in use", faults=faults)
+            if self._rules.tokens is None:
+                self._rules.tokens = Tokens(())  # they are asked for now, and nobody has one
+        tokens = self._rules.tokens
+        revoked = [
+            connection
+            for connection, admitted in self._admitted.items()
+            if tokens is not None and (admitted.token is None or admitted.token not in tokens)
+        ]
+        if revoked:
+            self._log.warning("connections are closed: their tokens are no longer known", connections=len(revoked))
+            self._in_background(self._close(revoked, "the token is no longer known", POLICY_VIOLATION))
+
+    def _in_background(self, doing: Any) -> None:
+        task = asyncio.get_running_loop().create_task(doing)
+        self._arriving.add(task)
+        task.add_done_callback(self._arriving.discard)
+
+    async def _close(self, connections: list[PushConnection], reason: str, code: int) -> None:
+        async with anyio.create_task_group() as tasks:
+            for connection in connections:
+                tasks.start_soon(close_websocket, connection, reason, code)
+
+    async def _end_all(self) -> None:
+        """Wait for all that was begun. Where the source is cancelled, end it."""
+        self._arrivals.end_all()
+        tasks = self._arriving | self._host.handler_tasks
+        try:
+            while tasks:
+                await asyncio.wait(tasks)
+                tasks = self._arriving | self._host.handler_tasks
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    # What is needed to listen ---------------------------------------------------------------------------
+
+    def _opened(self) -> socket.socket:
+        """Read tokens and certificate, and bind. Raises ConfigError, CertificateError and UnavailableError."""
+        if not self._tokens_read:
+            self._read_tokens()
+        self._read_certificate()
+        return bind(*self._config.address)
+
+    def _read_tokens(self) -> None:
+        file = self._config.tokens
+        self._rules.tokens = read_tokens(file) if file else None
+        self._tokens_read = True
+
+    def _read_certificate(self) -> None:
+        tls = self._config.tls
+        if tls is None:
+            self._certificate = None
+            return
+        if self._certificate is None:
+            self._certificate = ServerCertificate(self.name, tls, ["http/1.1"])
+            self.counters.certificate = self._certificate
+        self._certificate.reload()
+        self._certificate.context()
+
+    def _fail(self, error: Exception) -> None:
+        problem = _problem_of(error)
+        if problem != self._problem:
+            self._log.error("cannot listen", reason=problem.reason, detail=problem.detail)
+        self._problem = problem
+
+    # Handshakes -----------------------------------------------------------------------------------------
+
+    def _accepted(self, sock: socket.socket, address: Any) -> None:
+        loop = asyncio.get_running_loop()
+        host = address[0] if isinstance(address, tuple) else ""
+        arrival = Arrival(host, loop.time() + self._config.handshake_seconds)
+        self._sessions.sockets.held += 1
+        if self._sessions.sockets.spent and not self._arrivals.end_oldest():
+            sock.close()
+            self._refuse("descriptors", arrival)
+            self._give_back(arrival)
+            return
+        self._arrivals.add(arrival)
+        arrival.task = loop.create_task(self._arrive(arrival, sock))
+        self._arriving.add(arrival.task)
+        arrival.task.add_done_callback(self._arriving.discard)
+
+    def _not_accepted(self) -> None:
+        self.counters.handshakes["descriptors"] += 1
+        self._arrivals.end_oldest()
+
+    def _give_back(self, arrival: Arrival) -> None:
+        if arrival.held:
+            arrival.held = False
+            self._sessions.sockets.held -= 1
+
+    async def _arrive(self, arrival: Arrival, sock: socket.socket) -> None:
+        """Shake hands in TLS, where that is configured; `_live` goes on."""
+        loop = asyncio.get_running_loop()
+        try:
+            context = self._certificate.context() if self._certificate else None
+            async with asyncio.timeout_at(arrival.deadline):
+                await loop.connect_accepted_socket(lambda: self._connection(arrival), sock, ssl=context)
+        except CertificateError as error:
+            self._refuse("certificate", arrival, detail=error.detail)
+        except TimeoutError:
+            self._refuse("slow", arrival)
+        except OSError as error:  # ssl.SSLError is one
+            left = isinstance(error, ConnectionError)
+            self._refuse("gone" if left else "tls", arrival, detail=getattr(error, "reason", None) or "")
+        except asyncio.CancelledError:
+            self._refuse("stopping" if self._stopping.is_set() else "evicted", arrival)
+            raise
+        else:
+            return
+        finally:
+            if not arrival.connected:
+                sock.close()
+                self._give_back(arrival)
+
+    def _connection(self, arrival: Arrival) -> PushConnection:
+        return PushConnection(self._sessions.read_ahead, self._host, arrival, self._config.frame_bytes)
+
+    async def _live(self, connection: PushConnection) -> None:
+        """Serve a connection from its handshake to its end."""
+        task = asyncio.current_task()
+        arrival = connection.arrival
+        arrival.task = task
+        try:
+            if await self._shake_hands(connection, arrival):
+                await self._push(connection)
+        except Exception as error:  # noqa: BLE001  # a mistake of ours must not end the other connections
+            self._log.exception("internal error: this connection ends, the others go on", exc_info=error)
+        finally:
+            self._arrivals.discard(arrival)
+            self._admitted.pop(connection, None)
+            self.counters.slowed_seconds += connection.slowed_seconds
+            connection.transport.abort()  # does nothing to what is closed
+            self._give_back(arrival)
+            if task:
+                self._host.handler_tasks.discard(task)
+
+    async def _shake_hands(self, connection: PushConnection, arrival: Arrival) -> bool:
+        """Answer the handshake; return whether the client may push."""
+        try:
+            async with asyncio.timeout_at(arrival.deadline):
+                await connection.handshake(lambda _, request: self._answer(connection, request), _in_json, None)
+        except TimeoutError:
+            connection.transport.write(SLOW.serialize())
+            self._refuse("slow", arrival)
+        except asyncio.CancelledError:
+            if arrival.evicted:
+                self._refuse("stopping" if self._stopping.is_set() else "evicted", arrival)
+            raise
+        self._arrivals.discard(arrival)
+        if connection.state is OPEN:
+            self.counters.handshakes["accepted"] += 1
+            return True
+        if not arrival.refused:
+            left = connection.request is None and not connection.answered
+            self._refuse("gone" if left else "bad_request", arrival)
+        connection.transport.close()
+        await asyncio.wait([connection.connection_lost_waiter], timeout=TAKE_SECONDS)
+        return False
+
+    def _answer(self, connection: PushConnection, request: Request) -> Response | None:
+        """Admit a client, or return what it is answered."""
+        arrival = connection.arrival
+        now = connection.loop.time()
+        try:
+            full = len(self._admitted) >= self._config.connections or self._sessions.sockets.full
+            admitted = admit(request, arrival.host, self._rules, now, full=full)
+        except Refusal as refusal:
+            self._refuse(refusal.reason, arrival, detail=refusal.message)
+            return refusal.response()
+        self._admitted[connection] = admitted
+        connection.bind(self._rules.rates, admitted.clients)
+        return None
+
+    def _refuse(self, outcome: Outcome, arrival: Arrival, *, detail: str = "") -> None:
+        """Count what did not become a connection, and log it now and then."""
+        if arrival.refused:
+            return
+        arrival.refused = True
+        self._arrivals.discard(arrival)
+        self.counters.handshakes[outcome] += 1
+        now = asyncio.get_running_loop().time()
+        logged, more = self._refused.get(outcome, (float("-inf"), 0))
+        if now - logged < REPEATED_SECONDS:
+            self._refused[outcome] = (logged, more + 1)
+            return
+        self._refused[outcome] = (now, 0)
+        log = self._log.info if outcome in {"gone", "stopping"} else self._log.warning
+        log("client refused", reason=outcome, detail=detail, address=arrival.host, more=more)
+
+    # One connection -------------------------------------------------------------------------------------
+
+    async def _push(self, connection: PushConnection) -> None:
+        """Read a connection to its end."""
+        admitted = self._admitted[connection]
+
+        followed = self._followed(connection, admitted.acknowledged)
+        if admitted.acknowledged and followed is None:
+            await close_websocket(connection, "too many senders are remembered", TRY_AGAIN)
+            return
+
+        def begin() -> StreamSession:
+            session = self._sessions.begin(self.name, self.counters, admitted.conversation)
+            if followed:
+                followed.attach(session.stream.name)
+            return session
+
+        acknowledgement = None
+        if followed and admitted.acknowledged:
+            acknowledgement = Acknowledgement(followed, resumes=admitted.acknowledged.resume is not None)
+        pushed = Pushed(begin, cloud_events=connection.subprotocol == CLOUD_EVENTS, acknowledgement=acknowledgement)
+        if followed and followed.missing:
+            pushed.session.miss(Missed(pushed.now(), followed.missing, 0, "skipped"))
+        read_in_parts(connection)
+        client = admitted.token.name if admitted.token else None
+        self._log.info("client connected", stream=pushed.session.stream.name, client=client)
+        pings = Pings(self._config.ping_interval_seconds, self._config.ping_timeout_seconds)
+        close: Close | None = None
+        sending = acknowledgement and asyncio.ensure_future(acknowledgement.run(connection.send))
+        try:
+            close = await read_websocket(connection, pushed, pings)
+        except Exception:
+            pushed.session.failed = True
+            raise
+        finally:
+            if sending:
+                sending.cancel()
+            if followed:
+                followed.leave()
+                self.counters.messages_again += followed.duplicates
+            connection.leave()
+            pushed.session.unresponsive |= connection.overdue
+            try:
+                pushed.end(self._with_origin(close, pushed.session))
+            finally:
+                await close_websocket(connection, *_closing(pushed))
+
+    def _followed(self, connection: PushConnection, asked: Acknowledged | None) -> Followed | None:
+        """Return what acknowledges the messages of a connection; None if it is not asked for, or there is no room."""
+        known = self._sessions.acknowledgements
+        if asked is None or known is None:
+            return None
+        if asked.resume is None:
+            return known.follow()
+        followed = known.resume(self.name, asked.resume, asked.first)
+        if followed:
+            followed.replaced = lambda: self._leave(connection)
+        return followed
+
+    def _leave(self, connection: PushConnection) -> None:
+        """Close a connection whose sender goes on over another one."""
+        closing = asyncio.ensure_future(close_websocket(connection, "resumed by another connection", POLICY_VIOLATION))
+        self._arriving.add(closing)
+        closing.add_done_callback(self._arriving.discard)
+
+    def _with_origin(self, close: Close | None, session: StreamSession) -> Close:
+        """Return `close` as local where this source ended the connection because it stops."""
+        if close is None:  # the task failed, or was cancelled: no time was left to close in order
+            return Close(session.now(), None, "", local=not session.failed)
+        if self._stopping.is_set() and not session.failed:
+            return Close(close.at, GOING_AWAY, "", local=True)
+        return close
+
+
+def _closing(pushed: Pushed) -> tuple[str, int]:
+    """Return with which reason and code a connection is closed that has not ended."""
+    if pushed.session.failed:
+        return "internal error", INTERNAL_ERROR
+    if pushed.shed:
+        return "the audit log is full: send again what is not acknowledged", TRY_AGAIN
+    return "", GOING_AWAY
+
+
+def _in_json(_connection: Any, _request: Request, response: Response) -> Response:
+    return in_json(response)
+
+
+def _problem_of(error: Exception) -> Problem:
+    if isinstance(error, CertificateError):
+        return error.problem
+    return Problem("tokens" if isinstance(error, ConfigError) else "address", str(error))
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on `host`, an IPv6 address without brackets or any other, and `port` (0: any free).
+
+    Raises UnavailableError, which names the address, where that is not possible.
+    """
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise UnavailableError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    return sock
