@@ -157,7 +157,7 @@ def simulate(listen: str, tls: bool, seed: int, speed: float, key: Path | None, 
 
     from steno.app import daemon
     from steno.app import simulate as simulating
-    from steno.config.schema import SecretRef
+    from steno.config.secret_ref import SecretRef
 
     place = SecretRef(file=str(key)) if key else None
     if place is None and os.environ.get(simulating.KEY_VARIABLE):
