@@ -138,9 +138,7 @@ def _read(answered: Answer, kind: type[S]) -> S:
     if error.code in NEGATIVE:
         raise NegativeAnswerError(error.message)
     if error.code == "unauthorized":
-        raise UsageError(
-            "the token is missing, or is not that of the daemon's http.token: name its file by --token-file"
-        )
+        raise UsageError("the token is missing, or not that of the daemon's http.token: name its file by --token-file")
     raise (UnavailableError if error.code in LATER else UsageError)(error.message)
 
 
