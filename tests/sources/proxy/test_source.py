@@ -176,8 +176,13 @@ async def test_a_certificate_is_served_anew_when_its_files_change(
 async def test_a_certificate_that_is_missing_is_waited_for(
     tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source, "WAIT_SECONDS", 0.01)
-    monkeypatch.setattr(source, "WAIT_MAX_SECONDS", 0.02)
+    tries: list[float] = []
+
+    def wait(_: object) -> float:
+        tries.append(0.01)
+        return tries[-1]
+
+    monkeypatch.setattr("steno.sources.proxy.source.Backoff.wait", wait)
     files = [tmp_path / "tls.pem", tmp_path / "tls.key"]
     tls = Tls(certificate=str(files[0]), key=str(files[1]))
     play = Play(ProxyConfig(name="front", kind="proxy", listen="127.0.0.1:0", upstream="http://127.0.0.1:1", tls=tls))
@@ -186,6 +191,10 @@ async def test_a_certificate_that_is_missing_is_waited_for(
         problem = await until_problem(play)
         assert problem.reason == "certificate"
         assert str(files[0]) in problem.detail
+        await until(lambda: len(tries) > 3)
+        assert (
+            sum(play.source.counters.numbers()["steno_tls_certificate_loads_total"].values()) == 1
+        )  # and was logged once
         for file, made in zip(files, authority.issue(), strict=True):
             shutil.copy(made, file)
         await until(lambda: play.source.ready)

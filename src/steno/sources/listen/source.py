@@ -13,7 +13,6 @@ A mistake of ours while one connection is served ends that one alone.
 """
 
 import asyncio
-import errno
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
@@ -46,7 +45,7 @@ from steno.sources.listen.rates import Rates
 from steno.sources.listen.tokens import Tokens, read_tokens
 from steno.sources.protocols import Followed, Numbers, Problem
 from steno.sources.recording import Close, Missed
-from steno.sources.sockets import Listener, listener
+from steno.sources.sockets import Listener, listener, problem_of
 from steno.sources.stream_session import StreamCounters, StreamSession, StreamSessions
 from steno.sources.tls import CertificateError, ServerCertificate
 from steno.sources.websocket import (
@@ -298,10 +297,17 @@ class ListenSource:
             self._certificate.context()
 
     def _fail(self, error: Exception) -> None:
-        problem = _problem_of(error)
+        problem = self._problem_of(error)
         if problem != self._problem:
             self._log.error("cannot listen", reason=problem.reason, detail=problem.detail)
         self._problem = problem
+
+    def _problem_of(self, error: Exception) -> Problem:
+        if isinstance(error, CertificateError):
+            return error.problem
+        if isinstance(error, OSError):
+            return problem_of(error, self._config.listen)
+        return Problem("tokens", str(error))
 
     # Handshakes -----------------------------------------------------------------------------------------
 
@@ -521,15 +527,6 @@ def _closing(pushed: Pushed) -> tuple[str, int]:
     if pushed.shed:
         return "the audit log is full: send again what is not acknowledged", TRY_AGAIN
     return "", GOING_AWAY
-
-
-def _problem_of(error: Exception) -> Problem:
-    if isinstance(error, CertificateError):
-        return error.problem
-    if isinstance(error, OSError):
-        taken = error.errno == errno.EADDRINUSE
-        return Problem("address_in_use" if taken else "listen", f"{error.filename}: {(error.strerror or '').lower()}")
-    return Problem("tokens", str(error))
 
 
 def _stopping() -> Refusal:

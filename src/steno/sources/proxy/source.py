@@ -1,7 +1,6 @@
 """`kind = "proxy"`: the address that applications use in place of the provider's."""
 
 import asyncio
-import errno
 from typing import ClassVar, Final
 
 import anyio
@@ -20,6 +19,7 @@ from steno.sources.proxy.refusal import Refused
 from steno.sources.proxy.replies import Replies
 from steno.sources.proxy.target import Upstream
 from steno.sources.proxy.upstream import Dialer, Trust
+from steno.sources.sockets import problem_of
 from steno.sources.stream_session import StreamSessions
 from steno.sources.tls import CertificateError, ServerCertificate
 
@@ -53,7 +53,6 @@ class ProxySource:
         """The problem that was logged last."""
         self._sessions = sessions
         self._trust = Trust()
-        self._certificate: ServerCertificate | None = None
         self._listener: Listener | None = None
         self._connections: set[ClientConnection] = set()
         self._changed = anyio.Event()
@@ -104,8 +103,7 @@ class ProxySource:
         except CertificateError as error:
             self._fail(error.problem)
         except OSError as error:
-            reason = "address_in_use" if error.errno == errno.EADDRINUSE else "listen"
-            self._fail(Problem(reason, f"{config.listen}: {(error.strerror or 'cannot be used').lower()}"))
+            self._fail(problem_of(error, config.listen))
         if self.problem:
             with anyio.move_on_after(backoff.wait()):
                 await changed.wait()
@@ -124,18 +122,20 @@ class ProxySource:
 
     def _new_certificate(self, config: ProxyConfig) -> ServerCertificate | None:
         """Return the certificate to serve, read once. Raises CertificateError."""
-        self._certificate = self.counters.certificate = None
         self.problem = None
+        certificate = self.counters.certificate
         if config.tls is None:
-            return None
-        certificate = ServerCertificate(self.name, config.tls, ["http/1.1"])
-        certificate.context()
-        self._certificate = self.counters.certificate = certificate
+            certificate = None
+        elif certificate is None or certificate.tls != config.tls:
+            certificate = ServerCertificate(self.name, config.tls, ["http/1.1"])
+        self.counters.certificate = certificate
+        if certificate:
+            certificate.context()
         return certificate
 
     def _fail(self, problem: Problem) -> None:
         if problem != self._said:
-            self._log.warning("cannot listen", reason=problem.reason, detail=problem.detail)
+            self._log.error("cannot listen", reason=problem.reason, detail=problem.detail)
         self.problem = self._said = problem
 
     def _close_listener(self) -> None:
