@@ -139,8 +139,12 @@ class Daemon:
 
     def _plan(self, config: Config) -> descriptor_plan.DescriptorPlan:
         """Share out the file descriptors."""
-        clients = sum(source.clients for source in config.sources)
-        plan = descriptor_plan.plan(len(config.sources), clients=clients, recording=self._parts.recorder is not None)
+        plan = descriptor_plan.plan(
+            len(config.sources),
+            clients=sum(source.clients for source in config.sources),
+            dialed=sum(source.dialed for source in config.sources),
+            recording=self._parts.recorder is not None,
+        )
         self._sessions.sockets.most = plan.clients
         return plan
 

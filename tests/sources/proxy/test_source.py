@@ -6,6 +6,7 @@ import shutil
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import anyio
@@ -314,6 +315,21 @@ async def test_sockets_are_closed_where_one_cannot_be_bound(monkeypatch: pytest.
 
 
 # Floods -----------------------------------------------------------------------------------------------------
+
+
+async def test_where_descriptors_are_few_fewer_connections_stay() -> None:
+    """The audit log needs them too. What sources hold together counts, and what has ended does not."""
+    async with talking(saying()) as url, proxied(url) as play, AsyncExitStack() as stack:
+        budget = play.stage.sessions.sockets
+        budget.most, budget.held = 14, 2
+        for _ in range(4):
+            await (await stack.enter_async_context(client(play.port))).say(b"GET / HTTP/1.1\r\n")
+        await until(lambda: play.counts("steno_proxy_connections") == {(): 4})
+        refused = await ask(play.port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert refused.startswith(b"HTTP/1.1 503 ")
+        await stack.aclose()
+        await until(lambda: budget.held == 2)
+        assert play.counts("steno_proxy_refused_total") == {("connections",): 1}
 
 
 async def test_connections_over_the_limit_are_told_so_at_once() -> None:

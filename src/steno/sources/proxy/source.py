@@ -26,6 +26,8 @@ from steno.sources.tls import CertificateError, ServerCertificate
 WAIT_SECONDS: Final = 0.25
 WAIT_MAX_SECONDS: Final = 5.0
 """Bounds of the wait before an address that cannot be listened on is tried again."""
+DESCRIPTORS: Final = 2
+"""Of a connection: its own, and that of the one to the provider."""
 REFUSED_AT_ONCE: Final = 256
 """Connections over the limit that are told so. Further ones are broken off."""
 
@@ -193,14 +195,18 @@ class ProxySource:
         before = len(self._connections)
         self._connections.add(connection)
         self.counters.connections = before + 1
-        if before >= self.config.connections + REFUSED_AT_ONCE:
+        sockets = self._sessions.sockets
+        sockets.held += DESCRIPTORS
+        if before >= self.config.connections + REFUSED_AT_ONCE or sockets.spent:
             connection.transport.abort()
-        if before >= self.config.connections:
+        if before >= self.config.connections or sockets.full:
             raise Refused(503, "connections", "there are too many connections")
 
     def gone(self, connection: ClientConnection) -> None:
         """Forget `connection`, which has ended."""
-        self._connections.discard(connection)
+        if connection in self._connections:
+            self._connections.discard(connection)
+            self._sessions.sockets.held -= DESCRIPTORS
         self.counters.connections = len(self._connections)
         if not self._connections:
             self._empty.set()
