@@ -42,6 +42,7 @@ VARIES: Final = (
     (rb'"config_digest":"[0-9a-f]{64}"', b'"config_digest":""'),  # a new key of the configuration changes it
     (rb'"table_version":"[^"+]*\+', b'"table_version":"+'),  # the shipped price list; the one of the replay is compared
     (rb'"policy":"redacted/[^"]*"', b'"policy":"redacted"'),  # the libraries of the redaction, and its bounds
+    (rb'(?<="missing":\d),"reason":"skipped"(?=\}$)', b""),  # why events are missing: new
     (rb',"complete":(?:true|false)(?=\}$)', b""),  # whether a conversation was seen from its beginning: new
 )
 """What a record may say otherwise in another version: a pattern, what stands in its place, and why."""
@@ -53,6 +54,8 @@ MEANT: Final[dict[str, str | None]] = {
     'steno_events_total{event="chatkit.session",family="realtime"}': (
         'steno_events_total{event="chatkit.session",family="chatkit"}'
     ),
+    # Senders say why events are missing; those of numbers that were left out are `skipped`.
+    'steno_missed_events_total{source="replay"}': 'steno_missed_events_total{reason="skipped",source="replay"}',
     # A duplicate has a metric of its own, and is no rejected event.
     'steno_events_rejected_total{reason="duplicate",source="replay"}': None,
 }

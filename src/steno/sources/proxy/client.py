@@ -10,7 +10,7 @@ import base64
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import h11
 import structlog
@@ -128,9 +128,8 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the first head."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # asyncio says so of TCP and TLS
-        self.transport = transport
-        transport.set_write_buffer_limits(high=UNSENT_BYTES)
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's are none by type
+        self.transport.set_write_buffer_limits(high=UNSENT_BYTES)
         try:
             self._host.made(self)
             self._wait(self._host.config.handshake_seconds)

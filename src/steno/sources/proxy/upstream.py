@@ -3,7 +3,7 @@
 import asyncio
 import os
 import ssl
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 import h11
 from msgspec import Struct
@@ -128,8 +128,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take note of the transport."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # asyncio says so of TCP and TLS
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's are none by type
         self._connected = True
 
     def abandon(self) -> None:
