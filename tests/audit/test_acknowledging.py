@@ -325,6 +325,27 @@ async def test_a_conversation_in_the_middle_of_a_kill_says_that_it_is_not_comple
     assert begins == ["app/middle", "app/middle", "app/after"]
 
 
+async def test_what_a_kill_left_is_known_after_a_run_in_which_the_sender_did_not_come(tmp_path: Path) -> None:
+    """That run states in its own segment how far the sender is: records behind its cursor are in the one before."""
+    log, left = tmp_path / "log", tmp_path / "left"
+    with running(log) as daemon:
+        connection = daemon.connect()
+        connection.send(done(1), done(2, calls=3), done(3))
+        await until(lambda: connection.acks[-1:] == [3])
+    lines = [line for path in sorted(log.glob("audit-*")) for line in path.read_bytes().splitlines(keepends=True)]
+    last = next(place for place, line in enumerate(lines) if b'"frame":3' in line)
+    cut(log, left, sum(map(len, lines[:last])))
+    with running(left, 2):
+        await until(lambda: b'"of":1' in (left / sorted(path.name for path in left.glob("audit-*"))[-1]).read_bytes())
+    with running(left, 3) as daemon:
+        connection = daemon.connect()
+        connection.send(done(1), done(2, calls=3), done(3))
+        await until(lambda: connection.acks[-1:] == [3])
+
+    assert finished(left) == ["event_1", "event_2", "event_3"]
+    assert [each["fact"] for each in records(left)].count("tool_call.started") == 3
+
+
 Message = tuple[str, int]
 
 

@@ -58,7 +58,7 @@ class _Sender:
 
     def move(self, cursor: Cursor, at: Micros | None) -> None:
         """Take in the next cursor."""
-        if cursor.stream != self.cursor.stream:
+        if cursor.stream != self.cursor.stream or cursor.former > len(self.former):  # another process states it again
             self.former += _compared(self.records)
             self.records = []
         self.former = renamed(_last(self.former, cursor.former), self.cursor.stream, cursor.stream)
