@@ -299,6 +299,34 @@ async def test_accepting_goes_on_after_the_machine_was_short(monkeypatch: pytest
     assert not fails
 
 
+@pytest.mark.parametrize("secure", [False, True])
+async def test_clients_that_come_all_at_once_are_all_served(
+    secure: bool, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "BEGINNING", 3)  # so few may begin TLS at a time
+    chain, key = authority.issue()
+    tls = Tls(certificate=str(chain), key=str(key)) if secure else None
+    context = ssl.create_default_context(cafile=authority.certificate) if secure else None
+    answer = reply(b"ok", "200 OK", "Connection: close")
+    async with talking(replying(answer, close=True)) as url, proxied(url, tls=tls) as play:
+
+        async def one(answers: list[bytes]) -> None:
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", play.port, ssl=context, server_hostname="localhost" if secure else None
+            )
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            with anyio.fail_after(PATIENCE_SECONDS):
+                answers.append((await reader.read()).partition(b"\r\n")[0])
+            writer.close()
+
+        answers: list[bytes] = []
+        async with anyio.create_task_group() as tasks:
+            for _ in range(20):
+                tasks.start_soon(one, answers)
+
+    assert answers == [b"HTTP/1.1 200 OK"] * 20
+
+
 async def test_sockets_are_closed_where_one_cannot_be_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         await bind("front", "127.0.0.1", taken.getsockname()[1])
