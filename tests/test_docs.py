@@ -37,7 +37,7 @@ def test_every_metric_is_documented_with_its_labels() -> None:
 def test_every_fact_is_documented() -> None:
     """A row a fact, and no row too many; what the log says of itself stands apart."""
     rows = re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \|", (ROOT / "docs/audit.md").read_text(), re.MULTILINE)
-    own = {f"log.{word}" for word in ("opened", "closed", "checkpoint", "retired", "gap", "damaged")}
+    own = {f"log.{word}" for word in ("opened", "closed", "checkpoint", "retired", "gap", "cursor", "damaged")}
     own |= {"daemon.started", "daemon.reloaded", "daemon.stopped", "daemon.clock_changed", "content.erased"}
     own.add("daemon.draining")
     own |= {f"daemon.{fact}" for fact in get_args(CallFact)}

@@ -41,6 +41,7 @@ VARIES: Final = (
     (rb'"config_digest":"[0-9a-f]{64}"', b'"config_digest":""'),  # a new key of the configuration changes it
     (rb'"table_version":"[^"+]*\+', b'"table_version":"+'),  # the shipped price list; the one of the replay is compared
     (rb'"policy":"redacted/[^"]*"', b'"policy":"redacted"'),  # the libraries of the redaction, and its bounds
+    (rb',"complete":(?:true|false)(?=\}$)', b""),  # whether a conversation was seen from its beginning: new
 )
 """What a record may say otherwise in another version: a pattern, what stands in its place, and why."""
 
@@ -64,6 +65,8 @@ BILLED_OTHERWISE: Final[dict[str, dict[str, int]]] = {
 BILLING_FACTS: Final = rb'"fact":"(?:response\.(?:finished|abandoned)|transcription\.finished|conversation\.closed)"'
 UNPRICED: Final = 'steno_unpriced_total{family="realtime",reason="%s"} %s.0'
 """The series in which they are counted."""
+COMPLETE: Final = rb'(?<=[}]),"complete":(?:true|false)(?=,"responses":)'
+"""What the totals of a conversation say in addition: whether its beginning was seen."""
 OF_NOTHING: Final = (
     rb'("fact":"(?:response|run)\.finished",.*"tokens":\[\],"cost":)null',
     rb'\1{"usd":"0","unpriced":null,"model":null,"table_version":null,"lines":[]}',
@@ -153,7 +156,7 @@ def test_recordings_are_replayed_to_the_same_outputs(name: str, tmp_path: Path) 
     )
 
     assert (done.returncode, done.stderr) == (0, b"")
-    assert (tmp_path / "state").read_bytes().splitlines() == [
+    assert [re.sub(COMPLETE, b"", line) for line in (tmp_path / "state").read_bytes().splitlines()] == [
         billed_as_now(line) for line in (then / "state.jsonl").read_bytes().splitlines()
     ]
     assert sorted(comparable(samples(tmp_path / "metrics"))) == sorted(
@@ -235,7 +238,8 @@ def replayed_names(state: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return a state in the order of its streams, with the names that a replay gives, and without what ended."""
     named = [
         {
-            **{member: value for member, value in line.items() if member not in {"open", "closed_reason"}},
+            **{member: value for member, value in line.items() if member not in {"open", "closed_reason", "totals"}},
+            **({"totals": {**line["totals"], "complete": None}} if "totals" in line else {}),
             "stream": line["stream"].removeprefix("replay/").replace("/", "-"),
             **({"key": line["key"].partition("/")[2]} if "key" in line else {}),
         }

@@ -51,6 +51,12 @@ class Acceptor:
             self._pause.cancel()
         self._loop.remove_reader(self._sock)
 
+    def close(self) -> None:
+        """Accept no more, and close the socket. Connections go on."""
+        if self._sock.fileno() >= 0:
+            self.stop()
+            self._sock.close()
+
     def _readable(self) -> None:
         for _ in range(AT_ONCE):
             try:

@@ -209,7 +209,7 @@ class Pipeline:
             self._emit(origin, EventsMissed(missing=missing))
 
     def missed(self, stream: Stream, at: Micros | None, missing: int, reason: str) -> None:
-        """Emit that the sender of `stream` says how many events are missing here, and why, of `facts.MISSING`."""
+        """Emit how many events of `stream` are missing here, and why, of `facts.MISSING`."""
         self._advance(at)
         origin = Origin(at=at, source=stream.source, stream=stream.name)
         self._emit(origin, EventsMissed(missing=missing, reason=reason))

@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio.to_thread
 import pytest
 
-from steno.app.descriptor_plan import HTTP_LEAST, HTTP_MOST, plan
+from steno.app.descriptor_plan import CLIENTS_LEAST, HTTP_LEAST, HTTP_MOST, plan
 from tests.app.daemons import records_of_the_log
 from tests.app.test_daemon import configure, ended
 from tests.processes import Running, running, steno, upstream, wait_until
@@ -45,6 +45,26 @@ def test_what_a_limit_allows(limit: int, http: int, low: bool) -> None:
 
 def test_sources_come_first() -> None:
     assert plan(40, 332).http == HTTP_MOST - 39 * 4
+
+
+@pytest.mark.parametrize(
+    ("limit", "clients", "http", "wanted"),
+    [
+        (100_000, 1128, HTTP_MOST, 332 + 1128),
+        (1_460, 1128, HTTP_MOST, 332 + 1128),
+        (1_024, 1_024 - 76 - HTTP_LEAST, HTTP_LEAST, 332 + 1128),
+        (64, CLIENTS_LEAST, HTTP_LEAST, 332 + 1128),
+    ],
+)
+def test_clients_of_sources_that_listen_share_what_is_left(limit: int, clients: int, http: int, wanted: int) -> None:
+    found = plan(1, limit, clients=1128)
+
+    assert (found.clients, found.http, found.wanted, found.low) == (clients, http, wanted, limit < wanted)
+
+
+def test_a_recording_of_each_takes_as_many_again() -> None:
+    assert plan(1, 1_024, clients=1128, recording=True).clients == (1_024 - 76 - HTTP_LEAST) // 2
+    assert plan(1, 100_000, clients=1128, recording=True).wanted == 332 + 2 * 1128
 
 
 def test_the_limit_is_that_of_the_process() -> None:

@@ -13,6 +13,7 @@ import anyio.lowlevel
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import Struct
 from msgspec.structs import replace
 
 from steno.audit.acknowledging import Followed
@@ -99,6 +100,10 @@ class Connection:
 def config_of(folder: Path, **audit: Any) -> Config:
     options = {"directory": str(folder), "flush_seconds": 0.001, **audit}
     return replace(Config(audit=Audit(**options)), sources=(ListenSource(name="app", kind="listen"),))
+
+
+class Nothing(Struct):
+    """What a reload changed."""
 
 
 class Held:
@@ -216,6 +221,27 @@ async def test_a_sender_that_comes_again_while_it_is_connected_leaves_its_former
     assert finished(tmp_path) == ["event_1", "event_2"]
 
 
+async def test_a_message_at_which_our_own_code_fails_is_fed_again(tmp_path: Path) -> None:
+    """It is not acknowledged, and what others lead to afterwards does not pass for its own."""
+    with running(tmp_path) as daemon:
+        first, other = daemon.connect(), daemon.connect("b")
+        first.send(done(1))
+        assert first.followed.begin(AT)  # and it is never ended
+        first.close()
+        daemon.service.reopen(AT, config_of(tmp_path), Nothing())  # all cursors are stated again
+        for number in (1, 2, 3):
+            other.send(done(number))
+            await until(lambda: other.acks[-1:] == [number])  # noqa: B023
+        again = daemon.connect(first=2)
+        told = again.followed.flushed
+        results = again.send(done(2))
+        await until(lambda: again.acks[-1:] == [2])
+        again.close()
+
+    assert (told, results) == (1, ["fed"])
+    assert {(name, records) for name, _, _, records in cursors(tmp_path)} == {("a", 0), ("b", 0)}
+
+
 async def test_numbers_that_never_came_are_missing(tmp_path: Path) -> None:
     """Of a sender that is known. Of one that is not, nobody knows."""
     with running(tmp_path) as daemon:
@@ -271,6 +297,32 @@ def cut(folder: Path, into: Path, size: int) -> None:
 
 def size_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("audit-*"))
+
+
+async def test_a_conversation_in_the_middle_of_a_kill_says_that_it_is_not_complete(tmp_path: Path) -> None:
+    """One that begins after it is. Both were begun once, and the first again."""
+    log, left = tmp_path / "log", tmp_path / "left"
+    begin = b'{"type":"session.created","event_id":"event_0","session":{"id":"sess_1","type":"realtime"}}'
+    with running(log) as daemon:
+        connection = daemon.connect("a", conversation="middle")
+        connection.send(begin, done(1))
+        await until(lambda: connection.acks[-1:] == [2])
+        cut(log, left, size_of(log))
+    with running(left, 2) as daemon:
+        connection, other = daemon.connect("a", 3, "middle"), daemon.connect("b", 1, "after")
+        connection.send(done(3))
+        other.send(begin, done(1))
+        await until(lambda: other.acks[-1:] == [2])
+        daemon.pipeline.registry.close_all(AT)
+
+    held = records(left)
+    ends = {each["conversation"]: each["body"] for each in held if each["fact"] == "conversation.closed"}
+    begins = [each["conversation"] for each in held if each["fact"] == "conversation.opened"]
+    assert {key: (body["complete"], body["responses"]) for key, body in ends.items()} == {
+        "app/middle": (False, 1),
+        "app/after": (True, 1),
+    }
+    assert begins == ["app/middle", "app/middle", "app/after"]
 
 
 Message = tuple[str, int]

@@ -149,3 +149,23 @@ def test_a_frame_fits_into_what_may_be_read_ahead() -> None:
 
     assert faults_of(lines) == ["sources.relay.frame_bytes: must be at most 1/4 of limits.memory_bytes: 50331648"]
     assert faults_of(f"{lines}\n[limits]\nmemory_bytes = 201_326_600") == []
+
+
+PUSH = '[[sources]]\nname = "push"\nkind = "listen"\n'
+ANYBODY = "sources.push.tokens: must be set, or tls.client_ca, where listen is not on loopback: anybody could push"
+TLS = 'tls = { certificate = "/a.pem", key = "/a.key"'
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:9465", "[::]:9465", "192.0.2.1:1", "push.example:9465"])
+def test_who_listens_to_the_network_knows_its_clients(listen: str) -> None:
+    text = f'{PUSH}listen = "{listen}"\n'
+
+    assert faults_of(text) == [ANYBODY]
+    assert faults_of(f"{text}{TLS} }}") == [ANYBODY]
+    assert faults_of(f'{text}{TLS}, client_ca = "/ca.pem" }}') == []
+    assert faults_of(f'{text}tokens = "/tokens"') == []
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:9465", "127.9.9.9:1", "[::1]:9465", "localhost:0"])
+def test_on_loopback_nobody_needs_a_token(listen: str) -> None:
+    assert faults_of(f'{PUSH}listen = "{listen}"') == []

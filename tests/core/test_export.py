@@ -32,6 +32,7 @@ TOTALS: dict[str, Any] = {
     "seconds": [],
     "cost_usd": "0",
     "unpriced": {},
+    "complete": True,
     "responses": {},
     "runs": {},
     "run_steps": {},
@@ -112,7 +113,13 @@ def test_a_thread_as_a_line() -> None:
         "transcript": [{"item_id": "msg_1", "role": "assistant", "text": "Hi", "heard": None}],
         "speech": [],
         "tools": [],
-        "totals": {**TOTALS, **UNKNOWN, "runs": {"failed": 1}, "run_steps": {"completed": 1, "failed": 1}},
+        "totals": {
+            **TOTALS,
+            **UNKNOWN,
+            "complete": False,
+            "runs": {"failed": 1},
+            "run_steps": {"completed": 1, "failed": 1},
+        },
         "rejected": {},
         "events": 8,
     }

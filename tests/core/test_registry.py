@@ -47,6 +47,10 @@ UNKNOWN: Final[dict[str, Any]] = {"cost_usd": None, "unpriced": (facts.Unpriced(
 """What a conversation cost in which the usage of one thing was not reported."""
 
 
+JOINED_LATE: Final[dict[str, Any]] = {"complete": False}
+"""What a conversation says whose beginning was not seen."""
+
+
 def ended(reason: str = "disconnected", code: int | None = 1000, frames: int = 1) -> facts.StreamClosed:
     return facts.StreamClosed(source=SOURCE, reason=reason, code=code, frames=frames)
 
@@ -128,7 +132,7 @@ def test_a_voice_session_is_known_by_its_stream() -> None:
     assert play.open_keys == [STREAM]
     play.wait(1500)
     play.say(CLEARED)
-    assert play.close() == [closed("disconnected", events=2, duration_seconds=1.5), ended(frames=2)]
+    assert play.close() == [closed("disconnected", events=2, duration_seconds=1.5, **JOINED_LATE), ended(frames=2)]
     assert play.open_keys == []
 
 
@@ -250,7 +254,7 @@ def test_an_envelope_without_a_subject_names_nothing(subject: str | None) -> Non
     play = Play()
     assert play.say(cloud_event(CLEARED, subject)) == [OPENED]
     assert play.open_keys == [STREAM]
-    assert play.close() == [closed("disconnected"), ended()]
+    assert play.close() == [closed("disconnected", **JOINED_LATE), ended()]
 
 
 def test_an_envelope_without_a_subject_belongs_to_the_name_of_its_stream() -> None:
@@ -372,7 +376,7 @@ def test_a_thread_that_closed_may_be_heard_of_again() -> None:
     play.wait(11_000)
     assert play.say(run("in_progress")) == [
         facts.RunAbandoned(run_id="run_1", model="gpt-4o", cost=NO_USAGE),
-        closed("idle", "assistants", **UNKNOWN),
+        closed("idle", "assistants", **UNKNOWN, **JOINED_LATE),
         facts.ConversationOpened(family="assistants"),
         facts.RunStarted(run_id="run_1", assistant_id=None, model="gpt-4o"),
     ]
@@ -429,7 +433,7 @@ def test_a_voice_session_that_was_evicted_goes_on_under_the_next_number() -> Non
     play = Play(conversations=1)
     play.say(session("sess_1"), run("queued"))
     abandoned = facts.RunAbandoned(run_id="run_1", model="gpt-4o", cost=NO_USAGE)
-    assert play.say(created())[:3] == [OPENED, abandoned, closed("evicted", "assistants", **UNKNOWN)]
+    assert play.say(created())[:3] == [OPENED, abandoned, closed("evicted", "assistants", **UNKNOWN, **JOINED_LATE)]
     assert play.open_keys == [f"{STREAM}#2"]
     play.say(created("resp_2"))
     assert play.line(f"{STREAM}#2")["events"] == 2
@@ -518,3 +522,27 @@ def test_an_error_is_about_the_thread_that_its_envelope_names() -> None:
     play.say(cloud_event({"event": "error", "data": {"error": {"code": "server_error"}}}, "t1"))
     erred = [origin.conversation for origin, fact in play.emitted if isinstance(fact, facts.UpstreamErred)]
     assert erred == ["relay/t1"]
+
+
+# Entered in the middle ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("first", "complete"),
+    [
+        (session(), True),
+        (event("transcription_session.created", session={"id": "sess_1"}), True),
+        (event("session.updated", session={"id": "sess_1"}), False),
+        (created(), False),
+        (CLEARED, False),
+        ({"event": "thread.created", "data": {"id": "thread_1", "object": "thread"}}, True),
+        (run("queued"), False),
+    ],
+)
+def test_a_conversation_says_whether_its_beginning_was_seen(first: dict[str, Any], complete: bool) -> None:
+    play = Play()
+    play.say(first)
+    play.pipeline.registry.close_all(BEGIN)
+    (closing,) = [fact for _, fact in play.emitted if isinstance(fact, facts.ConversationClosed)]
+
+    assert closing.complete is complete

@@ -10,6 +10,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+import pytest
+
 from steno.core.facts import Fact, Origin
 from steno.core.frame import Frame
 from steno.limits import Limits
@@ -18,9 +20,10 @@ from tests.conftest import DEEP
 from tests.crash.pushing import Sender, configure, free_port, message
 from tests.processes import running, steno, wait_for
 
-KILLS: Final = 50 if DEEP else 5
+KILLS: Final = {"grouped": 50 if DEEP else 4, "always": 20 if DEEP else 2}
 SENDERS: Final = 3
 AUDIT: Final = "flush_seconds = 0.03\nflush_bytes = 8192\nsegment_bytes = 262_144\n"
+FLUSHES: Final = {"grouped": "", "always": 'flush = "always"\n'}
 
 BEGUN_ANEW: Final = {
     *("stream.opened", "stream.closed", "conversation.opened", "conversation.closed"),
@@ -66,16 +69,17 @@ def recorded(held: list[dict[str, Any]]) -> Facts:
     )
 
 
-def test_every_fact_is_recorded_once_across_kills(tmp_path: Path) -> None:
+@pytest.mark.parametrize("flush", FLUSHES)
+def test_every_fact_is_recorded_once_across_kills(flush: str, tmp_path: Path) -> None:
     """And what is acknowledged is in the log when the daemon is killed."""
     random = Random(20)
     port = free_port()
-    config = configure(tmp_path, port, AUDIT)
+    config = configure(tmp_path, port, AUDIT + FLUSHES[flush])
     senders = [Sender(port, f"call-{number}") for number in range(SENDERS)]
     for sender in senders:
         sender.start()
     lost = 0
-    for _ in range(KILLS):
+    for _ in range(KILLS[flush]):
         before = [sender.acked for sender in senders]
         with running(config) as daemon:
             wait_for(lambda: all(sender.acked > acked for sender, acked in zip(senders, before, strict=True)))  # noqa: B023
@@ -84,7 +88,7 @@ def test_every_fact_is_recorded_once_across_kills(tmp_path: Path) -> None:
             daemon.process.wait()
         lost += sum(sender.sent - sender.acked for sender in senders)
     with running(config) as daemon:
-        wait_for(lambda: all(sender.connections > KILLS for sender in senders))
+        wait_for(lambda: all(sender.connections > KILLS[flush] for sender in senders))
         for sender in senders:
             sender.finish()
         for sender in senders:
@@ -99,9 +103,9 @@ def test_every_fact_is_recorded_once_across_kills(tmp_path: Path) -> None:
     found = recorded(held)
     kept = [record for record in held if record["fact"] == "log.cursor"]
     print(  # noqa: T201  # the figures, for `-s`
-        f"{KILLS} kills, {sum(sender.sent for sender in senders)} messages, {lost} of them not acknowledged at a kill, "
-        f"{sum(sender.again for sender in senders)} sent again, {wanted.total()} facts, {len(held)} records, "
-        f"{len(kept)} cursors; {repeated:.0f} came again in the last run"
+        f"{flush}: {KILLS[flush]} kills, {sum(sender.sent for sender in senders)} messages, {lost} of them not "
+        f"acknowledged at a kill, {sum(sender.again for sender in senders)} sent again, {wanted.total()} facts, "
+        f"{len(held)} records, {len(kept)} cursors; {repeated:.0f} came again in the last run"
     )
     assert [sender.acked for sender in senders] == [sender.sent for sender in senders]
     assert found - wanted == Facts()

@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from steno.config import FollowSource as FollowConfig
+from steno.core.facts import EventsMissed
 from steno.core.frame import Frame
 from steno.core.stream import Stream
 from steno.sources import follow, growing_file
@@ -266,3 +267,15 @@ async def test_a_mistake_of_ours_ends_the_stream_and_the_next_line_begins_anothe
         await until(lambda: play.fed == 1)
 
     assert [fact.gap for fact in play.closed] == ["internal_error", None]
+
+
+async def test_a_line_says_that_frames_are_missing(tmp_path: Path) -> None:
+    play = Play(tmp_path / "frames.jsonl", "beginning")
+    play.append('{"dir":"gap","frames":3,"reason":"queue_full"}\n' + LINE)
+
+    async with play.running():
+        await play.until_fed(1)
+
+    assert [fact for fact in play.facts if isinstance(fact, EventsMissed)] == [
+        EventsMissed(missing=3, reason="queue_full")
+    ]

@@ -9,8 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steno.core.facts import MISSING
 from steno.core.frame import Frame
-from steno.sources.recording import Close, Gap, close_line, conversation_of, frame_line, parse, read_lines
+from steno.sources.recording import (
+    Close,
+    Gap,
+    Missed,
+    close_line,
+    conversation_of,
+    frame_line,
+    gap_line,
+    parse,
+    read_lines,
+)
 from steno.wire import Embedded, Malformed
 from tests.vocabulary import decode
 from tests.wire.test_texts import as_lines, as_text, with_text
@@ -50,6 +61,32 @@ def test_any_payload_decodes_to_the_same_after_a_recording(payload: bytes) -> No
 
     assert isinstance(back, Frame)
     assert decode(back.payload) == decode(payload)
+
+
+@pytest.mark.parametrize("reason", sorted(MISSING))
+def test_missing_frames_come_back(reason: str) -> None:
+    missed = Missed(AT, 7, 700, reason)
+
+    assert parse(gap_line(missed).removesuffix(b"\n")) == missed
+
+
+@pytest.mark.parametrize(
+    ("line", "missed"),
+    [
+        (b'{"dir":"gap","frames":1}', Missed(None, 1, 0, "other")),
+        (b'{"dir":"gap","at":"soon","frames":1,"bytes":2,"reason":"the cat"}', Missed(None, 1, 2, "other")),
+        (b'{"dir":"gap","frames":9007199254740992,"reason":"queue_full"}', Missed(None, 2**53, 0, "queue_full")),
+    ],
+)
+def test_a_gap_has_a_reason_of_a_closed_list(line: bytes, missed: Missed) -> None:
+    assert parse(line) == missed
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "9007199254740993", '"1"', '1,"bytes":-1', "1.5", "true", "null"])
+def test_a_gap_of_no_number_is_a_frame_that_is_malformed(number: str) -> None:
+    line = f'{{"dir":"gap","frames":{number}}}'.encode()
+
+    assert parse(line) == Frame(line, None)
 
 
 @pytest.mark.parametrize("gap", [None, "blocked", "broken_off"])

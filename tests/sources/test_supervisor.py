@@ -236,6 +236,27 @@ async def test_a_source_that_is_removed_drains_too_and_counts_until_then() -> No
     assert (both, during) == ({("one",): 2.0}, (60.0, 2))
 
 
+class Reading(BellSource):
+    """A bell that reads a file of its own."""
+
+    def reload(self) -> None:
+        self._calls.append(f"{self._label} reads")
+        if self.name == "cracked":
+            raise ZeroDivisionError
+
+
+async def test_what_stays_the_same_reads_its_own_files_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only those that have some; one that fails at it goes on, and so do the others."""
+    monkeypatch.setattr(Belfry, "make", lambda self, config: Reading(config, self.calls))
+    async with running(Bell("cracked"), Bell("one"), Bell("two"), Bell("three")) as belfry:
+        changes = belfry.supervisor.replace([Bell("cracked"), Bell("one"), Bell("two", tone="a"), Bell("four")])
+        await belfry.called(
+            "bell cracked reads", "bell one reads", "bell two changes to a", "bell three stops", "bell four runs"
+        )
+
+    assert changes == Changes(("four",), ("three",), ("two",))
+
+
 # Numbers --------------------------------------------------------------------------------------------------
 
 

@@ -270,6 +270,7 @@ class Followed:
         """End with the connection. What was fed is acknowledged to the next one of the same sender."""
         self.acknowledge = lambda _: None
         if self._window and self._window.connection is self:
+            self._progress.give_up()  # where our own code failed at its last message
             self._all.left(self._window)
 
 

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from msgspec import Struct
 
@@ -168,6 +168,8 @@ class Conversation:
 
     family = ""
     """The name of its family."""
+    begun_by: ClassVar[tuple[type[Event], ...]] = ()
+    """The kinds of events that upstream begins one with."""
     is_session = False
     """Whether it is a session that a stream carries: its stream's end is the session's end."""
 
@@ -221,6 +223,11 @@ class Conversation:
         """The identity that came again last, and the kind of event that had it."""
         self._unidentified = False
         """Whether identities tell its events not apart."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether its beginning was seen, so that its totals are those of all of it."""
+        return self.opened_by is not None and issubclass(self.opened_by, self.begun_by)
 
     @property
     def session_name(self) -> str | None:

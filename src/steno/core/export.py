@@ -81,6 +81,7 @@ def _totals(state: Conversation) -> dict[str, Any]:
         "seconds": [{"model": model, "seconds": seconds_text(value)} for model, value in totals.seconds.items()],
         "cost_usd": totals.cost_usd(),
         "unpriced": totals.unpriced,
+        "complete": state.complete,
         "responses": totals.responses,
         "runs": totals.runs,
         "run_steps": totals.run_steps,

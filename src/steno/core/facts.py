@@ -165,7 +165,7 @@ room (`queue_full`) or no connection, they were too long, or it could not read t
 
 
 class EventsMissed(Fact, frozen=True):
-    """So many events never came: their sender left numbers out, or says that it dropped them."""
+    """So many events are not here: their sender left numbers out, or dropped them; or steno could not read them."""
 
     tag: ClassVar = "events.missed"
     missing: int
@@ -215,6 +215,8 @@ class ConversationClosed(Fact, frozen=True):
     tokens: tuple[Tokens, ...]
     cost_usd: str | None = "0"
     unpriced: tuple[Unpriced, ...] = ()
+    complete: bool = True
+    """Whether its beginning was seen: the sums are then those of all of it."""
 
 
 class _SessionReported(Fact, frozen=True):

@@ -404,4 +404,5 @@ def _closing_fact(state: Conversation, reason: Closing) -> ConversationClosed:
         tokens=totals.buckets(),
         cost_usd=totals.cost_usd(),
         unpriced=tuple(Unpriced(reason, usages) for reason, usages in totals.unpriced.items()),
+        complete=state.complete,
     )

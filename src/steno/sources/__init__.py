@@ -7,6 +7,8 @@
     websocket.py        what all sources on websockets share: reading, pings, how a connection ended
     connect.py          `kind = "connect"`; connect_errors.py, retry_after.py, backoff.py: its failures, and the waits
                         after them; redirects.py: where it may be sent
+    listen/             `kind = "listen"`: clients push; tls.py: the certificate of those that listen;
+                        socket_budget.py: how many clients there may be
     follow.py           `kind = "follow"`; growing_file.py reads its lines
     proxy/              `kind = "proxy"`: stands before a provider, and reads along what passes
     turns.py            how many connections are made at a time

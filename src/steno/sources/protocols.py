@@ -57,7 +57,7 @@ class Feed(Protocol):
         """Take in one frame. Raises only where our own code is wrong, never for what the frame holds."""
 
     def missed(self, stream: Stream, at: Micros | None, missing: int, reason: str) -> None:
-        """Take in that `missing` frames of `stream` never came, and why, of `core.facts.MISSING`. Raises as `feed`."""
+        """Record that so many frames of `stream` are missing, and why, of `core.facts.MISSING`. Raises as `feed`."""
 
     def failed(self, stream: Stream) -> None:
         """Count the frame of `stream` that `feed` raised for as rejected."""

@@ -152,13 +152,15 @@ class ServerCertificate:
         self._outlived = False
         self._log.info("certificate loaded", file=self._tls.certificate, expires=int(self._loaded.expires))
 
-    def replace(self, tls: Tls) -> None:
-        """Go on with other files. Where they are bad, the former certificate stays in use until they are mended.
+    def replace(self, tls: Tls | None) -> None:
+        """Go on with other files, or with none. Where they are bad, the former certificate stays in use until then.
 
         It does not where clients must show other certificates from now on than before.
         """
-        if tls.client_ca != self._tls.client_ca:
+        if tls is None or tls.client_ca != self._tls.client_ca:
             self._loaded = None
+        if tls is None:
+            return
         self._tls = tls
         self.reload()
 

@@ -64,7 +64,7 @@ def test_what_may_be_missing() -> None:
     assert describe(report)[5:] == [
         "unclosed  2 segments, whose writer died or could not sync",
         "broken    1 stream ended so that events may be missing",
-        "missed    3 records of events that a sender numbered and that never came",
+        "missed    3 records of events that never came, as their sender says",
     ]
 
 

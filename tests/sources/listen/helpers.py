@@ -14,6 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
 from steno.config import ListenSource as ListenConfig
+from steno.config import Tls
 from steno.core.facts import EventsMissed
 from steno.core.frame import Frame
 from steno.core.stream import Stream
@@ -22,7 +23,7 @@ from steno.sources.recorder import Recorder
 from tests.sources.helpers import Stage, counted, until
 
 TOKEN = "0123456789abcdef0123456789abcdef"
-OTHER = "fedcba9876543210fedcba9876543210"
+OTHER = "another-token-0123456789"
 
 
 class Play(Stage):
@@ -31,6 +32,8 @@ class Play(Stage):
     def __init__(self, recorder: Recorder | None = None, **config: Any) -> None:
         super().__init__(recorder)
         self.frames: list[Frame] = []
+        if "tls" in config:
+            config["tls"] = Tls(**config["tls"])
         self.config = ListenConfig(name="push", kind="listen", **{"listen": "127.0.0.1:0", **config})
         self.source = ListenSource(self.config, self.sessions)
         feed = self.pipeline.feed

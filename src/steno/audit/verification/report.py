@@ -147,7 +147,7 @@ class Report(Struct, frozen=True, kw_only=True):
     broken_streams: int = 0
     """Streams that ended in a way that events may be missing."""
     missed: int = 0
-    """Records of events that their sender numbered and that never came."""
+    """Records of events that never came, as their sender says."""
     gaps: tuple[DeclaredGap, ...] = ()
     """The first gaps that the log itself declares, 20 at most."""
     gap_records: int = 0
@@ -251,7 +251,7 @@ def _declared(report: Report) -> Iterator[str]:
     if report.broken_streams:
         yield f"broken    {_count(report.broken_streams, 'stream')} ended so that events may be missing"
     if report.missed:
-        yield f"missed    {_count(report.missed, 'record')} of events that a sender numbered and that never came"
+        yield f"missed    {_count(report.missed, 'record')} of events that never came, as their sender says"
     for gap in report.gaps:
         yield f"gap       record {gap.seq}: {gap.body}"
     if report.gap_records > len(report.gaps):

@@ -10,6 +10,7 @@ from steno.core.memory import Held, InProgress
 from steno.core.transcript import Entry, GrowingText, Transcript
 from steno.limits import ENDED_IDS, Limits
 from steno.timestamps import SECOND, Micros
+from steno.wire.assistants import ThreadCreated
 
 
 class OpenRun(Held):
@@ -74,6 +75,7 @@ class ThreadConversation(Conversation):
     """A thread."""
 
     family = "assistants"
+    begun_by = (ThreadCreated,)
 
     def __init__(self, key: str, source: str, stream: str, limits: Limits) -> None:
         """Begin without runs, steps or messages. A thread is named by its id, and outlives its streams."""

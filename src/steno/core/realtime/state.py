@@ -15,6 +15,7 @@ from steno.core.vocabulary import short
 from steno.limits import ENDED_IDS, Limits
 from steno.timestamps import Micros
 from steno.wire import Event
+from steno.wire.realtime import SessionCreated
 from steno.wire.realtime_objects import AudioFormat, AudioOutput, RealtimeResponse
 
 PCM_24_KHZ: Final = 1 / 48
@@ -191,6 +192,7 @@ class RealtimeConversation(Conversation):
     """A voice session, or all sessions of one name one after the other."""
 
     family = "realtime"
+    begun_by = (SessionCreated,)
     is_session = True
 
     def __init__(self, key: str, source: str, stream: str, limits: Limits, *, named: bool) -> None:

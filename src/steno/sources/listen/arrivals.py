@@ -7,6 +7,7 @@ the oldest of the address that has most of them makes room: a flood from one pla
 import asyncio
 
 from steno.limits import HANDSHAKES
+from steno.sources.listen.rates import by_address
 
 
 class Arrival:
@@ -15,6 +16,7 @@ class Arrival:
     def __init__(self, host: str, deadline: float) -> None:
         """Begin a handshake of `host`, which must be over at `deadline`, by the clock of the loop."""
         self.host = host
+        self.client = by_address(host)
         self.deadline = deadline
         self.task: asyncio.Task[None] | None = None
         """What serves it now."""
@@ -22,8 +24,8 @@ class Arrival:
         """Whether it, or the connection that it became, counts towards the budget of sockets."""
         self.connected = False
         """Whether TLS is over, so that its transport has the socket."""
-        self.refused = False
-        """Whether it was counted that it becomes no connection."""
+        self.settled = False
+        """Whether it was counted what became of it."""
         self.evicted = False
         """Whether it made room for another one."""
 
@@ -39,7 +41,7 @@ class Arrivals:
 
     def __init__(self) -> None:
         """There is none."""
-        self._by_host: dict[str, dict[Arrival, None]] = {}
+        self._by_client: dict[str, dict[Arrival, None]] = {}
         self._count = 0
 
     def __len__(self) -> int:
@@ -50,23 +52,23 @@ class Arrivals:
         """Take in one more. Where there are `HANDSHAKES`, another one makes room."""
         if self._count >= HANDSHAKES:
             self.end_oldest()
-        self._by_host.setdefault(arrival.host, {})[arrival] = None
+        self._by_client.setdefault(arrival.client, {})[arrival] = None
         self._count += 1
 
     def discard(self, arrival: Arrival) -> None:
         """Forget one: its handshake is over."""
-        of_host = self._by_host.get(arrival.host, {})
-        if arrival in of_host:
-            del of_host[arrival]
+        others = self._by_client.get(arrival.client, {})
+        if arrival in others:
+            del others[arrival]
             self._count -= 1
-            if not of_host:
-                del self._by_host[arrival.host]
+            if not others:
+                del self._by_client[arrival.client]
 
     def end_oldest(self) -> bool:
         """End the oldest of the host that has most; return whether there was one."""
-        if not self._by_host:
+        if not self._by_client:
             return False
-        crowd = max(self._by_host.values(), key=lambda each: len(each))  # noqa: PLW0108  # mypy infers no type of len
+        crowd = max(self._by_client.values(), key=lambda each: len(each))  # noqa: PLW0108  # mypy infers no type of len
         oldest = next(iter(crowd))
         self.discard(oldest)
         oldest.end()

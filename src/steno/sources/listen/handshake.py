@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final, Literal
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import msgspec
 from msgspec import Struct
@@ -90,11 +90,11 @@ class Admitted(Struct, frozen=True):
 def admit(request: Request, host: str, rules: Rules, now: float, *, full: bool) -> Admitted:
     """Return who asks, by a `request` from the address `host`. Raises Refusal; any client where it is `full`."""
     here = _within_rate(rules, by_address(host), now)
-    url = urlsplit(request.path)
-    if url.path != PATH:
+    path, _, query_text = request.path.partition("?")
+    if path != PATH:
         raise Refusal("not_found", HTTPStatus.NOT_FOUND, "not_found", f"clients push to {PATH}")
     _is_websocket(request)
-    query = _query(url.query)
+    query = _query(query_text)
     _no_secret_in_protocol(request, rules.tokens)
     token = _token(request, rules.tokens) if rules.tokens is not None else None
     if token is None:
@@ -230,13 +230,10 @@ def _no_foreign_page(request: Request) -> None:
     origins = request.headers.get_all("Origin")
     if not origins:
         return
-    origin = urlsplit(origins[0]).netloc.lower()
+    origin = origins[0].lower().partition("://")[2]
     ours = [host.lower() for host in request.headers.get_all("Host")]
-    try:
-        name = urlsplit(f"//{origin}").netloc.rpartition(":")[0] or origin
-    except ValueError:
-        name = ""
-    if len(origins) > 1 or [origin] != ours or (name not in _OWN_HOSTS and origin not in _OWN_HOSTS):
+    name = re.sub(":[0-9]*$", "", origin)
+    if len(origins) > 1 or [origin] != ours or name not in _OWN_HOSTS:
         raise Refusal("origin", HTTPStatus.FORBIDDEN, "forbidden_origin", "web pages cannot push without a token")
 
 
@@ -266,7 +263,7 @@ def in_json(response: Response) -> Response:
         return response
     message = bytes(response.body).decode(errors="replace").split("\n")[0].strip()
     kept = {name: response.headers[name] for name in ("Allow", "Upgrade") if name in response.headers}
-    return error(status, status.phrase.lower().replace(" ", "_"), message or status.description, kept)
+    return error(status, re.sub("[^a-z]", "_", status.phrase.lower()), message or status.description, kept)
 
 
 NO_HTTP: Final = error(HTTPStatus.BAD_REQUEST, "bad_request", "this is no request for a websocket")

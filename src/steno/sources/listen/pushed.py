@@ -15,6 +15,7 @@ from websockets.asyncio.connection import Connection
 from steno.core.envelope import plausible_time
 from steno.core.frame import Frame
 from steno.sources.listen.acknowledgement import Acknowledgement
+from steno.sources.listen.handshake import NAME_CHARACTERS
 from steno.sources.recording import Close, Missed, conversation_of, parse
 from steno.sources.stream_session import AT_ONCE, StreamSession
 from steno.timestamps import Micros
@@ -73,7 +74,7 @@ class Pushed:
                 if not self.session.has_room:
                     await self.session.room()
                     settle()
-                if not self.take(message):
+                if not getattr(connection, "deaf", False) and not self.take(message):
                     return
                 del message
             await asyncio.sleep(0)  # `recv` does not wait while it has messages: the other tasks have their turn here
@@ -99,7 +100,7 @@ class Pushed:
         session = self._open()
         if self._cloud_events and isinstance(item, Frame):
             return session.take(item)
-        if not session.frames and (name := conversation_of(message)):
+        if not session.frames and (name := conversation_of(message)) and len(name) <= NAME_CHARACTERS:
             session.call(name)
         if isinstance(item, Close):
             self._end(replace(item, at=plausible_time(item.at, self.now())))

@@ -13,23 +13,24 @@ A mistake of ours while one connection is served ends that one alone.
 """
 
 import asyncio
+import errno
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any, Final, Literal, get_args
 
 import anyio
 import structlog
 from websockets.http11 import Request, Response
-from websockets.protocol import OPEN
 
 from steno.acceptor import Acceptor
 from steno.config.sources.listen import ListenSource as ListenConfig
-from steno.errors import ConfigError, UnavailableError
+from steno.errors import ConfigError
 from steno.sources.backoff import Backoff
 from steno.sources.listen.acknowledgement import Acknowledgement
 from steno.sources.listen.arrivals import Arrival, Arrivals
-from steno.sources.listen.connection import Host, PushConnection
+from steno.sources.listen.connection import TAKE_SECONDS, Host, PushConnection
 from steno.sources.listen.handshake import (
     CLOUD_EVENTS,
     SLOW,
@@ -39,16 +40,17 @@ from steno.sources.listen.handshake import (
     Refusal,
     Rules,
     admit,
-    in_json,
 )
 from steno.sources.listen.pushed import Pushed
 from steno.sources.listen.rates import Rates
 from steno.sources.listen.tokens import Tokens, read_tokens
 from steno.sources.protocols import Followed, Numbers, Problem
 from steno.sources.recording import Close, Missed
+from steno.sources.sockets import Listener, listener
 from steno.sources.stream_session import StreamCounters, StreamSession, StreamSessions
 from steno.sources.tls import CertificateError, ServerCertificate
 from steno.sources.websocket import (
+    CLOSE_SECONDS,
     GOING_AWAY,
     Pings,
     close_websocket,
@@ -56,13 +58,11 @@ from steno.sources.websocket import (
     read_websocket,
 )
 
-BACKLOG: Final = 1024
-"""Connections that wait to be accepted."""
 WAIT_SECONDS: Final = 0.25
 WAIT_MAX_SECONDS: Final = 30.0
 """Bounds of the wait before the port, the certificate or the tokens are tried again."""
-TAKE_SECONDS: Final = 1.0
-"""How long a client that was refused may take to read why."""
+CANCEL_SECONDS: Final = 1.0
+"""How long connections may take to end their streams once the source is cancelled."""
 REPEATED_SECONDS: Final = 10.0
 """How often refusals for the same reason are logged."""
 POLICY_VIOLATION: Final = 1008
@@ -133,7 +133,6 @@ class ListenSource:
             acknowledges=sessions.acknowledgements is not None,
         )
         self._tokens_read = False
-        self._certificate: ServerCertificate | None = None
         self._host = Host(self._live)
         self._arrivals = Arrivals()
         self._admitted: dict[PushConnection, Admitted] = {}
@@ -143,6 +142,11 @@ class ListenSource:
         self._refused: dict[str, tuple[float, int]] = {}
         """Reason to when it was logged last, and how many were refused since."""
         self._log = structlog.get_logger().bind(source=config.name)
+
+    @property
+    def _certificate(self) -> ServerCertificate | None:
+        """The certificate that clients are shown; None where TLS is not configured."""
+        return self.counters.certificate if self._config.tls else None
 
     @property
     def ready(self) -> bool:
@@ -165,37 +169,47 @@ class ListenSource:
             while not self._stopping.is_set():
                 self._changed = anyio.Event()
                 try:
-                    sock = self._opened()
-                except (ConfigError, CertificateError, UnavailableError) as error:
+                    place = self._opened()
+                except (ConfigError, CertificateError, OSError) as error:
                     self._fail(error)
                     with anyio.move_on_after(backoff.wait()):
                         await self._changed.wait()
                     continue
                 backoff.succeeded()
-                with sock:
-                    await self._listen(sock)
+                await self._listen(place)
         finally:
             await self._end_all()
 
-    async def _listen(self, sock: socket.socket) -> None:
+    async def _listen(self, place: Listener) -> None:
         """Accept connections until the address is another one, or the source stops."""
-        acceptor = Acceptor(sock, self._accepted, self._not_accepted)
+        acceptor = Acceptor(place.sock, self._accepted, self._not_accepted)
         self._problem = None
-        self.address = sock.getsockname()[:2]
-        self._log.info("listening", address=self._config.listen, tls=self._certificate is not None)
+        self.address = place.address
+        self._log.info(
+            "listening", address=self._config.listen, port=self.address[1], tls=self._certificate is not None
+        )
         if self._certificate is None and not self._config.private:
             self._log.warning("tokens and frames cross the network unencrypted: set tls, or let a proxy do it")
         acceptor.start()
         try:
             await self._changed.wait()
+        except BaseException:
+            acceptor.close()
+            raise
         finally:
-            acceptor.stop()
             self.address = None
+        self._in_background(self._retire(place, acceptor))
+
+    async def _retire(self, place: Listener, acceptor: Acceptor) -> None:
+        """Leave the port to a successor. Who had connected already is still answered."""
+        try:
+            await place.retire(acceptor.close)
+        finally:
+            acceptor.close()
 
     async def stop(self) -> None:
         """Close all connections as going away, and accept no more."""
         self._stopping.set()
-        self._host.serving = False
         self._changed.set()
         self._arrivals.end_all()
         await self._close(list(self._admitted), "steno is stopping", GOING_AWAY)
@@ -205,8 +219,8 @@ class ListenSource:
         former, self._config = self._config, config
         self._rules.rates.handshakes = config.handshakes_per_minute
         self._rules.rates.bytes = config.bytes_per_second
-        if config.tls != former.tls and self._certificate and config.tls:
-            self._certificate.replace(config.tls)
+        if config.tls != former.tls and self.counters.certificate:
+            self.counters.certificate.replace(config.tls)
         self.reload()
         if config.listen != former.listen:
             self._changed.set()
@@ -230,6 +244,8 @@ class ListenSource:
         ]
         if revoked:
             self._log.warning("connections are closed: their tokens are no longer known", connections=len(revoked))
+            for connection in revoked:
+                connection.deaf = True
             self._in_background(self._close(revoked, "the token is no longer known", POLICY_VIOLATION))
 
     def _in_background(self, doing: Any) -> None:
@@ -251,17 +267,22 @@ class ListenSource:
                 await asyncio.wait(tasks)
                 tasks = self._arriving | self._host.handler_tasks
         finally:
+            for connection in list(self._admitted):
+                connection.transport.abort()
             for task in tasks:
                 task.cancel()
+            if tasks:
+                with anyio.CancelScope(shield=True):
+                    await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
 
     # What is needed to listen ---------------------------------------------------------------------------
 
-    def _opened(self) -> socket.socket:
-        """Read tokens and certificate, and bind. Raises ConfigError, CertificateError and UnavailableError."""
+    def _opened(self) -> Listener:
+        """Read tokens and certificate, and bind. Raises ConfigError, CertificateError and OSError."""
         if not self._tokens_read:
             self._read_tokens()
         self._read_certificate()
-        return bind(*self._config.address)
+        return listener(self.name, *self._config.address)
 
     def _read_tokens(self) -> None:
         file = self._config.tokens
@@ -270,14 +291,11 @@ class ListenSource:
 
     def _read_certificate(self) -> None:
         tls = self._config.tls
-        if tls is None:
-            self._certificate = None
-            return
-        if self._certificate is None:
-            self._certificate = ServerCertificate(self.name, tls, ["http/1.1"])
-            self.counters.certificate = self._certificate
-        self._certificate.reload()
-        self._certificate.context()
+        if tls and self.counters.certificate is None:
+            self.counters.certificate = ServerCertificate(self.name, tls, ["http/1.1"])
+        if self._certificate:
+            self._certificate.reload()
+            self._certificate.context()
 
     def _fail(self, error: Exception) -> None:
         problem = _problem_of(error)
@@ -295,18 +313,29 @@ class ListenSource:
         if self._sessions.sockets.spent and not self._arrivals.end_oldest():
             sock.close()
             self._refuse("descriptors", arrival)
-            self._give_back(arrival)
+            self._free(arrival)
             return
         self._arrivals.add(arrival)
         arrival.task = loop.create_task(self._arrive(arrival, sock))
         self._arriving.add(arrival.task)
-        arrival.task.add_done_callback(self._arriving.discard)
+        arrival.task.add_done_callback(lambda task: self._arrived(task, arrival, sock))
+
+    def _arrived(self, task: asyncio.Task[None], arrival: Arrival, sock: socket.socket) -> None:
+        """Clear up where no connection came of it, also where the task was cancelled before it began."""
+        self._arriving.discard(task)
+        if not arrival.connected:
+            if task.cancelled():
+                self._refuse("stopping" if self._stopping.is_set() else "evicted", arrival)
+            sock.close()
+            self._free(arrival)
 
     def _not_accepted(self) -> None:
         self.counters.handshakes["descriptors"] += 1
         self._arrivals.end_oldest()
 
-    def _give_back(self, arrival: Arrival) -> None:
+    def _free(self, arrival: Arrival) -> None:
+        """Let its place, and its file descriptor, be another one's."""
+        self._arrivals.discard(arrival)
         if arrival.held:
             arrival.held = False
             self._sessions.sockets.held -= 1
@@ -317,7 +346,13 @@ class ListenSource:
         try:
             context = self._certificate.context() if self._certificate else None
             async with asyncio.timeout_at(arrival.deadline):
-                await loop.connect_accepted_socket(lambda: self._connection(arrival), sock, ssl=context)
+                await loop.connect_accepted_socket(
+                    lambda: self._connection(arrival),
+                    sock,
+                    ssl=context,
+                    ssl_handshake_timeout=self._config.handshake_seconds if context else None,
+                    ssl_shutdown_timeout=CLOSE_SECONDS if context else None,
+                )
         except CertificateError as error:
             self._refuse("certificate", arrival, detail=error.detail)
         except TimeoutError:
@@ -325,15 +360,6 @@ class ListenSource:
         except OSError as error:  # ssl.SSLError is one
             left = isinstance(error, ConnectionError)
             self._refuse("gone" if left else "tls", arrival, detail=getattr(error, "reason", None) or "")
-        except asyncio.CancelledError:
-            self._refuse("stopping" if self._stopping.is_set() else "evicted", arrival)
-            raise
-        else:
-            return
-        finally:
-            if not arrival.connected:
-                sock.close()
-                self._give_back(arrival)
 
     def _connection(self, arrival: Arrival) -> PushConnection:
         return PushConnection(self._sessions.read_ahead, self._host, arrival, self._config.frame_bytes)
@@ -347,13 +373,13 @@ class ListenSource:
             if await self._shake_hands(connection, arrival):
                 await self._push(connection)
         except Exception as error:  # noqa: BLE001  # a mistake of ours must not end the other connections
+            self._refuse("internal_error", arrival)
             self._log.exception("internal error: this connection ends, the others go on", exc_info=error)
         finally:
-            self._arrivals.discard(arrival)
             self._admitted.pop(connection, None)
             self.counters.slowed_seconds += connection.slowed_seconds
             connection.transport.abort()  # does nothing to what is closed
-            self._give_back(arrival)
+            self._free(arrival)
             if task:
                 self._host.handler_tasks.discard(task)
 
@@ -361,19 +387,22 @@ class ListenSource:
         """Answer the handshake; return whether the client may push."""
         try:
             async with asyncio.timeout_at(arrival.deadline):
-                await connection.handshake(lambda _, request: self._answer(connection, request), _in_json, None)
+                accepted = await connection.shake_hands(lambda request: self._answer(connection, request))
         except TimeoutError:
-            connection.transport.write(SLOW.serialize())
-            self._refuse("slow", arrival)
+            accepted = False
+            if not connection.answered:
+                connection.transport.write(SLOW.serialize())
+                self._refuse("slow", arrival)
         except asyncio.CancelledError:
             if arrival.evicted:
                 self._refuse("stopping" if self._stopping.is_set() else "evicted", arrival)
             raise
-        self._arrivals.discard(arrival)
-        if connection.state is OPEN:
+        if accepted:
+            self._arrivals.discard(arrival)
+            arrival.settled = True
             self.counters.handshakes["accepted"] += 1
             return True
-        if not arrival.refused:
+        if not arrival.settled:
             left = connection.request is None and not connection.answered
             self._refuse("gone" if left else "bad_request", arrival)
         connection.transport.close()
@@ -385,6 +414,8 @@ class ListenSource:
         arrival = connection.arrival
         now = connection.loop.time()
         try:
+            if self._stopping.is_set():
+                raise _stopping()
             full = len(self._admitted) >= self._config.connections or self._sessions.sockets.full
             admitted = admit(request, arrival.host, self._rules, now, full=full)
         except Refusal as refusal:
@@ -396,10 +427,9 @@ class ListenSource:
 
     def _refuse(self, outcome: Outcome, arrival: Arrival, *, detail: str = "") -> None:
         """Count what did not become a connection, and log it now and then."""
-        if arrival.refused:
+        if arrival.settled:
             return
-        arrival.refused = True
-        self._arrivals.discard(arrival)
+        arrival.settled = True
         self.counters.handshakes[outcome] += 1
         now = asyncio.get_running_loop().time()
         logged, more = self._refused.get(outcome, (float("-inf"), 0))
@@ -493,27 +523,15 @@ def _closing(pushed: Pushed) -> tuple[str, int]:
     return "", GOING_AWAY
 
 
-def _in_json(_connection: Any, _request: Request, response: Response) -> Response:
-    return in_json(response)
-
-
 def _problem_of(error: Exception) -> Problem:
     if isinstance(error, CertificateError):
         return error.problem
-    return Problem("tokens" if isinstance(error, ConfigError) else "address", str(error))
+    if isinstance(error, OSError):
+        taken = error.errno == errno.EADDRINUSE
+        return Problem("address_in_use" if taken else "listen", f"{error.filename}: {(error.strerror or '').lower()}")
+    return Problem("tokens", str(error))
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on `host`, an IPv6 address without brackets or any other, and `port` (0: any free).
-
-    Raises UnavailableError, which names the address, where that is not possible.
-    """
-    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-        sock.listen(BACKLOG)
-    except OSError as error:
-        sock.close()
-        raise UnavailableError(f"cannot listen on {host}:{port}: {error.strerror}") from error
-    return sock
+def _stopping() -> Refusal:
+    message = "steno is stopping"
+    return Refusal("stopping", HTTPStatus.SERVICE_UNAVAILABLE, "stopping", message, {"Retry-After": "1"})
