@@ -115,6 +115,8 @@ class Listener:
                 if error.errno in SHORT:
                     await asyncio.sleep(SHORT_SECONDS)
                 continue
+            with suppress(OSError):  # asyncio does it only where the protocol of the listening socket was named
+                accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if len(self._beginning) >= BEGINNING:
                 accepted.close()
                 continue
