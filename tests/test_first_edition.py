@@ -51,6 +51,8 @@ MEANT: Final[dict[str, str | None]] = {
     'steno_events_total{event="chatkit.session",family="realtime"}': (
         'steno_events_total{event="chatkit.session",family="chatkit"}'
     ),
+    # Senders say why events are missing; those of numbers that were left out are `skipped`.
+    'steno_missed_events_total{source="replay"}': 'steno_missed_events_total{reason="skipped",source="replay"}',
     # A duplicate has a metric of its own, and is no rejected event.
     'steno_events_rejected_total{reason="duplicate",source="replay"}': None,
 }

@@ -286,3 +286,10 @@ def test_ipv6_is_bound() -> None:
     place = listener("front", "::1", 0, Inherited({}, 7))
     with place.sock:
         assert (place.address[0], place.inherited) == ("::1", False)
+
+
+def test_what_is_accepted_sends_small_messages_at_once() -> None:
+    """Nagle's algorithm is turned off by asyncio where the protocol of a socket is named, and nowhere else."""
+    opened = sockets.listener("front", "127.0.0.1", 0)
+    with opened.sock:
+        assert opened.sock.proto == socket.IPPROTO_TCP

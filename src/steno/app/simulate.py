@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from steno.app.terminal import echo
 from steno.config.fields import listen_fault, split_listen
-from steno.config.secret_ref import SecretRef
 from steno.config.secret import read_secret
+from steno.config.secret_ref import SecretRef
 from steno.errors import UnavailableError, UsageError
 from steno.simulate.server import Provider, provider
 from steno.simulate.tls import certified

@@ -459,6 +459,21 @@ async def test_a_slow_head_is_given_up() -> None:
         assert await ask(play.port, b"") == b""
 
 
+async def test_empty_lines_do_not_hold_a_connection() -> None:
+    async with talking(replying(reply())) as url, proxied(url, handshake_seconds=0.2) as play, client(play.port) as one:
+
+        async def bore() -> None:
+            with suppress(OSError):
+                while True:
+                    await one.say(b"\r\n")
+                    await anyio.sleep(0.02)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(bore)
+            assert await one.hear_all() == b""
+            tasks.cancel_scope.cancel()
+
+
 # Reading along ----------------------------------------------------------------------------------------------
 
 

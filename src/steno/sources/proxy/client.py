@@ -102,6 +102,8 @@ class ClientConnection(asyncio.Protocol):
         self._log = structlog.get_logger().bind(source=host.config.name)
         self._head = b""
         """What came of the next head."""
+        self._idle = False
+        """Whether nothing came since the last reply."""
         self._http: h11.Connection | None = None
         """The present exchange, from a whole head to the end of the reply."""
         self._request: RequestHead
@@ -141,9 +143,10 @@ class ClientConnection(asyncio.Protocol):
         if self._discards:
             return
         if self._http is None:
-            if not self._head:
+            self._head = (self._head + data).lstrip(b"\r\n")
+            if self._idle and self._head:
+                self._idle = False
                 self._wait(self._host.config.handshake_seconds)
-            self._head += data
             self._read_head()
         else:
             self._http.receive_data(data)
@@ -379,7 +382,8 @@ class ClientConnection(asyncio.Protocol):
         if http.our_state is h11.DONE and http.their_state is h11.DONE and not self._host.stopping:
             self._http, self._head = None, http.trailing_data[0]
             self._look(paused=False)
-            self._wait(self._host.config.handshake_seconds if self._head else IDLE_SECONDS)
+            self._idle = not self._head
+            self._wait(IDLE_SECONDS if self._idle else self._host.config.handshake_seconds)
             if self._head:
                 asyncio.get_running_loop().call_soon(self._read_on)
         else:

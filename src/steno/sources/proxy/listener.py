@@ -21,8 +21,8 @@ SHORT: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOME
 """What `accept` fails with while the machine, or this process, is short of something."""
 SHORT_SECONDS: Final = 0.25
 BEGINNING: Final = 512
-"""Connections whose TLS may be going on at a time. Each takes some 100 KiB, and a few ms of work. Further ones wait to be
-accepted, as long as that takes: all the clients of a server that was restarted come at once."""
+"""Connections whose TLS may be going on at a time. Each takes some 100 KiB, and a few ms of work. Further ones wait to
+be accepted, as long as that takes: all the clients of a server that was restarted come at once."""
 
 
 async def bind(name: str, host: str, port: int) -> list[sockets.Listener]:
@@ -122,6 +122,8 @@ class Listener:
         except OSError as error:
             await asyncio.sleep(SHORT_SECONDS if error.errno in SHORT else 0)
             return False
+        with suppress(OSError):  # asyncio does it only where the protocol of the listening socket was named
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             context = self._context() if self._context else None
         except CertificateError:
