@@ -124,6 +124,7 @@ class Listener:
             return False
         with suppress(OSError):  # asyncio does it only where the protocol of the listening socket was named
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sockets.probe(accepted)
         try:
             context = self._context() if self._context else None
         except CertificateError:
