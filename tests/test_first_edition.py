@@ -41,6 +41,7 @@ VARIES: Final = (
     (rb'"config_digest":"[0-9a-f]{64}"', b'"config_digest":""'),  # a new key of the configuration changes it
     (rb'"table_version":"[^"+]*\+', b'"table_version":"+'),  # the shipped price list; the one of the replay is compared
     (rb'"policy":"redacted/[^"]*"', b'"policy":"redacted"'),  # the libraries of the redaction, and its bounds
+    (rb'(?<="missing":\d),"reason":"skipped"(?=\}$)', b""),  # why events are missing: new
     (rb',"complete":(?:true|false)(?=\}$)', b""),  # whether a conversation was seen from its beginning: new
 )
 """What a record may say otherwise in another version: a pattern, what stands in its place, and why."""

@@ -509,6 +509,7 @@ def test_a_list_that_is_too_long_is_cut_and_its_length_is_recorded() -> None:
         "tokens": [msgspec.to_builtins(bucket) for bucket in buckets[:128]],
         "cost_usd": "0",
         "unpriced": [],
+        "complete": True,
         "cut": {"tokens": 512},
     }
 

@@ -13,7 +13,8 @@ from msgspec import Struct
 from structlog.testing import capture_logs
 
 from steno import __version__
-from steno.audit.service import AuditService, WriterReports
+from steno.audit.reports import WriterReports
+from steno.audit.service import AuditService
 from steno.config import Audit, Config
 from steno.errors import UsageError
 from tests.audit.helpers import AT, opened, said
@@ -91,7 +92,7 @@ async def test_a_full_queue_holds_the_feeder_until_there_is_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The queue is so short that the first record fills it."""
-    monkeypatch.setattr("steno.audit.service.CALM_SECONDS", 0.0)
+    monkeypatch.setattr("steno.audit.reports.CALM_SECONDS", 0.0)
     feeder = Feeder()
     audit = Audit(directory=str(tmp_path), queue_bytes=1)
     with capture_logs() as logs, AuditService.open(Config(audit=audit), {}, AT, now) as service:
@@ -106,7 +107,7 @@ async def test_a_full_queue_holds_the_feeder_until_there_is_room(
 
 @pytest.mark.anyio
 async def test_a_full_queue_that_sheds_holds_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("steno.audit.service.CALM_SECONDS", 0.0)
+    monkeypatch.setattr("steno.audit.reports.CALM_SECONDS", 0.0)
     feeder = Feeder()
     audit = Audit(directory=str(tmp_path), queue_bytes=1, when_full="shed")
     with capture_logs() as logs, AuditService.open(Config(audit=audit), {}, AT, now) as service:
@@ -130,7 +131,7 @@ async def test_a_queue_that_fills_again_and_again_is_logged_once(monkeypatch: py
             reports.full(failing)
             reports.room()
             await wait_until(lambda: feeder.asked[-1] == "release")
-        monkeypatch.setattr("steno.audit.service.CALM_SECONDS", 0.0)
+        monkeypatch.setattr("steno.audit.reports.CALM_SECONDS", 0.0)
         reports.room()
         await wait_until(lambda: logs[-1]["event"] == "reading goes on")
 
@@ -139,6 +140,26 @@ async def test_a_queue_that_fills_again_and_again_is_logged_once(monkeypatch: py
         ("reading stops: the audit log cannot keep up", None, None),
         ("reading stops: the audit log cannot keep up", "no_space", None),
         ("reading goes on", None, 5),
+    ]
+
+
+@pytest.mark.anyio
+async def test_a_source_that_sheds_is_logged_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under load it begins to shed several times a second. Nobody is held for it."""
+    feeder = Feeder()
+    reports = WriterReports(blocks=True)
+    with capture_logs() as logs:
+        reports.shedding("proxy", None)  # before there is anybody to be held: nothing is fed yet
+        reports.attach(feeder, asyncio.get_running_loop())
+        reports.shedding("proxy", "no_space")
+        reports.shedding("proxy", None)
+        monkeypatch.setattr("steno.audit.reports.SHEDDING_LOGGED_SECONDS", 0.0)
+        reports.shedding("other", None)
+
+    assert feeder.asked == []
+    assert [(line["source"], line["failing"], line["log_level"]) for line in logs] == [
+        ("proxy", "no_space", "warning"),
+        ("other", None, "warning"),
     ]
 
 

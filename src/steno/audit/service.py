@@ -4,14 +4,13 @@ Where no folder is configured there is no log. The service is there all the same
 """
 
 import asyncio
-import math
 import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial as bound
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, Protocol, Self
+from typing import Final, Literal, NamedTuple, Self
 
 import anyio.to_thread
 import msgspec
@@ -24,20 +23,18 @@ from steno.audit.acknowledging import Acknowledgements
 from steno.audit.content_policy import BodyEncoder
 from steno.audit.content_store.erase import Erasure, find_erasable, remove
 from steno.audit.content_store.files import ContentFiles
-from steno.audit.log_records import Damaged, SegmentSettings
+from steno.audit.log_records import SegmentSettings
 from steno.audit.record import entry
+from steno.audit.reports import Backpressure, WriterReports
 from steno.audit.setup import bodies_of, open_log, options_of, recovered_windows, settings_of
 from steno.audit.sink import AuditSink
-from steno.audit.writing.batch import ChainHead
 from steno.audit.writing.interface import WriterStats
 from steno.audit.writing.log import AuditLog
-from steno.audit.writing.progress import Mark
-from steno.audit.writing.segment_age import DAY_NS, Ages
 from steno.audit.writing.writer import AuditWriter
 from steno.config import Config, audit_directory, digest
 from steno.core.keys import conversation_key
 from steno.errors import ConfigError, UnavailableError, UsageError
-from steno.timestamps import Micros, timestamp
+from steno.timestamps import Micros
 
 NONCE_BYTES: Final = 16
 """Randomness in the first record of a log."""
@@ -51,132 +48,7 @@ CallFact = Literal["call_attached", "call_released"]
 BEHIND_SECONDS: Final = 10.0
 """How long after its time a record may wait to be on the disk before the log counts as one that cannot be written."""
 
-SHEDDING_LOGGED_SECONDS: Final = 60.0
-"""How often it is logged that records of sources that shed are dropped: under load that begins several times a second.
-"""
-
-CALM_SECONDS: Final = 10.0
-"""How long the queue must have had room for that to be logged: under load it becomes full several times a second."""
-
 Numbers = Mapping[tuple[str, ...], float]
-
-
-class Backpressure(Protocol):
-    """What feeds the log and can be held while the disk does not keep up: the pipeline."""
-
-    def hold(self) -> None:
-        """Ask the sources to read no more, until `release`."""
-
-    def release(self) -> None:
-        """Let the sources read again."""
-
-
-class WriterReports:
-    """The observer of the writer: lines of the operational log, and back-pressure where the configuration says so."""
-
-    def __init__(self, *, blocks: bool) -> None:
-        """Hold nothing back before `attach`; `blocks` says whether sources are held while the queue is full."""
-        self._blocks = blocks
-        self._log = structlog.get_logger()
-        self._backpressure: Backpressure | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._times = 0
-        """How often the queue has become full since that was logged as over."""
-        self._failing: str | None = None
-        """The reason that was logged last."""
-        self._shedding_logged = -math.inf
-        """When it was last logged that a source sheds, by the clock of the event loop."""
-        self._calm: asyncio.TimerHandle | None = None
-        """Logs that it is over, unless the queue becomes full again."""
-
-    def attach(self, backpressure: Backpressure, loop: asyncio.AbstractEventLoop) -> None:
-        """Hold `backpressure`, which lives in `loop`, from now on."""
-        self._backpressure = backpressure
-        self._loop = loop
-
-    def full(self, failing: str | None) -> None:
-        """Stop reading. Called in the event loop, by whatever emitted the fact that filled the queue."""
-        if self._backpressure is None:
-            return
-        if self._blocks:
-            self._backpressure.hold()
-        if self._calm:
-            self._calm.cancel()
-        self._times += 1
-        if self._times == 1 or failing not in {None, self._failing}:
-            self._failing = failing
-            event = "reading stops" if self._blocks else "records are dropped"
-            self._log.warning(f"{event}: the audit log cannot keep up", failing=failing, important=not self._blocks)
-
-    def shedding(self, source: str, failing: str | None) -> None:
-        """Log that records of `source` are dropped. Called in the event loop."""
-        if self._loop is None or self._loop.time() < self._shedding_logged + SHEDDING_LOGGED_SECONDS:
-            return
-        self._shedding_logged = self._loop.time()
-        event = "records of a source that sheds are dropped: the audit log cannot keep up"
-        self._log.warning(event, source=source, failing=failing, important=True)
-
-    def room(self) -> None:
-        """Go on reading. Called by the writing thread, so the event loop is asked to do it."""
-        if self._loop:
-            with suppress(RuntimeError):  # the loop has ended meanwhile
-                self._loop.call_soon_threadsafe(self._release)
-
-    def _release(self) -> None:
-        if self._backpressure is None or self._loop is None:
-            return
-        if self._blocks:
-            self._backpressure.release()
-        if self._calm:
-            self._calm.cancel()
-        self._calm = self._loop.call_later(CALM_SECONDS, self._over)
-
-    def _over(self) -> None:
-        """Log that the queue has had room for a while. A queue that fills again and again is one event of the log."""
-        self._log.info("reading goes on" if self._blocks else "records are written again", times=self._times)
-        self._times, self._failing = 0, None
-
-    def flushed(self, marks: Sequence[Mark]) -> None:
-        """Acknowledge what is on the disk. Called by the writing thread, so the event loop is asked to do it."""
-        if self._loop:
-            with suppress(RuntimeError):  # the loop has ended meanwhile
-                self._loop.call_soon_threadsafe(_acknowledge, marks)
-
-    def checkpoint(self, head: ChainHead) -> None:
-        """Write the head of the log to the operational log: whoever keeps that line can check the log against it."""
-        last_at = None if head.at is None else timestamp(head.at)
-        self._log.info("audit checkpoint", head=f"{head.seq}:{head.hash.hex()}", last_at=last_at, again=True)
-
-    def damaged(self, damaged: Damaged) -> None:
-        """Report that somebody else changed a segment."""
-        self._log.error("somebody else changed the audit log", segment=damaged.segment, damage=damaged.damage)
-
-    def retired(self, segment: str) -> None:
-        """Report each segment that retention deleted: that cannot be undone."""
-        self._log.warning("an old segment of the audit log was deleted", segment=segment)
-
-    def held(self, count: int, ages: Ages) -> None:
-        """Report that retention waits, or that it goes on."""
-        if count or ages.behind_ns:
-            ahead, behind = ages.doubted_ns // DAY_NS, ages.behind_ns // DAY_NS
-            self._log.warning(
-                "old segments of the audit log stay: the clock is doubted", segments=count, days=ahead, behind=behind
-            )
-        else:
-            self._log.warning("old segments of the audit log are deleted again: the clock is trusted")
-
-    def undeleted(self, segment: str, reason: str) -> None:
-        """Report that retention could not delete a file."""
-        self._log.warning("an old segment of the audit log cannot be deleted", segment=segment, reason=reason)
-
-    def mistake(self, error: Exception) -> None:
-        """Report a bug. The log leaves the text of the error out, since it may hold content."""
-        self._log.error("internal error; a record could not be written", exc_info=error)
-
-
-def _acknowledge(marks: Sequence[Mark]) -> None:
-    for mark in marks:
-        mark.progress.flushed(mark.frame)
 
 
 class LogParts(NamedTuple):

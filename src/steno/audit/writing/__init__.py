@@ -18,7 +18,7 @@ Theory of operation
 The rules, and why:
 
 1. The event loop never waits for a disk. `submit` takes a lock that is held for moments only. A full queue either
-   takes the record all the same, and the observer (`audit.service`) makes the sources stop ("block"): the queue may
+   takes the record all the same, and the observer (`audit.reports`) makes the sources stop ("block"): the queue may
    exceed its limit by the facts of the frame that filled it. Or it drops the record ("shed"). Memory is bounded either
    way. The sources go on when the queue is half empty, so that they do not stop and go with every record.
 2. The writing thread alone touches log and files. What else must be done there is done in order with the records:

@@ -1,6 +1,6 @@
 """What an `AuditWriter` is given and what it gives back: options, the files beside the log, an observer, figures.
 
-The owner implements the two protocols. `audit.service` is the one in the product.
+The owner implements the two protocols. `audit.service` and `audit.reports` do it in the product.
 """
 
 from collections.abc import Mapping, Sequence

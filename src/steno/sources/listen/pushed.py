@@ -69,7 +69,8 @@ class Pushed:
         settle = getattr(connection, "settle", lambda: None)
         while True:
             for _ in AT_ONCE:
-                await self.session.room()
+                if not self.session.has_room:
+                    await self.session.room()
                 message = await connection.recv(decode=False)
                 if not self.session.has_room:
                     await self.session.room()
