@@ -358,7 +358,9 @@ def payload_of(number: int, message: Message) -> bytes:
 def delta(number: int) -> bytes:
     """Return a part of a response that is open all the time: the first one that is seen leads to facts."""
     ids = {"response_id": "resp_open", "item_id": "item_open", "content_index": 0, "output_index": 0}
-    return json.dumps({"type": "response.output_text.delta", "event_id": f"event_{number}", **ids, "delta": "a"}).encode()
+    return json.dumps(
+        {"type": "response.output_text.delta", "event_id": f"event_{number}", **ids, "delta": "a"}
+    ).encode()
 
 
 def session(number: int) -> bytes:
