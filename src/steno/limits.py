@@ -182,6 +182,11 @@ RESUME_LOG_BYTES: Final = 128 * 1024 * 1024
 """How much of the end of the audit log is read at most when the daemon starts, for where senders are: two segments of
 the default size, in about a second."""
 
+RESUME_UNLIKE: Final = 100
+"""Messages of a sender in a row, after a kill, which lead to facts that are not in the log, before none that follows is
+looked for there. A few lead to other facts than before the kill, since the state was lost. Each takes a search among
+the records of one flush."""
+
 HANDSHAKES: Final = 128
 """Handshakes of clients that a source which listens has under way. An honest one takes milliseconds; past it the oldest
 makes room. Each holds a file descriptor."""

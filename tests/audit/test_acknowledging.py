@@ -325,16 +325,58 @@ async def test_a_conversation_in_the_middle_of_a_kill_says_that_it_is_not_comple
     assert begins == ["app/middle", "app/middle", "app/after"]
 
 
+async def test_what_a_kill_left_is_known_after_a_run_in_which_the_sender_did_not_come(tmp_path: Path) -> None:
+    """That run states in its own segment how far the sender is: records behind its cursor are in the one before."""
+    log, left = tmp_path / "log", tmp_path / "left"
+    with running(log) as daemon:
+        connection = daemon.connect()
+        connection.send(done(1), done(2, calls=3), done(3))
+        await until(lambda: connection.acks[-1:] == [3])
+    lines = [line for path in sorted(log.glob("audit-*")) for line in path.read_bytes().splitlines(keepends=True)]
+    last = next(place for place, line in enumerate(lines) if b'"frame":3' in line)
+    cut(log, left, sum(map(len, lines[:last])))
+    with running(left, 2):
+        await until(lambda: b'"of":1' in (left / sorted(path.name for path in left.glob("audit-*"))[-1]).read_bytes())
+    with running(left, 3) as daemon:
+        connection = daemon.connect()
+        connection.send(done(1), done(2, calls=3), done(3))
+        await until(lambda: connection.acks[-1:] == [3])
+
+    assert finished(left) == ["event_1", "event_2", "event_3"]
+    assert [each["fact"] for each in records(left)].count("tool_call.started") == 3
+
+
 Message = tuple[str, int]
 
 
 def payload_of(number: int, message: Message) -> bytes:
     kind, calls = message
-    return {"done": done(number, calls), "silent": SILENT, "malformed": b"{" * number}[kind]
+    kinds = {"done": done(number, calls), "silent": SILENT, "malformed": b"{" * number, "delta": delta(number)}
+    return {**kinds, "session": session(number)}[kind]
 
+
+def delta(number: int) -> bytes:
+    """Return a part of a response that is open all the time: the first one that is seen leads to facts."""
+    ids = {"response_id": "resp_open", "item_id": "item_open", "content_index": 0, "output_index": 0}
+    return json.dumps({"type": "response.output_text.delta", "event_id": f"event_{number}", **ids, "delta": "a"}).encode()
+
+
+def session(number: int) -> bytes:
+    """Return the begin of another session in the same stream."""
+    begun = {"id": f"sess_{number}", "type": "realtime"}
+    return json.dumps({"type": "session.created", "event_id": f"event_{number}", "session": begun}).encode()
+
+
+OF_STATE: Final = {
+    *("stream.opened", "stream.closed", "conversation.opened", "conversation.closed"),
+    *("tool_call.finished", "response.started", "response.output_started", "response.abandoned", "event.rejected"),
+}
+"""Facts that depend on what is in memory, and so on when the daemon was killed."""
 
 MESSAGES = st.lists(
-    st.tuples(st.sampled_from(["done", "done", "silent", "malformed"]), st.integers(0, 4)), min_size=1, max_size=25
+    st.tuples(st.sampled_from(["done", "done", "silent", "malformed", "delta", "session"]), st.integers(0, 4)),
+    min_size=1,
+    max_size=25,
 )
 
 
@@ -404,10 +446,9 @@ def _noted(seen: list[tuple[int, int]], log: Path) -> Callable[[int], None]:
 
 def _facts(log: Path) -> Counter[tuple[str, str | None]]:
     """Return the facts of messages, without those by which a stream or a conversation begins or ends."""
-    ends = {"stream.opened", "stream.closed", "conversation.opened", "conversation.closed", "tool_call.finished"}
     kept = Counter[tuple[str, str | None]]()
     for record in records(log):
-        if record["fact"] not in ends:
+        if record["fact"] not in OF_STATE:
             kept[record["fact"], record["event_id"]] += record["stream"] is not None
     return +kept
 
@@ -429,7 +470,7 @@ class Kept:
         self._facts = facts
 
     def emit(self, origin: Any, fact: Any) -> None:
-        if fact.tag not in {"stream.opened", "conversation.opened"}:
+        if fact.tag not in OF_STATE:
             self._facts[fact.tag, origin.event_id] += 1
 
 

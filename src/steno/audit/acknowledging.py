@@ -6,19 +6,20 @@ outlives its connections, up to limits of number and age, and the process, since
 
 After a kill the log may have some records of messages behind the cursor. The sender sends these messages again, and
 what they lead to is compared with the records: by fact, conversation and event, in order. What is recorded already is
-not recorded again, but that a conversation was opened: its state was lost, and it begins anew. It may lead to other
-facts than it did, so that comparing says more than counting would. Where a message leads to nothing that is recorded,
-none of the rest is.
+not recorded again, but that a conversation was opened: its state was lost, and it begins anew. So a message may lead to
+other facts than it did: a delta begins a response that had begun before, and what was a duplicate is none. That says
+nothing of the messages behind it. Only where many in a row lead to nothing that is recorded, none of the rest is. The
+number of a session in the name of a conversation (`#2`) is left out of the comparison: sessions count from 1 again.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from steno.audit.writing.cursor_recovery import RecordKey, RecoveredWindow, is_compared, renamed
+from steno.audit.writing.cursor_recovery import RecordKey, RecoveredWindow, is_compared, renamed, session_left_out
 from steno.audit.writing.progress import NOTHING_ENDED, Ended, Progress
 from steno.core.facts import NAMES, Fact, Origin
-from steno.limits import RESUME_IDS, RESUME_SECONDS
+from steno.limits import RESUME_IDS, RESUME_SECONDS, RESUME_UNLIKE
 from steno.timestamps import SECOND, Micros
 from steno.wire.secrets import mask_text
 
@@ -165,6 +166,8 @@ class Followed:
         """Facts of the message that is fed that say whether it is one of those that were recorded before."""
         self._recorded = 0
         """How many of the records are used up by it: those up to the last one that it led to again."""
+        self._unlike = 0
+        """How many messages in a row led to facts, none of which was recorded before."""
         self._replaced = False
         self.acknowledge: Callable[[int], None] = lambda _: None
         """Is called when all that the first so many messages led to is on the disk."""
@@ -224,7 +227,11 @@ class Followed:
 
     def _compared(self, window: Window) -> None:
         del window.recorded[: self._recorded]
-        if self._facts and not self._recorded:  # it is behind all that was recorded
+        if self._recorded:
+            self._unlike = 0
+        elif self._facts:
+            self._unlike += 1
+        if self._unlike > len(window.recorded) + RESUME_UNLIKE:  # they are behind all that was recorded
             window.recorded.clear()
         if not window.recorded:
             self._all.resumed.pop(window.stream, None)
@@ -234,7 +241,7 @@ class Followed:
         window = self._window
         if window is None:
             return False
-        key = (NAMES[type(fact)], _masked(origin.conversation), _masked(origin.event_id))
+        key = (NAMES[type(fact)], session_left_out(_masked(origin.conversation)), _masked(origin.event_id))
         if not is_compared(key):
             return False
         self._facts += 1

@@ -21,7 +21,7 @@ from steno.regular_files import open_regular
 from steno.timestamps import Micros, parse_timestamp
 
 RecordKey = tuple[str, str | None, str | None]
-"""The fact, conversation and event of a record."""
+"""The fact, conversation (without the number of its session) and event of a record."""
 
 _CURSOR: Final = f'"fact":"{CURSOR}"'.encode()
 _STATED_AGAIN: Final = b',"of":'
@@ -58,7 +58,7 @@ class _Sender:
 
     def move(self, cursor: Cursor, at: Micros | None) -> None:
         """Take in the next cursor."""
-        if cursor.stream != self.cursor.stream:
+        if cursor.stream != self.cursor.stream or cursor.former > len(self.former):  # another process states it again
             self.former += _compared(self.records)
             self.records = []
         self.former = renamed(_last(self.former, cursor.former), self.cursor.stream, cursor.stream)
@@ -195,7 +195,7 @@ def _take_record(line: bytes, streams: dict[str, _Sender]) -> None:
     sender = streams.get(_stream_of(line))
     if sender is None or (members := _members(line)) is None:
         return
-    sender.records.append((members.fact, members.conversation, members.event_id))
+    sender.records.append((members.fact, session_left_out(members.conversation), members.event_id))
 
 
 def _stream_of(line: bytes) -> str:
@@ -212,10 +212,9 @@ def source_of(stream: str) -> str:
 
 def renamed(records: Iterable[RecordKey], former: str, stream: str) -> list[RecordKey]:
     """Return `records` with the conversations that are named by the stream `former` named by another one."""
-    return [(fact, _renamed(key, former, stream), event) for fact, key, event in records]
+    return [(fact, stream if key == former else key, event) for fact, key, event in records]
 
 
-def _renamed(key: str | None, former: str, stream: str) -> str | None:
-    if key == former or (key is not None and key.startswith(f"{former}#")):
-        return stream + key[len(former) :]
-    return key
+def session_left_out(conversation: str | None) -> str | None:
+    """Return the name of a conversation without the number of its session: no other `#` stands in one."""
+    return None if conversation is None else conversation.partition("#")[0]
