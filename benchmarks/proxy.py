@@ -15,7 +15,7 @@ import base64
 import resource
 import statistics
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain, cycle, islice
 from random import Random
 from time import perf_counter
@@ -188,28 +188,34 @@ class Provider:
 Pairs = list[tuple[ServerConnection, ClientConnection]]
 
 
-async def paced(pairs: Pairs, frames: Frames, seconds: float) -> list[float]:
-    """Let each call go on at its rate, the calls out of step; return how long each frame took."""
-    took: list[float] = []
+async def paced(pairs: dict[str, Pairs], frames: Frames, seconds: float) -> dict[str, list[float]]:
+    """Let all calls go on at their rate, out of step; return how long each frame took, by side.
 
-    async def call(number: int, provider: ServerConnection, client: ClientConnection) -> None:
+    The sides take turns within each period of a call, so that what else the machine does falls on all of them.
+    """
+    took: dict[str, list[float]] = {side: [] for side in pairs}
+
+    async def call(number: int, side: str, begin: float) -> None:
+        provider, client = pairs[side][number]
         down, up = frames.call()
-        await asyncio.sleep(number / CALLS / RATE)
         loop = asyncio.get_running_loop()
-        due, end, turn = loop.time(), loop.time() + seconds, 0
-        while due < end:
+        due, turn = begin, number
+        while due < begin + seconds:
             await asyncio.sleep(due - loop.time())
             said, heard, what = (client, provider, up) if turn % 3 == 0 else (provider, client, down)
             frame = next(what)
             left = perf_counter()
             await said.send(frame)
             await heard.recv(decode=False)
-            took.append(perf_counter() - left)
+            took[side].append(perf_counter() - left)
             due, turn = due + 1 / RATE, turn + 1
 
+    begin = asyncio.get_running_loop().time()
     async with asyncio.TaskGroup() as tasks:
-        for number, (provider, client) in enumerate(pairs):
-            tasks.create_task(call(number, provider, client))
+        for number in range(CALLS):
+            for place, side in enumerate(pairs):
+                step = (number + place / len(pairs)) / CALLS / RATE
+                tasks.create_task(call(number, side, begin + step))
     return took
 
 
@@ -257,28 +263,19 @@ async def measured(
     slow: dict[str, list[float]] = {side: [] for side in middles}
     fast: dict[str, list[float]] = {side: [] for side in middles}
 
-    async def costs(side: str, into: dict[str, list[float]], go: Callable[[], Awaitable[int]]) -> None:
-        before = await middles[side].cpu() if side in middles else 0.0
-        number = await go()
-        if side in middles:
-            into[side].append((await middles[side].cpu() - before) / number * 1e6)
-
-    for _ in range(ROUNDS):  # in turn, so that what else the machine does falls on all
-        for side, url in urls.items():
-            pairs = await opened(provider, url, CALLS)
-
-            async def at_rate(side: str = side, pairs: Pairs = pairs) -> int:
-                latencies = await paced(pairs, frames, seconds / ROUNDS)
-                took[side] += latencies
-                return len(latencies)
-
-            async def at_full_speed(pairs: Pairs = pairs) -> int:
-                return await full_speed(pairs, frames)
-
-            await costs(side, slow, at_rate)
+    for _ in range(ROUNDS):
+        pairs = {side: await opened(provider, url, CALLS) for side, url in urls.items()}
+        before = {side: await each.cpu() for side, each in middles.items()}
+        for side, latencies in (await paced(pairs, frames, seconds / ROUNDS)).items():
+            took[side] += latencies
             if side in middles:
-                await costs(side, fast, at_full_speed)
-            await _closed(pairs)
+                slow[side].append((await middles[side].cpu() - before[side]) / len(latencies) * 1e6)
+        for side, each in middles.items():
+            start = await each.cpu()
+            number = await full_speed(pairs[side], frames)
+            fast[side].append((await each.cpu() - start) / number * 1e6)
+        for opened_ in pairs.values():
+            await _closed(opened_)
     return took, slow, fast
 
 

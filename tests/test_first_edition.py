@@ -37,16 +37,19 @@ KEPT: Final = {"keyed": [15, 5], "retired": [5], "plain": [0]}
 """The texts beside each log: how many stand as they were kept, and how many were erased if any were."""
 
 VARIES: Final = (
+    (rb'("fact":"events\.missed",.*"missing":[0-9]+),"reason":"skipped"', rb"\1"),  # it was the only reason
     (rb'"version":"[^"]*","algorithm"', b'"version":"","algorithm"'),  # of steno
     (rb'"config_digest":"[0-9a-f]{64}"', b'"config_digest":""'),  # a new key of the configuration changes it
     (rb'"table_version":"[^"+]*\+', b'"table_version":"+'),  # the shipped price list; the one of the replay is compared
     (rb'"policy":"redacted/[^"]*"', b'"policy":"redacted"'),  # the libraries of the redaction, and its bounds
+    (rb'(?<="missing":\d),"reason":"skipped"(?=\}$)', b""),  # why events are missing: new
     (rb',"complete":(?:true|false)(?=\}$)', b""),  # whether a conversation was seen from its beginning: new
 )
 """What a record may say otherwise in another version: a pattern, what stands in its place, and why."""
 
 
 MEANT: Final[dict[str, str | None]] = {
+    'steno_missed_events_total{source="replay"}': 'steno_missed_events_total{reason="skipped",source="replay"}',
     # A bare ChatKit session is of the family chatkit.
     'steno_events_total{event="chatkit.session",family="realtime"}': (
         'steno_events_total{event="chatkit.session",family="chatkit"}'

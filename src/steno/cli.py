@@ -351,7 +351,6 @@ def attach(
     another source follows the call, or none does that is to be ended.
     """
     from steno.app import attach as attaching
-    from steno.app.tables import console
 
     if [call_id is not None, listed, end is not None].count(True) != 1:
         raise UsageError("name one of: CALL_ID, --list, --end CALL_ID")
@@ -360,7 +359,8 @@ def attach(
     send = _daemon_at(url, token_file, config_file)
     try:
         if listed:
-            console().print(attaching.table(attaching.listed(send)))
+            for line in attaching.table(attaching.listed(send)):
+                echo(line)
         elif end is not None:
             echo(attaching.end(send, end))
         else:

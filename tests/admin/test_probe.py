@@ -46,7 +46,9 @@ def test_no_response() -> None:
     with served({}) as url:
         pass
 
-    assert probe(f"{url}/readyz?key=secret") == ProbeResult(False, "no answer from 127.0.0.1: ConnectionRefusedError")
+    assert probe(f"{url}/readyz?key=secret") == ProbeResult(
+        False, f"no answer from {url.partition('//')[2]}: connection refused; is it http.listen of a daemon that runs?"
+    )
 
 
 def test_what_is_not_an_http_url_is_refused() -> None:

@@ -155,7 +155,7 @@ async def test_by_url_with_the_token(tmp_path: Path) -> None:
             await ended(daemon)
 
     assert [code for code, _, _ in found] == [64, 64, 0, 0, 0, 0]
-    assert "needs the header" in found[0][2]
+    assert "the token is missing, or not that of the daemon's http.token" in found[0][2]
     assert "rtc_1" in found[3][1]
     assert found[5][1].splitlines()[1:] == []
     assert [body["by"] for _, _, body in noted(tmp_path)] == ["http", "http"]
@@ -280,7 +280,11 @@ def folder_of_a_log(tmp_path: Path) -> Iterator[Path]:
         (("rtc/1",), 64, "a request is"),
         (("rtc_1", "--token-file", "token"), 64, "--token-file goes with --url"),
         (("rtc_1", "--url", "ftp://x"), 64, "the URL must begin with http://"),
-        (("rtc_1", "--url", "http://127.0.0.1:1"), 69, "no answer from 127.0.0.1: ConnectionRefusedError"),
+        (
+            ("rtc_1", "--url", "http://127.0.0.1:1"),
+            69,
+            "no answer from 127.0.0.1:1: connection refused; is it",
+        ),
         (("rtc_1", "--url", "http://127.0.0.1:1", "--token-file", "/nowhere"), 78, "/nowhere: cannot be read"),
         (("rtc_1",), 69, "no daemon listens on"),
     ],
@@ -301,6 +305,7 @@ def test_no_configuration_is_78(tmp_path: Path) -> None:
     [
         (409, b'{"error":{"code":"already_followed","message":"x"}}', attach.NegativeAnswerError),
         (503, b'{"error":{"code":"too_many_calls","message":"x"}}', UnavailableError),
+        (401, b'{"error":{"code":"unauthorized","message":"x"}}', UsageError),
         (400, b'{"error":{"code":"source_needed","message":"x"}}', UsageError),
         (404, b'{"erased":null,"error":"the daemon does not know this request"}', UnavailableError),
         (200, b"<html>", UnavailableError),
@@ -312,17 +317,15 @@ def test_what_a_daemon_may_answer(status: int, body: bytes, error: type[Exceptio
         attach.listed(lambda *_: attach.Answer(status, body))
 
 
-def test_the_table_shows_no_markup_and_no_control_character() -> None:
-    """What others chose cannot colour a terminal."""
-    from rich.console import Console
+def test_the_table_shows_ids_whole_and_no_control_character() -> None:
+    """An id is needed whole, by `--end`; what others chose moves no cursor."""
+    call = "rtc_" + "u" * 120
+    hostile = Attachment(call, "calls", "t", "http", "waiting", 0, {"a": "[red]x"}, CallProblem("\x1b[2J", "y\nz"))
 
-    hostile = Attachment("rtc_1", "calls", "", "http", "waiting", 0, {"a": "[red]x"}, CallProblem("\x1b[2J", "y"))
-    console = Console(width=200)
-    with console.capture() as shown:
-        console.print(attach.table((hostile,)))
+    heading, row = attach.table((hostile,))
 
-    assert "a=[red]x" in shown.get()
-    assert "\x1b" not in shown.get()
+    assert heading.split() == list(attach.COLUMNS)
+    assert row == f"{call}  calls   t      http  waiting  0       a=[red]x  \\u001b[2J y\\nz"
 
 
 def test_the_package_makes_the_same_signature() -> None:

@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from steno.app.check import Warned, warnings
 from steno.config import parse
+from tests.sources.certificates import Authority
 
 URL = 'url = "wss://relay.example/v1/events"'
 OWN_SESSION = (
@@ -54,19 +56,86 @@ def test_a_url_that_opens_a_session_is_doubtful(url: str, doubtful: bool) -> Non
     assert warned(url=f'url = "{url}"') == expected
 
 
-def test_files_of_a_side_that_listens(tmp_path: Path) -> None:
-    missing, none = tmp_path / "missing", tmp_path / "none"
-    none.write_text("none")
+def test_the_file_of_tokens_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "tokens"
+    listens = partial(warned, f'tokens = "{file}"', url="", kind="listen")
 
-    assert warned(
-        f'tokens = "{missing}"', f'tls = {{ certificate = "{none}", key = "{missing}" }}', url="", kind="listen"
-    ) == [
-        Warned("sources.relay.tokens", f"{missing}: does not exist"),
-        Warned("sources.relay.tls.key", f"{missing}: does not exist"),
+    assert listens() == [Warned("sources.relay.tokens", f"{file}: cannot be read: no such file or directory")]
+    file.write_text("# nobody\n")
+    assert listens() == [
+        Warned("sources.relay.tokens", f"{file}: holds no token: a line is a name, a space and the token")
     ]
-    (found,) = warned(f'tls = {{ certificate = "{none}", key = "{none}" }}', url="", kind="listen")
-    assert found.key == "sources.relay.tls"
-    assert found.message.startswith("the certificate and the key are none, or do not belong together: ")
+    file.write_text("desk short\nnone\n")
+    assert listens() == [
+        Warned("sources.relay.tokens", f"{file}: line 1: the token must have 16 characters at least, 4096 at most"),
+        Warned("sources.relay.tokens", f"{file}: line 2: must be a name, a space and the token"),
+    ]
+    file.write_text("desk a-token-that-is-long-enough\n")
+    assert listens() == []
+
+
+def test_the_certificate_is_tried(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    (good, key), (old, old_key) = authority.issue(), authority.issue(ends="20200102000000Z")
+
+    def listens(certificate: Path, key: Path) -> list[str]:
+        line = f'tls = {{ certificate = "{certificate}", key = "{key}" }}'
+        return [each.message for each in warned(line, url="", kind="listen") if each.key == "sources.relay.tls"]
+
+    assert listens(good, key) == []
+    assert listens(good, old_key) == [f"{old_key}: is not the key of {good}"]
+    assert listens(old, old_key) == [f"{old}: certificate has expired"]
+    assert listens(good, tmp_path / "none") == [f"{tmp_path}/none: cannot be read: no such file or directory"]
+    assert listens(tmp_path / "serial", key) == [f"{tmp_path}/serial: is not in PEM"]
+
+
+CLEAR_LISTEN = "is not set, and {} is not loopback: tokens and frames can be read on the way"
+CLEAR_PROXY = "is not set, and {} is not loopback: keys of applications and frames can be read on the way"
+TWICE_V1 = (
+    "ends in /v1, and the path of a request is appended to it: leave /v1 to the base URL of the application, or /v1/v1 "
+    "is asked for"
+)
+UPSTREAM = 'upstream = "https://api.openai.com"'
+
+
+def test_what_passes_in_clear_text_is_doubtful(tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text("desk a-token-that-is-long-enough\n")
+    anywhere, here = 'listen = "0.0.0.0:7000"', 'listen = "[::1]:7000"'
+
+    assert warned(f'tokens = "{tokens}"', url=anywhere, kind="listen") == [
+        Warned("sources.relay.tls", CLEAR_LISTEN.format("0.0.0.0:7000"))
+    ]
+    assert warned(UPSTREAM, url=anywhere, kind="proxy") == [
+        Warned("sources.relay.tls", CLEAR_PROXY.format("0.0.0.0:7000"))
+    ]
+    assert warned(f'tokens = "{tokens}"', url=here, kind="listen") == []
+    assert warned(UPSTREAM, url=here, kind="proxy") == []
+
+
+@pytest.mark.parametrize(
+    ("upstream", "message"),
+    [
+        (
+            "https://api.openai.com/v1/",
+            TWICE_V1,
+        ),
+        ("http://gateway.example", "is http://: keys of applications and frames can be read on the way"),
+        ("http://127.0.0.1:8765", None),
+        ("https://gateway.example/openai", None),
+    ],
+)
+def test_a_base_url_that_is_surely_not_meant(upstream: str, message: str | None) -> None:
+    expected = [Warned("sources.relay.upstream", message)] if message else []
+
+    assert warned(url=f'upstream = "{upstream}"', kind="proxy") == expected
+
+
+def test_what_is_followed_is_a_file(tmp_path: Path) -> None:
+    assert warned(url=f'path = "{tmp_path}"', kind="follow") == [
+        Warned("sources.relay.path", f"{tmp_path}: is a folder")
+    ]
+    assert warned(url='path = "-"', kind="follow") == []
 
 
 @pytest.mark.parametrize(

@@ -244,6 +244,20 @@ def test_any_tables_are_a_configuration_or_a_list_of_faults(junk: dict[str, Any]
     assert len(set(lines)) == len(lines)
 
 
+@pytest.mark.parametrize(
+    ("key", "missing"),
+    [
+        ('listen = "127.0.0.1:7000"', ["kind"]),
+        ('upstream = "https://api.provider.example"', ["kind"]),
+        ("webhook_attach = true", ["kind"]),
+        ('path = "-"', ["kind"]),
+        ("frame_bytes = 4096", ["kind"]),
+    ],
+)
+def test_a_table_without_a_kind_is_read_as_the_kind_whose_keys_it_has(key: str, missing: list[str]) -> None:
+    assert faults_of(f'[[sources]]\nname = "a"\n{key}\n') == [f"sources.a.{each}: is missing" for each in missing]
+
+
 @settings(deadline=None)  # a busy machine is no fault
 @given(st.lists(st.dictionaries(SOURCE_KEYS, JUNK, max_size=4), max_size=3))
 def test_any_sources_are_a_configuration_or_a_list_of_faults(junk: list[Any]) -> None:

@@ -58,6 +58,52 @@ def test_no_two_sources_share_a_name() -> None:
     ]
 
 
+def listening(name: str, address: str, kind: str = "listen") -> str:
+    """Return a source that listens; on an address that may face a network, by tokens."""
+    further = 'tokens = "/tokens"' if kind == "listen" else 'upstream = "https://api.provider.example"'
+    return f'[[sources]]\nname = "{name}"\nkind = "{kind}"\n{address}\n{further}\n'
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shared"),
+    [
+        ('listen = "127.0.0.1:7000"', 'listen = "127.0.0.1:7000"', True),
+        ('listen = "127.0.0.1:7000"', 'listen = "localhost:7000"', True),
+        ('listen = "127.0.0.1:7000"', 'listen = "0.0.0.0:7000"', True),
+        ('listen = "[::]:7000"', 'listen = "[::1]:7000"', True),
+        ("", 'listen = "127.0.0.1:9465"', True),
+        ('listen = "127.0.0.1:7000"', 'listen = "127.0.0.1:7001"', False),
+        ('listen = "127.0.0.1:7000"', 'listen = "127.0.0.2:7000"', False),
+        ('listen = "0.0.0.0:7000"', 'listen = "[::]:7000"', True),
+        ('listen = "0.0.0.0:7000"', 'listen = "[::1]:7000"', False),
+        ('listen = "127.0.0.1:0"', 'listen = "127.0.0.1:0"', False),
+    ],
+)
+def test_no_two_sources_listen_at_one_address(first: str, second: str, shared: bool) -> None:
+    """The kernel would let both of them, and give each some of the clients."""
+    fault = "sources.b.listen: is the address of sources.a.listen: each needs a port of its own"
+
+    assert faults_of(listening("a", first) + listening("b", second, "proxy")) == ([fault] if shared else [])
+
+
+@pytest.mark.parametrize("http", ['[http]\nlisten = "127.0.0.1:7000"\n', ""])
+def test_no_source_listens_where_the_http_server_does(http: str) -> None:
+    port = 7000 if http else 9464
+
+    assert faults_of(http + listening("a", f'listen = "127.0.0.1:{port}"')) == [
+        "sources.a.listen: is the address of http.listen: each needs a port of its own"
+    ]
+
+
+@pytest.mark.parametrize("path", ["-", "/var/log/relay/frames.jsonl"])
+def test_no_two_sources_follow_one_file(path: str) -> None:
+    table = '[[sources]]\nname = "{}"\nkind = "follow"\npath = "{}"\n'
+
+    assert faults_of(table.format("a", path) + table.format("b", path) + table.format("c", "/other")) == [
+        "sources.b.path: is followed by sources.a: every line would count twice"
+    ]
+
+
 PROXY = '[[sources]]\nname = "front"\nkind = "proxy"\nupstream = "https://api.provider.example"\nattach = "calls"\n'
 CALLS = '[[sources]]\nname = "calls"\nkind = "attach"\n'
 

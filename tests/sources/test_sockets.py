@@ -286,3 +286,19 @@ def test_ipv6_is_bound() -> None:
     place = listener("front", "::1", 0, Inherited({}, 7))
     with place.sock:
         assert (place.address[0], place.inherited) == ("::1", False)
+
+
+def test_what_is_accepted_sends_small_messages_at_once() -> None:
+    """Nagle's algorithm is turned off by asyncio where the protocol of a socket is named, and nowhere else."""
+    opened = sockets.listener("front", "127.0.0.1", 0)
+    with opened.sock:
+        assert opened.sock.proto == socket.IPPROTO_TCP
+
+
+def test_an_end_that_is_gone_is_asked_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        sockets.probe(sock)
+        options = [socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT]
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert [sock.getsockopt(socket.IPPROTO_TCP, option) for option in options] == [60, 15, 4]
+    sockets.probe(sock)  # closed

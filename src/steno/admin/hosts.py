@@ -23,6 +23,7 @@ import structlog
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from steno.addresses import is_loopback
 from steno.admin.connections import ConnectionTable
 
 ANY: Final = "*"
@@ -48,7 +49,7 @@ class HostPolicy:
         `machine` is the name of this machine, which the system is asked for where it is not given.
         """
         self.names = frozenset(names)
-        self._private = listen == "localhost" or _is_loopback(listen)
+        self._private = is_loopback(listen)
         own = socket.gethostname() if machine is None else machine
         self._own = {"localhost", listen.lower()} | (set() if self._private else {own.lower()})
 
@@ -76,10 +77,6 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _is_loopback(text: str) -> bool:
-    return _is_address(text) and ip_address(text).is_loopback
 
 
 class HostGuard:

@@ -2,7 +2,7 @@
 
 from http.client import HTTPConnection, HTTPException
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
 
@@ -46,7 +46,14 @@ def probe(url: str, token: str | None = None) -> ProbeResult:
         response = connection.getresponse()
         text = response.read(RESPONSE_BYTES).decode(errors="replace")
     except (OSError, HTTPException) as error:
-        return ProbeResult(ready=False, text=f"no answer from {parts.hostname}: {type(error).__name__}")
+        return ProbeResult(ready=False, text=unanswered(parts, error))
     finally:
         connection.close()
     return ProbeResult(ready=response.status == OK, text=text)
+
+
+def unanswered(url: SplitResult, error: OSError | HTTPException) -> str:
+    """Return what to say where nothing came back from the daemon at `url`."""
+    why = (isinstance(error, OSError) and error.strerror) or type(error).__name__
+    hint = "; is it http.listen of a daemon that runs?" if isinstance(error, ConnectionRefusedError) else ""
+    return f"no answer from {url.hostname}:{url.port or url.scheme}: {why.lower()}{hint}"

@@ -5,7 +5,7 @@ the token of `http.token`.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit
 
 import msgspec
-from rich.table import Table
 
+from steno.admin.probe import unanswered
 from steno.app.control_client import SOCKET, ask
 from steno.attachments import (
     ATTACHMENTS_PATH,
@@ -87,7 +87,7 @@ def by_url(url: str, token_file: Path | None) -> Ask:
                 response = connection.getresponse()
                 return Answer(response.status, response.read(ANSWER_BYTES))
         except (OSError, HTTPException) as error:
-            raise UnavailableError(f"no answer from {parts.hostname}: {type(error).__name__}") from error
+            raise UnavailableError(unanswered(parts, error)) from error
 
     return send
 
@@ -137,23 +137,27 @@ def _read(answered: Answer, kind: type[S]) -> S:
         ) from None
     if error.code in NEGATIVE:
         raise NegativeAnswerError(error.message)
+    if error.code == "unauthorized":
+        raise UsageError("the token is missing, or not that of the daemon's http.token: name its file by --token-file")
     raise (UnavailableError if error.code in LATER else UsageError)(error.message)
 
 
-def table(attachments: tuple[Attachment, ...]) -> Table:
-    """Return the calls that are followed as a table for a terminal."""
-    shown = Table("call", "source", "since", "by", "state", "frames", "labels", "problem", box=None, pad_edge=False)
-    for each in attachments:
-        problem = " ".join(filter(None, (each.problem.reason, each.problem.detail))) if each.problem else ""
-        labels = " ".join(f"{name}={text}" for name, text in each.labels.items())
-        row = (each.call_id, each.source, each.since, each.by, each.state, str(each.frames), labels, problem)
-        shown.add_row(*map(_plain, row))
-    return shown
+COLUMNS: Final = ("call", "source", "since", "by", "state", "frames", "labels", "problem")
 
 
-def _plain(text: str) -> str:
-    """Return `text` without what a terminal would act on; rich takes brackets for markup."""
-    return json.dumps(text, ensure_ascii=False)[1:-1].replace("[", r"\[")
+def table(attachments: tuple[Attachment, ...]) -> Iterator[str]:
+    """Yield the calls that are followed as lines of a table. No id is cut: `--end` needs it whole."""
+    rows = [COLUMNS, *map(_row, attachments)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _row(each: Attachment) -> tuple[str, ...]:
+    problem = " ".join(filter(None, (each.problem.reason, each.problem.detail))) if each.problem else ""
+    labels = " ".join(f"{name}={text}" for name, text in each.labels.items())
+    texts = (each.call_id, each.source, each.since, each.by, each.state, str(each.frames), labels, problem)
+    return tuple(json.dumps(text, ensure_ascii=False)[1:-1] for text in texts)  # on one line, whatever others chose
 
 
 def labels_of(pairs: tuple[str, ...]) -> dict[str, str]:

@@ -4,7 +4,6 @@ Nothing is connected to. A file may stand on another machine than the one that c
 """
 
 import os
-import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -13,8 +12,20 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 from msgspec import Struct
 
-from steno.config import Config, Connect, SecretRef, Tls, audit_directory, read_secret
+from steno.addresses import is_loopback
+from steno.config import (
+    Config,
+    Connect,
+    ListenSource,
+    ProxySource,
+    SecretRef,
+    Tls,
+    audit_directory,
+    read_secret,
+)
 from steno.errors import ConfigError
+from steno.sources.listen.tokens import read_tokens
+from steno.sources.tls import CertificateError, inspect
 from steno.sources.trust import client_context
 
 PROVIDERS: Final = ("api.openai.com", ".openai.azure.com", ".cognitiveservices.azure.com", "api.x.ai")
@@ -38,6 +49,10 @@ def warnings(config: Config, environ: Mapping[str, str]) -> Iterator[Warned]:
         yield from _of_table(source, at)
         if isinstance(source, Connect):
             yield from _of_url(source, at)
+        if isinstance(source, (ListenSource, ProxySource)):
+            yield from _of_clear_text(source, at)
+        if isinstance(source, ProxySource):
+            yield from _of_upstream(source, at)
 
 
 def _of_table(table: Struct, at: str) -> Iterator[Warned]:
@@ -46,7 +61,9 @@ def _of_table(table: Struct, at: str) -> Iterator[Warned]:
         value, key = getattr(table, field.name), f"{at}.{field.name}"
         if field.name == "ca_file" and value is not None:
             yield from _unread(key, client_context, value)
-        elif field.name in {"tokens", "path"} and value not in (None, "-"):
+        elif field.name == "tokens" and value is not None:
+            yield from _unread(key, read_tokens, value)
+        elif field.name == "path" and value != "-":
             yield from _unreadable_file(key, value)
         else:
             yield from _of_value(value, key)
@@ -76,26 +93,17 @@ def _unread(key: str, read: Any, value: Any) -> Iterator[Warned]:
 def _unreadable_file(key: str, path: str) -> Iterator[Warned]:
     if not Path(path).exists():
         yield Warned(key, f"{path}: does not exist")
+    elif Path(path).is_dir():
+        yield Warned(key, f"{path}: is a folder")
     elif not os.access(path, os.R_OK):
         yield Warned(key, f"{path}: cannot be read: permission denied")
 
 
 def _of_tls(tls: Tls, key: str) -> Iterator[Warned]:
-    missing = [*_unreadable_file(f"{key}.certificate", tls.certificate), *_unreadable_file(f"{key}.key", tls.key)]
-    yield from missing
-    if tls.client_ca is not None:
-        yield from _unread(f"{key}.client_ca", client_context, tls.client_ca)
-    if missing:
-        return
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.certificate, tls.key, password="")
-    except (ssl.SSLError, OSError) as error:
-        yield Warned(key, f"the certificate and the key are none, or do not belong together: {_reason(error)}")
-
-
-def _reason(error: OSError) -> str:
-    reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
-    return (reason or "unknown").lower().replace("_", " ")
+        inspect(tls)
+    except CertificateError as error:
+        yield Warned(key, error.detail)
 
 
 def _of_folder(folder: Path | None) -> Iterator[Warned]:
@@ -120,3 +128,21 @@ def _of_url(source: Connect, at: str) -> Iterator[Warned]:
             "opens a session of its own at the provider, which is billed and shows nobody's calls: name a running call "
             'by call_id=, or use a source of kind "proxy", "listen" or "attach"',
         )
+
+
+def _of_clear_text(source: ListenSource | ProxySource, at: str) -> Iterator[Warned]:
+    if source.tls is None and not source.private:
+        what = "tokens and frames" if isinstance(source, ListenSource) else "keys of applications and frames"
+        yield Warned(f"{at}.tls", f"is not set, and {source.listen} is not loopback: {what} can be read on the way")
+
+
+def _of_upstream(source: ProxySource, at: str) -> Iterator[Warned]:
+    parts = urlsplit(source.upstream)
+    if parts.path.rstrip("/").endswith("/v1"):
+        yield Warned(
+            f"{at}.upstream",
+            "ends in /v1, and the path of a request is appended to it: leave /v1 to the base URL of the application, "
+            "or /v1/v1 is asked for",
+        )
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        yield Warned(f"{at}.upstream", "is http://: keys of applications and frames can be read on the way")

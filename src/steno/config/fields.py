@@ -8,7 +8,7 @@ which `validation` reads:
 """
 
 import re
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 from typing import Annotated, Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -48,14 +48,6 @@ def _bare_host(host: str) -> str | None:
         return str(IPv6Address(host[1:-1]))
     except ValueError:
         return None
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can connect to `host`, as `split_listen` has it."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def listen_fault(listen: str) -> str | None:
@@ -258,6 +250,9 @@ LongSeconds = Annotated[float, Meta(gt=0, le=366 * 86_400)]
 Days = Annotated[float, Meta(gt=0, le=36_600)]
 QueueBytes = Annotated[int, Meta(ge=64 * 1024, le=1 << 40)]
 FrameBytes = Annotated[int, Meta(ge=1024, le=1 << 30)]
+HTTP_LISTEN_DEFAULT: Final = "127.0.0.1:9464"
+LISTEN_DEFAULTS: Final = {"listen": "127.0.0.1:9465", "proxy": "127.0.0.1:9466"}
+"""Kinds of sources that listen, and where unless `listen` says otherwise."""
 QUEUE_BYTES_DEFAULT: Final = 16 * 1024 * 1024
 FRAME_BYTES_DEFAULT: Final = 16 * 1024 * 1024
 FlushSeconds = Annotated[float, Meta(gt=0, le=60)]

@@ -11,6 +11,7 @@ from typing import ClassVar, Final, Literal
 from msgspec import Struct
 
 from steno.config.fields import (
+    HTTP_LISTEN_DEFAULT,
     QUEUE_BYTES_DEFAULT,
     Days,
     FilePath,
@@ -39,7 +40,7 @@ MIB: Final = 1024 * KIB
 class Http(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[http]`: the daemon's own HTTP server, `/metrics`, `/healthz` and `/readyz`."""
 
-    listen: Listen = "127.0.0.1:9464"
+    listen: Listen = HTTP_LISTEN_DEFAULT
     """Address and port. Loopback, since the server has no password; 9464 is OpenTelemetry's exporter port."""
 
     ready: Literal["all", "any", "none"] = "all"

@@ -63,11 +63,23 @@ def _variant_flaws(value: object, struct: type[Struct], at: str) -> Iterator[Fla
     variants: Mapping[str, type[Struct]] = getattr(struct, "variants", {})
     kind = value.get("kind") if isinstance(value, dict) else None
     if kind is None or not variants:
-        yield from _table_flaws(value, next(iter(variants.values()), struct), at)
+        yield from _table_flaws(value, _likely_variant(value, variants) or struct, at)
     elif isinstance(kind, str) and kind in variants:
         yield from _table_flaws(value, variants[kind], at)
     else:  # what other keys it may have is unknown
         yield Flaw(_join(at, "kind"), choice(tuple(variants)))
+
+
+def _likely_variant(value: object, variants: Mapping[str, type[Struct]]) -> type[Struct] | None:
+    """Return the Struct that knows most keys of a table which has no `kind`; of several the one that misses least."""
+    keys = set(value) if isinstance(value, dict) else set()
+
+    def likeness(struct: type[Struct]) -> tuple[int, int]:
+        fields = msgspec.structs.fields(struct)
+        known = sum(field.encode_name in keys for field in fields)
+        return known, -sum(field.required and field.encode_name not in keys for field in fields)
+
+    return max(variants.values(), key=likeness, default=None)
 
 
 def _is_struct(kind: Any) -> TypeGuard[type[Struct]]:

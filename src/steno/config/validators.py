@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
+from steno.addresses import is_loopback
 from steno.config.fields import (
     FRAME_BYTES_DEFAULT,
+    HTTP_LISTEN_DEFAULT,
+    LISTEN_DEFAULTS,
     PUT_ELSEWHERE,
     QUEUE_BYTES_DEFAULT,
     REGIONS,
     RESERVED_PATTERN_NAMES,
-    is_loopback,
     split_listen,
 )
 from steno.limits import Limits
@@ -67,15 +69,60 @@ def _distinct_sources(config: Table) -> Iterator[Flaw]:
             yield Flaw(f"sources[{number}].name", f"is already the name of sources[{first[name]}]")
 
 
+def _source_tables(config: Table) -> list[Table]:
+    """Return the tables of the sources. They may be invalid in any way."""
+    sources = config["sources"]
+    return [table for table in sources if isinstance(table, dict)] if isinstance(sources, list) else []
+
+
 def _known_followers(config: Table) -> Iterator[Flaw]:
     """Yield a flaw for each source whose calls no source is to follow. The sources may be invalid in other ways."""
-    sources = config["sources"]
-    tables = [table for table in sources if isinstance(table, dict)] if isinstance(sources, list) else []
+    tables = _source_tables(config)
     there = {str(table.get("name")) for table in tables if table.get("kind") == "attach"}
     for table in tables:
         wanted = table.get("attach")
         if table.get("kind") == "proxy" and isinstance(wanted, str) and wanted not in there:
             yield Flaw(f"sources.{table.get('name')}.attach", 'must be the name of a source of kind = "attach"')
+
+
+def _distinct_addresses(config: Table) -> Iterator[Flaw]:
+    """Yield a flaw for each source that listens where another one does, or the HTTP server.
+
+    The kernel would let both listen, and divide clients between them. The sources are valid.
+    """
+    http = (
+        config["http"].get("listen", HTTP_LISTEN_DEFAULT)
+        if isinstance(config["http"], Mapping)
+        else HTTP_LISTEN_DEFAULT
+    )
+    taken = [("http.listen", split_listen(http) or ("", 0))]
+    for table in _source_tables(config):
+        default = LISTEN_DEFAULTS.get(table["kind"])
+        host, port = split_listen(table.get("listen", default) or "") or ("", 0)
+        key = f"sources.{table['name']}.listen"
+        other = next((each for each, (there, at) in taken if port and at == port and _overlap(host, there)), None)
+        if other:
+            yield Flaw(key, f"is the address of {other}: each needs a port of its own")
+        taken.append((key, (host, port)))
+
+
+def _overlap(host: str, other: str) -> bool:
+    """Whether two addresses share their ports: they are one, or one of them stands for all, `::` for IPv4 too."""
+    pair = {"127.0.0.1" if each == "localhost" else each for each in (host, other)}
+    if len(pair) == 1 or "::" in pair:
+        return True
+    return "0.0.0.0" in pair and not any(":" in each for each in pair)  # noqa: S104  # nothing listens here
+
+
+def _distinct_files(config: Table) -> Iterator[Flaw]:
+    """Yield a flaw for each source that follows the file of another one. The sources are valid."""
+    first: dict[str, str] = {}
+    for table in _source_tables(config):
+        if table["kind"] == "follow" and first.setdefault(table["path"], table["name"]) != table["name"]:
+            yield Flaw(
+                f"sources.{table['name']}.path",
+                f"is followed by sources.{first[table['path']]}: every line would count twice",
+            )
 
 
 def _memory_suffices(config: Table) -> Iterator[Flaw]:
@@ -180,5 +227,7 @@ CONNECT_VALIDATORS: Final = (
 CONFIG_VALIDATORS: Final = (
     Validator(frozenset(), _distinct_sources),
     Validator(frozenset(), _known_followers),
+    Validator(frozenset({"http", "sources"}), _distinct_addresses),
+    Validator(frozenset({"sources"}), _distinct_files),
     Validator(frozenset({"audit", "limits", "sources"}), _memory_suffices),
 )

@@ -17,6 +17,7 @@ from msgspec import Struct
 from websockets.asyncio.client import ClientConnection
 
 from steno import __version__
+from steno.addresses import is_loopback
 from steno.config.secret_ref import SecretRef
 from steno.core.stream import StreamEnd
 from steno.sources.backoff import HEALTHY_SECONDS, SHORT_SESSION_SECONDS, Backoff
@@ -49,7 +50,6 @@ from steno.sources.websocket import (
 
 STOPPING: Final = "steno is stopping"
 """What the other end is given as the reason of our close."""
-LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Endpoint(Protocol):
@@ -144,7 +144,7 @@ async def dial(target: Target, read_ahead: ReadAhead) -> MeasuredConnection:
         write_limit=UNSENT_BYTES,
         ping_interval=None,  # read_websocket sends the pings
         compression=None,  # costs more than it saves where both ends share a data centre, and memory anywhere
-        proxy=None if url.hostname in LOOPBACK else True,
+        proxy=None if is_loopback(url.hostname or "") else True,
         user_agent_header=f"steno/{__version__}",
         create_connection=read_ahead.connection,
     )

@@ -184,6 +184,11 @@ def _signature(path: str) -> object:
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
+def inspect(tls: Tls) -> None:
+    """Raise CertificateError where `tls` could not be used now."""
+    _load(tls, [])
+
+
 # Reading --------------------------------------------------------------------------------------------------
 
 

@@ -1,5 +1,6 @@
 """Frames in whatever parts they come: what passes are the same bytes, what is read along are the same messages."""
 
+import tracemalloc
 from itertools import pairwise
 
 from hypothesis import given
@@ -106,3 +107,22 @@ def test_control_frames() -> None:
     assert CloseFrame.of(close_payload(4001, "é")) == CloseFrame(4001, "é")
     assert CloseFrame.of(b"") == CloseFrame(1005, "")
     assert CloseFrame.of(b"\x03") == CloseFrame(1005, "")
+
+
+def test_a_message_of_very_many_pieces_takes_no_more_than_its_length() -> None:
+    """Of a hostile sender: fragments of a byte, and frames that come byte by byte."""
+    pieces = 100_000
+    fragments = Frame(Opcode.BINARY, b"x", fin=False).serialize(mask=False) + b"\x00\x01x" * pieces
+    trickled = Frame(Opcode.BINARY, bytes(pieces)).serialize(mask=False)
+    tracemalloc.start()
+    try:
+        one = reader(masked=False)
+        for at in range(0, len(fragments), 30):
+            one.take(fragments[at : at + 30])
+        two = reader(masked=False)
+        for at in range(len(trickled) - 1):
+            two.take(trickled[at : at + 1])
+        assert one._budget.held == pieces + 1
+        assert tracemalloc.get_traced_memory()[0] < 10 * pieces
+    finally:
+        tracemalloc.stop()

@@ -98,6 +98,7 @@ REFUSED = {
     "length and chunks": POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "chunks twice": POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "folded": b"GET / HTTP/1.1\r\nHost: a\r\nX-A: b\r\n c\r\n\r\n",
+    "chunks in HTTP/1.0": b"POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "bare LF": b"GET / HTTP/1.1\nHost: a\n\n",
     "bare LF in a header": b"GET / HTTP/1.1\r\nHost: a\r\nX-A: b\nX-B: c\r\n\r\n",
     "bare CR": b"GET / HTTP/1.1\r\nHost: a\r\nX-A: b\rX-B: c\r\n\r\n",
@@ -402,6 +403,29 @@ async def test_a_provider_that_closes_before_it_answers() -> None:
     async with talking(talk) as url, proxied(url) as play:
         answer = await ask(play.port, GET)
     assert answer.startswith(b"HTTP/1.1 502 ")
+    assert b"the provider closed the connection" in answer
+
+
+async def test_a_provider_that_closes_instead_of_a_further_answer() -> None:
+    """So the client sees what it would have seen, and sends the request again: it may have come too late."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(reply(b"first"))
+        await read_request(reader)
+
+    async with talking(talk) as url, proxied(url) as play, client(play.port) as one:
+        await one.say(GET)
+        await one.hear(b"first")
+        await one.say(GET)
+        assert await one.hear_all() == b""
+
+
+@pytest.mark.parametrize("part", [b"Content-Length: 10\r\n\r\nabc", b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"])
+async def test_a_provider_that_closes_in_the_middle_of_a_body(part: bytes) -> None:
+    async with talking(replying(b"HTTP/1.1 200 OK\r\n" + part, close=True)) as url, proxied(url) as play:
+        answer = await ask(play.port, GET)
+    assert answer.endswith(part)
 
 
 async def test_a_provider_that_closes_between_requests_closes_the_client() -> None:
@@ -457,6 +481,22 @@ async def test_a_slow_head_is_given_up() -> None:
     async with talking(replying(reply())) as url, proxied(url, handshake_seconds=0.05) as play:
         assert (await ask(play.port, b"GET / HT")).startswith(b"HTTP/1.1 408 ")
         assert await ask(play.port, b"") == b""
+
+
+async def test_empty_lines_do_not_hold_a_connection() -> None:
+    async with talking(replying(reply())) as url, proxied(url, handshake_seconds=0.2) as play, client(play.port) as one:
+
+        async def bore() -> None:
+            with suppress(OSError):
+                while True:
+                    await one.say(b"\r\n")
+                    await anyio.sleep(0.02)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(bore)
+            with suppress(OSError):  # what it said last may find the connection closed
+                assert await one.hear_all() == b""
+            tasks.cancel_scope.cancel()
 
 
 # Reading along ----------------------------------------------------------------------------------------------

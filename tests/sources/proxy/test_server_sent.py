@@ -1,6 +1,7 @@
 """Server-sent events come out the same, wherever the bytes were cut."""
 
 import json
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -140,3 +141,17 @@ def test_a_frame_is_one_object_with_these_members(data: bytes, name: bytes) -> N
     except UnicodeDecodeError:
         return
     assert list(json.loads(frame)) == ["event", "data"]
+
+
+def test_a_line_in_a_million_parts_takes_no_more_than_its_length() -> None:
+    stream = EventStream(1_000_000)
+    stream.feed(b"data: ")
+    tracemalloc.start()
+    for _ in range(100_000):
+        assert stream.feed(b"x" * 2) == []
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert stream.held == 200_006
+    assert taken < 400_000
+    assert stream.feed(b"\n\n") == [Event(b"", b"x" * 200_000)]

@@ -19,12 +19,13 @@ from websockets.asyncio.server import serve
 
 from steno.config.sources.base import Tls
 from steno.config.sources.proxy import ProxySource as ProxyConfig
+from steno.sources import sockets
 from steno.sources.protocols import Problem
 from steno.sources.proxy import listener, source
 from steno.sources.proxy.listener import bind
 from tests.sources.certificates import Authority
 from tests.sources.helpers import PATIENCE_SECONDS, PING, until
-from tests.sources.proxy.helpers import Play, ask, client, proxied, reply, replying, talking
+from tests.sources.proxy.helpers import Play, ask, client, proxied, read_request, reply, replying, talking
 from tests.sources.proxy.test_websocket import echo, frame, opened, provider, saying
 
 pytestmark = pytest.mark.anyio
@@ -299,6 +300,34 @@ async def test_accepting_goes_on_after_the_machine_was_short(monkeypatch: pytest
     assert not fails
 
 
+@pytest.mark.parametrize("secure", [False, True])
+async def test_clients_that_come_all_at_once_are_all_served(
+    secure: bool, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "BEGINNING", 3)  # so few may begin TLS at a time
+    chain, key = authority.issue()
+    tls = Tls(certificate=str(chain), key=str(key)) if secure else None
+    context = ssl.create_default_context(cafile=authority.certificate) if secure else None
+    answer = reply(b"ok", "200 OK", "Connection: close")
+    async with talking(replying(answer, close=True)) as url, proxied(url, tls=tls) as play:
+
+        async def one(answers: list[bytes]) -> None:
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", play.port, ssl=context, server_hostname="localhost" if secure else None
+            )
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            with anyio.fail_after(PATIENCE_SECONDS):
+                answers.append((await reader.read()).partition(b"\r\n")[0])
+            writer.close()
+
+        answers: list[bytes] = []
+        async with anyio.create_task_group() as tasks:
+            for _ in range(20):
+                tasks.start_soon(one, answers)
+
+    assert answers == [b"HTTP/1.1 200 OK"] * 20
+
+
 async def test_sockets_are_closed_where_one_cannot_be_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         await bind("front", "127.0.0.1", taken.getsockname()[1])
@@ -410,6 +439,33 @@ async def test_another_configuration_ends_no_call() -> None:
         assert (await ask(play.port, LAST)).endswith(b"other")
         with pytest.raises(OSError):  # noqa: PT011  # whichever way it is refused
             socket.create_connection(("127.0.0.1", former)).close()
+
+
+async def test_another_provider_while_a_reply_passes() -> None:
+    """What passes is of the provider that was asked: also the places that it names."""
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        asked.set()
+        await go_on.wait()
+        writer.write(reply(b"", "307 Temporary Redirect", f"Location: {url}/elsewhere"))
+
+    async with talking(talk) as url, proxied(url) as play, client(play.port) as one:
+        await one.say(LAST)
+        await asked.wait()
+        await play.source.reconfigure(msgspec.structs.replace(play.config, upstream="http://127.0.0.1:9"))
+        go_on.set()
+        assert b"\r\nLocation: /elsewhere\r\n" in await one.hear_all()
+
+
+async def test_the_kernel_finds_ends_that_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else would: a request has no pings."""
+    probed: list[socket.socket] = []
+    monkeypatch.setattr(sockets, "probe", probed.append)
+    async with talking(replying(reply())) as url, proxied(url) as play:
+        await ask(play.port, LAST)
+    assert len(probed) == 2
 
 
 # What it keeps to itself ------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -298,6 +299,16 @@ async def test_what_comes_with_the_handshakes_is_not_lost() -> None:
         await connection.hear(b"\r\n\r\n")
         assert await connection.hear_exactly(7) == frame(1, b"first", masked=False)
         await until(lambda: unmasked(heard) == [(0x81, b"early")])
+
+
+async def test_no_small_frame_waits_for_an_acknowledgement_of_the_one_before() -> None:
+    """Nagle's algorithm is off on both sides: with it a frame may wait for 40 ms."""
+    async with provider(echo) as url, proxied(url) as play, connect(play.url):
+        (connection,) = play.source._connections
+        assert connection.call
+        for side in (connection.call.client, connection.call.upstream):
+            found = side.transport.get_extra_info("socket")
+            assert found.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 # Fragments, pings -------------------------------------------------------------------------------------------

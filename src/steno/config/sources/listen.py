@@ -2,13 +2,14 @@
 
 from typing import ClassVar, Literal
 
+from steno.addresses import is_loopback
 from steno.config.fields import (
     FRAME_BYTES_DEFAULT,
+    LISTEN_DEFAULTS,
     FilePath,
     FrameBytes,
     Listen,
     WaitSeconds,
-    is_loopback,
     split_listen,
 )
 from steno.config.sources.base import Source, Tls
@@ -24,7 +25,7 @@ class ListenSource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True
     kind: Literal["listen"]
     """Where frames come from."""
 
-    listen: Listen = "127.0.0.1:9465"
+    listen: Listen = LISTEN_DEFAULTS["listen"]
     """Address and port."""
 
     tokens: FilePath | None = None

@@ -2,8 +2,10 @@
 
 from typing import Final, Literal
 
+from steno.addresses import is_loopback
 from steno.config.fields import (
     FRAME_BYTES_DEFAULT,
+    LISTEN_DEFAULTS,
     FilePath,
     FrameBytes,
     HttpUrl,
@@ -26,7 +28,7 @@ class ProxySource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True)
     kind: Literal["proxy"]
     """Where frames come from."""
 
-    listen: Listen = "127.0.0.1:9466"
+    listen: Listen = LISTEN_DEFAULTS["proxy"]
     """Address and port."""
 
     upstream: HttpUrl
@@ -72,6 +74,11 @@ class ProxySource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True)
         if address is None:
             raise ValueError("listen was not validated")
         return address
+
+    @property
+    def private(self) -> bool:
+        """Whether it listens on loopback alone."""
+        return is_loopback(self.address[0])
 
     @property
     def masked_upstream(self) -> str:

@@ -66,6 +66,8 @@ class Side(asyncio.Protocol):
         """Whether something came since the last look."""
         self.full = False
         """Whether it takes less than comes for it."""
+        self.unsent = 0
+        """What its transport held at the last look."""
         self.asked_at: float | None = None
         """When it was asked whether it is alive, and has said nothing since."""
         self._call = call
@@ -149,6 +151,11 @@ class Side(asyncio.Protocol):
     def has_control(self) -> bool:
         """Whether a ping or a pong waits until it may be sent."""
         return self._ping or self._pong is not None
+
+    def takes(self) -> bool:
+        """Return whether it has taken something since the last look, of more than it can take: it gets no ping then."""
+        before, self.unsent = self.unsent, self.transport.get_write_buffer_size()
+        return self.full and self.unsent != before
 
     def ping(self) -> None:
         """Ask whether it is alive, as soon as the frame that passes has ended."""
@@ -255,7 +262,7 @@ class Call:
         now = self._loop.time()
         wait = self._pings.interval_seconds
         for side in (self.client, self.upstream):
-            if side.heard or side.unread:
+            if side.heard or side.unread or side.takes():
                 side.heard, side.asked_at = False, None
             elif side.asked_at is None:
                 pass

@@ -10,7 +10,7 @@ import base64
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import h11
 import structlog
@@ -30,6 +30,7 @@ from steno.sources.proxy.heads import (
     is_accepted,
     request_headers,
     response_headers,
+    words,
 )
 from steno.sources.proxy.reading import ProxyCounters, ReadAlong
 from steno.sources.proxy.refusal import Refused, refusal
@@ -78,8 +79,8 @@ class Host(Protocol):
     def stopping(self) -> bool:
         """Whether no request is taken any more."""
 
-    def dialer(self) -> Dialer:
-        """Return what connects to the provider. Raises TrustError."""
+    def dialer(self, upstream: Upstream) -> Dialer:
+        """Return what connects to `upstream`. Raises TrustError."""
 
     def read_along(self, conversation: str | None) -> ReadAlong:
         """Begin a stream."""
@@ -102,6 +103,8 @@ class ClientConnection(asyncio.Protocol):
         self._log = structlog.get_logger().bind(source=host.config.name)
         self._head = b""
         """What came of the next head."""
+        self._idle = False
+        """Whether nothing came since the last reply."""
         self._http: h11.Connection | None = None
         """The present exchange, from a whole head to the end of the reply."""
         self._request: RequestHead
@@ -116,6 +119,8 @@ class ClientConnection(asyncio.Protocol):
         self._served = False
         """Whether a request has come to the end of its reply: what comes next may be sent elsewhere."""
         self._upstream: UpstreamConnection | None = None
+        self._provider: Upstream
+        """Where the present request goes: the configured one may become another while it passes."""
         self._upstream_of: Upstream | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._observer: Observer | None = None
@@ -128,9 +133,8 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the first head."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # asyncio says so of TCP and TLS
-        self.transport = transport
-        transport.set_write_buffer_limits(high=UNSENT_BYTES)
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's are none by type
+        self.transport.set_write_buffer_limits(high=UNSENT_BYTES)
         try:
             self._host.made(self)
             self._wait(self._host.config.handshake_seconds)
@@ -142,9 +146,10 @@ class ClientConnection(asyncio.Protocol):
         if self._discards:
             return
         if self._http is None:
-            if not self._head:
+            self._head = (self._head + data).lstrip(b"\r\n")
+            if self._idle and self._head:
+                self._idle = False
                 self._wait(self._host.config.handshake_seconds)
-            self._head += data
             self._read_head()
         else:
             self._http.receive_data(data)
@@ -244,14 +249,17 @@ class ClientConnection(asyncio.Protocol):
         self._requested = self._begun = False
         if host.stopping and self._served:
             raise Refused(503, "stopping", "steno is stopping")
+        if request.http_version != b"1.1" and words(request.headers, b"transfer-encoding"):
+            raise Refused(400, "head", "HTTP/1.0 has no chunks")
         websocket = asks_for_websocket(request)
-        self._target = host.upstream.target(request.target)
+        self._provider = host.upstream
+        self._target = self._provider.target(request.target)
         self._websocket_key = base64.b64encode(os.urandom(16)) if websocket else None
         if websocket:
             self._client_key = next(value for name, value in request.headers if name == b"sec-websocket-key")
         if rest:
             http.receive_data(rest)
-        if self._upstream and self._upstream.reusable and self._upstream_of == host.upstream:
+        if self._upstream and self._upstream.reusable and self._upstream_of == self._provider:
             self._send_request()
         else:
             self._leave_upstream()
@@ -263,8 +271,8 @@ class ClientConnection(asyncio.Protocol):
         """Connect, and send what has come of the request."""
         host = self._host
         try:
-            self._upstream_of = host.upstream
-            upstream = await host.dialer().connect(self)
+            self._upstream_of = self._provider
+            upstream = await host.dialer(self._provider).connect(self)
             host.counters.attempts["connected"] += 1
             self._connecting = None
             if self._discards or upstream.lost:
@@ -298,7 +306,7 @@ class ClientConnection(asyncio.Protocol):
     def _send_request(self) -> None:
         upstream = self._upstream
         assert upstream is not None  # noqa: S101  # the caller has it
-        headers = request_headers(self._request, self._host.upstream, websocket_key=self._websocket_key)
+        headers = request_headers(self._request, self._provider, websocket_key=self._websocket_key)
         upstream.request(self._request.method, self._target, headers)
         self._pass_body()
 
@@ -339,7 +347,7 @@ class ClientConnection(asyncio.Protocol):
             head = ResponseHead(response.status_code, list(response.headers.raw_items()), response.reason)
             self._send(
                 h11.InformationalResponse(
-                    status_code=head.status, headers=response_headers(head, self._host.upstream), reason=head.reason
+                    status_code=head.status, headers=response_headers(head, self._provider), reason=head.reason
                 )
             )
 
@@ -350,7 +358,7 @@ class ClientConnection(asyncio.Protocol):
     def responded(self, head: ResponseHead) -> None:
         """Pass on the head of the reply."""
         host = self._host
-        headers = response_headers(head, host.upstream)
+        headers = response_headers(head, self._provider)
         if host.stopping or not self._requested:
             headers.append((b"Connection", b"close"))
         self._begun = True
@@ -380,7 +388,8 @@ class ClientConnection(asyncio.Protocol):
         if http.our_state is h11.DONE and http.their_state is h11.DONE and not self._host.stopping:
             self._http, self._head = None, http.trailing_data[0]
             self._look(paused=False)
-            self._wait(self._host.config.handshake_seconds if self._head else IDLE_SECONDS)
+            self._idle = not self._head
+            self._wait(IDLE_SECONDS if self._idle else self._host.config.handshake_seconds)
             if self._head:
                 asyncio.get_running_loop().call_soon(self._read_on)
         else:
@@ -434,7 +443,7 @@ class ClientConnection(asyncio.Protocol):
             self._refuse(Refused(502, "upstream", "the handshake of the provider is not valid"))
             return
         head = ResponseHead(SWITCHING, list(response.headers.raw_items()), response.reason)
-        headers = response_headers(head, host.upstream, accept=accept_of(self._client_key))
+        headers = response_headers(head, self._provider, accept=accept_of(self._client_key))
         self._send(h11.InformationalResponse(status_code=SWITCHING, headers=headers, reason=head.reason))
         self._look(paused=False)
         upstream.look(paused=False)

@@ -103,10 +103,10 @@ class FrameReader:
         self._open = False
         """Whether a message has begun that has not ended."""
         self._size = 0
-        self._pieces: list[bytes] = []
-        """Of the present frame, masked."""
-        self._parts: list[bytes] = []
-        """Frames of the present message."""
+        self._frame = bytearray()
+        """What came of the present frame, masked. No list of pieces: there may be millions, of a byte each."""
+        self._message = bytearray()
+        """The frames before it of the present message."""
         self._held = 0
         self._skipped: str | None = None
 
@@ -114,7 +114,7 @@ class FrameReader:
         """Hold nothing any more."""
         self._budget.held -= self._held
         self._held = 0
-        self._pieces, self._parts = [], []
+        self._frame, self._message = bytearray(), bytearray()
 
     def take(self, data: bytes) -> Passed:  # noqa: PLR0915  # a loop over small frames, where each call costs
         """Take in what came."""
@@ -199,7 +199,7 @@ class FrameReader:
                 self._skip(NO_MEMORY)
             else:
                 self._held += part
-                self._pieces.append(data[pos : pos + part])
+                self._frame += data[pos : pos + part]
         if not self.left:
             self._end_frame(passed)
         return part
@@ -210,17 +210,17 @@ class FrameReader:
 
     def _end_frame(self, passed: Passed) -> None:
         if self._skipped is None:
-            frame = b"".join(self._pieces)
-            self._parts.append(apply_mask(frame, self._mask) if self._masked else frame)
-            self._pieces = []
-        if not self._final:
-            return
-        if self._skipped is None:
-            passed.messages.append(b"".join(self._parts))
-        else:
+            frame = apply_mask(self._frame, self._mask) if self._masked else bytes(self._frame)
+            self._frame = bytearray()
+            if not self._final:
+                self._message += frame
+            else:
+                passed.messages.append(bytes(self._message) + frame if self._message else frame)
+        elif self._final:
             passed.unfed.append(self._skipped)
-        self.drop()
-        self._open, self._size, self._skipped = False, 0, None
+        if self._final:
+            self.drop()
+            self._open, self._size, self._skipped = False, 0, None
 
 
 class CloseFrame(Struct, frozen=True):

@@ -21,7 +21,8 @@ SHORT: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOME
 """What `accept` fails with while the machine, or this process, is short of something."""
 SHORT_SECONDS: Final = 0.25
 BEGINNING: Final = 512
-"""Connections whose TLS may be going on at a time. Each takes some 100 KiB, and a few ms of work."""
+"""Connections whose TLS may be going on at a time. Each takes some 100 KiB, and a few ms of work. Further ones wait to
+be accepted, as long as that takes: all the clients of a server that was restarted come at once."""
 
 
 async def bind(name: str, host: str, port: int) -> list[sockets.Listener]:
@@ -68,6 +69,7 @@ class Listener:
         self._seconds = handshake_seconds
         self._loop = asyncio.get_running_loop()
         self._accepting = [self._loop.create_task(self._accept(each)) for each in self.sockets]
+        self._places = asyncio.Semaphore(BEGINNING)
         self._beginning: dict[asyncio.Task[None], socket.socket] = {}
         self._handed: set[socket.socket] = set()
         """Sockets of those that belong to a transport, which closes them."""
@@ -109,25 +111,33 @@ class Listener:
 
     async def _accept(self, listening: socket.socket) -> None:
         while True:
-            try:
-                accepted, _ = await self._loop.sock_accept(listening)
-            except OSError as error:
-                if error.errno in SHORT:
-                    await asyncio.sleep(SHORT_SECONDS)
-                continue
-            if len(self._beginning) >= BEGINNING:
-                accepted.close()
-                continue
-            try:
-                context = self._context() if self._context else None
-            except CertificateError:
-                accepted.close()
-                continue
-            task = self._loop.create_task(self._begin(accepted, context))
-            self._beginning[task] = accepted
-            task.add_done_callback(self._begun)
+            await self._places.acquire()
+            if not await self._accept_one(listening):
+                self._places.release()
+
+    async def _accept_one(self, listening: socket.socket) -> bool:
+        """Accept a connection, and return whether its TLS begins."""
+        try:
+            accepted, _ = await self._loop.sock_accept(listening)
+        except OSError as error:
+            await asyncio.sleep(SHORT_SECONDS if error.errno in SHORT else 0)
+            return False
+        with suppress(OSError):  # asyncio does it only where the protocol of the listening socket was named
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sockets.probe(accepted)
+        try:
+            context = self._context() if self._context else None
+        except CertificateError:
+            accepted.close()
+            await asyncio.sleep(0)  # the others have their turn, however many come
+            return False
+        task = self._loop.create_task(self._begin(accepted, context))
+        self._beginning[task] = accepted
+        task.add_done_callback(self._begun)
+        return True
 
     def _begun(self, task: asyncio.Task[None]) -> None:
+        self._places.release()
         accepted = self._beginning.pop(task)
         if accepted not in self._handed:  # it was cancelled before it began
             accepted.close()

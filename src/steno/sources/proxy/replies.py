@@ -176,8 +176,7 @@ class _ObjectRead:
         self._replies = replies
         self._inflate: Inflate | None = inflate
         self._held = _Held(replies.room)
-        self._parts: list[bytes] = []
-        self._size = 0
+        self._body = bytearray()
 
     def data(self, data: bytes) -> None:
         if self._inflate is None:
@@ -187,11 +186,10 @@ class _ObjectRead:
         except ValueError:
             self._give_up(ENCODING)
             return
-        self._size += len(plain)
-        self._parts.append(plain)
-        if self._size > self._replies.frame_bytes:
+        self._body += plain
+        if len(self._body) > self._replies.frame_bytes:
             self._give_up(TOO_BIG)
-        elif not self._held.set(self._size):
+        elif not self._held.set(len(self._body)):
             self._give_up(NO_MEMORY)
 
     def _give_up(self, reason: str) -> None:
@@ -200,11 +198,11 @@ class _ObjectRead:
         self._clear()
 
     def _clear(self) -> None:
-        self._parts.clear()
+        self._body.clear()
         self._held.set(0)
 
     def end(self, *, complete: bool) -> None:
-        body = b"".join(self._parts)
+        body = bytes(self._body)
         self._clear()
         if complete and self._replies.is_known(body):
             frames = self._replies.begin()

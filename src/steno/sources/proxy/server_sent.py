@@ -38,8 +38,8 @@ class EventStream:
         self.too_long = 0
         """Events that were passed over."""
         self._most = event_bytes
-        self._line: list[bytes] = []
-        """Parts of a line that is not complete."""
+        self._line = bytearray()
+        """What has come of a line that is not complete."""
         self._name = b""
         self._data: list[bytes] = []
         self._size = 0
@@ -78,13 +78,13 @@ class EventStream:
     def _keep(self, part: bytes) -> None:
         self._size += len(part)
         if self._size <= self._most:
-            self._line.append(part)
-        elif part and self._line != [_NOT_EMPTY]:
-            self._line = [_NOT_EMPTY]
+            self._line += part
+        elif part and self._line != _NOT_EMPTY:
+            self._line = bytearray(_NOT_EMPTY)
             self._data.clear()
 
     def _end_line(self) -> Event | None:
-        line = b"".join(self._line)
+        line = bytes(self._line)
         self._line.clear()
         if self._first:
             self._first = False

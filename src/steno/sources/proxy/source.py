@@ -205,9 +205,9 @@ class ProxySource:
         if not self._connections:
             self._empty.set()
 
-    def dialer(self) -> Dialer:
-        """Return what connects to the provider. Raises TrustError."""
-        return Dialer(self.upstream, self.config.open_timeout_seconds, self._trust.context(self.config))
+    def dialer(self, upstream: Upstream) -> Dialer:
+        """Return what connects to `upstream`. Raises TrustError."""
+        return Dialer(upstream, self.config.open_timeout_seconds, self._trust.context(upstream, self.config.ca_file))
 
     def _observe(self, request: RequestHead, response: ResponseHead) -> Observer | None:
         return Replies(

@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from steno.sources.proxy.refusal import Refused
 
-_DOTS: Final = re.compile(r"(?:\.|%2e){1,2}", re.IGNORECASE)
+_DOTS: Final = re.compile(r"(?:\.|%2e){1,2}(?:(?:;|%3b|%00).*)?", re.IGNORECASE)
+"""Some servers take the parameters off a segment before they look whether it is dots."""
 _SEPARATOR: Final = re.compile(r"/|\\|%2f|%5c", re.IGNORECASE)
 _TARGET: Final = re.compile(r"/[!-~]*")
 _PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}

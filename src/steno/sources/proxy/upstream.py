@@ -3,12 +3,12 @@
 import asyncio
 import os
 import ssl
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 import h11
 from msgspec import Struct
 
-from steno.config.sources.proxy import ProxySource as ProxyConfig
+from steno.sources import sockets
 from steno.sources.proxy.heads import HEAD_BYTES, Headers, ResponseHead, ambiguous
 from steno.sources.proxy.target import Upstream
 
@@ -84,23 +84,26 @@ class Trust:
         self._context: ssl.SSLContext | None = None
         self._read: object = None
 
-    def context(self, config: ProxyConfig) -> ssl.SSLContext | None:
-        """Return what verifies the provider of `config`; None where that speaks no TLS. Raises TrustError."""
-        if not Upstream.of(config.upstream).secure:
+    def context(self, upstream: Upstream, ca_file: str | None) -> ssl.SSLContext | None:
+        """Return what verifies `upstream` by the certificates of `ca_file`; None where it speaks no TLS.
+
+        Raises TrustError.
+        """
+        if not upstream.secure:
             return None
         try:
-            return self._fresh(config)
+            return self._fresh(ca_file)
         except OSError as error:  # ssl.SSLError is one
             why = "holds no valid certificates" if isinstance(error, ssl.SSLError) else (error.strerror or "").lower()
-            raise TrustError(f"{config.ca_file or 'the certificates of the system'}: cannot be used: {why}") from None
+            raise TrustError(f"{ca_file or 'the certificates of the system'}: cannot be used: {why}") from None
 
-    def _fresh(self, config: ProxyConfig) -> ssl.SSLContext:
+    def _fresh(self, ca_file: str | None) -> ssl.SSLContext:
         stamp: object = ()
-        if config.ca_file:
-            found = os.stat(config.ca_file)  # noqa: PTH116  # of a file that is named in the configuration
-            stamp = (config.ca_file, found.st_mtime_ns, found.st_size, found.st_ino)
+        if ca_file:
+            found = os.stat(ca_file)  # noqa: PTH116  # of a file that is named in the configuration
+            stamp = (ca_file, found.st_mtime_ns, found.st_size, found.st_ino)
         if self._context is None or stamp != self._read:
-            context = ssl.create_default_context(cafile=config.ca_file)
+            context = ssl.create_default_context(cafile=ca_file)
             context.set_alpn_protocols(["http/1.1"])
             self._context, self._read = context, stamp
         return self._context
@@ -128,9 +131,9 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take note of the transport."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # asyncio says so of TCP and TLS
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's are none by type
         self._connected = True
+        sockets.probe(transport.get_extra_info("socket"))
 
     def abandon(self) -> None:
         """Close, if it is open."""
@@ -237,10 +240,18 @@ class UpstreamConnection(asyncio.Protocol):
             replies.upstream_failed()
 
     def eof_received(self) -> bool | None:
-        """Take the end of what the provider says: where a reply has no length it is its end."""
-        if self._http is not None:
-            self._http.receive_data(b"")
-            self._take()
+        """Take the end of what the provider says: where a reply has no length it is its end, else it broke off."""
+        http = self._http
+        if http is None:
+            return None
+        http.receive_data(b"")
+        try:
+            event = http.next_event()
+        except h11.RemoteProtocolError:
+            self._gone()
+        else:
+            if isinstance(event, h11.EndOfMessage):
+                self._give(event, http)
         return None
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # of asyncio
