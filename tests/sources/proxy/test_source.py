@@ -23,6 +23,7 @@ from steno.sources import sockets
 from steno.sources.protocols import Problem
 from steno.sources.proxy import listener, source
 from steno.sources.proxy.listener import bind
+from steno.sources.proxy.target import Upstream
 from tests.sources.certificates import Authority
 from tests.sources.helpers import PATIENCE_SECONDS, PING, until
 from tests.sources.proxy.helpers import Play, ask, client, proxied, read_request, reply, replying, talking
@@ -117,6 +118,20 @@ async def test_a_file_of_authorities_that_cannot_be_used_is_named(
             assert (await ask(play.port, LAST)).startswith(b"HTTP/1.1 426 ")
     assert f"{trusted}: cannot be used: no such file or directory" in repr(logged.calls)
     assert f"{trusted}: cannot be used: holds no valid certificates" in repr(logged.calls)
+
+
+async def test_a_provider_that_is_not_there_is_said_once_until_it_was(logged: CapturingLogger) -> None:
+    """Clients try again and again, and each attempt is counted."""
+    async with talking(replying(reply())) as gone:
+        pass
+    async with talking(replying(reply())) as there, proxied(gone) as play:
+        for upstream in (gone, gone, there, gone, gone):
+            play.source.upstream = Upstream.of(upstream)
+            await ask(play.port, LAST)
+        assert play.counts("steno_connect_attempts_total") == {("refused",): 4, ("connected",): 1}
+    said = [call for call in logged.calls if "cannot connect" in repr(call)]
+    assert len(said) == 2
+    assert "connect call failed" in repr(said[0])
 
 
 async def test_a_client_that_vanishes_while_the_provider_is_connected_to_leaves_nothing() -> None:

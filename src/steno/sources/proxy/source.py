@@ -46,6 +46,7 @@ class ProxySource:
         self.budget = Budget(sessions.read_ahead.limit)
         self.observe: Observe | None = self._observe
         """Reads replies along that are no websockets; see `client.Observe`."""
+        self.unreachable: tuple[str, str] | None = None
         self._asking: set[asyncio.Task[None]] = set()
         """Requests to follow a call that are under way."""
         self.stopping = False
@@ -178,6 +179,7 @@ class ProxySource:
         """Go on as `config` says, from the next request on. What is going on is not touched."""
         former, self.config = self.config, config
         self.upstream = Upstream.of(config.upstream)
+        self.unreachable = None
         if (former.listen, former.tls, former.handshake_seconds) != (
             config.listen,
             config.tls,
