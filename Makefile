@@ -101,7 +101,7 @@ test-clients: $(CLIENTS)/node/.locked ## run all clients against a simulated pro
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
 	    && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
 	    || { echo "make test-clients needs chromium on PATH; as root on Debian it installs it" >&2; exit 1; }
-	STENO_CLIENTS=all $(BIN)/pytest tests/clients $(AT_ONCE) $(ARGS)
+	STENO_CLIENTS=all $(BIN)/pytest tests/clients $(AT_ONCE) --timeout=600 $(ARGS)
 
 # One process, one order, one choice of examples and no recordings, so that two runs find the same wherever they run.
 # JOBS=3 is quicker. FLOORS=anew writes all floors from this run; afterwards `coverage html` shows what did not run.

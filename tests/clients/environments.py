@@ -13,6 +13,8 @@ from tests.clients.harness import HERE, ROOT, Client
 PROGRAMS: Final = HERE / "programs"
 INSTALLED: Final = ROOT / "build" / "clients"
 _DEMANDED: Final = os.environ.get("STENO_CLIENTS", "")
+ALL: Final = _DEMANDED == "all"
+"""Whether all clients run, as `make test-clients` wants it."""
 
 
 def python(environment: str, program: str, *arguments: str) -> Client:
