@@ -10,9 +10,10 @@ from steno.attachments import AttachRequest, RefusedError
 from steno.config.sources.proxy import ProxySource as ProxyConfig
 from steno.sources.backoff import Backoff
 from steno.sources.protocols import Problem
-from steno.sources.proxy.client import ClientConnection, Observe, Observer
+from steno.sources.proxy.client import ClientConnection
 from steno.sources.proxy.frames import Budget
 from steno.sources.proxy.heads import RequestHead, ResponseHead
+from steno.sources.proxy.host import Observe, Observer
 from steno.sources.proxy.listener import Listener, bind
 from steno.sources.proxy.reading import ProxyCounters, ReadAlong
 from steno.sources.proxy.refusal import Refused
@@ -49,7 +50,7 @@ class ProxySource:
         self.upstream = Upstream.of(config.upstream)
         self.budget = Budget(sessions.read_ahead.limit)
         self.observe: Observe | None = self._observe
-        """Reads replies along that are no websockets; see `client.Observe`."""
+        """Reads replies along that are no websockets; see `host.Observe`."""
         self.unreachable: tuple[str, str] | None = None
         self._asking: set[asyncio.Task[None]] = set()
         """Requests to follow a call that are under way."""
