@@ -49,7 +49,6 @@ VARIES: Final = (
 
 
 MEANT: Final[dict[str, str | None]] = {
-    'steno_missed_events_total{source="replay"}': 'steno_missed_events_total{reason="skipped",source="replay"}',
     # A bare ChatKit session is of the family chatkit.
     'steno_events_total{event="chatkit.session",family="realtime"}': (
         'steno_events_total{event="chatkit.session",family="chatkit"}'

@@ -136,6 +136,7 @@ def configured(canaries: Canaries, folder: Path, url: str, form: str = "json", a
         kind = "connect"
         url = "{url}"
         backoff_seconds = 0.05
+        backoff_max_seconds = 0.1
         headers = {{ Authorization = {kept(canaries, folder / "token")}, X-Key = {{ env = "STENO_CANARY" }} }}
         subprotocols = []
         """

@@ -81,6 +81,8 @@ def written(audit: Path, state: Path | None, sources: list[Source]) -> dict[str,
         if record["fact"] == "stream.opened":
             opened[source] += 1
             streams[record["stream"]] = f"{opened[source]:06}"
+        elif record["fact"] == "stream.resumed":  # how the daemon came back is no matter of the conversation
+            continue
         elif record["fact"] == "stream.closed":
             outputs[source].gaps.extend(filter(None, [record["body"]["gap"]]))
         else:

@@ -28,9 +28,6 @@ NO_NUMBERS: dict[str, Numbers] = {
     "steno_listen_handshakes_total": {},
     "steno_listen_repeated_messages_total": {},
     "steno_listen_slowed_seconds_total": {},
-    "steno_proxy_connections": {},
-    "steno_proxy_refused_total": {},
-    "steno_unfed_frames_total": {},
     "steno_tls_certificate_loads_total": {},
     "steno_tls_certificate_expiry_timestamp_seconds": {},
 }
