@@ -2,11 +2,12 @@
 
 import asyncio
 import errno
+import gc
 import shutil
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import anyio
@@ -143,13 +144,47 @@ async def test_a_client_that_vanishes_while_the_provider_is_connected_to_leaves_
         arrived.set()
         assert await reader.read() != b"GET"
 
-    async with talking(silent) as url, proxied(url.replace("http:", "https:")) as play:  # TLS never comes
+    async with (
+        talking(silent) as url,
+        proxied(
+            url.replace("http:", "https:"),  # TLS never comes
+            open_timeout_seconds=0.5,
+        ) as play,
+    ):
         async with client(play.port) as connection:
             await connection.say(LAST)
             await arrived.wait()
             connection.vanish()
         await until(lambda: play.counts("steno_proxy_connections") == {})
         assert loop.is_running()
+
+
+async def test_a_client_that_vanishes_at_any_moment_leaves_no_socket() -> None:
+    """No collector of garbage closes what is forgotten: there may be none for hours."""
+    begun, ended = 0, 0
+
+    async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal begun, ended
+        begun += 1
+        with suppress(OSError):
+            while await reader.read(65536):
+                pass
+        ended += 1
+
+    gc.disable()
+    try:
+        async with talking(count) as url, proxied(url) as play:
+            for turns in range(40):
+                async with client(play.port) as connection:
+                    connection.writer.write(LAST)
+                    for _ in range(turns):
+                        await anyio.lowlevel.checkpoint()
+                    connection.vanish()
+            await until(lambda: play.counts("steno_proxy_connections") == {})
+            await until(lambda: begun == ended)
+        assert begun
+    finally:
+        gc.enable()
 
 
 async def test_a_certificate_is_served_anew_when_its_files_change(

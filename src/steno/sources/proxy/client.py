@@ -72,6 +72,7 @@ class ClientConnection(asyncio.Protocol):
         """Where the present request goes: the configured one may become another while it passes."""
         self._upstream_of: Upstream | None = None
         self._connecting: asyncio.Task[None] | None = None
+        self._lost = False
         self._observer: Observer | None = None
         self._discards = False
         self._paused = False
@@ -111,12 +112,11 @@ class ClientConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # of asyncio
         """End what was going on for this client."""
         self._stop_waiting()
-        self._discards = True
-        if self._connecting:
-            self._connecting.cancel()
+        self._discards = self._lost = True
         self._leave_upstream()
         self._end_observer(complete=False)
-        self._host.gone(self)
+        if self._connecting is None:  # else when that is over: until then it has its place
+            self._host.gone(self)
 
     def pause_writing(self) -> None:
         """Read no more of the provider."""
@@ -213,11 +213,16 @@ class ClientConnection(asyncio.Protocol):
         else:
             self._leave_upstream()
             self._connecting = asyncio.get_running_loop().create_task(self._connect())
+            self._connecting.add_done_callback(self._tried)
 
     # The connection to the provider ---------------------------------------------------------------------
 
     async def _connect(self) -> None:
-        """Connect, and send what has come of the request."""
+        """Connect, and send what has come of the request.
+
+        It comes to its end, at the latest in `open_timeout_seconds`, also when the client is gone: asyncio forgets a
+        socket that it has connected, and has no transport for, when it is cancelled just then.
+        """
         host = self._host
         try:
             self._upstream_of = self._provider
@@ -233,11 +238,15 @@ class ClientConnection(asyncio.Protocol):
             self._upstream = upstream
             upstream.transport.set_write_buffer_limits(high=UNSENT_BYTES)
             self._send_request()
-        except asyncio.CancelledError:  # the client is gone
-            raise
         except Exception as error:  # noqa: BLE001  # whatever it is, the client gets an answer and the others go on
             self._connecting = None
             self._not_connected(error)
+
+    def _tried(self, task: asyncio.Task[None]) -> None:
+        if self._connecting is task:  # it was cancelled
+            self._connecting = None
+        if self._lost:
+            self._host.gone(self)
 
     def _not_connected(self, error: Exception) -> None:
         host = self._host
@@ -469,4 +478,6 @@ class ClientConnection(asyncio.Protocol):
         if self.call:
             self.call.go_away()
         else:
+            if self._connecting:
+                self._connecting.cancel()
             self.transport.abort()
