@@ -332,9 +332,7 @@ async def test_what_a_kill_left_is_known_after_a_run_in_which_the_sender_did_not
         connection = daemon.connect()
         connection.send(done(1), done(2, calls=3), done(3))
         await until(lambda: connection.acks[-1:] == [3])
-    lines = [line for path in sorted(log.glob("audit-*")) for line in path.read_bytes().splitlines(keepends=True)]
-    last = next(place for place, line in enumerate(lines) if b'"frame":3' in line)
-    cut(log, left, sum(map(len, lines[:last])))
+    cut(log, left, _before(log, b'"frame":3'))
     with running(left, 2):
         await until(lambda: b'"of":1' in max(left.glob("audit-*")).read_bytes())
     with running(left, 3) as daemon:
@@ -344,6 +342,36 @@ async def test_what_a_kill_left_is_known_after_a_run_in_which_the_sender_did_not
 
     assert finished(left) == ["event_1", "event_2", "event_3"]
     assert [each["fact"] for each in records(left)].count("tool_call.started") == 3
+
+
+async def test_what_is_recorded_while_a_sender_catches_up_is_known_apart_after_the_next_kill(tmp_path: Path) -> None:
+    """What the first run recorded of message 3 stands before what the second one did of message 1, which differs."""
+    log, left, again = tmp_path / "log", tmp_path / "left", tmp_path / "again"
+    messages = (delta(1), delta(2), done(3), done(4))
+    with running(log) as daemon:
+        connection = daemon.connect()
+        connection.send(messages[0])
+        await until(lambda: connection.acks[-1:] == [1])
+        connection.send(*messages[1:])
+        await until(lambda: connection.acks[-1:] == [4])
+    cut(log, left, _before(log, b'"frame":4'))
+    with running(left, 2) as daemon:
+        connection = daemon.connect(first=2)
+        connection.send(messages[1])
+        await until(lambda: connection.acks[-1:] == [2])
+    cut(left, again, _before(left, b'"frame":2'))
+    with running(again, 3) as daemon:
+        connection = daemon.connect(first=2)
+        connection.send(*messages[1:])
+        await until(lambda: connection.acks[-1:] == [4])
+
+    assert finished(again) == ["event_3", "event_4"]
+
+
+def _before(log: Path, cursor: bytes) -> int:
+    """Return the size of a log before the record that holds `cursor`."""
+    lines = [line for path in sorted(log.glob("audit-*")) for line in path.read_bytes().splitlines(keepends=True)]
+    return sum(map(len, lines[: next(place for place, line in enumerate(lines) if cursor in line)]))
 
 
 Message = tuple[str, int]

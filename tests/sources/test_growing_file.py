@@ -1,6 +1,8 @@
 """Lines of files that grow: rotation, truncation, long lines, pipes."""
 
+import fcntl
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -36,7 +38,7 @@ def append(path: Path, text: str) -> None:
 def read_all(source: Input) -> list[bytes]:
     """Read until nothing more comes."""
     lines: list[bytes] = []
-    while more := source.read():
+    while (more := source.read()) is not None:
         lines += more
     return lines
 
@@ -48,8 +50,9 @@ def test_lines_do_not_depend_on_how_they_are_read(data: bytes, step: int, longes
     parts = [line for at in range(0, len(data), step) for line in lines.add(data[at : at + step])]
 
     assert parts + lines.end() == once.add(data) + once.end()
-    expected = [TOO_LONG if len(line) > longest else line.strip() for line in data.split(b"\n")]
-    blank = [len(line) <= longest and not line.strip() for line in data.split(b"\n")]
+    whole = [line.lstrip(b"\0") for line in data.split(b"\n")]
+    expected = [TOO_LONG if len(line) > longest else line.strip() for line in whole]
+    blank = [len(line) <= longest and not line.strip() for line in whole]
     assert parts + Lines(longest).end() == parts
     assert once.add(b"") == []
     assert [line for line, empty in zip(expected, blank, strict=True) if not empty] == _again(data, longest)
@@ -115,7 +118,7 @@ def test_what_comes_between_a_look_and_the_rotation_is_read(tmp_path: Path, monk
     first = source.read()
     monkeypatch.setattr(growing_file, "_opened", real)
 
-    assert first + read_all(source) == [b"two", b"three"]
+    assert [*(first or ()), *read_all(source)] == [b"two", b"three"]
 
 
 def test_a_file_that_is_truncated_is_read_from_its_beginning(tmp_path: Path) -> None:
@@ -131,6 +134,68 @@ def test_a_file_that_is_truncated_is_read_from_its_beginning(tmp_path: Path) -> 
     assert read_all(source) == [b"new"]
 
 
+@pytest.mark.parametrize("held", ["one\n", "one\n" * 1_000])
+@pytest.mark.parametrize("from_end", [False, True])
+def test_a_file_that_is_truncated_and_longer_again_is_read_from_its_beginning(
+    held: str, from_end: bool, tmp_path: Path
+) -> None:
+    """Nothing says so but that what was read last stands there no more."""
+    path = tmp_path / "frames.jsonl"
+    append(path, held)
+    source = GrowingFile(path, 100, from_end=from_end)
+    read_all(source)
+    path.write_text("first\n" + "another\n" * 2_000)
+
+    with pytest.raises(Truncated):
+        source.read()
+
+    assert read_all(source) == [b"first", *[b"another"] * 2_000]
+
+
+def test_the_hole_is_left_out_that_a_writer_leaves_which_does_not_append(tmp_path: Path) -> None:
+    """It writes on where it was, and the file was truncated: before that are NUL bytes, more than a line may have."""
+    path = tmp_path / "frames.jsonl"
+    with path.open("w") as writer:
+        writer.write("one\n" * 100)
+        writer.flush()
+        source = GrowingFile(path, 100, from_end=False)
+        read_all(source)
+        os.truncate(path, 0)
+        writer.write("two\n")
+    append(path, "three\n")
+
+    with pytest.raises(Truncated):
+        source.read()
+
+    assert read_all(source) == [b"two", b"three"]
+
+
+def test_a_line_in_many_parts_is_read_on_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growing_file, "READ_BYTES", 2)
+    path = tmp_path / "frames.jsonl"
+    append(path, "one-two\n")
+    source = GrowingFile(path, 100, from_end=False)
+
+    assert [source.read() for _ in range(5)] == [[], [], [], [b"one-two"], None]
+
+
+def test_a_pipe_may_have_any_descriptor() -> None:
+    """Where a thousand connections are open, it has a high one."""
+    reading, writing = os.pipe()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4_096), hard))
+    source = Pipe(fcntl.fcntl(reading, fcntl.F_DUPFD_CLOEXEC, 2_000), 100, owned=True)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    os.close(reading)
+    os.write(writing, b"one\n")
+
+    lines = source.read()
+    source.close()
+    os.close(writing)
+
+    assert lines == [b"one"]
+
+
 def test_a_named_pipe_has_no_end(tmp_path: Path) -> None:
     path = tmp_path / "frames"
     os.mkfifo(path)
@@ -143,7 +208,7 @@ def test_a_named_pipe_has_no_end(tmp_path: Path) -> None:
     second = read_all(source)
     source.close()
 
-    assert (nothing, first, second) == ([], [b"one"], [b"two"])
+    assert (nothing, first, second) == (None, [b"one"], [b"two"])
 
 
 def test_a_pipe_ends_with_its_writer() -> None:

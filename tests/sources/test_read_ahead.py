@@ -1,5 +1,6 @@
 """What is read ahead: long messages wait for room that all connections share, small ones do not."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -9,6 +10,7 @@ import anyio.lowlevel
 import pytest
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.frames import Frame
 
 from steno.sources import read_ahead
 from steno.sources.read_ahead import MEDIUM_BYTES, MESSAGES, SMALL_BYTES, Measured, MeasuredConnection, ReadAhead, Room
@@ -133,6 +135,17 @@ async def test_long_messages_share_their_room_while_nothing_is_fed() -> None:
     assert held < len(LONG) + MEDIUM_BYTES + 5 * (SMALL_BYTES + 256 * 1024)
     assert play.most == LONGEST + 2 * MEDIUM_BYTES
     assert play.read_ahead.connections == 0
+
+
+async def test_no_connection_holds_the_long_message_that_it_had_last() -> None:
+    """The library's parser has a frame until the next one is there, which may be never."""
+    async with desk(3) as play:
+        for number in range(3):
+            await say(play, number, LONG)
+        await until(lambda: play.stage.fed == 3)
+        held = [len(each.data) for each in gc.get_objects() if isinstance(each, Frame) and bytes(each.data) == LONG]
+
+    assert held == []
 
 
 async def test_message_that_waits_for_the_pipeline_keeps_its_room() -> None:

@@ -10,6 +10,8 @@ not recorded again, but that a conversation was opened: its state was lost, and 
 other facts than it did: a delta begins a response that had begun before, and what was a duplicate is none. That says
 nothing of the messages behind it. Only where many in a row lead to nothing that is recorded, none of the rest is. The
 number of a session in the name of a conversation (`#2`) is left out of the comparison: sessions count from 1 again.
+Where a process is killed before all of that has come again, the log has what it recorded behind what was left of the
+one before. So the two are passed by each on its own.
 """
 
 from collections import OrderedDict
@@ -33,6 +35,7 @@ class Window:
         progress: Progress,
         flushed: int,
         recorded: Iterable[RecordKey] = (),
+        former: int = 0,
         stream: str = "",
     ) -> None:
         """Go on where `progress` ended."""
@@ -42,7 +45,9 @@ class Window:
         self.flushed = flushed
         """The last message of which all is on the disk."""
         self.recorded: list[RecordKey | None] = list(recorded)
-        """Records of messages that were not fed in this process."""
+        """Records of messages that were not fed in this process; None where one was led to again."""
+        self.former = former
+        """So many of them are from before the last process: each part is in the order of the messages."""
         self.stream = stream
         """The stream in the names of the conversations in them."""
         self.used_at: Micros = 0
@@ -51,7 +56,26 @@ class Window:
     def attach(self, stream: str) -> None:
         """Feed messages to `stream` from now on. Conversations that are named by their stream are renamed by that."""
         former, self.stream = self.stream, stream
-        self.recorded = list(renamed(filter(None, self.recorded), former, stream))
+        self.recorded = [key and renamed(key, former, stream) for key in self.recorded]
+
+    def find(self, key: RecordKey) -> int | None:
+        """Use up the first record `key`; return its place, None where there is none."""
+        if key not in self.recorded:
+            return None
+        place = self.recorded.index(key)
+        self.recorded[place] = None
+        return place
+
+    def pass_by(self, place: int) -> None:
+        """Use up the records of the messages before that of the record at `place`."""
+        start = 0 if place < self.former else self.former
+        self.recorded[start:place] = [None] * (place - start)
+
+    def shorten(self) -> None:
+        """Leave out what was used up at the beginning: a cursor says how many are left at the end."""
+        used = next((place for place, key in enumerate(self.recorded) if key), len(self.recorded))
+        del self.recorded[:used]
+        self.former = max(0, self.former - used)
 
 
 class Writer(Protocol):
@@ -88,7 +112,8 @@ class Acknowledgements:
     def _recover(self, found: RecoveredWindow) -> None:
         progress = self._writer.progress(found.name, Ended(found.frame, len(found.records)))
         progress.stream = found.stream
-        window = Window((found.source, found.name), progress, found.frame, found.records, found.stream)
+        key = (found.source, found.name)
+        window = Window(key, progress, found.frame, found.records, found.former, found.stream)
         window.used_at = self._now() if found.at is None else found.at
         self._windows[window.key] = window
 
@@ -164,8 +189,8 @@ class Followed:
         self._shed = 0
         self._facts = 0
         """Facts of the message that is fed that say whether it is one of those that were recorded before."""
-        self._recorded = 0
-        """How many of the records are used up by it: those up to the last one that it led to again."""
+        self._found: list[int] = []
+        """The places of the records that it led to again."""
         self._unlike = 0
         """How many messages in a row led to facts, none of which was recorded before."""
         self._replaced = False
@@ -207,7 +232,8 @@ class Followed:
             return False
         self._all.tick(at)  # what is due by then is none of what the message leads to
         self._shed = self._writer.shed_records
-        self._facts = self._recorded = 0
+        self._facts = 0
+        self._found.clear()
         self._progress.begin(self._number, self._left)
         return True
 
@@ -226,8 +252,10 @@ class Followed:
         return True
 
     def _compared(self, window: Window) -> None:
-        del window.recorded[: self._recorded]
-        if self._recorded:
+        for place in self._found:
+            window.pass_by(place)
+        window.shorten()
+        if self._found:
             self._unlike = 0
         elif self._facts:
             self._unlike += 1
@@ -245,11 +273,10 @@ class Followed:
         if not is_compared(key):
             return False
         self._facts += 1
-        if key not in window.recorded:
+        place = window.find(key)
+        if place is None:
             return False
-        place = window.recorded.index(key)
-        window.recorded[place] = None
-        self._recorded = max(self._recorded, place + 1)
+        self._found.append(place)
         return True
 
     def _flushed(self, number: int) -> None:

@@ -127,10 +127,10 @@ class FollowSource:
             await self._pause(WAIT_MAX_SECONDS)
             return
         self.problem = None
-        for line in lines:
-            await self._take(line)
-        if not lines:
+        if lines is None:
             await self._pause(LOOK_SECONDS)
+        for line in lines or ():
+            await self._take(line)
 
     async def _take(self, line: bytes) -> None:
         if line is TOO_LONG:

@@ -1,11 +1,13 @@
 """The lines of a file that grows, of a named pipe, or of standard input. I/O that may wait: it runs in a thread.
 
-A regular file is read from where it was left. That it was rotated (another file stands under its name) or truncated (it
-is shorter than what was read of it) is noticed at its end, when nothing more comes: a rotated file is read to its end
-first. Two rotations between two looks hide the file in between.
+A regular file is read from where it was left. That it was rotated (another file stands under its name) is noticed at
+its end, when nothing more comes: a rotated file is read to its end first. Two rotations between two looks hide the file
+in between. That it was truncated shows in the bytes before the place where it was left: they are gone, or are others
+where it is longer again by then.
 
 `read` returns lines without their newlines. A line that is too long to be held is `TOO_LONG`. What follows the last
-newline waits until its newline comes, the file is rotated or the input ends.
+newline waits until its newline comes, the file is rotated or the input ends. NUL bytes before a line are left out: a
+writer that does not append leaves a hole of them where its file was truncated.
 """
 
 import errno
@@ -19,6 +21,8 @@ from steno.regular_files import KINDS, NotRegularError
 
 READ_BYTES: Final = 256 * 1024
 """How much is read at a time. Lines of one read are fed without a pause."""
+TAIL_BYTES: Final = 256
+"""How much of what was read last is compared with what stands there now."""
 LOOK_SECONDS: Final = 0.25
 """How often a file is looked at that has nothing more; how long a pipe is waited for."""
 
@@ -55,14 +59,14 @@ class Lines:
         if self._skipping:
             self._skipping = False
             return None
-        line = bytes(self._rest) + part
+        line = bytes(self._rest) + part if self._rest else part.lstrip(b"\0")
         self._rest.clear()
         return TOO_LONG if len(line) > self._longest else line.strip() or None
 
     def _keep(self, rest: bytes, lines: list[bytes]) -> None:
         if self._skipping:
             return
-        self._rest += rest
+        self._rest += rest if self._rest else rest.lstrip(b"\0")
         if len(self._rest) > self._longest:
             self._rest.clear()
             self._skipping = True
@@ -77,8 +81,8 @@ class Lines:
 class Input(Protocol):
     """What lines are read from."""
 
-    def read(self) -> list[bytes]:
-        """Return the next lines; none where none came within `LOOK_SECONDS`.
+    def read(self) -> list[bytes] | None:
+        """Return the lines that what came next completes; None where nothing came within `LOOK_SECONDS`.
 
         Raises OSError where it cannot be read, `Truncated`, and `Ended`.
         """
@@ -95,24 +99,34 @@ class GrowingFile:
         self._path = path
         self._lines = Lines(longest)
         self._descriptor = _opened(path)
+        self._tail = b""
+        """What stands before the place up to which the file was read."""
+        self._place = os.fstat(self._descriptor).st_size if from_end else 0
         if from_end:
-            os.lseek(self._descriptor, 0, os.SEEK_END)
+            start = max(0, self._place - TAIL_BYTES)
+            self._tail = os.pread(self._descriptor, self._place - start, start)
 
-    def read(self) -> list[bytes]:
+    def read(self) -> list[bytes] | None:
         """Return the next lines, in the end those of the file that has taken its place."""
-        data = os.read(self._descriptor, READ_BYTES)
-        if data:
-            return self._lines.add(data)
-        if self._truncated():
-            os.lseek(self._descriptor, 0, os.SEEK_SET)
+        data = self._read()
+        return self._lines.add(data) if data else self._rotated()
+
+    def _read(self) -> bytes:
+        """Return what follows the place up to which the file was read."""
+        length = len(self._tail)
+        held = os.pread(self._descriptor, length + READ_BYTES, self._place - length)
+        if held[:length] != self._tail:
+            self._begin()
             self._lines.end()
             raise Truncated
-        return self._rotated()
+        self._place += len(held) - length
+        self._tail = held[-TAIL_BYTES:]
+        return held[length:]
 
-    def _truncated(self) -> bool:
-        return os.fstat(self._descriptor).st_size < os.lseek(self._descriptor, 0, os.SEEK_CUR)
+    def _begin(self) -> None:
+        self._place, self._tail = 0, b""
 
-    def _rotated(self) -> list[bytes]:
+    def _rotated(self) -> list[bytes] | None:
         """Go on with the file that stands under the name now, if it is another one. Return what was left of the former.
 
         While none stands there, more may come in the former one.
@@ -120,18 +134,30 @@ class GrowingFile:
         try:
             now = self._path.stat()
         except FileNotFoundError:
-            return []
+            return None
         held = os.fstat(self._descriptor)
         if (now.st_dev, now.st_ino) == (held.st_dev, held.st_ino):
-            return []
+            return None
         following = _opened(self._path)
-        data = os.read(self._descriptor, READ_BYTES)  # what came between the last look and the rotation
+        data = self._read_last(following)
         if data:
-            os.close(following)
             return self._lines.add(data)
         os.close(self._descriptor)
         self._descriptor = following
-        return self._lines.end() or self._lines.add(os.read(following, READ_BYTES))
+        self._begin()
+        return self._lines.end()
+
+    def _read_last(self, following: int) -> bytes:
+        """Return what came between the last look and the rotation. Where anything did, `following` is closed."""
+        data = b""
+        try:
+            data = self._read()
+        except Truncated:
+            os.close(following)
+            raise
+        if data:
+            os.close(following)
+        return data
 
     def close(self) -> None:
         """Give the descriptor back."""
@@ -146,19 +172,20 @@ class Pipe:
         self._descriptor = descriptor
         self._lines = Lines(longest)
         self._owned = owned
+        self._poll = select.poll()  # `select` takes no descriptor above 1,023
+        self._poll.register(descriptor, select.POLLIN)
 
     @classmethod
     def named(cls, path: Path, longest: int) -> "Pipe":
         """Open the named pipe at `path`. It has no end: a writer that leaves may be followed by another one."""
         return cls(os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK), longest, owned=True)
 
-    def read(self) -> list[bytes]:
+    def read(self) -> list[bytes] | None:
         """Return the lines that have come, or come soon."""
         if self._descriptor < 0:
             raise Ended
-        readable, _, _ = select.select([self._descriptor], [], [], LOOK_SECONDS)
-        if not readable:
-            return []
+        if not self._poll.poll(LOOK_SECONDS * 1000):
+            return None
         data = os.read(self._descriptor, READ_BYTES)
         if data:
             return self._lines.add(data)

@@ -14,12 +14,13 @@ has its own limit, and is granted in the order of asking. Who waits is not read 
 given back when the message was fed. So all messages together stay within the budget, and nobody waits for ever: who has
 room, lets others wait, and brings less than `LEAST_RATE` after `OVERDUE_SECONDS`, is broken off.
 
-On the path of a small message nothing is awaited and nothing is counted: two lengths are looked at for each read of a
+On the path of a small message nothing is awaited and nothing is counted: some lengths are looked at for each read of a
 socket, whatever it brought.
 """
 
 import asyncio
 from collections import deque
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from websockets.asyncio.client import ClientConnection
@@ -213,12 +214,18 @@ class Measured(Connection):
         """Take in what one read brought. Called for each read, so that only what is long is looked at further."""
         super().data_received(data)
         protocol = self.protocol
-        if len(protocol.reader.buffer) > SMALL_BYTES or protocol.current_size is not None or len(data) > SMALL_BYTES:
+        if (
+            len(protocol.reader.buffer) > SMALL_BYTES
+            or protocol.current_size is not None
+            or len(data) > SMALL_BYTES
+            or self._rooms
+        ):
             self._look()
 
     def _look(self) -> None:
         """Ask for room where a message turns out to be long."""
         self.reads += 1
+        self._detach()
         room = self._read_ahead.room_for(self._held_bytes())
         if room is None or self.waits or room in self._rooms or self._read_ahead.long in self._rooms:
             return
@@ -227,6 +234,14 @@ class Measured(Connection):
         else:
             self.waits = room
             self.transport.pause_reading()
+
+    def _detach(self) -> None:
+        """Let the library's parser keep nothing of a long message: it has the frame before until the next is there."""
+        queue = self.recv_messages.frames.queue
+        if queue and len(queue[-1].data) > SMALL_BYTES:
+            parsed = queue[-1]
+            queue[-1] = replace(parsed)
+            parsed.data = b""
 
     def _held_bytes(self) -> int:
         """Return how much of long messages there is: what came of one, or what waits in few."""

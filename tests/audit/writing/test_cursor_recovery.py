@@ -30,8 +30,10 @@ def write(folder: Path, *entries: Entry) -> None:
             log.append(each)
 
 
-def window(name: str, stream: str, frame: int, *records: tuple[str, str | None, str | None]) -> RecoveredWindow:
-    return RecoveredWindow("app", name, stream, AT, frame, records)
+def window(
+    name: str, stream: str, frame: int, *records: tuple[str, str | None, str | None], former: int = 0
+) -> RecoveredWindow:
+    return RecoveredWindow("app", name, stream, AT, frame, records, former)
 
 
 def added(number: int, conversation: str = "app/call") -> tuple[str, str | None, str | None]:
@@ -74,7 +76,7 @@ def test_beginnings_and_ends_are_not_compared_but_counted(tmp_path: Path) -> Non
 
 
 def test_conversations_that_are_named_by_a_stream_are_named_by_the_next_one(tmp_path: Path) -> None:
-    """Over all streams of a sender."""
+    """Over all streams of a sender, without the numbers of their sessions, which count from 1 again."""
     write(
         tmp_path,
         *(at_cursor("a", "app/1/1", 0), fact("app/1/1", 1, conversation="app/1/1")),
@@ -84,8 +86,17 @@ def test_conversations_that_are_named_by_a_stream_are_named_by_the_next_one(tmp_
     write(tmp_path, at_cursor("a", "app/3/1", 0, 0, 3))
 
     assert recover_windows(tmp_path) == [
-        window("a", "app/3/1", 0, added(1, "app/3/1"), added(2, "app/3/1#2"), added(3, "app/3/1"))
+        window("a", "app/3/1", 0, added(1, "app/3/1"), added(2, "app/3/1"), added(3, "app/3/1"), former=3)
     ]
+
+
+def test_a_process_to_which_a_sender_did_not_come_states_what_was_left_of_the_one_before(tmp_path: Path) -> None:
+    """Its stream is that of the process before. What comes behind it is known apart from that."""
+    write(tmp_path, at_cursor("a", "app/1/1", 4), fact("app/1/1", 5), fact("app/1/1", 6))
+    write(tmp_path, at_cursor("a", "app/1/1", 4, former=2, of=1))
+    write(tmp_path, at_cursor("a", "app/3/1", 4, former=2), fact("app/3/1", 7))
+
+    assert recover_windows(tmp_path) == [window("a", "app/3/1", 4, added(5), added(6), added(7), former=2)]
 
 
 def test_no_more_is_read_than_from_the_newest_segment_that_states_all(

@@ -209,7 +209,8 @@ def _disordered(times: TimeDisorder) -> Iterator[str]:
     if times.backwards:
         yield (
             f"backwards {_count(times.backwards, 'record')}, record {times.first_backwards} first, by up to "
-            f"{times.furthest_back / SECOND:.6f} s: a clock was set, or something was waited for"
+            f"{times.furthest_back / SECOND:.6f} s: senders stated times, "
+            "a clock was set, or something was waited for"
         )
     if times.leaps:
         yield (

@@ -6,7 +6,6 @@ log is found by `steno verify`, and a sender then sends too much or too little a
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -42,7 +41,9 @@ class RecoveredWindow(Struct, frozen=True):
     frame: int
     """All that its messages up to this one led to is in the log."""
     records: tuple[RecordKey, ...] = ()
-    """The records of later messages that are in the log, too."""
+    """Records of later messages that are in the log, too, in the order of the log."""
+    former: int = 0
+    """So many of them were there when the last process began. The others may be of messages before theirs."""
 
 
 class _Sender:
@@ -61,16 +62,15 @@ class _Sender:
         if cursor.stream != self.cursor.stream or cursor.former > len(self.former):  # another process states it again
             self.former += _compared(self.records)
             self.records = []
-        self.former = renamed(_last(self.former, cursor.former), self.cursor.stream, cursor.stream)
+        former = _last(self.former, cursor.former)
+        self.former = [renamed(each, self.cursor.stream, cursor.stream) for each in former]
         self.records = _last(self.records, cursor.records)
         self.cursor, self.at = cursor, at
 
     def recovered(self, source: str, name: str) -> RecoveredWindow:
         """Return what is known of it in the end."""
-        cursor = self.cursor
-        return RecoveredWindow(
-            source, name, cursor.stream, self.at, cursor.frame, (*self.former, *_compared(self.records))
-        )
+        records = (*self.former, *_compared(self.records))
+        return RecoveredWindow(source, name, self.cursor.stream, self.at, self.cursor.frame, records, len(self.former))
 
 
 def is_compared(key: RecordKey) -> bool:
@@ -210,9 +210,10 @@ def source_of(stream: str) -> str:
     return stream.rsplit("/", 2)[0]
 
 
-def renamed(records: Iterable[RecordKey], former: str, stream: str) -> list[RecordKey]:
-    """Return `records` with the conversations that are named by the stream `former` named by another one."""
-    return [(fact, stream if key == former else key, event) for fact, key, event in records]
+def renamed(record: RecordKey, former: str, stream: str) -> RecordKey:
+    """Return `record` with the conversation that is named by the stream `former` named by another one."""
+    fact, key, event = record
+    return fact, stream if key == former else key, event
 
 
 def session_left_out(conversation: str | None) -> str | None:

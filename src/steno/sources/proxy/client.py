@@ -16,8 +16,7 @@ import h11
 import structlog
 
 from steno.config.sources.proxy import ProxySource as ProxyConfig
-from steno.sources.connect import conversation_name
-from steno.sources.connect_errors import reason_of
+from steno.sources.connect_errors import reason_of, sentence_of
 from steno.sources.proxy.call import UNSENT_BYTES, Call, Pings, half_close
 from steno.sources.proxy.frames import Budget, FrameReader
 from steno.sources.proxy.heads import (
@@ -36,6 +35,7 @@ from steno.sources.proxy.reading import ProxyCounters, ReadAlong
 from steno.sources.proxy.refusal import Refused, refusal
 from steno.sources.proxy.target import Upstream
 from steno.sources.proxy.upstream import SWITCHING, Dialer, TrustError, UpstreamConnection
+from steno.sources.websocket import conversation_name
 
 IDLE_SECONDS: Final = 75.0
 """How long a connection may wait for its next request. Clients that keep connections give them up earlier."""
@@ -62,6 +62,8 @@ class Host(Protocol):
 
     counters: ProxyCounters
     budget: Budget
+    unreachable: tuple[str, str] | None
+    """Why the provider could not be connected to the last time, and in which words; None where it could."""
 
     @property
     def observe(self) -> Observe | None:
@@ -274,6 +276,7 @@ class ClientConnection(asyncio.Protocol):
             self._upstream_of = self._provider
             upstream = await host.dialer(self._provider).connect(self)
             host.counters.attempts["connected"] += 1
+            host.unreachable = None
             self._connecting = None
             if self._discards or upstream.lost:
                 upstream.leave()
@@ -290,11 +293,14 @@ class ClientConnection(asyncio.Protocol):
             self._not_connected(error)
 
     def _not_connected(self, error: Exception) -> None:
-        reason = "certificate" if isinstance(error, TrustError) else reason_of(error)
-        detail = {"detail": str(error)} if isinstance(error, TrustError) else {}
-        self._host.counters.attempts[reason] += 1
-        log = self._log.warning if reason != "other" else self._log.exception
-        log("cannot connect", reason=reason, upstream=self._host.config.masked_upstream, **detail)
+        host = self._host
+        trusted = not isinstance(error, TrustError)
+        reason, detail = (reason_of(error), sentence_of(error)) if trusted else ("certificate", str(error))
+        host.counters.attempts[reason] += 1
+        if host.unreachable != (reason, detail):  # clients try again and again
+            log = self._log.warning if reason != "other" else self._log.exception
+            log("cannot connect", reason=reason, detail=detail, upstream=host.config.masked_upstream)
+        host.unreachable = (reason, detail)
         status = 504 if reason == "timeout" else 502
         self._refuse(Refused(status, "upstream", f"the provider cannot be reached ({reason})"))
 
