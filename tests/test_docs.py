@@ -13,6 +13,12 @@ from steno.config.sources import SOURCES
 from steno.core.facts import NAMES
 from steno.core.realtime.handlers import passed
 from steno.metrics.definitions import METRICS
+from steno.sources.connect_errors import FATAL
+from steno.sources.connect_errors import NAMES as REASONS_TO_DIAL
+from steno.sources.listen.counters import OUTCOMES
+from steno.sources.proxy.frames import UNFED
+from steno.sources.proxy.refusal import REASONS as REASONS_TO_REFUSE
+from steno.sources.tls import Reason
 from tests.vocabulary import HANDLERS
 from tests.vocabulary import NAMES as EVENTS
 from tools import facts_page
@@ -32,6 +38,33 @@ def test_every_metric_is_documented_with_its_labels() -> None:
     assert {name: tuple(re.findall(r"\w+", labels)) for name, labels in rows} == {
         name: row.labels for name, row in METRICS.items()
     }
+
+
+@pytest.mark.parametrize(
+    ("metric", "values"),
+    [
+        ("steno_connect_attempts_total", REASONS_TO_DIAL),
+        ("steno_proxy_refused_total", REASONS_TO_REFUSE),
+        ("steno_unfed_frames_total", UNFED),
+        ("steno_listen_handshakes_total", OUTCOMES),
+        ("steno_tls_certificate_loads_total", get_args(Reason)),
+        ("steno_attachments_ended_total", get_args(EndReason)),
+    ],
+)
+def test_values_of_labels_are_documented(metric: str, values: tuple[str, ...]) -> None:
+    """Who writes an alert has the whole list."""
+    (row,) = re.findall(rf"^\| `{metric}` \|.*$", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE)
+    documented = {word for quoted in re.findall(r"`([^`]*)`", row) for word in quoted.split()}
+
+    assert set(values) - documented == set()
+
+
+def test_reasons_why_a_source_is_not_ready_are_documented() -> None:
+    page = (ROOT / "docs/getting-traffic-in.md").read_text().partition("## When nothing comes")[2]
+    own = ("address_in_use", "listen", "certificate", "tokens", "missing", "not_permitted", "no_file", "unreadable")
+    known = {*REASONS_TO_DIAL, *FATAL, *own, "ended", "disconnected", "internal_error"} - {"other"}
+
+    assert {word for word in known if f"`{word}`" not in page} == set()
 
 
 def test_alerts_name_metrics_and_labels_that_exist() -> None:
