@@ -282,6 +282,17 @@ async def test_a_queue_that_nobody_can_empty_is_left(monkeypatch: pytest.MonkeyP
     assert place.sock.fileno() == -1
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_who_shares_a_port_knows_it(host: str) -> None:
+    """As it is meant while one process follows another; else one of the two was forgotten."""
+    first = listener("front", host, 0)
+    second = listener("front", host, first.address[1])
+    first.sock.close()
+    second.sock.close()
+
+    assert (first.shared, second.shared) == (False, True)
+
+
 def test_ipv6_is_bound() -> None:
     place = listener("front", "::1", 0, Inherited({}, 7))
     with place.sock:

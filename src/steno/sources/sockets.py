@@ -115,6 +115,8 @@ class Listener(Struct, frozen=True):
     sock: socket.socket
     """Does not block. Whoever serves on it closes it, by `retire`."""
     inherited: bool
+    shared: bool = False
+    """Whether somebody else listened there when it was bound, and gets a part of the connections."""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -149,7 +151,8 @@ def listener(name: str, host: str, port: int, passed: Inherited | None = None) -
         sock.setblocking(False)
         return Listener(sock, inherited=True)
     try:
-        return Listener(_bound(host, port), inherited=False)
+        shared = _is_listened_on(host, port)
+        return Listener(_bound(host, port), inherited=False, shared=shared)
     except OSError as error:
         names = f"; the service manager passes {', '.join(passed.names)}, none for {name}" if passed.names else ""
         raise OSError(error.errno, f"{error.strerror}{names}", f"{host}:{port}") from error
@@ -159,6 +162,17 @@ def problem_of(error: OSError, address: str) -> Problem:
     """Return why a source does not listen at `address`, as the configuration has it."""
     reason = "address_in_use" if error.errno == errno.EADDRINUSE else "listen"
     return Problem(reason, f"{address}: {(error.strerror or 'cannot be used').lower()}")
+
+
+def _is_listened_on(host: str, port: int) -> bool:
+    """Return whether a socket listens there: one that shares its port with none can be bound otherwise."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probing:
+        probing.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ends of former connections do not matter
+        try:
+            probing.bind((host, port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -133,7 +133,13 @@ class ListenSource:
         acceptor = Acceptor(place.sock, self._accepted, self._not_accepted)
         self._problem = None
         self.address = place.address
-        self._log.info("listening", address=self.config.listen, port=self.address[1], tls=self._certificate is not None)
+        self._log.info(
+            "listening",
+            address=self.config.listen,
+            port=self.address[1],
+            tls=self._certificate is not None,
+            shared=place.shared,
+        )
         if self._certificate is None and not self.config.private:
             self._log.warning("tokens and frames cross the network unencrypted: set tls, or let a proxy do it")
         acceptor.start()

@@ -126,7 +126,14 @@ class ProxySource:
         )
         backoff.succeeded()
         self._said = None
-        self._log.info("listening", address=config.listen, port=self.port, upstream=config.masked_upstream)
+        self._log.info(
+            "listening",
+            address=config.listen,
+            port=self.port,
+            upstream=config.masked_upstream,
+            tls=config.tls is not None,
+            shared=any(each.shared for each in sockets),
+        )
         await changed.wait()
         self._close_listener()
 
