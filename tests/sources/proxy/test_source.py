@@ -7,7 +7,7 @@ import shutil
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import anyio
@@ -228,8 +228,13 @@ async def test_a_certificate_is_served_anew_when_its_files_change(
 async def test_a_certificate_that_is_missing_is_waited_for(
     tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source, "WAIT_SECONDS", 0.01)
-    monkeypatch.setattr(source, "WAIT_MAX_SECONDS", 0.02)
+    tries: list[float] = []
+
+    def wait(_: object) -> float:
+        tries.append(0.01)
+        return tries[-1]
+
+    monkeypatch.setattr("steno.sources.proxy.source.Backoff.wait", wait)
     files = [tmp_path / "tls.pem", tmp_path / "tls.key"]
     tls = Tls(certificate=str(files[0]), key=str(files[1]))
     play = Play(ProxyConfig(name="front", kind="proxy", listen="127.0.0.1:0", upstream="http://127.0.0.1:1", tls=tls))
@@ -238,6 +243,10 @@ async def test_a_certificate_that_is_missing_is_waited_for(
         problem = await until_problem(play)
         assert problem.reason == "certificate"
         assert str(files[0]) in problem.detail
+        await until(lambda: len(tries) > 3)
+        assert (
+            sum(play.source.counters.numbers()["steno_tls_certificate_loads_total"].values()) == 1
+        )  # and was logged once
         for file, made in zip(files, authority.issue(), strict=True):
             shutil.copy(made, file)
         await until(lambda: play.source.ready)
@@ -385,6 +394,21 @@ async def test_sockets_are_closed_where_one_cannot_be_bound(monkeypatch: pytest.
 
 
 # Floods -----------------------------------------------------------------------------------------------------
+
+
+async def test_where_descriptors_are_few_fewer_connections_stay() -> None:
+    """The audit log needs them too. What sources hold together counts, and what has ended does not."""
+    async with talking(saying()) as url, proxied(url) as play, AsyncExitStack() as stack:
+        budget = play.stage.sessions.sockets
+        budget.most, budget.held = 14, 2
+        for _ in range(4):
+            await (await stack.enter_async_context(client(play.port))).say(b"GET / HTTP/1.1\r\n")
+        await until(lambda: play.counts("steno_proxy_connections") == {(): 4})
+        refused = await ask(play.port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert refused.startswith(b"HTTP/1.1 503 ")
+        await stack.aclose()
+        await until(lambda: budget.held == 2)
+        assert play.counts("steno_proxy_refused_total") == {("connections",): 1}
 
 
 async def test_connections_over_the_limit_are_told_so_at_once() -> None:

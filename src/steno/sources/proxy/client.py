@@ -16,7 +16,6 @@ import h11
 import structlog
 
 from steno.config.sources.proxy import ProxySource as ProxyConfig
-from steno.sources.connect import conversation_name
 from steno.sources.connect_errors import reason_of, sentence_of
 from steno.sources.proxy.call import UNSENT_BYTES, Call, Pings, half_close
 from steno.sources.proxy.frames import Budget, FrameReader
@@ -36,6 +35,7 @@ from steno.sources.proxy.reading import ProxyCounters, ReadAlong
 from steno.sources.proxy.refusal import Refused, refusal
 from steno.sources.proxy.target import Upstream
 from steno.sources.proxy.upstream import SWITCHING, Dialer, TrustError, UpstreamConnection
+from steno.sources.websocket import conversation_name
 
 IDLE_SECONDS: Final = 75.0
 """How long a connection may wait for its next request. Clients that keep connections give them up earlier."""

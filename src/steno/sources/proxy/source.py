@@ -1,7 +1,6 @@
 """`kind = "proxy"`: the address that applications use in place of the provider's."""
 
 import asyncio
-import errno
 from typing import ClassVar, Final
 
 import anyio
@@ -20,12 +19,15 @@ from steno.sources.proxy.refusal import Refused
 from steno.sources.proxy.replies import Replies
 from steno.sources.proxy.target import Upstream
 from steno.sources.proxy.upstream import Dialer, Trust
+from steno.sources.sockets import problem_of
 from steno.sources.stream_session import StreamSessions
 from steno.sources.tls import CertificateError, ServerCertificate
 
 WAIT_SECONDS: Final = 0.25
 WAIT_MAX_SECONDS: Final = 5.0
 """Bounds of the wait before an address that cannot be listened on is tried again."""
+DESCRIPTORS: Final = 2
+"""Of a connection: its own, and that of the one to the provider."""
 REFUSED_AT_ONCE: Final = 256
 """Connections over the limit that are told so. Further ones are broken off."""
 
@@ -54,7 +56,6 @@ class ProxySource:
         """The problem that was logged last."""
         self._sessions = sessions
         self._trust = Trust()
-        self._certificate: ServerCertificate | None = None
         self._listener: Listener | None = None
         self._connections: set[ClientConnection] = set()
         self._changed = anyio.Event()
@@ -105,8 +106,7 @@ class ProxySource:
         except CertificateError as error:
             self._fail(error.problem)
         except OSError as error:
-            reason = "address_in_use" if error.errno == errno.EADDRINUSE else "listen"
-            self._fail(Problem(reason, f"{config.listen}: {(error.strerror or 'cannot be used').lower()}"))
+            self._fail(problem_of(error, config.listen))
         if self.problem:
             with anyio.move_on_after(backoff.wait()):
                 await changed.wait()
@@ -125,18 +125,20 @@ class ProxySource:
 
     def _new_certificate(self, config: ProxyConfig) -> ServerCertificate | None:
         """Return the certificate to serve, read once. Raises CertificateError."""
-        self._certificate = self.counters.certificate = None
         self.problem = None
+        certificate = self.counters.certificate
         if config.tls is None:
-            return None
-        certificate = ServerCertificate(self.name, config.tls, ["http/1.1"])
-        certificate.context()
-        self._certificate = self.counters.certificate = certificate
+            certificate = None
+        elif certificate is None or certificate.tls != config.tls:
+            certificate = ServerCertificate(self.name, config.tls, ["http/1.1"])
+        self.counters.certificate = certificate
+        if certificate:
+            certificate.context()
         return certificate
 
     def _fail(self, problem: Problem) -> None:
         if problem != self._said:
-            self._log.warning("cannot listen", reason=problem.reason, detail=problem.detail)
+            self._log.error("cannot listen", reason=problem.reason, detail=problem.detail)
         self.problem = self._said = problem
 
     def _close_listener(self) -> None:
@@ -195,14 +197,18 @@ class ProxySource:
         before = len(self._connections)
         self._connections.add(connection)
         self.counters.connections = before + 1
-        if before >= self.config.connections + REFUSED_AT_ONCE:
+        sockets = self._sessions.sockets
+        sockets.held += DESCRIPTORS
+        if before >= self.config.connections + REFUSED_AT_ONCE or sockets.spent:
             connection.transport.abort()
-        if before >= self.config.connections:
+        if before >= self.config.connections or sockets.full:
             raise Refused(503, "connections", "there are too many connections")
 
     def gone(self, connection: ClientConnection) -> None:
         """Forget `connection`, which has ended."""
-        self._connections.discard(connection)
+        if connection in self._connections:
+            self._connections.discard(connection)
+            self._sessions.sockets.held -= DESCRIPTORS
         self.counters.connections = len(self._connections)
         if not self._connections:
             self._empty.set()
