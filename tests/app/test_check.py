@@ -131,6 +131,23 @@ def test_a_base_url_that_is_surely_not_meant(upstream: str, message: str | None)
     assert warned(url=f'upstream = "{upstream}"', kind="proxy") == expected
 
 
+@pytest.mark.parametrize(
+    ("listen", "upstream", "loops"),
+    [
+        ("127.0.0.1:7000", "http://localhost:7000", True),
+        ("[::]:7000", "http://127.0.0.1:7000/api", True),
+        ("10.0.0.7:443", "https://10.0.0.7", True),
+        ("127.0.0.1:7000", "http://localhost:7001", False),
+        ("10.0.0.7:7000", "http://127.0.0.1:7000", False),
+    ],
+)
+def test_a_proxy_that_is_its_own_upstream(listen: str, upstream: str, loops: bool) -> None:
+    found = warned(f'upstream = "{upstream}"', url=f'listen = "{listen}"', kind="proxy")
+    itself = "is the address of this source itself: each request would come back for ever"
+
+    assert (Warned("sources.relay.upstream", itself) in found) == loops
+
+
 def test_what_is_followed_is_a_file(tmp_path: Path) -> None:
     assert warned(url=f'path = "{tmp_path}"', kind="follow") == [
         Warned("sources.relay.path", f"{tmp_path}: is a folder")

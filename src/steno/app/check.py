@@ -30,6 +30,8 @@ from steno.sources.trust import client_context
 
 PROVIDERS: Final = ("api.openai.com", ".openai.azure.com", ".cognitiveservices.azure.com", "api.x.ai")
 """Hosts at which a URL with a model opens a session of its own, instead of showing somebody else's."""
+EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104  # it is compared with
+"""All addresses of the machine, loopback among them."""
 
 
 class Warned(Struct, frozen=True):
@@ -138,6 +140,11 @@ def _of_clear_text(source: ListenSource | ProxySource, at: str) -> Iterator[Warn
 
 def _of_upstream(source: ProxySource, at: str) -> Iterator[Warned]:
     parts = urlsplit(source.upstream)
+    host, port = source.address
+    named = (parts.hostname or "").lower()
+    same = named == host.lower() or (is_loopback(named) and (is_loopback(host) or host in EVERYWHERE))
+    if same and port == (parts.port or (443 if parts.scheme == "https" else 80)):
+        yield Warned(f"{at}.upstream", "is the address of this source itself: each request would come back for ever")
     if parts.path.rstrip("/").endswith("/v1"):
         yield Warned(
             f"{at}.upstream",
