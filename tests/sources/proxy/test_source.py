@@ -254,6 +254,24 @@ async def test_a_certificate_that_is_missing_is_waited_for(
         await play.source.stop()
 
 
+async def test_clients_whose_tls_fails_are_counted_and_told_of_now_and_then(
+    tmp_path: Path, authority: Authority, logged: CapturingLogger
+) -> None:
+    """Two speak no TLS. Who leaves before is not one of them."""
+    certificate, key = authority.issue()
+    tls = Tls(certificate=str(certificate), key=str(key))
+    async with proxied("http://127.0.0.1:1", tls=tls) as play:
+        async with client(play.port) as early:
+            early.vanish()
+        for _ in range(2):
+            async with client(play.port) as plain:
+                await plain.say(LAST)
+                assert await plain.hear_all() == b""
+        await until(lambda: play.counts("steno_proxy_refused_total") == {("tls",): 2})
+    (told,) = [str(call.args[0]) for call in logged.calls if "reason='tls'" in str(call.args)]
+    assert told == "source='front' reason='tls' detail='http request' event='client refused'"
+
+
 async def test_tls_that_does_not_come_is_given_up(tmp_path: Path, authority: Authority) -> None:
     certificate, key = authority.issue()
     tls = Tls(certificate=str(certificate), key=str(key))

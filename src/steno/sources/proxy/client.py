@@ -8,17 +8,15 @@ for what another says.
 import asyncio
 import base64
 import os
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 import h11
 import structlog
 
-from steno.config.sources.proxy import ProxySource as ProxyConfig
 from steno.sources.connect_errors import reason_of, sentence_of
 from steno.sources.proxy.call import UNSENT_BYTES, Call, Pings, half_close
-from steno.sources.proxy.frames import Budget, FrameReader
+from steno.sources.proxy.frames import FrameReader
 from steno.sources.proxy.heads import (
     HEAD_BYTES,
     RequestHead,
@@ -31,67 +29,16 @@ from steno.sources.proxy.heads import (
     response_headers,
     words,
 )
-from steno.sources.proxy.reading import ProxyCounters, ReadAlong
+from steno.sources.proxy.host import Host, Observer
 from steno.sources.proxy.refusal import Refused, refusal
 from steno.sources.proxy.target import Upstream
-from steno.sources.proxy.upstream import SWITCHING, Dialer, TrustError, UpstreamConnection
+from steno.sources.proxy.upstream import SWITCHING, TrustError, UpstreamConnection
 from steno.sources.websocket import conversation_name
 
 IDLE_SECONDS: Final = 75.0
 """How long a connection may wait for its next request. Clients that keep connections give them up earlier."""
 LINGER_SECONDS: Final = 2.0
 """How long what a client still says is read after the last answer, so that the answer is not lost on its way."""
-
-
-class Observer(Protocol):
-    """Reads one reply along. What it raises ends its reading, and nothing else."""
-
-    def data(self, data: bytes) -> None:
-        """Take a part of the body, which has passed. It is as the provider sent it, without chunks."""
-
-    def end(self, *, complete: bool) -> None:
-        """Take the end. Where it is not `complete`, one side was lost before."""
-
-
-Observe = Callable[[RequestHead, ResponseHead], Observer | None]
-"""Is asked for each reply, before its head is passed on; None where the reply is not read along."""
-
-
-class Host(Protocol):
-    """What a connection asks of the source that accepted it."""
-
-    counters: ProxyCounters
-    budget: Budget
-    unreachable: tuple[str, str] | None
-    """Why the provider could not be connected to the last time, and in which words; None where it could."""
-
-    @property
-    def observe(self) -> Observe | None:
-        """What reads replies along that are no websockets."""
-
-    @property
-    def config(self) -> ProxyConfig:
-        """What holds for the next request."""
-
-    @property
-    def upstream(self) -> Upstream:
-        """Where it goes."""
-
-    @property
-    def stopping(self) -> bool:
-        """Whether no request is taken any more."""
-
-    def dialer(self, upstream: Upstream) -> Dialer:
-        """Return what connects to `upstream`. Raises TrustError."""
-
-    def read_along(self, conversation: str | None) -> ReadAlong:
-        """Begin a stream."""
-
-    def made(self, connection: "ClientConnection") -> None:
-        """Take note of `connection`. Raises Refused where there are too many."""
-
-    def gone(self, connection: "ClientConnection") -> None:
-        """Forget `connection`: it has ended, with its call if it had become one."""
 
 
 class ClientConnection(asyncio.Protocol):

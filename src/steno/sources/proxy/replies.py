@@ -19,9 +19,9 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from steno.core.families import FAMILIES
-from steno.sources.proxy.client import Observer
 from steno.sources.proxy.frames import ENCODING, NO_MEMORY, TOO_BIG, Budget
 from steno.sources.proxy.heads import RequestHead, ResponseHead, words
+from steno.sources.proxy.host import Observer
 from steno.sources.proxy.inflate import Inflate, inflate_of
 from steno.sources.proxy.reading import ReadAlong
 from steno.sources.proxy.server_sent import DONE, Event, EventStream, frame_of

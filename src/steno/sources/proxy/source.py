@@ -10,9 +10,10 @@ from steno.attachments import AttachRequest, RefusedError
 from steno.config.sources.proxy import ProxySource as ProxyConfig
 from steno.sources.backoff import Backoff
 from steno.sources.protocols import Problem
-from steno.sources.proxy.client import ClientConnection, Observe, Observer
+from steno.sources.proxy.client import ClientConnection
 from steno.sources.proxy.frames import Budget
 from steno.sources.proxy.heads import RequestHead, ResponseHead
+from steno.sources.proxy.host import Observe, Observer
 from steno.sources.proxy.listener import Listener, bind
 from steno.sources.proxy.reading import ProxyCounters, ReadAlong
 from steno.sources.proxy.refusal import Refused
@@ -28,6 +29,8 @@ WAIT_MAX_SECONDS: Final = 5.0
 """Bounds of the wait before an address that cannot be listened on is tried again."""
 DESCRIPTORS: Final = 2
 """Of a connection: its own, and that of the one to the provider."""
+REPEATED_SECONDS: Final = 10.0
+"""How often clients whose TLS failed are logged."""
 REFUSED_AT_ONCE: Final = 256
 """Connections over the limit that are told so. Further ones are broken off."""
 
@@ -47,7 +50,7 @@ class ProxySource:
         self.upstream = Upstream.of(config.upstream)
         self.budget = Budget(sessions.read_ahead.limit)
         self.observe: Observe | None = self._observe
-        """Reads replies along that are no websockets; see `client.Observe`."""
+        """Reads replies along that are no websockets; see `host.Observe`."""
         self.unreachable: tuple[str, str] | None = None
         self._asking: set[asyncio.Task[None]] = set()
         """Requests to follow a call that are under way."""
@@ -56,6 +59,8 @@ class ProxySource:
         """The problem that was logged last."""
         self._sessions = sessions
         self._trust = Trust()
+        self._tls_logged = float("-inf")
+        """When a client whose TLS failed was logged last, by the clock of the event loop."""
         self._listener: Listener | None = None
         self._connections: set[ClientConnection] = set()
         self._changed = anyio.Event()
@@ -116,7 +121,9 @@ class ProxySource:
                 each.sock.close()
             return
         context = certificate.context if certificate else None
-        self._listener = Listener(sockets, lambda: ClientConnection(self), context, config.handshake_seconds)
+        self._listener = Listener(
+            sockets, lambda: ClientConnection(self), context, config.handshake_seconds, self._tls_failed
+        )
         backoff.succeeded()
         self._said = None
         self._log.info("listening", address=config.listen, port=self.port, upstream=config.masked_upstream)
@@ -203,6 +210,14 @@ class ProxySource:
             connection.transport.abort()
         if before >= self.config.connections or sockets.full:
             raise Refused(503, "connections", "there are too many connections")
+
+    def _tls_failed(self, why: str) -> None:
+        """Count a client whose TLS failed, and log it now and then: many come with one mistake."""
+        self.counters.refused["tls"] += 1
+        now = asyncio.get_running_loop().time()
+        if now - self._tls_logged >= REPEATED_SECONDS:
+            self._tls_logged = now
+            self._log.warning("client refused", reason="tls", detail=why)
 
     def gone(self, connection: ClientConnection) -> None:
         """Forget `connection`, which has ended."""
