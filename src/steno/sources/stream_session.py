@@ -233,9 +233,9 @@ class StreamSession:
             return False
         return True
 
-    def missed(self, reason: str = "frame_too_big") -> None:
-        """Record that a frame cannot be fed, for a reason of `core.facts.MISSING`."""
-        self._feed.missed(self.stream, self.now(), 1, reason)
+    def missed(self, reason: str = "frame_too_big", messages: int = 1) -> None:
+        """Record that messages cannot be fed, for a reason of `core.facts.MISSING`."""
+        self._feed.missed(self.stream, self.now(), messages, reason)
 
     def take_line(self, item: Frame | Missed) -> bool:
         """Take in what a line says, with its time where that is plausible; return False after an internal error."""

@@ -669,6 +669,25 @@ async def test_many_small_frames_leave_other_calls_their_turn() -> None:
         one.vanish()
         await until(lambda: play.closed)
     assert play.closed[0].frames == 30_000
+    assert play.source.budget.held == 0
+
+
+async def test_small_frames_that_wait_share_the_budget() -> None:
+    """They take many times their length. What finds no room passes, and is counted."""
+    async with (
+        talking(saying(frame(1, b"", masked=False) * 30_000)) as url,
+        proxied(url) as play,
+        client(play.port) as one,
+    ):
+        play.source.budget.limit = 100_000
+        await opened(one)
+        await one.hear_exactly(60_000)
+        one.vanish()
+        await until(lambda: play.closed)
+    unfed = play.counts("steno_unfed_frames_total")[("memory",)]
+    assert play.closed[0].frames + unfed == 30_000
+    assert play.missed == unfed
+    assert play.source.budget.held == 0
 
 
 # Reading along ----------------------------------------------------------------------------------------------

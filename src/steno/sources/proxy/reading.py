@@ -4,13 +4,14 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Final
 
 import structlog
 
 from steno.core.frame import Frame
 from steno.sources.dialing import DialCounters
 from steno.sources.protocols import Numbers
-from steno.sources.proxy.frames import ENCODING, INTERNAL_ERROR, NO_MEMORY, TOO_BIG, UNFED, CloseFrame
+from steno.sources.proxy.frames import ENCODING, INTERNAL_ERROR, NO_MEMORY, TOO_BIG, UNFED, Budget, CloseFrame
 from steno.sources.proxy.refusal import REASONS
 from steno.sources.recording import Close, Gap
 from steno.sources.stream_session import AT_ONCE, StreamSession, StreamSessions
@@ -51,13 +52,18 @@ class ProxyCounters(DialCounters):
         }
 
 
+WAITING_BYTES: Final = 128
+"""What a frame that waits takes besides its payload."""
+
+
 class ReadAlong:
     """One call as a stream. `take`, `missed` and `end` never raise."""
 
     def __init__(
-        self, source: str, sessions: StreamSessions, counters: ProxyCounters, conversation: str | None
+        self, source: str, sessions: StreamSessions, counters: ProxyCounters, conversation: str | None, room: Budget
     ) -> None:
-        """Begin a stream of `source`."""
+        """Begin a stream of `source`. What waits of it has its part of `room`."""
+        self._room = room
         self._counters = counters
         self._log = structlog.get_logger().bind(source=source)
         self._waiting: deque[Frame] = deque()
@@ -78,8 +84,11 @@ class ReadAlong:
         """Feed `messages`, which have passed."""
         at = self._now()
         if self._waiting or len(messages) > len(AT_ONCE):
-            self._waiting.extend(Frame(payload, at, sent) for payload in messages)
-            self._feed_later()
+            if self._room.take(sum(map(_size, messages))):
+                self._waiting.extend(Frame(payload, at, sent) for payload in messages)
+                self._feed_later()
+            else:
+                self.missed(NO_MEMORY, len(messages))
             return
         for payload in messages:
             self._feed(Frame(payload, at, sent))
@@ -113,20 +122,25 @@ class ReadAlong:
             if not self._waiting:
                 self.caught_up()
                 return
-            self._feed(self._waiting.popleft())
+            self._feed_next()
         self._feed_later()
 
-    def missed(self, reason: str) -> None:
-        """Count a message that passed and cannot be fed."""
-        self._counters.unfed[reason] += 1
+    def _feed_next(self) -> None:
+        frame = self._waiting.popleft()
+        self._room.held -= _size(frame.payload)
+        self._feed(frame)
+
+    def missed(self, reason: str, messages: int = 1) -> None:
+        """Count messages that passed and cannot be fed."""
+        self._counters.unfed[reason] += messages
         self._unfed.add(reason)
         session = self._session
         if session is None or session.failed:
             return
         try:
             while self._waiting:  # what came before it is fed before
-                self._feed(self._waiting.popleft())
-            session.missed()
+                self._feed_next()
+            session.missed(messages=messages)
         except Exception:  # noqa: BLE001  # the call goes on
             session.failed = True
             self._report()
@@ -136,7 +150,7 @@ class ReadAlong:
         if self._handle:
             self._handle.cancel()
         while self._waiting:
-            self._feed(self._waiting.popleft())
+            self._feed_next()
         session, self._session = self._session, None
         if session is None:
             return
@@ -152,3 +166,8 @@ class ReadAlong:
     def _report(self) -> None:
         with suppress(Exception):
             self._log.exception("internal error: this call is not read along any more, and goes on")
+
+
+def _size(payload: bytes) -> int:
+    """Return what a message takes while it waits."""
+    return len(payload) + WAITING_BYTES

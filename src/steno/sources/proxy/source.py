@@ -269,4 +269,4 @@ class ProxySource:
 
     def read_along(self, conversation: str | None) -> ReadAlong:
         """Begin a stream."""
-        return ReadAlong(self.name, self._sessions, self.counters, conversation)
+        return ReadAlong(self.name, self._sessions, self.counters, conversation, self.budget)
