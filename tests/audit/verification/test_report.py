@@ -72,8 +72,10 @@ def test_times_that_are_not_in_order() -> None:
     disorder = TimeDisorder(2, 7, 3_600_000_000, 1, 86_400_000_000 * 5110, 9)
 
     assert describe(replace(HELD, disorder=disorder))[4:6] == [
-        "backwards 2 records, record 7 first, by up to 3600.000000 s: senders stated times, a clock was set, or "
-        "something was waited for",
+        (
+            "backwards 2 records, record 7 first, by up to 3600.000000 s: senders stated times, a clock was set, or "
+            "something was waited for"
+        ),
         "leaps     1 by more than a day, the longest at record 9, by 5110 days: nothing ran, or a clock was set",
     ]
 
