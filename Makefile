@@ -28,7 +28,7 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest test-taps coverage golden
+.PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest test-taps test-clients coverage golden
 .PHONY: compare bench-check wheel check format docs lock clean
 
 help: ## show this list
@@ -38,8 +38,12 @@ help: ## show this list
 demo: $(VENV)/.project ## a simulated provider and the daemon on it, until Ctrl-C; FOR=12: for 12 seconds
 	@$(BIN)/steno demo $(if $(FOR),--for $(FOR))
 
-test: $(VENV)/.dev ## run the tests, several at once (JOBS=0: in one process); ARGS="-k audit -x" goes to pytest
-	$(BIN)/pytest $(AT_ONCE) $(ARGS)
+# Clients of a provider, each in an environment of its own. Those of the first one run with the other tests.
+CLIENTS       := build/clients
+CLIENT_LOCKS  := tests/clients/locks
+OPENAI_CLIENT := $(CLIENTS)/openai/.locked
+test: $(VENV)/.dev $(OPENAI_CLIENT) ## run the tests, several at once (JOBS=0: in one process); ARGS="-k audit -x" goes to pytest
+	STENO_CLIENTS=openai $(BIN)/pytest $(AT_ONCE) $(ARGS)
 
 # Twenty times the examples of each property, and a million ids: minutes, not seconds.
 test-deep: $(VENV)/.dev ## run the properties and the memory test in their deep form, for minutes
@@ -65,7 +69,7 @@ soak: $(VENV)/.dev ## run the daemon among hostile sources and faults, for FOR s
 # What users install. It must run with nothing but what its lock names, before the tools of the tests are added. The
 # tests find it in the environment, since nothing puts src/ on their path, and tests/test_wheel.py makes sure.
 INSTALLED := build/venv-wheel
-test-wheel: wheel ## install the wheel into an empty environment, and run the tests on it
+test-wheel: wheel $(OPENAI_CLIENT) ## install the wheel into an empty environment, and run the tests on it
 	rm -rf $(INSTALLED)
 	@$(MAKE) --no-print-directory VENV=$(INSTALLED) PACKAGE='dist/*.whl' $(INSTALLED)/.project
 	$(INSTALLED)/bin/python -m pip check
@@ -75,7 +79,7 @@ test-wheel: wheel ## install the wheel into an empty environment, and run the te
 
 # The lowest Python is a bound as well, where there is one.
 LOWEST := build/venv-lowest
-test-lowest: ## run the tests on the lowest versions that pyproject.toml allows
+test-lowest: $(OPENAI_CLIENT) ## run the tests on the lowest versions that pyproject.toml allows
 	rm -rf $(LOWEST)
 	@$(MAKE) --no-print-directory VENV=$(LOWEST) LOCK=requirements-lowest.lock \
 	    PYTHON='python3.11 $(PYTHONS)' $(LOWEST)/.project
@@ -90,10 +94,19 @@ test-taps: ## run the tests of the libraries in clients/, each in an environment
 	cd clients/python && ../../$(TAPS)/bin/pytest $(ARGS)
 	cd clients/js && npm ci --no-audit --no-fund --loglevel=error && npm test
 
+# Unchanged clients of a provider, through a proxy of steno and with its taps. It prints what was equal at both ends. What
+# cannot be installed is a failure here. Node and npm have to be there; Chromium is installed where root may do that.
+test-clients: $(VENV)/.dev $(patsubst $(CLIENT_LOCKS)/%.lock,$(CLIENTS)/%/.locked,$(wildcard $(CLIENT_LOCKS)/*.lock))
+test-clients: $(CLIENTS)/node/.locked ## run all clients against a simulated provider (needs node, npm and chromium)
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	    && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+	    || { echo "make test-clients needs chromium on PATH; as root on Debian it installs it" >&2; exit 1; }
+	STENO_CLIENTS=all $(BIN)/pytest tests/clients $(AT_ONCE) --timeout=600 $(ARGS)
+
 # One process, one order, one choice of examples and no recordings, so that two runs find the same wherever they run.
 # JOBS=3 is quicker. FLOORS=anew writes all floors from this run; afterwards `coverage html` shows what did not run.
 coverage: JOBS := 0
-coverage: $(VENV)/.dev ## run the tests and hold each file to its floor of coverage; FLOORS=raise: lift the floors
+coverage: $(VENV)/.dev $(OPENAI_CLIENT) ## run the tests and hold each file to its floor of coverage; FLOORS=raise: lift the floors
 	rm -rf build/coverage
 	STENO_CORPUS=none STENO_CASES=none $(BIN)/coverage run -m pytest $(AT_ONCE) -p no:randomly \
 	    --hypothesis-profile=repeatable
@@ -135,11 +148,13 @@ docs: $(VENV)/.project ## write the pages of docs/ that follow from the code
 # resolution for all Pythons and machines. The second keeps to the first; the third has the lower bounds.
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra redaction \
            --no-header --no-emit-index-url --no-emit-find-links
+COMPILE_CLIENT := $(filter-out --extra redaction,$(COMPILE)) --no-annotate
 lock: ## write requirements*.lock from pyproject.toml (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	$(COMPILE) $(ARGS) --group build -o requirements.lock pyproject.toml
 	$(COMPILE) $(ARGS) --group build --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
 	$(COMPILE) $(ARGS) --resolution lowest-direct --group build --group dev -o requirements-lowest.lock pyproject.toml
+	for asked in $(CLIENT_LOCKS)/*.in; do $(COMPILE_CLIENT) $(ARGS) -o "$${asked%.in}.lock" "$$asked" || exit; done
 	cd clients/python && $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $(ARGS) --group test -o requirements.lock pyproject.toml
 
@@ -163,6 +178,16 @@ $(BIN)/python:
 	echo "steno needs Python 3.11 or newer, and none of these is: $(PYTHONS)." >&2; \
 	echo "Say where one is: make PYTHON=/path/to/python3.12 ..." >&2; \
 	exit 1
+
+# The rules below make such an environment, as if it were .venv.
+$(CLIENTS)/%/.locked: $(CLIENT_LOCKS)/%.lock
+	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
+
+$(CLIENTS)/node/.locked: $(CLIENT_LOCKS)/package-lock.json $(CLIENT_LOCKS)/package.json
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	@cd $(@D) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
 
 # Order-only: .venv's python is a link, and the age of what it points to says nothing.
 $(VENV)/.locked: $(LOCK) | $(BIN)/python

@@ -83,8 +83,9 @@ def run(config_file: Path | None, state: Path | None, record: Path | None) -> No
     """Run the daemon until SIGTERM or SIGINT."""
     import anyio
 
-    from steno.app import daemon
+    from steno.app import serving
     from steno.app.daemon_log import DaemonLog
+    from steno.app.event_loop import event_loop_options
     from steno.config import load
 
     SIGNALS.hold()
@@ -94,9 +95,9 @@ def run(config_file: Path | None, state: Path | None, record: Path | None) -> No
     log.configure(config.log.level, config.log.format)
     with (
         _faults_in(path),
-        daemon.opened(config, os.environ, state=state, record=record, load=lambda: load(path), log=log) as ready,
+        serving.opened(config, os.environ, state=state, record=record, load=lambda: load(path), log=log) as ready,
     ):
-        anyio.run(daemon.serve, ready, backend_options=daemon.event_loop_options())
+        anyio.run(serving.serve, ready, backend_options=event_loop_options())
 
 
 @cli.command()
@@ -108,7 +109,7 @@ def check(config_file: Path | None) -> None:
     are warned of on standard error.
     """
     from steno.app.check import warnings
-    from steno.app.price_list import load_prices
+    from steno.app.price_list import configured_prices
     from steno.audit.setup import redactor_of
     from steno.config import load, render
 
@@ -116,7 +117,7 @@ def check(config_file: Path | None) -> None:
     config = load(path)
     with _faults_in(path):
         redactor_of(config.audit)
-    load_prices(Path(config.prices.file) if config.prices.file else None)
+    configured_prices(config.prices)
     for warning in warnings(config, os.environ):
         echo(f"warning: {path}: {warning.key}: {warning.message}", err=True)
     click.echo(render(config), nl=False)
@@ -129,14 +130,14 @@ def demo(seconds: float | None, seed: int) -> int:
     """Run a simulated provider on loopback, and the daemon on it."""
     import anyio
 
-    from steno.app import daemon
     from steno.app import demo as demonstration
     from steno.app.daemon_log import DaemonLog
+    from steno.app.event_loop import event_loop_options
 
     SIGNALS.hold()
     log = DaemonLog("warning")
     with demonstration.screen() as screen:
-        options = daemon.event_loop_options()
+        options = event_loop_options()
         holds = anyio.run(demonstration.demo, screen, log, seconds, seed, backend_options=options)
     return 0 if holds else 1
 
@@ -155,15 +156,15 @@ def simulate(listen: str, tls: bool, seed: int, speed: float, key: Path | None, 
     """
     import anyio
 
-    from steno.app import daemon
     from steno.app import simulate as simulating
+    from steno.app.event_loop import event_loop_options
     from steno.config.secret_ref import SecretRef
 
     place = SecretRef(file=str(key)) if key else None
     if place is None and os.environ.get(simulating.KEY_VARIABLE):
         place = SecretRef(env=simulating.KEY_VARIABLE)
     settings = simulating.Settings(listen=listen, seed=seed, speed=speed, tls=tls, beta=not no_beta, key=place)
-    anyio.run(simulating.simulate, settings, backend_options=daemon.event_loop_options())
+    anyio.run(simulating.simulate, settings, backend_options=event_loop_options())
 
 
 @cli.command()
@@ -241,7 +242,7 @@ def replay(
     what a daemon kept, set limits.memory_bytes and limits.kept_objects in the configuration (-c).
     """
     from steno.app import replay as replaying
-    from steno.app.price_list import load_prices
+    from steno.app.price_list import configured_prices, load_prices
     from steno.app.tables import console
     from steno.config import find, load, parse
 
@@ -250,8 +251,7 @@ def replay(
     found = find(config_file, os.environ)
     config = load(found, replaying.DEFAULTS) if found else parse("", "", replaying.DEFAULTS)
     outputs = replaying.Outputs(state, metrics, audit)
-    configured = Path(config.prices.file) if config.prices.file else None
-    table = load_prices(prices, "--prices") if prices else load_prices(configured)
+    table = load_prices(prices, "--prices") if prices else configured_prices(config.prices)
     with _faults_in(found), _progress(files) as progress:
         summary = replaying.replay(files, config, outputs, table, sys.stdin.buffer, progress)
     taken = Path("-") in (state, metrics)

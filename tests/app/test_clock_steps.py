@@ -10,7 +10,8 @@ import anyio.to_thread
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from steno.app.daemon import Daemon, opened
+from steno.app.daemon import Daemon
+from steno.app.serving import opened
 from steno.config import Audit, Config, Connect, Http
 from steno.sources.clock import Direction
 from steno.timestamps import parse_timestamp

@@ -13,7 +13,7 @@ import anyio.to_thread
 import pytest
 import uvicorn
 
-from steno.app.daemon import opened
+from steno.app.serving import opened
 from steno.config import parse
 from steno.metrics.definitions import PROCESS_METRICS
 from tests.app.daemons import records_of_the_log

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 from websockets.asyncio.server import ServerConnection
 
-from steno.app.daemon import opened
+from steno.app.serving import opened
 from steno.config import Audit, Config, Connect, Http
 from steno.core.facts import ConversationClosed, Fact, Origin
 from steno.core.registry import Registry

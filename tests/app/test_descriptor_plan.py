@@ -10,6 +10,7 @@ import anyio.to_thread
 import pytest
 
 from steno.app.descriptor_plan import CLIENTS_LEAST, HTTP_LEAST, HTTP_MOST, plan
+from steno.config.sources import AttachSource
 from tests.app.daemons import records_of_the_log
 from tests.app.test_daemon import configure, ended
 from tests.processes import Running, running, steno, upstream, wait_until
@@ -65,6 +66,13 @@ def test_clients_of_sources_that_listen_share_what_is_left(limit: int, clients: 
 def test_a_recording_of_each_takes_as_many_again() -> None:
     assert plan(1, 1_024, clients=1128, recording=True).clients == (1_024 - 76 - HTTP_LEAST) // 2
     assert plan(1, 100_000, clients=1128, recording=True).wanted == 332 + 2 * 1128
+
+
+def test_calls_that_may_be_followed_are_wanted_and_not_kept_free() -> None:
+    found = plan(1, 1_024, dialed=AttachSource(name="calls", kind="attach").dialed)
+
+    assert (found.wanted, found.low, found.http) == (332 + 1_000, True, HTTP_MOST)
+    assert plan(1, 100_000, dialed=1_000, recording=True).wanted == 332 + 2 * 1_000
 
 
 def test_the_limit_is_that_of_the_process() -> None:

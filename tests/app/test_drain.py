@@ -12,7 +12,8 @@ from structlog.testing import capture_logs
 from websockets.asyncio.server import ServerConnection
 
 from steno.app import drain
-from steno.app.daemon import Daemon, opened
+from steno.app.daemon import Daemon
+from steno.app.serving import opened
 from steno.app.source_kinds import SOURCE_KINDS
 from steno.config import Audit, Config, Connect, Http
 from steno.config.sources import ProxySource, Source

@@ -15,7 +15,8 @@ import pytest
 import structlog
 from msgspec import Struct
 
-from steno.app.daemon import Daemon, opened
+from steno.app.daemon import Daemon
+from steno.app.serving import opened
 from steno.app.source_kinds import SOURCE_KINDS, shedding
 from steno.audit.verification.files import verify
 from steno.config import Audit, Config, Http
@@ -58,6 +59,7 @@ class Metronome(Struct, frozen=True):
     beat: str
     kind: Literal["metronome", "floods"] = "metronome"
     clients: ClassVar[int] = 0
+    dialed: ClassVar[int] = 0
 
     def shown(self) -> dict[str, Any]:
         return {}
@@ -100,6 +102,7 @@ class Breaking(Struct, frozen=True):
     edition: int = 1
     kind: Literal["breaking"] = "breaking"
     clients: ClassVar[int] = 0
+    dialed: ClassVar[int] = 0
 
 
 class BreakingSource:

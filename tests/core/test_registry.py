@@ -546,3 +546,22 @@ def test_a_conversation_says_whether_its_beginning_was_seen(first: dict[str, Any
     (closing,) = [fact for _, fact in play.emitted if isinstance(fact, facts.ConversationClosed)]
 
     assert closing.complete is complete
+
+
+@pytest.mark.parametrize(
+    ("then", "complete"),
+    [
+        ((session(),), True),
+        ((event("session.updated", session={"id": "sess_1"}),), False),
+        ((created(), session()), False),
+    ],
+)
+def test_a_client_that_speaks_first_hides_no_beginning(then: tuple[dict[str, Any], ...], complete: bool) -> None:
+    """Some send their settings as soon as they are connected, before the server has said anything."""
+    play = Play()
+    play.say(event("session.update", session={"type": "realtime"}), sent=True)
+    play.say(*then)
+    play.pipeline.registry.close_all(BEGIN)
+    (closing,) = [fact for _, fact in play.emitted if isinstance(fact, facts.ConversationClosed)]
+
+    assert closing.complete is complete

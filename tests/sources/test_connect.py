@@ -24,10 +24,11 @@ from steno.core.stream import Stream
 from steno.pipeline import Pipeline
 from steno.sources import connect
 from steno.sources.backoff import Backoff
-from steno.sources.connect import ConnectSource, conversation_name
+from steno.sources.connect import ConnectSource
 from steno.sources.connect_errors import FATAL, NAMES
 from steno.sources.protocols import Problem
 from steno.sources.recording import Gap
+from steno.sources.websocket import conversation_name
 from tests.sources.helpers import PATIENCE_SECONDS, PING, Admit, Handler, Stage, counted, send_one, server, until
 
 pytestmark = pytest.mark.anyio

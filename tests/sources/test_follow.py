@@ -231,7 +231,7 @@ async def test_a_disk_that_fails_is_read_again_where_it_was_left(
     play.path.touch()
     read, failing = growing_file.GrowingFile.read, True
 
-    def reading(file: growing_file.GrowingFile) -> list[bytes]:
+    def reading(file: growing_file.GrowingFile) -> list[bytes] | None:
         if failing:
             raise OSError(5, "Input/output error")
         return read(file)

@@ -44,4 +44,4 @@ def test_both_directions_of_a_session(make_tap: MakeTap, steno: Steno) -> None:
     assert received == [json.loads(text) for text in provider.sent]
     assert sent == [json.loads(text) for text in provider.received]
     assert steno.pushes[0].query == {"conversation": "till-7"}
-    assert shapes(steno.lines)[-1]["dir"] == "close"
+    assert shapes(steno.lines)[-1] == {"dir": "close", "code": 1000, "reason": ""}

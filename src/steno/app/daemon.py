@@ -5,14 +5,11 @@ sources that drain go to their end (`drain`), the sources close their connection
 state is written, the audit log is flushed and ended. The HTTP server goes last, so that a probe sees the drain.
 """
 
-import asyncio
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
-from importlib.util import find_spec
-from pathlib import Path
 from time import monotonic
 from typing import Final
 
@@ -25,15 +22,14 @@ from msgspec import Struct
 from steno import __version__
 from steno.admin.connections import ConnectionTable, Faces
 from steno.admin.hosts import HostGuard, HostPolicy
-from steno.admin.http import HEAD_SECONDS, CheckResult, HttpServer, application, bind
+from steno.admin.http import HEAD_SECONDS, CheckResult, HttpServer, application
 from steno.app import control, descriptor_plan
-from steno.app.calls import Calls, journal_of
+from steno.app.calls import Calls
 from steno.app.control_client import EraseRequest
 from steno.app.daemon_log import DaemonLog
 from steno.app.drain import Drain
 from steno.app.memory_numbers import MemoryNumbers
-from steno.app.price_list import load_prices
-from steno.app.signals import SIGNALS
+from steno.app.price_list import configured_prices
 from steno.app.source_kinds import make_source, shedding
 from steno.app.state_output import StateOutput
 from steno.audit.content_store.erase import Erasure
@@ -42,7 +38,7 @@ from steno.config import Config
 from steno.core.billing.prices import PriceTable
 from steno.core.conversation import Conversation
 from steno.core.stream import Stream
-from steno.errors import ConfigError, UnavailableError
+from steno.errors import ConfigError
 from steno.metrics.exposition import ProcessNumbers, daemon_registry
 from steno.metrics.sink import Metrics
 from steno.output_errors import OutputErrors
@@ -70,7 +66,7 @@ READY_POLICIES: Final[Mapping[str, Callable[[Iterable[bool]], bool]]] = {
 
 
 class DaemonParts(Struct, frozen=True, kw_only=True):
-    """What a daemon is wired from: what `opened` has opened and read."""
+    """What a daemon is wired from: what `serving.opened` has opened and read."""
 
     clock: Clock
     socket: socket.socket
@@ -139,8 +135,12 @@ class Daemon:
 
     def _plan(self, config: Config) -> descriptor_plan.DescriptorPlan:
         """Share out the file descriptors."""
-        clients = sum(source.clients for source in config.sources)
-        plan = descriptor_plan.plan(len(config.sources), clients=clients, recording=self._parts.recorder is not None)
+        plan = descriptor_plan.plan(
+            len(config.sources),
+            clients=sum(source.clients for source in config.sources),
+            dialed=sum(source.dialed for source in config.sources),
+            recording=self._parts.recorder is not None,
+        )
         self._sessions.sockets.most = plan.clients
         return plan
 
@@ -338,7 +338,7 @@ class Daemon:
         old, load = self._config, self._parts.load
         try:
             new = load() if load else old
-            prices = _prices(new)
+            prices = configured_prices(new.prices)
         except ConfigError as error:
             faults = list(map(str, error.faults))
             self._log.error("the configuration is wrong; the former one stays in use", faults=faults)
@@ -382,80 +382,3 @@ class Daemon:
         if detailed:
             detail["details"] = {name: problem.detail for name, problem in problems.items() if problem.detail}
         return CheckResult(enough and log and running, detail)
-
-
-def _prices(config: Config) -> PriceTable:
-    return load_prices(Path(config.prices.file) if config.prices.file else None)
-
-
-@contextmanager
-def opened(
-    config: Config,
-    environ: Mapping[str, str],
-    *,
-    state: Path | None = None,
-    record: Path | None = None,
-    load: Callable[[], Config] | None = None,
-    log: DaemonLog | None = None,
-) -> Iterator[Daemon]:
-    """Bind the port, open the audit log and the files, and yield a daemon that is ready to run.
-
-    Args:
-        config: what was read from the configuration file.
-        environ: the environment, for the folders of the audit log and of what is kept over a restart.
-        state: where the state is written at the end.
-        record: the folder that frames are recorded into.
-        load: reads the configuration again, where it came from a file.
-        log: the operational log, where it is the daemon's own.
-
-    Raises:
-        ConfigError: the price list cannot be read, or a key or pattern of the audit log is wrong.
-        DataError: the audit log that is there cannot be continued.
-        UnavailableError: a port is taken, a folder cannot be written, or another daemon writes the log.
-    """
-    clock = Clock()
-    errors = log.errors if log else OutputErrors()
-    with ExitStack() as stack:
-        sock = stack.enter_context(bind(*config.http.address))
-        audit = stack.enter_context(AuditService.open(config, environ, clock.start, clock.now))
-        recorder = Recorder(record, errors) if record else None
-        writer = stack.enter_context(StateOutput.open(state, errors)) if state else None
-        parts = DaemonParts(
-            clock=clock,
-            socket=sock,
-            audit=audit,
-            prices=_prices(config),
-            errors=errors,
-            recorder=recorder,
-            state=writer,
-            journal=journal_of(audit.directory, environ, errors),
-            load=load,
-            log=log,
-        )
-        yield Daemon(config, parts)
-
-
-async def serve(daemon: Daemon) -> None:
-    """Run `daemon` in the foreground of this process, with its signals, those included that have come so far.
-
-    Raises UnavailableError where the drain left something unwritten.
-    """
-    loop = asyncio.get_running_loop()
-
-    def deliver(number: signal.Signals) -> None:
-        with suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(daemon.received, number)
-
-    SIGNALS.hold()
-    SIGNALS.deliver(deliver)
-    try:
-        missing = await daemon.run()
-    finally:
-        SIGNALS.deliver(None)
-    if missing:
-        raise UnavailableError("; ".join(missing))
-
-
-def event_loop_options() -> dict[str, bool]:
-    """Return the options that anyio runs the event loop with: uvloop where it is installed."""
-    return {"use_uvloop": True} if find_spec("uvloop") else {}

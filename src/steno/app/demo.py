@@ -17,10 +17,11 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
-from steno.app.daemon import Daemon, opened, serve
+from steno.app.daemon import Daemon
 from steno.app.daemon_log import LEAVE_SECONDS, DaemonLog
 from steno.app.log_capture import LineStream
 from steno.app.log_writer import LogWriter
+from steno.app.serving import opened, serve
 from steno.app.tables import Row, conversation_table, outcome_lines, row_of, sum_of
 from steno.app.tables import console as terminal_console
 from steno.audit.verification.files import describe, verify

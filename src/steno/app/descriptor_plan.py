@@ -40,13 +40,17 @@ class DescriptorPlan(Struct, frozen=True):
         return self.limit < self.wanted
 
 
-def plan(sources: int, limit: int | None = None, *, clients: int = 0, recording: bool = False) -> DescriptorPlan:
+def plan(
+    sources: int, limit: int | None = None, *, clients: int = 0, dialed: int = 0, recording: bool = False
+) -> DescriptorPlan:
     """Return the plan.
 
     Args:
         sources: how many there are.
         limit: that of the process, where none is given.
         clients: connections that sources which listen may hold, by their configuration.
+        dialed: connections that sources may make, by their configuration, besides one each. Few calls are followed at
+            a time, so that they are wanted, and not kept free.
         recording: whether the frames of each connection are recorded into a file.
     """
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0] if limit is None else limit
@@ -54,7 +58,7 @@ def plan(sources: int, limit: int | None = None, *, clients: int = 0, recording:
         soft = 1 << 30
     reserved = OWN + A_SOURCE * sources + CONTROL + 4 * AT_ONCE
     each = 2 if recording else 1
-    wanted = reserved + clients * each + HTTP_MOST
+    wanted = reserved + (clients + dialed) * each + HTTP_MOST
     held = min(clients, max(CLIENTS_LEAST, (soft - reserved - HTTP_LEAST) // each))
     http = max(HTTP_LEAST, min(HTTP_MOST, soft - reserved - held * each))
     return DescriptorPlan(soft, wanted, http, held)

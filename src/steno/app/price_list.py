@@ -4,12 +4,18 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
+from steno.config import Prices
 from steno.core.billing.prices import PriceTable, merge, parse
 from steno.errors import ConfigError, ConfigFault
 from steno.regular_files import read_named
 
 LIST_BYTES: Final = 4 * 1024 * 1024
 """Longest price list that is read: two hundred times the one that is shipped."""
+
+
+def configured_prices(prices: Prices) -> PriceTable:
+    """Return the price list that the configuration asks for. Raises ConfigError as `load_prices` does."""
+    return load_prices(Path(prices.file) if prices.file else None)
 
 
 def load_prices(own: Path | None, named_by: str = "prices.file") -> PriceTable:

@@ -218,7 +218,8 @@ class Conversation:
         self.seen = BoundedSet(limits.duplicates_window, self.memory)
         """Identities of the newest events, by which a second delivery is recognised."""
         self.opened_by: type[Event] | None = None
-        """The kind of its first event."""
+        """The kind of its first event; of the first one of the server, where that begins a session and its client spoke
+        before."""
         self._repeated: tuple[str, type[Event] | None] = ("", None)
         """The identity that came again last, and the kind of event that had it."""
         self._unidentified = False

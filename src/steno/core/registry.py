@@ -288,6 +288,7 @@ class Registry:
     def stream_opened(self, stream: Stream, at: Micros | None) -> None:
         """Emit that `stream` began."""
         self._streams[stream.name] = stream
+        self.claims.begin(stream.source)
         origin = Origin(at=at, source=stream.source, stream=stream.name)
         self._emit(origin, StreamOpened(source=stream.source))
 

@@ -1,7 +1,5 @@
 """`kind = "connect"`: a websocket that the daemon opens, reads, and opens again when it ends. See `dialing`."""
 
-from urllib.parse import parse_qs, urlsplit
-
 import structlog
 
 from steno.config.sources.connect import Connect
@@ -9,13 +7,7 @@ from steno.sources.backoff import Backoff
 from steno.sources.dialing import DialCounters, DialLoop, Target
 from steno.sources.protocols import Problem
 from steno.sources.stream_session import StreamSessions
-
-
-def conversation_name(url: str) -> str | None:
-    """Return the name that `url` gives the conversation: `?conversation=`, or the id of the call it listens to."""
-    query = parse_qs(urlsplit(url).query)
-    named = query.get("conversation") or query.get("call_id")
-    return named[0] if named else None
+from steno.sources.websocket import conversation_name
 
 
 class ConnectSource:

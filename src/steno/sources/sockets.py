@@ -10,6 +10,7 @@ A socket is bound here or inherited.
 """
 
 import ctypes
+import errno
 import os
 import re
 import select
@@ -23,6 +24,8 @@ from typing import Final
 
 import anyio
 from msgspec import Struct
+
+from steno.sources.protocols import Problem
 
 BACKLOG: Final = 1024
 """Connections that may wait to be accepted; the kernel bounds it by its own limit."""
@@ -150,6 +153,12 @@ def listener(name: str, host: str, port: int, passed: Inherited | None = None) -
     except OSError as error:
         names = f"; the service manager passes {', '.join(passed.names)}, none for {name}" if passed.names else ""
         raise OSError(error.errno, f"{error.strerror}{names}", f"{host}:{port}") from error
+
+
+def problem_of(error: OSError, address: str) -> Problem:
+    """Return why a source does not listen at `address`, as the configuration has it."""
+    reason = "address_in_use" if error.errno == errno.EADDRINUSE else "listen"
+    return Problem(reason, f"{address}: {(error.strerror or 'cannot be used').lower()}")
 
 
 def _bound(host: str, port: int) -> socket.socket:

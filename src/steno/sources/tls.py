@@ -95,6 +95,11 @@ class ServerCertificate:
         """Whether it was logged that the certificate in use has expired."""
 
     @property
+    def tls(self) -> Tls:
+        """Its files."""
+        return self._tls
+
+    @property
     def problem(self) -> Problem | None:
         """What is wrong with the files as they are now, whether or not a former certificate is in use."""
         return self._error.problem if self._error else None

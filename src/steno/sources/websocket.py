@@ -7,6 +7,7 @@ the pong is not read either, and a late pong says nothing about the other end.
 import asyncio
 from contextlib import suppress
 from typing import Final, Protocol
+from urllib.parse import parse_qs, urlsplit
 
 import anyio
 from msgspec import Struct
@@ -27,6 +28,13 @@ all that came at once: 87,000 frames of 3 bytes, for half a second."""
 
 UNSENT_BYTES: Final = 1024 * 1024
 """Pongs that wait for the other end to take them: 8,000 of the longest. The library writes each without waiting."""
+
+
+def conversation_name(url: str) -> str | None:
+    """Return the name that `url` gives the conversation: `?conversation=`, or the id of the call it listens to."""
+    query = parse_qs(urlsplit(url).query)
+    named = query.get("conversation") or query.get("call_id")
+    return named[0] if named else None
 
 
 class Reading(Protocol):

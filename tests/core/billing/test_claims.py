@@ -196,6 +196,10 @@ def test_the_ids_of_usages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     play = Play()
     play.say(created())
     claims = Claims(set())
+    alone = claims.bill(play.state(), "resp_9"), list(claims._billed)
+    for source in ("relay", "tap"):
+        claims.begin(source)
 
+    assert alone == (True, [])
     assert all(claims.bill(play.state(), f"resp_{number}") for number in range(5))
     assert list(claims._billed) == ["resp_3", "resp_4"]

@@ -54,6 +54,10 @@ def value_of(schema: dict[str, Any], **definitions: Any) -> Any:
         ({"$ref": "#/nowhere/at/all"}, "Oslo"),
         ({"properties": {"x": {"type": "integer"}}}, {"x": 1}),
         ({"type": "sonnet"}, "Oslo"),
+        ({"type": "string", "minLength": -(2.0**63)}, "Oslo"),
+        ({"type": "number", "minimum": 1e308, "multipleOf": 5e-324}, 1),
+        ({"type": "integer", "minimum": 10**400}, 1),
+        ({"type": "number", "exclusiveMaximum": -1.7e308, "multipleOf": 1.7e308}, 1),
     ],
 )
 def test_a_value_fits_its_schema(schema: dict[str, Any], value: Any) -> None:

@@ -102,6 +102,14 @@ def test_a_response_takes_what_it_does_not_name_from_the_session() -> None:
     assert (own.format, own.max_output_tokens, own.in_band) == (plain.format, "inf", True)
 
 
+def test_what_is_null_in_a_response_is_not_asked_for() -> None:
+    nulls: dict[str, Any] = dict.fromkeys(
+        ("instructions", "tools", "tool_choice", "output_modalities", "max_output_tokens", "audio", "conversation")
+    )
+
+    assert response_options(SESSION, nulls) == response_options(SESSION, None)
+
+
 @pytest.mark.parametrize("metadata", [{"a": 1}, {str(n): "x" for n in range(17)}, []])
 def test_metadata_is_bounded(metadata: Any) -> None:
     with pytest.raises(EventRefusedError):

@@ -16,7 +16,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from steno.app.daemon import Daemon, opened
+from steno.app.daemon import Daemon
+from steno.app.serving import opened
 from steno.audit.verification.files import verify
 from steno.config import Audit, Config, Http
 from steno.config.sources import ListenSource

@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from steno.core.facts import EventsMissed
 from steno.output_errors import OutputErrors
 from steno.sources.listen import source as module
+from steno.sources.listen.counters import OUTCOMES, ListenCounters
 from steno.sources.protocols import Problem
 from steno.sources.recorder import Recorder
 from steno.sources.recording import Missed, gap_line, parse
@@ -357,7 +358,7 @@ async def test_tokens_that_cannot_be_read_are_said_and_tried_again(
 
 
 def test_every_outcome_is_counted_from_the_start() -> None:
-    counters = module.ListenCounters()
+    counters = ListenCounters()
 
     assert set(counters.numbers()["steno_listen_handshakes_total"].values()) == {0}
-    assert len(module.OUTCOMES) == len(set(module.OUTCOMES)) == 16
+    assert len(OUTCOMES) == len(set(OUTCOMES)) == 16

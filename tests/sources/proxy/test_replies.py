@@ -50,6 +50,8 @@ class Play:
 
     def __init__(self, answer: bytes) -> None:
         self.answer = answer
+        self.hangs_up = True
+        """Whether the provider closes the connection after its answer; otherwise it waits for the other side."""
         self.stage = Stage()
         self.source: ProxySource
 
@@ -57,6 +59,8 @@ class Play:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(self.answer)
         await writer.drain()
+        if not self.hangs_up:
+            await reader.read()
         writer.close()
 
     async def ask(self, path: str, method: str = "POST") -> bytes:
@@ -321,3 +325,20 @@ async def test_a_call_that_cannot_be_followed_is_not_cut(fault: str, monkeypatch
         "mistake": ("internal error: a call is not followed", None),
     }
     assert (passed, play.calls, told) == (b"v=0", [], [expected[fault]])
+
+
+@pytest.mark.parametrize(("events", "gap"), [(EVENTS, None), (EVENTS.partition(b"event: done")[0], "broken_off")])
+async def test_a_client_that_hangs_up_once_the_stream_is_over_breaks_nothing_off(
+    events: bytes, gap: str | None
+) -> None:
+    head = f"HTTP/1.1 200 OK\r\n{STREAM}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    async with playing(head + b"%x\r\n%b\r\n" % (len(events), events)) as play:
+        play.hangs_up = False
+        reader, writer = await asyncio.open_connection("127.0.0.1", play.source.port)
+        writer.write(b"POST /v1/threads/runs HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        await reader.readuntil(events)
+        writer.close()
+        await until(lambda: play.gaps)
+
+    assert play.gaps == [gap]
+    assert len(play.facts(RunFinished)) == 1

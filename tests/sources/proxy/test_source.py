@@ -6,6 +6,7 @@ import shutil
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import anyio
@@ -23,6 +24,7 @@ from steno.sources import sockets
 from steno.sources.protocols import Problem
 from steno.sources.proxy import listener, source
 from steno.sources.proxy.listener import bind
+from steno.sources.proxy.target import Upstream
 from tests.sources.certificates import Authority
 from tests.sources.helpers import PATIENCE_SECONDS, PING, until
 from tests.sources.proxy.helpers import Play, ask, client, proxied, read_request, reply, replying, talking
@@ -119,6 +121,20 @@ async def test_a_file_of_authorities_that_cannot_be_used_is_named(
     assert f"{trusted}: cannot be used: holds no valid certificates" in repr(logged.calls)
 
 
+async def test_a_provider_that_is_not_there_is_said_once_until_it_was(logged: CapturingLogger) -> None:
+    """Clients try again and again, and each attempt is counted."""
+    async with talking(replying(reply())) as gone:
+        pass
+    async with talking(replying(reply())) as there, proxied(gone) as play:
+        for upstream in (gone, gone, there, gone, gone):
+            play.source.upstream = Upstream.of(upstream)
+            await ask(play.port, LAST)
+        assert play.counts("steno_connect_attempts_total") == {("refused",): 4, ("connected",): 1}
+    said = [call for call in logged.calls if "cannot connect" in repr(call)]
+    assert len(said) == 2
+    assert "connect call failed" in repr(said[0])
+
+
 async def test_a_client_that_vanishes_while_the_provider_is_connected_to_leaves_nothing() -> None:
     arrived = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -177,8 +193,13 @@ async def test_a_certificate_is_served_anew_when_its_files_change(
 async def test_a_certificate_that_is_missing_is_waited_for(
     tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source, "WAIT_SECONDS", 0.01)
-    monkeypatch.setattr(source, "WAIT_MAX_SECONDS", 0.02)
+    tries: list[float] = []
+
+    def wait(_: object) -> float:
+        tries.append(0.01)
+        return tries[-1]
+
+    monkeypatch.setattr("steno.sources.proxy.source.Backoff.wait", wait)
     files = [tmp_path / "tls.pem", tmp_path / "tls.key"]
     tls = Tls(certificate=str(files[0]), key=str(files[1]))
     play = Play(ProxyConfig(name="front", kind="proxy", listen="127.0.0.1:0", upstream="http://127.0.0.1:1", tls=tls))
@@ -187,11 +208,33 @@ async def test_a_certificate_that_is_missing_is_waited_for(
         problem = await until_problem(play)
         assert problem.reason == "certificate"
         assert str(files[0]) in problem.detail
+        await until(lambda: len(tries) > 3)
+        assert (
+            sum(play.source.counters.numbers()["steno_tls_certificate_loads_total"].values()) == 1
+        )  # and was logged once
         for file, made in zip(files, authority.issue(), strict=True):
             shutil.copy(made, file)
         await until(lambda: play.source.ready)
         assert play.source.problem is None
         await play.source.stop()
+
+
+async def test_clients_whose_tls_fails_are_counted_and_told_of_now_and_then(
+    tmp_path: Path, authority: Authority, logged: CapturingLogger
+) -> None:
+    """Two speak no TLS. Who leaves before is not one of them."""
+    certificate, key = authority.issue()
+    tls = Tls(certificate=str(certificate), key=str(key))
+    async with proxied("http://127.0.0.1:1", tls=tls) as play:
+        async with client(play.port) as early:
+            early.vanish()
+        for _ in range(2):
+            async with client(play.port) as plain:
+                await plain.say(LAST)
+                assert await plain.hear_all() == b""
+        await until(lambda: play.counts("steno_proxy_refused_total") == {("tls",): 2})
+    (told,) = [str(call.args[0]) for call in logged.calls if "reason='tls'" in str(call.args)]
+    assert told == "source='front' reason='tls' detail='http request' event='client refused'"
 
 
 async def test_tls_that_does_not_come_is_given_up(tmp_path: Path, authority: Authority) -> None:
@@ -334,6 +377,21 @@ async def test_sockets_are_closed_where_one_cannot_be_bound(monkeypatch: pytest.
 
 
 # Floods -----------------------------------------------------------------------------------------------------
+
+
+async def test_where_descriptors_are_few_fewer_connections_stay() -> None:
+    """The audit log needs them too. What sources hold together counts, and what has ended does not."""
+    async with talking(saying()) as url, proxied(url) as play, AsyncExitStack() as stack:
+        budget = play.stage.sessions.sockets
+        budget.most, budget.held = 14, 2
+        for _ in range(4):
+            await (await stack.enter_async_context(client(play.port))).say(b"GET / HTTP/1.1\r\n")
+        await until(lambda: play.counts("steno_proxy_connections") == {(): 4})
+        refused = await ask(play.port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert refused.startswith(b"HTTP/1.1 503 ")
+        await stack.aclose()
+        await until(lambda: budget.held == 2)
+        assert play.counts("steno_proxy_refused_total") == {("connections",): 1}
 
 
 async def test_connections_over_the_limit_are_told_so_at_once() -> None:

@@ -34,8 +34,8 @@ def test_paths_pass_as_they_are(target: str) -> None:
     "target",
     [
         "", "*", "v1", "//x", "http://a.example/", "a.example:443", "/..", "/../x", "/a/..", "/a/.", "/a/%2e%2e",
-        "/a/.%2E/x", "/a%2F..%2fb", "/..;/x", "/..%3Ba=b/x", "/..%00/x", "/a%5c..", "/a\\..", "/a#b", "/a b", "/é",
-        "/a\x7f", "/a\n",
+        "/a/.%2E/x", "/a%2F..%2fb", "/..;/x", "/..%3Ba=b/x", "/..%00/x",
+        "/a%5c..", "/a\\..", "/a#b", "/a b", "/é", "/a\x7f", "/a\n",
     ],
 )  # fmt: skip
 def test_other_targets_are_refused(target: str) -> None:

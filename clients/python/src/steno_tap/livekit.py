@@ -18,6 +18,9 @@ _EVENTS: Final[tuple[tuple[str, Direction], ...]] = (
     ("openai_client_event_queued", "sent"),
 )
 
+_NORMAL: Final = 1000
+"""What a session that its application has closed is closed with. The plugin does not say it."""
+
 
 def attach(session: Any, make: MakeConversation) -> Iterable[str]:
     """Attach to a `RealtimeSession`. Its connections, should it reconnect, are one conversation."""
@@ -29,9 +32,12 @@ def attach(session: Any, make: MakeConversation) -> Iterable[str]:
     @functools.wraps(close)
     async def tapped_close(*args: Any, **options: Any) -> Any:
         try:
-            return await close(*args, **options)
-        finally:
+            result = await close(*args, **options)
+        except BaseException:
             conversation.close()
+            raise
+        conversation.close(_NORMAL)
+        return result
 
     session.aclose = tapped_close
     weakref.finalize(session, conversation.close).atexit = False

@@ -79,6 +79,11 @@ class AttachSource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True
         """The places of all secrets that webhooks may be signed with."""
         return (*((self.webhook_secret,) if self.webhook_secret else ()), *self.webhook_secrets)
 
+    @property
+    def dialed(self) -> int:
+        """Connections that it may make at a time: one a call."""
+        return self.calls
+
     def shown(self) -> dict[str, object]:
         """Return what is shown in place of its values."""
         return {"url": self.masked_url}

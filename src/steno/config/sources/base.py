@@ -30,6 +30,11 @@ class Source(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         """Sockets that it may hold for its clients at a time; none where it accepts no connections."""
         return 0
 
+    @property
+    def dialed(self) -> int:
+        """Connections that it may make at a time, besides the one that every source has."""
+        return 0
+
     def shown(self) -> dict[str, object]:
         """Return by key what `steno check` shows in place of a value, since that may hold a secret."""
         return {}

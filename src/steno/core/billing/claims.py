@@ -43,8 +43,14 @@ class Claims:
         self._streams = streams
         self._known: dict[str, list[Claimant]] = {}
         """Id of a session or call to the open conversations that have it, the one that had it first in front."""
+        self._sources: set[str] = set()
+        """Sources that have had a stream. Where there is one, no usage needs to be remembered."""
         self._billed: OrderedDict[str, _Billed] = OrderedDict()
         """The newest ids of usages, and who was billed for each."""
+
+    def begin(self, source: str) -> None:
+        """Take note that `source` has a stream."""
+        self._sources.add(source)
 
     def learn(self, state: Claimant, names: Iterable[str]) -> None:
         """Let `state` be known by `names`, and by the former ones no more."""
@@ -82,7 +88,7 @@ class Claims:
         """Claim a usage for `state`, to be billed. Return False where another source has it."""
         if self.elsewhere(state, usage):
             return False
-        if usage is not None and usage not in self._billed:
+        if usage is not None and len(self._sources) > 1 and usage not in self._billed:
             self._billed[usage] = _Billed(state.source, state.session_name)
             if len(self._billed) > CLAIMS:
                 self._billed.popitem(last=False)

@@ -68,6 +68,8 @@ def session_reported(
         return DUPLICATED
     gone = _replaced(state, event)
     reported = facts.SessionOpened if state.session_id is None else facts.SessionChanged
+    if reported is facts.SessionOpened:
+        _note_beginning(state, type(event))
     _configure(state, session)
     state.keep_session(raw)
     state.session_as = type(event)
@@ -85,6 +87,14 @@ def session_reported(
             instructions=content("instructions", session.instructions),
         ),
     )
+
+
+def _note_beginning(state: RealtimeConversation, kind: type[Event]) -> None:
+    """Note that a session begins here whose client spoke first: some send their settings as soon as they may."""
+    first = state.opened_by
+    unheard = not state.items and not state.open and state.conversation_id is None
+    if unheard and first is not None and issubclass(first, realtime_client.ClientEvent):
+        state.opened_by = kind
 
 
 def _replaced(

@@ -18,6 +18,7 @@ _FORMATS: Final = {
     "uri": "https://example.com/",
     "uuid": "7f2c1a54-0b7e-4c1e-9a52-6f1d0c3b8e21",
 }
+_WHOLE_MAX: Final = 2**53  # up to here each whole number is the same to every reader of JSON
 
 
 def arguments(parameters: Any, hint: str) -> dict[str, Any]:
@@ -85,7 +86,7 @@ def _text(schema: dict[str, Any], hint: str) -> str:
     known = _FORMATS.get(str(schema.get("format")))
     if known:
         return known
-    least = int(min(_number(schema.get("minLength"), 0), _LENGTH_MAX))
+    least = int(min(max(_number(schema.get("minLength"), 0), 0), _LENGTH_MAX))
     most = int(max(_number(schema.get("maxLength"), _LENGTH_MAX), 0))
     return hint.ljust(least, "x")[:most]
 
@@ -96,7 +97,12 @@ def _within(schema: dict[str, Any]) -> float:
     bounds = {name: bound for name in _BOUNDS if (bound := _number(schema.get(name), None)) is not None}
     least = max(bounds.get("minimum", -inf), bounds.get("exclusiveMinimum", -inf) + step)
     most = min(bounds.get("maximum", inf), bounds.get("exclusiveMaximum", inf) - step)
-    chosen = min(step if least == -inf else ceil(least / step) * step, most)
+    try:
+        chosen = min(step if least == -inf else ceil(least / step) * step, most)
+    except OverflowError:  # too far apart to count in steps
+        return 1
+    if not -_WHOLE_MAX <= chosen <= _WHOLE_MAX:  # a number that JSON may not hold
+        return 1
     return int(chosen) if chosen == int(chosen) else chosen
 
 

@@ -233,7 +233,7 @@ _RESPONSE: Final = members(
 
 def response_options(session: dict[str, Any], asked: Any) -> ResponseOptions:
     """Return the options of a response for the `response` of a client event. Raises `EventRefusedError`."""
-    own = _RESPONSE("response", {} if asked is None else asked)
+    own = _RESPONSE("response", _named(asked))
     metadata = own.get("metadata")
     if metadata is not None:
         _check_metadata(metadata)
@@ -254,6 +254,13 @@ def response_options(session: dict[str, Any], asked: Any) -> ResponseOptions:
         metadata=metadata,
         input=own.get("input"),
     )
+
+
+def _named(asked: Any) -> Any:
+    """Return what is asked for without its nulls: some clients send each member, and null is none of their wishes."""
+    if isinstance(asked, dict):
+        return {name: value for name, value in asked.items() if value is not None}
+    return {} if asked is None else asked
 
 
 def _check_metadata(metadata: dict[str, Any]) -> None:

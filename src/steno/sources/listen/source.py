@@ -5,7 +5,7 @@ Theory of operation
 
 A connection passes three stages. It is *accepted*: TLS and the handshake follow, with one deadline for both, among few
 others (`arrivals`). It is *admitted* or refused (`handshake`); a refusal is counted by its reason and logged now and
-then. Then it is *read*, as a stream, like one that steno opened (`websocket`, `pushed`).
+then. Then it is *read*, as a stream, like one that steno opened (`reading`, `pushed`).
 
 Where the audit log cannot keep up nothing is read, and TCP holds the clients. None is closed for that.
 
@@ -13,12 +13,11 @@ A mistake of ours while one connection is served ends that one alone.
 """
 
 import asyncio
-import errno
 import socket
-from collections.abc import Mapping
+from collections.abc import Coroutine
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final
 
 import anyio
 import structlog
@@ -28,34 +27,27 @@ from steno.acceptor import Acceptor
 from steno.config.sources.listen import ListenSource as ListenConfig
 from steno.errors import ConfigError
 from steno.sources.backoff import Backoff
-from steno.sources.listen.acknowledgement import Acknowledgement
 from steno.sources.listen.arrivals import Arrival, Arrivals
 from steno.sources.listen.connection import TAKE_SECONDS, Host, PushConnection
+from steno.sources.listen.counters import ListenCounters, Outcome
 from steno.sources.listen.handshake import (
-    CLOUD_EVENTS,
     SLOW,
-    Acknowledged,
     Admitted,
-    Reason,
     Refusal,
     Rules,
     admit,
 )
-from steno.sources.listen.pushed import Pushed
 from steno.sources.listen.rates import Rates
+from steno.sources.listen.reading import POLICY_VIOLATION, Reading
 from steno.sources.listen.tokens import Tokens, read_tokens
-from steno.sources.protocols import Followed, Numbers, Problem
-from steno.sources.recording import Close, Missed
-from steno.sources.sockets import Listener, listener
-from steno.sources.stream_session import StreamCounters, StreamSession, StreamSessions
+from steno.sources.protocols import Problem
+from steno.sources.sockets import Listener, listener, problem_of
+from steno.sources.stream_session import StreamSessions
 from steno.sources.tls import CertificateError, ServerCertificate
 from steno.sources.websocket import (
     CLOSE_SECONDS,
     GOING_AWAY,
-    Pings,
     close_websocket,
-    read_in_parts,
-    read_websocket,
 )
 
 WAIT_SECONDS: Final = 0.25
@@ -65,55 +57,6 @@ CANCEL_SECONDS: Final = 1.0
 """How long connections may take to end their streams once the source is cancelled."""
 REPEATED_SECONDS: Final = 10.0
 """How often refusals for the same reason are logged."""
-POLICY_VIOLATION: Final = 1008
-INTERNAL_ERROR: Final = 1011
-TRY_AGAIN: Final = 1013
-
-Outcome = Literal["accepted", "slow", "tls", "certificate", "descriptors", "evicted", "gone", "internal_error"] | Reason
-OUTCOMES: Final[tuple[Outcome, ...]] = tuple(each for part in get_args(Outcome) for each in get_args(part))
-"""What can become of a connection that is made:
-
-    accepted                     a client pushes
-    no_token, wrong_token        it showed none, or one that is not known
-    origin                       it is a web page
-    not_found, bad_request       it asked for something else, or is no websocket
-    crowded                      there were as many connections as there may be
-    rate                         its client asked too often
-    slow                         its handshake took too long
-    tls                          TLS failed; where a certificate is asked for, it showed none that is trusted
-    certificate                  steno has no certificate that it could show
-    descriptors                  it could not be accepted: the process has no file descriptor left
-    evicted                      it was the oldest handshake when another one came, at the most
-    gone                         the client left before it was answered
-    stopping                     steno stops
-    internal_error               a mistake of ours
-"""
-
-
-class ListenCounters(StreamCounters):
-    """What a source that listens counts."""
-
-    def __init__(self) -> None:
-        """Begin at zero."""
-        super().__init__()
-        self.handshakes: dict[Outcome, int] = dict.fromkeys(OUTCOMES, 0)
-        """Connections that clients made, by what became of them."""
-        self.messages_again = 0
-        """Messages that were sent again although they had been fed."""
-        self.slowed_seconds = 0.0
-        """For how long connections were not read, since their clients sent more than they may."""
-        self.certificate: ServerCertificate | None = None
-
-    def numbers(self) -> Mapping[str, Numbers]:
-        """Return the values by metric and labels; see `protocols.Counters`."""
-        handshakes: Numbers = {(outcome,): count for outcome, count in self.handshakes.items()}
-        return {
-            **super().numbers(),
-            "steno_listen_handshakes_total": handshakes,
-            "steno_listen_repeated_messages_total": {(): self.messages_again},
-            "steno_listen_slowed_seconds_total": {(): self.slowed_seconds},
-            **(self.certificate.numbers() if self.certificate else {}),
-        }
 
 
 class ListenSource:
@@ -126,8 +69,8 @@ class ListenSource:
         self._problem: Problem | None = None
         self.address: tuple[str, int] | None = None
         """Host and port that it listens on; None while it does not."""
-        self._config = config
-        self._sessions = sessions
+        self.config = config
+        self.sessions = sessions
         self._rules = Rules(
             Rates(config.handshakes_per_minute, config.bytes_per_second),
             acknowledges=sessions.acknowledgements is not None,
@@ -146,7 +89,12 @@ class ListenSource:
     @property
     def _certificate(self) -> ServerCertificate | None:
         """The certificate that clients are shown; None where TLS is not configured."""
-        return self.counters.certificate if self._config.tls else None
+        return self.counters.certificate if self.config.tls else None
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it ends its connections because it stops."""
+        return self._stopping.is_set()
 
     @property
     def ready(self) -> bool:
@@ -166,7 +114,7 @@ class ListenSource:
         """Listen until `stop`, and return when all connections have ended."""
         backoff = Backoff(WAIT_SECONDS, WAIT_MAX_SECONDS)
         try:
-            while not self._stopping.is_set():
+            while not self.stopping:
                 self._changed = anyio.Event()
                 try:
                     place = self._opened()
@@ -185,10 +133,8 @@ class ListenSource:
         acceptor = Acceptor(place.sock, self._accepted, self._not_accepted)
         self._problem = None
         self.address = place.address
-        self._log.info(
-            "listening", address=self._config.listen, port=self.address[1], tls=self._certificate is not None
-        )
-        if self._certificate is None and not self._config.private:
+        self._log.info("listening", address=self.config.listen, port=self.address[1], tls=self._certificate is not None)
+        if self._certificate is None and not self.config.private:
             self._log.warning("tokens and frames cross the network unencrypted: set tls, or let a proxy do it")
         acceptor.start()
         try:
@@ -198,7 +144,7 @@ class ListenSource:
             raise
         finally:
             self.address = None
-        self._in_background(self._retire(place, acceptor))
+        self.in_background(self._retire(place, acceptor))
 
     async def _retire(self, place: Listener, acceptor: Acceptor) -> None:
         """Leave the port to a successor. Who had connected already is still answered."""
@@ -216,7 +162,7 @@ class ListenSource:
 
     async def reconfigure(self, config: ListenConfig) -> None:
         """Hold new handshakes to `config`. Connections go on, unless their token is no longer known."""
-        former, self._config = self._config, config
+        former, self.config = self.config, config
         self._rules.rates.handshakes = config.handshakes_per_minute
         self._rules.rates.bytes = config.bytes_per_second
         if config.tls != former.tls and self.counters.certificate:
@@ -246,9 +192,10 @@ class ListenSource:
             self._log.warning("connections are closed: their tokens are no longer known", connections=len(revoked))
             for connection in revoked:
                 connection.deaf = True
-            self._in_background(self._close(revoked, "the token is no longer known", POLICY_VIOLATION))
+            self.in_background(self._close(revoked, "the token is no longer known", POLICY_VIOLATION))
 
-    def _in_background(self, doing: Any) -> None:
+    def in_background(self, doing: Coroutine[Any, Any, None]) -> None:
+        """Do something that is waited for when the source ends."""
         task = asyncio.get_running_loop().create_task(doing)
         self._arriving.add(task)
         task.add_done_callback(self._arriving.discard)
@@ -282,15 +229,15 @@ class ListenSource:
         if not self._tokens_read:
             self._read_tokens()
         self._read_certificate()
-        return listener(self.name, *self._config.address)
+        return listener(self.name, *self.config.address)
 
     def _read_tokens(self) -> None:
-        file = self._config.tokens
+        file = self.config.tokens
         self._rules.tokens = read_tokens(file) if file else None
         self._tokens_read = True
 
     def _read_certificate(self) -> None:
-        tls = self._config.tls
+        tls = self.config.tls
         if tls and self.counters.certificate is None:
             self.counters.certificate = ServerCertificate(self.name, tls, ["http/1.1"])
         if self._certificate:
@@ -298,19 +245,26 @@ class ListenSource:
             self._certificate.context()
 
     def _fail(self, error: Exception) -> None:
-        problem = _problem_of(error)
+        problem = self._problem_of(error)
         if problem != self._problem:
             self._log.error("cannot listen", reason=problem.reason, detail=problem.detail)
         self._problem = problem
+
+    def _problem_of(self, error: Exception) -> Problem:
+        if isinstance(error, CertificateError):
+            return error.problem
+        if isinstance(error, OSError):
+            return problem_of(error, self.config.listen)
+        return Problem("tokens", str(error))
 
     # Handshakes -----------------------------------------------------------------------------------------
 
     def _accepted(self, sock: socket.socket, address: Any) -> None:
         loop = asyncio.get_running_loop()
         host = address[0] if isinstance(address, tuple) else ""
-        arrival = Arrival(host, loop.time() + self._config.handshake_seconds)
-        self._sessions.sockets.held += 1
-        if self._sessions.sockets.spent and not self._arrivals.end_oldest():
+        arrival = Arrival(host, loop.time() + self.config.handshake_seconds)
+        self.sessions.sockets.held += 1
+        if self.sessions.sockets.spent and not self._arrivals.end_oldest():
             sock.close()
             self._refuse("descriptors", arrival)
             self._free(arrival)
@@ -325,7 +279,7 @@ class ListenSource:
         self._arriving.discard(task)
         if not arrival.connected:
             if task.cancelled():
-                self._refuse("stopping" if self._stopping.is_set() else "evicted", arrival)
+                self._refuse("stopping" if self.stopping else "evicted", arrival)
             sock.close()
             self._free(arrival)
 
@@ -338,7 +292,7 @@ class ListenSource:
         self._arrivals.discard(arrival)
         if arrival.held:
             arrival.held = False
-            self._sessions.sockets.held -= 1
+            self.sessions.sockets.held -= 1
 
     async def _arrive(self, arrival: Arrival, sock: socket.socket) -> None:
         """Shake hands in TLS, where that is configured; `_live` goes on."""
@@ -350,7 +304,7 @@ class ListenSource:
                     lambda: self._connection(arrival),
                     sock,
                     ssl=context,
-                    ssl_handshake_timeout=self._config.handshake_seconds if context else None,
+                    ssl_handshake_timeout=self.config.handshake_seconds if context else None,
                     ssl_shutdown_timeout=CLOSE_SECONDS if context else None,
                 )
         except CertificateError as error:
@@ -362,7 +316,7 @@ class ListenSource:
             self._refuse("gone" if left else "tls", arrival, detail=getattr(error, "reason", None) or "")
 
     def _connection(self, arrival: Arrival) -> PushConnection:
-        return PushConnection(self._sessions.read_ahead, self._host, arrival, self._config.frame_bytes)
+        return PushConnection(self.sessions.read_ahead, self._host, arrival, self.config.frame_bytes)
 
     async def _live(self, connection: PushConnection) -> None:
         """Serve a connection from its handshake to its end."""
@@ -371,7 +325,7 @@ class ListenSource:
         arrival.task = task
         try:
             if await self._shake_hands(connection, arrival):
-                await self._push(connection)
+                await Reading(self, connection, self._admitted[connection]).run()
         except Exception as error:  # noqa: BLE001  # a mistake of ours must not end the other connections
             self._refuse("internal_error", arrival)
             self._log.exception("internal error: this connection ends, the others go on", exc_info=error)
@@ -395,7 +349,7 @@ class ListenSource:
                 self._refuse("slow", arrival)
         except asyncio.CancelledError:
             if arrival.evicted:
-                self._refuse("stopping" if self._stopping.is_set() else "evicted", arrival)
+                self._refuse("stopping" if self.stopping else "evicted", arrival)
             raise
         if accepted:
             self._arrivals.discard(arrival)
@@ -414,9 +368,9 @@ class ListenSource:
         arrival = connection.arrival
         now = connection.loop.time()
         try:
-            if self._stopping.is_set():
+            if self.stopping:
                 raise _stopping()
-            full = len(self._admitted) >= self._config.connections or self._sessions.sockets.full
+            full = len(self._admitted) >= self.config.connections or self.sessions.sockets.full
             admitted = admit(request, arrival.host, self._rules, now, full=full)
         except Refusal as refusal:
             self._refuse(refusal.reason, arrival, detail=refusal.message)
@@ -439,97 +393,6 @@ class ListenSource:
         self._refused[outcome] = (now, 0)
         log = self._log.info if outcome in {"gone", "stopping"} else self._log.warning
         log("client refused", reason=outcome, detail=detail, address=arrival.host, more=more)
-
-    # One connection -------------------------------------------------------------------------------------
-
-    async def _push(self, connection: PushConnection) -> None:
-        """Read a connection to its end."""
-        admitted = self._admitted[connection]
-
-        followed = self._followed(connection, admitted.acknowledged)
-        if admitted.acknowledged and followed is None:
-            await close_websocket(connection, "too many senders are remembered", TRY_AGAIN)
-            return
-
-        def begin() -> StreamSession:
-            session = self._sessions.begin(self.name, self.counters, admitted.conversation)
-            if followed:
-                followed.attach(session.stream.name)
-            return session
-
-        acknowledgement = None
-        if followed and admitted.acknowledged:
-            acknowledgement = Acknowledgement(followed, resumes=admitted.acknowledged.resume is not None)
-        pushed = Pushed(begin, cloud_events=connection.subprotocol == CLOUD_EVENTS, acknowledgement=acknowledgement)
-        if followed and followed.missing:
-            pushed.session.miss(Missed(pushed.now(), followed.missing, 0, "skipped"))
-        read_in_parts(connection)
-        client = admitted.token.name if admitted.token else None
-        self._log.info("client connected", stream=pushed.session.stream.name, client=client)
-        pings = Pings(self._config.ping_interval_seconds, self._config.ping_timeout_seconds)
-        close: Close | None = None
-        sending = acknowledgement and asyncio.ensure_future(acknowledgement.run(connection.send))
-        try:
-            close = await read_websocket(connection, pushed, pings)
-        except Exception:
-            pushed.session.failed = True
-            raise
-        finally:
-            if sending:
-                sending.cancel()
-            if followed:
-                followed.leave()
-                self.counters.messages_again += followed.duplicates
-            connection.leave()
-            pushed.session.unresponsive |= connection.overdue
-            try:
-                pushed.end(self._with_origin(close, pushed.session))
-            finally:
-                await close_websocket(connection, *_closing(pushed))
-
-    def _followed(self, connection: PushConnection, asked: Acknowledged | None) -> Followed | None:
-        """Return what acknowledges the messages of a connection; None if it is not asked for, or there is no room."""
-        known = self._sessions.acknowledgements
-        if asked is None or known is None:
-            return None
-        if asked.resume is None:
-            return known.follow()
-        followed = known.resume(self.name, asked.resume, asked.first)
-        if followed:
-            followed.replaced = lambda: self._leave(connection)
-        return followed
-
-    def _leave(self, connection: PushConnection) -> None:
-        """Close a connection whose sender goes on over another one."""
-        closing = asyncio.ensure_future(close_websocket(connection, "resumed by another connection", POLICY_VIOLATION))
-        self._arriving.add(closing)
-        closing.add_done_callback(self._arriving.discard)
-
-    def _with_origin(self, close: Close | None, session: StreamSession) -> Close:
-        """Return `close` as local where this source ended the connection because it stops."""
-        if close is None:  # the task failed, or was cancelled: no time was left to close in order
-            return Close(session.now(), None, "", local=not session.failed)
-        if self._stopping.is_set() and not session.failed:
-            return Close(close.at, GOING_AWAY, "", local=True)
-        return close
-
-
-def _closing(pushed: Pushed) -> tuple[str, int]:
-    """Return with which reason and code a connection is closed that has not ended."""
-    if pushed.session.failed:
-        return "internal error", INTERNAL_ERROR
-    if pushed.shed:
-        return "the audit log is full: send again what is not acknowledged", TRY_AGAIN
-    return "", GOING_AWAY
-
-
-def _problem_of(error: Exception) -> Problem:
-    if isinstance(error, CertificateError):
-        return error.problem
-    if isinstance(error, OSError):
-        taken = error.errno == errno.EADDRINUSE
-        return Problem("address_in_use" if taken else "listen", f"{error.filename}: {(error.strerror or '').lower()}")
-    return Problem("tokens", str(error))
 
 
 def _stopping() -> Refusal:

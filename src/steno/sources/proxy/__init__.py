@@ -1,8 +1,9 @@
 """`kind = "proxy"`: a base URL that stands before a provider. All passes, and steno reads along.
 
     source.py    the source: it listens, drains, and is configured anew
-    client.py    a connection of a client: one request after the other, until one becomes a websocket; `Observe`, by
-                 which replies that are none are read along
+    listener.py  accepts clients, with TLS or without
+    client.py    a connection of a client: one request after the other, until one becomes a websocket
+    host.py      what such a connection asks of the source; `Observe`, by which replies that are no websockets are read
     upstream.py  the connection to the provider that belongs to it
     heads.py     heads of requests and replies: what is refused, and what of them passes; handshakes of websockets
     target.py    where a request goes, and what a reply says of places

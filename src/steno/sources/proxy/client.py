@@ -8,18 +8,15 @@ for what another says.
 import asyncio
 import base64
 import os
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 import h11
 import structlog
 
-from steno.config.sources.proxy import ProxySource as ProxyConfig
-from steno.sources.connect import conversation_name
-from steno.sources.connect_errors import reason_of
+from steno.sources.connect_errors import reason_of, sentence_of
 from steno.sources.proxy.call import UNSENT_BYTES, Call, Pings, half_close
-from steno.sources.proxy.frames import Budget, FrameReader
+from steno.sources.proxy.frames import FrameReader
 from steno.sources.proxy.heads import (
     HEAD_BYTES,
     RequestHead,
@@ -32,64 +29,16 @@ from steno.sources.proxy.heads import (
     response_headers,
     words,
 )
-from steno.sources.proxy.reading import ProxyCounters, ReadAlong
+from steno.sources.proxy.host import Host, Observer
 from steno.sources.proxy.refusal import Refused, refusal
 from steno.sources.proxy.target import Upstream
-from steno.sources.proxy.upstream import SWITCHING, Dialer, TrustError, UpstreamConnection
+from steno.sources.proxy.upstream import SWITCHING, TrustError, UpstreamConnection
+from steno.sources.websocket import conversation_name
 
 IDLE_SECONDS: Final = 75.0
 """How long a connection may wait for its next request. Clients that keep connections give them up earlier."""
 LINGER_SECONDS: Final = 2.0
 """How long what a client still says is read after the last answer, so that the answer is not lost on its way."""
-
-
-class Observer(Protocol):
-    """Reads one reply along. What it raises ends its reading, and nothing else."""
-
-    def data(self, data: bytes) -> None:
-        """Take a part of the body, which has passed. It is as the provider sent it, without chunks."""
-
-    def end(self, *, complete: bool) -> None:
-        """Take the end. Where it is not `complete`, one side was lost before."""
-
-
-Observe = Callable[[RequestHead, ResponseHead], Observer | None]
-"""Is asked for each reply, before its head is passed on; None where the reply is not read along."""
-
-
-class Host(Protocol):
-    """What a connection asks of the source that accepted it."""
-
-    counters: ProxyCounters
-    budget: Budget
-
-    @property
-    def observe(self) -> Observe | None:
-        """What reads replies along that are no websockets."""
-
-    @property
-    def config(self) -> ProxyConfig:
-        """What holds for the next request."""
-
-    @property
-    def upstream(self) -> Upstream:
-        """Where it goes."""
-
-    @property
-    def stopping(self) -> bool:
-        """Whether no request is taken any more."""
-
-    def dialer(self, upstream: Upstream) -> Dialer:
-        """Return what connects to `upstream`. Raises TrustError."""
-
-    def read_along(self, conversation: str | None) -> ReadAlong:
-        """Begin a stream."""
-
-    def made(self, connection: "ClientConnection") -> None:
-        """Take note of `connection`. Raises Refused where there are too many."""
-
-    def gone(self, connection: "ClientConnection") -> None:
-        """Forget `connection`: it has ended, with its call if it had become one."""
 
 
 class ClientConnection(asyncio.Protocol):
@@ -274,6 +223,7 @@ class ClientConnection(asyncio.Protocol):
             self._upstream_of = self._provider
             upstream = await host.dialer(self._provider).connect(self)
             host.counters.attempts["connected"] += 1
+            host.unreachable = None
             self._connecting = None
             if self._discards or upstream.lost:
                 upstream.leave()
@@ -290,11 +240,14 @@ class ClientConnection(asyncio.Protocol):
             self._not_connected(error)
 
     def _not_connected(self, error: Exception) -> None:
-        reason = "certificate" if isinstance(error, TrustError) else reason_of(error)
-        detail = {"detail": str(error)} if isinstance(error, TrustError) else {}
-        self._host.counters.attempts[reason] += 1
-        log = self._log.warning if reason != "other" else self._log.exception
-        log("cannot connect", reason=reason, upstream=self._host.config.masked_upstream, **detail)
+        host = self._host
+        trusted = not isinstance(error, TrustError)
+        reason, detail = (reason_of(error), sentence_of(error)) if trusted else ("certificate", str(error))
+        host.counters.attempts[reason] += 1
+        if host.unreachable != (reason, detail):  # clients try again and again
+            log = self._log.warning if reason != "other" else self._log.exception
+            log("cannot connect", reason=reason, detail=detail, upstream=host.config.masked_upstream)
+        host.unreachable = (reason, detail)
         status = 504 if reason == "timeout" else 502
         self._refuse(Refused(status, "upstream", f"the provider cannot be reached ({reason})"))
 

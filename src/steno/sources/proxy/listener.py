@@ -52,6 +52,7 @@ class Listener:
         made: Callable[[], asyncio.Protocol],
         context: Callable[[], ssl.SSLContext] | None,
         handshake_seconds: float,
+        failed: Callable[[str], None],
     ) -> None:
         """Accept on the sockets of `opened`.
 
@@ -61,12 +62,14 @@ class Listener:
             context: returns what the next connection's TLS is served with. Where it raises CertificateError there is
                 none.
             handshake_seconds: how long TLS may take.
+            failed: takes why the TLS of a connection failed.
         """
         self._opened = opened
         self.sockets = [each.sock for each in opened]
         self._made = made
         self._context = context
         self._seconds = handshake_seconds
+        self._failed = failed
         self._loop = asyncio.get_running_loop()
         self._accepting = [self._loop.create_task(self._accept(each)) for each in self.sockets]
         self._places = asyncio.Semaphore(BEGINNING)
@@ -146,7 +149,11 @@ class Listener:
     async def _begin(self, accepted: socket.socket, context: ssl.SSLContext | None) -> None:
         """Begin TLS, where there is any, and hand the connection over. Where TLS fails the client knows why."""
         self._handed.add(accepted)
-        with suppress(OSError, TimeoutError):
+        try:
             await self._loop.connect_accepted_socket(
                 self._made, accepted, ssl=context, ssl_handshake_timeout=self._seconds if context else None
             )
+        except ssl.SSLError as error:
+            self._failed((error.reason or "no handshake is possible").lower().replace("_", " "))
+        except OSError:  # the client is gone, or took too long
+            return

@@ -14,7 +14,17 @@ PHRASES: Final = {
     503: "Service Unavailable",
     504: "Gateway Timeout",
 }
-REASONS: Final = ("head", "target", "handshake", "timeout", "connections", "stopping", "upstream", "internal_error")
+REASONS: Final = (
+    "head",
+    "target",
+    "handshake",
+    "timeout",
+    "connections",
+    "stopping",
+    "upstream",
+    "tls",
+    "internal_error",
+)
 """Why clients were refused: a closed list."""
 
 

@@ -19,12 +19,12 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from steno.core.families import FAMILIES
-from steno.sources.proxy.client import Observer
 from steno.sources.proxy.frames import ENCODING, NO_MEMORY, TOO_BIG, Budget
 from steno.sources.proxy.heads import RequestHead, ResponseHead, words
+from steno.sources.proxy.host import Observer
 from steno.sources.proxy.inflate import Inflate, inflate_of
 from steno.sources.proxy.reading import ReadAlong
-from steno.sources.proxy.server_sent import Event, EventStream, frame_of
+from steno.sources.proxy.server_sent import DONE, Event, EventStream, frame_of
 
 _EVENTS: Final = re.compile(r"/threads/(?:runs|[^/]+/runs(?:/[^/]+/submit_tool_outputs)?)/?\Z")
 """The end of paths whose replies may be streams of events that are read. Before it stands a version, or what a provider
@@ -135,6 +135,8 @@ class _EventsRead:
         self._held = _Held(replies.room)
         self._inflate: Inflate | None = inflate
         self._too_long = 0
+        self._over = False
+        """Whether the stream has said so. A client may hang up then, before the last byte of the reply."""
 
     def data(self, data: bytes) -> None:
         if self._inflate is None:
@@ -155,6 +157,7 @@ class _EventsRead:
         self._held.set(0)
 
     def _feed(self, events: list[Event]) -> None:
+        self._over = self._over or any(event.data.strip() == DONE for event in events)
         frames = [frame for event in events if (frame := frame_of(event)) is not None]
         if frames:
             self._frames.take(frames, sent=False)
@@ -166,7 +169,7 @@ class _EventsRead:
         if complete and self._inflate:
             self._feed(self._events.end())
         self._held.set(0)
-        _end(self._frames, complete=complete)
+        _end(self._frames, complete=complete or self._over)
 
 
 class _ObjectRead:

@@ -1,7 +1,6 @@
 """`kind = "proxy"`: the address that applications use in place of the provider's."""
 
 import asyncio
-import errno
 from typing import ClassVar, Final
 
 import anyio
@@ -11,21 +10,27 @@ from steno.attachments import AttachRequest, RefusedError
 from steno.config.sources.proxy import ProxySource as ProxyConfig
 from steno.sources.backoff import Backoff
 from steno.sources.protocols import Problem
-from steno.sources.proxy.client import ClientConnection, Observe, Observer
+from steno.sources.proxy.client import ClientConnection
 from steno.sources.proxy.frames import Budget
 from steno.sources.proxy.heads import RequestHead, ResponseHead
+from steno.sources.proxy.host import Observe, Observer
 from steno.sources.proxy.listener import Listener, bind
 from steno.sources.proxy.reading import ProxyCounters, ReadAlong
 from steno.sources.proxy.refusal import Refused
 from steno.sources.proxy.replies import Replies
 from steno.sources.proxy.target import Upstream
 from steno.sources.proxy.upstream import Dialer, Trust
+from steno.sources.sockets import problem_of
 from steno.sources.stream_session import StreamSessions
 from steno.sources.tls import CertificateError, ServerCertificate
 
 WAIT_SECONDS: Final = 0.25
 WAIT_MAX_SECONDS: Final = 5.0
 """Bounds of the wait before an address that cannot be listened on is tried again."""
+DESCRIPTORS: Final = 2
+"""Of a connection: its own, and that of the one to the provider."""
+REPEATED_SECONDS: Final = 10.0
+"""How often clients whose TLS failed are logged."""
 REFUSED_AT_ONCE: Final = 256
 """Connections over the limit that are told so. Further ones are broken off."""
 
@@ -45,7 +50,8 @@ class ProxySource:
         self.upstream = Upstream.of(config.upstream)
         self.budget = Budget(sessions.read_ahead.limit)
         self.observe: Observe | None = self._observe
-        """Reads replies along that are no websockets; see `client.Observe`."""
+        """Reads replies along that are no websockets; see `host.Observe`."""
+        self.unreachable: tuple[str, str] | None = None
         self._asking: set[asyncio.Task[None]] = set()
         """Requests to follow a call that are under way."""
         self.stopping = False
@@ -53,7 +59,8 @@ class ProxySource:
         """The problem that was logged last."""
         self._sessions = sessions
         self._trust = Trust()
-        self._certificate: ServerCertificate | None = None
+        self._tls_logged = float("-inf")
+        """When a client whose TLS failed was logged last, by the clock of the event loop."""
         self._listener: Listener | None = None
         self._connections: set[ClientConnection] = set()
         self._changed = anyio.Event()
@@ -104,8 +111,7 @@ class ProxySource:
         except CertificateError as error:
             self._fail(error.problem)
         except OSError as error:
-            reason = "address_in_use" if error.errno == errno.EADDRINUSE else "listen"
-            self._fail(Problem(reason, f"{config.listen}: {(error.strerror or 'cannot be used').lower()}"))
+            self._fail(problem_of(error, config.listen))
         if self.problem:
             with anyio.move_on_after(backoff.wait()):
                 await changed.wait()
@@ -115,7 +121,9 @@ class ProxySource:
                 each.sock.close()
             return
         context = certificate.context if certificate else None
-        self._listener = Listener(sockets, lambda: ClientConnection(self), context, config.handshake_seconds)
+        self._listener = Listener(
+            sockets, lambda: ClientConnection(self), context, config.handshake_seconds, self._tls_failed
+        )
         backoff.succeeded()
         self._said = None
         self._log.info("listening", address=config.listen, port=self.port, upstream=config.masked_upstream)
@@ -124,18 +132,20 @@ class ProxySource:
 
     def _new_certificate(self, config: ProxyConfig) -> ServerCertificate | None:
         """Return the certificate to serve, read once. Raises CertificateError."""
-        self._certificate = self.counters.certificate = None
         self.problem = None
+        certificate = self.counters.certificate
         if config.tls is None:
-            return None
-        certificate = ServerCertificate(self.name, config.tls, ["http/1.1"])
-        certificate.context()
-        self._certificate = self.counters.certificate = certificate
+            certificate = None
+        elif certificate is None or certificate.tls != config.tls:
+            certificate = ServerCertificate(self.name, config.tls, ["http/1.1"])
+        self.counters.certificate = certificate
+        if certificate:
+            certificate.context()
         return certificate
 
     def _fail(self, problem: Problem) -> None:
         if problem != self._said:
-            self._log.warning("cannot listen", reason=problem.reason, detail=problem.detail)
+            self._log.error("cannot listen", reason=problem.reason, detail=problem.detail)
         self.problem = self._said = problem
 
     def _close_listener(self) -> None:
@@ -178,6 +188,7 @@ class ProxySource:
         """Go on as `config` says, from the next request on. What is going on is not touched."""
         former, self.config = self.config, config
         self.upstream = Upstream.of(config.upstream)
+        self.unreachable = None
         if (former.listen, former.tls, former.handshake_seconds) != (
             config.listen,
             config.tls,
@@ -193,14 +204,26 @@ class ProxySource:
         before = len(self._connections)
         self._connections.add(connection)
         self.counters.connections = before + 1
-        if before >= self.config.connections + REFUSED_AT_ONCE:
+        sockets = self._sessions.sockets
+        sockets.held += DESCRIPTORS
+        if before >= self.config.connections + REFUSED_AT_ONCE or sockets.spent:
             connection.transport.abort()
-        if before >= self.config.connections:
+        if before >= self.config.connections or sockets.full:
             raise Refused(503, "connections", "there are too many connections")
+
+    def _tls_failed(self, why: str) -> None:
+        """Count a client whose TLS failed, and log it now and then: many come with one mistake."""
+        self.counters.refused["tls"] += 1
+        now = asyncio.get_running_loop().time()
+        if now - self._tls_logged >= REPEATED_SECONDS:
+            self._tls_logged = now
+            self._log.warning("client refused", reason="tls", detail=why)
 
     def gone(self, connection: ClientConnection) -> None:
         """Forget `connection`, which has ended."""
-        self._connections.discard(connection)
+        if connection in self._connections:
+            self._connections.discard(connection)
+            self._sessions.sockets.held -= DESCRIPTORS
         self.counters.connections = len(self._connections)
         if not self._connections:
             self._empty.set()

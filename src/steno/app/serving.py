@@ -1,0 +1,89 @@
+"""From a configuration to a daemon that runs in this process: opens what it is made of, and gives it the signals."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from steno.admin.http import bind
+from steno.app.calls import journal_of
+from steno.app.daemon import Daemon, DaemonParts
+from steno.app.daemon_log import DaemonLog
+from steno.app.price_list import configured_prices
+from steno.app.signals import SIGNALS
+from steno.app.state_output import StateOutput
+from steno.audit.service import AuditService
+from steno.config import Config
+from steno.errors import UnavailableError
+from steno.output_errors import OutputErrors
+from steno.sources.clock import Clock
+from steno.sources.recorder import Recorder
+
+
+@contextmanager
+def opened(
+    config: Config,
+    environ: Mapping[str, str],
+    *,
+    state: Path | None = None,
+    record: Path | None = None,
+    load: Callable[[], Config] | None = None,
+    log: DaemonLog | None = None,
+) -> Iterator[Daemon]:
+    """Bind the port, open the audit log and the files, and yield a daemon that is ready to run.
+
+    Args:
+        config: what was read from the configuration file.
+        environ: the environment, for the folders of the audit log and of what is kept over a restart.
+        state: where the state is written at the end.
+        record: the folder that frames are recorded into.
+        load: reads the configuration again, where it came from a file.
+        log: the operational log, where it is the daemon's own.
+
+    Raises:
+        ConfigError: the price list cannot be read, or a key or pattern of the audit log is wrong.
+        DataError: the audit log that is there cannot be continued.
+        UnavailableError: a port is taken, a folder cannot be written, or another daemon writes the log.
+    """
+    clock = Clock()
+    errors = log.errors if log else OutputErrors()
+    with ExitStack() as stack:
+        sock = stack.enter_context(bind(*config.http.address))
+        audit = stack.enter_context(AuditService.open(config, environ, clock.start, clock.now))
+        recorder = Recorder(record, errors) if record else None
+        writer = stack.enter_context(StateOutput.open(state, errors)) if state else None
+        parts = DaemonParts(
+            clock=clock,
+            socket=sock,
+            audit=audit,
+            prices=configured_prices(config.prices),
+            errors=errors,
+            recorder=recorder,
+            state=writer,
+            journal=journal_of(audit.directory, environ, errors),
+            load=load,
+            log=log,
+        )
+        yield Daemon(config, parts)
+
+
+async def serve(daemon: Daemon) -> None:
+    """Run `daemon` in the foreground of this process, with its signals, those included that have come so far.
+
+    Raises UnavailableError where the drain left something unwritten.
+    """
+    loop = asyncio.get_running_loop()
+
+    def deliver(number: signal.Signals) -> None:
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(daemon.received, number)
+
+    SIGNALS.hold()
+    SIGNALS.deliver(deliver)
+    try:
+        missing = await daemon.run()
+    finally:
+        SIGNALS.deliver(None)
+    if missing:
+        raise UnavailableError("; ".join(missing))

@@ -1,0 +1,21 @@
+"""The unchanged `openai` SDK for Python: sync, async, beta namespace, plain HTTP."""
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.clients import plays
+from tests.clients.environments import ALL, python
+
+WEBSOCKETS: Final = [("openai_sync.py", "realtime"), ("openai_sync.py", "beta"), ("openai_async.py",)]
+
+
+@pytest.mark.parametrize("program", [*WEBSOCKETS, ("openai_http.py",)], ids=" ".join)
+def test_passes_the_proxy(program: tuple[str, ...], tmp_path: Path, record_property: plays.Record) -> None:
+    plays.passes_the_proxy(python("openai", *program), tmp_path, record_property)
+
+
+@pytest.mark.parametrize("program", WEBSOCKETS if ALL else WEBSOCKETS[:1], ids=" ".join)
+def test_is_tapped(program: tuple[str, ...], tmp_path: Path, record_property: plays.Record) -> None:
+    plays.is_tapped(python("openai", *program), tmp_path, record_property)
