@@ -87,6 +87,8 @@ class Connection:
 
     def _send(self, payload: bytes) -> str:
         at = AT + SECOND
+        if self.followed.full:
+            return "shed"
         if not self.followed.begin(at):
             return "again"
         self._pipeline.feed(self._stream, Frame(payload, at))
@@ -185,6 +187,24 @@ async def test_what_was_shed_is_never_acknowledged(tmp_path: Path) -> None:
     shed = results.index("shed")
     assert results[:shed] == ["fed"] * shed
     assert max(connection.acks, default=0) <= shed
+
+
+async def test_what_was_shed_leads_to_its_facts_when_it_comes_again(tmp_path: Path) -> None:
+    """It was not fed, so that it is no duplicate in a conversation that goes on. A message is taken whole or not."""
+    messages = [done(number, calls=20) for number in range(1, 10)]
+    with running(tmp_path, when_full="shed", queue_bytes=4_096, flush_seconds=0.001) as daemon:
+        connection, sheds = daemon.connect(), 0
+        while connection.followed.number < len(messages):
+            result = connection.send(messages[connection.followed.number])
+            sheds += result == ["shed"]
+            await anyio.lowlevel.checkpoint()
+        await until(lambda: connection.acks[-1:] == [len(messages)])
+
+    held = [record["fact"] for record in records(tmp_path)]
+    assert sheds
+    assert finished(tmp_path) == [f"event_{number}" for number in range(1, 10)]
+    assert held.count("tool_call.started") == 9 * 20
+    assert "log.gap" not in held
 
 
 async def test_a_sender_with_an_id_goes_on_where_it_was(tmp_path: Path) -> None:

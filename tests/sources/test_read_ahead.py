@@ -143,7 +143,7 @@ async def test_no_connection_holds_the_long_message_that_it_had_last() -> None:
         for number in range(3):
             await say(play, number, LONG)
         await until(lambda: play.stage.fed == 3)
-        held = [len(each.data) for each in gc.get_objects() if isinstance(each, Frame) and bytes(each.data) == LONG]
+        held = [len(each.data) for each in gc.get_objects() if type(each) is Frame and bytes(each.data) == LONG]
 
     assert held == []
 

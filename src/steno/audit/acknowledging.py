@@ -86,6 +86,13 @@ class Writer(Protocol):
         """Whether all that was submitted is on the disk."""
 
     @property
+    def drops(self) -> bool:
+        """Whether a record that comes now is dropped."""
+
+    def take_whole(self, *, whole: bool) -> None:
+        """Drop none from now on, until this is called again without `whole`."""
+
+    @property
     def shed_records(self) -> int:
         """Records that were dropped so far."""
 
@@ -224,6 +231,11 @@ class Followed:
             if self._number > self._progress.ended.number:
                 self._progress.begin(self._number, self._left)
 
+    @property
+    def full(self) -> bool:
+        """Whether records of a message would be dropped. It is not to be fed: the next time it would be a duplicate."""
+        return self._writer.drops
+
     def begin(self, at: Micros) -> bool:
         """Return whether the next message, of time `at`, is to be fed; False where it was fed before."""
         self._number += 1
@@ -232,6 +244,7 @@ class Followed:
             return False
         self._all.tick(at)  # what is due by then is none of what the message leads to
         self._shed = self._writer.shed_records
+        self._writer.take_whole(whole=True)
         self._facts = 0
         self._found.clear()
         self._progress.begin(self._number, self._left)
@@ -242,7 +255,8 @@ class Followed:
         return len(self._window.recorded) if self._window else 0
 
     def end(self) -> bool:
-        """Note that the message was fed. False where records were dropped meanwhile: it is never acknowledged."""
+        """Note that the message was fed. False where records were dropped even so: it is never acknowledged."""
+        self._writer.take_whole(whole=False)
         if self._writer.shed_records != self._shed:
             self._progress.give_up()
             return False
@@ -303,6 +317,7 @@ class Followed:
     def leave(self) -> None:
         """End with the connection. What was fed is acknowledged to the next one of the same sender."""
         self.acknowledge = lambda _: None
+        self._writer.take_whole(whole=False)
         if self._window and self._window.connection is self:
             self._progress.give_up()  # where our own code failed at its last message
             self._all.left(self._window)

@@ -116,6 +116,10 @@ class Followed(Protocol):
     def attach(self, stream: str) -> None:
         """Feed messages to `stream`, which has begun: before the first message, or in the middle of one."""
 
+    @property
+    def full(self) -> bool:
+        """Whether records of a message would be dropped. It is not to be fed: the next time it would be a duplicate."""
+
     def begin(self, at: Micros) -> bool:
         """Return whether the next message, of time `at`, is to be fed; False where it was fed before."""
 

@@ -101,6 +101,19 @@ def test_what_was_shed_is_declared_at_the_end() -> None:
     assert take(waiting) is None
 
 
+def test_what_must_stay_whole_is_taken_although_it_is_full() -> None:
+    waiting = queue(queue_bytes=2 * SIZE, sheds=True)
+    waiting.whole = True
+    for number in range(3):
+        waiting.put(said(number))
+    waiting.whole = False
+    drops = waiting.drops
+    waiting.put(said(3))
+
+    assert take(waiting) == [said(0), said(1), said(2)]
+    assert (drops, waiting.shed_records) == (True, 1)
+
+
 def test_commands_are_taken_although_it_is_full() -> None:
     waiting = queue(queue_bytes=SIZE, sheds=True)
     waiting.put(said(0))

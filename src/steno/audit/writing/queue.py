@@ -116,6 +116,8 @@ class Queue:
         """Length of the records that are not on the disk yet."""
         self.full = False
         """Whether it became full and has not become half empty since."""
+        self.whole = False
+        """Whether no record is dropped for a moment, full or not: those of one message are taken or none."""
         self.shed_records = 0
         """Records dropped so far."""
         self.position = 0
@@ -125,11 +127,16 @@ class Queue:
 
     # Filled ---------------------------------------------------------------------------------------------
 
+    @property
+    def drops(self) -> bool:
+        """Whether a record that comes now is dropped."""
+        return self.full and self._sheds
+
     def put(self, record: Submission) -> bool:
         """Take one record, or drop it. Return whether the queue became full by it."""
         size = len(record) if isinstance(record, bytes) else record.size
         with self._changed:
-            if self.full and self._sheds:
+            if self.drops and not self.whole:
                 self._drop(record)
                 return False
             self._take_in(record, size)

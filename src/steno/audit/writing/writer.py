@@ -91,6 +91,15 @@ class AuditWriter:
         return self._queue.bytes == 0
 
     @property
+    def drops(self) -> bool:
+        """Whether a record that is submitted now is dropped."""
+        return self._queue.drops
+
+    def take_whole(self, *, whole: bool) -> None:
+        """Drop no record from now on, until this is called again without `whole`: for the time of one message."""
+        self._queue.whole = whole
+
+    @property
     def shed_records(self) -> int:
         """Records that were dropped so far."""
         return self._queue.shed_records

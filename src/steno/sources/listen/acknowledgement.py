@@ -32,6 +32,11 @@ class Acknowledgement:
             self._number = number
             self._news.set()
 
+    @property
+    def full(self) -> bool:
+        """Whether the next message is not to be fed, since records of it would be dropped."""
+        return self._followed.full
+
     def begin(self, at: Micros) -> bool:
         """Return whether the next message, of time `at`, is to be fed; False where it was fed before."""
         if self._followed.begin(at):

@@ -31,7 +31,7 @@ class Pushed:
         self.session = begin()
         """The stream that is open, or was open last."""
         self.shed = False
-        """Whether records of the last message were dropped: nothing is read after it."""
+        """Whether records of the last message would be dropped: it was not fed, and nothing is read after it."""
         self._acknowledgement = acknowledgement
         self.messages = 0
         """How many messages came: lines of any kind."""
@@ -88,6 +88,9 @@ class Pushed:
         item = Frame(message, self.now()) if self._cloud_events else parse(message)
         if self._acknowledgement is None:
             return self._take(item, message)
+        if self._acknowledgement.full:
+            self.shed = True
+            return False
         now = self.now()
         if not self._acknowledgement.begin(max(now, plausible_time(item.at, now))):
             return True
