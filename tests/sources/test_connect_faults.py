@@ -202,44 +202,51 @@ async def test_fragments_with_control_frames_in_between() -> None:
     assert play.closed_of("relay")[0].frames == 2
 
 
+class DeadLine:
+    """A relay in between that can stop forwarding, and closes nothing then: neither end is sent a word of it."""
+
+    def __init__(self, port: int) -> None:
+        """Forward to `port`."""
+        self.dead = False
+        self.over = anyio.Event()
+        self.lines = 0
+        self._port = port
+
+    async def relayed(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.lines += 1
+        there, back = await asyncio.open_connection("127.0.0.1", self._port)
+        with suppress(ConnectionError):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._forward, reader, back)
+                tasks.start_soon(self._forward, there, writer)
+        for each in (back, writer):
+            each.close()
+        self.lines -= 1
+
+    async def _forward(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await source.read(65_536):
+                if self.dead:
+                    await self.over.wait()
+                target.write(data)
+        target.transport.abort()
+
+
 async def test_a_line_that_goes_dead() -> None:
-    """A relay stops forwarding, and closes nothing: neither end is sent a word of it."""
-    dead = anyio.Event()
-
-    async def relayed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", port)
-
-        async def forward(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-            with suppress(ConnectionError):
-                while data := await source.read(65_536):
-                    if dead.is_set():
-                        await asyncio.Event().wait()
-                    target.write(data)
-
-        forwarding = [asyncio.create_task(forward(reader, back)), asyncio.create_task(forward(there, writer))]
-        try:
-            await asyncio.wait(forwarding)
-        finally:
-            for each in forwarding:
-                each.cancel()
-            back.close()
-            writer.close()
-
     async with server(send_one) as behind:
-        port = int(behind.rpartition(":")[2])
-        relay = await asyncio.start_server(relayed, "127.0.0.1", 0)
+        line = DeadLine(int(behind.rpartition(":")[2]))
+        relay = await asyncio.start_server(line.relayed, "127.0.0.1", 0)
         url = f"ws://127.0.0.1:{relay.sockets[0].getsockname()[1]}"
         async with played(url, ping_interval_seconds=0.05, ping_timeout_seconds=0.1, open_timeout_seconds=0.2) as play:
             await until(lambda: play.source.ready)
-            dead.set()
+            line.dead = True
             await until(lambda: play.closed_of("relay"))
             lost = play.closed_of("relay")[0]
-            dead = anyio.Event()
+            line.dead = False
             await until(lambda: play.source.ready)
+        line.over.set()
         relay.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            if "relayed" in repr(task):
-                task.cancel()
+        await until(lambda: line.lines == 0)
 
     assert (lost.code, lost.gap) == (None, "unresponsive")
 
