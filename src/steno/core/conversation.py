@@ -235,6 +235,11 @@ class Conversation:
         """Upstream's id of its session, which no other session has; None where it is unknown or there is no session."""
         return None
 
+    @property
+    def billed_model(self) -> str | None:
+        """The model that the usages of the session are billed by; None where it is unknown or there is no session."""
+        return None
+
     def elapsed(self, since: Micros | None, until: Micros | None) -> float | None:
         """Return the seconds from `since` to `until`; None where either is unknown, or where they run backwards.
 

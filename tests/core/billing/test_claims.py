@@ -57,6 +57,20 @@ def test_a_call_by_name_is_the_call_of_a_sideband() -> None:
     assert billed(play, "calls/rtc_one") == (0, DUPLICATE)
 
 
+def test_who_knows_the_model_is_billed() -> None:
+    """A sideband, which may come first, is not sent its session: its usages would have no price."""
+    play = Play(conversation="rtc_one")
+    tap = play.open(OTHER, "rtc_one", source="tap")
+    play.say(created("resp_0"), done("resp_0", usage=USAGE))
+    play.say(session("sess_1", model="gpt-realtime"), on=tap)
+
+    both(play, tap, created(), done(usage=USAGE))
+    play.say(done("resp_0", usage=USAGE), on=tap)
+
+    assert billed(play, "relay/rtc_one") == (5, DUPLICATE)
+    assert billed(play, "tap/rtc_one") == (5, DUPLICATE)
+
+
 def test_the_other_goes_on_where_the_first_has_left() -> None:
     play = Play()
     tap = play.open(OTHER, source="tap")

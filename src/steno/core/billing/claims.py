@@ -2,8 +2,9 @@
 
 The same call may come by a proxy and by a sideband, or by the application's own tap. Two conversations of different
 sources are the same call where they have a session id or a call id in common. The one that was known by it first is
-billed while its stream is open: usages of the others are `duplicate_source`. Where its stream has ended, another one
-goes on in its place.
+billed while its stream is open: usages of the others are `duplicate_source`. One that knows the model of its session
+goes before those that do not, since nothing else has a price. Where its stream has ended, another one goes on in its
+place.
 
 Often that shows late, since a sideband is not sent its session's id. So a usage that has an id, that of its response,
 run or item, is billed once as well, unless two sessions are known to differ: some servers number their responses anew
@@ -28,6 +29,10 @@ class Claimant(Protocol):
     @property
     def session_name(self) -> str | None:
         """The id of its session, where that is known."""
+
+    @property
+    def billed_model(self) -> str | None:
+        """The model of its session, where that is known."""
 
 
 class _Billed(NamedTuple):
@@ -95,13 +100,17 @@ class Claims:
         return True
 
     def _follows_another(self, state: Claimant) -> bool:
-        for name in state.names:
-            for other in self._known[name]:
-                if other is state:
-                    break
-                if other.source != state.source and other.last_stream in self._streams:
-                    return True
-        return False
+        """Return whether another source goes before that of `state`."""
+        return any(self._first(state, name) is not state for name in state.names)
+
+    def _first(self, state: Claimant, name: str) -> Claimant:
+        """Return who is billed of those that have `name`, as `state` has."""
+        follow = [
+            each
+            for each in self._known[name]
+            if each is state or (each.source != state.source and each.last_stream in self._streams)
+        ]
+        return next((each for each in follow if each.billed_model), follow[0])
 
     def _was_billed(self, state: Claimant, usage: str) -> bool:
         billed = self._billed.get(usage)

@@ -327,6 +327,11 @@ class RealtimeConversation(Conversation):
         """Upstream's id of the session."""
         return self.session_id or None
 
+    @property
+    def billed_model(self) -> str | None:
+        """The model of the session."""
+        return self.session_model
+
     def abandoned(self, response: OpenResponse) -> Fact:
         """Return that a response that was begun is given up. What it used is unknown."""
         cost = costs.of_no_usage(self, response.id)
