@@ -1,5 +1,6 @@
 """The HTTP face, with a real client over a real socket."""
 
+import asyncio
 import http.client
 import json
 import socket
@@ -128,3 +129,17 @@ def test_taken_port_is_named() -> None:
     """The error names the address."""
     with bind("127.0.0.1", 0) as sock, pytest.raises(UnavailableError, match=r"cannot listen on 127\.0\.0\.1:\d+"):
         bind("127.0.0.1", sock.getsockname()[1])
+
+
+async def test_a_client_that_left_before_it_was_served_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gone(*_: object) -> None:
+        raise ConnectionResetError
+
+    async with face() as served:
+        monkeypatch.setattr(asyncio.get_running_loop(), "connect_accepted_socket", gone)
+        with socket.create_connection(("127.0.0.1", served.port)) as client:
+            left = await anyio.to_thread.run_sync(client.recv, 1)
+        monkeypatch.undo()
+        status, _, _ = await served.request("/metrics")
+
+    assert (left, status) == (b"", 200)

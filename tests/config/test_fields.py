@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from websockets.uri import parse_uri
 
 from steno.config import mask_url, parse
-from steno.config.fields import header_fault, listen_fault, split_listen, subprotocol_fault, url_fault
+from steno.config.fields import header_fault, http_url_fault, listen_fault, split_listen, subprotocol_fault, url_fault
 from tests.config.helpers import FILE, faults_of, source
 
 
@@ -148,3 +148,9 @@ def test_any_other_source_name_is_refused(name: str) -> None:
 def test_a_path_holds_no_control_character(value: str) -> None:
     fault = "must be a path, neither empty nor with control characters"
     assert faults_of(f'[audit]\ndirectory = "{value}"') == [f"audit.directory: {fault}"]
+
+
+def test_the_address_of_a_provider_has_no_query() -> None:
+    assert http_url_fault("https://api.example/v1?key=a") == "must not hold a query (?...): a client's own is appended"
+    assert http_url_fault("wss://api.example") == "must begin with http:// or https://"
+    assert http_url_fault("https://api.example/base") is None

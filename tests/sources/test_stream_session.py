@@ -13,7 +13,7 @@ from steno.core.frame import Frame
 from steno.core.stream import Stream
 from steno.output_errors import OutputErrors
 from steno.sources.recorder import Recorder
-from steno.sources.recording import Close, parse
+from steno.sources.recording import Close, Missed, conversation_of, parse
 from steno.sources.stream_session import BLAMED_SECONDS, StreamCounters, StreamSession
 from tests.sources.helpers import PING, Stage, counted, until
 
@@ -251,3 +251,27 @@ def test_a_stream_that_cannot_begin_raises(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(stage.pipeline, "stream_opened", fail)
     with pytest.raises(KeyError):
         stage.sessions.begin("relay", StreamCounters())
+
+
+async def test_a_name_that_comes_late_is_recorded_too(tmp_path: Path) -> None:
+    stage = Stage(Recorder(tmp_path, OutputErrors()))
+    session = stage.sessions.begin("relay", StreamCounters())
+
+    session.call("rtc_one")
+    session.take(Frame(PING, session.now()))
+    session.call("rtc_two")
+    session.end(Close(session.now(), 1000, ""))
+
+    (path,) = tmp_path.iterdir()
+    assert session.stream.conversation == "rtc_one"
+    assert conversation_of(path.read_bytes().splitlines()[0]) == "rtc_one"
+
+
+async def test_a_mistake_of_ours_where_frames_are_missing_ends_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+    session = stage.sessions.begin("relay", StreamCounters())
+    monkeypatch.setattr(stage.pipeline, "missed", lambda *_: 1 / 0)
+
+    went_on = session.miss(Missed(session.now(), 3, 12, "queue_full"))
+
+    assert (went_on, session.failed) == (False, True)
