@@ -262,9 +262,8 @@ async def test_a_name_that_comes_late_is_recorded_too(tmp_path: Path) -> None:
     session.call("rtc_two")
     session.end(Close(session.now(), 1000, ""))
 
-    (path,) = tmp_path.iterdir()
     assert session.stream.conversation == "rtc_one"
-    assert conversation_of(path.read_bytes().splitlines()[0]) == "rtc_one"
+    assert conversation_of(recorded_lines(tmp_path)[0]) == "rtc_one"
 
 
 async def test_a_mistake_of_ours_where_frames_are_missing_ends_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
