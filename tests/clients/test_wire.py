@@ -55,6 +55,13 @@ def test_requests_of_one_connection_are_told_apart() -> None:
     ]
 
 
+def test_a_client_may_hang_up_at_the_last_event_of_a_stream() -> None:
+    get = b"GET /v1/threads/t HTTP/1.1\r\nHost: x\r\n\r\n"
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+
+    assert traffic([[(UP, get), (DOWN, chunked)]]).exchanges == [Exchange("GET", "/v1/threads/t", b"", 200, b"abc")]
+
+
 CALL = traffic([TALK]).calls[0]
 REPLY = Exchange("GET", "/v1/threads/t", b"", 200, b"{}")
 
