@@ -239,7 +239,7 @@ def _exchanges(up: bytes, down: bytes) -> Iterator[Exchange]:
         yield Exchange(request.method.decode(), request.target.decode(), asked, response.status_code, answered)
         server.send(h11.Response(status_code=200, headers=[(b"content-length", b"0")]))
         server.send(h11.EndOfMessage())
-        if server.our_state is not h11.DONE or client.our_state is not h11.DONE:
+        if not server.our_state is client.our_state is client.their_state is h11.DONE:
             return
         server.start_next_cycle()
         client.start_next_cycle()
