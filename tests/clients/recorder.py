@@ -3,9 +3,9 @@
 import asyncio
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 from tests.clients.wire import DOWN, UP, Part, Traffic, traffic
 from tests.processes import wait_for
@@ -91,14 +91,21 @@ def recording(recorder: Recorder) -> Iterator[Recorder]:
         asyncio.run_coroutine_threadsafe(_end(server), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
+        while late := asyncio.all_tasks(loop):  # what began while the others ended
+            loop.run_until_complete(_cancelled(late))
+        loop.run_until_complete(asyncio.sleep(0.05))  # sockets that are closing are closed by the loop
         loop.close()
 
 
 async def _end(server: asyncio.Server) -> None:
     server.close()
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
+    await _cancelled(asyncio.all_tasks() - {asyncio.current_task()})
     await server.wait_closed()
     await asyncio.sleep(0)  # what waited for these tasks is called back
+
+
+async def _cancelled(tasks: Iterable[asyncio.Task[Any] | None]) -> None:
+    ending = [task for task in tasks if task]
+    for task in ending:
+        task.cancel()
+    await asyncio.gather(*ending, return_exceptions=True)
