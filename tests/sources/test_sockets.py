@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -187,7 +188,7 @@ def passed(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     unbound = socket.socket()
     datagrams = socket.socket(type=socket.SOCK_DGRAM)
     read, write = os.pipe()
-    first = 200
+    first = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 4  # the last ones that a process may have: nobody has them
     for number, descriptor in enumerate((listening.fileno(), unbound.fileno(), datagrams.fileno(), read)):
         os.dup2(descriptor, first + number)
     monkeypatch.setattr(sockets, "FIRST_INHERITED", first)
