@@ -28,7 +28,7 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest test-taps test-clients coverage golden
+.PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest test-taps test-clients test-operations coverage golden
 .PHONY: compare bench-check wheel check format docs lock clean
 
 help: ## show this list
@@ -102,6 +102,15 @@ test-clients: $(CLIENTS)/node/.locked ## run all clients against a simulated pro
 	    && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
 	    || { echo "make test-clients needs chromium on PATH; as root on Debian it installs it" >&2; exit 1; }
 	STENO_CLIENTS=all $(BIN)/pytest tests/clients $(AT_ONCE) --timeout=600 $(ARGS)
+
+# What operators put around it: a browser, a Prometheus. What cannot be installed is a failure here. Debian's packages are
+# installed where root may do that; the server that comes with the package is not started.
+test-operations: $(VENV)/.dev ## run the tests with a browser and a Prometheus (needs chromium, prometheus and promtool)
+	@for each in chromium prometheus; do command -v $$each >/dev/null || { test "$$(id -u)" = 0 \
+	    && command -v apt-get >/dev/null && apt-get update -qq \
+	    && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $$each >/dev/null; } \
+	    || { echo "make test-operations needs $$each on PATH; as root on Debian it installs it" >&2; exit 1; }; done
+	STENO_OPERATIONS=all $(BIN)/pytest tests/operations $(AT_ONCE) --timeout=600 $(ARGS)
 
 # One process, one order, one choice of examples and no recordings, so that two runs find the same wherever they run.
 # JOBS=3 is quicker. FLOORS=anew writes all floors from this run; afterwards `coverage html` shows what did not run.
