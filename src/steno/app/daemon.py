@@ -39,6 +39,7 @@ from steno.core.billing.prices import PriceTable
 from steno.core.conversation import Conversation
 from steno.core.stream import Stream
 from steno.errors import ConfigError
+from steno.metrics.exemplars import ExemplarMetrics, exposed
 from steno.metrics.exposition import ProcessNumbers, daemon_registry
 from steno.metrics.sink import Metrics
 from steno.output_errors import OutputErrors
@@ -63,6 +64,10 @@ READY_POLICIES: Final[Mapping[str, Callable[[Iterable[bool]], bool]]] = {
     "none": lambda _: True,
 }
 """`http.ready`: how many sources must be ready before the daemon is."""
+
+
+BOUND_AT_START: Final = ("listen", "exemplars")
+"""Keys of `[http]` that a reload does not change."""
 
 
 class DaemonParts(Struct, frozen=True, kw_only=True):
@@ -100,7 +105,8 @@ class Daemon:
         self.audit = parts.audit
         self.listeners: list[Callable[[Conversation], None]] = []
         """Each is called with every conversation that ends."""
-        self.metrics = Metrics(config.limits.label_values, parts.prices)
+        counting = ExemplarMetrics if config.http.exemplars else Metrics
+        self.metrics = counting(config.limits.label_values, parts.prices)
         self.pipeline = Pipeline(
             config.limits,
             [self.metrics, *parts.audit.sinks],
@@ -189,7 +195,7 @@ class Daemon:
         ]
         if self._parts.log:
             numbers.append(self._parts.log)
-        registry = daemon_registry(self.pipeline, self.metrics, numbers)
+        registry = exposed(daemon_registry(self.pipeline, self.metrics, numbers), self.metrics)
         clients = self.faces.tables["http"]
         answers = application(registry, self.healthy, self.ready, self.calls.authorization, self.calls.http_routes())
         app = HostGuard(answers, self._hosts, clients)
@@ -356,7 +362,7 @@ class Daemon:
         self.faces.tables["http"].most = self._plan(new).http
         self.audit.reopen(self.clock.now(), new, changes)
         later = [name for name in ("audit", "limits") if getattr(old, name) != getattr(new, name)]
-        later += ["http.listen"] if old.http.listen != new.http.listen else []
+        later += [f"http.{key}" for key in BOUND_AT_START if getattr(old.http, key) != getattr(new.http, key)]
         self._log.info("configuration reloaded", **msgspec.structs.asdict(changes), at_next_start=later)
 
     # Health ---------------------------------------------------------------------------------------------
