@@ -5,6 +5,7 @@ sources that drain go to their end (`drain`), the sources close their connection
 state is written, the audit log is flushed and ended. The HTTP server goes last, so that a probe sees the drain.
 """
 
+import asyncio
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
@@ -28,6 +29,8 @@ from steno.app.calls import Calls
 from steno.app.control_client import EraseRequest
 from steno.app.daemon_log import DaemonLog
 from steno.app.drain import Drain
+from steno.app.loaded_config import LoadedConfig
+from steno.app.loop_lag import LoopLag
 from steno.app.memory_numbers import MemoryNumbers
 from steno.app.price_list import configured_prices
 from steno.app.source_kinds import make_source, shedding
@@ -129,6 +132,8 @@ class Daemon:
         self._descriptors = self._plan(config)
         self.faces = Faces({"http": ConnectionTable(self._descriptors.http, HEAD_SECONDS), "control": control.table()})
         self._hosts = HostPolicy(config.http.address[0], config.http.hosts)
+        self.loaded = LoadedConfig(parts.prices)
+        self.lag = LoopLag()
         self.memory = MemoryNumbers(config.limits, self.pipeline.registry.memory, sessions.read_ahead)
         self._log = structlog.get_logger()
         self._stopping = anyio.Event()
@@ -183,19 +188,7 @@ class Daemon:
 
     async def run(self) -> tuple[str, ...]:
         """Run until `stop` or a signal, then drain; return what is missing at the end, a sentence each."""
-        numbers: list[ProcessNumbers] = [
-            self.sources,
-            self.drain,
-            self.audit,
-            self.memory,
-            self.faces,
-            self.watch,
-            self.calls,
-            self._parts.errors,
-        ]
-        if self._parts.log:
-            numbers.append(self._parts.log)
-        registry = exposed(daemon_registry(self.pipeline, self.metrics, numbers), self.metrics)
+        registry = exposed(daemon_registry(self.pipeline, self.metrics, self.numbers()), self.metrics)
         clients = self.faces.tables["http"]
         answers = application(registry, self.healthy, self.ready, self.calls.authorization, self.calls.http_routes())
         app = HostGuard(answers, self._hosts, clients)
@@ -209,13 +202,21 @@ class Daemon:
                 listen = partial(control.listen, self.audit.directory, self._erase, peers, further)
                 tasks.start_soon(self._serve, listen)
             self._log_start()
+            self.lag.start(asyncio.get_running_loop())
             tasks.start_soon(self._tick)
             await self._run_sources()
             missing = await self._finish()
             http.stop()
             await http.stopped.wait()
             tasks.cancel_scope.cancel()
+            self.lag.stop()
         return missing
+
+    def numbers(self) -> list[ProcessNumbers]:
+        """Return whoever knows a part of the process metrics."""
+        known: list[ProcessNumbers] = [self.sources, self.drain, self.audit, self.memory, self.faces, self.watch]
+        known += [self.calls, self.loaded, self.lag, self._parts.errors]
+        return [*known, self._parts.log] if self._parts.log else known
 
     async def _serve(self, run: Callable[[], Awaitable[None]], sock: socket.socket | None = None) -> None:
         """Run one of the daemon's own servers. Where it fails, the daemon goes on without it, and `sock` is closed."""
@@ -346,10 +347,12 @@ class Daemon:
             new = load() if load else old
             prices = configured_prices(new.prices)
         except ConfigError as error:
+            self.loaded.failed()
             faults = list(map(str, error.faults))
             self._log.error("the configuration is wrong; the former one stays in use", faults=faults)
             return
         self._config = new
+        self.loaded.loaded(prices)
         self.pipeline.registry.prices = prices
         self.metrics.prices = prices
         if self._parts.log:
