@@ -93,6 +93,14 @@ def test_all_but_the_log_of_operation_is_there(numbers: dict[str, dict[tuple[str
     assert PROCESS_METRICS.keys() - numbers.keys() == {"steno_log_lines_dropped_total"}
 
 
+def test_a_daemon_without_an_audit_log_says_so() -> None:
+    """By the word that `/readyz` has. It is ready all the same: somebody wanted it so."""
+    with opened(parse('http.listen = "127.0.0.1:0"', "steno.toml"), {}) as daemon:
+        ready = daemon.ready()
+
+    assert (ready.ok, ready.detail["audit"]) == (True, "off")
+
+
 def test_no_source_is_ready_before_it_runs(numbers: dict[str, dict[tuple[str, ...], float]]) -> None:
     assert numbers["steno_source_ready"] == {(source,): 0 for source in SOURCES}
     assert numbers["steno_config_last_reload_successful"] == {(): 1}

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 import anyio
 import anyio.to_thread
@@ -379,14 +379,15 @@ class Daemon:
     def ready(self, *, detailed: bool = False) -> CheckResult:
         """Return whether the audit log can be written, enough sources are ready, and the daemon is not stopping.
 
-        Why a source is not ready is of a closed list. What is `detailed` names files, headers and answers of servers.
+        Why a source is not ready is of a closed list, and so is the word on the audit log. What is `detailed` names
+        files, headers and answers of servers.
         """
         sources = self.sources.ready()
         enough = not sources or READY_POLICIES[self._config.http.ready](sources.values())
         log = self.audit.writable()
         running = not self._stopping.is_set()
         problems = self.sources.problems()
-        detail = {"audit": log, "sources": sources, "stopping": not running}
+        detail: dict[str, Any] = {"audit": self.audit.status, "sources": sources, "stopping": not running}
         detail["problems"] = {name: problem.reason for name, problem in problems.items()}
         if detailed:
             detail["details"] = {name: problem.detail for name, problem in problems.items() if problem.detail}
