@@ -20,7 +20,7 @@ import click
 from steno import __version__
 from steno.app.signals import SIGNALS
 from steno.app.terminal import echo, printable_lines
-from steno.errors import ConfigError, ConfigFault, DataError, StenoError, UsageError
+from steno.errors import ConfigError, ConfigFault, StenoError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -240,6 +240,8 @@ def replay(
     Unlike the daemon, replay keeps every object and evicts nothing for the sake of memory: it may take about as much
     memory as the recordings are long, several times that for texts that are not ASCII. To bound it, or to compare with
     what a daemon kept, set limits.memory_bytes and limits.kept_objects in the configuration (-c).
+
+    A file that is compressed is refused: zcat FILE | steno replay -. Exit 65 when every line of a file was malformed.
     """
     from steno.app import replay as replaying
     from steno.app.price_list import configured_prices, load_prices
@@ -256,8 +258,7 @@ def replay(
         summary = replaying.replay(files, config, outputs, table, sys.stdin.buffer, progress)
     taken = Path("-") in (state, metrics)
     _show(console(stderr=taken), summary)
-    if strict and summary.malformed:
-        raise DataError(f"{sum(summary.malformed.values())} lines were malformed")
+    replaying.refuse_unread(summary, strict=strict)
 
 
 @cli.command()

@@ -34,7 +34,7 @@ def log(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("content", "last_line"),
-    [(False, "head      3:"), (True, "words     1 texts stand as they were kept")],
+    [(False, "head      3:"), (True, "words     1 text stands as it was kept")],
     ids=["the log", "the log and its content files"],
 )
 def test_a_log_is_verified_with_its_content_files_where_they_are_asked_for(
