@@ -72,7 +72,7 @@ class Summary(Struct, frozen=True):
     rejected: dict[str, int]
     """Events that did not fit the state of their conversation: reason to count."""
     unreadable: tuple[Path, ...] = ()
-    """Files in which every line was malformed: they are no recordings."""
+    """Files in which every line was malformed: they are no recordings. One in steno's own form is one all the same."""
 
 
 Progress = Callable[[int], None]
@@ -243,10 +243,13 @@ class _Replay:
     def feed(self, file: Path, lines: Iterable[bytes]) -> None:
         """Feed the recording `file`. What follows a close in it is another stream."""
         frames = events = 0
+        bare = True
+        """Whether its streams begin with lines that are not in the form of a recording."""
         stream: Stream | None = None
         for line in lines:
             item = parse(line)
             if stream is None:
+                bare &= isinstance(item, Frame) and item.payload is line
                 name = self._unused(stream_name(file))
                 stream = self._pipeline.stream_opened(name, SOURCE, item.at, conversation_of(line))
             if isinstance(item, Frame):
@@ -259,7 +262,7 @@ class _Replay:
         if stream is not None:
             self._pipeline.registry.settle(stream)
             frames, events = frames + stream.frames, events + stream.events
-        if frames and not events:
+        if bare and frames and not events:
             self._unreadable.append(file)
 
     def _unused(self, name: str) -> str:
