@@ -102,24 +102,29 @@ def run(config_file: Path | None, state: Path | None, record: Path | None) -> No
 
 @cli.command()
 @CONFIG
-def check(config_file: Path | None) -> None:
+@click.option("--state", type=FILE, help="As `steno run` is given it: whether it can be written.")
+@click.option("--record", type=FILE, help="As `steno run` is given it: whether the folder can be written.")
+@click.option("--strict", is_flag=True, help="Exit 78 when there is a warning.")
+def check(config_file: Path | None, state: Path | None, record: Path | None, strict: bool) -> None:
     """Read the configuration and print all of it, defaults included, secrets masked.
 
-    What it names is looked at too: files, variables and certificates that cannot be read, and what is surely not meant,
-    are warned of on standard error.
+    What `steno run` would refuse is an error, exit 78: a folder that cannot be written, a key that is too short, an
+    address that is not this machine's. What it starts with and is surely not meant is a warning on standard error: a
+    file or variable that a source needs, a certificate that ends soon, a port that another process has.
     """
-    from steno.app.check import warnings
-    from steno.app.price_list import configured_prices
-    from steno.audit.setup import redactor_of
+    from steno.app import check as checking
     from steno.config import load, render
 
     path = _config_file(config_file)
     config = load(path)
     with _faults_in(path):
-        redactor_of(config.audit)
-    configured_prices(config.prices)
-    for warning in warnings(config, os.environ):
+        warned, faults = checking.found(config, os.environ, state, record)
+    for warning in warned:
         echo(f"warning: {path}: {warning.key}: {warning.message}", err=True)
+    if faults:
+        raise ConfigError(ConfigFault(str(path), each.key, each.message) for each in faults)
+    if strict and warned:
+        raise ConfigError([ConfigFault(str(path), "", "a warning is an error with --strict")])
     click.echo(render(config), nl=False)
 
 
