@@ -299,12 +299,12 @@ def verify(
     trust = verifying.trust_of(key_files, keyed_from, heads, log_id)
     logs = verifying.logs_of(paths, trust)
     holds = True
-    with _progress(paths) as progress:
-        for log in logs:
+    for log in logs:
+        with _progress(log) as progress:  # it is gone before anything is printed
             found = verifying.verify(log, trust, content=words, progress=progress)
-            holds &= found.ok
-            for line in ([f"{log[0]}:"] if len(logs) > 1 else []) + found.lines():
-                echo(line)
+        holds &= found.ok
+        for line in ([f"{log[0]}:"] if len(logs) > 1 else []) + found.lines():
+            echo(line)
     return 0 if holds else 1
 
 
