@@ -303,6 +303,25 @@ def verify(
 
 
 @cli.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--format", "form", required=True, type=click.Choice(["cloudevents", "ecs", "otel"]), help="Their form.")
+@click.option("--after", type=click.IntRange(min=0), default=0, metavar="SEQ", help="Leave out records up to SEQ.")
+def export(paths: tuple[Path, ...], form: str, after: int) -> None:
+    r"""Print the records of an audit log (a folder, or segments of one log) in the form of another system, a line each.
+
+    cloudevents: CloudEvents 1.0. ecs: Elastic Common Schema. otel: OTLP JSON, which the collector's otlpjsonfile
+    receiver reads. The log itself is not proved by this: run `steno verify` first.
+
+    \b
+    steno export --format ecs /var/log/steno | gzip > records.ndjson.gz
+    """
+    from steno.app import export as exporting
+
+    with _progress(paths) as progress:
+        exporting.export(paths, form, sys.stdout.buffer, after=after, progress=progress)
+
+
+@cli.command()
 @CONFIG
 @click.option("--conversation", required=True, help="The key of the conversation, as the audit log has it.")
 @click.option("--partial", is_flag=True, help="Erase what is in files, even where the log itself holds content.")
