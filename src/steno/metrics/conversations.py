@@ -8,7 +8,8 @@ from steno.core.conversation import DUPLICATE
 from steno.core.families import Families
 from steno.core.registry import Registry
 from steno.core.session import ACTIVE
-from steno.metrics.sink import Labels, Metrics
+from steno.metrics.labels import Labels
+from steno.metrics.sink import Metrics
 from steno.timestamps import Micros
 from steno.wire import Event, name_of
 

@@ -19,7 +19,8 @@ from prometheus_client.registry import Collector
 
 from steno.metrics.conversations import Counts, Numbers, conversation_numbers
 from steno.metrics.definitions import METRICS, Definition
-from steno.metrics.sink import Histogram, Labels, Metrics
+from steno.metrics.labels import NO_LABELS, Labels, SourceLabels
+from steno.metrics.sink import Histogram, Metrics
 
 
 class ConversationCollector(Collector):
@@ -32,10 +33,11 @@ class ConversationCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every conversation metric, those without a value yet included."""
+        labels = self._metrics.labels
         for name, numbers in conversation_numbers(self._pipeline, self._metrics).items():
-            yield number_family(METRICS[name], numbers)
+            yield number_family(METRICS[name], numbers, labels)
         for name, histograms in self._metrics.histograms.items():
-            yield _histogram_family(METRICS[name], histograms)
+            yield _histogram_family(METRICS[name], histograms, labels)
 
 
 class ProcessNumbers(Protocol):
@@ -59,19 +61,19 @@ class DaemonCollector(Collector):
                 yield number_family(METRICS[name], numbers)
 
 
-def number_family(row: Definition, numbers: Numbers) -> Metric:
+def number_family(row: Definition, numbers: Numbers, of_sources: SourceLabels = NO_LABELS) -> Metric:
     """Return a counter or a gauge with `numbers`, in an order that does not depend on which came first."""
     kind = CounterMetricFamily if row.kind == "counter" else GaugeMetricFamily
-    family = kind(row.name, row.help, labels=row.labels)
+    family = kind(row.name, row.help, labels=of_sources.names_after_source(row.labels))
     for labels, value in sorted(dict(numbers).items()):
-        family.add_metric(labels, value)
+        family.add_metric(of_sources.values_after_source(labels), value)
     return family
 
 
-def _histogram_family(row: Definition, histograms: Mapping[Labels, Histogram]) -> Metric:
-    family = HistogramMetricFamily(row.name, row.help, labels=row.labels)
+def _histogram_family(row: Definition, histograms: Mapping[Labels, Histogram], of_sources: SourceLabels) -> Metric:
+    family = HistogramMetricFamily(row.name, row.help, labels=of_sources.names_after_source(row.labels))
     for labels, histogram in sorted(dict(histograms).items()):
-        family.add_metric(labels, list(_cumulated(histogram)), histogram.sum)
+        family.add_metric(of_sources.values_after_source(labels), list(_cumulated(histogram)), histogram.sum)
     return family
 
 

@@ -14,8 +14,8 @@ from steno.core import facts
 from steno.core.billing.prices import PriceTable, resolve
 from steno.core.facts import Cost, Fact, Origin, Tokens
 from steno.metrics.conversation_definitions import CONVERSATION_METRICS
+from steno.metrics.labels import NO_LABELS, Labels
 
-Labels = tuple[str, ...]
 NO_MODEL: Final = "unknown"
 OTHER: Final = "other"
 COMPLETED: Final = "completed"
@@ -58,6 +58,8 @@ class Metrics:
         }
         self._label_values = label_values
         self.prices = prices
+        self.labels = NO_LABELS
+        """What the operator calls each source by."""
         self._vocabularies: defaultdict[str, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         """Source, then label, to the values that its upstream chose: one source does not use up another's."""
 
