@@ -12,6 +12,7 @@ from steno.addresses import is_loopback
 from steno.config.fields import (
     FRAME_BYTES_DEFAULT,
     HTTP_LISTEN_DEFAULT,
+    LABELS_MAX,
     LISTEN_DEFAULTS,
     PUT_ELSEWHERE,
     QUEUE_BYTES_DEFAULT,
@@ -122,6 +123,23 @@ def _distinct_files(config: Table) -> Iterator[Flaw]:
             yield Flaw(
                 f"sources.{table['name']}.path",
                 f"is followed by sources.{first[table['path']]}: every line would count twice",
+            )
+
+
+def _same_labels(config: Table) -> Iterator[Flaw]:
+    """Yield a flaw for each source whose labels have other names than those of the first source. The sources are valid.
+
+    A sum over a label that some sources lack would leave them out without a word.
+    """
+    tables = _source_tables(config)
+    for table in tables:
+        labels, first = table.get("labels", {}), tables[0].get("labels", {})
+        if len(labels) > LABELS_MAX:
+            yield Flaw(f"sources.{table['name']}.labels", f"must be at most {LABELS_MAX} labels")
+        elif set(labels) != set(first):
+            yield Flaw(
+                f"sources.{table['name']}.labels",
+                f'must have the same names as sources.{tables[0]["name"]}.labels; a value may be ""',
             )
 
 
@@ -244,5 +262,6 @@ CONFIG_VALIDATORS: Final = (
     Validator(frozenset(), _known_followers),
     Validator(frozenset({"http", "sources"}), _distinct_addresses),
     Validator(frozenset({"sources"}), _distinct_files),
+    Validator(frozenset({"sources"}), _same_labels),
     Validator(frozenset({"audit", "limits", "sources"}), _memory_suffices),
 )
