@@ -20,6 +20,8 @@ SESSION: Final = '{"type":"session.created","event_id":"event_1","session":{"id"
 NO_CORE: Final = "import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))"
 """A process that is aborted leaves no image of its memory where tests run. LimitCORE= of the unit does the same."""
 
+NOBODY: Final = "127.0.0.1:1"
+"""Where an upstream refuses to be connected to."""
 EAGER: Final = "from steno.app import notify; notify.STATUS_SECONDS = 0.1"
 
 
@@ -41,8 +43,8 @@ def silent() -> Iterator[str]:
         yield f"127.0.0.1:{server.getsockname()[1]}"
 
 
-def configure(folder: Path, silent: str, proxied: str = "") -> Path:
-    """Write a configuration: a source whose upstream hangs, and a proxy where there is something to proxy."""
+def configure(folder: Path, relay: str, proxied: str = "") -> Path:
+    """Write a configuration: a source that connects to `relay`, and a proxy where there is something to proxy."""
     front = f'[[sources]]\nname = "front"\nkind = "proxy"\nlisten = "127.0.0.1:0"\nupstream = "{proxied}"\n'
     config = folder / "steno.toml"
     config.write_text(
@@ -57,7 +59,7 @@ def configure(folder: Path, silent: str, proxied: str = "") -> Path:
         [[sources]]
         name = "relay"
         kind = "connect"
-        url = "ws://{silent}/v1/events"
+        url = "ws://{relay}/v1/events"
         headers = {{ Authorization = {{ env = "RELAY_TOKEN" }} }}
         {front if proxied else ""}
         """
@@ -82,10 +84,10 @@ async def heard(manager: Manager, name: str, holds: Callable[[Message], bool] = 
 
 
 @pytest.mark.anyio
-async def test_a_manager_hears_the_life_of_a_daemon(manager: Manager, silent: str, tmp_path: Path) -> None:
+async def test_a_manager_hears_the_life_of_a_daemon(manager: Manager, tmp_path: Path) -> None:
     """It is ready without its upstream, reloads, drains a call for as long as that takes, and is alive all the time."""
     async with upstream([SESSION], hang_up=False) as (_, url):
-        config = configure(tmp_path, silent, url.replace("ws:", "http:").removesuffix("/v1/events"))
+        config = configure(tmp_path, NOBODY, url.replace("ws:", "http:").removesuffix("/v1/events"))
         with running(config, limit=EAGER, **environ_of(manager)) as daemon:
             ready = await heard(manager, "READY")
             facts = [record["fact"] for record in records_of_the_log(tmp_path / "audit")]
