@@ -255,6 +255,20 @@ def test_the_socket_is_that_of_the_documented_source() -> None:
     assert f'listen = "{unit["ListenStream"][0]}"' in page
 
 
+def test_five_commands_install_what_is_there() -> None:
+    page = (DEPLOY / "README.md").read_text(encoding="utf-8")
+    commands = page.partition("```sh\n")[2].partition("```")[0].splitlines()
+    named = {word for line in commands for word in re.findall(r"(?:deploy|config)/\S+|\S+\.lock", line)}
+
+    assert len(commands) == 5
+    assert named == {
+        "requirements.lock",
+        "config/minimal.toml",
+        *(f"deploy/{name}" for name in (*UNITS, "sysusers.conf")),
+    }
+    assert [name for name in named if not (TOP / name).is_file()] == []
+
+
 @needs_systemd
 @pytest.mark.parametrize("name", ["steno.service", "steno@.service", "steno.socket"])
 def test_systemd_accepts_the_unit(name: str, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A service manager, as far as it is a socket that hears of one daemon."""
+"""A service manager, as far as it is a socket that hears of one daemon, and a hang for it to find."""
 
 import socket
 from collections.abc import Callable, Mapping
@@ -6,6 +6,17 @@ from time import monotonic
 from typing import Final, Self
 
 from tests.processes import PATIENCE_SECONDS
+
+NO_CORE: Final = "import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))"
+"""A process that is aborted leaves no image of its memory where tests run. LimitCORE= of the unit does the same."""
+HANGING_LOOP: Final = """
+import time
+from steno.app import daemon
+def hang(self):
+    time.sleep(3600)
+daemon.Daemon.reload = hang
+"""
+"""At SIGHUP the event loop does not turn any more."""
 
 Message = dict[str, str]
 

@@ -12,13 +12,11 @@ import pytest
 from websockets.asyncio.client import connect
 
 from tests.app.daemons import records_of_the_log
-from tests.app.managers import Manager, Message
+from tests.app.managers import HANGING_LOOP, NO_CORE, Manager, Message
 from tests.processes import Running, running, steno, upstream, wait_for
 
 WATCHDOG_SECONDS: Final = 0.4
 SESSION: Final = '{"type":"session.created","event_id":"event_1","session":{"id":"sess_1","model":"talker-2"}}'
-NO_CORE: Final = "import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))"
-"""A process that is aborted leaves no image of its memory where tests run. LimitCORE= of the unit does the same."""
 
 NOBODY: Final = "127.0.0.1:1"
 """Where an upstream refuses to be connected to."""
@@ -123,15 +121,6 @@ def port_of(daemon: Running) -> int:
 
 
 # Hangs ----------------------------------------------------------------------------------------------------
-
-HANGING_LOOP: Final = """
-import time
-from steno.app import daemon
-def hang(self):
-    time.sleep(3600)
-daemon.Daemon.reload = hang
-"""
-"""At SIGHUP the event loop does not turn any more."""
 
 HANGING_DISK: Final = """
 import os, pathlib, threading
