@@ -158,7 +158,7 @@ class ServiceReports:
         self._send({"STOPPING": 1, "STATUS": self._line(), **self._extension(now)})
 
     async def run(self, guarded: Callable[[str], AbstractContextManager[None]]) -> None:
-        """Send what is due, again and again. A mistake of ours within `guarded` is logged there, and changes nothing."""
+        """Send what is due, again and again. A mistake of ours is logged by `guarded`, and ends nothing."""
         while True:
             with guarded("the service manager could not be notified"):
                 self.turn()
