@@ -14,7 +14,10 @@ import pytest
 import steno
 from steno.app.daemon import STALLED_SECONDS
 from steno.config.fields import FRAME_BYTES_DEFAULT
+from steno.config.secret import read_secret
+from steno.config.secret_ref import SecretRef
 from steno.config.sources import ProxySource
+from steno.errors import ConfigError
 from steno.limits import Limits
 
 TOP: Final = Path(__file__).parents[1]
@@ -196,6 +199,17 @@ def test_the_unit_supervises_what_the_daemon_reports(name: str) -> None:
     assert "DynamicUser" not in unit
 
 
+def test_a_token_that_is_not_there_is_an_empty_one(tmp_path: Path) -> None:
+    """The default is passed where there is no file, and would ignore one of no bytes. Who needs it is told."""
+    unit = read_unit()
+    ((loaded, _), (default, value)) = (unit[key][0].split(":") for key in ("LoadCredential", "SetCredential"))
+    (tmp_path / default).write_text(value.encode().decode("unicode_escape"), encoding="ascii")
+
+    assert (loaded, default, value != "") == ("upstream-token", "upstream-token", True)
+    with pytest.raises(ConfigError, match="is empty"):
+        read_secret(SecretRef(file=str(tmp_path / default)))
+
+
 @pytest.mark.parametrize("name", UNITS)
 def test_the_unit_checks_the_configuration_that_it_runs_with(name: str) -> None:
     """At a reload a wrong one is refused there. At the start the daemon refuses it, with a code that ends restarts."""
@@ -242,6 +256,7 @@ def test_the_template_is_the_unit_but_for_what_instances_have_each() -> None:
         "LogsDirectory",
         "StateDirectory",
         "LoadCredential",
+        "SetCredential",
         "SocketBindAllow",
     }
     assert template["LogsDirectory"] == ["steno/%i"]
