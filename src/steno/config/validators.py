@@ -198,6 +198,21 @@ def _clients_are_known(table: Table) -> Iterator[Flaw]:
         yield Flaw("tokens", "must be set, or tls.client_ca, where listen is not on loopback: anybody could push")
 
 
+def _somewhere(anchor: Table) -> Iterator[Flaw]:
+    if anchor["file"] is None and anchor["webhook"] is None:
+        yield Flaw("", "must name a place for the heads: file, webhook, or both")
+
+
+def _headers_of_webhook(anchor: Table) -> Iterator[Flaw]:
+    if anchor["headers"] and anchor["webhook"] is None:
+        yield Flaw("headers", "are for the webhook, and none is named")
+
+
+ANCHOR_VALIDATORS: Final = (
+    Validator(frozenset({"file", "webhook"}), _somewhere),
+    Validator(frozenset({"headers", "webhook"}), _headers_of_webhook),
+    Validator(frozenset({"headers"}), _distinct_headers),
+)
 AUDIT_VALIDATORS: Final = (
     Validator(frozenset({"retention_bytes", "segment_bytes"}), _two_segments_fit),
     Validator(frozenset({"content_files", "digest_key"}), _no_digest_beside_files),

@@ -315,6 +315,19 @@ PROCESS_METRICS: Final = _table(
         "Checkpoints: records of the head of the log, which the operational log has too.",
     ),
     Definition(
+        "steno_audit_anchors_total",
+        "counter",
+        ("kind",),
+        "Heads of the log that were kept elsewhere or stamped: file, webhook, timestamp.",
+    ),
+    Definition(
+        "steno_audit_anchor_failures_total",
+        "counter",
+        ("kind",),
+        "Attempts at that which failed.",
+    ),
+    Definition("steno_audit_anchored_seq", "gauge", (), "The number of the last record whose head is kept everywhere."),
+    Definition(
         "steno_audit_damaged_segments_total", "counter", (), "Segments that somebody else changed, moved or deleted."
     ),
     Definition(
