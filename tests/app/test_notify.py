@@ -1,6 +1,7 @@
 """What the service manager hears: each message whole, in order, and none that is not true."""
 
 import os
+import re
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -168,6 +169,13 @@ def play(manager: Manager) -> Iterator[Reporting]:
 
 
 RUNNING = "streams: 0, conversations: 0, sources ready: 1 of 2, audit log: up to date"
+
+
+def test_the_line_is_the_one_that_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "deploy/README.md").read_text()
+    (shown,) = re.findall(r'^Status: "(.*)"$', page, re.MULTILINE)
+
+    assert re.sub(r"\d+", "0", shown) == re.sub(r"\d+", "0", RUNNING)
 
 
 def test_a_daemon_that_runs_feeds_the_watchdog_four_times_as_often_as_it_must(
