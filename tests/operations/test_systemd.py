@@ -48,7 +48,7 @@ def fed_after(unit: str, moment: str) -> str:
 @pytest.fixture
 def unit(tmp_path: Path) -> Iterator[str]:
     """Run a daemon whose loop hangs at SIGHUP; yield its unit once systemd has heard that it is ready."""
-    name = f"steno-test-{os.getpid()}"
+    name = f"steno-{os.getpid()}-{tmp_path.name}"
     config = tmp_path / "steno.toml"
     config.write_text(f'[http]\nlisten = "127.0.0.1:0"\n[audit]\ndirectory = "{tmp_path}/audit"\n')
     options = [f"--property={each}" for each in (*PROPERTIES, f"StandardError=file:{tmp_path}/steno.log")]
