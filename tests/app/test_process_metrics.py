@@ -85,12 +85,20 @@ def test_no_other_counter_of_the_process_has_several_series(
     """A new one is to be added above, or to those whose labels depend on what is configured or asked."""
     several = {name for name, row in PROCESS_METRICS.items() if row.kind == "counter" and row.labels}
 
-    assert several - CLOSED.keys() == {"steno_attachment_requests_total", "steno_tls_certificate_loads_total"}
+    assert several - CLOSED.keys() == {
+        "steno_attachment_requests_total",
+        "steno_audit_anchor_failures_total",
+        "steno_audit_anchors_total",
+        "steno_tls_certificate_loads_total",
+    }
     assert set(numbers["steno_attachment_requests_total"].values()) == {0}
 
 
 def test_all_but_the_log_of_operation_is_there(numbers: dict[str, dict[tuple[str, ...], float]]) -> None:
-    assert PROCESS_METRICS.keys() - numbers.keys() == {"steno_log_lines_dropped_total"}
+    """But for what is not configured: the log of operation, and places where heads of the audit log are kept."""
+    anchors = {f"steno_audit_{name}" for name in ("anchored_seq", "anchors_total", "anchor_failures_total")}
+
+    assert PROCESS_METRICS.keys() - numbers.keys() == {"steno_log_lines_dropped_total", *anchors}
 
 
 def test_a_daemon_without_an_audit_log_says_so() -> None:

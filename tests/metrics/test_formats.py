@@ -67,7 +67,9 @@ def test_a_body_is_compressed_where_that_is_asked_for(accept_encoding: str, comp
 
 def registry() -> CollectorRegistry:
     metrics = Metrics(100)
-    return daemon_registry(Pipeline(Limits(), [metrics]), metrics, [])
+    pipeline = Pipeline(Limits(), [metrics])
+    pipeline.stream_opened("desk/1", "desk", None)
+    return daemon_registry(pipeline, metrics, [])
 
 
 def test_both_formats_hold_the_same_samples() -> None:

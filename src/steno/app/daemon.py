@@ -32,18 +32,21 @@ from steno.app.drain import Drain
 from steno.app.loaded_config import LoadedConfig
 from steno.app.loop_lag import LoopLag
 from steno.app.memory_numbers import MemoryNumbers
+from steno.app.notify import Notifier, ServiceReports
 from steno.app.price_list import configured_prices
 from steno.app.source_kinds import make_source, shedding
 from steno.app.state_output import StateOutput
 from steno.audit.content_store.erase import Erasure
 from steno.audit.service import AuditService
 from steno.config import Config
+from steno.config.sources import Source
 from steno.core.billing.prices import PriceTable
 from steno.core.conversation import Conversation
 from steno.core.stream import Stream
 from steno.errors import ConfigError
 from steno.metrics.exemplars import ExemplarMetrics, exposed
 from steno.metrics.exposition import ProcessNumbers, daemon_registry
+from steno.metrics.labels import SourceLabels
 from steno.metrics.sink import Metrics
 from steno.output_errors import OutputErrors
 from steno.pipeline import Pipeline
@@ -89,6 +92,8 @@ class DaemonParts(Struct, frozen=True, kw_only=True):
     """Keeps the calls that are followed over a restart."""
     log: DaemonLog | None = None
     """The operational log, where it is the daemon's own."""
+    notifier: Notifier
+    """Where the service manager hears of the daemon."""
     load: Callable[[], Config] | None = None
     """Reads the configuration again, where it came from a file."""
 
@@ -118,13 +123,16 @@ class Daemon:
             parts.prices,
             mixed=self._stream_mixed,
         )
+        self._know_sources(config)
         self.calls = Calls(config, parts.clock, parts.audit, parts.journal)
         self.calls.attachments.followed = self.pipeline.follower
         sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder, config.limits, self.calls.attachments)
         if acknowledgements := parts.audit.acknowledgements:
             acknowledgements.tick = self.pipeline.tick
             sessions.acknowledgements = acknowledgements
-        self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions), sessions.end_left)
+        self.sources = SourceSupervisor(
+            _as_run(config), lambda source: make_source(source, sessions), sessions.end_left
+        )
         self.drain = Drain(self.sources, lambda calls, most: parts.audit.draining(parts.clock.now(), calls, most))
         self._shedding = shedding(config.sources)
         self.audit.shed_from(self._shedding)
@@ -135,6 +143,7 @@ class Daemon:
         self.loaded = LoadedConfig(parts.prices)
         self.lag = LoopLag()
         self.memory = MemoryNumbers(config.limits, self.pipeline.registry.memory, sessions.read_ahead)
+        self._reports = ServiceReports(parts.notifier, self)
         self._log = structlog.get_logger()
         self._stopping = anyio.Event()
         self._mistakes: set[str] = set()
@@ -143,6 +152,12 @@ class Daemon:
         """When the end began: the signal, or the end of the last call. By the monotonic clock."""
         self._ticked_at = 0.0
         """When the last tick was, by the clock of the event loop."""
+
+    def _know_sources(self, config: Config) -> None:
+        """Let metrics have every source that is configured, also before anything comes of it, and its labels."""
+        for source in config.sources:
+            self.pipeline.source(source.name)
+        self.metrics.labels = SourceLabels({each.name: each.labels for each in config.sources}, self.metrics.labels)
 
     def _plan(self, config: Config) -> descriptor_plan.DescriptorPlan:
         """Share out the file descriptors."""
@@ -204,6 +219,8 @@ class Daemon:
             self._log_start()
             self.lag.start(asyncio.get_running_loop())
             tasks.start_soon(self._tick)
+            self._reports.ready()
+            tasks.start_soon(self._reports.run, self._guarded)
             await self._run_sources()
             missing = await self._finish()
             http.stop()
@@ -288,8 +305,10 @@ class Daemon:
                 self.sources.start(running)
                 await self._stopping.wait()
                 self._log.info("stopping")
+                self._reports.stopping(self.sources.drain_seconds + self._config.limits.drain_seconds)
                 await self.drain.run()
                 self._drain_began = monotonic()
+                self._reports.stopping(self._config.limits.drain_seconds)
                 if self._parts.log:
                     self._parts.log.end_by(self._drain_began + self._config.limits.drain_seconds)
                 scope.deadline = anyio.current_time() + self._config.limits.drain_seconds * SHARE_OF_SOURCES
@@ -333,14 +352,15 @@ class Daemon:
         if number != signal.SIGHUP:
             self.stop()
         elif not self._stopping.is_set():
-            self.reload()
+            with self._reports.reloading():
+                self.reload()
 
     def reload(self) -> None:
         """Read the configuration again, and begin a new audit segment. A wrong one is logged and changes nothing.
 
-        At once take effect: sources, the level and format of the operational log, `http.ready`, `http.hosts` and
-        `http.token`; prices for usage that begins from now on. The rest is opened or bound at the start, and takes
-        effect at the next one.
+        At once take effect: sources and their labels, the level and format of the operational log, `http.ready`,
+        `http.hosts` and `http.token`; prices for usage that begins from now on. The rest is opened or bound at the
+        start, and takes effect at the next one.
         """
         old, load = self._config, self._parts.load
         try:
@@ -355,11 +375,12 @@ class Daemon:
         self.loaded.loaded(prices)
         self.pipeline.registry.prices = prices
         self.metrics.prices = prices
+        self._know_sources(new)
         if self._parts.log:
             self._parts.log.configure(new.log.level, new.log.format)
         self._shedding = shedding(new.sources, self._shedding)
         self.audit.shed_from(self._shedding)
-        changes = self.sources.replace(new.sources)
+        changes = self.sources.replace(_as_run(new))
         self._hosts.names = frozenset(new.http.hosts)
         self.calls.reload(new)
         self.faces.tables["http"].most = self._plan(new).http
@@ -392,3 +413,8 @@ class Daemon:
         if detailed:
             detail["details"] = {name: problem.detail for name, problem in problems.items() if problem.detail}
         return CheckResult(enough and log and running, detail)
+
+
+def _as_run(config: Config) -> list[Source]:
+    """Return the sources as they run: their labels are for metrics alone, and other ones change no connection."""
+    return [source.unlabelled() for source in config.sources]

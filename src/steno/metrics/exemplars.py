@@ -14,10 +14,11 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar, Sample
 
 from steno.core.billing.prices import PriceTable
-from steno.core.facts import Fact, Origin
+from steno.core.facts import Origin
 from steno.key_shapes import find_keys
-from steno.metrics.definitions import CONVERSATION_METRICS
-from steno.metrics.sink import Labels, Metrics
+from steno.metrics.conversation_definitions import CONVERSATION_METRICS
+from steno.metrics.labels import Labels
+from steno.metrics.sink import Metrics
 
 LABEL: Final = "conversation"
 EXEMPLAR_CHARACTERS: Final = 128
@@ -37,9 +38,9 @@ LATENCIES: Final = frozenset(
 """Histograms that have exemplars: what somebody waited for."""
 
 
-def shown(key: str | None) -> bool:
+def shown(key: str) -> bool:
     """Return whether the `key` of a conversation may be an exemplar: it is short enough and looks like no secret."""
-    if key is None or len(LABEL) + len(key) > EXEMPLAR_CHARACTERS:
+    if len(LABEL) + len(key) > EXEMPLAR_CHARACTERS:
         return False
     return key.isprintable() and not any(find_keys(key))
 
@@ -50,33 +51,27 @@ class ExemplarMetrics(Metrics):
     def __init__(self, label_values: int, prices: PriceTable | None = None) -> None:
         """Count nothing yet; see `Metrics`."""
         super().__init__(label_values, prices)
-        self._origin: Origin | None = None
         self._last: dict[str, defaultdict[Labels, dict[int, Exemplar]]] = {
             name: defaultdict(dict) for name in LATENCIES
         }
         """Metric to labels to the number of a bucket to who was counted there last."""
 
-    def emit(self, origin: Origin, fact: Fact) -> None:
-        """Count `fact`, and remember whose it is."""
-        self._origin = origin
-        super().emit(origin, fact)
-
-    def observe(self, name: str, labels: Labels, value: float | None) -> None:
-        """Observe a duration of the conversation whose fact it is."""
-        super().observe(name, labels, value)
-        origin = self._origin
-        if value is None or name not in LATENCIES or origin is None or origin.conversation is None:
+    def observe(self, name: str, origin: Origin, *further: str, value: float | None) -> None:
+        """Observe a duration, and keep whose it is."""
+        super().observe(name, origin, *further, value=value)
+        key = origin.conversation
+        if value is None or name not in LATENCIES or key is None or not shown(key):
             return
-        if shown(origin.conversation):
-            at = None if origin.at is None else origin.at / 1_000_000
-            bucket = bisect_left(CONVERSATION_METRICS[name].buckets, value)
-            self._last[name][labels][bucket] = Exemplar({LABEL: origin.conversation}, value, at)
+        at = None if origin.at is None else origin.at / 1_000_000
+        bucket = bisect_left(CONVERSATION_METRICS[name].buckets, value)
+        self._last[name][origin.source, *further][bucket] = Exemplar({LABEL: key}, value, at)
 
     def add_exemplars(self, metric: Metric) -> Metric:
         """Add the exemplars of a metric to its samples. Called from the thread of a scrape."""
-        last = self._last.get(metric.name)
-        if not last:
+        kept = list(self._last.get(metric.name, {}).items())
+        if not kept:
             return metric
+        last = {tuple(self.labels.values_after_source(labels)): found for labels, found in kept}
         bounds = (*map(str, CONVERSATION_METRICS[metric.name].buckets), "+Inf")
         numbers = {bound: number for number, bound in enumerate(bounds)}
         metric.samples = [_with_exemplar(sample, numbers, last) for sample in metric.samples]
