@@ -206,7 +206,7 @@ class DialLoop:
         self._stopping = anyio.Event()
         self._wake = anyio.Event()
         """Ends the wait after the present attempt."""
-        self._dialing = anyio.CancelScope()
+        self._dialing: anyio.CancelScope | None = None
         """The handshake under way: `stop` ends it."""
         self._connection: ClientConnection | None = None
         self._former: StreamEnd | None = None
@@ -258,7 +258,8 @@ class DialLoop:
         """Close the connection as going away, for `reason`, and connect no more."""
         self._stopping.set()
         self._wake.set()
-        self._dialing.cancel()  # who accepts and says nothing would hold it up for `open_timeout_seconds`
+        if self._dialing:
+            self._dialing.cancel()  # who accepts and says nothing would hold it up for `open_timeout_seconds`
         await self._close(reason)
 
     async def redial(self, target: Target) -> None:
@@ -284,7 +285,8 @@ class DialLoop:
     async def _attempt(self) -> Attempt:
         target = self._target
         try:
-            with anyio.CancelScope() as self._dialing:
+            with anyio.CancelScope() as dialing:
+                self._dialing = dialing
                 async with self._sessions.turns.taken():
                     connection = await dial(target, self._sessions.read_ahead)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is counted by a reason and tried again
@@ -298,7 +300,7 @@ class DialLoop:
                 detail=detail_of(error),
                 unknown_call=call_is_unknown(error),
             )
-        if self._dialing.cancelled_caught:
+        if dialing.cancelled_caught:
             return Attempt(good=True)
         self._counters.connected(connection.transport)
         if self.stopping or target is not self._target:
