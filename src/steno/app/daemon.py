@@ -32,6 +32,7 @@ from steno.app.memory_numbers import MemoryNumbers
 from steno.app.price_list import configured_prices
 from steno.app.source_kinds import make_source, shedding
 from steno.app.state_output import StateOutput
+from steno.app.views import Views
 from steno.audit.content_store.erase import Erasure
 from steno.audit.service import AuditService
 from steno.config import Config
@@ -101,9 +102,10 @@ class Daemon:
         self.listeners: list[Callable[[Conversation], None]] = []
         """Each is called with every conversation that ends."""
         self.metrics = Metrics(config.limits.label_values, parts.prices)
+        self.views = Views(config)
         self.pipeline = Pipeline(
             config.limits,
-            [self.metrics, *parts.audit.sinks],
+            [self.metrics, *parts.audit.sinks, self.views.recent],
             self._conversation_closed,
             self._stream_ended,
             parts.prices,
@@ -152,6 +154,7 @@ class Daemon:
         return f"[{host}]:{port}" if sock.family == socket.AF_INET6 else f"{host}:{port}"
 
     def _conversation_closed(self, state: Conversation) -> None:
+        self.views.closed(state)
         if self._parts.state:
             self._parts.state.closed(state)
         for listener in self.listeners:
@@ -191,7 +194,9 @@ class Daemon:
             numbers.append(self._parts.log)
         registry = daemon_registry(self.pipeline, self.metrics, numbers)
         clients = self.faces.tables["http"]
-        answers = application(registry, self.healthy, self.ready, self.calls.authorization, self.calls.http_routes())
+        shown = self.views.routes(self.pipeline.registry, self.clock.now, self.calls.authorization)
+        further = [*self.calls.http_routes(), *shown]
+        answers = application(registry, self.healthy, self.ready, self.calls.authorization, further)
         app = HostGuard(answers, self._hosts, clients)
         http = HttpServer(app, self._parts.socket, clients)
         async with anyio.create_task_group() as tasks:
@@ -199,8 +204,8 @@ class Daemon:
             self._ticked_at = anyio.current_time()
             tasks.start_soon(self._serve, http.run, self._parts.socket)
             if self.audit.directory:
-                peers, further = self.faces.tables["control"], self.calls.control_routes()
-                listen = partial(control.listen, self.audit.directory, self._erase, peers, further)
+                peers, control_routes = self.faces.tables["control"], self.calls.control_routes()
+                listen = partial(control.listen, self.audit.directory, self._erase, peers, control_routes)
                 tasks.start_soon(self._serve, listen)
             self._log_start()
             tasks.start_soon(self._tick)
@@ -248,7 +253,7 @@ class Daemon:
             state = self.pipeline.registry.conversations.get(request.conversation)
             if state:
                 state.erase_content()
-            return state is not None
+            return self.views.erase(request.conversation) or state is not None
 
         return await self.audit.erase(request.conversation, self.clock.now(), forget, partial=request.partial)
 
