@@ -171,7 +171,7 @@ async def test_without_content_no_text_is_held_or_shown(tmp_path: Path) -> None:
     assert [(status, body["content"]) for status, body in answers] == [(200, "none")] * 2
     assert "Ada" not in json.dumps(answers)
     assert held is not None
-    assert all("Content(" not in repr(fact) for _, fact, _ in held.facts)
+    assert all("Content(" not in repr(entry.fact) for entry in held.facts)
 
 
 async def test_redacted_texts_and_secrets_are_as_in_the_audit_log(tmp_path: Path) -> None:

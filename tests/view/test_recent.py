@@ -27,7 +27,7 @@ def said(text: str, kind: str = "text") -> ItemAdded:
 
 def kept(recent: RecentFacts, key: str) -> list[Fact]:
     found = recent.find(key)
-    return [fact for _, fact, _ in found.facts] if found else []
+    return [entry.fact for entry in found.facts] if found else []
 
 
 def test_a_conversation_keeps_its_newest_facts_and_says_how_many_are_gone() -> None:

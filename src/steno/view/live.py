@@ -44,7 +44,7 @@ class RecordMaker:
         """Make entries by `entry`: the members of a record without number and hash."""
         self._entry = entry
         self._lock = threading.Lock()
-        self._made: OrderedDict[str, dict[int, tuple[Fact, Record]]] = OrderedDict()
+        self._made: OrderedDict[str, dict[int, tuple[Entry, Record]]] = OrderedDict()
         self._forgotten = 0
 
     def records(self, key: str, entries: Iterable[Entry]) -> list[Record]:
@@ -52,11 +52,11 @@ class RecordMaker:
         with self._lock:
             forgotten = self._forgotten
             before = self._made.pop(key, {})
-            made: dict[int, tuple[Fact, Record]] = {}
-            for origin, fact, _ in entries:
-                known = before.get(id(fact))
-                record = known[1] if known is not None and known[0] is fact else self._record(origin, fact)
-                made[id(fact)] = (fact, record)
+            made: dict[int, tuple[Entry, Record]] = {}
+            for each in entries:
+                known = before.get(id(each))
+                record = known[1] if known is not None and known[0] is each else self._record(each)
+                made[id(each)] = (each, record)
             self._made[key] = made
             if forgotten != self._forgotten:  # a text that was erased meanwhile may be in them
                 self._made.clear()
@@ -69,8 +69,8 @@ class RecordMaker:
         self._forgotten += 1
         self._made.clear()
 
-    def _record(self, origin: Origin, fact: Fact) -> Record:
-        return msgspec.json.decode(b"{" + self._entry(origin, fact) + b"}", type=Record)
+    def _record(self, entry: Entry) -> Record:
+        return msgspec.json.decode(b"{" + self._entry(entry.origin, entry.fact) + b"}", type=Record)
 
 
 class LiveView:

@@ -26,6 +26,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from steno.audit.content_policy import ContentField
@@ -47,8 +48,13 @@ FACT_BYTES: Final = 512
 USAGE_BYTES: Final = 256
 """A bucket of tokens, or a line of a price."""
 
-Entry = tuple[Origin, Fact, int]
-"""A fact with its origin, and the bytes that it is charged for."""
+
+class Entry(Struct, frozen=True, gc=False):
+    """A fact with its origin, and the bytes that it is charged for. The collector does not look at it."""
+
+    origin: Origin
+    fact: Fact
+    bytes: int
 
 
 class KeptConversation:
@@ -131,7 +137,7 @@ class RecentFacts:
             fact, more = self._within_policy(fact, members)
             size += more
         kept.tally.add(origin, fact)
-        kept.facts.append((origin, fact, size))
+        kept.facts.append(Entry(origin, fact, size))
         kept.bytes += size
         self.bytes += size
         if len(kept.facts) > RECENT_FACTS:
@@ -209,7 +215,7 @@ class RecentFacts:
 
     def _drop(self, kept: KeptConversation, number: int) -> None:
         for _ in range(number):
-            _, _, size = kept.facts.popleft()
+            size = kept.facts.popleft().bytes
             kept.bytes -= size
             self.bytes -= size
         kept.omitted += number
@@ -222,8 +228,8 @@ class RecentFacts:
         held = list(kept.facts)
         erased = [_without_texts(entry) for entry in held]
         for old, new in zip(held, erased, strict=True):
-            kept.bytes += new[2] - old[2]
-            self.bytes += new[2] - old[2]
+            kept.bytes += new.bytes - old.bytes
+            self.bytes += new.bytes - old.bytes
         kept.facts = deque(erased)
         return any(new is not old for old, new in zip(held, erased, strict=True))
 
@@ -255,7 +261,7 @@ def _length_of(content: Content) -> ContentField:
 
 def _without_texts(entry: Entry) -> Entry:
     """Return an entry with the lengths of its texts in their place; itself where it holds none."""
-    origin, fact, size = entry
+    fact, size = entry.fact, entry.bytes
     changes: dict[str, Any] = {}
     for member in _CONTENTS[type(fact)]:
         value = getattr(fact, member)
@@ -265,7 +271,7 @@ def _without_texts(entry: Entry) -> Entry:
             size -= sum(map(_weight, texts))
             bare = tuple(_length_of(each) if isinstance(each, Content) else each for each in values)
             changes[member] = bare if type(value) is tuple else bare[0]
-    return (origin, replace(fact, **changes), size) if changes else entry
+    return Entry(entry.origin, replace(fact, **changes), size) if changes else entry
 
 
 def _content_members(kind: type[Fact]) -> tuple[str, ...]:

@@ -2,6 +2,9 @@
 
 While a conversation is open its state is the truth (`Counted`); once it has ended, the fact of its end is. Out of an
 audit log that has no end of it yet, the sums of its records are what is known, and how many events it had is not.
+
+Rows are made by the thousand while a daemon runs. The collector does not look at them (`gc=False`), since nothing that
+they hold leads back to them: else making them would set off a full collection, which stops the loop.
 """
 
 from typing import Final, Literal
@@ -30,14 +33,14 @@ State = Literal["speaking", "waiting", "responding", "tool", "listening", "runni
 """
 
 
-class Latency(Struct, frozen=True):
+class Latency(Struct, frozen=True, gc=False):
     """How long callers waited for an answer, in seconds; None where nothing was measured."""
 
     last: float | None
     worst: float | None
 
 
-class ToolCalls(Struct, frozen=True):
+class ToolCalls(Struct, frozen=True, gc=False):
     """Tool calls: under way, completed, failed or abandoned."""
 
     open: int
@@ -45,14 +48,14 @@ class ToolCalls(Struct, frozen=True):
     failed: int
 
 
-class TokenSums(Struct, frozen=True):
+class TokenSums(Struct, frozen=True, gc=False):
     """Tokens of all usages."""
 
     input: int
     output: int
 
 
-class Row(Struct, frozen=True, kw_only=True):
+class Row(Struct, frozen=True, kw_only=True, gc=False):
     """One conversation. Times are Unix seconds."""
 
     key: str
@@ -89,7 +92,7 @@ class Row(Struct, frozen=True, kw_only=True):
     rejected: int
 
 
-class Counted(Struct, frozen=True):
+class Counted(Struct, frozen=True, gc=False):
     """What is counted of a conversation beside its facts."""
 
     events: int | None

@@ -18,6 +18,11 @@ from steno.timestamps import Micros
 
 SAID: Final = frozenset({"transcript", "text"})
 """Kinds of content that answer somebody."""
+OPEN_MOST: Final = 64
+"""Responses, calls and runs under way that are told apart, as by the default of `limits.open_responses`."""
+
+Ids = tuple[str | None, ...]
+"""What is under way: most often nothing, or one. Empty sets, a few a conversation, would be work for the collector."""
 
 
 class Tally:
@@ -88,9 +93,9 @@ class Tally:
         """Whether the end of speech was reported whose commit is still to come."""
         self.expects_silence = False
         """Whether the next commit is that of a silence."""
-        self.open_responses: set[str | None] = set()
-        self.open_calls: set[str | None] = set()
-        self.open_runs: set[str] = set()
+        self.open_responses: Ids = ()
+        self.open_calls: Ids = ()
+        self.open_runs: Ids = ()
         self.tools_done = 0
         self.tools_failed = 0
         self.tokens_in = 0
@@ -140,6 +145,14 @@ class Tally:
             self.unpriced[reason] = self.unpriced.get(reason, 0) + 1
 
 
+def _with(ids: Ids, new: str | None) -> Ids:
+    return ids if new in ids else (*ids[-OPEN_MOST + 1 :], new)
+
+
+def _without(ids: Ids, gone: str | None) -> Ids:
+    return tuple(each for each in ids if each != gone) if gone in ids else ids
+
+
 # One fact -------------------------------------------------------------------------------------------------
 
 
@@ -153,9 +166,7 @@ def _closed(tally: Tally, origin: Origin, fact: facts.ConversationClosed) -> Non
     if tally.waiting:
         tally.unanswered += 1
     tally.waiting = tally.speaking = False
-    tally.open_responses.clear()
-    tally.open_calls.clear()
-    tally.open_runs.clear()
+    tally.open_responses = tally.open_calls = tally.open_runs = ()
 
 
 def _session(tally: Tally, _origin: Origin, fact: facts.SessionOpened | facts.SessionChanged) -> None:
@@ -195,7 +206,7 @@ def _item(tally: Tally, _origin: Origin, fact: facts.ItemAdded) -> None:
 
 
 def _response_started(tally: Tally, _origin: Origin, fact: facts.ResponseStarted) -> None:
-    tally.open_responses.add(fact.response_id)
+    tally.open_responses = _with(tally.open_responses, fact.response_id)
     tally.model = fact.model or tally.model
 
 
@@ -206,7 +217,7 @@ def _output_started(tally: Tally, _origin: Origin, fact: facts.ResponseOutputSta
 
 
 def _response_finished(tally: Tally, _origin: Origin, fact: facts.ResponseFinished) -> None:
-    tally.open_responses.discard(fact.response_id)
+    tally.open_responses = _without(tally.open_responses, fact.response_id)
     tally.responses += 1
     tally.model = fact.model or tally.model
     if any(each.kind in SAID for each in fact.output):
@@ -219,7 +230,7 @@ def _interrupted(tally: Tally, _origin: Origin, _fact: Fact) -> None:
 
 
 def _response_abandoned(tally: Tally, _origin: Origin, fact: facts.ResponseAbandoned) -> None:
-    tally.open_responses.discard(fact.response_id)
+    tally.open_responses = _without(tally.open_responses, fact.response_id)
     tally.use((), fact.cost)
 
 
@@ -233,11 +244,11 @@ def _billed(tally: Tally, _origin: Origin, fact: facts.TranscriptionFinished | f
 
 
 def _call_started(tally: Tally, _origin: Origin, fact: facts.ToolCallStarted) -> None:
-    tally.open_calls.add(fact.call_id)
+    tally.open_calls = _with(tally.open_calls, fact.call_id)
 
 
 def _call_finished(tally: Tally, _origin: Origin, fact: facts.ToolCallFinished) -> None:
-    tally.open_calls.discard(fact.call_id)
+    tally.open_calls = _without(tally.open_calls, fact.call_id)
     if fact.status == "completed":
         tally.tools_done += 1
     else:
@@ -245,19 +256,19 @@ def _call_finished(tally: Tally, _origin: Origin, fact: facts.ToolCallFinished) 
 
 
 def _run_started(tally: Tally, _origin: Origin, fact: facts.RunStarted) -> None:
-    tally.open_runs.add(fact.run_id)
+    tally.open_runs = _with(tally.open_runs, fact.run_id)
     tally.turns += 1
     tally.model = fact.model or tally.model
 
 
 def _run_finished(tally: Tally, _origin: Origin, fact: facts.RunFinished) -> None:
-    tally.open_runs.discard(fact.run_id)
+    tally.open_runs = _without(tally.open_runs, fact.run_id)
     tally.model = fact.model or tally.model
     tally.use(fact.tokens, fact.cost)
 
 
 def _run_abandoned(tally: Tally, _origin: Origin, fact: facts.RunAbandoned) -> None:
-    tally.open_runs.discard(fact.run_id)
+    tally.open_runs = _without(tally.open_runs, fact.run_id)
     tally.use((), fact.cost)
 
 
