@@ -215,3 +215,7 @@ the newest of them may still be about to go on."""
 
 RECENT_STREAMS: Final = 1_024
 """Streams that have ended and may yet be resumed by another one."""
+
+STREAM_CLIENTS: Final = 32
+"""Clients that follow `/v1/stream`: pages that people look at. Each holds a connection, and is sent up to 600 KB a
+second where 10,000 conversations go on at once. A scrape must always find a connection."""

@@ -1,14 +1,15 @@
-"""`/v1/conversations`: what the page and `steno top` show, as JSON.
+"""`/v1/conversations` and `/v1/sources`: what the page and `steno top` show, as JSON.
 
     GET /v1/conversations                   rows, filtered, sorted and paged
     GET /v1/conversations/{key}             one conversation as `--state` has it, under the content policy
     GET /v1/conversations/{key}/timeline    one conversation as spans, marks and a transcript
+    GET /v1/sources                         the sources, and whether they are ready
 
 A key is one segment of the path, percent-encoded: `/` is %2F, `#` is %23, and `%` is %25. Texts are for who is
 authorized alone. All work is done in a few threads of its own, so that it holds neither the loop nor a scrape.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Final, Protocol, TypeVar
@@ -24,10 +25,13 @@ from starlette.routing import Route
 from steno.admin.answers import JSON, error
 from steno.admin.authorization import Authorization
 from steno.timestamps import Micros
+from steno.view.changes import Fingerprint
 from steno.view.query import Query, QueryError, page_of, parse_query
 from steno.view.rows import Row, unix
+from steno.view.sources import SourceList
 
 CONVERSATIONS: Final = "/v1/conversations"
+SOURCES: Final = "/v1/sources"
 WORKERS: Final = 2
 """Requests that are worked on at a time. Each reads thousands of rows, or redacts texts; the others wait."""
 NO_CONVERSATION: Final = (
@@ -49,6 +53,15 @@ class Library(Protocol):
 
     def rows(self) -> list[Row]:
         """Return the rows of all conversations. Called in a thread."""
+
+    def fingerprints(self) -> Mapping[str, Fingerprint]:
+        """Return what differs where a row does, by key. Called in a thread."""
+
+    def rows_of(self, keys: Iterable[str]) -> list[Row]:
+        """Return the rows of some conversations. Called in a thread."""
+
+    def sources(self) -> SourceList:
+        """Return the sources. Called in a thread."""
 
     def document(self, key: str, *, texts: bool) -> Work | None:
         """Return what makes the document of one conversation, with texts or without; None where there is none."""
@@ -79,6 +92,9 @@ def view_routes(library: Library, authorization: Authorization, workers: Workers
             return error(HTTPStatus.BAD_REQUEST, "bad_request", str(wrong))
         return _json(await workers.run(partial(_page, library, query)))
 
+    async def sources(_request: Request) -> Response:
+        return _json(await workers.run(lambda: msgspec.json.encode(library.sources())))
+
     async def one(request: Request) -> Response:
         asked = _asked(request)
         if asked is None:
@@ -91,6 +107,7 @@ def view_routes(library: Library, authorization: Authorization, workers: Workers
 
     return [
         Route(CONVERSATIONS, listed, methods=["GET"]),
+        Route(SOURCES, sources, methods=["GET"]),
         Route(CONVERSATIONS + "/{rest:path}", one, methods=["GET"]),
     ]
 

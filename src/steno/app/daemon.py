@@ -119,6 +119,7 @@ class Daemon:
             sessions.acknowledgements = acknowledgements
         self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions), sessions.end_left)
         self.drain = Drain(self.sources, lambda calls, most: parts.audit.draining(parts.clock.now(), calls, most))
+        self.views.attach(self.pipeline, self.sources, self.clock.now)
         self._shedding = shedding(config.sources)
         self.audit.shed_from(self._shedding)
         self._sessions = sessions
@@ -194,8 +195,7 @@ class Daemon:
             numbers.append(self._parts.log)
         registry = daemon_registry(self.pipeline, self.metrics, numbers)
         clients = self.faces.tables["http"]
-        shown = self.views.routes(self.pipeline.registry, self.clock.now, self.calls.authorization)
-        further = [*self.calls.http_routes(), *shown]
+        further = [*self.calls.http_routes(), *self.views.routes(self.calls.authorization)]
         answers = application(registry, self.healthy, self.ready, self.calls.authorization, further)
         app = HostGuard(answers, self._hosts, clients)
         http = HttpServer(app, self._parts.socket, clients)
@@ -207,10 +207,12 @@ class Daemon:
                 peers, control_routes = self.faces.tables["control"], self.calls.control_routes()
                 listen = partial(control.listen, self.audit.directory, self._erase, peers, control_routes)
                 tasks.start_soon(self._serve, listen)
+            tasks.start_soon(self._serve, self.views.changes.run)
             self._log_start()
             tasks.start_soon(self._tick)
             await self._run_sources()
             missing = await self._finish()
+            self.views.changes.stop()
             http.stop()
             await http.stopped.wait()
             tasks.cancel_scope.cancel()

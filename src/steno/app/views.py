@@ -8,6 +8,7 @@ import structlog
 from starlette.routing import Route
 
 from steno.admin.authorization import Authorization
+from steno.admin.streaming import ChangeStream
 from steno.admin.views import Workers, view_routes
 from steno.audit.content_policy import BodyEncoder, ContentPolicy, Redacts
 from steno.audit.setup import policy_of, redactor_of
@@ -17,9 +18,13 @@ from steno.config import Config
 from steno.core.conversation import Conversation
 from steno.core.facts import Fact, Origin
 from steno.errors import ConfigError
+from steno.pipeline import Pipeline
+from steno.sources.supervisor import SourceSupervisor
 from steno.timestamps import Micros
-from steno.view.live import LiveView, RecordMaker, Registry
+from steno.view.live import LiveView, RecordMaker
 from steno.view.recent import RecentFacts
+from steno.view.rows import unix
+from steno.view.sources import SourceRow, counted_by_source
 from steno.view.timeline import ContentShown
 
 
@@ -62,6 +67,35 @@ def shown_by(policy: ContentPolicy) -> ContentShown:
     return "full" if rules == {"full"} else "redacted" if rules & {"full", "redacted"} else "none"
 
 
+class LiveSources:
+    """The sources of a running daemon as rows."""
+
+    def __init__(self, pipeline: Pipeline, supervisor: SourceSupervisor) -> None:
+        """Read from both."""
+        self._pipeline = pipeline
+        self._supervisor = supervisor
+
+    def rows(self) -> list[SourceRow]:
+        """Return a row a configured source. For any thread."""
+        pipeline, supervisor = self._pipeline, self._supervisor
+        problems = supervisor.problems()
+        streams = counted_by_source(stream.source for stream in list(pipeline.streams.values()))
+        states = counted_by_source(state.source for state in list(pipeline.registry.conversations.values()))
+        return [
+            SourceRow(
+                name=name,
+                kind=supervisor.kind(name),
+                labels=supervisor.labels(name),
+                ready=ready,
+                problem=problems[name].reason if name in problems else None,
+                streams=streams.get(name, 0),
+                conversations=states.get(name, 0),
+                last_event_at=unix(counts.last_event_at) if (counts := pipeline.sources.get(name)) else None,
+            )
+            for name, ready in supervisor.ready().items()
+        ]
+
+
 class Views:
     """The recent facts of a daemon with their face."""
 
@@ -71,11 +105,28 @@ class Views:
         kept = [kind for kind, rule in self._policy.rules.items() if rule != "none"]
         self.recent: Final = RecentFacts(config.limits.recent_bytes, kept)
         self._records = RecordMaker(Entries(config).entry)
+        self._workers = Workers()
+        self._library: LiveView
+        self.changes: ChangeStream
 
-    def routes(self, registry: Registry, now: Callable[[], Micros], authorization: Authorization) -> list[Route]:
+    def attach(self, pipeline: Pipeline, supervisor: SourceSupervisor, now: Callable[[], Micros]) -> None:
+        """Show the states of `pipeline` and the sources of `supervisor`; `now` returns the time."""
+        sources = LiveSources(pipeline, supervisor)
+        library = LiveView(
+            self.recent,
+            pipeline.registry,
+            now,
+            self._records,
+            shown_by(self._policy),
+            supervisor.labels,
+            sources.rows,
+        )
+        self._library = library
+        self.changes = ChangeStream(library, self._workers)
+
+    def routes(self, authorization: Authorization) -> list[Route]:
         """Return the routes of the HTTP face."""
-        view = LiveView(self.recent, registry, now, self._records, shown_by(self._policy))
-        return view_routes(view, authorization, Workers())
+        return [*view_routes(self._library, authorization, self._workers), self.changes.route()]
 
     def closed(self, state: Conversation) -> None:
         """Remember the totals of a conversation that has ended."""

@@ -3,6 +3,8 @@
     tally.py      what the facts of one conversation add up to
     rows.py       a conversation as a line of the table
     query.py      which lines are asked for, in which order, and the cursor of the next page
+    changes.py    which lines have changed since they were shown last
+    sources.py    the sources as lines of a table
     timeline.py   a conversation as spans and marks, out of the records of an audit log
     spans.py      what each record adds to a timeline
     transcript.py what was said, out of the same records

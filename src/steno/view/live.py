@@ -17,9 +17,11 @@ from steno.core.conversation import Conversation
 from steno.core.export import snapshot, totals_of, written
 from steno.core.facts import Fact, Origin
 from steno.timestamps import SECOND, Micros
+from steno.view.changes import Fingerprint
 from steno.view.document import document_of
 from steno.view.recent import Entry, KeptConversation, RecentFacts
-from steno.view.rows import Row, counted_at_end, counted_of, row_of
+from steno.view.rows import IDLE_SECONDS, Row, counted_at_end, counted_of, row_of
+from steno.view.sources import SourceList, SourceRow
 from steno.view.timeline import ContentShown, Record, Timeline, timeline
 
 RECORDS_KEPT: Final = 8
@@ -84,6 +86,7 @@ class LiveView:
         records: RecordMaker,
         content: ContentShown = "none",
         labels: Callable[[str], Mapping[str, str]] = lambda _: {},
+        sources: Callable[[], list[SourceRow]] = list,
     ) -> None:
         """Show what `recent` and `registry` hold.
 
@@ -94,12 +97,14 @@ class LiveView:
             records: makes records of facts.
             content: what those hold of texts.
             labels: the operator's labels of a source.
+            sources: returns the sources, in any order.
         """
         self._recent = recent
         self._registry = registry
         self._records = records
         self._content: ContentShown = content
         self._labels = labels
+        self._sources = sources
         self.now = now
 
     # Rows -----------------------------------------------------------------------------------------------
@@ -123,6 +128,30 @@ class LiveView:
 
     def _state(self, kept: KeptConversation) -> Conversation | None:
         return self._registry.conversations.get(kept.tally.key) if kept.tally.closed is None else None
+
+    def fingerprints(self) -> dict[str, Fingerprint]:
+        """Return what differs where a row does. For any thread."""
+        now = self.now()
+        states = self._registry.conversations
+        marks: dict[str, Fingerprint] = {}
+        for kept in self._recent.conversations():
+            tally = kept.tally
+            state = states.get(tally.key)
+            last_at = tally.last_at if state is None else state.last_at
+            idle = last_at is None or now - last_at > IDLE_SECONDS * SECOND
+            marks[tally.key] = (tally.number, tally.records, None if state is None else state.events, idle)
+        return marks
+
+    def rows_of(self, keys: Iterable[str]) -> list[Row]:
+        """Return the rows of some conversations. For any thread."""
+        now = self.now()
+        found = [kept for key in keys if (kept := self._recent.find(key)) is not None]
+        return [self._row(kept, dict(self._labels(kept.tally.source)), now) for kept in found]
+
+    def sources(self) -> SourceList:
+        """Return the sources. For any thread."""
+        rows = self._sources()
+        return SourceList(self.now() / SECOND, sorted(rows, key=lambda row: row.name))
 
     # One conversation -----------------------------------------------------------------------------------
 
