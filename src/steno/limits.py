@@ -219,3 +219,10 @@ RECENT_STREAMS: Final = 1_024
 STREAM_CLIENTS: Final = 32
 """Clients that follow `/v1/stream`: pages that people look at. Each holds a connection, and is sent up to 600 KB a
 second where 10,000 conversations go on at once. A scrape must always find a connection."""
+
+ARCHIVE_CONVERSATIONS: Final = 100_000
+"""Conversations of an audit log that `steno serve` has in its table: those with the newest records. Each takes about
+1.5 KB."""
+
+ARCHIVE_RECORDS: Final = 10_000
+"""Records of one conversation that `steno serve` makes a timeline of, the newest ones. Each takes some 2 KB."""

@@ -13,6 +13,13 @@ from tests.core.helpers import BEGIN, Play
 MEGABYTE = 1024 * 1024
 
 
+class Nowhere:
+    """Takes no record: entries alone are asked for."""
+
+    def submit(self, record: object, /) -> None:
+        """Drop it."""
+
+
 class ViewPlay(Play):
     """A play that is looked at."""
 
@@ -28,7 +35,7 @@ class ViewPlay(Play):
             self.recent,
             self.pipeline.registry,
             self.time,
-            RecordMaker(AuditSink(self, bodies, 16_384).entry),
+            RecordMaker(AuditSink(Nowhere(), bodies, 16_384).entry),
             "full" if kinds else "none",
             lambda name: labels.get(name, {}),
         )
@@ -41,9 +48,6 @@ class ViewPlay(Play):
         """Take a fact, as both sinks."""
         super().emit(origin, fact)
         self.recent.emit(origin, fact)
-
-    def submit(self, record: object, /) -> None:
-        """Take no record."""
 
     def row(self) -> Row:
         """Return the only row."""
