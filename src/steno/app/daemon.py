@@ -23,6 +23,7 @@ from steno import __version__
 from steno.admin.connections import ConnectionTable, Faces
 from steno.admin.hosts import HostGuard, HostPolicy
 from steno.admin.http import HEAD_SECONDS, CheckResult, HttpServer, application
+from steno.admin.page import page_routes
 from steno.app import control, descriptor_plan
 from steno.app.calls import Calls
 from steno.app.control_client import EraseRequest
@@ -191,7 +192,8 @@ class Daemon:
             numbers.append(self._parts.log)
         registry = daemon_registry(self.pipeline, self.metrics, numbers)
         clients = self.faces.tables["http"]
-        answers = application(registry, self.healthy, self.ready, self.calls.authorization, self.calls.http_routes())
+        routes = [*page_routes(), *self.calls.http_routes()]
+        answers = application(registry, self.healthy, self.ready, self.calls.authorization, routes)
         app = HostGuard(answers, self._hosts, clients)
         http = HttpServer(app, self._parts.socket, clients)
         async with anyio.create_task_group() as tasks:
