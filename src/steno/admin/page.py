@@ -1,9 +1,10 @@
 """The page of the HTTP face: static files that the browser runs, and the headers that keep it to them.
 
-The files lie in `src/steno/page`. They hold no data: what they show they ask of `/v1/...`, as any other program. So they
-are for whoever reaches the face, also for one who has yet to give the token.
+The files lie in `src/steno/page`. They hold no data: what they show they ask of `/v1/...`, as other programs do. So
+they are for whoever reaches the face, also for one who has yet to give the token.
 """
 
+import gzip
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator
 from http import HTTPStatus
@@ -25,20 +26,12 @@ KINDS: Final = {
 }
 """Content types by suffix. No other file is served."""
 
-POLICY: Final = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-        "require-trusted-types-for 'script'",  # with no policy allowed, no text can become markup or code
-        "trusted-types 'none'",
-    )
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
 )
+"""Nothing but these files, from this address. With no policy of trusted types no text can become markup or code."""
 HEADERS: Final = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
@@ -50,9 +43,10 @@ HEADERS: Final = {
 
 
 class Asset(Struct, frozen=True):
-    """A file of the page: its bytes, its content type, and a tag that changes with them."""
+    """A file of the page: its bytes, as they are and compressed, its content type, and a tag that changes with it."""
 
     body: bytes
+    packed: bytes
     kind: str
     tag: str
 
@@ -68,15 +62,19 @@ def _assets() -> Iterator[tuple[str, Asset]]:
         suffix = file.name[file.name.rfind(".") :]
         if suffix in KINDS:
             body = file.read_bytes()
-            yield file.name, Asset(body, KINDS[suffix], f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+            tag = hashlib.sha256(body).hexdigest()[:32]
+            yield file.name, Asset(body, gzip.compress(body, mtime=0), KINDS[suffix], tag)
 
 
 def _answering(asset: Asset) -> Callable[[Request], Awaitable[Response]]:
-    headers = {**HEADERS, "etag": asset.tag, "content-type": asset.kind}
-
     async def answer(request: Request) -> Response:
-        if asset.tag in request.headers.get("if-none-match", ""):
+        packed = "gzip" in request.headers.get("accept-encoding", "")
+        tag = f'"{asset.tag}-gzip"' if packed else f'"{asset.tag}"'
+        headers = {**HEADERS, "etag": tag, "content-type": asset.kind, "vary": "accept-encoding"}
+        if tag in request.headers.get("if-none-match", ""):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        if packed:
+            return Response(asset.packed, headers={**headers, "content-encoding": "gzip"})
         return Response(asset.body, headers=headers)
 
     return answer

@@ -16,10 +16,15 @@ async function ask(path, options = {}) {
   }
   const body = await response.json().catch(() => null);
   if (response.ok) return body;
-  throw new ApiError(response.status, body?.error?.code ?? "", body?.error?.message ?? `steno answered ${response.status}`);
+  throw new ApiError(
+    response.status,
+    body?.error?.code ?? "",
+    body?.error?.message ?? `steno answered ${response.status}`,
+  );
 }
 
-const query = (values) => new URLSearchParams(Object.entries(values).filter(([, value]) => value !== "" && value !== null)).toString();
+const query = (values) =>
+  new URLSearchParams(Object.entries(values).filter(([, value]) => value !== "" && value !== null)).toString();
 const at = (key) => `/v1/conversations/${encodeURIComponent(key)}`;
 
 export const conversations = (values) => ask(`/v1/conversations?${query(values)}`);
@@ -27,10 +32,15 @@ export const timeline = (key) => ask(`${at(key)}/timeline`);
 export const sources = () => ask("/v1/sources");
 
 /** The result of `steno verify`, or null where the daemon is live. */
-export const verification = () => ask("/v1/verification").catch((error) => (error.status === 404 ? null : Promise.reject(error)));
+export const verification = () =>
+  ask("/v1/verification").catch((error) => (error.status === 404 ? null : Promise.reject(error)));
 
 export const signIn = (token) =>
-  ask("/v1/session", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ token }) });
+  ask("/v1/session", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ token }),
+  });
 export const signOut = () => ask("/v1/session", { method: "DELETE" });
 
 const AGAIN_SECONDS = [1, 2, 5, 10, 30];

@@ -2,23 +2,34 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-export const h = (tag, props, ...children) => build(document.createElement(tag), props, children);
-export const s = (tag, props, ...children) => build(document.createElementNS(SVG, tag), props, children);
+/** An element of HTML: `h("td.number", { title }, ...children)`. Attributes may be left out. */
+export const h = (name, ...rest) => build((tag) => document.createElement(tag), name, rest);
+/** One of SVG. */
+export const s = (name, ...rest) => build((tag) => document.createElementNS(SVG, tag), name, rest);
 
-function build(element, props, children) {
-  for (const [name, value] of Object.entries(props ?? {})) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name === "value") element.value = value;
-    else if (name === "href" && !String(value).startsWith("#") && !String(value).startsWith("/assets/")) continue;
-    else if (value === true) element.setAttribute(name, "");
-    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
-  }
-  element.append(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
+function build(create, name, rest) {
+  const [tag, ...classes] = name.split(".");
+  const element = create(tag);
+  if (classes.length) element.setAttribute("class", classes.join(" "));
+  if (rest[0]?.constructor === Object) setAttributes(element, rest.shift());
+  element.append(...shown(rest));
   return element;
 }
 
+function setAttributes(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "value") element.value = value;
+    else if (name === "href" && !value.startsWith("#")) throw new TypeError("links lead to places of the page alone");
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
+  }
+}
+
+const shown = (children) => children.flat(4).filter((child) => child || child === 0);
+
 /** Replace what `element` holds. */
-export const fill = (element, ...children) => element.replaceChildren(...children.flat(3).filter((child) => child || child === 0));
+export const fill = (element, ...children) => element.replaceChildren(...shown(children));
 
 /** Set the text of `element` where it is another one: a selection in it stays. */
 export function setText(element, text) {
@@ -26,7 +37,7 @@ export function setText(element, text) {
 }
 
 /** For who hears the page. */
-export const aloud = (text) => h("span", { class: "aloud" }, text);
+export const aloud = (text) => h("span.aloud", text);
 
 /** For who sees the page. */
 export const seen = (text) => h("span", { "aria-hidden": "true" }, text);
@@ -41,7 +52,33 @@ export function inert(text) {
 }
 
 /** An element of upstream's text, which keeps its direction to itself. */
-export const upstream = (text, props) => h("bdi", props, inert(text));
+export const upstream = (text) => h("bdi", inert(text));
+
+/** A table. The heads of columns that hold numbers begin with `#`; `rows` hold cells, or are rows themselves. */
+export function table(label, heads, rows, foot = []) {
+  const numbers = heads.map((head) => head.startsWith("#"));
+  const row = (cells) => (Array.isArray(cells) ? tr("tr", cells, numbers) : cells);
+  return h(
+    "table.figures",
+    { "aria-label": label },
+    h(
+      "thead",
+      h(
+        "tr",
+        heads.map((head, i) => h(numbers[i] ? "th.number" : "th", { scope: "col" }, head.replace("#", ""))),
+      ),
+    ),
+    h("tbody", rows.map(row)),
+    foot.length > 0 && h("tfoot", foot.map(row)),
+  );
+}
+
+/** A row; `numbers` says which of its cells hold numbers. */
+export const tr = (name, cells, numbers) =>
+  h(
+    name,
+    cells.map((cell, i) => h(numbers[i] ? "td.number" : "td", cell)),
+  );
 
 const HELD = new WeakMap();
 
@@ -72,4 +109,5 @@ export function selecting(element) {
 }
 
 /** Whether keys that are pressed are meant for a field. */
-export const typing = (event) => event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName ?? "");
+export const typing = (event) =>
+  event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName ?? "");

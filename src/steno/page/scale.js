@@ -3,7 +3,9 @@
 const SILENCE_SECONDS = 600; // what is shorter is part of a call
 const BREAK_WIDTH = 64;
 const TICK_WIDTH = 84;
-const STEPS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 86400];
+const STEPS = [
+  0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 86400,
+];
 
 /** Return stretches [from, to] of time in which something happens, in order, from spans [from, to] in any order. */
 export function stretches(spans) {
@@ -47,7 +49,9 @@ export class Scale {
 
   /** The silences: where each is, how wide, and how long. */
   breaks() {
-    return this.parts.slice(1).map((part, i) => ({ x: part.x - BREAK_WIDTH, width: BREAK_WIDTH, seconds: part.from - this.parts[i].to }));
+    return this.parts
+      .slice(1)
+      .map((part, i) => ({ x: part.x - BREAK_WIDTH, width: BREAK_WIDTH, seconds: part.from - this.parts[i].to }));
   }
 
   /** The distance of two ticks, in seconds. */
@@ -60,7 +64,8 @@ export class Scale {
     const step = this.step();
     const found = [];
     for (const { from, to } of this.parts) {
-      for (let n = Math.ceil((from - zero) / step - 1e-9); zero + n * step <= to + 1e-9; n++) found.push(zero + n * step);
+      for (let n = Math.ceil((from - zero) / step - 1e-9); zero + n * step <= to + 1e-9; n++)
+        found.push(zero + n * step);
     }
     return found;
   }
