@@ -38,6 +38,7 @@ def test_what_the_caller_did_not_hear_is_struck_and_priced(chromium: Any, served
         page.locator(".transcript li").first.click()
         chosen = page.locator("g.chosen").get_attribute("data-id")
         page.locator(".as-table summary").click()
+        page.locator(".as-table tbody tr").first.wait_for()
         table = page.locator(".as-table tbody tr").count()
 
     assert "anything else" in struck
@@ -101,4 +102,5 @@ def test_nothing_has_a_time(chromium: Any, served: StandIn) -> None:
         opened.page.get_by_text("Hello.").wait_for()
         opened.page.locator(".as-table summary").click()
 
+        opened.page.locator(".as-table tbody tr").nth(1).wait_for()
         assert opened.page.locator(".as-table tbody tr").count() == 2

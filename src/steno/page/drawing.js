@@ -77,7 +77,13 @@ export class Drawing {
   row({ y, spans, marks }) {
     const rule = s("line.rule", { x1: 0, x2: this.width, y1: y, y2: y });
     if (marks) return [rule, marks.map((mark) => this.mark(mark, y + ROW / 2))];
-    return [rule, spans.map((span) => this.span(span, y + span.row * ROW + (ROW - BAR) / 2))];
+    const next = []; // the place of the next span of each line, from the right
+    const drawn = spans.toReversed().map((span) => {
+      const shape = this.span(span, y + span.row * ROW + (ROW - BAR) / 2, next[span.row] ?? this.width);
+      next[span.row] = this.scale.x(span.from);
+      return shape;
+    });
+    return [rule, drawn.reverse()];
   }
 
   /** A group that can be reached, pointed at and chosen. */
@@ -100,8 +106,11 @@ export class Drawing {
     );
   }
 
-  /** A bar: up to the first output, from there to the end; of playback, what was heard and what was not. */
-  span(span, y) {
+  /**
+   * A bar: up to the first output, from there to the end; of playback, what was heard and what was not. `next` is where
+   * the next one begins.
+   */
+  span(span, y, next) {
     const x = this.scale.x(span.from);
     const right = Math.max(this.scale.x(span.to), x + LEAST);
     const within = (time, otherwise) => (time === null ? otherwise : Math.min(Math.max(this.scale.x(time), x), right));
@@ -120,7 +129,7 @@ export class Drawing {
       bar("unheard", heard, right, { fill: "url(#hatch)", class: "hatched" }),
       this.latency(span, y),
       this.points(span, y),
-      this.label(span, y, Math.max(begun, x), right),
+      this.label(span, y, Math.max(begun, x), right, next),
       ending(span) && [
         s("rect.flaw", { x, y: y + BAR, width: right - x, height: 3 }),
         s("text.end", { x: right + 2, y: y + 13 }, ending(span)),
@@ -128,9 +137,13 @@ export class Drawing {
     );
   }
 
-  label(span, y, from, right) {
+  /** What a span is called: in it, or beside it, where there is room. */
+  label(span, y, from, right, next) {
     const text = LABELLED.includes(span.lane) ? inert(span.label) : "";
-    return text && text.length * LETTER + 8 < right - from && s("text.label", { x: from + 5, y: y + 12 }, text);
+    const width = text.length * LETTER + 8;
+    const beside = right + (ending(span) ? 12 : 0);
+    if (text && width < right - from) return s("text.label", { x: from + 5, y: y + 12 }, text);
+    return text && width < next - beside && s("text.label", { x: beside + 4, y: y + 12 }, text);
   }
 
   /** How long the caller waited for a response: from the end of the turn to the first audio. */

@@ -51,13 +51,16 @@ export function moment(at) {
 /** Its time of day, in milliseconds. */
 export const instant = (at) => (known(at) ? `${new Date(at * 1000).toISOString().slice(11, 23)} UTC` : NONE);
 
-/** USD, exact in its string: four digits are shown, more where the amount is small. */
+/** USD, to a hundredth of a cent. */
 export function money(usd) {
   if (!known(usd)) return NONE;
   const amount = Number(usd);
   if (amount === 0) return "$0";
-  return `$${amount.toFixed(amount >= 10 ? 2 : amount >= 0.001 ? 4 : 6)}`;
+  return amount < 0.00005 ? "< $0.0001" : `$${amount.toFixed(amount < 10 ? 4 : 2)}`;
 }
+
+/** USD with as many digits as a small amount needs. */
+export const exactly = (usd) => (known(usd) ? `$${Number(usd).toFixed(usd < 0.01 ? 6 : 4)}` : NONE);
 
 /** USD a million tokens, a minute or a second, as price lists have it. */
 export function rate(line) {

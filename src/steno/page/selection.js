@@ -1,7 +1,7 @@
 // What is pointed at or chosen in a timeline, in words and numbers.
 
-import { fill, h, table, tr, upstream } from "./dom.js";
-import { NONE, bucket, count, duration, instant, money, offset, rate, words } from "./format.js";
+import { fill, h, inert, table, tr, upstream } from "./dom.js";
+import { NONE, bucket, count, duration, exactly, instant, moment, money, offset, rate, words } from "./format.js";
 import { lane, sign } from "./things.js";
 
 const HINT = "Point at the timeline, or walk through it with the arrow keys. Enter keeps a choice.";
@@ -48,10 +48,17 @@ export function lasting(span) {
 function detailLines(thing) {
   const known = Object.entries(thing.detail ?? {}).filter(([, value]) => value !== null && value !== "");
   return known.map(([name, value]) => {
-    const seconds = name.endsWith("_seconds") && typeof value === "number";
-    if (seconds) return [words(name.slice(0, -"_seconds".length)), duration(value)];
-    return [words(name), typeof value === "number" ? count(value) : upstream(value)];
+    const [, stem, unit] = typeof value === "number" ? /^(.*?)_?(seconds|ms|at|)$/.exec(name) : [];
+    return UNITS[unit] ? [inert(words(stem)), UNITS[unit](value)] : [inert(words(name)), plainly(value)];
   });
+}
+
+// Members of details whose names say their unit.
+const UNITS = { seconds: duration, ms: (value) => duration(value / 1000), at: moment };
+
+function plainly(value) {
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  return typeof value === "number" ? count(value) : upstream(value);
 }
 
 /** The calculation of a price: what was counted, at which rates. Without a price: what was counted. */
@@ -59,7 +66,7 @@ function price(thing) {
   const counted = thing.cost?.lines ?? [];
   const quantity = (line) =>
     line.per === "token" ? count(line.quantity) : `${line.quantity} ${line.per === "minute" ? "min" : "s"}`;
-  const line = (each) => [bucket(each), quantity(each), rate(each), money(Number(each.rate) * Number(each.quantity))];
+  const line = (each) => [bucket(each), quantity(each), rate(each), exactly(Number(each.rate) * Number(each.quantity))];
   const tokens = (each) => [bucket(each), count(each.tokens), "", ""];
   const heads = ["What", "#How much", "#Rate", "#USD"];
   return table(

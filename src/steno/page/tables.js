@@ -40,9 +40,20 @@ export function paintMoney(element, spans, totals, zero, choose) {
   fill(
     element,
     h("h2", "Money"),
-    h("div.wide", table("What each response cost", HEADS, priced.map(row), [foot])),
+    h("div.wide", table("What each response cost", HEADS, [...priced.map(row), ...besides(priced, totals)], [foot])),
     unpriced.length > 0 && h("p.warn", `Without a price: ${inert(unpriced.join(", "))}.`),
   );
+}
+
+/** The row of what no span has: transcriptions, above all. */
+function besides(spans, totals) {
+  const all = (what) => spans.reduce((found, span) => found + what(span), 0);
+  const [input, output] = ["input", "output"].map(
+    (way) => sum(totals.tokens, way) - all((span) => sum(span.tokens, way)),
+  );
+  const usd = Number(totals.cost_usd ?? 0) - all((span) => Number(span.cost?.usd ?? 0));
+  if (input <= 0 && output <= 0) return [];
+  return [["", "besides, such as transcriptions", count(input), count(output), money(Math.max(0, usd))]];
 }
 
 const HEADS = ["At", "Model", "#Tokens in", "#out", "#USD"];

@@ -3,20 +3,22 @@
 import { Drawing, labels, rowsOf } from "./drawing.js";
 import { fill, h, s } from "./dom.js";
 import { Scale, fitting, stretches } from "./scale.js";
-import { LANES, placed } from "./things.js";
+import { LANES, ending, markOf, placed } from "./things.js";
 
 const PAD = 14; // pixels
 const WIDEST = 1_000_000;
 const FASTEST = 800; // pixels a second
 const NEAR = 3; // pixels a second from which on the signs of single spans can be told apart
-const LEGEND = {
-  speech: "caller",
-  wait: "until the first output",
-  response: "response",
-  heard: "played",
-  tool: "tool, step",
-  cut: "cut off",
-};
+// What is shown how, and in which lanes.
+const LEGEND = [
+  ["speech", "caller", ["speech"]],
+  ["wait", "until the first output", ["response"]],
+  ["response", "response", ["response"]],
+  ["heard", "played", ["playback"]],
+  ["cut", "made, not played", ["playback"]],
+  ["tool", "tool, step", ["tool", "step"]],
+];
+const ENDINGS = { "✂": "cut off", "✕": "failed" };
 const HINT = "Timeline: arrow keys walk through it, + and − zoom";
 
 const button = (text, title, onclick) => h("button", { type: "button", "aria-label": title, title, onclick }, text);
@@ -28,15 +30,13 @@ export class Timeline {
     this.svg = s("svg.picture", { role: "group", "aria-label": HINT });
     this.labels = s("svg.lanes", { width: 86, "aria-hidden": "true" });
     this.view = h("div.scroll", this.svg);
+    this.legend = h("ul.legend");
     this.element = h(
       "figure.timeline",
       h(
         "figcaption",
         h("h2", "Timeline"),
-        h(
-          "ul.legend",
-          Object.entries(LEGEND).map(([name, text]) => h("li", h("i", { class: `swatch ${name}` }), text)),
-        ),
+        this.legend,
         h("span.gap"),
         button("Fit", "Fit the whole conversation", () => this.fit()),
         button("−", "Zoom out", () => this.zoom(0.5)),
@@ -71,8 +71,21 @@ export class Timeline {
     this.zero = times.reduce((least, [from]) => Math.min(least, from), times[0]?.[0] ?? 0);
     this.parts = stretches(times);
     this.element.hidden = !this.order.length;
+    this.explain();
     this.draw();
     if (atEnd) this.view.scrollLeft = this.view.scrollWidth;
+  }
+
+  /** Say what the colours and signs of this picture are. */
+  explain() {
+    const colours = LEGEND.filter(([, , lanes]) => this.spans.some((span) => lanes.includes(span.lane)));
+    const signs = Object.entries(ENDINGS).filter(([sign]) => this.spans.some((span) => ending(span) === sign));
+    fill(
+      this.legend,
+      colours.map(([name, text]) => h("li", h("i", { class: `swatch ${name}` }), text)),
+      this.spans.some((span) => markOf(span, "first_audio") !== null) && h("li", "▾ first audio"),
+      signs.map(([sign, text]) => h("li", h("span.bad", sign), ` ${text}`)),
+    );
   }
 
   draw() {

@@ -40,9 +40,10 @@ export class Transcript {
       () => h("li"),
       (line, { entry }) => {
         if (!entry) return setText(line, "Nothing was said so far.");
-        line.span = spanOf(entry, spans)?.id ?? null;
+        const span = spanOf(entry, spans);
+        line.span = span?.id ?? null;
         const print = JSON.stringify([entry, zero, line.span]);
-        if (line.print !== print) paint(line, entry, zero);
+        if (line.print !== print) paint(line, entry, zero, span);
         line.print = print;
       },
     );
@@ -94,7 +95,7 @@ function speaker(entry) {
   return Object.hasOwn(WHO, entry.role) ? WHO[entry.role] : inert(words(entry.role ?? "unknown"));
 }
 
-function paint(line, entry, zero) {
+function paint(line, entry, zero, span) {
   const when = entry.at === null ? NONE : offset(entry.at - zero);
   line.className = line.span ? "linked" : "";
   line.classList.toggle("model", entry.role === "assistant");
@@ -107,6 +108,7 @@ function paint(line, entry, zero) {
       h(
         "span.who",
         speaker(entry),
+        span?.lane === "tool" && [" ", upstream(span.label)],
         entry.status && entry.status !== "completed" && h("span.tag", inert(words(entry.status))),
       ),
       h("p.text", said(entry)),
