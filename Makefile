@@ -28,7 +28,7 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest test-taps test-clients test-operations coverage golden
+.PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest test-taps test-clients test-operations coverage golden screenshots
 .PHONY: compare bench-check wheel check format docs lock clean
 
 help: ## show this list
@@ -127,6 +127,9 @@ coverage: $(VENV)/.dev $(OPENAI_CLIENT) ## run the tests and hold each file to i
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage json --quiet -o build/coverage/report.json
 	$(BIN)/python tools/coverage_floor.py $(FLOORS)
+
+screenshots: $(VENV)/.dev $(BROWSER)/.locked ## take the pictures of the page in docs/images, from the demo (needs chromium)
+	PYTHONPATH=. $(BIN)/python tools/screenshots.py
 
 golden: $(VENV)/.dev ## write the outputs in tests/golden anew, to be read as a diff
 	STENO_GOLDEN=write $(BIN)/pytest -q tests/test_golden.py
