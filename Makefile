@@ -106,8 +106,9 @@ test-clients: $(CLIENTS)/node/.locked ## run all clients against a simulated pro
 # What operators put around it: a browser, a Prometheus. What cannot be installed is a failure here. Debian's packages are
 # installed where root may do that; the server that comes with the package is not started.
 # What drives the browser is in an environment of its own: it brings a Node of 45 MB along.
-BROWSER := build/operations/browser
-$(BROWSER)/.locked: tests/operations/locks/browser.lock
+OPERATIONS := build/operations
+BROWSER    := $(OPERATIONS)/browser
+$(OPERATIONS)/%/.locked: tests/operations/locks/%.lock
 	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
 
 test-operations: $(VENV)/.dev $(BROWSER)/.locked ## run the tests with a browser and a Prometheus (needs chromium, prometheus and promtool)
