@@ -77,7 +77,7 @@ def _shrink(picture: Path) -> None:
     from PIL import Image  # type: ignore[import-not-found]  # noqa: PLC0415  # in an environment of its own
 
     with Image.open(picture) as image:
-        image.quantize(256, dither=Image.Dither.NONE).save(picture, optimize=True)
+        image.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(picture, optimize=True)
 
 
 def _wanted(chromium: Any, address: str) -> Iterator[tuple[str, str, tuple[int, int], str | None]]:
@@ -115,6 +115,7 @@ def _settle(page: Any, *, conversation: bool) -> None:
     if cut.count():
         cut.first.click()
     page.mouse.move(2, 2)
+    page.evaluate("scrollTo(0, 0)")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from steno.admin.page import POLICY, page_routes
 
 pytestmark = pytest.mark.anyio
 
-PATHS = sorted(route.path for route in page_routes())
+FILES = [file.name for file in resources.files("steno").joinpath("page").iterdir()]
+PATHS = ["/", *(f"/assets/{name}" for name in FILES if name != "index.html")]
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ class StandIn:
             Route("/v1/sources", self._sources),
             Route("/v1/verification", self._verification),
             Route("/v1/stream", self._stream),
-            Route("/v1/session", self._session, methods=["POST", "DELETE"]),
+            Route("/v1/session", self._session, methods=["GET", "POST", "DELETE"]),
         ]
 
     def _refused(self, request: Request) -> Response | None:
@@ -105,8 +105,10 @@ class StandIn:
         return JSONResponse(self.verification) if self.verification else Response(status_code=404)
 
     async def _session(self, request: Request) -> Response:
+        if request.method == "GET":
+            return JSONResponse({"authorized": request.cookies.get("steno") == TOKEN})
         if request.method == "POST" and (await request.json())["token"] != TOKEN:
-            return JSONResponse({"error": {"code": "unauthorized", "message": "wrong"}}, 401)
+            return JSONResponse({"error": {"code": "unauthorized", "message": "this is not the token"}}, 401)
         response = Response(status_code=204)
         if request.method == "POST":
             response.set_cookie("steno", TOKEN, httponly=True, samesite="strict")

@@ -6,18 +6,18 @@ they are for whoever reaches the face, also for one who has yet to give the toke
 
 import gzip
 import hashlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from http import HTTPStatus
 from importlib import resources
 from typing import Final
 
 from msgspec import Struct
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 INDEX: Final = "index.html"
-ASSETS: Final = "/assets/"
 KINDS: Final = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -52,8 +52,19 @@ class Asset(Struct, frozen=True):
 
 
 def page_routes() -> list[Route]:
-    """Return the routes of the page: `/`, and a route below `/assets/` for each file."""
-    return [Route("/" if name == INDEX else ASSETS + name, _answering(asset)) for name, asset in _assets()]
+    """Return the routes of the page: `/`, and `/assets/{name}` for its other files."""
+    assets = dict(_assets())
+
+    async def index(request: Request) -> Response:
+        return _answer(request, assets[INDEX])
+
+    async def asset(request: Request) -> Response:
+        found = assets.get(request.path_params["name"])
+        if found is None or found is assets[INDEX]:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        return _answer(request, found)
+
+    return [Route("/", index), Route("/assets/{name}", asset)]
 
 
 def _assets() -> Iterator[tuple[str, Asset]]:
@@ -66,15 +77,13 @@ def _assets() -> Iterator[tuple[str, Asset]]:
             yield file.name, Asset(body, gzip.compress(body, mtime=0), KINDS[suffix], tag)
 
 
-def _answering(asset: Asset) -> Callable[[Request], Awaitable[Response]]:
-    async def answer(request: Request) -> Response:
-        packed = "gzip" in request.headers.get("accept-encoding", "")
-        tag = f'"{asset.tag}-gzip"' if packed else f'"{asset.tag}"'
-        headers = {**HEADERS, "etag": tag, "content-type": asset.kind, "vary": "accept-encoding"}
-        if tag in request.headers.get("if-none-match", ""):
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        if packed:
-            return Response(asset.packed, headers={**headers, "content-encoding": "gzip"})
-        return Response(asset.body, headers=headers)
-
-    return answer
+def _answer(request: Request, asset: Asset) -> Response:
+    """Return a file, compressed where that is accepted, or that the client has it already."""
+    packed = "gzip" in request.headers.get("accept-encoding", "")
+    tag = f'"{asset.tag}-gzip"' if packed else f'"{asset.tag}"'
+    headers = {**HEADERS, "etag": tag, "content-type": asset.kind, "vary": "accept-encoding"}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    if packed:
+        return Response(asset.packed, headers={**headers, "content-encoding": "gzip"})
+    return Response(asset.body, headers=headers)

@@ -41,6 +41,8 @@ export const signIn = (token) =>
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ token }),
   });
+/** Whether this browser has given the token. */
+export const session = () => ask("/v1/session");
 export const signOut = () => ask("/v1/session", { method: "DELETE" });
 
 const AGAIN_SECONDS = [1, 2, 5, 10, 30];

@@ -56,7 +56,7 @@ function signInForm(why) {
       await api.signIn(field.value.trim());
     } catch (error) {
       field.select();
-      setText(wrong, refused(error) ? "This is not the token." : error.message);
+      setText(wrong, error.message);
       return;
     }
     notice("token");
@@ -193,3 +193,7 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 addEventListener("hashchange", () => (location.hash.startsWith("#token=") ? exchange().then(start) : route()));
 setInterval(() => document.hidden || showSources(), 1000 * SOURCES_SECONDS);
 exchange().then(start);
+api.session().then(
+  (session) => shell.signedIn(session.authorized),
+  () => null,
+);

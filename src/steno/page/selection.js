@@ -46,13 +46,17 @@ export function lasting(span) {
 }
 
 function detailLines(thing) {
-  const known = Object.entries(thing.detail ?? {}).filter(([, value]) => value !== null && value !== "");
+  const known = Object.entries(thing.detail ?? {}).filter(
+    ([name, value]) => value !== null && value !== "" && value !== thing.label && !DRAWN.includes(name),
+  );
   return known.map(([name, value]) => {
-    const [, stem, unit] = typeof value === "number" ? /^(.*?)_?(seconds|ms|at|)$/.exec(name) : [];
+    const [, stem, unit] = typeof value === "number" ? (/^(.*)_(seconds|ms|at)$/.exec(name) ?? []) : [];
     return UNITS[unit] ? [inert(words(stem)), UNITS[unit](value)] : [inert(words(name)), plainly(value)];
   });
 }
 
+// Members of details that the span itself shows.
+const DRAWN = ["duration_seconds", "time_to_first_token_seconds", "time_to_first_audio_seconds"];
 // Members of details whose names say their unit.
 const UNITS = { seconds: duration, ms: (value) => duration(value / 1000), at: moment };
 

@@ -16,6 +16,7 @@ const LEGEND = [
   ["response", "response", ["response"]],
   ["heard", "played", ["playback"]],
   ["cut", "made, not played", ["playback"]],
+  ["run", "run", ["run"]],
   ["tool", "tool, step", ["tool", "step"]],
 ];
 const ENDINGS = { "✂": "cut off", "✕": "failed" };
