@@ -23,6 +23,7 @@ from steno import __version__
 from steno.admin.connections import ConnectionTable, Faces
 from steno.admin.hosts import HostGuard, HostPolicy
 from steno.admin.http import HEAD_SECONDS, CheckResult, HttpServer, application
+from steno.admin.page import page_routes
 from steno.app import control, descriptor_plan
 from steno.app.calls import Calls
 from steno.app.control_client import EraseRequest
@@ -210,7 +211,7 @@ class Daemon:
             numbers.append(self._parts.log)
         registry = daemon_registry(self.pipeline, self.metrics, numbers)
         clients = self.faces.tables["http"]
-        further = [*self.calls.http_routes(), *self.views.routes(self.calls.authorization)]
+        further = [*page_routes(), *self.calls.http_routes(), *self.views.routes(self.calls.authorization)]
         answers = application(registry, self.healthy, self.ready, self.calls.authorization, further)
         app = HostGuard(answers, self._hosts, clients)
         http = HttpServer(app, self._parts.socket, clients)
