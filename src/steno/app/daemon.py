@@ -102,7 +102,7 @@ class Daemon:
         self.audit = parts.audit
         self.listeners: list[Callable[[Conversation], None]] = []
         """Each is called with every conversation that ends."""
-        self.metrics = Metrics(config.limits.label_values, parts.prices)
+        self.metrics = Metrics(config.limits.label_values, parts.prices, config.limits.series)
         self.pipeline = Pipeline(
             config.limits,
             [self.metrics, *parts.audit.sinks],
