@@ -140,6 +140,35 @@ def test_calls_that_are_open_are_counted_until_they_are_over() -> None:
     assert house.numbers("steno_tool_calls_total")["desk", "function", "book_berth", "completed"] == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("book_berth", "book_berth"),
+        ("_private", "_private"),
+        ("books.berths/v2:find-free", "books.berths/v2:find-free"),
+        ("n" * 64, "n" * 64),
+        ("n" * 65, "other"),
+        ("ask them\nanything", "other"),
+        ("sk-proj-" + "a1B2" * 10, "other"),
+        ("", "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_names_of_tools_are_names(name: str | None, shown: str) -> None:
+    """As upstream takes them; prose, keys and what is too long become no label."""
+    house = House()
+    item = {"id": "item_1", "type": "function_call", "name": name, "call_id": "call_1", "arguments": "{"}
+    done = {"id": "resp_1", "status": "cancelled", "output": [{**item, "status": "incomplete"}]}
+    house.feed(BEGIN, {"type": "response.created", "response": {"id": "resp_1"}})
+    house.feed(BEGIN, {"type": "response.output_item.added", "response_id": "resp_1", "item": item})
+    house.feed(BEGIN, {"type": "response.done", "response": done})
+
+    counted = house.numbers("steno_tool_calls_total")
+    assert {labels: count for labels, count in counted.items() if count} == {
+        ("desk", "function", shown, "abandoned"): 1
+    }
+
+
 def test_events_count_under_their_source() -> None:
     house = House()
     stream = house.pipeline.stream_opened("relay/1/1", "relay", BEGIN)
