@@ -8,7 +8,7 @@ from steno.core import facts
 from steno.core.billing.prices import parse
 from steno.core.facts import Cost, Fact, Origin, Tokens
 from steno.metrics.definitions import CONVERSATION_METRICS, METRICS
-from steno.metrics.sink import COUNTERS, Histogram, Metrics
+from steno.metrics.sink import COUNTERS, Histogram, Metrics, series_of
 
 ORIGIN = Origin(at=0, source="relay", stream="relay/1/1", conversation="relay/1/1", family="realtime")
 
@@ -437,6 +437,19 @@ def test_past_the_series_counts_are_other_and_none_is_lost() -> None:
         sum(histogram.counts[3] for histogram in metrics.histograms["steno_tool_call_duration_seconds"].values()) == 20
     )
     assert counted["steno_series_dropped_total"]["relay",] > 30
+
+
+def test_zeros_take_half_of_the_series_at_most() -> None:
+    """However many models are named, there is room for some that answer."""
+    metrics = Metrics(1_000, series=400)
+    for number in range(50):
+        metrics.emit(ORIGIN, opened(f"named-{number}"))
+    metrics.emit(ORIGIN, response(model="answers"))
+
+    histograms = sum((len(by) * series_of(name)) for name, by in metrics.histograms.items())
+    zeros = sum(value == 0 for by in metrics.numbers.values() for value in by.values())
+    assert 150 < histograms + zeros <= 200 + series_of("steno_response_duration_seconds")
+    assert numbers(metrics)["steno_responses_total"] == {("relay", "answers", "completed", "none"): 1}
 
 
 def test_series_that_are_there_go_on_when_there_is_no_more_room() -> None:

@@ -73,6 +73,8 @@ class Metrics:
         """What the operator calls each source by."""
         self._label_values = label_values
         self._room = series
+        self._kept_free = series // 2
+        """What is not spent on series that stand at 0: those that count need it more."""
         self._vocabularies: defaultdict[str, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         """Source, then label, to the values that its upstream chose: one source does not use up another's."""
         self._begun: set[Labels] = set()
@@ -139,7 +141,7 @@ class Metrics:
     def _begin_series(self, name: str, labels: Labels) -> None:
         weight = 0 if _folded(name, labels) == labels else series_of(name)
         table = self.histograms[name] if name in self.histograms else self.numbers[name]
-        if labels in table or weight > self._room:
+        if labels in table or weight > self._room - self._kept_free:
             return
         self._room -= weight
         if name in self.histograms:
