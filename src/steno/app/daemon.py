@@ -107,7 +107,7 @@ class Daemon:
         self.audit = parts.audit
         self.listeners: list[Callable[[Conversation], None]] = []
         """Each is called with every conversation that ends."""
-        self.metrics = Metrics(config.limits.label_values, parts.prices)
+        self.metrics = Metrics(config.limits.label_values, parts.prices, config.limits.series)
         self.views = Views(config)
         self.pipeline = Pipeline(
             config.limits,
