@@ -176,6 +176,7 @@ async def test_health_and_readiness(tmp_path: Path) -> None:
         with running(configure(tmp_path, url)) as daemon:
             await wait_until(lambda: daemon.get("/readyz")[0] == 200)
             assert steno("health", f"http://127.0.0.1:{daemon.port}/readyz").returncode == 0
+            assert json.loads(daemon.get("/readyz")[1])["audit"] == "on"
             server.leave.set()
 
             await wait_until(lambda: daemon.get("/readyz")[0] == 503)
