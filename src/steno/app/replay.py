@@ -207,7 +207,7 @@ class _Replay:
     """The pipeline of one replay, and its outputs."""
 
     def __init__(self, config: Config, outputs: Outputs, prices: PriceTable, stack: ExitStack) -> None:
-        self._metrics = Metrics(config.limits.label_values, prices)
+        self._metrics = Metrics(config.limits.label_values, prices, config.limits.series)
         self._metrics.labels = SourceLabels({each.name: each.labels for each in config.sources if each.name == SOURCE})
         self._log: _ReplayLog | None = None
         sinks: list[Sink] = [self._metrics]
