@@ -121,23 +121,30 @@ async function showSources() {
 }
 
 function summarise() {
-  const away = sources.filter((source) => !source.ready);
-  const open = sources.reduce((sum, source) => sum + source.conversations, 0);
+  const live = sources.filter((source) => source.kind !== "log"); // in a log nothing is received any more
+  const away = live.filter((source) => !source.ready);
+  const held = sources.reduce((sum, source) => sum + source.conversations, 0);
   const figure = (value, label) => h("span.figure", h("b", value), ` ${label}`);
-  const ready = [
-    `${sources.length - away.length} of ${sources.length}`,
-    `source${sources.length === 1 ? "" : "s"} ready`,
-  ];
+  const word = (n, name) => `${name}${n === 1 ? "" : "s"}`;
   fill(
     part("summary"),
-    sources.length > 0 && [figure(...ready), figure(count(open), `conversation${open === 1 ? "" : "s"} open`)],
+    live.length > 0
+      ? figure(`${live.length - away.length} of ${live.length}`, `${word(live.length, "source")} ready`)
+      : sources.length > 0 && figure(count(sources.length), word(sources.length, "source")),
+    sources.length > 0 && figure(count(held), `${word(held, "conversation")}${live.length ? " open" : ""}`),
     cost && figure(money(cost.usd), cost.whole ? "cost" : "cost of the rows shown"),
   );
+  paintProblems(away);
+}
+
+/** Name the sources that are not ready, up to some. */
+function paintProblems(away) {
   if (!away.length) return notice("sources");
   const problem = ({ name, problem }) =>
     h("li", "✕ ", h("b", h("bdi", inert(name))), ` is not ready: ${inert(problem ?? "it has not begun")}`);
   const more = away.length - PROBLEMS;
-  notice("sources", h("ul.bad", away.slice(0, PROBLEMS).map(problem), more > 0 && h("li", `and ${count(more)} more`)));
+  const items = [away.slice(0, PROBLEMS).map(problem), more > 0 && h("li", `and ${count(more)} more`)];
+  notice("sources", h("ul.bad", items));
 }
 
 /** The result of `verify` over the log that is shown, and how far that is; nothing where there is a live daemon. */
