@@ -16,6 +16,7 @@ from prometheus_client.samples import Exemplar, Sample
 from steno.core.billing.prices import PriceTable
 from steno.core.facts import Origin
 from steno.key_shapes import find_keys
+from steno.limits import Limits
 from steno.metrics.conversation_definitions import CONVERSATION_METRICS
 from steno.metrics.labels import Labels
 from steno.metrics.sink import Metrics
@@ -48,9 +49,9 @@ def shown(key: str) -> bool:
 class ExemplarMetrics(Metrics):
     """The sink that counts, and keeps the last conversation of each bucket of each latency."""
 
-    def __init__(self, label_values: int, prices: PriceTable | None = None) -> None:
+    def __init__(self, label_values: int, prices: PriceTable | None = None, series: int = Limits().series) -> None:
         """Count nothing yet; see `Metrics`."""
-        super().__init__(label_values, prices)
+        super().__init__(label_values, prices, series)
         self._last: dict[str, defaultdict[Labels, dict[int, Exemplar]]] = {
             name: defaultdict(dict) for name in LATENCIES
         }
