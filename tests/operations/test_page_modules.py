@@ -1,4 +1,4 @@
-"""The modules of the page that have no view, each by itself: numbers as people read them, and the scale of a timeline."""
+"""Modules of the page, each by itself: numbers as people read them, and the scale of a timeline."""
 
 from typing import Any
 
@@ -39,6 +39,10 @@ FORMATS = [
     ("moment", [1_790_000_000.5], "2026-09-21 14:13:20 UTC"),
     ("instant", [1_790_000_000.5], "14:13:20.500 UTC"),
 ]
+CALL = """async (calls) => {
+  const format = await import("/assets/format.js");
+  return calls.map(([name, given]) => format[name](...given));
+}"""
 SCALE = """async () => {
   const { Scale, fitting, pack, stretches } = await import("/assets/scale.js");
   const parts = stretches([[2000, 2010], [0, 10], [5, 100], [400, 410]]);
@@ -59,7 +63,7 @@ SCALE = """async () => {
 def test_numbers_are_written_as_people_read_them(chromium: Any, served: StandIn) -> None:
     with window(chromium, served.address) as opened:
         written = opened.page.evaluate(
-            "(calls) => import('/assets/format.js').then((format) => calls.map(([name, given]) => format[name](...given)))",
+            CALL,
             [[name, given] for name, given, _ in FORMATS],
         )
 
