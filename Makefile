@@ -103,14 +103,14 @@ test-clients: $(CLIENTS)/node/.locked ## run all clients against a simulated pro
 	    || { echo "make test-clients needs chromium on PATH; as root on Debian it installs it" >&2; exit 1; }
 	STENO_CLIENTS=all $(BIN)/pytest tests/clients $(AT_ONCE) --timeout=600 $(ARGS)
 
+# What operators put around it: a browser, a Prometheus. What cannot be installed is a failure here. Debian's packages are
+# installed where root may do that; the server that comes with the package is not started.
 # What drives the browser is in an environment of its own: it brings a Node of 45 MB along.
 OPERATIONS := build/operations
 BROWSER    := $(OPERATIONS)/browser
 $(OPERATIONS)/%/.locked: tests/operations/locks/%.lock
 	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
 
-# What operators put around it: a browser, a Prometheus. What cannot be installed is a failure here. Debian's packages are
-# installed where root may do that; the server that comes with the package is not started.
 test-operations: $(VENV)/.dev $(BROWSER)/.locked ## run the tests with a browser and a Prometheus (needs chromium, prometheus and promtool)
 	@for each in chromium prometheus; do command -v $$each >/dev/null || { test "$$(id -u)" = 0 \
 	    && command -v apt-get >/dev/null && apt-get update -qq \
