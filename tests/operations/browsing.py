@@ -19,7 +19,7 @@ FLAGS: Final = (
     "--disable-component-update",
     "--disable-sync",
 )
-ANSWERED_404: Final = ("/v1/verification", "/v1/session")
+ANSWERED_404: Final = "/v1/verification"
 """A live daemon has no verification to show, and the browser writes each 404 to its console."""
 
 
