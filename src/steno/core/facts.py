@@ -4,8 +4,8 @@ A fact holds identifiers, numbers, closed words and `Content`, never an upstream
 conversation and stream it is about, and when it happened. Durations are in seconds, and None where the input carries
 no times.
 
-Nothing that a fact holds leads back to it, so the collector need not look at any (`gc=False`): the newest are remembered
-by the thousand for whoever looks at a conversation (`view/recent`).
+Nothing that a fact holds leads back to it, so the collector need not look at any (`gc=False`): the newest are
+remembered by the thousand for whoever looks at a conversation (`view/recent`).
 """
 
 from collections.abc import Iterator, Mapping

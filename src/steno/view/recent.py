@@ -32,7 +32,16 @@ from msgspec.structs import replace
 from steno.audit.content_policy import ContentField
 from steno.core.conversation import Conversation
 from steno.core.export import totals_of
-from steno.core.facts import NAMES, Content, ConversationClosed, Fact, Origin, RateLimitReported, StreamClosed, StreamResumed
+from steno.core.facts import (
+    NAMES,
+    Content,
+    ConversationClosed,
+    Fact,
+    Origin,
+    RateLimitReported,
+    StreamClosed,
+    StreamResumed,
+)
 from steno.core.memory import text_bytes
 from steno.limits import (
     RECENT_ENDED,
