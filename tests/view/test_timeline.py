@@ -5,6 +5,7 @@ the same, and so is what was said and heard.
 """
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,8 @@ def test_what_a_timeline_adds_up_is_what_the_state_has(name: str) -> None:
             each: state["totals"][each] for each in known - {"tokens"}
         }
         assert sorted(totals["tokens"], key=order) == sorted(state["totals"]["tokens"], key=order)
+        costs = [Decimal(span.cost["usd"] or 0) for span in made[key].spans if span.cost]
+        assert totals["cost_usd"] is None or sum(costs) == Decimal(totals["cost_usd"])
         assert sum(totals["responses"].values()) == sum(state["totals"]["responses"].values())
         assert made[key].row.tokens.input + made[key].row.tokens.output == sum(
             each["tokens"] for each in state["totals"]["tokens"]

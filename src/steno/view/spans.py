@@ -162,6 +162,20 @@ def _timed_out(to: Spans, at: float | None, body: Body) -> None:
     to.mark(at, "note", "silence", body, "item_id")
 
 
+def _transcribed(to: Spans, at: float | None, body: Body) -> None:
+    """Let the speech have what its transcription cost; each further part of an item is a span of its own."""
+    key = body.get("item_id")
+    spoken = (each for each in reversed(to.spans) if each.lane == "speech" and each.detail.get("item_id") == key)
+    span = next(spoken, None)
+    if span is None or span.cost is not None:
+        if not body.get("cost"):
+            return
+        span = to.end("speech", key, "user", at, "transcribed")
+        span.detail |= flat(body, "item_id")
+    span.detail |= {f"transcription_{name}": value for name, value in flat(body, "status", "model", "seconds").items()}
+    _bill(span, body)
+
+
 # Responses ------------------------------------------------------------------------------------------------
 
 
@@ -357,6 +371,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "speech.stopped": _speech_stopped,
     "input.committed": _committed,
     "input.timed_out": _timed_out,
+    "transcription.finished": _transcribed,
     "dtmf.received": _note("a key of the telephone"),
     "response.started": _response_started,
     "response.output_started": _output_started,
