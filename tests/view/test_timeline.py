@@ -15,7 +15,7 @@ import pytest
 from steno.core.facts import Origin
 from steno.timestamps import parse_timestamp
 from steno.view.rows import counted_at_end, row_of
-from steno.view.spans import Mark, Span, SpanMark
+from steno.view.shapes import Mark, Span, SpanMark
 from steno.view.tally import Tally
 from steno.view.timeline import Record, Timeline, fact_of, timeline
 from steno.view.transcript import Said

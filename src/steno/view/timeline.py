@@ -17,7 +17,8 @@ from steno.core.export import seconds_text
 from steno.core.facts import NAMES, Content, Cost, Fact, Origin
 from steno.timestamps import SECOND, parse_timestamp
 from steno.view.rows import Row
-from steno.view.spans import Mark, Span, Spans, Texts
+from steno.view.shapes import Mark, Span, Texts
+from steno.view.spans import Spans
 from steno.view.tally import Tally
 from steno.view.transcript import Said, Transcript
 
