@@ -28,6 +28,7 @@ from steno.admin.authorization import Authorization
 from steno.admin.connections import ConnectionTable
 from steno.admin.hosts import HostGuard, HostPolicy
 from steno.admin.http import HEAD_SECONDS, HttpServer, bind, routed
+from steno.admin.page import page_routes
 from steno.admin.streaming import ChangeStream
 from steno.admin.views import Workers, view_routes
 from steno.app.terminal import echo
@@ -170,7 +171,7 @@ async def serve(settings: Settings) -> None:
     changes, verification = ChangeStream(archive, workers), LogVerification(settings.paths, settings.trust, index)
     token = os.environ.setdefault(TOKEN_VARIABLE, secrets.token_urlsafe(TOKEN_BYTES))
     authorization = Authorization(SecretRef(env=TOKEN_VARIABLE))
-    routes = [*view_routes(archive, authorization, workers), changes.route(), verification.route()]
+    routes = [*page_routes(), *view_routes(archive, authorization, workers), changes.route(), verification.route()]
     table = ConnectionTable(CONNECTIONS, HEAD_SECONDS)
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals, bind(host, port) as sock:
         http = HttpServer(HostGuard(routed(routes), HostPolicy(host, ()), table), sock, table)

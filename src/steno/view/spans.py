@@ -115,6 +115,10 @@ def _transcribed(to: Spans, at: float | None, body: Body) -> None:
     _bill(span, body)
 
 
+def _unanswered(to: Spans, at: float | None, body: Body) -> None:
+    to.mark(at, "unanswered", "not answered", body, "item_id", "ended_by", "waited_seconds")
+
+
 # Responses ------------------------------------------------------------------------------------------------
 
 
@@ -311,6 +315,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "input.committed": _committed,
     "input.timed_out": _timed_out,
     "transcription.finished": _transcribed,
+    "turn.unanswered": _unanswered,
     "dtmf.received": _note("a key of the telephone"),
     "response.started": _response_started,
     "response.output_started": _output_started,
