@@ -56,7 +56,7 @@ class _Client:
         """Let events wait for it; return False where it does not keep up, and its stream ends."""
         try:
             self._sender.send_nowait(events)
-        except (anyio.WouldBlock, anyio.BrokenResourceError):
+        except (anyio.WouldBlock, anyio.BrokenResourceError, anyio.ClosedResourceError):
             self.end()
             return False
         return True
