@@ -29,7 +29,7 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest test-taps test-clients test-operations coverage golden
-.PHONY: compare bench-check wheel check format docs lock clean
+.PHONY: sbom compare bench-check wheel check format docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -152,6 +152,10 @@ format: $(VENV)/.dev ## sort imports, fix what can be fixed safely, format
 docs: $(VENV)/.project ## write the pages of docs/ that follow from the code
 	PYTHONPATH=. $(BIN)/python tools/facts_page.py
 
+# It says what the image and the Debian package hold, and lies in both.
+sbom: $(VENV)/.project build/operations/.locked ## write deploy/steno.cdx.json from requirements.lock
+	$(BIN)/python tools/sbom.py build/operations/bin/cyclonedx-py
+
 # The library in clients/python is locked apart, from the oldest Python that it allows on.
 # The pins that stand are kept; ARGS=--upgrade moves them all, ARGS="--upgrade-package rich" one. Each lock is one
 # resolution for all Pythons and machines. The second keeps to the first; the third has the lower bounds.
@@ -190,6 +194,10 @@ $(BIN)/python:
 
 # The rules below make such an environment, as if it were .venv.
 $(CLIENTS)/%/.locked: $(CLIENT_LOCKS)/%.lock
+	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
+
+# build/operations is made from tests/operations/requirements.lock.
+build/%/.locked: tests/%/requirements.lock
 	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
 
 $(CLIENTS)/node/.locked: $(CLIENT_LOCKS)/package-lock.json $(CLIENT_LOCKS)/package.json
