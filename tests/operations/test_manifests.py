@@ -200,3 +200,56 @@ def test_the_sidecar_starts_before_the_agent_and_ends_after_it() -> None:
     assert [(each["name"], each.get("restartPolicy")) for each in spec["initContainers"]] == [("steno", "Always")]
     assert "startupProbe" in spec["initContainers"][0]
     assert {"name": "OPENAI_BASE_URL", "value": "http://127.0.0.1:9466/v1"} in spec["containers"][0]["env"]
+
+
+def compose() -> list[str]:
+    """Return what runs compose, the plugin of docker or the older program; empty where there is neither."""
+    plugin = ["docker", "compose"]
+    if shutil.which("docker") and not subprocess.run([*plugin, "version"], capture_output=True, check=False).returncode:
+        return plugin
+    return ["docker-compose"] if shutil.which("docker-compose") else []
+
+
+@pytest.mark.skipif(not compose(), reason="docker compose is not installed here")
+def test_compose_accepts_its_file(tmp_path: Path) -> None:
+    """Where it is, since paths in it begin there. The older program knows no `name`."""
+    (program, *plugin) = compose()
+    text = (DEPLOY / "compose/compose.yaml").read_text(encoding="utf-8")
+    file = tmp_path / "compose.yaml"
+    file.write_text(text if plugin else text.replace("\nname: steno\n", "\n"), encoding="utf-8")
+
+    said = output(
+        program, *plugin, "-f", file, "--project-directory", DEPLOY / "compose", "--profile", "simulated", "config"
+    )
+
+    (config,) = documents(said)
+    assert config["services"].keys() == {"steno", "prometheus", "grafana", "provider", "steno-simulated"}
+
+
+def test_prometheus_accepts_its_configuration(tmp_path: Path) -> None:
+    """Its rules are held to account elsewhere: files without any stand in for them."""
+    text = (DEPLOY / "compose/prometheus.yml").read_text(encoding="utf-8")
+    for name in ("rules.yml", "alerts.yml"):
+        (tmp_path / name).write_text("groups: []\n", encoding="utf-8")
+    (tmp_path / "token").write_text("token", encoding="utf-8")
+    text = text.replace("/run/secrets/http-token", str(tmp_path / "token"))
+    text = text.replace("/etc/prometheus/steno", str(tmp_path))
+    (tmp_path / "prometheus.yml").write_text(text, encoding="utf-8")
+
+    said = output("promtool", "check", "config", tmp_path / "prometheus.yml")
+
+    assert "is valid prometheus config file syntax" in said
+
+
+def test_what_grafana_provisions_is_mounted() -> None:
+    provisioning = DEPLOY / "compose/grafana/provisioning"
+    (source,) = documents((provisioning / "datasources/prometheus.yml").read_text(encoding="utf-8"))
+    (boards,) = documents((provisioning / "dashboards/steno.yml").read_text(encoding="utf-8"))
+    (compose,) = documents((DEPLOY / "compose/compose.yaml").read_text(encoding="utf-8"))
+    (scrapes,) = documents((DEPLOY / "compose/prometheus.yml").read_text(encoding="utf-8"))
+
+    mounts = dict(each.split(":")[1::-1] for each in compose["services"]["grafana"]["volumes"])
+
+    assert source["datasources"][0]["url"] == "http://prometheus:9090"
+    assert source["datasources"][0]["jsonData"]["timeInterval"] == scrapes["global"]["scrape_interval"]
+    assert mounts[boards["providers"][0]["options"]["path"]] == "../grafana/dashboards"
