@@ -22,7 +22,7 @@ SERVICES: Final = dict(
 
 @pytest.mark.parametrize("name", ["steno", "simulated"])
 def test_a_configuration_is_loaded_and_has_its_token_and_its_log_where_they_are_mounted(name: str) -> None:
-    config = load(COMPOSE / f"{name}.toml")
+    config = load(COMPOSE / name / "steno.toml")
 
     assert config.http.listen == "0.0.0.0:9464"
     assert config.http.token is not None
@@ -31,7 +31,7 @@ def test_a_configuration_is_loaded_and_has_its_token_and_its_log_where_they_are_
 
 
 def test_the_proxy_is_published() -> None:
-    ports = {each.address[1] for each in load(COMPOSE / "steno.toml").sources if isinstance(each, ProxySource)}
+    ports = {each.address[1] for each in load(COMPOSE / "steno/steno.toml").sources if isinstance(each, ProxySource)}
 
     assert ports
     assert all(f"- 127.0.0.1:{port}:{port}\n" in SERVICES["steno"] for port in ports)
@@ -39,7 +39,7 @@ def test_the_proxy_is_published() -> None:
 
 def test_what_is_simulated_is_read_as_in_the_demo() -> None:
     """From the service that serves it."""
-    read, demo = load(COMPOSE / "simulated.toml"), parse(DEMO.read_text(), "demo.toml")
+    read, demo = load(COMPOSE / "simulated/steno.toml"), parse(DEMO.read_text(), "demo.toml")
     urls = [urlsplit(each.url) for each in read.sources if isinstance(each, Connect)]
 
     assert [(each.name, each.kind) for each in read.sources] == [(each.name, each.kind) for each in demo.sources]
