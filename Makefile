@@ -29,7 +29,7 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest test-taps test-clients test-operations coverage golden
-.PHONY: sbom compare bench-check wheel check format docs lock clean
+.PHONY: deb sbom compare bench-check wheel check format docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -137,6 +137,13 @@ bench-check: $(VENV)/.dev ## measure speed against revision BASE, for minutes; F
 wheel: $(VENV)/.locked ## build the wheel into dist/
 	rm -rf dist
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir dist .
+
+# For the Debian that it is made on, since what has compiled parts is for one Python: that of the system. Building needs
+# neither root nor more than dpkg-deb.
+DEB_PYTHON := /usr/bin/python3
+MAINTAINER ?= steno <root@localhost>
+deb: wheel ## build a Debian package into dist/; MAINTAINER="Name <address>"
+	$(BIN)/python tools/debian_package.py dist/*.whl dist $(DEB_PYTHON) "$(MAINTAINER)"
 
 check: $(VENV)/.dev ## lint, formatting, types, and which way imports point
 	$(BIN)/ruff check .
