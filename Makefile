@@ -104,7 +104,8 @@ test-clients: $(CLIENTS)/node/.locked ## run all clients against a simulated pro
 	STENO_CLIENTS=all $(BIN)/pytest tests/clients $(AT_ONCE) --timeout=600 $(ARGS)
 
 # What operators put around it: a browser, a Prometheus. What cannot be installed is a failure here. Debian's packages are
-# installed where root may do that; the server that comes with the package is not started.
+# installed where root may do that; the server that comes with the package is not started. What some machines have and
+# others cannot get is used where it is: kubectl, docker compose, lintian, and as root buildah and mmdebstrap.
 test-operations: $(VENV)/.dev build/operations/.locked ## run the tests with a browser and a Prometheus (needs chromium, prometheus and promtool)
 	@for each in chromium prometheus; do command -v $$each >/dev/null || { test "$$(id -u)" = 0 \
 	    && command -v apt-get >/dev/null && apt-get update -qq \

@@ -20,6 +20,11 @@ FROM scratch
 ADD root.tar /
 RUN ["/bin/ln", "-s", "python3", "/usr/bin/python"]
 """
+LOOPBACK: Final = """\
+import fcntl, socket, struct
+fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh", b"lo", 0x41))
+"""
+"""Brings loopback up (SIOCSIFFLAGS, IFF_UP and IFF_RUNNING) where the network is nobody else's."""
 READ_ONLY: Final = """\
 set -e
 cd "$1"
@@ -32,15 +37,19 @@ mkdir -p run/secrets/steno
 echo a-token-of-the-test-that-nobody-knows > run/secrets/steno/http-token
 mount -t proc none proc
 export PATH=/opt/steno/bin:/usr/sbin:/usr/bin:/sbin:/bin LOGS_DIRECTORY=/var/log/steno
-as() { chroot --userspec=10001:10001 . "$@"; }
-as touch /var/log/steno/here && as rm /var/log/steno/here
-if as touch /here; then exit 3; fi
-as steno run -c /etc/steno/steno.toml &
-until as steno health -c /etc/steno/steno.toml; do kill -0 $! || exit 4; sleep 0.2; done
+as="chroot --userspec=10001:10001 ."
+chroot . python -c "$2"
+$as touch /var/log/steno/here && $as rm /var/log/steno/here
+if $as touch /here; then exit 3; fi
+$as steno run -c /etc/steno/steno.toml &
+until $as steno health -c /etc/steno/steno.toml; do kill -0 $! || exit 4; sleep 0.2; done
 kill -TERM $!
 wait $!
-as steno verify /var/log/steno
+$as steno verify /var/log/steno
 """
+
+ALONE: Final = ("--mount", "--propagation", "private", "--net", "--pid", "--fork", "--kill-child")
+"""Namespaces: mounts and ports are its own, and what it starts ends with it."""
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not all(map(shutil.which, ("buildah", "mmdebstrap", "unshare"))),
@@ -98,7 +107,7 @@ def test_the_image_runs_and_is_the_same_twice(tmp_path: Path) -> None:
     demo = store("run", "--isolation=chroot", container, "--", "sh", "-c", "steno demo --for 1 | grep 'log holds'")
     root = store("mount", container)
     on_read_only = subprocess.run(
-        ["unshare", "--mount", "--propagation", "private", "sh", "-c", READ_ONLY, "sh", root],
+        ["unshare", *ALONE, "sh", "-c", READ_ONLY, "sh", root, LOOPBACK],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
