@@ -28,11 +28,11 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest test-taps test-clients test-operations coverage golden
+.PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest test-taps test-clients test-operations coverage golden screenshots
 .PHONY: deb sbom compare bench-check wheel check format docs lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  PYTHON=python3.12 chooses the interpreter that .venv is made with"
 
 demo: $(VENV)/.project ## a simulated provider and the daemon on it, until Ctrl-C; FOR=12: for 12 seconds
@@ -106,7 +106,15 @@ test-clients: $(CLIENTS)/node/.locked ## run all clients against a simulated pro
 # What operators put around it: a browser, a Prometheus. What cannot be installed is a failure here. Debian's packages are
 # installed where root may do that; the server that comes with the package is not started. What some machines have and
 # others cannot get is used where it is: kubectl, docker compose, lintian, and as root buildah and mmdebstrap.
-test-operations: $(VENV)/.dev build/operations/.locked ## run the tests with a browser and a Prometheus (needs chromium, prometheus and promtool)
+# What drives the browser is in an environment of its own: it brings a Node of 45 MB along.
+OPERATIONS := build/operations
+BROWSER    := $(OPERATIONS)/browser
+# What reads manifests, images and locks.
+TOOLS      := $(OPERATIONS)/tools
+$(OPERATIONS)/%/.locked: tests/operations/locks/%.lock
+	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
+
+test-operations: $(VENV)/.dev $(BROWSER)/.locked $(TOOLS)/.locked ## run the tests with a browser and a Prometheus (needs chromium, prometheus and promtool)
 	@for each in chromium prometheus; do command -v $$each >/dev/null || { test "$$(id -u)" = 0 \
 	    && command -v apt-get >/dev/null && apt-get update -qq \
 	    && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $$each >/dev/null; } \
@@ -123,6 +131,9 @@ coverage: $(VENV)/.dev $(OPENAI_CLIENT) ## run the tests and hold each file to i
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage json --quiet -o build/coverage/report.json
 	$(BIN)/python tools/coverage_floor.py $(FLOORS)
+
+screenshots: $(VENV)/.dev $(BROWSER)/.locked ## take the pictures of the page in docs/images, from the demo (needs chromium)
+	PYTHONPATH=. $(BIN)/python tools/screenshots.py
 
 golden: $(VENV)/.dev ## write the outputs in tests/golden anew, to be read as a diff
 	STENO_GOLDEN=write $(BIN)/pytest -q tests/test_golden.py
@@ -161,21 +172,21 @@ docs: $(VENV)/.project ## write the pages of docs/ that follow from the code
 	PYTHONPATH=. $(BIN)/python tools/facts_page.py
 
 # It says what the image and the Debian package hold, and lies in both.
-sbom: $(VENV)/.project build/operations/.locked ## write deploy/steno.cdx.json from requirements.lock
-	$(BIN)/python tools/sbom.py build/operations/bin/cyclonedx-py
+sbom: $(VENV)/.project $(TOOLS)/.locked ## write deploy/steno.cdx.json from requirements.lock
+	$(BIN)/python tools/sbom.py $(TOOLS)/bin/cyclonedx-py
 
 # The library in clients/python is locked apart, from the oldest Python that it allows on.
 # The pins that stand are kept; ARGS=--upgrade moves them all, ARGS="--upgrade-package rich" one. Each lock is one
 # resolution for all Pythons and machines. The second keeps to the first; the third has the lower bounds.
-COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra redaction \
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra redaction --extra anchor \
            --no-header --no-emit-index-url --no-emit-find-links
-COMPILE_CLIENT := $(filter-out --extra redaction,$(COMPILE)) --no-annotate
+COMPILE_CLIENT := $(filter-out --extra redaction anchor,$(COMPILE)) --no-annotate
 lock: ## write requirements*.lock from pyproject.toml (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	$(COMPILE) $(ARGS) --group build -o requirements.lock pyproject.toml
 	$(COMPILE) $(ARGS) --group build --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
 	$(COMPILE) $(ARGS) --resolution lowest-direct --group build --group dev -o requirements-lowest.lock pyproject.toml
-	for asked in $(CLIENT_LOCKS)/*.in tests/operations/requirements.in; do $(COMPILE_CLIENT) $(ARGS) -o "$${asked%.in}.lock" "$$asked" || exit; done
+	for asked in $(CLIENT_LOCKS)/*.in tests/operations/locks/*.in; do $(COMPILE_CLIENT) $(ARGS) -o "$${asked%.in}.lock" "$$asked" || exit; done
 	cd clients/python && $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $(ARGS) --group test -o requirements.lock pyproject.toml
 
@@ -202,10 +213,6 @@ $(BIN)/python:
 
 # The rules below make such an environment, as if it were .venv.
 $(CLIENTS)/%/.locked: $(CLIENT_LOCKS)/%.lock
-	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
-
-# build/operations is made from tests/operations/requirements.lock.
-build/%/.locked: tests/%/requirements.lock
 	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
 
 $(CLIENTS)/node/.locked: $(CLIENT_LOCKS)/package-lock.json $(CLIENT_LOCKS)/package.json

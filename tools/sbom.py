@@ -20,6 +20,7 @@ ROOT: Final = "steno"
 BUILD: Final = "flit-core"
 """It builds the package, and is not there when that runs."""
 CLASSIFIERS: Final = {
+    "License :: OSI Approved :: Apache Software License": "Apache-2.0",
     "License :: OSI Approved :: BSD License": "BSD-3-Clause",
     "License :: OSI Approved :: GNU Lesser General Public License v2 or later (LGPLv2+)": "LGPL-2.1-or-later",
     "License :: OSI Approved :: MIT License": "MIT",

@@ -15,6 +15,7 @@ FULL = """sources = []
 listen = "127.0.0.1:0"
 ready = "any"
 hosts = []
+exemplars = false
 
 [audit]
 directory = "/var/log/steno"
@@ -79,6 +80,8 @@ ping_interval_seconds = 20.0
 ping_timeout_seconds = 20.0
 backoff_seconds = 0.5
 backoff_max_seconds = 60.0
+
+[sources.labels]
 
 [sources.headers.A]
 file = "/run/credentials/relay"

@@ -10,7 +10,7 @@ from typing import Final
 import steno
 
 TOP: Final = Path(__file__).parents[2]
-UV: Final = TOP / "build/operations/bin/uv"
+UV: Final = TOP / "build/operations/tools/bin/uv"
 
 
 def test_uv_installs_the_checkout_by_the_lock(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What is deployed is valid by the tools of others: manifests, YAML, the Dockerfile, the compose file, the SBOM.
 
-The tools are in an environment of their own, build/operations, which `make test-operations` makes.
+The tools are in an environment of their own, build/operations/tools, which `make test-operations` makes.
 """
 
 import json
@@ -16,7 +16,7 @@ import pytest
 
 TOP: Final = Path(__file__).parents[2]
 DEPLOY: Final = TOP / "deploy"
-TOOLS: Final = TOP / "build/operations/bin"
+TOOLS: Final = TOP / "build/operations/tools/bin"
 FOLDERS: Final = ("base", "overlays/shards", "overlays/sidecar")
 READ: Final = "import json, sys, yaml; print(json.dumps([each for each in yaml.safe_load_all(sys.stdin) if each]))"
 

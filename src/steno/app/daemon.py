@@ -5,13 +5,14 @@ sources that drain go to their end (`drain`), the sources close their connection
 state is written, the audit log is flushed and ended. The HTTP server goes last, so that a probe sees the drain.
 """
 
+import asyncio
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 import anyio
 import anyio.to_thread
@@ -23,23 +24,31 @@ from steno import __version__
 from steno.admin.connections import ConnectionTable, Faces
 from steno.admin.hosts import HostGuard, HostPolicy
 from steno.admin.http import HEAD_SECONDS, CheckResult, HttpServer, application
+from steno.admin.page import page_routes
 from steno.app import control, descriptor_plan
 from steno.app.calls import Calls
 from steno.app.control_client import EraseRequest
 from steno.app.daemon_log import DaemonLog
 from steno.app.drain import Drain
+from steno.app.loaded_config import LoadedConfig
+from steno.app.loop_lag import LoopLag
 from steno.app.memory_numbers import MemoryNumbers
+from steno.app.notify import Notifier, ServiceReports
 from steno.app.price_list import configured_prices
 from steno.app.source_kinds import make_source, shedding
 from steno.app.state_output import StateOutput
+from steno.app.views import Views
 from steno.audit.content_store.erase import Erasure
 from steno.audit.service import AuditService
 from steno.config import Config
+from steno.config.sources import Source
 from steno.core.billing.prices import PriceTable
 from steno.core.conversation import Conversation
 from steno.core.stream import Stream
 from steno.errors import ConfigError
+from steno.metrics.exemplars import ExemplarMetrics, exposed
 from steno.metrics.exposition import ProcessNumbers, daemon_registry
+from steno.metrics.labels import SourceLabels
 from steno.metrics.sink import Metrics
 from steno.output_errors import OutputErrors
 from steno.pipeline import Pipeline
@@ -65,6 +74,10 @@ READY_POLICIES: Final[Mapping[str, Callable[[Iterable[bool]], bool]]] = {
 """`http.ready`: how many sources must be ready before the daemon is."""
 
 
+BOUND_AT_START: Final = ("listen", "exemplars")
+"""Keys of `[http]` that a reload does not change."""
+
+
 class DaemonParts(Struct, frozen=True, kw_only=True):
     """What a daemon is wired from: what `serving.opened` has opened and read."""
 
@@ -81,6 +94,8 @@ class DaemonParts(Struct, frozen=True, kw_only=True):
     """Keeps the calls that are followed over a restart."""
     log: DaemonLog | None = None
     """The operational log, where it is the daemon's own."""
+    notifier: Notifier
+    """Where the service manager hears of the daemon."""
     load: Callable[[], Config] | None = None
     """Reads the configuration again, where it came from a file."""
 
@@ -100,30 +115,39 @@ class Daemon:
         self.audit = parts.audit
         self.listeners: list[Callable[[Conversation], None]] = []
         """Each is called with every conversation that ends."""
-        self.metrics = Metrics(config.limits.label_values, parts.prices)
+        counting = ExemplarMetrics if config.http.exemplars else Metrics
+        self.metrics = counting(config.limits.label_values, parts.prices, config.limits.series)
+        self.views = Views(config)
         self.pipeline = Pipeline(
             config.limits,
-            [self.metrics, *parts.audit.sinks],
+            [self.metrics, *parts.audit.sinks, self.views.recent],
             self._conversation_closed,
             self._stream_ended,
             parts.prices,
             mixed=self._stream_mixed,
         )
+        self._know_sources(config)
         self.calls = Calls(config, parts.clock, parts.audit, parts.journal)
         self.calls.attachments.followed = self.pipeline.follower
         sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder, config.limits, self.calls.attachments)
         if acknowledgements := parts.audit.acknowledgements:
             acknowledgements.tick = self.pipeline.tick
             sessions.acknowledgements = acknowledgements
-        self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions), sessions.end_left)
+        self.sources = SourceSupervisor(
+            _as_run(config), lambda source: make_source(source, sessions), sessions.end_left
+        )
         self.drain = Drain(self.sources, lambda calls, most: parts.audit.draining(parts.clock.now(), calls, most))
+        self.views.attach(self.pipeline, self.sources, self.clock.now)
         self._shedding = shedding(config.sources)
         self.audit.shed_from(self._shedding)
         self._sessions = sessions
         self._descriptors = self._plan(config)
         self.faces = Faces({"http": ConnectionTable(self._descriptors.http, HEAD_SECONDS), "control": control.table()})
         self._hosts = HostPolicy(config.http.address[0], config.http.hosts)
+        self.loaded = LoadedConfig(parts.prices)
+        self.lag = LoopLag()
         self.memory = MemoryNumbers(config.limits, self.pipeline.registry.memory, sessions.read_ahead)
+        self._reports = ServiceReports(parts.notifier, self)
         self._log = structlog.get_logger()
         self._stopping = anyio.Event()
         self._mistakes: set[str] = set()
@@ -132,6 +156,12 @@ class Daemon:
         """When the end began: the signal, or the end of the last call. By the monotonic clock."""
         self._ticked_at = 0.0
         """When the last tick was, by the clock of the event loop."""
+
+    def _know_sources(self, config: Config) -> None:
+        """Let metrics have every source that is configured, also before anything comes of it, and its labels."""
+        for source in config.sources:
+            self.pipeline.source(source.name)
+        self.metrics.labels = SourceLabels({each.name: each.labels for each in config.sources}, self.metrics.labels)
 
     def _plan(self, config: Config) -> descriptor_plan.DescriptorPlan:
         """Share out the file descriptors."""
@@ -152,6 +182,7 @@ class Daemon:
         return f"[{host}]:{port}" if sock.family == socket.AF_INET6 else f"{host}:{port}"
 
     def _conversation_closed(self, state: Conversation) -> None:
+        self.views.closed(state)
         if self._parts.state:
             self._parts.state.closed(state)
         for listener in self.listeners:
@@ -177,21 +208,10 @@ class Daemon:
 
     async def run(self) -> tuple[str, ...]:
         """Run until `stop` or a signal, then drain; return what is missing at the end, a sentence each."""
-        numbers: list[ProcessNumbers] = [
-            self.sources,
-            self.drain,
-            self.audit,
-            self.memory,
-            self.faces,
-            self.watch,
-            self.calls,
-            self._parts.errors,
-        ]
-        if self._parts.log:
-            numbers.append(self._parts.log)
-        registry = daemon_registry(self.pipeline, self.metrics, numbers)
+        registry = exposed(daemon_registry(self.pipeline, self.metrics, self.numbers()), self.metrics)
         clients = self.faces.tables["http"]
-        answers = application(registry, self.healthy, self.ready, self.calls.authorization, self.calls.http_routes())
+        further = [*page_routes(), *self.calls.http_routes(), *self.views.routes(self.calls.authorization)]
+        answers = application(registry, self.healthy, self.ready, self.calls.authorization, further)
         app = HostGuard(answers, self._hosts, clients)
         http = HttpServer(app, self._parts.socket, clients)
         async with anyio.create_task_group() as tasks:
@@ -199,17 +219,29 @@ class Daemon:
             self._ticked_at = anyio.current_time()
             tasks.start_soon(self._serve, http.run, self._parts.socket)
             if self.audit.directory:
-                peers, further = self.faces.tables["control"], self.calls.control_routes()
-                listen = partial(control.listen, self.audit.directory, self._erase, peers, further)
+                peers, control_routes = self.faces.tables["control"], self.calls.control_routes()
+                listen = partial(control.listen, self.audit.directory, self._erase, peers, control_routes)
                 tasks.start_soon(self._serve, listen)
+            tasks.start_soon(self._serve, self.views.changes.run)
             self._log_start()
+            self.lag.start(asyncio.get_running_loop())
             tasks.start_soon(self._tick)
+            self._reports.ready()
+            tasks.start_soon(self._reports.run, self._guarded)
             await self._run_sources()
             missing = await self._finish()
+            self.views.changes.stop()
             http.stop()
             await http.stopped.wait()
             tasks.cancel_scope.cancel()
+            self.lag.stop()
         return missing
+
+    def numbers(self) -> list[ProcessNumbers]:
+        """Return whoever knows a part of the process metrics."""
+        known: list[ProcessNumbers] = [self.sources, self.drain, self.audit, self.memory, self.faces, self.watch]
+        known += [self.calls, self.loaded, self.lag, self._parts.errors]
+        return [*known, self._parts.log] if self._parts.log else known
 
     async def _serve(self, run: Callable[[], Awaitable[None]], sock: socket.socket | None = None) -> None:
         """Run one of the daemon's own servers. Where it fails, the daemon goes on without it, and `sock` is closed."""
@@ -248,7 +280,7 @@ class Daemon:
             state = self.pipeline.registry.conversations.get(request.conversation)
             if state:
                 state.erase_content()
-            return state is not None
+            return self.views.erase(request.conversation) or state is not None
 
         return await self.audit.erase(request.conversation, self.clock.now(), forget, partial=request.partial)
 
@@ -281,8 +313,10 @@ class Daemon:
                 self.sources.start(running)
                 await self._stopping.wait()
                 self._log.info("stopping")
+                self._reports.stopping(self.sources.drain_seconds + self._config.limits.drain_seconds)
                 await self.drain.run()
                 self._drain_began = monotonic()
+                self._reports.stopping(self._config.limits.drain_seconds)
                 if self._parts.log:
                     self._parts.log.end_by(self._drain_began + self._config.limits.drain_seconds)
                 scope.deadline = anyio.current_time() + self._config.limits.drain_seconds * SHARE_OF_SOURCES
@@ -326,37 +360,41 @@ class Daemon:
         if number != signal.SIGHUP:
             self.stop()
         elif not self._stopping.is_set():
-            self.reload()
+            with self._reports.reloading():
+                self.reload()
 
     def reload(self) -> None:
         """Read the configuration again, and begin a new audit segment. A wrong one is logged and changes nothing.
 
-        At once take effect: sources, the level and format of the operational log, `http.ready`, `http.hosts` and
-        `http.token`; prices for usage that begins from now on. The rest is opened or bound at the start, and takes
-        effect at the next one.
+        At once take effect: sources and their labels, the level and format of the operational log, `http.ready`,
+        `http.hosts` and `http.token`; prices for usage that begins from now on. The rest is opened or bound at the
+        start, and takes effect at the next one.
         """
         old, load = self._config, self._parts.load
         try:
             new = load() if load else old
             prices = configured_prices(new.prices)
         except ConfigError as error:
+            self.loaded.failed()
             faults = list(map(str, error.faults))
             self._log.error("the configuration is wrong; the former one stays in use", faults=faults)
             return
         self._config = new
+        self.loaded.loaded(prices)
         self.pipeline.registry.prices = prices
         self.metrics.prices = prices
+        self._know_sources(new)
         if self._parts.log:
             self._parts.log.configure(new.log.level, new.log.format)
         self._shedding = shedding(new.sources, self._shedding)
         self.audit.shed_from(self._shedding)
-        changes = self.sources.replace(new.sources)
+        changes = self.sources.replace(_as_run(new))
         self._hosts.names = frozenset(new.http.hosts)
         self.calls.reload(new)
         self.faces.tables["http"].most = self._plan(new).http
         self.audit.reopen(self.clock.now(), new, changes)
         later = [name for name in ("audit", "limits") if getattr(old, name) != getattr(new, name)]
-        later += ["http.listen"] if old.http.listen != new.http.listen else []
+        later += [f"http.{key}" for key in BOUND_AT_START if getattr(old.http, key) != getattr(new.http, key)]
         self._log.info("configuration reloaded", **msgspec.structs.asdict(changes), at_next_start=later)
 
     # Health ---------------------------------------------------------------------------------------------
@@ -370,15 +408,21 @@ class Daemon:
     def ready(self, *, detailed: bool = False) -> CheckResult:
         """Return whether the audit log can be written, enough sources are ready, and the daemon is not stopping.
 
-        Why a source is not ready is of a closed list. What is `detailed` names files, headers and answers of servers.
+        Why a source is not ready is of a closed list, and so is the word on the audit log. What is `detailed` names
+        files, headers and answers of servers.
         """
         sources = self.sources.ready()
         enough = not sources or READY_POLICIES[self._config.http.ready](sources.values())
         log = self.audit.writable()
         running = not self._stopping.is_set()
         problems = self.sources.problems()
-        detail = {"audit": log, "sources": sources, "stopping": not running}
+        detail: dict[str, Any] = {"audit": self.audit.status, "sources": sources, "stopping": not running}
         detail["problems"] = {name: problem.reason for name, problem in problems.items()}
         if detailed:
             detail["details"] = {name: problem.detail for name, problem in problems.items() if problem.detail}
         return CheckResult(enough and log and running, detail)
+
+
+def _as_run(config: Config) -> list[Source]:
+    """Return the sources as they run: their labels are for metrics alone, and other ones change no connection."""
+    return [source.unlabelled() for source in config.sources]
