@@ -27,8 +27,8 @@ EPOCH: Final = os.environ.get("SOURCE_DATE_EPOCH", "1767225600")
 """The time of every file in the package: seconds since 1970."""
 SCRIPTS: Final = ("postinst", "prerm", "postrm")
 UNITS: Final = ("steno.service", "steno@.service", "steno.socket")
-FIRST_GLIBC: Final = "2.28"
-"""What the extensions in the lock ask for (manylinux_2_28)."""
+GLIBC: Final = (os.confstr("CS_GNU_LIBC_VERSION") or "glibc 2.36").partition(" ")[2]
+"""Where it is built: pip takes extensions that ask for no newer one."""
 LGPL: Final = "/usr/share/common-licenses/LGPL-2.1"
 DESCRIPTION: Final = """observability daemon for AI conversations over websockets
  It reads the streams of voice agents and assistants, keeps the state of
@@ -157,8 +157,7 @@ def write_control(root: Path, version: str, architecture: str, maintainer: str) 
         "Architecture": architecture,
         "Maintainer": maintainer,
         "Installed-Size": str(sum(path.stat().st_size for path in files) // 1024),
-        "Depends": f"{python}, libc6 (>= {FIRST_GLIBC}), libstdc++6, ca-certificates, "
-        "systemd | systemd-standalone-sysusers",
+        "Depends": f"{python}, libc6 (>= {GLIBC}), libstdc++6, ca-certificates, systemd | systemd-standalone-sysusers",
         "Section": "net",
         "Priority": "optional",
         "Description": DESCRIPTION,
