@@ -29,7 +29,7 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest test-taps test-clients test-operations coverage golden screenshots
-.PHONY: compare bench-check wheel check format docs lock clean
+.PHONY: deb sbom compare bench-check wheel check format docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -104,14 +104,17 @@ test-clients: $(CLIENTS)/node/.locked ## run all clients against a simulated pro
 	STENO_CLIENTS=all $(BIN)/pytest tests/clients $(AT_ONCE) --timeout=600 $(ARGS)
 
 # What operators put around it: a browser, a Prometheus. What cannot be installed is a failure here. Debian's packages are
-# installed where root may do that; the server that comes with the package is not started.
+# installed where root may do that; the server that comes with the package is not started. What some machines have and
+# others cannot get is used where it is: kubectl, docker compose, lintian, and as root buildah and mmdebstrap.
 # What drives the browser is in an environment of its own: it brings a Node of 45 MB along.
 OPERATIONS := build/operations
 BROWSER    := $(OPERATIONS)/browser
+# What reads manifests, images and locks.
+TOOLS      := $(OPERATIONS)/tools
 $(OPERATIONS)/%/.locked: tests/operations/locks/%.lock
 	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
 
-test-operations: $(VENV)/.dev $(BROWSER)/.locked ## run the tests with a browser and a Prometheus (needs chromium, prometheus and promtool)
+test-operations: $(VENV)/.dev $(BROWSER)/.locked $(TOOLS)/.locked ## run the tests with a browser and a Prometheus (needs chromium, prometheus and promtool)
 	@for each in chromium prometheus; do command -v $$each >/dev/null || { test "$$(id -u)" = 0 \
 	    && command -v apt-get >/dev/null && apt-get update -qq \
 	    && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $$each >/dev/null; } \
@@ -147,6 +150,13 @@ wheel: $(VENV)/.locked ## build the wheel into dist/
 	rm -rf dist
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir dist .
 
+# For the Debian that it is made on, since what has compiled parts is for one Python: that of the system. Building needs
+# neither root nor more than dpkg-deb.
+DEB_PYTHON := /usr/bin/python3
+MAINTAINER ?= steno <root@localhost>
+deb: wheel ## build a Debian package into dist/; MAINTAINER="Name <address>"
+	$(BIN)/python tools/debian_package.py dist/*.whl dist $(DEB_PYTHON) "$(MAINTAINER)"
+
 check: $(VENV)/.dev ## lint, formatting, types, and which way imports point
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -160,6 +170,10 @@ format: $(VENV)/.dev ## sort imports, fix what can be fixed safely, format
 
 docs: $(VENV)/.project ## write the pages of docs/ that follow from the code
 	PYTHONPATH=. $(BIN)/python tools/facts_page.py
+
+# It says what the image and the Debian package hold, and lies in both.
+sbom: $(VENV)/.project $(TOOLS)/.locked ## write deploy/steno.cdx.json from requirements.lock
+	$(BIN)/python tools/sbom.py $(TOOLS)/bin/cyclonedx-py
 
 # The library in clients/python is locked apart, from the oldest Python that it allows on.
 # The pins that stand are kept; ARGS=--upgrade moves them all, ARGS="--upgrade-package rich" one. Each lock is one
