@@ -280,5 +280,8 @@ def test_every_count_stands_at_zero_from_the_start() -> None:
     assert numbers["steno_http_rejected_total"] == {
         (kind, reason): 0
         for kind in ("http", "control")
-        for reason in ("silent", "crowded", "descriptors", "bad_request", "host")
+        for reason in (
+            *("silent", "crowded", "descriptors", "bad_request", "host", "tls"),
+            *("unauthorized", "wrong_token", "throttled", "foreign_origin"),
+        )
     }

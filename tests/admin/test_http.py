@@ -13,7 +13,7 @@ import anyio.to_thread
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
-from steno.admin.authorization import Authorization
+from steno.admin.authorization import Authorization, Policy
 from steno.admin.connections import ConnectionTable
 from steno.admin.http import CheckResult, HttpServer, application, bind
 from steno.admin.probe import ProbeResult, probe
@@ -62,7 +62,10 @@ async def face() -> AsyncIterator[Face]:
     with bind("127.0.0.1", 0) as sock:
         served.port = sock.getsockname()[1]
         app = application(
-            registry, lambda: served.health, served.ready, Authorization(SecretRef(env="STENO_TEST_TOKEN"))
+            registry,
+            lambda: served.health,
+            served.ready,
+            Authorization(SecretRef(env="STENO_TEST_TOKEN"), Policy(private=True)),
         )
         server = HttpServer(app, sock, ConnectionTable(256, 10.0))
         async with anyio.create_task_group() as tasks:

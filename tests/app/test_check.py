@@ -176,3 +176,17 @@ def test_the_command_warns_and_prints_the_configuration(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert done.stderr == f"warning: {file}: audit.key: $STENO_TEST_ABSENT: is not set\n"
     assert 'directory = "/tmp"' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("table", "warned"),
+    [
+        ("", []),
+        ('listen = "[::1]:9464"', []),
+        ('listen = "0.0.0.0:9464"', ["http.anonymous", "http.token"]),
+        ('listen = "0.0.0.0:9464"\nanonymous = true', []),
+        ('listen = "0.0.0.0:9464"\nanonymous = false', ["http.token"]),
+    ],
+)
+def test_what_strangers_read_over_http(table: str, warned: list[str]) -> None:
+    assert [each.key for each in warnings(parse(f"[http]\n{table}", "steno.toml"), {"LOGS_DIRECTORY": "/"})] == warned

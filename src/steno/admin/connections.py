@@ -16,15 +16,31 @@ from typing import Any, Final, Literal, get_args
 
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-Rejection = Literal["silent", "crowded", "descriptors", "bad_request", "host"]
-"""Why a client got no answer: a closed list.
+Rejection = Literal[
+    "silent",
+    "crowded",
+    "descriptors",
+    "bad_request",
+    "host",
+    "tls",
+    "unauthorized",
+    "wrong_token",
+    "throttled",
+    "foreign_origin",
+]
+"""Why a client got no answer, or was refused one: a closed list.
 
-    silent        it did not send the head of a request in time, or did not take the response
-    crowded       it was the oldest that was silent when another one came, at the most connections; or it left its
+    silent          it did not send the head of a request in time, or did not take the response
+    crowded         it was the oldest that was silent when another one came, at the most connections; or it left its
                   response in memory when there were too many of these
-    descriptors   it could not be accepted: the process has no file descriptor left
-    bad_request   what it sent is no HTTP
-    host          it asked for a host that this daemon is not: see `hosts`
+    descriptors     it could not be accepted: the process has no file descriptor left
+    bad_request     what it sent is no HTTP
+    host            it asked for a host that this daemon is not: see `hosts`
+    tls             there was no handshake of TLS with it: it spoke something else, or its certificate does not hold
+    unauthorized    it showed neither token, cookie nor certificate where one is needed: see `guard`
+    wrong_token     its token is not that of `http.token`
+    throttled       its address has sent too many wrong tokens: see `attempts`
+    foreign_origin  a web page of another origin asked for what changes something
 """
 
 UNSENT_BYTES: Final = 32 * 1024 * 1024

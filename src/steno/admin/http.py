@@ -19,13 +19,20 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from steno.acceptor import Acceptor
 from steno.admin.answers import error
 from steno.admin.authorization import Authorization
 from steno.admin.connections import BoundedProtocol, ConnectionTable
+from steno.admin.guard import Guard
+from steno.admin.headers import SecurityHeaders
+from steno.admin.hosts import HostGuard, HostPolicy
+from steno.admin.openapi import document_route
+from steno.admin.operations import TEXT, DescribedRoute, Operation
+from steno.admin.segments import SentPaths
+from steno.admin.session_routes import session_routes
 from steno.errors import UnavailableError
 
 GRACE_SECONDS: Final = 1
@@ -77,16 +84,38 @@ def bind(host: str, port: int) -> socket.socket:
     return sock
 
 
+METRICS: Final = Operation(
+    summary="The metrics, in the format of Prometheus that the client accepts.", answers={200: TEXT}
+)
+HEALTHZ: Final = Operation(
+    access="probe",
+    summary="Says whether the daemon makes progress.",
+    answers={200: dict[str, Any], 503: dict[str, Any]},
+)
+READYZ: Final = Operation(
+    access="probe",
+    summary="Says whether the daemon is ready, and of each source why it is not; who is authorized is told details.",
+    answers={200: dict[str, Any], 503: dict[str, Any]},
+)
+
+
 def application(
     registry: CollectorRegistry,
     healthy: HealthCheck,
     ready: ReadyCheck,
     authorization: Authorization,
-    further: Sequence[Route] = (),
+    further: Sequence[BaseRoute] = (),
+    table: ConnectionTable | None = None,
 ) -> ASGIApp:
     """Return the application that answers `/metrics`, `/healthz`, `/readyz` and `further` routes, for any host.
 
-    Who is allowed by `authorization` is shown details.
+    Args:
+        registry: the metrics.
+        healthy: what `/healthz` answers.
+        ready: what `/readyz` answers; who is authorized is shown details.
+        authorization: who may ask for what: see `guard`.
+        further: routes, a `DescribedRoute` each; any other is for who is authorized alone.
+        table: counts the requests that are refused.
     """
 
     async def metrics(request: Request) -> Response:
@@ -100,8 +129,26 @@ def application(
     async def readyz(request: Request) -> Response:
         return _response(ready(detailed=authorization.allows(request)))
 
-    own = [Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)]
-    return Starlette(routes=[*own, *further], exception_handlers={HTTPException: _refused})
+    table = ConnectionTable(0, HEAD_SECONDS) if table is None else table
+    own = [
+        DescribedRoute("/metrics", metrics, METRICS),
+        DescribedRoute("/healthz", healthz, HEALTHZ),
+        DescribedRoute("/readyz", readyz, READYZ),
+    ]
+    return guarded([*own, *further], authorization, table)
+
+
+def guarded(routes: Sequence[BaseRoute], authorization: Authorization, table: ConnectionTable) -> ASGIApp:
+    """Return the application that answers `routes`, sessions and the OpenAPI document, behind the guard."""
+    every = [*routes, *session_routes(authorization, table)]
+    every.append(document_route(every))
+    app = Starlette(routes=every, exception_handlers={HTTPException: _refused})
+    return SentPaths(Guard(app, every, authorization, table))
+
+
+def face(app: ASGIApp, hosts: HostPolicy, table: ConnectionTable) -> ASGIApp:
+    """Return `app` for the hosts of this daemon alone, with what every response has."""
+    return SecurityHeaders(HostGuard(app, hosts, table))
 
 
 async def _refused(request: Request, refused: Exception) -> Response:

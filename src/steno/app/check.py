@@ -13,9 +13,11 @@ import msgspec
 from msgspec import Struct
 
 from steno.addresses import is_loopback
+from steno.app.access import LENIENT
 from steno.config import (
     Config,
     Connect,
+    Http,
     ListenSource,
     ProxySource,
     SecretRef,
@@ -44,6 +46,7 @@ class Warned(Struct, frozen=True):
 def warnings(config: Config, environ: Mapping[str, str]) -> Iterator[Warned]:
     """Yield what is to be looked at in `config`, in the order of its tables."""
     yield from _of_table(config.http, "http")
+    yield from _of_face(config.http)
     yield from _of_table(config.audit, "audit")
     yield from _of_folder(audit_directory(config.audit, environ))
     for source in config.sources:
@@ -106,6 +109,16 @@ def _of_tls(tls: Tls, key: str) -> Iterator[Warned]:
         inspect(tls)
     except CertificateError as error:
         yield Warned(key, error.detail)
+
+
+def _of_face(http: Http) -> Iterator[Warned]:
+    """Yield what strangers could read of the HTTP face, and what nobody could."""
+    if http.lenient:
+        yield Warned("http.anonymous", LENIENT)
+    if not http.private and http.token is None and http.anonymous is not True:
+        yield Warned(
+            "http.token", f"is not set, and {http.listen} is not loopback: nobody may read more than probes do"
+        )
 
 
 def _of_folder(folder: Path | None) -> Iterator[Warned]:

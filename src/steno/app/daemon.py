@@ -21,9 +21,10 @@ from msgspec import Struct
 
 from steno import __version__
 from steno.admin.connections import ConnectionTable, Faces
-from steno.admin.hosts import HostGuard, HostPolicy
-from steno.admin.http import HEAD_SECONDS, CheckResult, HttpServer, application
+from steno.admin.hosts import HostPolicy
+from steno.admin.http import HEAD_SECONDS, CheckResult, HttpServer, application, face
 from steno.app import control, descriptor_plan
+from steno.app.access import Access
 from steno.app.calls import Calls
 from steno.app.control_client import EraseRequest
 from steno.app.daemon_log import DaemonLog
@@ -123,6 +124,7 @@ class Daemon:
         self._descriptors = self._plan(config)
         self.faces = Faces({"http": ConnectionTable(self._descriptors.http, HEAD_SECONDS), "control": control.table()})
         self._hosts = HostPolicy(config.http.address[0], config.http.hosts)
+        self.access = Access(config.http)
         self.memory = MemoryNumbers(config.limits, self.pipeline.registry.memory, sessions.read_ahead)
         self._log = structlog.get_logger()
         self._stopping = anyio.Event()
@@ -191,9 +193,9 @@ class Daemon:
             numbers.append(self._parts.log)
         registry = daemon_registry(self.pipeline, self.metrics, numbers)
         clients = self.faces.tables["http"]
-        answers = application(registry, self.healthy, self.ready, self.calls.authorization, self.calls.http_routes())
-        app = HostGuard(answers, self._hosts, clients)
-        http = HttpServer(app, self._parts.socket, clients)
+        routes = self.calls.http_routes()
+        answers = application(registry, self.healthy, self.ready, self.access.authorization, routes, clients)
+        http = HttpServer(face(answers, self._hosts, clients), self._parts.socket, clients)
         async with anyio.create_task_group() as tasks:
             self.audit.start(self.pipeline, self.clock.start)
             self._ticked_at = anyio.current_time()
@@ -232,6 +234,7 @@ class Daemon:
         )
         if self.audit.directory is None:
             self._log.warning("no audit log is written: neither audit.directory nor $LOGS_DIRECTORY is set")
+        self.access.log_start()
         self.calls.log_start(self._config)
         if self._descriptors.low:
             self._log.warning(
@@ -331,9 +334,8 @@ class Daemon:
     def reload(self) -> None:
         """Read the configuration again, and begin a new audit segment. A wrong one is logged and changes nothing.
 
-        At once take effect: sources, the level and format of the operational log, `http.ready`, `http.hosts` and
-        `http.token`; prices for usage that begins from now on. The rest is opened or bound at the start, and takes
-        effect at the next one.
+        At once take effect: sources, the level and format of the operational log, `[http]` but for `listen`; prices for
+        usage that begins from now on. The rest is opened or bound at the start, and takes effect at the next one.
         """
         old, load = self._config, self._parts.load
         try:
@@ -352,6 +354,7 @@ class Daemon:
         self.audit.shed_from(self._shedding)
         changes = self.sources.replace(new.sources)
         self._hosts.names = frozenset(new.http.hosts)
+        self.access.reload(new.http)
         self.calls.reload(new)
         self.faces.tables["http"].most = self._plan(new).http
         self.audit.reopen(self.clock.now(), new, changes)
