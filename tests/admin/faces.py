@@ -17,7 +17,9 @@ from steno.admin.attachments import attachment_routes
 from steno.admin.authorization import Authorization
 from steno.admin.connections import ConnectionTable
 from steno.admin.hosts import HostPolicy
-from steno.admin.http import CheckResult, HttpServer, application, bind, face
+from steno.admin.http import CheckResult, application, bind, face
+from steno.admin.server import HttpServer
+from steno.admin.tls_face import TlsFace
 from steno.admin.webhooks import WebhookReceiver
 from steno.attachments import Attachment, AttachmentList, AttachRequest, RefusedError, Requester
 
@@ -116,6 +118,7 @@ def routes_of(desk: NoCalls) -> list[BaseRoute]:
 async def served(
     authorization: Authorization,
     further: list[BaseRoute] | None = None,
+    tls: TlsFace | None = None,
     context: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Face]:
     """Serve a face; `context` is that of its clients."""
@@ -126,7 +129,7 @@ async def served(
     with bind("127.0.0.1", 0) as sock:
         routes = [*routes_of(desk), *(further or [])]
         app = application(registry, lambda: healthy, lambda **_: healthy, authorization, routes, table)
-        server = HttpServer(face(app, HostPolicy("127.0.0.1", ()), table), sock, table)
+        server = HttpServer(face(app, HostPolicy("127.0.0.1", ()), table), sock, table, tls=tls)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(server.run)
             found = Face(sock.getsockname()[1], table, desk, context)

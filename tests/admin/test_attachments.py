@@ -18,7 +18,8 @@ from steno.admin import answers
 from steno.admin.attachments import attachment_routes
 from steno.admin.authorization import Authorization, Policy
 from steno.admin.connections import ConnectionTable
-from steno.admin.http import CheckResult, HttpServer, application, bind
+from steno.admin.http import CheckResult, application, bind
+from steno.admin.server import HttpServer
 from steno.attachments import (
     REFUSALS,
     Attachment,

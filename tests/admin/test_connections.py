@@ -14,7 +14,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from steno.admin.connections import ConnectionTable, Faces
-from steno.admin.http import HttpServer, bind
+from steno.admin.http import bind
+from steno.admin.server import HttpServer
 from tests.sources.helpers import until
 
 pytestmark = pytest.mark.anyio

@@ -15,8 +15,9 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from steno.admin.authorization import Authorization, Policy
 from steno.admin.connections import ConnectionTable
-from steno.admin.http import CheckResult, HttpServer, application, bind
+from steno.admin.http import CheckResult, application, bind
 from steno.admin.probe import ProbeResult, probe
+from steno.admin.server import HttpServer
 from steno.config import SecretRef
 from steno.errors import UnavailableError
 

@@ -1,10 +1,15 @@
 """Who may ask a daemon for what over HTTP, as its configuration says."""
 
+from itertools import pairwise
+from pathlib import Path
+
 import pytest
 from structlog.testing import capture_logs
 
 from steno.app.access import Access
 from steno.config import Http, SecretRef
+from steno.errors import ConfigError
+from tests.sources.certificates import Authority
 
 ELSEWHERE = "0.0.0.0:9464"
 
@@ -51,3 +56,32 @@ def test_the_start_warns_of_what_the_next_version_refuses() -> None:
         )
 
     assert logged == [[], [("warning", ELSEWHERE, True)], []]
+
+
+def test_the_web_configuration_may_be_another_one_and_whether_there_is_tls_stays(tmp_path: Path) -> None:
+    """A wrong one is said and changes nothing; at the start it is refused."""
+    authority = Authority(tmp_path)
+    files = [tmp_path / name for name in ("one.yml", "two.yml", "bad.yml")]
+    for file, (certificate, key) in zip(files[:2], (authority.issue(), authority.issue()), strict=True):
+        file.write_text(f"tls_server_config:\n  cert_file: {certificate}\n  key_file: {key}\n")
+    files[2].write_text("{}")
+    one, two, bad = (Http(listen=ELSEWHERE, web_config=str(file)) for file in files)
+
+    secure, clear = Access(one), Access(Http(listen=ELSEWHERE))
+    assert secure.tls is not None
+    contexts = [secure.tls.context()]
+    with capture_logs() as logged:
+        for http in (two, bad, Http()):
+            secure.reload(http)
+            contexts.append(secure.tls.context())
+    clear.reload(one)
+
+    assert [a is b for a, b in pairwise(contexts)] == [False, True, True]
+    assert [line["event"] for line in logged if line["log_level"] == "error"] == [
+        "the web configuration is wrong; the former one stays in use"
+    ]
+    assert (secure.scheme, clear.scheme, clear.tls) == ("https", "http", None)
+    assert (secure.connections(256), clear.connections(256)) == (204, 256)
+    assert not secure.authorization.policy.readable("/metrics")
+    with pytest.raises(ConfigError, match=r"bad\.yml: tls_server_config: must be there"):
+        Access(bad)

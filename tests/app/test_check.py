@@ -190,3 +190,33 @@ def test_the_command_warns_and_prints_the_configuration(tmp_path: Path) -> None:
 )
 def test_what_strangers_read_over_http(table: str, warned: list[str]) -> None:
     assert [each.key for each in warnings(parse(f"[http]\n{table}", "steno.toml"), {"LOGS_DIRECTORY": "/"})] == warned
+
+
+def test_what_is_wrong_with_the_web_configuration(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    certificate, key = authority.issue(ends="20210101000000Z")
+    web, token = tmp_path / "web.yml", tmp_path / "token"
+    token.write_text("one")
+    told: list[Warned] = []
+    for text in ("{}", f"tls_server_config:\n  cert_file: {certificate}\n  key_file: {key}\n", None):
+        web.unlink(missing_ok=True)
+        if text:
+            web.write_text(text)
+        table = f'[http]\nlisten = "[::]:1"\nweb_config = "{web}"\ntoken = {{ file = "{token}" }}'
+        told += warnings(parse(table, "steno.toml"), {"LOGS_DIRECTORY": "/"})
+    clear = list(
+        warnings(parse(table.replace(f'web_config = "{web}"', "anonymous = false"), "f"), {"LOGS_DIRECTORY": "/"})
+    )
+
+    assert told == [
+        Warned(
+            "http.web_config",
+            f"{web}: tls_server_config: must be there, with cert_file and key_file: without TLS leave http.web_config "
+            "out",
+        ),
+        Warned("http.web_config", f"{certificate}: certificate has expired"),
+        Warned("http.web_config", f"{web}: cannot be read: no such file or directory"),
+    ]
+    assert clear == [
+        Warned("http.web_config", "is not set, and [::]:1 is not loopback: the token can be read on the way")
+    ]

@@ -114,6 +114,8 @@ class BoundedProtocol(H11Protocol):
     def __init__(self, table: ConnectionTable, **uvicorn: Any) -> None:
         """Stand in `table` while connected; `uvicorn` is what its own connections are made of."""
         super().__init__(**uvicorn)
+        self.beneath: asyncio.Transport | None = None
+        """What carries TLS, where there is TLS: most of what waits for the client is there."""
         self._table = table
         self._patience: asyncio.TimerHandle | None = None
 
@@ -126,7 +128,7 @@ class BoundedProtocol(H11Protocol):
     @property
     def unsent(self) -> int:
         """Bytes of responses that the client has not taken yet."""
-        return self.transport.get_write_buffer_size()
+        return self.transport.get_write_buffer_size() + (self.beneath.get_write_buffer_size() if self.beneath else 0)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Stand in the table, and wait for the head of a request."""

@@ -1,17 +1,13 @@
-"""The HTTP server: starlette on uvicorn, on a socket that the daemon has bound. Signals are left to the daemon."""
+"""The application of the HTTP face, and the socket that it is served on: see `server`."""
 
-import asyncio
-import contextlib
 import errno
-import logging
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 import anyio
 import anyio.to_thread
-import uvicorn
 from msgspec import Struct
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -22,10 +18,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from steno.acceptor import Acceptor
 from steno.admin.answers import error
 from steno.admin.authorization import Authorization
-from steno.admin.connections import BoundedProtocol, ConnectionTable
+from steno.admin.connections import ConnectionTable
 from steno.admin.guard import Guard
 from steno.admin.headers import SecurityHeaders
 from steno.admin.hosts import HostGuard, HostPolicy
@@ -34,9 +29,6 @@ from steno.admin.operations import TEXT, DescribedRoute, Operation
 from steno.admin.segments import SentPaths
 from steno.admin.session_routes import session_routes
 from steno.errors import UnavailableError
-
-GRACE_SECONDS: Final = 1
-"""How long a request may still take when the daemon stops."""
 
 HEAD_SECONDS: Final = 10.0
 """How long a client may take to send the head of a request, and to take a response."""
@@ -162,88 +154,3 @@ async def _refused(request: Request, refused: Exception) -> Response:
 
 def _response(result: CheckResult) -> Response:
     return JSONResponse({"ok": result.ok, **result.detail}, status_code=200 if result.ok else 503)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's server without its signal handlers, which are the daemon's, and with connections that are bounded."""
-
-    def __init__(self, config: uvicorn.Config, table: ConnectionTable, protocol: type[BoundedProtocol]) -> None:
-        """Serve connections of `table`, each a `protocol`."""
-        super().__init__(config)
-        self._table = table
-        self._protocol = protocol
-        self._acceptors: list[Acceptor] = []
-        self._arriving: set[asyncio.Task[None]] = set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept connections of `sockets`, which listen already."""
-        self.servers = []  # those of asyncio: none
-        self._acceptors = [Acceptor(sock, self._accepted, self._not_accepted) for sock in sockets or ()]
-        for acceptor in self._acceptors:
-            acceptor.start()
-        self.started = True
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept no more, and let requests under way end."""
-        for acceptor in self._acceptors:
-            acceptor.stop()
-        await super().shutdown(sockets)
-
-    def _accepted(self, sock: socket.socket, _address: object) -> None:
-        task = asyncio.get_running_loop().create_task(self._arrive(sock))
-        self._arriving.add(task)
-        task.add_done_callback(self._arriving.discard)
-
-    def _not_accepted(self) -> None:
-        self._table.rejected["descriptors"] += 1
-        self._table.end_oldest()
-
-    async def _arrive(self, sock: socket.socket) -> None:
-        try:
-            await asyncio.get_running_loop().connect_accepted_socket(self._connection, sock)
-        except OSError:  # the client was quicker
-            sock.close()
-
-    def _connection(self) -> BoundedProtocol:
-        return self._protocol(self._table, config=self.config, server_state=self.server_state, app_state={})
-
-
-class HttpServer:
-    """Serves an application until `stop`."""
-
-    def __init__(
-        self,
-        app: ASGIApp,
-        sock: socket.socket,
-        table: ConnectionTable,
-        protocol: type[BoundedProtocol] = BoundedProtocol,
-    ) -> None:
-        """Serve `app` on `sock`, which listens already, to connections of `table`, each a `protocol`."""
-        config = uvicorn.Config(
-            app,
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            ws="none",
-            server_header=False,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
-        logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of each request that is no HTTP
-        self._server = _Server(config, table, protocol)
-        self._sock = sock
-        self.stopped = anyio.Event()
-
-    async def run(self) -> None:
-        """Serve until `stop`."""
-        try:
-            await self._server.serve(sockets=[self._sock])
-        finally:
-            self.stopped.set()
-
-    def stop(self) -> None:
-        """Accept no more requests, and finish those that have begun."""
-        self._server.should_exit = True

@@ -13,7 +13,9 @@ import msgspec
 from msgspec import Struct
 
 from steno.addresses import is_loopback
+from steno.admin.web_config import read_web_config
 from steno.app.access import LENIENT
+from steno.certificates import CertificateError, inspect
 from steno.config import (
     Config,
     Connect,
@@ -27,7 +29,6 @@ from steno.config import (
 )
 from steno.errors import ConfigError
 from steno.sources.listen.tokens import read_tokens
-from steno.sources.tls import CertificateError, inspect
 from steno.sources.trust import client_context
 
 PROVIDERS: Final = ("api.openai.com", ".openai.azure.com", ".cognitiveservices.azure.com", "api.x.ai")
@@ -113,12 +114,30 @@ def _of_tls(tls: Tls, key: str) -> Iterator[Warned]:
 
 def _of_face(http: Http) -> Iterator[Warned]:
     """Yield what strangers could read of the HTTP face, and what nobody could."""
+    if http.web_config:
+        yield from _of_web_config(http.web_config)
     if http.lenient:
         yield Warned("http.anonymous", LENIENT)
-    if not http.private and http.token is None and http.anonymous is not True:
+    if not http.private and http.token is None and http.web_config is None and http.anonymous is not True:
         yield Warned(
             "http.token", f"is not set, and {http.listen} is not loopback: nobody may read more than probes do"
         )
+    if not http.private and http.token is not None and http.web_config is None:
+        yield Warned(
+            "http.web_config", f"is not set, and {http.listen} is not loopback: the token can be read on the way"
+        )
+
+
+def _of_web_config(path: str) -> Iterator[Warned]:
+    """Yield what is wrong with the web configuration, and with the files that it names."""
+    try:
+        found = read_web_config(Path(path))
+        inspect(found.tls, found.rules)
+    except ConfigError as error:
+        for fault in error.faults:
+            yield Warned("http.web_config", f"{fault.file}: {fault.key + ': ' if fault.key else ''}{fault.message}")
+    except CertificateError as error:
+        yield Warned("http.web_config", error.detail)
 
 
 def _of_folder(folder: Path | None) -> Iterator[Warned]:

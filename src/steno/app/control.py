@@ -30,8 +30,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from steno.admin.connections import BoundedProtocol, ConnectionTable
-from steno.admin.http import BACKLOG, HttpServer
+from steno.admin.http import BACKLOG
 from steno.admin.segments import SentPaths
+from steno.admin.server import HttpServer
 from steno.app.control_client import BODY_BYTES, ERASE_PATH, SOCKET, EraseAnswer, EraseRequest, reachable
 from steno.audit.content_store.erase import Erasure
 from steno.errors import StenoError

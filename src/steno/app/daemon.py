@@ -22,7 +22,8 @@ from msgspec import Struct
 from steno import __version__
 from steno.admin.connections import ConnectionTable, Faces
 from steno.admin.hosts import HostPolicy
-from steno.admin.http import HEAD_SECONDS, CheckResult, HttpServer, application, face
+from steno.admin.http import HEAD_SECONDS, CheckResult, application, face
+from steno.admin.server import HttpServer
 from steno.app import control, descriptor_plan
 from steno.app.access import Access
 from steno.app.calls import Calls
@@ -78,6 +79,8 @@ class DaemonParts(Struct, frozen=True, kw_only=True):
     """Failures of the outputs that the daemon goes on without."""
     recorder: Recorder | None = None
     state: StateOutput | None = None
+    access: Access
+    """Who may ask for what over HTTP."""
     journal: Journal
     """Keeps the calls that are followed over a restart."""
     log: DaemonLog | None = None
@@ -122,9 +125,10 @@ class Daemon:
         self.audit.shed_from(self._shedding)
         self._sessions = sessions
         self._descriptors = self._plan(config)
-        self.faces = Faces({"http": ConnectionTable(self._descriptors.http, HEAD_SECONDS), "control": control.table()})
+        self.access = parts.access
+        most = self.access.connections(self._descriptors.http)
+        self.faces = Faces({"http": ConnectionTable(most, HEAD_SECONDS), "control": control.table()})
         self._hosts = HostPolicy(config.http.address[0], config.http.hosts)
-        self.access = Access(config.http)
         self.memory = MemoryNumbers(config.limits, self.pipeline.registry.memory, sessions.read_ahead)
         self._log = structlog.get_logger()
         self._stopping = anyio.Event()
@@ -195,7 +199,7 @@ class Daemon:
         clients = self.faces.tables["http"]
         routes = self.calls.http_routes()
         answers = application(registry, self.healthy, self.ready, self.access.authorization, routes, clients)
-        http = HttpServer(face(answers, self._hosts, clients), self._parts.socket, clients)
+        http = HttpServer(face(answers, self._hosts, clients), self._parts.socket, clients, tls=self.access.tls)
         async with anyio.create_task_group() as tasks:
             self.audit.start(self.pipeline, self.clock.start)
             self._ticked_at = anyio.current_time()
@@ -227,7 +231,7 @@ class Daemon:
         self._log.info(
             "started",
             version=__version__,
-            http=f"http://{self.address}",
+            http=f"{self.access.scheme}://{self.address}",
             audit=str(self.audit.directory) if self.audit.directory else None,
             audit_log=self.audit.log_id,
             sources=list(self.sources.ready()),
@@ -334,8 +338,8 @@ class Daemon:
     def reload(self) -> None:
         """Read the configuration again, and begin a new audit segment. A wrong one is logged and changes nothing.
 
-        At once take effect: sources, the level and format of the operational log, `[http]` but for `listen`; prices for
-        usage that begins from now on. The rest is opened or bound at the start, and takes effect at the next one.
+        At once take effect: sources, the level and format of the operational log, `[http]` but for `listen` and whether
+        there is TLS; prices for usage that begins from now on. The rest takes effect at the next start.
         """
         old, load = self._config, self._parts.load
         try:
@@ -356,10 +360,11 @@ class Daemon:
         self._hosts.names = frozenset(new.http.hosts)
         self.access.reload(new.http)
         self.calls.reload(new)
-        self.faces.tables["http"].most = self._plan(new).http
+        self.faces.tables["http"].most = self.access.connections(self._plan(new).http)
         self.audit.reopen(self.clock.now(), new, changes)
         later = [name for name in ("audit", "limits") if getattr(old, name) != getattr(new, name)]
         later += ["http.listen"] if old.http.listen != new.http.listen else []
+        later += ["http.web_config"] if (new.http.web_config is None) is (self.access.tls is not None) else []
         self._log.info("configuration reloaded", **msgspec.structs.asdict(changes), at_next_start=later)
 
     # Health ---------------------------------------------------------------------------------------------

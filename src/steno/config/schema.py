@@ -56,6 +56,9 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     anonymous: bool | None = None
     """Whether anybody may read where `listen` is not loopback. Absent: no, but for `/metrics` in this version."""
 
+    web_config: FilePath | None = None
+    """TLS: a web configuration file in the form of Prometheus' exporter-toolkit. It is read again when it changes."""
+
     @property
     def private(self) -> bool:
         """Whether it listens on loopback alone."""
@@ -64,7 +67,7 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     @property
     def lenient(self) -> bool:
         """Whether `/metrics` is still answered to anybody, as nothing else is said. The next version refuses."""
-        return not self.private and self.anonymous is None
+        return not self.private and self.anonymous is None and self.web_config is None
 
     @property
     def address(self) -> tuple[str, int]:
