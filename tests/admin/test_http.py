@@ -20,6 +20,7 @@ from steno.admin.probe import ProbeResult, probe
 from steno.admin.server import HttpServer
 from steno.config import SecretRef
 from steno.errors import UnavailableError
+from tests.admin import faces
 
 pytestmark = pytest.mark.anyio
 
@@ -116,6 +117,17 @@ async def test_other_requests(method: str, path: str, status: int) -> None:
         response = await served.request(path, method)
 
     assert response[0] == status
+
+
+async def test_what_may_be_asked_at_a_path_is_said() -> None:
+    """All of it, though each method has a route of its own."""
+    async with faces.served(Authorization(None, Policy(private=True))) as served:
+        answered = [await served.ask(path, {}, "PUT") for path in ("/v1/session", "/metrics")]
+
+    assert [(each.status, each.headers["allow"]) for each in answered] == [
+        (405, "DELETE, GET, HEAD, POST"),
+        (405, "GET, HEAD"),
+    ]
 
 
 async def test_silent_clients_do_not_stop_a_scrape() -> None:

@@ -211,7 +211,7 @@ async def test_files_are_read_again_and_a_bad_one_keeps_the_former(tmp_path: Pat
     play.now += 2
     second = play.tls.context()
     with capture_logs() as logged:
-        play.write("basic_auth_users: {}")
+        play.write("basic_auth_users: {me: x}")
         third = play.tls.context()
         (tmp_path / "cert.pem").write_text("no certificate")
         play.now += 2

@@ -55,6 +55,16 @@ def test_all_that_is_known_is_read(tmp_path: Path) -> None:
     assert (found.minimum, found.maximum, found.tls.client_ca) == (ONE_THREE, ONE_THREE, "/etc/ca.pem")
 
 
+def test_what_programs_write_where_there_is_nothing_to_say_is_passed_over(tmp_path: Path) -> None:
+    text = MINIMAL + (
+        '  client_auth_type: ""\n  client_ca_file: ""\n  client_allowed_sans: []\n  cipher_suites: []\n'
+        "  curve_preferences:\n  prefer_server_cipher_suites: false\nbasic_auth_users: {}\n"
+        "http_server_config:\n  http2: false\n  headers: {}\n"
+    )
+
+    assert read(tmp_path, text) == read(tmp_path, MINIMAL)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -75,6 +85,7 @@ def test_all_that_is_known_is_read(tmp_path: Path) -> None:
             MINIMAL + "basic_auth_users:\n  me: $2y$10$secret\n",
             ["web.yml: basic_auth_users: is not supported: use the token of http.token, or certificates of clients"],
         ),
+        (MINIMAL + "http_server_config: 5\n", ["web.yml: http_server_config: must be a mapping"]),
         (MINIMAL + "other: 1\n", ["web.yml: other: is unknown: known is tls_server_config"]),
         (
             MINIMAL + "http_server_config:\n  http2: true\n",
@@ -129,7 +140,7 @@ def test_all_that_is_known_is_read(tmp_path: Path) -> None:
         ),
         (
             CLIENTS + "  client_allowed_sans: []\n",
-            [f"{AT}.client_allowed_sans: must be a list of names"],
+            [f"{AT}.client_allowed_sans: must name somebody: leave it out to allow each certificate that is verified"],
         ),
         (
             "tls_server_config:\n  cert_file: [secret]\n  key_file: k\n",

@@ -46,7 +46,7 @@ def test_health_and_attach_over_tls(tmp_path: Path) -> None:
         listed = ("attach", "--list", "--url", url, "--ca-file", authority.certificate)
         by_certificate = steno(*listed, "--cert-file", shown, "--key-file", its_key)
         by_token = steno(*listed, "--token-file", tmp_path / "token")
-        web.write_text("basic_auth_users: {}\n")
+        web.write_text("basic_auth_users: {me: x}\n")
         broken = steno("health", "-c", asking)
         wait_for(lambda: said_by_who_is_asked(daemon, "the web configuration is wrong; the former one stays in use"))
         assert daemon.stop() == 0

@@ -3,6 +3,7 @@
 import errno
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
@@ -15,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp
 
 from steno.admin.answers import error
@@ -134,7 +135,7 @@ def guarded(routes: Sequence[BaseRoute], authorization: Authorization, table: Co
     """Return the application that answers `routes`, sessions and the OpenAPI document, behind the guard."""
     every = [*routes, *session_routes(authorization, table)]
     every.append(document_route(every))
-    app = Starlette(routes=every, exception_handlers={HTTPException: _refused})
+    app = Starlette(routes=every, exception_handlers={HTTPException: partial(_refused, routes=every)})
     return SentPaths(Guard(app, every, authorization, table))
 
 
@@ -143,13 +144,22 @@ def face(app: ASGIApp, hosts: HostPolicy, table: ConnectionTable) -> ASGIApp:
     return SecurityHeaders(HostGuard(app, hosts, table))
 
 
-async def _refused(request: Request, refused: Exception) -> Response:
+async def _refused(request: Request, refused: Exception, routes: Sequence[BaseRoute]) -> Response:
     """Answer what has no route: in JSON where programs ask."""
     status = HTTPStatus(refused.status_code) if isinstance(refused, HTTPException) else HTTPStatus.BAD_REQUEST
-    headers = dict(refused.headers or {}) if isinstance(refused, HTTPException) else {}
+    given = refused.headers or {} if isinstance(refused, HTTPException) else {}
+    headers = {name.lower(): value for name, value in given.items()}
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:  # starlette names the methods of the first route of a path alone
+        headers["allow"] = ", ".join(sorted(_methods(request, routes)))
     if request.url.path.startswith(PROGRAMS):
         return error(status, status.phrase.lower().replace(" ", "_"), "there is no such request", headers)
     return PlainTextResponse(status.phrase, status, headers)
+
+
+def _methods(request: Request, routes: Sequence[BaseRoute]) -> set[str]:
+    """Return the methods by which there is something at the path of `request`."""
+    there = (route for route in routes if route.matches(request.scope)[0] != Match.NONE)
+    return {method for route in there if isinstance(route, Route) for method in route.methods or ()}
 
 
 def _response(result: CheckResult) -> Response:

@@ -36,6 +36,10 @@ VERSIONS: Final = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv
 TLS: Final = "tls_server_config"
 PATHS: Final = ("cert_file", "key_file", "client_ca_file")
 KNOWN: Final = (*PATHS, "client_auth_type", "client_allowed_sans", "min_version", "max_version")
+IGNORED: Final = ("prefer_server_cipher_suites",)
+"""Keys that do nothing: Go, and so the toolkit, ignores them as well."""
+EMPTY: Final[tuple[object, ...]] = (None, "", [], {})
+"""Values of keys that programs write where there is nothing to say."""
 INSTEAD: Final[Mapping[str, str]] = {
     "basic_auth_users": "is not supported: use the token of http.token, or certificates of clients",
     "rate_limit": "is not supported: clients are bounded without it",
@@ -156,14 +160,16 @@ def _faults(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key, value in document.items():
         if key == "http_server_config" and isinstance(value, dict):
             yield from _http_faults(value)
-        elif key not in {TLS, "http_server_config"}:
+        elif key == "http_server_config" and value is not None:
+            yield key, "must be a mapping"
+        elif key not in {TLS, "http_server_config"} and value not in EMPTY:
             yield str(key), INSTEAD.get(key, f"is unknown: known is {TLS}")
     table = document.get(TLS)
     if not isinstance(table, dict):
         yield TLS, "must be there, with cert_file and key_file: without TLS leave http.web_config out"
         return
     for key in table:
-        if key not in KNOWN and not (key == "prefer_server_cipher_suites" and table[key] is True):
+        if key not in KNOWN and key not in IGNORED and table[key] not in EMPTY:
             yield f"{TLS}.{key}", INSTEAD.get(f"{TLS}.{key}", f"is unknown: known are {', '.join(KNOWN)}")
     for key, fault in _tls_faults(table):
         yield f"{TLS}.{key}", fault
@@ -175,7 +181,7 @@ def _http_faults(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if key == "http2":
             if value is not False:
                 yield at, "must be false: steno speaks HTTP/1.1"
-        else:
+        elif value not in EMPTY:
             yield at, INSTEAD.get(at, "is unknown")
 
 
@@ -212,7 +218,9 @@ def _client_faults(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if not verified and table.get("client_ca_file"):
         yield "client_auth_type", "must be set where there is a client_ca_file"
     names = table.get("client_allowed_sans")
-    if names is not None and not (isinstance(names, list) and names and all(isinstance(each, str) for each in names)):
+    if names == [] and verified:  # the toolkit lets nobody in
+        yield "client_allowed_sans", "must name somebody: leave it out to allow each certificate that is verified"
+    elif not isinstance(names or [], list) or not all(isinstance(each, str) for each in names or []):
         yield "client_allowed_sans", "must be a list of names"
-    elif names is not None and not verified:
+    elif names and not verified:
         yield "client_allowed_sans", "needs a client_auth_type that verifies certificates"
