@@ -5,15 +5,15 @@ from pathlib import Path
 
 from tests.processes import running
 
-SCHEMATHESIS = Path("build/operations/schemathesis/bin/schemathesis")
+SCHEMATHESIS = Path("build/operations/schemathesis/bin/schemathesis").absolute()
 TOKEN = "open-sesame-of-a-test"
 
 
-def tried(url: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Let it try everything at `url`; the same each time."""
+def tried(folder: Path, url: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Let it try everything at `url`, the same each time; it leaves files in `folder`."""
     how = ("--checks", "all", "--max-examples", "25", "--seed", "1", "--no-color", *options)
     return subprocess.run(
-        [SCHEMATHESIS, "run", f"{url}/v1/openapi.json", *how], capture_output=True, text=True, check=False
+        [SCHEMATHESIS, "run", f"{url}/v1/openapi.json", *how], cwd=folder, capture_output=True, text=True, check=False
     )
 
 
@@ -29,8 +29,8 @@ def test_a_daemon_answers_as_its_document_says(tmp_path: Path) -> None:
     with running(config) as daemon:
         url = f"http://127.0.0.1:{daemon.port}"
         patience = ("--exclude-path", "/v1/session", "--exclude-checks", "ignored_auth")  # both would send wrong tokens
-        allowed = tried(url, "-H", f"Authorization: Bearer {TOKEN}", *patience)
-        stranger = tried(url)
+        allowed = tried(tmp_path, url, "-H", f"Authorization: Bearer {TOKEN}", *patience)
+        stranger = tried(tmp_path, url)
         healthy = daemon.get("/healthz")[0]
         errors = [line for line in daemon.lines() if "internal error" in str(line["event"]) or "exception" in line]
 
