@@ -28,11 +28,11 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest test-taps test-clients test-operations coverage golden
+.PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest test-taps test-clients test-operations coverage golden screenshots
 .PHONY: compare bench-check wheel check format docs lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  PYTHON=python3.12 chooses the interpreter that .venv is made with"
 
 demo: $(VENV)/.project ## a simulated provider and the daemon on it, until Ctrl-C; FOR=12: for 12 seconds
@@ -105,8 +105,13 @@ test-clients: $(CLIENTS)/node/.locked ## run all clients against a simulated pro
 
 # What operators put around it: a browser, a Prometheus. What cannot be installed is a failure here. Debian's packages are
 # installed where root may do that; the server that comes with the package is not started.
+# What drives the browser, and what tries the API, is in environments of their own: the first brings a Node of 45 MB along.
 OPERATIONS      := build/operations
 OPERATION_LOCKS := tests/operations/locks
+$(OPERATIONS)/%/.locked: $(OPERATION_LOCKS)/%.lock
+	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
+
+BROWSER         := $(OPERATIONS)/browser
 test-operations: $(VENV)/.dev $(patsubst $(OPERATION_LOCKS)/%.lock,$(OPERATIONS)/%/.locked,$(wildcard $(OPERATION_LOCKS)/*.lock))
 test-operations: ## run the tests with a browser and a Prometheus (needs chromium, prometheus and promtool)
 	@for each in chromium prometheus; do command -v $$each >/dev/null || { test "$$(id -u)" = 0 \
@@ -125,6 +130,9 @@ coverage: $(VENV)/.dev $(OPENAI_CLIENT) ## run the tests and hold each file to i
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage json --quiet -o build/coverage/report.json
 	$(BIN)/python tools/coverage_floor.py $(FLOORS)
+
+screenshots: $(VENV)/.dev $(BROWSER)/.locked ## take the pictures of the page in docs/images, from the demo (needs chromium)
+	PYTHONPATH=. $(BIN)/python tools/screenshots.py
 
 golden: $(VENV)/.dev ## write the outputs in tests/golden anew, to be read as a diff
 	STENO_GOLDEN=write $(BIN)/pytest -q tests/test_golden.py
@@ -158,9 +166,9 @@ docs: $(VENV)/.project ## write the pages of docs/ that follow from the code
 # The library in clients/python is locked apart, from the oldest Python that it allows on.
 # The pins that stand are kept; ARGS=--upgrade moves them all, ARGS="--upgrade-package rich" one. Each lock is one
 # resolution for all Pythons and machines. The second keeps to the first; the third has the lower bounds.
-COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra redaction \
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra redaction --extra anchor \
            --no-header --no-emit-index-url --no-emit-find-links
-COMPILE_CLIENT := $(filter-out --extra redaction,$(COMPILE)) --no-annotate
+COMPILE_CLIENT := $(filter-out --extra redaction anchor,$(COMPILE)) --no-annotate
 lock: ## write requirements*.lock from pyproject.toml (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	$(COMPILE) $(ARGS) --group build -o requirements.lock pyproject.toml
@@ -193,9 +201,6 @@ $(BIN)/python:
 
 # The rules below make such an environment, as if it were .venv.
 $(CLIENTS)/%/.locked: $(CLIENT_LOCKS)/%.lock
-	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
-
-$(OPERATIONS)/%/.locked: $(OPERATION_LOCKS)/%.lock
 	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
 
 $(CLIENTS)/node/.locked: $(CLIENT_LOCKS)/package-lock.json $(CLIENT_LOCKS)/package.json

@@ -11,8 +11,10 @@ from steno.audit.service import CallFact
 from steno.certificates import Reason
 from steno.config import AttachSource, parse
 from steno.config.sources import SOURCES
-from steno.core.facts import NAMES
+from steno.core.facts import MISSING, NAMES, REJECTED, UNPRICED
 from steno.core.realtime.handlers import passed
+from steno.core.registry import Closing
+from steno.metrics.closed import SESSION_KINDS
 from steno.metrics.definitions import METRICS
 from steno.sources.connect_errors import FATAL
 from steno.sources.connect_errors import NAMES as REASONS_TO_DIAL
@@ -43,6 +45,11 @@ def test_every_metric_is_documented_with_its_labels() -> None:
 @pytest.mark.parametrize(
     ("metric", "values"),
     [
+        ("steno_events_rejected_total", REJECTED),
+        ("steno_missed_events_total", tuple(MISSING)),
+        ("steno_unpriced_total", UNPRICED),
+        ("steno_conversations_closed_total", get_args(Closing)),
+        ("steno_sessions", SESSION_KINDS),
         ("steno_connect_attempts_total", REASONS_TO_DIAL),
         ("steno_proxy_refused_total", REASONS_TO_REFUSE),
         ("steno_unfed_frames_total", UNFED),

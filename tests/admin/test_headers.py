@@ -18,10 +18,7 @@ SECURED = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
-PAGE = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+PAGE = "default-src 'self'"
 
 
 @pytest.fixture
@@ -30,7 +27,7 @@ def anyio_backend() -> str:
 
 
 async def page(_request: Request) -> Response:
-    return HTMLResponse("<p>", headers={"cache-control": "max-age=60"})
+    return HTMLResponse("<p>", headers={"cache-control": "max-age=60", "content-security-policy": PAGE})
 
 
 async def broken(_request: Request) -> Response:
@@ -66,7 +63,7 @@ async def test_every_response_has_them(path: str, method: str, host: str, status
     assert {name: answered.headers[name] for name in SECURED} == SECURED
 
 
-async def test_the_page_has_a_policy_of_its_own_and_says_how_long_it_may_be_kept() -> None:
+async def test_a_page_has_a_policy_of_its_own_and_says_how_long_it_may_be_kept() -> None:
     async with served(Authorization(None, Policy(private=True)), ROUTES) as face:
         answered = await face.ask("/", JSON)
 

@@ -10,6 +10,16 @@ from tests.processes import Running, running, steno, wait_for
 from tests.sources.certificates import Authority
 
 TOKEN = "open-sesame-of-a-test"
+OPEN = {
+    *(("get", path) for path in ("/", "/assets/{name}", "/healthz", "/readyz")),
+    *((method, "/v1/session") for method in ("get", "post", "delete")),
+    ("post", "/v1/webhooks/openai"),
+}
+"""What answers strangers wherever the daemon listens: the page, which holds no data, probes, and signed webhooks."""
+EVERY_PATH = {path for _, path in OPEN} | {
+    *("/metrics", "/v1/openapi.json", "/v1/attachments", "/v1/attachments/{call_id}", "/v1/sources", "/v1/stream"),
+    *("/v1/conversations", "/v1/conversations/{key}", "/v1/conversations/{key}/timeline"),
+}
 
 
 def configured(folder: Path, listen: str, *http: str) -> Path:
@@ -59,6 +69,17 @@ def test_health_and_attach_over_tls(tmp_path: Path) -> None:
     assert (refused.returncode, f"{web}: basic_auth_users: is not supported".encode() in refused.stderr) == (78, True)
 
 
+def asked(daemon: Running, method: str, path: str, token: str | None = None) -> tuple[int, str]:
+    """Return the status and the body of a response."""
+    connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=20)
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    connection.request(method, path, "{}" if method == "POST" else None, headers)
+    response = connection.getresponse()
+    body = response.read().decode()
+    connection.close()
+    return response.status, body
+
+
 def test_elsewhere_than_on_loopback(tmp_path: Path) -> None:
     """`/metrics` is still answered there in this version, which is said; SIGHUP is enough to refuse."""
     config = configured(tmp_path, "0.0.0.0:0")
@@ -68,11 +89,20 @@ def test_elsewhere_than_on_loopback(tmp_path: Path) -> None:
         config.write_text(config.read_text().replace("[http]", "[http]\nanonymous = false"))
         daemon.reload()
         wait_for(lambda: daemon.get("/metrics")[0] == 401)
+        document = json.loads(asked(daemon, "GET", "/v1/openapi.json", TOKEN)[1])["paths"]
+        open_to_all = {
+            (method, path)
+            for path, operations in document.items()
+            for method in operations
+            if asked(daemon, method.upper(), path.replace("{", "").replace("}", ""))[0] != 401
+        }
         ready = json.loads(daemon.get("/readyz")[1])
         health = steno("health", f"http://127.0.0.1:{daemon.port}")
         warned = [line["listen"] for line in daemon.lines() if "next version refuses" in str(line["event"])]
         assert daemon.stop() == 0
 
+    assert document.keys() == EVERY_PATH
+    assert open_to_all == OPEN
     assert first == [200, 200, 200, 401, 401, 401]
     assert ready == {"ok": True, "audit": True, "sources": {}, "stopping": False, "problems": {}}
     assert (health.returncode, warned) == (0, ["0.0.0.0:0"])

@@ -9,6 +9,8 @@
     operations.py      a route with its description, of which openapi.py makes a document
     segments.py        keys in paths
     headers.py         what every response has
+    page.py            the page: its files and their headers
+    views.py           what the page and programs are shown; streaming.py tells what changes
     probe.py           the client for health checks
 
 A path goes through them in this order: headers, hosts, the path as it was sent, the guard, the routes.

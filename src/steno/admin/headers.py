@@ -1,6 +1,6 @@
-"""Headers that every response has: what a browser may do with it, which is nothing unless it is the page.
+"""Headers that every response has: what a browser may do with it, which is nothing unless its route says otherwise.
 
-The page loads scripts, styles and images of its own address, and talks to that alone. Data is nowhere kept.
+The page says otherwise (`page`). Data is nowhere kept.
 """
 
 from typing import Final
@@ -8,12 +8,7 @@ from typing import Final
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-DATA_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
-PAGE_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-PAGE: Final = "text/html"
+POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 HEADERS: Final = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -41,9 +36,8 @@ class SecurityHeaders:
 
 
 def _secure(headers: MutableHeaders) -> None:
-    """Add what is missing. How long a response may be kept is for its route to say; unless it does, not at all."""
-    page = headers.get("content-type", "").partition(";")[0].strip().lower() == PAGE
-    headers["content-security-policy"] = PAGE_POLICY if page else DATA_POLICY
+    """Add what is missing. A policy, and how long a response may be kept, is for its route to say."""
     for name, value in HEADERS.items():
         headers[name] = value
+    headers.setdefault("content-security-policy", POLICY)
     headers.setdefault("cache-control", "no-store")

@@ -136,6 +136,7 @@ def guarded(routes: Sequence[BaseRoute], authorization: Authorization, table: Co
     every = [*routes, *session_routes(authorization, table)]
     every.append(document_route(every))
     app = Starlette(routes=every, exception_handlers={HTTPException: partial(_refused, routes=every)})
+    app.router.redirect_slashes = False  # of a key that is left out it would make another request
     return SentPaths(Guard(app, every, authorization, table))
 
 

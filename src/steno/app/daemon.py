@@ -23,6 +23,7 @@ from steno import __version__
 from steno.admin.connections import ConnectionTable, Faces
 from steno.admin.hosts import HostPolicy
 from steno.admin.http import HEAD_SECONDS, CheckResult, application, face
+from steno.admin.page import page_routes
 from steno.admin.server import HttpServer
 from steno.app import control, descriptor_plan
 from steno.app.access import Access
@@ -31,17 +32,21 @@ from steno.app.control_client import EraseRequest
 from steno.app.daemon_log import DaemonLog
 from steno.app.drain import Drain
 from steno.app.memory_numbers import MemoryNumbers
+from steno.app.notify import Notifier, ServiceReports
 from steno.app.price_list import configured_prices
 from steno.app.source_kinds import make_source, shedding
 from steno.app.state_output import StateOutput
+from steno.app.views import Views
 from steno.audit.content_store.erase import Erasure
 from steno.audit.service import AuditService
 from steno.config import Config
+from steno.config.sources import Source
 from steno.core.billing.prices import PriceTable
 from steno.core.conversation import Conversation
 from steno.core.stream import Stream
 from steno.errors import ConfigError
 from steno.metrics.exposition import ProcessNumbers, daemon_registry
+from steno.metrics.labels import SourceLabels
 from steno.metrics.sink import Metrics
 from steno.output_errors import OutputErrors
 from steno.pipeline import Pipeline
@@ -85,6 +90,8 @@ class DaemonParts(Struct, frozen=True, kw_only=True):
     """Keeps the calls that are followed over a restart."""
     log: DaemonLog | None = None
     """The operational log, where it is the daemon's own."""
+    notifier: Notifier
+    """Where the service manager hears of the daemon."""
     load: Callable[[], Config] | None = None
     """Reads the configuration again, where it came from a file."""
 
@@ -104,23 +111,28 @@ class Daemon:
         self.audit = parts.audit
         self.listeners: list[Callable[[Conversation], None]] = []
         """Each is called with every conversation that ends."""
-        self.metrics = Metrics(config.limits.label_values, parts.prices)
+        self.metrics = Metrics(config.limits.label_values, parts.prices, config.limits.series)
+        self.views = Views(config)
         self.pipeline = Pipeline(
             config.limits,
-            [self.metrics, *parts.audit.sinks],
+            [self.metrics, *parts.audit.sinks, self.views.recent],
             self._conversation_closed,
             self._stream_ended,
             parts.prices,
             mixed=self._stream_mixed,
         )
+        self._know_sources(config)
         self.calls = Calls(config, parts.clock, parts.audit, parts.journal)
         self.calls.attachments.followed = self.pipeline.follower
         sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder, config.limits, self.calls.attachments)
         if acknowledgements := parts.audit.acknowledgements:
             acknowledgements.tick = self.pipeline.tick
             sessions.acknowledgements = acknowledgements
-        self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions), sessions.end_left)
+        self.sources = SourceSupervisor(
+            _as_run(config), lambda source: make_source(source, sessions), sessions.end_left
+        )
         self.drain = Drain(self.sources, lambda calls, most: parts.audit.draining(parts.clock.now(), calls, most))
+        self.views.attach(self.pipeline, self.sources, self.clock.now)
         self._shedding = shedding(config.sources)
         self.audit.shed_from(self._shedding)
         self._sessions = sessions
@@ -130,6 +142,7 @@ class Daemon:
         self.faces = Faces({"http": ConnectionTable(most, HEAD_SECONDS), "control": control.table()})
         self._hosts = HostPolicy(config.http.address[0], config.http.hosts)
         self.memory = MemoryNumbers(config.limits, self.pipeline.registry.memory, sessions.read_ahead)
+        self._reports = ServiceReports(parts.notifier, self)
         self._log = structlog.get_logger()
         self._stopping = anyio.Event()
         self._mistakes: set[str] = set()
@@ -138,6 +151,12 @@ class Daemon:
         """When the end began: the signal, or the end of the last call. By the monotonic clock."""
         self._ticked_at = 0.0
         """When the last tick was, by the clock of the event loop."""
+
+    def _know_sources(self, config: Config) -> None:
+        """Let metrics have every source that is configured, also before anything comes of it, and its labels."""
+        for source in config.sources:
+            self.pipeline.source(source.name)
+        self.metrics.labels = SourceLabels({each.name: each.labels for each in config.sources}, self.metrics.labels)
 
     def _plan(self, config: Config) -> descriptor_plan.DescriptorPlan:
         """Share out the file descriptors."""
@@ -158,6 +177,7 @@ class Daemon:
         return f"[{host}]:{port}" if sock.family == socket.AF_INET6 else f"{host}:{port}"
 
     def _conversation_closed(self, state: Conversation) -> None:
+        self.views.closed(state)
         if self._parts.state:
             self._parts.state.closed(state)
         for listener in self.listeners:
@@ -197,21 +217,26 @@ class Daemon:
             numbers.append(self._parts.log)
         registry = daemon_registry(self.pipeline, self.metrics, numbers)
         clients = self.faces.tables["http"]
-        routes = self.calls.http_routes()
-        answers = application(registry, self.healthy, self.ready, self.access.authorization, routes, clients)
+        authorization = self.access.authorization
+        further = [*page_routes(), *self.calls.http_routes(), *self.views.routes(authorization)]
+        answers = application(registry, self.healthy, self.ready, authorization, further, clients)
         http = HttpServer(face(answers, self._hosts, clients), self._parts.socket, clients, tls=self.access.tls)
         async with anyio.create_task_group() as tasks:
             self.audit.start(self.pipeline, self.clock.start)
             self._ticked_at = anyio.current_time()
             tasks.start_soon(self._serve, http.run, self._parts.socket)
             if self.audit.directory:
-                peers, further = self.faces.tables["control"], self.calls.control_routes()
-                listen = partial(control.listen, self.audit.directory, self._erase, peers, further)
+                peers, control_routes = self.faces.tables["control"], self.calls.control_routes()
+                listen = partial(control.listen, self.audit.directory, self._erase, peers, control_routes)
                 tasks.start_soon(self._serve, listen)
+            tasks.start_soon(self._serve, self.views.changes.run)
             self._log_start()
             tasks.start_soon(self._tick)
+            self._reports.ready()
+            tasks.start_soon(self._reports.run, self._guarded)
             await self._run_sources()
             missing = await self._finish()
+            self.views.changes.stop()
             http.stop()
             await http.stopped.wait()
             tasks.cancel_scope.cancel()
@@ -255,7 +280,7 @@ class Daemon:
             state = self.pipeline.registry.conversations.get(request.conversation)
             if state:
                 state.erase_content()
-            return state is not None
+            return self.views.erase(request.conversation) or state is not None
 
         return await self.audit.erase(request.conversation, self.clock.now(), forget, partial=request.partial)
 
@@ -288,8 +313,10 @@ class Daemon:
                 self.sources.start(running)
                 await self._stopping.wait()
                 self._log.info("stopping")
+                self._reports.stopping(self.sources.drain_seconds + self._config.limits.drain_seconds)
                 await self.drain.run()
                 self._drain_began = monotonic()
+                self._reports.stopping(self._config.limits.drain_seconds)
                 if self._parts.log:
                     self._parts.log.end_by(self._drain_began + self._config.limits.drain_seconds)
                 scope.deadline = anyio.current_time() + self._config.limits.drain_seconds * SHARE_OF_SOURCES
@@ -333,13 +360,14 @@ class Daemon:
         if number != signal.SIGHUP:
             self.stop()
         elif not self._stopping.is_set():
-            self.reload()
+            with self._reports.reloading():
+                self.reload()
 
     def reload(self) -> None:
         """Read the configuration again, and begin a new audit segment. A wrong one is logged and changes nothing.
 
-        At once take effect: sources, the level and format of the operational log, `[http]` but for `listen` and whether
-        there is TLS; prices for usage that begins from now on. The rest takes effect at the next start.
+        At once take effect: sources and their labels, the level and format of the operational log, `[http]` but for
+        `listen` and whether there is TLS; prices for usage that begins from now on. The rest does at the next start.
         """
         old, load = self._config, self._parts.load
         try:
@@ -352,11 +380,12 @@ class Daemon:
         self._config = new
         self.pipeline.registry.prices = prices
         self.metrics.prices = prices
+        self._know_sources(new)
         if self._parts.log:
             self._parts.log.configure(new.log.level, new.log.format)
         self._shedding = shedding(new.sources, self._shedding)
         self.audit.shed_from(self._shedding)
-        changes = self.sources.replace(new.sources)
+        changes = self.sources.replace(_as_run(new))
         self._hosts.names = frozenset(new.http.hosts)
         self.access.reload(new.http)
         self.calls.reload(new)
@@ -390,3 +419,8 @@ class Daemon:
         if detailed:
             detail["details"] = {name: problem.detail for name, problem in problems.items() if problem.detail}
         return CheckResult(enough and log and running, detail)
+
+
+def _as_run(config: Config) -> list[Source]:
+    """Return the sources as they run: their labels are for metrics alone, and other ones change no connection."""
+    return [source.unlabelled() for source in config.sources]
