@@ -11,7 +11,8 @@ TOKEN = "open-sesame-of-a-test"
 
 def tried(folder: Path, url: str, *options: str) -> subprocess.CompletedProcess[str]:
     """Let it try everything at `url`, the same each time; it leaves files in `folder`."""
-    how = ("--checks", "all", "--max-examples", "25", "--seed", "1", "--no-color", *options)
+    endless = ("--exclude-path", "/v1/stream")
+    how = (*endless, "--checks", "all", "--max-examples", "25", "--seed", "1", "--no-color", *options)
     return subprocess.run(
         [SCHEMATHESIS, "run", f"{url}/v1/openapi.json", *how], cwd=folder, capture_output=True, text=True, check=False
     )
