@@ -1,0 +1,116 @@
+"""The alerts and recording rules that are shipped: what they name exists, and nobody is woken without advice.
+
+What they do is tested in tests/operations, by Prometheus itself.
+"""
+
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from steno.metrics.definitions import METRICS
+from tests.rule_files import Rule, alerts, rules
+
+ROOT: Final = Path(__file__).parents[1]
+OF_TARGETS: Final = frozenset({"job", "instance"})
+"""The labels that Prometheus adds."""
+LIBRARY: Final = frozenset(
+    {"process_start_time_seconds", "process_resident_memory_bytes", "process_open_fds", "process_max_fds", "up"}
+)
+"""What is used of the client library and of Prometheus itself; these have no further labels."""
+RECORDED: Final = re.compile(r"\b\w+:[\w:]+")
+NAME: Final = re.compile(r"\b(?:steno_\w+|process_\w+|up)\b")
+GROUPED: Final = re.compile(r"\b(?:by|without|on|ignoring|group_left) \(([^)]*)\)")
+MATCHED: Final = re.compile(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"")
+QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
+ANCHOR: Final = re.compile(r"[^\w -]")
+EVERY: Final = rules()
+BY_NAME: Final = {rule.name: rule for rule in EVERY if rule.kind == "record"}
+
+
+def labels_of(metric: str) -> frozenset[str]:
+    """Return the labels of a metric as Prometheus stores it.
+
+    Raises KeyError where there is no such metric.
+    """
+    if metric in LIBRARY:
+        return OF_TARGETS
+    base = re.sub(r"_(bucket|count|sum)$", "", metric)
+    row = METRICS[metric] if metric in METRICS else METRICS[base]
+    assert metric == row.name or row.kind == "histogram", metric
+    return OF_TARGETS | set(row.labels) | ({"le"} if metric.endswith("_bucket") else set())
+
+
+def names_in(expr: str) -> list[str]:
+    """Return the metrics that an expression asks for, through recording rules as well."""
+    bare = QUOTED.sub('""', expr)
+    recorded = [name for name in RECORDED.findall(bare) if name in BY_NAME]
+    return [*NAME.findall(RECORDED.sub("", bare)), *(n for name in recorded for n in names_in(BY_NAME[name].expr))]
+
+
+def faults(expr: str) -> list[str]:
+    """Return what an expression names and is not there: rules, metrics, and labels of them."""
+    bare = QUOTED.sub('""', expr)
+    missing = [name for name in RECORDED.findall(bare) if name not in BY_NAME]
+    metrics = names_in(expr)
+    missing += [name for name in metrics if not known(name)]
+    labels = frozenset().union(*(labels_of(name) for name in metrics if known(name)))
+    used = {word for inner in GROUPED.findall(bare) for word in re.findall(r"\w+", inner)}
+    added = set(re.findall(r'label_replace\([^"]*"(\w+)"', expr))
+    return missing + sorted(used - labels - added) + unmatched(expr)
+
+
+def unmatched(expr: str) -> list[str]:
+    """Return the labels of `name{label="..."}` that the metric of that name does not have."""
+    return [
+        f"{name}: {label}"
+        for name, inner in re.findall(r"\b(steno_\w+|process_\w+|up)\{((?:[^}\"]|\"[^\"]*\")*)\}", expr)
+        for label in MATCHED.findall(inner)
+        if known(name) and label not in labels_of(name)
+    ]
+
+
+def known(name: str) -> bool:
+    return name in LIBRARY or name in METRICS or re.sub(r"_(bucket|count|sum)$", "", name) in METRICS
+
+
+@pytest.mark.parametrize("rule", EVERY, ids=lambda rule: rule.name)
+def test_what_a_rule_names_exists(rule: Rule) -> None:
+    """An expression over what is not there never fires, and says nothing."""
+    assert faults(rule.expr) == []
+
+
+def test_names_are_unique() -> None:
+    names = [rule.name for rule in EVERY]
+
+    assert sorted(names) == sorted(set(names))
+    assert len(alerts()) > 50
+
+
+@pytest.mark.parametrize("rule", alerts(), ids=lambda rule: rule.name)
+def test_an_alert_has_its_parts(rule: Rule) -> None:
+    assert set(rule.fields) == {
+        *("for", "labels", "severity", "annotations", "summary", "description", "runbook_url")
+    } - {"labels", "annotations"}
+    assert rule.fields["severity"] in {"critical", "warning", "info"}
+    assert len(rule.fields["summary"]) < 100
+    assert rule.fields["description"].endswith(".")
+
+
+def test_every_threshold_is_compared_with() -> None:
+    used = {name for rule in EVERY for name in RECORDED.findall(rule.expr)}
+
+    assert [name for name in BY_NAME if name not in used and name.startswith("steno:threshold:")] == []
+
+
+def test_every_alert_leads_to_its_section_and_back() -> None:
+    page = (ROOT / "docs/runbook.md").read_text(encoding="utf-8")
+    anchors = [ANCHOR.sub("", heading.lower()).replace(" ", "-") for heading in re.findall(r"^#+ (.*)$", page, re.M)]
+    sections = re.findall(r"^### (\w+)$", page, re.MULTILINE)
+
+    assert sorted(sections) == sorted(rule.name for rule in alerts())
+    for rule in alerts():
+        file, _, anchor = rule.fields["runbook_url"].partition("#")
+        assert (ROOT / file).is_file()
+        assert anchors.count(anchor) == 1
