@@ -29,7 +29,7 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest test-taps test-clients test-operations coverage golden
-.PHONY: compare bench-check wheel check format docs lock clean
+.PHONY: dashboards compare bench-check wheel check format docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -105,11 +105,14 @@ test-clients: $(CLIENTS)/node/.locked ## run all clients against a simulated pro
 
 # What operators put around it: a browser, a Prometheus. What cannot be installed is a failure here. Debian's packages are
 # installed where root may do that; the server that comes with the package is not started.
-test-operations: $(VENV)/.dev ## run the tests with a browser and a Prometheus (needs chromium, prometheus and promtool)
+# What builds the dashboards is in an environment of its own.
+DASHBOARDS := build/dashboards
+test-operations: $(VENV)/.dev $(DASHBOARDS)/.locked ## run the tests with a browser and a Prometheus (needs chromium, prometheus and promtool)
 	@for each in chromium prometheus; do command -v $$each >/dev/null || { test "$$(id -u)" = 0 \
 	    && command -v apt-get >/dev/null && apt-get update -qq \
 	    && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $$each >/dev/null; } \
 	    || { echo "make test-operations needs $$each on PATH; as root on Debian it installs it" >&2; exit 1; }; done
+	PYTHONPATH=. $(DASHBOARDS)/bin/python -m tools.dashboards --check
 	STENO_OPERATIONS=all $(BIN)/pytest tests/operations $(AT_ONCE) --timeout=600 $(ARGS)
 
 # One process, one order, one choice of examples and no recordings, so that two runs find the same wherever they run.
@@ -152,6 +155,9 @@ format: $(VENV)/.dev ## sort imports, fix what can be fixed safely, format
 docs: $(VENV)/.project ## write the pages of docs/ that follow from the code
 	PYTHONPATH=. $(BIN)/python tools/facts_page.py
 
+dashboards: $(DASHBOARDS)/.locked ## write the dashboards in deploy/grafana from tools/dashboards
+	PYTHONPATH=. $(DASHBOARDS)/bin/python -m tools.dashboards
+
 # The library in clients/python is locked apart, from the oldest Python that it allows on.
 # The pins that stand are kept; ARGS=--upgrade moves them all, ARGS="--upgrade-package rich" one. Each lock is one
 # resolution for all Pythons and machines. The second keeps to the first; the third has the lower bounds.
@@ -164,6 +170,7 @@ lock: ## write requirements*.lock from pyproject.toml (needs uv)
 	$(COMPILE) $(ARGS) --group build --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
 	$(COMPILE) $(ARGS) --resolution lowest-direct --group build --group dev -o requirements-lowest.lock pyproject.toml
 	for asked in $(CLIENT_LOCKS)/*.in; do $(COMPILE_CLIENT) $(ARGS) -o "$${asked%.in}.lock" "$$asked" || exit; done
+	$(COMPILE_CLIENT) $(ARGS) -o tools/dashboards/requirements.lock tools/dashboards/requirements.in
 	cd clients/python && $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $(ARGS) --group test -o requirements.lock pyproject.toml
 
@@ -190,6 +197,9 @@ $(BIN)/python:
 
 # The rules below make such an environment, as if it were .venv.
 $(CLIENTS)/%/.locked: $(CLIENT_LOCKS)/%.lock
+	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
+
+build/%/.locked: tools/%/requirements.lock
 	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
 
 $(CLIENTS)/node/.locked: $(CLIENT_LOCKS)/package-lock.json $(CLIENT_LOCKS)/package.json

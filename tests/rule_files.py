@@ -47,6 +47,11 @@ def read(path: Path) -> list[Rule]:
     return found
 
 
+def groups(path: Path) -> list[str]:
+    """Return the names of the groups of a file."""
+    return re.findall(r"^  - name: (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+
+
 def _fields(body: str) -> dict[str, str]:
     fields: dict[str, str] = {}
     block = ""

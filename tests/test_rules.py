@@ -16,11 +16,12 @@ ROOT: Final = Path(__file__).parents[1]
 OF_TARGETS: Final = frozenset({"job", "instance"})
 """The labels that Prometheus adds."""
 LIBRARY: Final = frozenset(
-    {"process_start_time_seconds", "process_resident_memory_bytes", "process_open_fds", "process_max_fds", "up"}
+    {f"process_{name}" for name in ("start_time_seconds", "resident_memory_bytes", "open_fds", "max_fds")}
+    | {"process_cpu_seconds_total", "scrape_samples_scraped", "up", "ALERTS"}
 )
 """What is used of the client library and of Prometheus itself; these have no further labels."""
 RECORDED: Final = re.compile(r"\b\w+:[\w:]+")
-NAME: Final = re.compile(r"\b(?:steno_\w+|process_\w+|up)\b")
+NAME: Final = re.compile(r"\b(?:(?:steno|process|scrape)_\w+|up)\b")
 GROUPED: Final = re.compile(r"\b(?:by|without|on|ignoring|group_left) \(([^)]*)\)")
 MATCHED: Final = re.compile(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"")
 QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"')

@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 
 from tests.operations.alert_plays import PLAYS, Play
-from tests.rule_files import FILES, FOLDER, alerts
+from tests.rule_files import FILES, FOLDER, alerts, groups
 
 ALERTS: Final = {rule.name: rule for rule in alerts()}
 COUNTER: Final = re.compile(r"_(total|count|sum|bucket)(\{|$)")
@@ -75,9 +75,15 @@ def check(
             for at, found in expected.items()
         ],
     }
-    rule_files = [str(FOLDER / name) for name in files]
+    document = {
+        "rule_files": [str(FOLDER / name) for name in files],
+        # Without an order a rule may look for what another group records a step later.
+        "group_eval_order": [name for file in files for name in groups(FOLDER / file)],
+        "evaluation_interval": step,
+        "tests": [test],
+    }
     file = tmp_path / "play.yml"
-    file.write_text(json.dumps({"rule_files": rule_files, "evaluation_interval": step, "tests": [test]}))
+    file.write_text(json.dumps(document))
 
     done = subprocess.run(["promtool", "test", "rules", file], capture_output=True, text=True, check=False)
 
