@@ -95,7 +95,7 @@ def test_an_alert_has_its_parts(rule: Rule) -> None:
         *("for", "labels", "severity", "annotations", "summary", "description", "runbook_url")
     } - {"labels", "annotations"}
     assert rule.fields["severity"] in {"critical", "warning", "info"}
-    assert len(rule.fields["summary"]) < 100
+    assert len(rule.fields["summary"]) < 140
     assert rule.fields["description"].endswith(".")
 
 
