@@ -32,7 +32,7 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 .PHONY: dashboards compare bench-check wheel check format docs lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  PYTHON=python3.12 chooses the interpreter that .venv is made with"
 
 demo: $(VENV)/.project ## a simulated provider and the daemon on it, until Ctrl-C; FOR=12: for 12 seconds
@@ -161,9 +161,9 @@ dashboards: $(DASHBOARDS)/.locked ## write the dashboards in deploy/grafana from
 # The library in clients/python is locked apart, from the oldest Python that it allows on.
 # The pins that stand are kept; ARGS=--upgrade moves them all, ARGS="--upgrade-package rich" one. Each lock is one
 # resolution for all Pythons and machines. The second keeps to the first; the third has the lower bounds.
-COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra redaction \
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra redaction --extra anchor \
            --no-header --no-emit-index-url --no-emit-find-links
-COMPILE_CLIENT := $(filter-out --extra redaction,$(COMPILE)) --no-annotate
+COMPILE_CLIENT := $(filter-out --extra redaction anchor,$(COMPILE)) --no-annotate
 lock: ## write requirements*.lock from pyproject.toml (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	$(COMPILE) $(ARGS) --group build -o requirements.lock pyproject.toml

@@ -18,11 +18,13 @@ import json
 import re
 import shutil
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.processes import running, steno
 
@@ -54,11 +56,13 @@ MEANT: Final[dict[str, str | None]] = {
         'steno_events_total{event="chatkit.session",family="chatkit"}'
     ),
     # Senders say why events are missing; those of numbers that were left out are `skipped`.
-    'steno_missed_events_total{source="replay"}': 'steno_missed_events_total{reason="skipped",source="replay"}',
+    "steno_missed_events_total{}": 'steno_missed_events_total{reason="skipped"}',
     # A duplicate has a metric of its own, and is no rejected event.
-    'steno_events_rejected_total{reason="duplicate",source="replay"}': None,
+    'steno_events_rejected_total{reason="duplicate"}': None,
 }
 """Series that have other labels now, or are gone, on purpose."""
+NEW_LABELS: Final = frozenset({"source"})
+"""Labels that say more now: the sum over them is what the first edition wrote."""
 BILLED_OTHERWISE: Final[dict[str, dict[str, int]]] = {
     # A response and a transcription were cut off. It is unknown what they used; they cost "0".
     "replay/broken-off": {"no_usage": 2},
@@ -67,7 +71,7 @@ BILLED_OTHERWISE: Final[dict[str, dict[str, int]]] = {
 }
 """Conversations that cost something else now, on purpose: the usages in them that have no price."""
 BILLING_FACTS: Final = rb'"fact":"(?:response\.(?:finished|abandoned)|transcription\.finished|conversation\.closed)"'
-UNPRICED: Final = 'steno_unpriced_total{family="realtime",reason="%s"} %s.0'
+UNPRICED: Final = 'steno_unpriced_total{family="realtime",reason="%s"}'
 """The series in which they are counted."""
 COMPLETE: Final = rb'(?<=[}]),"complete":(?:true|false)(?=,"responses":)'
 """What the totals of a conversation say in addition: whether its beginning was seen."""
@@ -88,12 +92,16 @@ happen, so that they are compared by the plays of the core and not with the fixt
 NEW_FACTS: Final = ("response.output_started",)
 """Facts that later versions record beside those of the first edition."""
 
-ADDED: Final = (
-    "# TYPE steno_facts_omitted_total counter",
-    'steno_facts_omitted_total{source="replay"} 0.0',
-    "# TYPE steno_stream_gap_seconds_total counter",
-)
-"""Lines that the first edition did not write: metrics that are new."""
+ADDED: Final = {
+    "steno_facts_omitted": "counter",
+    "steno_stream_gap_seconds": "counter",
+    "steno_conversations_opened": "counter",
+    "steno_conversation_duration_seconds": "histogram",
+    "steno_sessions_ending": "gauge",
+}
+"""Metrics that are new, and their types."""
+GONE: Final = ("steno_sessions_ending_60_seconds", "steno_sessions_ending_300_seconds")
+"""Metrics that have another name now: `steno_sessions_ending` says by a label how far the end is away."""
 
 FOLLOWED: Final = "replay/second-session"
 """A conversation that another session follows on its stream. It ended when that began, and ends with the recording now:
@@ -150,7 +158,7 @@ def values(value: Any, at: str = "") -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", ["defaults", "full"])
 def test_recordings_are_replayed_to_the_same_outputs(name: str, tmp_path: Path) -> None:
-    """State and records byte by byte; metrics without their help, which is prose."""
+    """State and records byte by byte; metrics by name, type, and each number that is not 0."""
     then = Path("replayed", name)
     done = steno(
         *(then / "command").read_text().split(),
@@ -163,16 +171,27 @@ def test_recordings_are_replayed_to_the_same_outputs(name: str, tmp_path: Path) 
     assert [re.sub(COMPLETE, b"", line) for line in (tmp_path / "state").read_bytes().splitlines()] == [
         billed_as_now(line) for line in (then / "state.jsonl").read_bytes().splitlines()
     ]
-    assert sorted(comparable(samples(tmp_path / "metrics"))) == sorted(
-        comparable((*as_now(samples(then / "metrics.prom")), *ADDED))
-    )
+    assert types(tmp_path / "metrics") == {**types(then / "metrics.prom"), **ADDED}
+    assert counted(tmp_path / "metrics") == as_now(counted(then / "metrics.prom"))
     before = records(then / "audit") if name == "full" else with_late_end(records(then / "audit"))
     assert recorded(records(tmp_path / "audit")) == [re.sub(*OF_NOTHING, record) for record in recorded(before)]
 
 
-def comparable(lines: Iterable[str]) -> list[str]:
-    """Return the lines of metrics that mean what they meant."""
-    return [line for line in lines if not line.removeprefix("# TYPE ").startswith(OBSERVED_AT_ONCE)]
+def types(path: Path) -> dict[str, str]:
+    """Return the metrics in a text that still have their names, and their types."""
+    families = text_string_to_metric_families(path.read_text())
+    return {family.name: family.type for family in families if family.name not in GONE}
+
+
+def counted(path: Path) -> dict[str, float]:
+    """Return the samples in a text that are not 0 and mean what they meant, summed over `NEW_LABELS`."""
+    sums: defaultdict[str, float] = defaultdict(float)
+    for family in text_string_to_metric_families(path.read_text()):
+        for sample in family.samples:
+            if sample.value and family.name not in {*OBSERVED_AT_ONCE, *ADDED}:
+                kept = sorted(f'{name}="{value}"' for name, value in sample.labels.items() if name not in NEW_LABELS)
+                sums[f"{sample.name}{{{','.join(kept)}}}"] += sample.value
+    return dict(sums)
 
 
 def with_late_end(then: list[bytes]) -> list[bytes]:
@@ -187,13 +206,14 @@ def with_late_end(then: list[bytes]) -> list[bytes]:
     return [*then[:place], *then[place + 1 : last + 1], ended, *then[last + 1 :]]
 
 
-def as_now(lines: list[str]) -> list[str]:
-    """Return what the first edition wrote, in the series of this one."""
-    samples = (line.rpartition(" ") for line in lines)
-    now = ((MEANT.get(series, series), value) for series, _, value in samples)
-    written = [f"{series} {value}" for series, value in now if series is not None]
-    before, further = UNPRICED % ("unknown_modality", 1), UNPRICED % ("no_usage", 3)
-    return [further if line == before else line for line in written]
+def as_now(then: dict[str, float]) -> dict[str, float]:
+    """Return what the first edition counted, in the series of this one."""
+    renamed = ((MEANT.get(series, series), value) for series, value in then.items())
+    now = {series: value for series, value in renamed if series is not None}
+    if now.get(UNPRICED % "unknown_modality") == 1:
+        del now[UNPRICED % "unknown_modality"]
+        now[UNPRICED % "no_usage"] = 3
+    return now
 
 
 def billed_as_now(line: bytes) -> bytes:
@@ -213,11 +233,6 @@ def recorded(all_records: Iterable[bytes]) -> list[bytes]:
 
 def billed_otherwise(record: bytes) -> bool:
     return any(f'"conversation":"{key}"'.encode() in record for key in BILLED_OTHERWISE)
-
-
-def samples(path: Path) -> list[str]:
-    """Return the lines of a metrics text: the type of each metric, and its samples."""
-    return [line for line in path.read_text().splitlines() if not line.startswith("# HELP ")]
 
 
 def records(log: Path) -> list[bytes]:

@@ -54,7 +54,7 @@ pathlib.Path("FOLDER/ballast").write_bytes(bytes(4 * 1024 * 1024 - 65536))
 """
 """A disk of 4 MiB, of which 64 KiB are free, in a mount and user namespace (CLONE_NEWNS, CLONE_NEWUSER) of its own."""
 
-EVENTS: Final = 'steno_events_total{event="response.done",family="realtime"}'
+EVENTS: Final = 'steno_events_total{event="response.done",family="realtime",source="relay"}'
 ATTEMPTS: Final = 'steno_connect_attempts_total{reason="connected",source="relay"}'
 IMPATIENT: Final = """
 ping_interval_seconds = 0.1

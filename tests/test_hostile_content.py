@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 TEXTS: Final = 12
 CHARACTERS: Final = 65_536
 """Each of these texts takes half a second to redact, where its work is not bounded."""
-EVENTS: Final = 'steno_events_total{event="conversation.item.added",family="realtime"}'
+EVENTS: Final = 'steno_events_total{event="conversation.item.added",family="realtime",source="relay"}'
 
 
 @pytest.fixture

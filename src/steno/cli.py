@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from steno.config import Http
 
 FILE: Final = click.Path(path_type=Path, allow_dash=True)
+FILE_PATH: Final = click.Path(path_type=Path)
 CONFIG = click.option("-c", "--config", "config_file", type=FILE, help="Configuration file.")
 INTERRUPTED: Final = 130
 
@@ -278,6 +279,11 @@ def replay(
 )
 @click.option("--log", "log_id", metavar="ID", help="Which log it must be, as this command and the daemon show it.")
 @click.option("--head", "heads", multiple=True, metavar="SEQ:HASH", help="A record that the log must have; repeatable.")
+@click.option(
+    "--checkpoint", "checkpoints", type=FILE_PATH, multiple=True, help="A file of heads, as audit.anchor keeps them."
+)
+@click.option("--checkpoint-key", "head_keys", type=FILE_PATH, multiple=True, help="Each head is signed by this key.")
+@click.option("--timestamp-root", "roots", type=FILE_PATH, multiple=True, help="Each head is stamped by who has this.")
 @click.option("--words", is_flag=True, help="Verify the content files beside the log too.")
 def verify(
     paths: tuple[Path, ...],
@@ -285,21 +291,46 @@ def verify(
     keyed_from: tuple[int, ...],
     log_id: str | None,
     heads: tuple[str, ...],
+    checkpoints: tuple[Path, ...],
+    head_keys: tuple[Path, ...],
+    roots: tuple[Path, ...],
     words: bool,
 ) -> int:
     """Prove an audit log: a folder, or single segments; of several folders each. Exit 1 when one does not hold."""
     from steno.app import verify as verifying
 
     trust = verifying.trust_of(key_files, keyed_from, heads, log_id)
+    kept = verifying.checkpoints_of(checkpoints, head_keys, roots)
     logs = verifying.logs_of(paths, trust)
+    if kept and len(logs) > 1:
+        raise UsageError("--checkpoint is about one log: prove each log by itself")
     holds = True
     with _progress(paths) as progress:
         for log in logs:
-            found = verifying.verify(log, trust, content=words, progress=progress)
+            found = verifying.verify(log, trust, content=words, checkpoints=kept, progress=progress)
             holds &= found.ok
             for line in ([f"{log[0]}:"] if len(logs) > 1 else []) + found.lines():
                 echo(line)
     return 0 if holds else 1
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--format", "form", required=True, type=click.Choice(["cloudevents", "ecs", "otel"]), help="Their form.")
+@click.option("--after", type=click.IntRange(min=0), default=0, metavar="SEQ", help="Leave out records up to SEQ.")
+def export(paths: tuple[Path, ...], form: str, after: int) -> None:
+    r"""Print the records of an audit log (a folder, or segments of one log) in the form of another system, a line each.
+
+    cloudevents: CloudEvents 1.0. ecs: Elastic Common Schema. otel: OTLP JSON, which the collector's otlpjsonfile
+    receiver reads. The log itself is not proved by this: run `steno verify` first.
+
+    \b
+    steno export --format ecs /var/log/steno | gzip > records.ndjson.gz
+    """
+    from steno.app import export as exporting
+
+    with _progress(paths) as progress:
+        exporting.export(paths, form, sys.stdout.buffer, after=after, progress=progress)
 
 
 @cli.command()

@@ -3,6 +3,7 @@
 `Pipeline.feed` is synchronous. Between the socket and the state there is no queue, no task and no lock.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
@@ -35,7 +36,16 @@ class Sink(Protocol):
 class SourceCounts:
     """What was seen of a source over all its streams."""
 
-    __slots__ = ("drifted", "frames_rejected", "last_event_at", "received_bytes", "sent_bytes", "sequences")
+    __slots__ = (
+        "drifted",
+        "events",
+        "frames_rejected",
+        "last_event_at",
+        "others",
+        "received_bytes",
+        "sent_bytes",
+        "sequences",
+    )
 
     def __init__(self) -> None:
         """Begin at zero."""
@@ -43,6 +53,9 @@ class SourceCounts:
         self.sent_bytes = 0
         self.drifted = 0
         self.last_event_at: Micros | None = None
+        self.events: dict[type[wire.Event], int] = {}
+        self.others: dict[str, int] = {}
+        """Family to events of unknown types."""
         self.frames_rejected: dict[str, int] = {}
         self.sequences = Sequences()
 
@@ -83,9 +96,6 @@ class Pipeline:
         self.open = True
         self.sources: dict[str, SourceCounts] = {}
         self.streams: dict[str, Stream] = {}
-        self.events: dict[type[wire.Event], int] = {}
-        self.others: dict[str, int] = {}
-        """Family to events of unknown types."""
         self._decode = families.decode
         self._routes = self.registry.routes
         self._feed = self.registry.feed
@@ -101,6 +111,16 @@ class Pipeline:
     def source(self, name: str) -> SourceCounts:
         """Return the counts of the source `name`."""
         return self.sources.setdefault(name, SourceCounts())
+
+    @property
+    def events(self) -> Counter[type[wire.Event]]:
+        """How many events of each kind all sources together had."""
+        return sum((Counter(counts.events) for counts in self.sources.values()), Counter())
+
+    @property
+    def others(self) -> Counter[str]:
+        """Family to how many events of unknown types all sources together had."""
+        return sum((Counter(counts.others) for counts in self.sources.values()), Counter())
 
     def follower(self, name: str) -> str | None:
         """Return the source that follows the session or call with the id `name` now; None where none does."""
@@ -164,7 +184,8 @@ class Pipeline:
             return
         rejected = self._feed(route, stream, event, frame)  # type: ignore[arg-type]  # it has a route: it is an event
         if rejected is None:
-            self.events[kind] = self.events.get(kind, 0) + 1  # type: ignore[index, arg-type]  # likewise
+            events = counts.events
+            events[kind] = events.get(kind, 0) + 1  # type: ignore[index, arg-type]  # likewise
         else:
             counts.reject(rejected)
 
@@ -172,7 +193,7 @@ class Pipeline:
         kind = type(event)
         rejected = self._feed(self._routes[kind], stream, event, frame, envelope.subject, envelope.identity)
         if rejected is None:
-            self.events[kind] = self.events.get(kind, 0) + 1
+            counts.events[kind] = counts.events.get(kind, 0) + 1
         else:
             counts.reject(rejected)
 
@@ -188,7 +209,7 @@ class Pipeline:
                 self._emit(origin, FrameRejected(reason=reason, bytes=len(frame.payload)))
             case wire.Unknown(type=kind, family=family):
                 stream.count_unknown(kind)
-                self.others[family] = self.others.get(family, 0) + 1
+                counts.others[family] = counts.others.get(family, 0) + 1
             case wire.Drifted(event=event, members=members):
                 counts.drifted += members
                 self._event(stream, counts, event, frame, envelope)

@@ -3,6 +3,7 @@
 import json
 import operator
 import random
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,10 @@ def test_a_recording_with_times_is_measured(tmp_path: Path) -> None:
     steno("replay", file, "--metrics", tmp_path / "metrics")
 
     text = (tmp_path / "metrics").read_text()
-    assert 'steno_time_to_first_audio_seconds_count{model="gpt-realtime' in text
-    assert 'steno_events_total{event="response.done",family="realtime"}' in text
+    assert re.search(
+        r'steno_time_to_first_audio_seconds_count\{model="gpt-realtime[^"]*",source="replay"\} [1-9]', text
+    )
+    assert 'steno_events_total{event="response.done",family="realtime",source="replay"}' in text
     assert "process_" not in text
     assert "steno_audit_" not in text
 

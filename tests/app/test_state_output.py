@@ -23,7 +23,7 @@ SMALL_FILES = """
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (32768, resource.RLIM_INFINITY))
 """
-EVENTS = 'steno_events_total{event="session.created",family="realtime"}'
+EVENTS = 'steno_events_total{event="session.created",family="realtime",source="relay"}'
 
 
 @pytest.fixture

@@ -388,6 +388,69 @@ async def test_what_is_recorded_while_a_sender_catches_up_is_known_apart_after_t
     assert finished(again) == ["event_3", "event_4"]
 
 
+def output(number: int, call: str) -> bytes:
+    """Return the output of a tool call. Where the call was seen, it ends by that."""
+    item = {"id": f"out_{number}", "type": "function_call_output", "call_id": call, "output": "x"}
+    return json.dumps({"type": "conversation.item.created", "event_id": f"event_{number}", "item": item}).encode()
+
+
+async def test_what_was_found_again_is_not_taken_for_another_message_after_the_next_kill(tmp_path: Path) -> None:
+    """Not where a record stands before it that nothing leads to any more: here that of the end of a call.
+
+    Frames that are no events lead to records which nothing tells apart.
+    """
+    log, left, again = tmp_path / "log", tmp_path / "left", tmp_path / "again"
+    with running(log) as daemon:
+        connection = daemon.connect()
+        connection.send(done(1, calls=1))
+        await until(lambda: connection.acks[-1:] == [1])
+        connection.send(output(2, "call_1_0"))
+        await until(lambda: connection.acks[-1:] == [2])
+    cut(log, left, _before(log, b'"frame":2'))
+    with running(left, 2) as daemon:
+        connection = daemon.connect(first=2)
+        connection.send(output(2, "call_1_0"))
+        await until(lambda: connection.acks[-1:] == [2])
+        connection.send(b"{", b"{", b"{")
+        await until(lambda: connection.acks[-1:] == [5])
+    cut(left, again, _before(left, b'"frame":5'))
+    with running(again, 3) as daemon:
+        connection = daemon.connect(first=3)
+        connection.send(b"{", b"{")
+        await until(lambda: connection.acks[-1:] == [4])
+    with running(again, 4) as daemon:
+        connection = daemon.connect(first=5)
+        connection.send(b"{", b"{", b"{")
+        await until(lambda: connection.acks[-1:] == [7])
+
+    assert [each["fact"] for each in records(again)].count("frame.rejected") == 5
+
+
+async def test_what_was_fed_over_a_former_connection_of_the_process_is_not_taken_for_another_message(
+    tmp_path: Path,
+) -> None:
+    """What it recorded since is of messages that will not come again, whatever is left of the process before."""
+    log, left = tmp_path / "log", tmp_path / "left"
+    with running(log) as daemon:
+        connection = daemon.connect()
+        connection.send(done(1, calls=1))
+        await until(lambda: connection.acks[-1:] == [1])
+        connection.send(output(2, "call_1_0"))
+        await until(lambda: connection.acks[-1:] == [2])
+    cut(log, left, _before(log, b'"frame":2'))
+    with running(left, 2, flush_seconds=60.0) as daemon:
+        first = daemon.connect(first=2)
+        first.send(output(2, "call_1_0"), b"{", b"{")
+        first.close()
+        daemon.connect(first=5)
+    with running(left, 3) as daemon:
+        connection = daemon.connect(first=5)
+        connection.send(b"{", b"{")
+        await until(lambda: connection.acks[-1:] == [6])
+
+    assert [each["fact"] for each in records(left)].count("frame.rejected") == 4
+
+
 def _before(log: Path, cursor: bytes) -> int:
     """Return the size of a log before the record that holds `cursor`."""
     lines = [line for path in sorted(log.glob("audit-*")) for line in path.read_bytes().splitlines(keepends=True)]
@@ -400,7 +463,7 @@ Message = tuple[str, int]
 def payload_of(number: int, message: Message) -> bytes:
     kind, calls = message
     kinds = {"done": done(number, calls), "silent": SILENT, "malformed": b"{" * number, "delta": delta(number)}
-    return {**kinds, "session": session(number)}[kind]
+    return {**kinds, "session": session(number), "output": output(number, f"call_{number - 1}_0")}[kind]
 
 
 def delta(number: int) -> bytes:
@@ -424,16 +487,18 @@ OF_STATE: Final = {
 """Facts that depend on what is in memory, and so on when the daemon was killed."""
 
 MESSAGES = st.lists(
-    st.tuples(st.sampled_from(["done", "done", "silent", "malformed", "delta", "session"]), st.integers(0, 4)),
+    st.tuples(
+        st.sampled_from(["done", "done", "output", "silent", "malformed", "delta", "session"]), st.integers(0, 4)
+    ),
     min_size=1,
-    max_size=25,
+    max_size=40,
 )
 
 
 @pytest.mark.parametrize("conversation", ["call", None])
 @given(
     messages=MESSAGES,
-    cuts=st.lists(st.tuples(st.integers(1, 25), st.floats(0, 1)), min_size=1, max_size=4),
+    cuts=st.lists(st.tuples(st.integers(1, 20), st.floats(0, 1)), min_size=1, max_size=6),
     flush_bytes=st.sampled_from([1_024, 4_096, 1 << 18]),
     segment_bytes=st.sampled_from([65_536, 2_000]),
 )

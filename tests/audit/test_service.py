@@ -16,6 +16,7 @@ from steno import __version__
 from steno.audit.reports import WriterReports
 from steno.audit.service import AuditService
 from steno.config import Audit, Config
+from steno.config.schema import Anchor
 from steno.errors import UsageError
 from tests.audit.helpers import AT, opened, said
 from tests.processes import running, steno, wait_for, wait_until
@@ -188,6 +189,28 @@ async def test_a_log_that_is_written_is_shown_in_numbers(tmp_path: Path) -> None
         "steno_audit_held_segments": {(): 0},
     }
     assert (service.progressing(1.0), service.writable()) == (False, False)  # its thread has ended
+
+
+@pytest.mark.anyio
+async def test_heads_are_anchored_at_checkpoints_and_at_the_end(tmp_path: Path) -> None:
+    place = tmp_path / "heads.jsonl"
+    audit = Audit(
+        directory=str(tmp_path / "audit"), anchor=Anchor(file=str(place)), checkpoint_records=3, flush="always"
+    )
+    with AuditService.open(Config(audit=audit), {}, AT, now) as service:
+        service.start(Feeder(), AT)
+        for number in range(4):
+            service.draining(AT, number, 0.0)
+        before = service.numbers()["steno_audit_anchors_total"]
+        assert service.finish(AT, 30.0)
+        numbers = service.numbers()
+
+    heads = [json.loads(line) for line in place.read_text().splitlines()]
+    last = records(tmp_path)[-1]
+    assert set(before) == {("file",)}
+    assert (heads[-1]["seq"], heads[-1]["hash"], heads[-1]["log_id"]) == (last["seq"], last["hash"], service.log_id)
+    assert numbers["steno_audit_anchored_seq"] == {(): last["seq"]}
+    assert numbers["steno_audit_anchor_failures_total"] == {("file",): 0}
 
 
 @pytest.mark.anyio

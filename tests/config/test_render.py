@@ -80,6 +80,8 @@ ping_timeout_seconds = 20.0
 backoff_seconds = 0.5
 backoff_max_seconds = 60.0
 
+[sources.labels]
+
 [sources.headers.A]
 file = "/run/credentials/relay"
 

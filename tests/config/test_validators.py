@@ -4,7 +4,8 @@ import phonenumbers
 import pytest
 
 from steno.config import parse
-from steno.config.fields import REGIONS, RESERVED_PATTERN_NAMES
+from steno.config.fields import LABELS_MAX, REGIONS, RESERVED_LABELS, RESERVED_PATTERN_NAMES
+from steno.metrics.definitions import METRICS
 from steno.redaction import CLASSES
 from tests.config.helpers import FILE, faults_of, source
 
@@ -215,3 +216,45 @@ def test_who_listens_to_the_network_knows_its_clients(listen: str) -> None:
 @pytest.mark.parametrize("listen", ["127.0.0.1:9465", "127.9.9.9:1", "[::1]:9465", "localhost:0"])
 def test_on_loopback_nobody_needs_a_token(listen: str) -> None:
     assert faults_of(f'{PUSH}listen = "{listen}"') == []
+
+
+def test_all_sources_have_labels_of_the_same_names() -> None:
+    """A sum over a label that one of them lacks would leave it out without a word."""
+    team, site = 'labels = { team = "sales" }', 'labels = { site = "Oslo", team = "" }'
+    fault = 'sources.b.labels: must have the same names as sources.a.labels; a value may be ""'
+
+    assert faults_of(source(team, name="a") + source(name="b")) == [fault]
+    assert faults_of(source(name="a") + source(team, name="b")) == [fault]
+    assert faults_of(source(team, name="a") + source(site, name="b")) == [fault]
+    assert faults_of(source(team, name="a") + source('labels = { team = "" }', name="b")) == []
+
+
+def test_labels_are_few() -> None:
+    labels = ", ".join(f'label_{number} = "x"' for number in range(LABELS_MAX + 1))
+
+    assert faults_of(source(f"labels = {{ {labels} }}")) == ["sources.relay.labels: must be at most 8 labels"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "fault"),
+    [
+        ('{ source = "x" }', "[0]: is the name of a label that steno or Prometheus sets itself: choose another"),
+        ('{ le = "x" }', "[0]: is the name of a label that steno or Prometheus sets itself: choose another"),
+        ('{ __team = "x" }', "[0]: the name of a label must not begin with `__`: Prometheus keeps these for itself"),
+        ('{ "a-b" = "x" }', "[0]: the name of a label must be 1 to 63 letters, digits and `_`, the first no digit"),
+        ('{ "" = "x" }', "[0]: the name of a label must be 1 to 63 letters, digits and `_`, the first no digit"),
+        ('{ team = "a\\nb" }', ".team: must be at most 64 characters, none a control character"),
+        (f'{{ team = "{"x" * 65}" }}', ".team: must be at most 64 characters, none a control character"),
+        ("{ team = 1 }", ".team: must be at most 64 characters, none a control character"),
+        (
+            f'{{ team = "sk-proj-{"a1B2" * 10}" }}',
+            ".team: must not hold a key or a token: who reads the metrics sees it",
+        ),
+    ],
+)
+def test_labels_are_what_prometheus_takes(labels: str, fault: str) -> None:
+    assert faults_of(source(f"labels = {labels}")) == [f"sources.relay.labels{fault}"]
+
+
+def test_no_label_has_the_name_of_one_that_a_metric_has() -> None:
+    assert {label for row in METRICS.values() for label in row.labels} <= RESERVED_LABELS

@@ -217,10 +217,10 @@ def test_models_of_transcriptions_are_bounded() -> None:
 
 
 WITH_WORD: dict[str, tuple[str, int, Callable[[str, str], Event]]] = {
-    "model": ("steno_responses_total", 0, lambda key, word: done(key, model=word)),
-    "reason": ("steno_responses_total", 2, lambda key, word: done(key, "failed", status_details=failure(word))),
-    "code": ("steno_upstream_errors_total", 1, lambda _, word: event("error", **failure(word))),
-    "run's model": ("steno_runs_total", 0, lambda key, word: run("completed", key, model=word)),
+    "model": ("steno_responses_total", 1, lambda key, word: done(key, model=word)),
+    "reason": ("steno_responses_total", 3, lambda key, word: done(key, "failed", status_details=failure(word))),
+    "code": ("steno_upstream_errors_total", 2, lambda _, word: event("error", **failure(word))),
+    "run's model": ("steno_runs_total", 1, lambda key, word: run("completed", key, model=word)),
 }
 """Where a word of upstream becomes a label: the metric, the place of the label, and an event that brings the word."""
 

@@ -115,9 +115,10 @@ def test_a_made_up_family_goes_through_the_whole_house() -> None:
     ]
     lines = replay_text(pipeline, metrics).decode().splitlines()
     assert [line for line in lines if 'family="weather"' in line] == [
-        'steno_events_total{event="other",family="weather"} 1.0',
-        'steno_events_total{event="weather.forecast",family="weather"} 1.0',
-        'steno_conversations{family="weather"} 1.0',
+        'steno_events_total{event="other",family="weather",source="relay"} 1.0',
+        'steno_events_total{event="weather.forecast",family="weather",source="relay"} 1.0',
+        'steno_conversations{family="weather",source="relay"} 1.0',
+        'steno_conversations_opened_total{family="weather",source="relay"} 1.0',
     ]
     state = msgspec.json.decode(conversation_line(pipeline.registry.conversations["relay/Oslo"]))
     assert (state["family"], state["messages"], state["rejected"]) == (

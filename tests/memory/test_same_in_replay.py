@@ -71,7 +71,7 @@ async def test_replay_evicts_what_the_daemon_evicted(tmp_path: Path) -> None:
     """Objects and conversations alike, in the same order."""
     config = tmp_path / "steno.toml"
     sent = list(frames())
-    evicted = 'steno_conversations_closed_total{family="realtime",reason="evicted"}'
+    evicted = 'steno_conversations_closed_total{family="realtime",reason="evicted",source="desk"}'
     async with upstream(sent, hang_up=True) as (_, url):
         audit = f'directory = "{tmp_path}/audit"\nqueue_bytes = 1_048_576\ncontent = "full"\n'
         source = f'name = "desk"\nkind = "connect"\nurl = "{url}"\nframe_bytes = 1_048_576\n'
@@ -86,7 +86,8 @@ async def test_replay_evicts_what_the_daemon_evicted(tmp_path: Path) -> None:
     done = await anyio.to_thread.run_sync(lambda: steno("replay", recording, "-c", config, *outputs))
 
     assert (done.returncode, closed > 50, dropped > 50) == (0, True, True)
-    assert f"{evicted} {closed}" in (tmp_path / "again.prom").read_text(encoding="utf-8").splitlines()
+    replayed = evicted.replace("desk", "replay")
+    assert f"{replayed} {closed}" in (tmp_path / "again.prom").read_text(encoding="utf-8").splitlines()
     assert len(state(tmp_path / "live.jsonl")) == closed
     assert state(tmp_path / "again.jsonl") == state(tmp_path / "live.jsonl")
     assert records(tmp_path / "again") == records(tmp_path / "audit")

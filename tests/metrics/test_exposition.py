@@ -25,10 +25,10 @@ def test_an_event_counts_under_the_family_that_knows_it() -> None:
 
     lines = replay_text(pipeline, metrics).decode().splitlines()
     assert [line for line in lines if line.startswith("steno_events_total{")] == [
-        'steno_events_total{event="thread.run.queued",family="assistants"} 1.0',
-        'steno_events_total{event="chatkit.session",family="chatkit"} 1.0',
-        'steno_events_total{event="other",family="chatkit"} 1.0',
-        'steno_events_total{event="session.created",family="realtime"} 1.0',
+        'steno_events_total{event="thread.run.queued",family="assistants",source="replay"} 1.0',
+        'steno_events_total{event="chatkit.session",family="chatkit",source="replay"} 1.0',
+        'steno_events_total{event="other",family="chatkit",source="replay"} 1.0',
+        'steno_events_total{event="session.created",family="realtime",source="replay"} 1.0',
     ]
 
 

@@ -57,9 +57,9 @@ def test_completed_response() -> None:
     metrics = told(response(tokens=(Tokens("gpt-realtime", "input", "audio", True, 5),), cost=Cost(usd="0.0000025")))
 
     assert numbers(metrics) == {
-        "steno_responses_total": {("gpt-realtime", "completed", "none"): 1},
-        "steno_tokens_total": {("realtime", "gpt-realtime", "input", "audio", "true"): 5},
-        "steno_cost_usd_total": {("realtime", "gpt-realtime"): 0.0000025},
+        "steno_responses_total": {("relay", "gpt-realtime", "completed", "none"): 1},
+        "steno_tokens_total": {("relay", "realtime", "gpt-realtime", "input", "audio", "true"): 5},
+        "steno_cost_usd_total": {("relay", "realtime", "gpt-realtime"): 0.0000025},
     }
     assert observed(metrics) == {"steno_response_duration_seconds": (1, 2.0)}
 
@@ -96,10 +96,10 @@ def test_interrupted_response_is_counted_and_not_averaged_in() -> None:
     )
 
     assert numbers(metrics) == {
-        "steno_responses_total": {("gpt-realtime", "cancelled", "turn_detected"): 1},
-        "steno_interruptions_total": {("gpt-realtime", "turn_detected"): 1},
-        "steno_tokens_total": {("realtime", "gpt-realtime", "output", "text", "false"): 3},
-        "steno_unpriced_total": {("realtime", "unknown_model"): 1},
+        "steno_responses_total": {("relay", "gpt-realtime", "cancelled", "turn_detected"): 1},
+        "steno_interruptions_total": {("relay", "gpt-realtime", "turn_detected"): 1},
+        "steno_tokens_total": {("relay", "realtime", "gpt-realtime", "output", "text", "false"): 3},
+        "steno_unpriced_total": {("relay", "realtime", "unknown_model"): 1},
     }
     assert observed(metrics) == {}
 
@@ -116,9 +116,9 @@ def test_label_values_are_bounded() -> None:
     metrics = told(*(response(model=f"model-{n}") for n in (1, 2, 3, 4, 1)), label_values=2)
 
     assert numbers(metrics)["steno_responses_total"] == {
-        ("model-1", "completed", "none"): 2,
-        ("model-2", "completed", "none"): 1,
-        ("other", "completed", "none"): 2,
+        ("relay", "model-1", "completed", "none"): 2,
+        ("relay", "model-2", "completed", "none"): 1,
+        ("relay", "other", "completed", "none"): 2,
     }
 
 
@@ -128,12 +128,13 @@ def test_one_source_does_not_use_up_the_label_values_of_another() -> None:
     for source, model in [("relay", f"model-{n}") for n in range(5)] + [("desk", "a"), ("desk", "b"), ("desk", "c")]:
         metrics.emit(replace(ORIGIN, source=source), response(model=model))
 
-    assert [model for model, *_ in metrics.numbers["steno_responses_total"]] == [
-        "model-0",
-        "model-1",
-        "other",
-        "a",
-        "b",
+    assert [(source, model) for source, model, *_ in metrics.numbers["steno_responses_total"]] == [
+        ("relay", "model-0"),
+        ("relay", "model-1"),
+        ("relay", "other"),
+        ("desk", "a"),
+        ("desk", "b"),
+        ("desk", "other"),
     ]
 
 
@@ -145,7 +146,7 @@ def test_priced_models_are_always_shown() -> None:
     for model in models:
         metrics.emit(ORIGIN, response(model=model))
 
-    assert {model: count for (model, *_), count in metrics.numbers["steno_responses_total"].items()} == {
+    assert {model: count for (_, model, *_), count in metrics.numbers["steno_responses_total"].items()} == {
         "invented": 1,
         "gpt-realtime": 3,
         "other": 1,
@@ -159,16 +160,16 @@ def test_invented_codes_push_out_no_closed_reason() -> None:
     interrupted = facts.ResponseInterrupted(response_id="resp_1", reason="turn_detected", model="gpt-realtime")
     metrics = told(*failures, cut_off, interrupted, label_values=2)
 
-    reasons = [reason for _, _, reason in metrics.numbers["steno_responses_total"]]
+    reasons = [reason for *_, reason in metrics.numbers["steno_responses_total"]]
     assert reasons == ["code-0", "code-1", "other", "turn_detected"]
-    assert list(metrics.numbers["steno_interruptions_total"]) == [("gpt-realtime", "turn_detected")]
+    assert list(metrics.numbers["steno_interruptions_total"]) == [("relay", "gpt-realtime", "turn_detected")]
 
 
 def test_no_model_is_unknown() -> None:
     """Where nobody tells the model, the label says so."""
     metrics = told(response(model=None))
 
-    assert list(metrics.numbers["steno_responses_total"]) == [("unknown", "completed", "none")]
+    assert list(metrics.numbers["steno_responses_total"]) == [("relay", "unknown", "completed", "none")]
 
 
 def test_runs_steps_tools_errors_and_limits() -> None:
@@ -221,13 +222,13 @@ def test_runs_steps_tools_errors_and_limits() -> None:
     )
 
     assert numbers(metrics) == {
-        "steno_runs_total": {("gpt-4o", "completed"): 1},
-        "steno_run_steps_total": {("tool_calls", "completed"): 1},
-        "steno_tool_calls_total": {("function", "completed"): 1},
-        "steno_upstream_errors_total": {("realtime", "session_expired"): 1},
+        "steno_runs_total": {("relay", "gpt-4o", "completed"): 1},
+        "steno_run_steps_total": {("relay", "tool_calls", "completed"): 1},
+        "steno_tool_calls_total": {("relay", "function", "completed"): 1},
+        "steno_upstream_errors_total": {("relay", "realtime", "session_expired"): 1},
         "steno_rate_limit_remaining": {("relay", "tokens"): 40},
-        "steno_conversations_closed_total": {("realtime", "disconnected"): 1},
-        "steno_cost_usd_total": {("realtime", "whisper-1"): 0.0003},
+        "steno_conversations_closed_total": {("relay", "realtime", "disconnected"): 1},
+        "steno_cost_usd_total": {("relay", "realtime", "whisper-1"): 0.0003},
     }
     assert observed(metrics) == {
         "steno_run_duration_seconds": (1, 3.0),
@@ -255,7 +256,7 @@ def test_bound_belongs_to_its_bucket() -> None:
 def test_facts_without_a_number_are_not_forgotten() -> None:
     """Each fact either has a row in the table, or is known to be for the audit log alone."""
     for_the_log_alone = {
-        facts.StreamOpened, facts.StreamClosed, facts.FrameRejected, facts.EventRejected, facts.ConversationOpened,
+        facts.StreamOpened, facts.StreamClosed, facts.FrameRejected, facts.EventRejected,
         facts.SessionOpened, facts.SessionChanged,
         facts.SessionNearsEnd, facts.SessionExpired, facts.SessionCancelled,
         facts.SpeechStarted, facts.InputCommitted,
@@ -285,6 +286,7 @@ def test_names_follow_the_conventions() -> None:
         "reason",
         "kind",
         "code",
+        "within",
     }
     for name, row in METRICS.items():
         assert name.startswith("steno_")

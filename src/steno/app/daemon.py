@@ -35,11 +35,13 @@ from steno.app.state_output import StateOutput
 from steno.audit.content_store.erase import Erasure
 from steno.audit.service import AuditService
 from steno.config import Config
+from steno.config.sources import Source
 from steno.core.billing.prices import PriceTable
 from steno.core.conversation import Conversation
 from steno.core.stream import Stream
 from steno.errors import ConfigError
 from steno.metrics.exposition import ProcessNumbers, daemon_registry
+from steno.metrics.labels import SourceLabels
 from steno.metrics.sink import Metrics
 from steno.output_errors import OutputErrors
 from steno.pipeline import Pipeline
@@ -109,13 +111,16 @@ class Daemon:
             parts.prices,
             mixed=self._stream_mixed,
         )
+        self._know_sources(config)
         self.calls = Calls(config, parts.clock, parts.audit, parts.journal)
         self.calls.attachments.followed = self.pipeline.follower
         sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder, config.limits, self.calls.attachments)
         if acknowledgements := parts.audit.acknowledgements:
             acknowledgements.tick = self.pipeline.tick
             sessions.acknowledgements = acknowledgements
-        self.sources = SourceSupervisor(config.sources, lambda source: make_source(source, sessions), sessions.end_left)
+        self.sources = SourceSupervisor(
+            _as_run(config), lambda source: make_source(source, sessions), sessions.end_left
+        )
         self.drain = Drain(self.sources, lambda calls, most: parts.audit.draining(parts.clock.now(), calls, most))
         self._shedding = shedding(config.sources)
         self.audit.shed_from(self._shedding)
@@ -132,6 +137,12 @@ class Daemon:
         """When the end began: the signal, or the end of the last call. By the monotonic clock."""
         self._ticked_at = 0.0
         """When the last tick was, by the clock of the event loop."""
+
+    def _know_sources(self, config: Config) -> None:
+        """Let metrics have every source that is configured, also before anything comes of it, and its labels."""
+        for source in config.sources:
+            self.pipeline.source(source.name)
+        self.metrics.labels = SourceLabels({each.name: each.labels for each in config.sources}, self.metrics.labels)
 
     def _plan(self, config: Config) -> descriptor_plan.DescriptorPlan:
         """Share out the file descriptors."""
@@ -331,9 +342,9 @@ class Daemon:
     def reload(self) -> None:
         """Read the configuration again, and begin a new audit segment. A wrong one is logged and changes nothing.
 
-        At once take effect: sources, the level and format of the operational log, `http.ready`, `http.hosts` and
-        `http.token`; prices for usage that begins from now on. The rest is opened or bound at the start, and takes
-        effect at the next one.
+        At once take effect: sources and their labels, the level and format of the operational log, `http.ready`,
+        `http.hosts` and `http.token`; prices for usage that begins from now on. The rest is opened or bound at the
+        start, and takes effect at the next one.
         """
         old, load = self._config, self._parts.load
         try:
@@ -346,11 +357,12 @@ class Daemon:
         self._config = new
         self.pipeline.registry.prices = prices
         self.metrics.prices = prices
+        self._know_sources(new)
         if self._parts.log:
             self._parts.log.configure(new.log.level, new.log.format)
         self._shedding = shedding(new.sources, self._shedding)
         self.audit.shed_from(self._shedding)
-        changes = self.sources.replace(new.sources)
+        changes = self.sources.replace(_as_run(new))
         self._hosts.names = frozenset(new.http.hosts)
         self.calls.reload(new)
         self.faces.tables["http"].most = self._plan(new).http
@@ -382,3 +394,8 @@ class Daemon:
         if detailed:
             detail["details"] = {name: problem.detail for name, problem in problems.items() if problem.detail}
         return CheckResult(enough and log and running, detail)
+
+
+def _as_run(config: Config) -> list[Source]:
+    """Return the sources as they run: their labels are for metrics alone, and other ones change no connection."""
+    return [source.unlabelled() for source in config.sources]

@@ -28,6 +28,7 @@ from steno.core.stream import Stream
 from steno.errors import DataError, UnavailableError
 from steno.limits import LINE_BYTES
 from steno.metrics.exposition import replay_text
+from steno.metrics.labels import SourceLabels
 from steno.metrics.sink import Metrics
 from steno.pipeline import Pipeline, Sink
 from steno.sources.recording import Missed, conversation_of, parse, read_lines
@@ -157,6 +158,7 @@ class _Replay:
 
     def __init__(self, config: Config, outputs: Outputs, prices: PriceTable, stack: ExitStack) -> None:
         self._metrics = Metrics(config.limits.label_values, prices)
+        self._metrics.labels = SourceLabels({each.name: each.labels for each in config.sources if each.name == SOURCE})
         self._log: _ReplayLog | None = None
         sinks: list[Sink] = [self._metrics]
         if outputs.audit is not None:

@@ -5,14 +5,19 @@ from itertools import pairwise
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from steno.audit.content_store.verify import ContentReport, verify_content
 from steno.audit.content_store.verify import describe as describe_content
+from steno.audit.directory import segment_names
+from steno.audit.record import segment_seq
+from steno.audit.signed_heads import HeadError, read_head_keys, read_roots
 from steno.audit.verification.files import read_keys
 from steno.audit.verification.files import verify as verify_files
+from steno.audit.verification.kept_heads import HeadProofs, KeptHeads, read_kept_heads
 from steno.audit.verification.report import Report, describe
 from steno.audit.verification.trust import Trust, parse_head, parse_log_id
-from steno.errors import UsageError
+from steno.errors import DataError, UsageError
 from steno.regular_files import is_folder
 
 
@@ -22,6 +27,8 @@ class Verification(Struct, frozen=True):
     log: Report
     content: ContentReport | None
     """Of the content files; None where they were not asked for."""
+    kept: KeptHeads | None = None
+    """Of the files of heads; None where there were none."""
 
     @property
     def ok(self) -> bool:
@@ -30,7 +37,11 @@ class Verification(Struct, frozen=True):
 
     def lines(self) -> list[str]:
         """Return it as lines for a terminal, the verdict first."""
-        return [*describe(self.log), *(describe_content(self.content) if self.content else ())]
+        return [
+            *describe(self.log),
+            *(self.kept.lines() if self.kept else ()),
+            *(describe_content(self.content) if self.content else ()),
+        ]
 
 
 def logs_of(paths: Sequence[Path], trust: Trust) -> list[Sequence[Path]]:
@@ -46,7 +57,12 @@ def logs_of(paths: Sequence[Path], trust: Trust) -> list[Sequence[Path]]:
 
 
 def verify(
-    paths: Sequence[Path], trust: Trust, *, content: bool, progress: Callable[[int], None] | None = None
+    paths: Sequence[Path],
+    trust: Trust,
+    *,
+    content: bool,
+    checkpoints: "Checkpoints | None" = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Verification:
     """Verify an audit log.
 
@@ -54,15 +70,58 @@ def verify(
         paths: its folder, or some of its segments.
         trust: keys and heads that it is held against.
         content: whether the content files beside it are held against it too.
+        checkpoints: files of heads that it is held against.
         progress: called with the number of bytes read since its last call.
 
     Raises:
         UsageError: `content` without a folder, or a folder beside other paths.
-        DataError: a path cannot be read, is no segment, or holds none.
+        DataError: a path cannot be read, is no segment, or holds none; a file of heads is none, or a proof in it fails.
     """
     if content and not is_folder(paths[0]):
         raise UsageError("--words looks at the whole of a log: give its folder")
-    return Verification(verify_files(paths, progress, trust=trust), verify_content(paths[0]) if content else None)
+    kept = checkpoints.read(trust.log_id, _first_seq(paths)) if checkpoints else None
+    if kept:
+        trust = replace(trust, heads=(*trust.heads, *kept.heads), log_id=kept.log_id)
+    log = verify_files(paths, progress, trust=trust)
+    return Verification(log, verify_content(paths[0]) if content else None, kept)
+
+
+def _first_seq(paths: Sequence[Path]) -> int:
+    """Return the number of the oldest record that is left, by the names of the segments; 1 where that is not known."""
+    try:
+        names = segment_names(paths[0]) if is_folder(paths[0]) else [path.name for path in paths]
+    except OSError:
+        return 1  # whoever reads the log says so
+    return min((seq for name in names if (seq := segment_seq(name)) is not None), default=1)
+
+
+class Checkpoints(Struct, frozen=True):
+    """Files of heads, and what each head in them must be signed and stamped by."""
+
+    files: tuple[Path, ...]
+    keys: tuple[Path, ...] = ()
+    roots: tuple[Path, ...] = ()
+
+    def read(self, log_id: str | None, first_seq: int) -> KeptHeads:
+        """Return the heads of a log; see `read_kept_heads`. Raises DataError and UsageError."""
+        try:
+            proofs = HeadProofs(
+                read_head_keys(self.keys) if self.keys else None, read_roots(self.roots) if self.roots else None
+            )
+            return read_kept_heads(self.files, proofs, log_id=log_id, first_seq=first_seq)
+        except HeadError as error:
+            raise DataError(str(error)) from None
+        except ModuleNotFoundError:
+            raise UsageError('signatures and time stamps need: pip install "steno[anchor]"') from None
+
+
+def checkpoints_of(files: Sequence[Path], keys: Sequence[Path], roots: Sequence[Path]) -> Checkpoints | None:
+    """Return what the options of the command name; None where they name no file of heads. Raises UsageError."""
+    if files:
+        return Checkpoints(tuple(files), tuple(keys), tuple(roots))
+    if keys or roots:
+        raise UsageError("--checkpoint-key and --timestamp-root are about the heads in a file: name it by --checkpoint")
+    return None
 
 
 def trust_of(

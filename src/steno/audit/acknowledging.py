@@ -11,7 +11,7 @@ other facts than it did: a delta begins a response that had begun before, and wh
 nothing of the messages behind it. Only where many in a row lead to nothing that is recorded, none of the rest is. The
 number of a session in the name of a conversation (`#2`) is left out of the comparison: sessions count from 1 again.
 Where a process is killed before all of that has come again, the log has what it recorded behind what was left of the
-one before. So the two are passed by each on its own.
+ones before. So the records of each process are a part, which is passed by and counted on its own.
 """
 
 from collections import OrderedDict
@@ -25,6 +25,9 @@ from steno.limits import RESUME_IDS, RESUME_SECONDS, RESUME_UNLIKE
 from steno.timestamps import SECOND, Micros
 from steno.wire.secrets import mask_text
 
+Found = tuple[list[RecordKey | None], int]
+"""A part of the records of a sender, and a place in it."""
+
 
 class Window:
     """What is known of a sender that has an id."""
@@ -34,8 +37,7 @@ class Window:
         key: tuple[str, str],
         progress: Progress,
         flushed: int,
-        recorded: Iterable[RecordKey] = (),
-        former: int = 0,
+        recorded: Iterable[Iterable[RecordKey]] = (),
         stream: str = "",
     ) -> None:
         """Go on where `progress` ended."""
@@ -44,10 +46,9 @@ class Window:
         self.progress = progress
         self.flushed = flushed
         """The last message of which all is on the disk."""
-        self.recorded: list[RecordKey | None] = list(recorded)
-        """Records of messages that were not fed in this process; None where one was led to again."""
-        self.former = former
-        """So many of them are from before the last process: each part is in the order of the messages."""
+        self.recorded: list[list[RecordKey | None]] = [list(part) for part in recorded]
+        """Records of messages that were not fed in this process; None where one was led to again. Those of each process
+        are a part, which is in the order of the messages."""
         self.stream = stream
         """The stream in the names of the conversations in them."""
         self.used_at: Micros = 0
@@ -56,26 +57,36 @@ class Window:
     def attach(self, stream: str) -> None:
         """Feed messages to `stream` from now on. Conversations that are named by their stream are renamed by that."""
         former, self.stream = self.stream, stream
-        self.recorded = [key and renamed(key, former, stream) for key in self.recorded]
+        self.recorded = [[key and renamed(key, former, stream) for key in part] for part in self.recorded]
 
-    def find(self, key: RecordKey) -> int | None:
-        """Use up the first record `key`; return its place, None where there is none."""
-        if key not in self.recorded:
-            return None
-        place = self.recorded.index(key)
-        self.recorded[place] = None
-        return place
+    @property
+    def left(self) -> tuple[int, ...]:
+        """How many records of each part are left at its end."""
+        return tuple(map(len, self.recorded))
 
-    def pass_by(self, place: int) -> None:
-        """Use up the records of the messages before that of the record at `place`."""
-        start = 0 if place < self.former else self.former
-        self.recorded[start:place] = [None] * (place - start)
+    def find(self, key: RecordKey) -> Found | None:
+        """Use up the first record `key`; return its part and its place there, None where there is none."""
+        for part in self.recorded:
+            if key in part:
+                place = part.index(key)
+                part[place] = None
+                return part, place
+        return None
+
+    def pass_by(self, found: Found) -> None:
+        """Use up the records of the messages before that of the record that was found."""
+        part, place = found
+        part[:place] = [None] * place
 
     def shorten(self) -> None:
-        """Leave out what was used up at the beginning: a cursor says how many are left at the end."""
-        used = next((place for place, key in enumerate(self.recorded) if key), len(self.recorded))
-        del self.recorded[:used]
-        self.former = max(0, self.former - used)
+        """Leave out what was used up at the beginning of each part: a cursor says how many are left at its end."""
+        for part in self.recorded:
+            del part[: next((place for place, key in enumerate(part) if key), len(part))]
+
+    def clear(self) -> None:
+        """Leave out all records: none of their messages will come again."""
+        for part in self.recorded:
+            part.clear()
 
 
 class Writer(Protocol):
@@ -117,10 +128,10 @@ class Acknowledgements:
             self._recover(each)
 
     def _recover(self, found: RecoveredWindow) -> None:
-        progress = self._writer.progress(found.name, Ended(found.frame, len(found.records)))
+        progress = self._writer.progress(found.name, Ended(found.frame, tuple(map(len, found.parts))))
         progress.stream = found.stream
         key = (found.source, found.name)
-        window = Window(key, progress, found.frame, found.records, found.former, found.stream)
+        window = Window(key, progress, found.frame, found.parts, found.stream)
         window.used_at = self._now() if found.at is None else found.at
         self._windows[window.key] = window
 
@@ -142,7 +153,7 @@ class Acknowledgements:
         if window is None:
             if not self._make_room():
                 return None
-            window = Window((source, name), self._writer.progress(name, Ended(first - 1, 0)), first - 1)
+            window = Window((source, name), self._writer.progress(name, Ended(first - 1, ())), first - 1)
             self._windows[window.key] = window
         window.used_at = self._now()
         self._windows.move_to_end(window.key)
@@ -196,7 +207,7 @@ class Followed:
         self._shed = 0
         self._facts = 0
         """Facts of the message that is fed that say whether it is one of those that were recorded before."""
-        self._found: list[int] = []
+        self._found: list[Found] = []
         """The places of the records that it led to again."""
         self._unlike = 0
         """How many messages in a row led to facts, none of which was recorded before."""
@@ -208,8 +219,8 @@ class Followed:
         self.missing = max(0, first - 1 - progress.ended.number) if window else 0
         """How many messages of a sender that is known never came, before the first of this connection."""
         if window and self.missing:  # what came before will not come again
-            window.recorded.clear()
-            progress.ended = Ended(first - 1, 0)
+            window.clear()
+            progress.ended = Ended(first - 1, window.left)
         self.duplicates = 0
         """Messages that were fed before and came again."""
 
@@ -225,7 +236,7 @@ class Followed:
         if self._window:
             self._all.resumed.pop(self._window.stream, None)
             self._window.attach(stream)
-            if self._window.recorded:
+            if any(self._window.left):
                 self._all.resumed[stream] = self
             self._progress.state_now()
             if self._number > self._progress.ended.number:
@@ -251,8 +262,8 @@ class Followed:
         return True
 
     @property
-    def _left(self) -> int:
-        return len(self._window.recorded) if self._window else 0
+    def _left(self) -> tuple[int, ...]:
+        return self._window.left if self._window else ()
 
     def end(self) -> bool:
         """Note that the message was fed. False where records were dropped even so: it is never acknowledged."""
@@ -260,22 +271,22 @@ class Followed:
         if self._writer.shed_records != self._shed:
             self._progress.give_up()
             return False
-        if self._window and self._window.recorded:
+        if self._window and any(self._window.left):
             self._compared(self._window)
         self._progress.end(self._number, self._left, quietly=self.idle)
         return True
 
     def _compared(self, window: Window) -> None:
-        for place in self._found:
-            window.pass_by(place)
+        for found in self._found:
+            window.pass_by(found)
         window.shorten()
         if self._found:
             self._unlike = 0
         elif self._facts:
             self._unlike += 1
-        if self._unlike > len(window.recorded) + RESUME_UNLIKE:  # they are behind all that was recorded
-            window.recorded.clear()
-        if not window.recorded:
+        if self._unlike > sum(window.left) + RESUME_UNLIKE:  # they are behind all that was recorded
+            window.clear()
+        if not any(window.left):
             self._all.resumed.pop(window.stream, None)
 
     def is_recorded(self, origin: Origin, fact: Fact) -> bool:
@@ -287,10 +298,10 @@ class Followed:
         if not is_compared(key):
             return False
         self._facts += 1
-        place = window.find(key)
-        if place is None:
+        found = window.find(key)
+        if found is None:
             return False
-        self._found.append(place)
+        self._found.append(found)
         return True
 
     def _flushed(self, number: int) -> None:

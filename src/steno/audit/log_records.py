@@ -90,6 +90,8 @@ class Cursor(Struct, frozen=True):
     """So many records of later messages stand before it as well: the last ones of the streams before this one."""
     of: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
     """Where all cursors are stated again, as at the beginning of a segment: how many they are."""
+    parts: tuple[Annotated[int, Meta(ge=0)], ...] | UnsetType = UNSET
+    """Where the `former` records are of several processes: how many of each, in the order of the log."""
 
 
 class _Gap(Struct, frozen=True):

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from steno.audit.anchoring import Anchors
 from steno.audit.log_records import Damaged
 from steno.audit.writing.batch import ChainHead
 from steno.audit.writing.progress import Mark
@@ -35,9 +36,15 @@ class Backpressure(Protocol):
 class WriterReports:
     """The observer of the writer: lines of the operational log, and back-pressure where the configuration says so."""
 
-    def __init__(self, *, blocks: bool) -> None:
-        """Hold nothing back before `attach`; `blocks` says whether sources are held while the queue is full."""
+    def __init__(self, anchors: Anchors | None = None, *, blocks: bool) -> None:
+        """Hold nothing back before `attach`.
+
+        Args:
+            anchors: what takes checkpoints elsewhere.
+            blocks: whether sources are held while the queue is full.
+        """
         self._blocks = blocks
+        self._anchors = anchors
         self._log = structlog.get_logger()
         self._backpressure: Backpressure | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -107,6 +114,8 @@ class WriterReports:
         """Write the head of the log to the operational log: whoever keeps that line can check the log against it."""
         last_at = None if head.at is None else timestamp(head.at)
         self._log.info("audit checkpoint", head=f"{head.seq}:{head.hash.hex()}", last_at=last_at, again=True)
+        if self._anchors:
+            self._anchors.submit(head)
 
     def damaged(self, damaged: Damaged) -> None:
         """Report that somebody else changed a segment."""

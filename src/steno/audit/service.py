@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial as bound
 from pathlib import Path
+from time import monotonic
 from typing import Final, Literal, NamedTuple, Self
 
 import anyio.to_thread
@@ -20,14 +21,16 @@ from msgspec.structs import replace
 
 from steno import __version__
 from steno.audit.acknowledging import Acknowledgements
+from steno.audit.anchoring import Anchors, AnchorStats
 from steno.audit.content_policy import BodyEncoder
 from steno.audit.content_store.erase import Erasure, find_erasable, remove
 from steno.audit.content_store.files import ContentFiles
 from steno.audit.log_records import SegmentSettings
 from steno.audit.record import entry
 from steno.audit.reports import Backpressure, WriterReports
-from steno.audit.setup import bodies_of, open_log, options_of, recovered_windows, settings_of
+from steno.audit.setup import anchors_of, bodies_of, open_log, options_of, recovered_windows, settings_of
 from steno.audit.sink import AuditSink
+from steno.audit.writing.batch import ChainHead
 from steno.audit.writing.interface import WriterStats
 from steno.audit.writing.log import AuditLog
 from steno.audit.writing.writer import AuditWriter
@@ -61,6 +64,7 @@ class LogParts(NamedTuple):
     """As `log`."""
     reports: WriterReports
     writer: AuditWriter
+    anchors: Anchors | None
     acknowledgements: Acknowledgements
 
 
@@ -95,11 +99,12 @@ class AuditService:
         files = ContentFiles(directory)
         bodies = bodies_of(config.audit, files)
         with open_log(directory, config, at, secrets.token_hex(NONCE_BYTES)) as log:
-            reports = WriterReports(blocks=config.audit.when_full == "block")
+            anchors = anchors_of(config.audit, log.log_id)
+            reports = WriterReports(anchors, blocks=config.audit.when_full == "block")
             writer = AuditWriter(log, options_of(config.audit), reports, files, now)
             acknowledgements = Acknowledgements(writer, now, recovered_windows(directory, config))
             writer.remember(acknowledgements.senders)
-            yield cls(config, LogParts(log, bodies, files, reports, writer, acknowledgements))
+            yield cls(config, LogParts(log, bodies, files, reports, writer, anchors, acknowledgements))
 
     @property
     def directory(self) -> Path | None:
@@ -137,6 +142,8 @@ class AuditService:
         if self._parts:
             self._parts.reports.attach(backpressure, asyncio.get_running_loop())
             self._parts.writer.start()
+            if self._parts.anchors:
+                self._parts.anchors.start()
             sources = [source.name for source in self._config.sources]
             self._record(at, STARTED, {"version": __version__, "sources": sources})
 
@@ -174,11 +181,20 @@ class AuditService:
         self._record(at, f"daemon.{fact}", {"source": source, "call_id": call_id, **body}, key)
 
     def finish(self, at: Micros, timeout: float) -> bool:
-        """Write all that waits and end the log; return whether that was done within `timeout` seconds."""
+        """Write all that waits and end the log; return whether that was done within `timeout` seconds.
+
+        The head of its last record is anchored in what is left of that time.
+        """
         if self._parts is None:
             return True
+        began = monotonic()
         self._record(at, STOPPED, {})
-        return self._parts.writer.close(at, timeout)
+        ended = self._parts.writer.close(at, timeout)
+        if anchors := self._parts.anchors:
+            log = self._parts.log
+            head = ChainHead(log.flushed_seq, log.head, at) if ended else None
+            anchors.finish(head, max(0.0, timeout - (monotonic() - began)))
+        return ended
 
     def _record(self, at: Micros, fact: str, body: dict[str, object], conversation: str | None = None) -> None:
         if self._parts:
@@ -255,6 +271,8 @@ class AuditService:
         }
         if stats:
             known |= _numbers(stats, blocks=self._config.audit.when_full == "block")
+        if self._parts and self._parts.anchors:
+            known |= _anchored(self._parts.anchors.stats)
         return known
 
 
@@ -272,6 +290,14 @@ def _numbers(stats: WriterStats, *, blocks: bool) -> dict[str, Numbers]:
         "steno_audit_damaged_segments_total": {(): stats.damaged_segments},
         "steno_audit_retired_segments_total": {(): stats.retired_segments},
         "steno_audit_held_segments": {(): stats.held_segments},
+    }
+
+
+def _anchored(stats: AnchorStats) -> dict[str, Numbers]:
+    return {
+        "steno_audit_anchors_total": {(kind,): count for kind, count in stats.done.items()},
+        "steno_audit_anchor_failures_total": {(kind,): count for kind, count in stats.failed.items()},
+        "steno_audit_anchored_seq": {(): stats.seq},
     }
 
 

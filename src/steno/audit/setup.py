@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Final
 
 from steno import __version__
+from steno.audit.anchoring import Anchors, parts_of
 from steno.audit.content_policy import BodyEncoder, ContentPolicy, Redacts
 from steno.audit.content_store.files import ContentFiles
 from steno.audit.log_records import SegmentSettings
+from steno.audit.record import GENESIS
 from steno.audit.writing.cursor_recovery import RecoveredWindow, recover_windows
 from steno.audit.writing.interface import WriterOptions
 from steno.audit.writing.log import AuditLog
@@ -101,6 +103,14 @@ def options_of(audit: Audit) -> WriterOptions:
             audit.segment_seconds,
         ),
     )
+
+
+def anchors_of(audit: Audit, log_id: str | None) -> Anchors | None:
+    """Return what carries heads of the log elsewhere; None where the configuration names no place.
+
+    Raises ConfigError, with a fault that names no file, where a key is none or packages are not installed.
+    """
+    return Anchors(parts_of(audit.anchor), log_id or GENESIS.hex()) if audit.anchor else None
 
 
 def open_log(directory: Path, config: Config, at: Micros | None, nonce: str | None = None) -> AuditLog:

@@ -157,6 +157,48 @@ SourceName = Annotated[
         },
     ),
 ]
+
+
+def label_fault(name: str) -> str | None:
+    """Return why a source may have no label of this name, or None."""
+    if name.startswith("__"):
+        return "the name of a label must not begin with `__`: Prometheus keeps these for itself"
+    if name in RESERVED_LABELS:
+        return "is the name of a label that steno or Prometheus sets itself: choose another"
+    return None
+
+
+def label_value_fault(value: str) -> str | None:
+    """Return what is wrong with the value of a label, or None. A secret may have been written into it."""
+    return "must not hold a key or a token: who reads the metrics sees it" if any(find_keys(value)) else None
+
+
+RESERVED_LABELS: Final = frozenset(
+    (
+        *("source", "family", "event", "model", "tool", "direction", "modality", "cached", "status", "reason", "kind"),
+        *("code", "within", "limit", "version", "le", "quantile", "job", "instance"),
+    )
+)
+"""Labels that metrics have already, and that a scrape puts on all of them."""
+LABELS_MAX: Final = 8
+"""Labels of a source. They multiply no series, and each makes every line of a scrape longer."""
+LabelName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}\Z",
+        extra={
+            "must": "the name of a label must be 1 to 63 letters, digits and `_`, the first no digit",
+            "fault": label_fault,
+        },
+    ),
+]
+LabelValue = Annotated[
+    str,
+    Meta(
+        pattern=r"^[^\x00-\x1f\x7f]{0,64}\Z",
+        extra={"must": "must be at most 64 characters, none a control character", "fault": label_value_fault},
+    ),
+]
 Listen = Annotated[str, Meta(extra={"fault": listen_fault})]
 HostName = Annotated[
     str,

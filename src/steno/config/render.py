@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import tomli_w
 
+from steno.config.fields import mask_url
 from steno.config.schema import Config
 from steno.config.sources import Source
 
@@ -20,6 +21,8 @@ def render(config: Config) -> str:
     The same configuration gives the same text, in whatever order its tables were written.
     """
     tables: dict[str, Any] = msgspec.to_builtins(config)
+    if config.audit.anchor and config.audit.anchor.webhook:
+        tables["audit"]["anchor"]["webhook"] = mask_url(config.audit.anchor.webhook)
     tables["sources"] = [_source(source) for source in config.sources]
     return tomli_w.dumps(_without_none(tables))
 

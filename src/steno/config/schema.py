@@ -17,7 +17,9 @@ from steno.config.fields import (
     FilePath,
     FlushBytes,
     FlushSeconds,
+    HeaderName,
     HostName,
+    HttpUrl,
     Listen,
     LongSeconds,
     Pattern,
@@ -30,7 +32,7 @@ from steno.config.fields import (
 )
 from steno.config.secret_ref import SecretRef
 from steno.config.sources import Source
-from steno.config.validators import AUDIT_VALIDATORS, CONFIG_VALIDATORS, Validator
+from steno.config.validators import ANCHOR_VALIDATORS, AUDIT_VALIDATORS, CONFIG_VALIDATORS, Validator
 from steno.limits import Count, Limits
 
 KIB: Final = 1024
@@ -99,6 +101,27 @@ class Content(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Messages of upstream errors, which may repeat what was sent."""
 
 
+class Anchor(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[audit.anchor]`: where the heads of the log are kept, out of reach of whoever can write the log."""
+
+    validators: ClassVar[tuple[Validator, ...]] = ANCHOR_VALIDATORS
+
+    file: FilePath | None = None
+    """A file that each head is added to. It belongs on another machine, or on a medium that takes no change."""
+
+    webhook: HttpUrl | None = None
+    """A URL that each head is posted to."""
+
+    headers: dict[HeaderName, SecretRef] = {}
+    """Headers for the webhook, each with the place of its value."""
+
+    signing_key: FilePath | None = None
+    """A file with the private key (Ed25519, PEM) that heads are signed with."""
+
+    timestamp_authority: HttpUrl | None = None
+    """The URL of an authority (RFC 3161) that stamps each head with the time."""
+
+
 class Audit(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[audit]`: the log that can be proved."""
 
@@ -154,6 +177,9 @@ class Audit(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     checkpoint_seconds: WaitSeconds = 300.0
     """Time after which the head of the log is written to the operational log, if it is a new one."""
+
+    anchor: Anchor | None = None
+    """Where checkpoints go besides the operational log. Absent: nowhere."""
 
     queue_bytes: QueueBytes = QUEUE_BYTES_DEFAULT
     """Size of the records waiting for the disk, past which `when_full` applies."""

@@ -12,6 +12,7 @@ from steno.addresses import is_loopback
 from steno.config.fields import (
     FRAME_BYTES_DEFAULT,
     HTTP_LISTEN_DEFAULT,
+    LABELS_MAX,
     LISTEN_DEFAULTS,
     PUT_ELSEWHERE,
     QUEUE_BYTES_DEFAULT,
@@ -125,6 +126,23 @@ def _distinct_files(config: Table) -> Iterator[Flaw]:
             )
 
 
+def _same_labels(config: Table) -> Iterator[Flaw]:
+    """Yield a flaw for each source whose labels have other names than those of the first source. The sources are valid.
+
+    A sum over a label that some sources lack would leave them out without a word.
+    """
+    tables = _source_tables(config)
+    for table in tables:
+        labels, first = table.get("labels", {}), tables[0].get("labels", {})
+        if len(labels) > LABELS_MAX:
+            yield Flaw(f"sources.{table['name']}.labels", f"must be at most {LABELS_MAX} labels")
+        elif set(labels) != set(first):
+            yield Flaw(
+                f"sources.{table['name']}.labels",
+                f'must have the same names as sources.{tables[0]["name"]}.labels; a value may be ""',
+            )
+
+
 def _memory_suffices(config: Table) -> Iterator[Flaw]:
     """Yield a flaw for each size that does not fit into its share of `limits.memory_bytes`.
 
@@ -198,6 +216,21 @@ def _clients_are_known(table: Table) -> Iterator[Flaw]:
         yield Flaw("tokens", "must be set, or tls.client_ca, where listen is not on loopback: anybody could push")
 
 
+def _somewhere(anchor: Table) -> Iterator[Flaw]:
+    if anchor["file"] is None and anchor["webhook"] is None:
+        yield Flaw("", "must name a place for the heads: file, webhook, or both")
+
+
+def _headers_of_webhook(anchor: Table) -> Iterator[Flaw]:
+    if anchor["headers"] and anchor["webhook"] is None:
+        yield Flaw("headers", "are for the webhook, and none is named")
+
+
+ANCHOR_VALIDATORS: Final = (
+    Validator(frozenset({"file", "webhook"}), _somewhere),
+    Validator(frozenset({"headers", "webhook"}), _headers_of_webhook),
+    Validator(frozenset({"headers"}), _distinct_headers),
+)
 AUDIT_VALIDATORS: Final = (
     Validator(frozenset({"retention_bytes", "segment_bytes"}), _two_segments_fit),
     Validator(frozenset({"content_files", "digest_key"}), _no_digest_beside_files),
@@ -229,5 +262,6 @@ CONFIG_VALIDATORS: Final = (
     Validator(frozenset(), _known_followers),
     Validator(frozenset({"http", "sources"}), _distinct_addresses),
     Validator(frozenset({"sources"}), _distinct_files),
+    Validator(frozenset({"sources"}), _same_labels),
     Validator(frozenset({"audit", "limits", "sources"}), _memory_suffices),
 )

@@ -17,44 +17,10 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from steno.core.conversation import DUPLICATE
-from steno.core.families import Families
-from steno.core.registry import Registry
-from steno.core.session import ACTIVE
+from steno.metrics.conversations import Counts, Numbers, conversation_numbers
 from steno.metrics.definitions import METRICS, Definition
-from steno.metrics.sink import Histogram, Labels, Metrics
-from steno.timestamps import Micros
-from steno.wire import Event, name_of
-
-Numbers = Mapping[Labels, float]
-
-
-class SourceCounts(Protocol):
-    """What the pipeline counts of a source."""
-
-    received_bytes: int
-    sent_bytes: int
-    drifted: int
-    last_event_at: Micros | None
-    frames_rejected: dict[str, int]
-
-
-class Counts(Protocol):
-    """What the pipeline counts."""
-
-    families: Families
-    registry: Registry
-    events: dict[type[Event], int]
-    others: dict[str, int]
-    """Family to events of unknown types."""
-
-    @property
-    def sources(self) -> Mapping[str, SourceCounts]:
-        """Source to what was counted of it."""
-
-    @property
-    def now(self) -> Micros:
-        """The last whole second that time went on to."""
+from steno.metrics.labels import NO_LABELS, Labels, SourceLabels
+from steno.metrics.sink import Histogram, Metrics
 
 
 class ConversationCollector(Collector):
@@ -67,74 +33,11 @@ class ConversationCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every conversation metric, those without a value yet included."""
-        counted: dict[str, Numbers] = {**self._metrics.numbers, **self._counts()}
-        for name, numbers in counted.items():
-            yield number_family(METRICS[name], numbers)
+        labels = self._metrics.labels
+        for name, numbers in conversation_numbers(self._pipeline, self._metrics).items():
+            yield number_family(METRICS[name], numbers, labels)
         for name, histograms in self._metrics.histograms.items():
-            yield _histogram_family(METRICS[name], histograms)
-
-    def _counts(self) -> dict[str, Numbers]:
-        """What the pipeline counts for every frame, by metric."""
-        pipeline = self._pipeline
-        sources = list(pipeline.sources.items())
-        return {
-            "steno_events_total": self._events(),
-            "steno_events_rejected_total": {
-                (name, reason): count
-                for name, counts in sources
-                for reason, count in list(counts.frames_rejected.items())
-                if reason != DUPLICATE  # which has a metric of its own
-            },
-            "steno_duplicates_total": {(name,): counts.frames_rejected.get(DUPLICATE, 0) for name, counts in sources},
-            "steno_drifted_members_total": {(name,): counts.drifted for name, counts in sources},
-            "steno_facts_omitted_total": {
-                **{(name,): 0 for name, _ in sources},
-                **dict(self._metrics.numbers["steno_facts_omitted_total"]),
-            },
-            "steno_frame_bytes_total": {
-                (name, direction): size
-                for name, counts in sources
-                for direction, size in (("received", counts.received_bytes), ("sent", counts.sent_bytes))
-            },
-            "steno_conversations": self._open(),
-            **self._sessions(),
-            "steno_last_event_timestamp_seconds": {
-                (name,): counts.last_event_at / 1_000_000
-                for name, counts in sources
-                if counts.last_event_at is not None
-            },
-        }
-
-    def _events(self) -> Numbers:
-        numbers: dict[Labels, float] = {}
-        for kind, count in list(self._pipeline.events.items()):
-            numbers[self._pipeline.families.of_event[kind].name, name_of(kind)] = count
-        for family, count in list(self._pipeline.others.items()):
-            numbers[family, "other"] = count
-        return numbers
-
-    def _sessions(self) -> dict[str, Numbers]:
-        """Sessions that have not ended, and those that will soon, as of the last whole second."""
-        known: dict[Labels, float] = {}
-        soon: dict[int, dict[Labels, float]] = {60: {}, 300: {}}
-        now = self._pipeline.now
-        for state in list(self._pipeline.registry.conversations.values()):
-            life = state.session_life
-            if life.status == ACTIVE:
-                known[life.kind,] = known.get((life.kind,), 0) + 1
-            for within, numbers in soon.items():
-                for kind in state.ending(within, now):
-                    numbers[kind,] = numbers.get((kind,), 0) + 1
-        return {
-            "steno_sessions": known,
-            **{f"steno_sessions_ending_{within}_seconds": numbers for within, numbers in soon.items()},
-        }
-
-    def _open(self) -> Numbers:
-        numbers: dict[Labels, float] = {(name,): 0 for name in self._pipeline.families.names}
-        for state in list(self._pipeline.registry.conversations.values()):
-            numbers[state.family,] += 1
-        return numbers
+            yield _histogram_family(METRICS[name], histograms, labels)
 
 
 class ProcessNumbers(Protocol):
@@ -158,19 +61,19 @@ class DaemonCollector(Collector):
                 yield number_family(METRICS[name], numbers)
 
 
-def number_family(row: Definition, numbers: Numbers) -> Metric:
+def number_family(row: Definition, numbers: Numbers, of_sources: SourceLabels = NO_LABELS) -> Metric:
     """Return a counter or a gauge with `numbers`, in an order that does not depend on which came first."""
     kind = CounterMetricFamily if row.kind == "counter" else GaugeMetricFamily
-    family = kind(row.name, row.help, labels=row.labels)
+    family = kind(row.name, row.help, labels=of_sources.names_after_source(row.labels))
     for labels, value in sorted(dict(numbers).items()):
-        family.add_metric(labels, value)
+        family.add_metric(of_sources.values_after_source(labels), value)
     return family
 
 
-def _histogram_family(row: Definition, histograms: Mapping[Labels, Histogram]) -> Metric:
-    family = HistogramMetricFamily(row.name, row.help, labels=row.labels)
+def _histogram_family(row: Definition, histograms: Mapping[Labels, Histogram], of_sources: SourceLabels) -> Metric:
+    family = HistogramMetricFamily(row.name, row.help, labels=of_sources.names_after_source(row.labels))
     for labels, histogram in sorted(dict(histograms).items()):
-        family.add_metric(labels, list(_cumulated(histogram)), histogram.sum)
+        family.add_metric(of_sources.values_after_source(labels), list(_cumulated(histogram)), histogram.sum)
     return family
 
 

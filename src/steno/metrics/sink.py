@@ -13,9 +13,9 @@ from typing import Any, Final
 from steno.core import facts
 from steno.core.billing.prices import PriceTable, resolve
 from steno.core.facts import Cost, Fact, Origin, Tokens
-from steno.metrics.definitions import CONVERSATION_METRICS
+from steno.metrics.conversation_definitions import CONVERSATION_METRICS
+from steno.metrics.labels import NO_LABELS, Labels
 
-Labels = tuple[str, ...]
 NO_MODEL: Final = "unknown"
 OTHER: Final = "other"
 COMPLETED: Final = "completed"
@@ -58,6 +58,8 @@ class Metrics:
         }
         self._label_values = label_values
         self.prices = prices
+        self.labels = NO_LABELS
+        """What the operator calls each source by."""
         self._vocabularies: defaultdict[str, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         """Source, then label, to the values that its upstream chose: one source does not use up another's."""
 
@@ -67,14 +69,15 @@ class Metrics:
         if count is not None:
             count(self, origin, fact)
 
-    def add(self, name: str, labels: Labels, amount: float = 1) -> None:
-        """Add to a counter."""
-        self.numbers[name][labels] += amount
+    def add(self, name: str, origin: Origin, *labels: str, amount: float = 1) -> None:
+        """Add to a counter of the source that `origin` names; `labels` are those after `source`."""
+        self.numbers[name][origin.source, *labels] += amount
 
-    def observe(self, name: str, labels: Labels, value: float | None) -> None:
-        """Observe a duration; one that is not known is none."""
+    def observe(self, name: str, origin: Origin, *further: str, value: float | None) -> None:
+        """Observe a duration; one that is not known is none. `further` are the labels after `source`."""
         if value is None:
             return
+        labels = (origin.source, *further)
         histogram = self.histograms[name].get(labels)
         if histogram is None:
             histogram = self.histograms[name][labels] = Histogram(CONVERSATION_METRICS[name].buckets)
@@ -103,44 +106,44 @@ class Metrics:
         """Count the tokens of one usage of `model`, and what it cost, or why that is not known."""
         family = origin.family or NO_MODEL
         for each in buckets:
-            labels = (
-                family,
-                self.model(origin, each.model),
-                each.direction,
-                each.modality,
-                "true" if each.cached else "false",
-            )
-            self.add("steno_tokens_total", labels, each.tokens)
+            shown, cached = self.model(origin, each.model), "true" if each.cached else "false"
+            labels = (family, shown, each.direction, each.modality, cached)
+            self.add("steno_tokens_total", origin, *labels, amount=each.tokens)
         if cost is None:
             return
         if cost.usd is not None:
-            self.add("steno_cost_usd_total", (family, self.model(origin, model)), float(cost.usd))
+            self.add("steno_cost_usd_total", origin, family, self.model(origin, model), amount=float(cost.usd))
         else:
-            self.add("steno_unpriced_total", (family, cost.unpriced or NO_MODEL))
+            self.add("steno_unpriced_total", origin, family, cost.unpriced or NO_MODEL)
 
 
 def _missed(metrics: Metrics, origin: Origin, fact: facts.EventsMissed) -> None:
-    metrics.add("steno_missed_events_total", (origin.source, fact.reason), fact.missing)
+    metrics.add("steno_missed_events_total", origin, fact.reason, amount=fact.missing)
 
 
 def _resumed(metrics: Metrics, origin: Origin, fact: facts.StreamResumed) -> None:
     if fact.seconds is not None:
-        metrics.add("steno_stream_gap_seconds_total", (origin.source,), fact.seconds)
+        metrics.add("steno_stream_gap_seconds_total", origin, amount=fact.seconds)
 
 
 def _omitted(metrics: Metrics, origin: Origin, fact: facts.FactsOmitted) -> None:
-    metrics.add("steno_facts_omitted_total", (origin.source,), fact.omitted)
+    metrics.add("steno_facts_omitted_total", origin, amount=fact.omitted)
 
 
-def _closed(metrics: Metrics, _origin: Origin, fact: facts.ConversationClosed) -> None:
-    metrics.add("steno_conversations_closed_total", (fact.family, fact.reason))
+def _opened(metrics: Metrics, origin: Origin, fact: facts.ConversationOpened) -> None:
+    metrics.add("steno_conversations_opened_total", origin, fact.family)
+
+
+def _closed(metrics: Metrics, origin: Origin, fact: facts.ConversationClosed) -> None:
+    metrics.add("steno_conversations_closed_total", origin, fact.family, fact.reason)
+    metrics.observe("steno_conversation_duration_seconds", origin, fact.family, value=fact.duration_seconds)
 
 
 def _output_started(metrics: Metrics, origin: Origin, fact: facts.ResponseOutputStarted) -> None:
     """Observed at once: a slow answer that the caller spoke over was slow all the same."""
-    model = (metrics.model(origin, fact.model),)
-    metrics.observe(_FIRST_OUTPUT[fact.output], model, fact.after_seconds)
-    metrics.observe("steno_turn_latency_seconds", model, fact.turn_latency_seconds)
+    model = metrics.model(origin, fact.model)
+    metrics.observe(_FIRST_OUTPUT[fact.output], origin, model, value=fact.after_seconds)
+    metrics.observe("steno_turn_latency_seconds", origin, model, value=fact.turn_latency_seconds)
 
 
 def _response(metrics: Metrics, origin: Origin, fact: facts.ResponseFinished) -> None:
@@ -149,23 +152,23 @@ def _response(metrics: Metrics, origin: Origin, fact: facts.ResponseFinished) ->
     reason = fact.reason or "none"
     if fact.status == FAILED:  # then it is a code of upstream's; else it is of a closed list, which needs no budget
         reason = metrics.label_value(origin, "reason", fact.reason)
-    metrics.add("steno_responses_total", (model, fact.status, reason))
+    metrics.add("steno_responses_total", origin, model, fact.status, reason)
     metrics.add_usage(origin, fact.model, fact.tokens, fact.cost)
     if fact.status == COMPLETED:
-        metrics.observe("steno_response_duration_seconds", (model,), fact.duration_seconds)
+        metrics.observe("steno_response_duration_seconds", origin, model, value=fact.duration_seconds)
 
 
 def _interrupted(metrics: Metrics, origin: Origin, fact: facts.ResponseInterrupted) -> None:
-    metrics.add("steno_interruptions_total", (metrics.model(origin, fact.model), fact.reason))
+    metrics.add("steno_interruptions_total", origin, metrics.model(origin, fact.model), fact.reason)
 
 
-def _speech(metrics: Metrics, _origin: Origin, fact: facts.SpeechStopped) -> None:
-    metrics.observe("steno_user_speech_duration_seconds", (), fact.duration_seconds)
+def _speech(metrics: Metrics, origin: Origin, fact: facts.SpeechStopped) -> None:
+    metrics.observe("steno_user_speech_duration_seconds", origin, value=fact.duration_seconds)
 
 
 def _playback(metrics: Metrics, origin: Origin, fact: facts.PlaybackStarted) -> None:
-    labels = (metrics.model(origin, fact.model),)
-    metrics.observe("steno_turn_latency_seconds", labels, fact.turn_latency_seconds)
+    model = metrics.model(origin, fact.model)
+    metrics.observe("steno_turn_latency_seconds", origin, model, value=fact.turn_latency_seconds)
 
 
 def _billed(metrics: Metrics, origin: Origin, fact: facts.TranscriptionFinished | facts.SessionFinished) -> None:
@@ -176,26 +179,26 @@ def _abandoned(metrics: Metrics, origin: Origin, fact: facts.ResponseAbandoned |
     metrics.add_usage(origin, fact.model, (), fact.cost)
 
 
-def _tool_call(metrics: Metrics, _origin: Origin, fact: facts.ToolCallFinished) -> None:
-    metrics.add("steno_tool_calls_total", (fact.kind, fact.status))
+def _tool_call(metrics: Metrics, origin: Origin, fact: facts.ToolCallFinished) -> None:
+    metrics.add("steno_tool_calls_total", origin, fact.kind, fact.status)
     if fact.status == COMPLETED:
-        metrics.observe("steno_tool_call_duration_seconds", (fact.kind,), fact.duration_seconds)
+        metrics.observe("steno_tool_call_duration_seconds", origin, fact.kind, value=fact.duration_seconds)
 
 
 def _run(metrics: Metrics, origin: Origin, fact: facts.RunFinished) -> None:
     model = metrics.model(origin, fact.model)
-    metrics.add("steno_runs_total", (model, fact.status))
+    metrics.add("steno_runs_total", origin, model, fact.status)
     metrics.add_usage(origin, fact.model, fact.tokens, fact.cost)
     if fact.status == COMPLETED:
-        metrics.observe("steno_run_duration_seconds", (model,), fact.duration_seconds)
-        metrics.observe("steno_run_queue_seconds", (model,), fact.queue_seconds)
-        metrics.observe("steno_run_action_seconds", (model,), fact.action_seconds)
+        metrics.observe("steno_run_duration_seconds", origin, model, value=fact.duration_seconds)
+        metrics.observe("steno_run_queue_seconds", origin, model, value=fact.queue_seconds)
+        metrics.observe("steno_run_action_seconds", origin, model, value=fact.action_seconds)
 
 
-def _run_step(metrics: Metrics, _origin: Origin, fact: facts.RunStepFinished) -> None:
-    metrics.add("steno_run_steps_total", (fact.kind, fact.status))
+def _run_step(metrics: Metrics, origin: Origin, fact: facts.RunStepFinished) -> None:
+    metrics.add("steno_run_steps_total", origin, fact.kind, fact.status)
     if fact.status == COMPLETED:
-        metrics.observe("steno_run_step_duration_seconds", (fact.kind,), fact.duration_seconds)
+        metrics.observe("steno_run_step_duration_seconds", origin, fact.kind, value=fact.duration_seconds)
 
 
 def _rate_limit(metrics: Metrics, origin: Origin, fact: facts.RateLimitReported) -> None:
@@ -204,14 +207,15 @@ def _rate_limit(metrics: Metrics, origin: Origin, fact: facts.RateLimitReported)
 
 
 def _error(metrics: Metrics, origin: Origin, fact: facts.UpstreamErred) -> None:
-    labels = (origin.family or NO_MODEL, metrics.label_value(origin, "code", fact.code))
-    metrics.add("steno_upstream_errors_total", labels)
+    code = metrics.label_value(origin, "code", fact.code)
+    metrics.add("steno_upstream_errors_total", origin, origin.family or NO_MODEL, code)
 
 
 COUNTERS: Final[Mapping[type[Fact], Callable[[Metrics, Origin, Any], None]]] = {
     facts.EventsMissed: _missed,
     facts.StreamResumed: _resumed,
     facts.FactsOmitted: _omitted,
+    facts.ConversationOpened: _opened,
     facts.ConversationClosed: _closed,
     facts.ResponseOutputStarted: _output_started,
     facts.ResponseFinished: _response,

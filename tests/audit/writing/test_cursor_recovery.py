@@ -33,7 +33,9 @@ def write(folder: Path, *entries: Entry) -> None:
 def window(
     name: str, stream: str, frame: int, *records: tuple[str, str | None, str | None], former: int = 0
 ) -> RecoveredWindow:
-    return RecoveredWindow("app", name, stream, AT, frame, records, former)
+    """Return what is recovered; `former` of the records are of a process before the last one."""
+    parts = tuple(part for part in (records[:former], records[former:]) if part)
+    return RecoveredWindow("app", name, stream, AT, frame, parts)
 
 
 def added(number: int, conversation: str = "app/call") -> tuple[str, str | None, str | None]:
@@ -86,7 +88,7 @@ def test_conversations_that_are_named_by_a_stream_are_named_by_the_next_one(tmp_
     write(tmp_path, at_cursor("a", "app/3/1", 0, 0, 3))
 
     assert recover_windows(tmp_path) == [
-        window("a", "app/3/1", 0, added(1, "app/3/1"), added(2, "app/3/1"), added(3, "app/3/1"), former=3)
+        window("a", "app/3/1", 0, added(1, "app/3/1"), added(2, "app/3/1"), added(3, "app/3/1"), former=2)
     ]
 
 
@@ -97,6 +99,33 @@ def test_a_process_to_which_a_sender_did_not_come_states_what_was_left_of_the_on
     write(tmp_path, at_cursor("a", "app/3/1", 4, former=2), fact("app/3/1", 7))
 
     assert recover_windows(tmp_path) == [window("a", "app/3/1", 4, added(5), added(6), added(7), former=2)]
+
+
+def test_what_each_of_several_processes_left_is_counted_apart(tmp_path: Path) -> None:
+    """And known apart, however many there were; of very many the oldest are one."""
+    write(tmp_path, at_cursor("a", "app/1/1", 0), *(fact("app/1/1", number) for number in (1, 2, 3)))
+    write(tmp_path, at_cursor("a", "app/2/1", 0, former=3), fact("app/2/1", 4), fact("app/2/1", 5))
+    counted = Cursor("a", "app/3/1", 4, 0, 2, parts=(1, 1))
+    write(tmp_path, cursor(AT, counted), fact("app/3/1", 6))
+
+    assert recover_windows(tmp_path) == [
+        RecoveredWindow("app", "a", "app/3/1", AT, 4, ((added(3),), (added(5),), (added(6),)))
+    ]
+    for number in range(7, 30):
+        write(tmp_path, at_cursor("a", f"app/{number}/1", 4, former=number - 4), fact(f"app/{number}/1", number))
+    parts = recover_windows(tmp_path)[0].parts
+    assert (len(parts), sum(map(len, parts)), parts[-1]) == (17, 26, (added(29),))
+
+
+def test_another_connection_to_the_same_process_has_what_was_fed_behind_it(tmp_path: Path) -> None:
+    write(tmp_path, at_cursor("a", "app/1/1", 0), fact("app/1/1", 1))
+    write(
+        tmp_path,
+        *(at_cursor("a", "app/2/1", 0, former=1), fact("app/2/1", 2)),
+        *(at_cursor("a", "app/2/2", 2, former=1), fact("app/2/2", 3)),
+    )
+
+    assert recover_windows(tmp_path) == [window("a", "app/2/2", 2, added(1), added(3), former=1)]
 
 
 def test_no_more_is_read_than_from_the_newest_segment_that_states_all(
@@ -133,9 +162,9 @@ def test_a_segment_that_does_not_state_all_is_not_enough(tmp_path: Path, newest:
     streams = {"a": "app/1/1", "b": "app/1/2"}
     write(tmp_path, *(at_cursor(name, streams[name], frame, records, of=of) for name, frame, records, of in newest))
 
-    assert {(each.name, each.frame, each.records) for each in recover_windows(tmp_path)} == {
+    assert {(each.name, each.frame, each.parts) for each in recover_windows(tmp_path)} == {
         ("a", 3, ()),
-        ("b", 4, (added(5),)),
+        ("b", 4, ((added(5),),)),
     }
 
 

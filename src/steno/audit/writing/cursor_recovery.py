@@ -22,6 +22,9 @@ from steno.timestamps import Micros, parse_timestamp
 RecordKey = tuple[str, str | None, str | None]
 """The fact, conversation (without the number of its session) and event of a record."""
 
+PARTS: Final = 16
+"""Processes whose records are known apart. Of more, the oldest are taken as one: a sender has come to none of them."""
+
 _CURSOR: Final = f'"fact":"{CURSOR}"'.encode()
 _STATED_AGAIN: Final = b',"of":'
 _STREAM: Final = b',"stream":"'
@@ -40,10 +43,9 @@ class RecoveredWindow(Struct, frozen=True):
     """When it had news last."""
     frame: int
     """All that its messages up to this one led to is in the log."""
-    records: tuple[RecordKey, ...] = ()
-    """Records of later messages that are in the log, too, in the order of the log."""
-    former: int = 0
-    """So many of them were there when the last process began. The others may be of messages before theirs."""
+    parts: tuple[tuple[RecordKey, ...], ...] = ()
+    """Records of later messages that are in the log, too, in the order of the log: those of each process that was
+    killed apart, since a later one may have begun again with messages before those of an earlier one."""
 
 
 class _Sender:
@@ -52,25 +54,33 @@ class _Sender:
     def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
         self.at: Micros | None = None
-        self.former: list[RecordKey] = []
-        """Records of later messages in the streams before this one."""
+        self.parts: list[list[RecordKey]] = []
+        """Records of later messages, of each process before this one."""
         self.records: list[RecordKey] = []
         """Records of this stream that the last cursor does not cover."""
 
     def move(self, cursor: Cursor, at: Micros | None) -> None:
         """Take in the next cursor."""
-        if cursor.stream != self.cursor.stream or cursor.former > len(self.former):  # another process states it again
-            self.former += _compared(self.records)
+        former, stream = self.cursor.stream, cursor.stream
+        if _process(stream) != _process(former) or cursor.former > sum(map(len, self.parts)):
+            self.parts = self._all_parts()  # another process states it, perhaps by the name of the stream before
             self.records = []
-        former = _last(self.former, cursor.former)
-        self.former = [renamed(each, self.cursor.stream, cursor.stream) for each in former]
+        elif stream != former:  # another connection to the same process: what was fed will not come again
+            self.records = []
+        self.parts = [[renamed(each, former, stream) for each in part] for part in _trimmed(self.parts, cursor)]
         self.records = _last(self.records, cursor.records)
         self.cursor, self.at = cursor, at
 
+    def _all_parts(self) -> list[list[RecordKey]]:
+        """Return the parts that the next process begins with."""
+        parts = [part for part in (*self.parts, _compared(self.records)) if part]
+        joined = [record for part in parts[:-PARTS] for record in part]
+        return [*([joined] if joined else []), *parts[-PARTS:]]
+
     def recovered(self, source: str, name: str) -> RecoveredWindow:
         """Return what is known of it in the end."""
-        records = (*self.former, *_compared(self.records))
-        return RecoveredWindow(source, name, self.cursor.stream, self.at, self.cursor.frame, records, len(self.former))
+        parts = tuple(map(tuple, self._all_parts()))
+        return RecoveredWindow(source, name, self.cursor.stream, self.at, self.cursor.frame, parts)
 
 
 def is_compared(key: RecordKey) -> bool:
@@ -88,6 +98,25 @@ def _compared(records: list[RecordKey]) -> list[RecordKey]:
 
 def _last(records: list[RecordKey], count: int) -> list[RecordKey]:
     return records[-count:] if count else []
+
+
+def _trimmed(parts: list[list[RecordKey]], cursor: Cursor) -> list[list[RecordKey]]:
+    """Return what is left of `parts`, as `cursor` counts it: of each, or of all together where that is one number."""
+    if cursor.parts is not UNSET:
+        missing = len(cursor.parts) - len(parts)
+        known = [*([[]] * missing), *parts][-len(cursor.parts) :]
+        return [_last(part, count) for part, count in zip(known, cursor.parts, strict=True)]
+    left, trimmed = cursor.former, list[list[RecordKey]]()
+    for part in reversed(parts):
+        kept = _last(part, left)
+        left -= len(kept)
+        trimmed.insert(0, kept)
+    return trimmed
+
+
+def _process(stream: str) -> str:
+    """Return what the streams of one source and one process have in common."""
+    return stream.rpartition("/")[0]
 
 
 class _Members(Struct):

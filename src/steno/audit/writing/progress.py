@@ -38,22 +38,22 @@ class Ended(NamedTuple):
     """The last message that was fed to its end."""
 
     number: int
-    left: int
-    """How many records of later messages the log has from before: they were fed in a process that was killed."""
+    left: tuple[int, ...]
+    """How many records of later messages the log has from before, of each process that fed them and was killed."""
 
 
 class Began(NamedTuple):
     """The last message that began to be fed."""
 
     number: int
-    left: int
+    left: tuple[int, ...]
     """As in `Ended`, before it."""
     position: int
     """That of the queue, before it."""
 
 
-NOTHING_ENDED: Final = Ended(0, 0)
-NOTHING_BEGUN: Final = Began(0, 0, 0)
+NOTHING_ENDED: Final = Ended(0, ())
+NOTHING_BEGUN: Final = Began(0, (), 0)
 
 
 class Progress:
@@ -75,11 +75,11 @@ class Progress:
         self.written: Mark | None = None
         """What the last cursor says. The writing thread's."""
 
-    def begin(self, number: int, left: int) -> None:
+    def begin(self, number: int, left: tuple[int, ...]) -> None:
         """Note that message `number` is fed from now on; `left` as in `Ended`."""
         self.began = Began(number, left, self._queue.position)
 
-    def end(self, number: int, left: int, *, quietly: bool = False) -> None:
+    def end(self, number: int, left: tuple[int, ...], *, quietly: bool = False) -> None:
         """Note that message `number` was fed, and that all it led to was put; `quietly` where nobody is to look."""
         self.ended = Ended(number, left)
         if not (self.noted or quietly):
@@ -114,8 +114,8 @@ class Mark(NamedTuple):
     """All that its messages up to this one led to stands before."""
     records: int
     """So many records of the next message stand before, too."""
-    former: int
-    """So many records of later messages, from a process that was killed, stand before as well."""
+    former: tuple[int, ...]
+    """So many records of later messages, of each process that was killed, stand before as well."""
 
 
 class Marks(Struct, frozen=True):

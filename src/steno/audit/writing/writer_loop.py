@@ -144,7 +144,9 @@ class WriterLoop:
             if entry.restated or mark != mark.progress.written:
                 mark.progress.written = mark
                 of = len(named) if entry.restated else UNSET
-                body = Cursor(mark.progress.name or "", mark.stream, mark.frame, mark.records, mark.former, of)
+                parts = mark.former if len(mark.former) > 1 else UNSET
+                former = sum(mark.former)
+                body = Cursor(mark.progress.name or "", mark.stream, mark.frame, mark.records, former, of, parts)
                 self._log.append(log_records.cursor(self._now(), body))
                 self._count_record()
 

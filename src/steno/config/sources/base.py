@@ -1,11 +1,12 @@
 """What the tables of all kinds of sources have in common."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from msgspec import Struct
+import msgspec
+from msgspec import Struct, field
 
-from steno.config.fields import FilePath, SourceName
+from steno.config.fields import FilePath, LabelName, LabelValue, SourceName
 
 
 class Source(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -19,6 +20,13 @@ class Source(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     kind: str
     """Where frames come from."""
+
+    labels: dict[LabelName, LabelValue] = field(default_factory=dict)
+    """Labels of every metric of its conversations, such as `{ team = "support" }`. All sources have the same names."""
+
+    def unlabelled(self) -> Self:
+        """Return what the source runs by. Labels are for metrics alone: other ones change nothing of what runs."""
+        return msgspec.structs.replace(self, labels={})
 
     @property
     def frame_bytes(self) -> int:
