@@ -12,12 +12,17 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 import steno
+from steno.app.daemon import STALLED_SECONDS
 from steno.config.fields import FRAME_BYTES_DEFAULT
+from steno.config.secret import read_secret
+from steno.config.secret_ref import SecretRef
 from steno.config.sources import ProxySource
+from steno.errors import ConfigError
 from steno.limits import Limits
 
 TOP: Final = Path(__file__).parents[1]
 DEPLOY: Final = TOP / "deploy"
+UNITS: Final = ("steno.service", "steno@.service")
 LOCKS: Final = ("requirements.lock", "requirements-dev.lock", "requirements-lowest.lock")
 REQUIREMENT: Final = re.compile(
     r"(?P<name>[a-z0-9-]+)==(?P<version>[0-9][^ ;]*)( ; [^#]+?)?(?P<hashes>( +--hash=sha256:[0-9a-f]{64})*)"
@@ -180,11 +185,42 @@ def test_the_unit_does_not_restart_what_would_fail_again() -> None:
     assert read_unit()["RestartPreventExitStatus"] == ["64 65 78"]
 
 
-def test_the_unit_claims_only_what_the_daemon_does() -> None:
-    unit = read_unit()
+@pytest.mark.parametrize("name", UNITS)
+def test_the_unit_supervises_what_the_daemon_reports(name: str) -> None:
+    """A loop that hangs twice as long as `/healthz` bears it is still not aborted: it may go on."""
+    unit = read_unit(name)
+    seconds = {key: int(unit[key][0].removesuffix("s")) for key in ("WatchdogSec", "TimeoutAbortSec")}
 
-    assert unit["Type"] == ["exec"]
-    assert {"WatchdogSec", "NotifyAccess", "DynamicUser"} & set(unit) == set()
+    assert (unit["Type"], unit["NotifyAccess"], unit["WatchdogSignal"]) == (["notify"], ["main"], ["SIGABRT"])
+    assert seconds["WatchdogSec"] * 3 / 4 > 2 * STALLED_SECONDS
+    assert seconds["TimeoutAbortSec"] <= 30
+    assert unit["LimitCORE"] == ["0"]
+    assert "AF_UNIX" in unit["RestrictAddressFamilies"][0]
+    assert "DynamicUser" not in unit
+
+
+def test_a_token_that_is_not_there_is_an_empty_one(tmp_path: Path) -> None:
+    """The default is passed where there is no file, and would ignore one of no bytes. Who needs it is told."""
+    unit = read_unit()
+    ((loaded, _), (default, value)) = (unit[key][0].split(":") for key in ("LoadCredential", "SetCredential"))
+    (tmp_path / default).write_text(value.encode().decode("unicode_escape"), encoding="ascii")
+
+    assert (loaded, default, value != "") == ("upstream-token", "upstream-token", True)
+    with pytest.raises(ConfigError, match="is empty"):
+        read_secret(SecretRef(file=str(tmp_path / default)))
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_the_unit_checks_the_configuration_that_it_runs_with(name: str) -> None:
+    """At a reload a wrong one is refused there. At the start the daemon refuses it, with a code that ends restarts."""
+    unit = read_unit(name)
+    (start,) = unit["ExecStart"]
+    check = start.replace(" run ", " check ")
+
+    assert check != start
+    assert unit["ExecStartPre"] == [f"-{check}"]
+    assert unit["ExecReload"] == [check, "/bin/kill -HUP $MAINPID"]
+    assert (unit["StandardOutput"], unit["StandardError"]) == (["null"], ["journal"])
 
 
 def test_the_unit_gives_the_drain_its_time() -> None:
@@ -214,10 +250,13 @@ def test_the_template_is_the_unit_but_for_what_instances_have_each() -> None:
     assert {key for key in unit.keys() | template.keys() if unit.get(key) != template.get(key)} == {
         "Description",
         "ExecStart",
+        "ExecStartPre",
+        "ExecReload",
         "TimeoutStopSec",
         "LogsDirectory",
         "StateDirectory",
         "LoadCredential",
+        "SetCredential",
         "SocketBindAllow",
     }
     assert template["LogsDirectory"] == ["steno/%i"]
@@ -229,6 +268,20 @@ def test_the_socket_is_that_of_the_documented_source() -> None:
 
     assert f'name = "{unit["FileDescriptorName"][0]}"' in page
     assert f'listen = "{unit["ListenStream"][0]}"' in page
+
+
+def test_five_commands_install_what_is_there() -> None:
+    page = (DEPLOY / "README.md").read_text(encoding="utf-8")
+    commands = page.partition("```sh\n")[2].partition("```")[0].splitlines()
+    named = {word for line in commands for word in re.findall(r"(?:deploy|config)/\S+|\S+\.lock", line)}
+
+    assert len(commands) == 5
+    assert named == {
+        "requirements.lock",
+        "config/minimal.toml",
+        *(f"deploy/{name}" for name in (*UNITS, "sysusers.conf")),
+    }
+    assert [name for name in named if not (TOP / name).is_file()] == []
 
 
 @needs_systemd
@@ -247,12 +300,14 @@ def test_systemd_accepts_the_unit(name: str, tmp_path: Path) -> None:
 
 
 @needs_systemd
-def test_the_unit_stays_closed() -> None:
-    # 1.1 on systemd's scale of exposure; a daemon that opens connections cannot get much below 1.
-    threshold = "--threshold=15"
+@pytest.mark.parametrize("name", UNITS)
+def test_the_unit_stays_closed(name: str, tmp_path: Path) -> None:
+    """1.1 on systemd's scale of exposure; a daemon that opens connections cannot get much below 1."""
+    unit = tmp_path / name.replace("@", "@a")
+    shutil.copy(DEPLOY / name, unit)
 
     done = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", threshold, str(DEPLOY / "steno.service")],
+        ["systemd-analyze", "security", "--offline=true", "--threshold=12", str(unit)],
         capture_output=True,
         text=True,
         check=False,

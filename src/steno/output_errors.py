@@ -7,9 +7,9 @@ import errno
 from collections.abc import Mapping
 from typing import Final, Literal
 
-OutputKind = Literal["state", "recording", "log", "http", "attachments"]
+OutputKind = Literal["state", "recording", "log", "http", "attachments", "notify"]
 
-KINDS: Final[tuple[OutputKind, ...]] = ("state", "recording", "log", "http", "attachments")
+KINDS: Final[tuple[OutputKind, ...]] = ("state", "recording", "log", "http", "attachments", "notify")
 REASONS: Final = ("no_space", "read_only", "permission", "gone", "timeout", "io", "internal")
 """Why an output failed. `gone`: its folder, its reader or its descriptor is no more. `timeout`: nobody read it in time.
 `internal`: a mistake of ours."""

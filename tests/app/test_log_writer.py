@@ -120,7 +120,7 @@ def test_a_pipe_that_stays_full_is_left_in_time(pipe: tuple[int, int]) -> None:
 
 def test_the_pipe_stays_blocking(pipe: tuple[int, int]) -> None:
     """O_NONBLOCK would be set for everybody who shares the pipe."""
-    _, writing = pipe
+    reading, writing = pipe
     writer = started(writing)
 
     for number in range(1_000):
@@ -129,6 +129,8 @@ def test_the_pipe_stays_blocking(pipe: tuple[int, int]) -> None:
     assert os.get_blocking(writing)
     writer.close(0)
     assert os.get_blocking(writing)
+    os.close(reading)
+    writer.close(PATIENCE_SECONDS)  # its thread would go on with whoever has the number of this pipe next
 
 
 def test_a_pipe_that_somebody_made_non_blocking(pipe: tuple[int, int]) -> None:

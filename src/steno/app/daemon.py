@@ -29,6 +29,7 @@ from steno.app.control_client import EraseRequest
 from steno.app.daemon_log import DaemonLog
 from steno.app.drain import Drain
 from steno.app.memory_numbers import MemoryNumbers
+from steno.app.notify import Notifier, ServiceReports
 from steno.app.price_list import configured_prices
 from steno.app.source_kinds import make_source, shedding
 from steno.app.state_output import StateOutput
@@ -83,6 +84,8 @@ class DaemonParts(Struct, frozen=True, kw_only=True):
     """Keeps the calls that are followed over a restart."""
     log: DaemonLog | None = None
     """The operational log, where it is the daemon's own."""
+    notifier: Notifier
+    """Where the service manager hears of the daemon."""
     load: Callable[[], Config] | None = None
     """Reads the configuration again, where it came from a file."""
 
@@ -129,6 +132,7 @@ class Daemon:
         self.faces = Faces({"http": ConnectionTable(self._descriptors.http, HEAD_SECONDS), "control": control.table()})
         self._hosts = HostPolicy(config.http.address[0], config.http.hosts)
         self.memory = MemoryNumbers(config.limits, self.pipeline.registry.memory, sessions.read_ahead)
+        self._reports = ServiceReports(parts.notifier, self)
         self._log = structlog.get_logger()
         self._stopping = anyio.Event()
         self._mistakes: set[str] = set()
@@ -215,6 +219,8 @@ class Daemon:
                 tasks.start_soon(self._serve, listen)
             self._log_start()
             tasks.start_soon(self._tick)
+            self._reports.ready()
+            tasks.start_soon(self._reports.run, self._guarded)
             await self._run_sources()
             missing = await self._finish()
             http.stop()
@@ -292,8 +298,10 @@ class Daemon:
                 self.sources.start(running)
                 await self._stopping.wait()
                 self._log.info("stopping")
+                self._reports.stopping(self.sources.drain_seconds + self._config.limits.drain_seconds)
                 await self.drain.run()
                 self._drain_began = monotonic()
+                self._reports.stopping(self._config.limits.drain_seconds)
                 if self._parts.log:
                     self._parts.log.end_by(self._drain_began + self._config.limits.drain_seconds)
                 scope.deadline = anyio.current_time() + self._config.limits.drain_seconds * SHARE_OF_SOURCES
@@ -337,7 +345,8 @@ class Daemon:
         if number != signal.SIGHUP:
             self.stop()
         elif not self._stopping.is_set():
-            self.reload()
+            with self._reports.reloading():
+                self.reload()
 
     def reload(self) -> None:
         """Read the configuration again, and begin a new audit segment. A wrong one is logged and changes nothing.

@@ -5,6 +5,7 @@ It puts together what renders lines (`logs`), what others would print (`log_capt
 """
 
 import atexit
+import faulthandler
 from collections.abc import Mapping
 from time import monotonic
 from typing import Final
@@ -35,6 +36,9 @@ class DaemonLog:
         self._leave_by: float | None = None
         take_over(self._writer.submit, terminal=self._writer.terminal)
         self._writer.start()
+        # A crash, and the SIGABRT of a service manager that saw no sign of life, end with the stacks of all threads:
+        # files, lines and functions, no values.
+        faulthandler.enable(STANDARD_ERROR)
         atexit.register(self._leave)
 
     def end_by(self, moment: float) -> None:

@@ -3,13 +3,15 @@
 import asyncio
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from steno.admin.http import bind
 from steno.app.calls import journal_of
 from steno.app.daemon import Daemon, DaemonParts
 from steno.app.daemon_log import DaemonLog
+from steno.app.notify import Notifier
 from steno.app.price_list import configured_prices
 from steno.app.signals import SIGNALS
 from steno.app.state_output import StateOutput
@@ -35,7 +37,8 @@ def opened(
 
     Args:
         config: what was read from the configuration file.
-        environ: the environment, for the folders of the audit log and of what is kept over a restart.
+        environ: the environment, for the folders of the audit log and of what is kept over a restart, and for the
+            service manager.
         state: where the state is written at the end.
         record: the folder that frames are recorded into.
         load: reads the configuration again, where it came from a file.
@@ -64,6 +67,7 @@ def opened(
             journal=journal_of(audit.directory, environ, errors),
             load=load,
             log=log,
+            notifier=stack.enter_context(closing(Notifier(environ, partial(errors.count, "notify")))),
         )
         yield Daemon(config, parts)
 

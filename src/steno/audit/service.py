@@ -251,6 +251,12 @@ class AuditService:
         stats = self._stats()
         return stats is None or (stats.alive and stats.stalled_seconds < patience)
 
+    @property
+    def lag_seconds(self) -> float | None:
+        """How much longer than configured the oldest record waits to be on the disk; None where there is no log."""
+        stats = self._stats()
+        return max(0.0, stats.unflushed_seconds - self._config.audit.flush_seconds) if stats else None
+
     def writable(self) -> bool:
         """Return whether the last write succeeded, there is room, and the writing thread keeps up.
 

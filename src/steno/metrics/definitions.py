@@ -175,7 +175,7 @@ PROCESS_METRICS: Final = table(
         "steno_output_errors_total",
         "counter",
         ("kind", "reason"),
-        "Failures of outputs that the daemon goes on without: state, recording, log, http, attachments.",
+        "Failures of outputs that the daemon goes on without: state, recording, log, http, attachments, notify.",
     ),
     Definition(
         "steno_memory_accounted_bytes",
