@@ -115,3 +115,23 @@ def test_every_alert_leads_to_its_section_and_back() -> None:
         file, _, anchor = rule.fields["runbook_url"].partition("#")
         assert (ROOT / file).is_file()
         assert anchors.count(anchor) == 1
+
+
+def expressions(page: str) -> list[str]:
+    """Return the PromQL of a page: what stands between backticks and asks for a metric, whole or in an expression."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    quoted = [" ".join(each.split()) for each in re.findall(r"`([^`]+)`", text)]
+    return [
+        each.replace("\\|", "|").replace("NAME", "front-desk")
+        for each in quoted
+        if re.match(r"(sum|topk|min|max|count|rate|increase|histogram_quantile|time|1 - |[a-z_]+:|process_|steno_)", each)
+        and re.search(r"[a-z]_[a-z]", each)
+    ]
+
+
+@pytest.mark.parametrize("page", ["runbook.md", "metrics.md"])
+def test_expressions_of_a_page_name_what_exists(page: str) -> None:
+    found = [each for each in expressions(page) if not each.startswith("steno:threshold")]
+
+    assert len(found) > 10
+    assert {each: faults(each) for each in found if faults(each)} == {}
