@@ -22,9 +22,9 @@ class Play(NamedTuple):
     alert: str
     scope: str
     firing: Series
-    well: Series = {}
+    well: Series = {}  # noqa: RUF012  # of a NamedTuple: no play changes it
     """What gauges show when all is well."""
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = {}  # noqa: RUF012  # as above
     """Labels of the alert besides those of its scope."""
     at: str = "60m"
     """When it fires."""
@@ -80,7 +80,9 @@ UP: Final = (
         {"steno_config_last_reload_successful": "1x20 0x60"},
         {"steno_config_last_reload_successful": "1x200"},
     ),
-    Play("StenoDrainDoesNotEnd", "process", {"steno_draining": "1x100"}, {"steno_draining": "0x20 1x30 0x90"}, at="70m"),
+    Play(
+        "StenoDrainDoesNotEnd", "process", {"steno_draining": "1x100"}, {"steno_draining": "0x20 1x30 0x90"}, at="70m"
+    ),
 )
 
 TRAFFIC: Final = (
@@ -173,7 +175,9 @@ TRAFFIC: Final = (
         at="54m",
         not_at=({'steno_proxy_refused_total{reason="target"}': "0+1x120"},),
     ),
-    Play("StenoProxyNearlyFull", "source", {"steno_proxy_connections": "900x120"}, {"steno_proxy_connections": "3x200"}),
+    Play(
+        "StenoProxyNearlyFull", "source", {"steno_proxy_connections": "900x120"}, {"steno_proxy_connections": "3x200"}
+    ),
     Play(
         "StenoClientsRefused",
         "source",
@@ -335,7 +339,8 @@ MONEY: Final = (
         | {'steno_unpriced_total{family="realtime", reason="no_usage"}': "0+1x120"},
         at="90m",
         not_at=(
-            responses(completed="0+1x120") | {'steno_unpriced_total{family="realtime", reason="no_usage"}': "0x50 9x60"},
+            responses(completed="0+1x120")
+            | {'steno_unpriced_total{family="realtime", reason="no_usage"}': "0x50 9x60"},
         ),
     ),
     Play(
@@ -396,7 +401,10 @@ THE_PROCESS: Final = (
     Play(
         "StenoConversationsEvicted",
         "process",
-        {'steno_memory_accounted_bytes{kind="conversations"}': "48x120", 'steno_limit{limit="memory_bytes"}': "100x120"},
+        {
+            'steno_memory_accounted_bytes{kind="conversations"}': "48x120",
+            'steno_limit{limit="memory_bytes"}': "100x120",
+        },
         {'steno_memory_accounted_bytes{kind="conversations"}': "9x200", 'steno_limit{limit="memory_bytes"}': "100x200"},
     ),
     Play("StenoConversationsEvicted", "process", once("steno_evicted_objects_total"), case=" objects"),

@@ -10,6 +10,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -45,7 +46,8 @@ class Prometheus:
 
         Raises HTTPError, with the server's words, where it refuses: an expression that does not parse.
         """
-        with urllib.request.urlopen(f"{self._address}/{path}?{urllib.parse.urlencode(parameters)}", timeout=30) as answer:
+        url = f"{self._address}/{path}?{urllib.parse.urlencode(parameters)}"
+        with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310  # of this machine
             return json.load(answer)["data"]
 
     def query(self, expr: str) -> list[dict[str, Any]]:
@@ -55,7 +57,7 @@ class Prometheus:
 
     def active(self) -> dict[str, set[str]]:
         """Return the names of alerts that are pending or firing, by instance; without one: `all`."""
-        found: dict[str, set[str]] = {"demo": set(), "well": set(), "all": set()}
+        found: dict[str, set[str]] = {name: set() for name in (*self.names.values(), "all")}
         for alert in self.ask("alerts")["alerts"]:
             instance = self.names[alert["labels"]["instance"]] if "instance" in alert["labels"] else "all"
             found[instance].add(alert["labels"]["alertname"])
@@ -140,12 +142,15 @@ def configured(folder: Path, name: str, simulated: Provider) -> Path:
 
 @contextmanager
 def server(folder: Path, daemons: dict[str, Running]) -> Iterator[Prometheus]:
-    """Run Prometheus with the configuration and the rules that are shipped: every second, and without waiting (`for`)."""
-    targets = {f"127.0.0.1:{daemon.port}": name for name, daemon in daemons.items()}
+    """Run Prometheus as it is shipped, but every second, and with alerts that do not wait (`for`)."""
+    ports = {name: wait_for(partial(listening_port, daemon.process.pid)) for name, daemon in daemons.items()}
+    targets = {f"127.0.0.1:{port}": name for name, port in ports.items()}
     for name in (*FILES, "prometheus.yml"):
         text = (FOLDER / name).read_text(encoding="utf-8")
         text = text.replace('["127.0.0.1:9464"]', json.dumps(list(targets))).replace("_interval: 15s", "_interval: 1s")
-        (folder / name).write_text("\n".join("        for: 0s" if line.startswith("        for:") else line for line in text.splitlines()))
+        (folder / name).write_text(
+            "\n".join("        for: 0s" if line.startswith("        for:") else line for line in text.splitlines())
+        )
     command = ["prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}"]
     with (folder / "prometheus.log").open("w") as log:
         process = subprocess.Popen([*command, "--web.listen-address=127.0.0.1:0"], stderr=log, stdout=log)
@@ -163,9 +168,7 @@ def scraped(folder: Path) -> Iterator[Prometheus]:
     """Yield Prometheus once it has scraped both daemons long enough."""
     with ExitStack() as stack:
         simulated = stack.enter_context(in_thread(folder))
-        daemons = {
-            name: stack.enter_context(running(configured(folder, name, simulated))) for name in ("demo", "well")
-        }
+        daemons = {name: stack.enter_context(running(configured(folder, name, simulated))) for name in ("demo", "well")}
         prometheus = stack.enter_context(server(folder, daemons))
         until(lambda: scrapes(prometheus) >= SCRAPES_BEFORE)
         (folder / "demo.jsonl").write_text("".join(f"{line}\n" for line in ODD))
@@ -188,9 +191,8 @@ def scrapes(prometheus: Prometheus) -> float:
     return float(found[0]["value"][1]) if found else 0.0
 
 
-def until(ask: Callable[[], bool]) -> None:
-    """Ask until it is so."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not ask():
-        assert time.monotonic() < deadline, "Prometheus did not scrape"
+def until(ask: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
+    """Ask until it is so, or until so much time has passed: who called looks at what is missing."""
+    deadline = time.monotonic() + seconds
+    while not ask() and time.monotonic() < deadline:
         time.sleep(0.5)

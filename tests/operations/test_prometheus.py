@@ -21,7 +21,13 @@ MOMENTARY: Final = {
     "StenoSourceDown": "a line is down between two calls",
 }
 """What may be said where alerts do not wait (`for`)."""
-DEMO: Final = {"StenoResponsesFail", "StenoResponsesIncomplete", "StenoRunsFail", "StenoUnknownEvents", "StenoEventsMissed"}
+DEMO: Final = {
+    "StenoResponsesFail",
+    "StenoResponsesIncomplete",
+    "StenoRunsFail",
+    "StenoUnknownEvents",
+    "StenoEventsMissed",
+}
 """What fires on the demo: its stories fail on purpose, and a file has odd lines."""
 
 
@@ -65,7 +71,7 @@ def read_by_server(prometheus: Prometheus) -> list[dict[str, Any]]:
 
 
 def failing_rules(prometheus: Prometheus) -> dict[str, str]:
-    return {rule["name"]: rule.get("lastError") for rule in read_by_server(prometheus) if rule["health"] != "ok"}
+    return {rule["name"]: rule["lastError"] for rule in read_by_server(prometheus) if rule["health"] != "ok"}
 
 
 def misread(prometheus: Prometheus) -> list[str]:

@@ -1,7 +1,7 @@
 """Write the dashboards of deploy/grafana from the tables beside this file: `make dashboards`. --check compares instead.
 
-The Grafana Foundation SDK builds the JSON, so that its fields are those that Grafana has. It is not among the packages of
-development: the Makefile makes an environment from a lock of its own.
+The Grafana Foundation SDK builds the JSON, so that its fields are those that Grafana has. It is not among the packages
+of development: the Makefile makes an environment from a lock of its own.
 """
 
 import sys
@@ -124,7 +124,9 @@ def built(board: Board) -> str:
     made_of = made_of.timezone("browser").time("now-1h", "now").refresh("30s").readonly()
     made_of = made_of.tooltip(DashboardCursorSync.CROSSHAIR)
     others = dashboard.DashboardLink("steno").type(DashboardLinkType.DASHBOARDS).tags(["steno"])
-    made_of = made_of.link(others.as_dropdown(as_dropdown=True).include_vars(include_vars=True).keep_time(keep_time=True))
+    made_of = made_of.link(
+        others.as_dropdown(as_dropdown=True).include_vars(include_vars=True).keep_time(keep_time=True)
+    )
     made_of = made_of.with_variable(dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus"))
     made_of = made_of.with_variable(chosen("instance", "Instance", "label_values(steno_build_info, instance)"))
     sources = 'label_values(steno_last_event_timestamp_seconds{instance=~"$instance"}, source)'

@@ -1,8 +1,8 @@
-"""Overview: is it well, and what does it cost?"""
+"""Overview: is it well, and what does it cost."""
 
 from typing import Final
 
-from tools.dashboards.panels import I, LATENCY, R, S, Board, Panel, quantile, rates, threshold
+from tools.dashboards.panels import LATENCY, Board, P, Panel, R, S, quantile, rates, threshold
 
 OVERVIEW: Final = Board(
     "steno-overview",
@@ -54,8 +54,10 @@ OVERVIEW: Final = Board(
                     "Of all responses within 15 minutes.",
                     (
                         (
-                            f'sum(increase(steno_responses_total{{{S}, status="failed"}}[15m]))'
-                            f" / sum(increase(steno_responses_total{{{S}}}[15m]))",
+                            (
+                                f'sum(increase(steno_responses_total{{{S}, status="failed"}}[15m]))'
+                                f" / sum(increase(steno_responses_total{{{S}}}[15m]))"
+                            ),
                             "",
                         ),
                     ),
@@ -68,7 +70,7 @@ OVERVIEW: Final = Board(
                     "Oldest record not on the disk",
                     "s",
                     "Of the audit log. Some seconds are usual; a value that rises means that the disk takes no writes.",
-                    ((f"max(steno_audit_unflushed_seconds{{{I}}})", ""),),
+                    ((f"max(steno_audit_unflushed_seconds{{{P}}})", ""),),
                     "stat",
                     warn=5,
                     bad=threshold("unflushed_seconds"),
@@ -142,8 +144,11 @@ OVERVIEW: Final = Board(
                     "Of the input tokens, those that upstream had cached, and bills at a lower rate.",
                     (
                         (
-                            f'sum by (source) (increase(steno_tokens_total{{{S}, direction="input", cached="true"}}[15m]))'
-                            f' / sum by (source) (increase(steno_tokens_total{{{S}, direction="input"}}[15m]))',
+                            (
+                                "sum by (source)"
+                                f' (increase(steno_tokens_total{{{S}, direction="input", cached="true"}}[15m]))'
+                                f' / sum by (source) (increase(steno_tokens_total{{{S}, direction="input"}}[15m]))'
+                            ),
                             "{{source}}",
                         ),
                     ),

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 S: Final = 'instance=~"$instance", source=~"$source"'
 """Selects the series of conversations and sources that are chosen."""
-I: Final = 'instance=~"$instance"'
+P: Final = 'instance=~"$instance"'
 R: Final = "$__rate_interval"
 
 Targets = tuple[tuple[str, str], ...]
@@ -50,14 +50,22 @@ def threshold(name: str) -> float:
 
 
 def quantile(share: float, metric: str, by: str = "source") -> str:
+    """Return the value below which `share` of a histogram's observations are, by labels."""
     return f"histogram_quantile({share}, sum by (le, {by}) (rate({metric}_bucket{{{S}}}[{R}])))"
 
 
-def rates(metric: str, by: str, more: str = "") -> str:
-    return f"sum by ({by}) (rate({metric}{{{S}{more}}}[{R}]))"
+def rates(metric: str, by: str) -> str:
+    """Return how much a counter rises a second, by labels."""
+    return f"sum by ({by}) (rate({metric}{{{S}}}[{R}]))"
+
+
+def rises(metric: str, by: str, more: str = "") -> str:
+    """Return how much a counter rose within 15 minutes, by labels, where `more` matches."""
+    return f"sum by ({by}) (increase({metric}{{{S}{more}}}[15m]))"
 
 
 def share(metric: str, wanted: str, by: str = "source") -> str:
+    """Return the share of a counter's increase within 15 minutes that has a label `wanted`, by other labels."""
     part = f"sum by ({by}) (increase({metric}{{{S}, {wanted}}}[15m]))"
     return f"{part} / sum by ({by}) (increase({metric}{{{S}}}[15m]))"
 

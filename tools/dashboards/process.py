@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tools.dashboards.panels import I, R, S, Board, Panel, rates, threshold
+from tools.dashboards.panels import Board, P, Panel, R, S, rates, rises, threshold
 
 PROCESS: Final = Board(
     "steno-process",
@@ -16,13 +16,13 @@ PROCESS: Final = Board(
                     "Records",
                     "wps",
                     "Records written a second.",
-                    ((f"rate(steno_audit_records_total{{{I}}}[{R}])", "{{instance}}"),),
+                    ((f"rate(steno_audit_records_total{{{P}}}[{R}])", "{{instance}}"),),
                 ),
                 Panel(
                     "Oldest record not on the disk",
                     "s",
                     "What a crash would lose. It rises while the disk takes no writes.",
-                    ((f"steno_audit_unflushed_seconds{{{I}}}", "{{instance}}"),),
+                    ((f"steno_audit_unflushed_seconds{{{P}}}", "{{instance}}"),),
                     warn=5,
                     bad=threshold("unflushed_seconds"),
                 ),
@@ -30,7 +30,7 @@ PROCESS: Final = Board(
                     "Waiting records",
                     "bytes",
                     "At audit.queue_bytes (16 MiB) reading stops, or records are shed.",
-                    ((f"steno_audit_queue_bytes{{{I}}}", "{{instance}}"),),
+                    ((f"steno_audit_queue_bytes{{{P}}}", "{{instance}}"),),
                     warn=8 * 1024 * 1024,
                     bad=16 * 1024 * 1024,
                 ),
@@ -40,12 +40,12 @@ PROCESS: Final = Board(
                     "Failed writes, records that were shed or could not be encoded, segments that somebody changed.",
                     (
                         (
-                            f"sum by (instance, reason) (increase(steno_audit_write_errors_total{{{I}}}[15m]))",
+                            f"sum by (instance, reason) (increase(steno_audit_write_errors_total{{{P}}}[15m]))",
                             "{{instance}} {{reason}}",
                         ),
-                        (f"increase(steno_audit_shed_records_total{{{I}}}[15m])", "{{instance}} shed"),
-                        (f"increase(steno_audit_unreadable_records_total{{{I}}}[15m])", "{{instance}} unreadable"),
-                        (f"increase(steno_audit_damaged_segments_total{{{I}}}[15m])", "{{instance}} changed segments"),
+                        (f"increase(steno_audit_shed_records_total{{{P}}}[15m])", "{{instance}} shed"),
+                        (f"increase(steno_audit_unreadable_records_total{{{P}}}[15m])", "{{instance}} unreadable"),
+                        (f"increase(steno_audit_damaged_segments_total{{{P}}}[15m])", "{{instance}} changed segments"),
                     ),
                     bad=1,
                 ),
@@ -54,15 +54,15 @@ PROCESS: Final = Board(
                     "none",
                     "1: enabled, blocked.",
                     (
-                        (f"steno_audit_enabled{{{I}}}", "{{instance}} enabled"),
-                        (f"steno_audit_blocked{{{I}}}", "{{instance}} blocked"),
+                        (f"steno_audit_enabled{{{P}}}", "{{instance}} enabled"),
+                        (f"steno_audit_blocked{{{P}}}", "{{instance}} blocked"),
                     ),
                 ),
                 Panel(
                     "Head",
                     "none",
                     "The number of the last record on the disk.",
-                    ((f"steno_audit_flushed_seq{{{I}}}", "{{instance}}"),),
+                    ((f"steno_audit_flushed_seq{{{P}}}", "{{instance}}"),),
                 ),
             ),
         ),
@@ -99,7 +99,10 @@ PROCESS: Final = Board(
                     (
                         (f"sum by (source) (increase(steno_duplicates_total{{{S}}}[15m]))", "{{source}} duplicates"),
                         (f"sum by (source) (increase(steno_facts_omitted_total{{{S}}}[15m]))", "{{source}} facts"),
-                        (f"sum by (source) (increase(steno_unfed_frames_total{{{S}}}[15m])) > 0", "{{source}} messages"),
+                        (
+                            f"sum by (source) (increase(steno_unfed_frames_total{{{S}}}[15m])) > 0",
+                            "{{source}} messages",
+                        ),
                     ),
                 ),
                 Panel(
@@ -118,15 +121,15 @@ PROCESS: Final = Board(
                 Panel(
                     "Outputs that fail",
                     "none",
-                    "Within 15 minutes: state, recording, log, HTTP; lines of the log that were dropped; refused clients.",
+                    "Within 15 minutes: state, recording, log, HTTP; dropped lines of the log; refused clients.",
                     (
                         (
-                            f"sum by (instance, kind, reason) (increase(steno_output_errors_total{{{I}}}[15m])) > 0",
+                            f"sum by (instance, kind, reason) (increase(steno_output_errors_total{{{P}}}[15m])) > 0",
                             "{{instance}} {{kind}} {{reason}}",
                         ),
-                        (f"increase(steno_log_lines_dropped_total{{{I}}}[15m])", "{{instance}} log lines"),
+                        (f"increase(steno_log_lines_dropped_total{{{P}}}[15m])", "{{instance}} log lines"),
                         (
-                            f"sum by (instance, reason) (increase(steno_http_rejected_total{{{I}}}[15m])) > 0",
+                            f"sum by (instance, reason) (increase(steno_http_rejected_total{{{P}}}[15m])) > 0",
                             "{{instance}} HTTP {{reason}}",
                         ),
                     ),
@@ -143,7 +146,7 @@ PROCESS: Final = Board(
                     "Of one core. steno uses one at most.",
                     (
                         (
-                            f"rate(process_cpu_seconds_total{{{I}}}[{R}]) and on (job, instance) steno_build_info",
+                            f"rate(process_cpu_seconds_total{{{P}}}[{R}]) and on (job, instance) steno_build_info",
                             "{{instance}}",
                         ),
                     ),
@@ -156,7 +159,7 @@ PROCESS: Final = Board(
                     "Of the process. The unit's MemoryHigh is 512 MiB.",
                     (
                         (
-                            f"process_resident_memory_bytes{{{I}}} and on (job, instance) steno_build_info",
+                            f"process_resident_memory_bytes{{{P}}} and on (job, instance) steno_build_info",
                             "{{instance}}",
                         ),
                     ),
@@ -168,8 +171,10 @@ PROCESS: Final = Board(
                     "By conversations (half at most, past which they are dropped) and messages that are read ahead.",
                     (
                         (
-                            f"steno_memory_accounted_bytes{{{I}}} / on (job, instance) group_left ()"
-                            f' steno_limit{{{I}, limit="memory_bytes"}}',
+                            (
+                                f"steno_memory_accounted_bytes{{{P}}} / on (job, instance) group_left ()"
+                                f' steno_limit{{{P}, limit="memory_bytes"}}'
+                            ),
                             "{{instance}} {{kind}}",
                         ),
                     ),
@@ -179,7 +184,7 @@ PROCESS: Final = Board(
                     "Event loop",
                     "s",
                     "The longest time that it was held, of the last minute. Latencies are wrong by so much.",
-                    ((f"steno_loop_lag_seconds{{{I}}}", "{{instance}}"),),
+                    ((f"steno_loop_lag_seconds{{{P}}}", "{{instance}}"),),
                     warn=0.1,
                     bad=threshold("loop_lag_seconds"),
                 ),
@@ -189,7 +194,7 @@ PROCESS: Final = Board(
                     "Of the limit of the process. At it new connections are refused.",
                     (
                         (
-                            f"process_open_fds{{{I}}} / process_max_fds{{{I}}} and on (job, instance) steno_build_info",
+                            f"process_open_fds{{{P}}} / process_max_fds{{{P}}} and on (job, instance) steno_build_info",
                             "{{instance}}",
                         ),
                     ),
@@ -200,12 +205,15 @@ PROCESS: Final = Board(
                     "none",
                     "Within 15 minutes: objects of conversations, whole conversations, series.",
                     (
-                        (f"increase(steno_evicted_objects_total{{{I}}}[15m])", "{{instance}} objects"),
+                        (f"increase(steno_evicted_objects_total{{{P}}}[15m])", "{{instance}} objects"),
                         (
-                            f'sum by (source) (increase(steno_conversations_closed_total{{{S}, reason="evicted"}}[15m]))',
+                            rises("steno_conversations_closed_total", "source", ', reason="evicted"'),
                             "{{source}} conversations",
                         ),
-                        (f"sum by (instance) (increase(steno_series_dropped_total{{{I}}}[15m]))", "{{instance}} series"),
+                        (
+                            f"sum by (instance) (increase(steno_series_dropped_total{{{P}}}[15m]))",
+                            "{{instance}} series",
+                        ),
                     ),
                     bad=1,
                 ),
@@ -213,7 +221,7 @@ PROCESS: Final = Board(
                     "Clock",
                     "s",
                     "How far the wall clock is ahead of the times of records. Not 0 after it was set.",
-                    ((f"steno_clock_offset_seconds{{{I}}}", "{{instance}}"),),
+                    ((f"steno_clock_offset_seconds{{{P}}}", "{{instance}}"),),
                 ),
                 Panel(
                     "Scrapes",
@@ -221,7 +229,7 @@ PROCESS: Final = Board(
                     "Samples of a scrape.",
                     (
                         (
-                            f"scrape_samples_scraped{{{I}}} and on (job, instance) steno_build_info",
+                            f"scrape_samples_scraped{{{P}}} and on (job, instance) steno_build_info",
                             "{{instance}}",
                         ),
                     ),
@@ -232,14 +240,14 @@ PROCESS: Final = Board(
                     "Since the start, the last reload of the configuration, and the date of the price list.",
                     (
                         (
-                            f"time() - process_start_time_seconds{{{I}}} and on (job, instance) steno_build_info",
+                            f"time() - process_start_time_seconds{{{P}}} and on (job, instance) steno_build_info",
                             "{{instance}} up",
                         ),
                         (
-                            f"time() - (steno_config_last_reload_timestamp_seconds{{{I}}} > 0)",
+                            f"time() - (steno_config_last_reload_timestamp_seconds{{{P}}} > 0)",
                             "{{instance}} configuration",
                         ),
-                        (f"time() - (steno_price_list_timestamp_seconds{{{I}}} > 0)", "{{instance}} price list"),
+                        (f"time() - (steno_price_list_timestamp_seconds{{{P}}} > 0)", "{{instance}} price list"),
                     ),
                 ),
             ),

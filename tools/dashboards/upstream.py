@@ -2,7 +2,9 @@
 
 from typing import Final
 
-from tools.dashboards.panels import I, S, TOOL, Board, Panel, quantile, share, threshold
+from tools.dashboards.panels import TOOL, Board, P, Panel, S, quantile, share, threshold
+
+HEADROOM: Final = f"steno_rate_limit_remaining{{{S}}} / (steno_rate_limit_limit{{{S}}} > 0)"
 
 UPSTREAM: Final = Board(
     "steno-tools",
@@ -105,7 +107,7 @@ UPSTREAM: Final = Board(
                     "As upstream last said.",
                     (
                         (
-                            f"min by (source, kind) (steno_rate_limit_remaining{{{S}}} / (steno_rate_limit_limit{{{S}}} > 0))",
+                            f"min by (source, kind) ({HEADROOM})",
                             "{{source}} {{kind}}",
                         ),
                     ),
@@ -166,7 +168,7 @@ UPSTREAM: Final = Board(
                     (
                         (f"steno_upstream_certificate_expiry_timestamp_seconds{{{S}}} - time()", "upstream {{source}}"),
                         (f"steno_tls_certificate_expiry_timestamp_seconds{{{S}}} - time()", "{{source}}"),
-                        (f"steno_http_certificate_expiry_timestamp_seconds{{{I}}} - time()", "HTTP {{instance}}"),
+                        (f"steno_http_certificate_expiry_timestamp_seconds{{{P}}} - time()", "HTTP {{instance}}"),
                     ),
                     warn=threshold("certificate_seconds"),
                     bad=threshold("certificate_urgent_seconds"),
@@ -188,8 +190,10 @@ UPSTREAM: Final = Board(
                             "{{source}} proxy {{reason}}",
                         ),
                         (
-                            "sum by (source, reason)"
-                            f' (increase(steno_listen_handshakes_total{{{S}, reason!="accepted"}}[15m])) > 0',
+                            (
+                                "sum by (source, reason)"
+                                f' (increase(steno_listen_handshakes_total{{{S}, reason!="accepted"}}[15m])) > 0'
+                            ),
                             "{{source}} listener {{reason}}",
                         ),
                     ),

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tools.dashboards.panels import AUDIO, LATENCY, R, S, Board, Panel, quantile, share, threshold
+from tools.dashboards.panels import AUDIO, LATENCY, Board, Panel, R, S, quantile, rises, share, threshold
 
 VOICE: Final = Board(
     "steno-voice",
@@ -15,7 +15,7 @@ VOICE: Final = Board(
                 Panel(
                     "Turn latency, median",
                     "s",
-                    "From the end of the user's speech to the first sound of the answer, across responses that call tools.",
+                    "From the end of the user's speech to the first sound of the answer, calls of tools included.",
                     ((quantile(0.5, LATENCY), "{{source}}"),),
                     warn=0.8,
                     bad=threshold("turn_latency_seconds"),
@@ -75,9 +75,11 @@ VOICE: Final = Board(
                     "Of all turns within 15 minutes: the caller spoke again or hung up before an answer began.",
                     (
                         (
-                            f"sum by (source) (increase(steno_unanswered_turns_total{{{S}}}[15m]))"
-                            f" / (sum by (source) (increase({LATENCY}_count{{{S}}}[15m]))"
-                            f" + sum by (source) (increase(steno_unanswered_turns_total{{{S}}}[15m])))",
+                            (
+                                f"sum by (source) (increase(steno_unanswered_turns_total{{{S}}}[15m]))"
+                                f" / (sum by (source) (increase({LATENCY}_count{{{S}}}[15m]))"
+                                f" + sum by (source) (increase(steno_unanswered_turns_total{{{S}}}[15m])))"
+                            ),
                             "{{source}}",
                         ),
                     ),
@@ -108,8 +110,7 @@ VOICE: Final = Board(
                     "Within 15 minutes, by upstream's code or reason.",
                     (
                         (
-                            f'sum by (source, reason) (increase(steno_responses_total{{{S}, status=~"failed|incomplete"}}[15m]))'
-                            " > 0",
+                            rises("steno_responses_total", "source, reason", ', status=~"failed|incomplete"') + " > 0",
                             "{{source}} {{reason}}",
                         ),
                     ),
@@ -120,9 +121,12 @@ VOICE: Final = Board(
                     "Responses that broke off by each cause, of all responses within 15 minutes.",
                     (
                         (
-                            f"sum by (source, reason) (increase(steno_interruptions_total{{{S}}}[15m]))"
-                            f" / on (source) group_left () sum by (source) (increase(steno_responses_total{{{S}}}[15m]))"
-                            " > 0",
+                            (
+                                f"sum by (source, reason) (increase(steno_interruptions_total{{{S}}}[15m]))"
+                                " / on (source) group_left ()"
+                                f" sum by (source) (increase(steno_responses_total{{{S}}}[15m]))"
+                                " > 0"
+                            ),
                             "{{source}} {{reason}}",
                         ),
                     ),
@@ -150,8 +154,10 @@ VOICE: Final = Board(
                     "Of conversations that ended.",
                     (
                         (
-                            f"histogram_quantile(0.5, sum by (le, source, family)"
-                            f" (rate(steno_conversation_duration_seconds_bucket{{{S}}}[15m])))",
+                            (
+                                f"histogram_quantile(0.5, sum by (le, source, family)"
+                                f" (rate(steno_conversation_duration_seconds_bucket{{{S}}}[15m])))"
+                            ),
                             "{{source}} {{family}}",
                         ),
                     ),
