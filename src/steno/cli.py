@@ -334,6 +334,36 @@ def export(paths: tuple[Path, ...], form: str, after: int) -> None:
 
 
 @cli.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
+@click.option(
+    "--listen", default="127.0.0.1:0", show_default=True, help="Address on this machine; port 0: any free one."
+)
+@click.option(
+    "--key-file",
+    "key_files",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="The key the log is hashed under, for its verification; repeatable, as for verify.",
+)
+def serve(paths: tuple[Path, ...], listen: str, key_files: tuple[Path, ...]) -> None:
+    """Look at an audit log: the page and its API over a folder, or over segments of one log, offline.
+
+    The log is verified, and may be written by a daemon meanwhile. Nothing is written. The link that is printed has a
+    token, which shows the texts that the log has; $STENO_SERVE_TOKEN sets it.
+
+    Example: steno serve /var/log/steno
+    """
+    import anyio
+
+    from steno.app import serve as serving
+    from steno.app import verify as verifying
+    from steno.app.event_loop import event_loop_options
+
+    settings = serving.Settings(paths, listen, verifying.trust_of(key_files, (), ()))
+    anyio.run(serving.serve, settings, backend_options=event_loop_options())
+
+
+@cli.command()
 @CONFIG
 @click.option("--conversation", required=True, help="The key of the conversation, as the audit log has it.")
 @click.option("--partial", is_flag=True, help="Erase what is in files, even where the log itself holds content.")

@@ -64,6 +64,14 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return self.memory_bytes // 2
 
     @property
+    def recent_bytes(self) -> int:
+        """What the recent facts of all conversations may take that the page shows, beside `memory_bytes`.
+
+        A sixth of it, by default 32 MiB: some 60,000 facts, the last minutes of a busy daemon.
+        """
+        return self.memory_bytes // 6
+
+    @property
     def read_ahead_bytes(self) -> int:
         """What all connections together may hold of frames that were received and not fed yet."""
         return self.memory_bytes // 4
@@ -190,3 +198,31 @@ the records of one flush."""
 HANDSHAKES: Final = 128
 """Handshakes of clients that a source which listens has under way. An honest one takes milliseconds; past it the oldest
 makes room. Each holds a file descriptor."""
+
+RECENT_FACTS: Final = 2_000
+"""Facts of one conversation that are remembered for its timeline: an hour of a voice session has some 1,500. Past it
+the oldest are left out, and their number is shown."""
+
+RECENT_ENDED: Final = 1_000
+"""Conversations that have ended and stay in the table. Each takes about 2 KB without its facts."""
+
+RECENT_ENDED_WHOLE: Final = 256
+"""Conversations that have ended and keep their facts before those that are open lose any."""
+
+RECENT_STREAM_CONVERSATIONS: Final = 256
+"""Conversations of one stream that a gap of the stream is shown in: a relay may carry thousands of threads, and only
+the newest of them may still be about to go on."""
+
+RECENT_STREAMS: Final = 1_024
+"""Streams that have ended and may yet be resumed by another one."""
+
+STREAM_CLIENTS: Final = 32
+"""Clients that follow `/v1/stream`: pages that people look at. Each holds a connection, and is sent up to 600 KB a
+second where 10,000 conversations go on at once. A scrape must always find a connection."""
+
+ARCHIVE_CONVERSATIONS: Final = 100_000
+"""Conversations of an audit log that `steno serve` has in its table: those with the newest records. Each takes about
+1.5 KB."""
+
+ARCHIVE_RECORDS: Final = 10_000
+"""Records of one conversation that `steno serve` makes a timeline of, the newest ones. Each takes some 2 KB."""

@@ -100,6 +100,8 @@ class BoundedProtocol(H11Protocol):
         super().__init__(**uvicorn)
         self._table = table
         self._patience: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
+        """Ends a connection whose client takes nothing of a response."""
 
     @property
     def busy(self) -> bool:
@@ -136,6 +138,17 @@ class BoundedProtocol(H11Protocol):
         self._table.bound_unsent(self)
         super().on_response_complete()
 
+    def pause_writing(self) -> None:
+        """Wait for a client that leaves a response that goes on with us, as it is waited for at the end of others."""
+        super().pause_writing()
+        if self._stalled is None:
+            self._stalled = self.loop.call_later(self._table.head_seconds, self.hang_up, "silent")
+
+    def resume_writing(self) -> None:
+        """Send on: the client has taken what there was."""
+        super().resume_writing()
+        self._end_stall()
+
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP, and count it."""
         self._table.rejected["bad_request"] += 1
@@ -162,6 +175,12 @@ class BoundedProtocol(H11Protocol):
             self._patience.cancel()
             self._patience = None
 
+    def _end_stall(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
     def _forget(self) -> None:
         self._end_wait()
+        self._end_stall()
         self._table.discard(self)

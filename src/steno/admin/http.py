@@ -101,7 +101,12 @@ def application(
         return _response(ready(detailed=authorization.allows(request)))
 
     own = [Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)]
-    return Starlette(routes=[*own, *further], exception_handlers={HTTPException: _refused})
+    return routed([*own, *further])
+
+
+def routed(routes: Sequence[Route]) -> ASGIApp:
+    """Return the application that answers `routes`, and in JSON what programs ask for that is none of them."""
+    return Starlette(routes=list(routes), exception_handlers={HTTPException: _refused})
 
 
 async def _refused(request: Request, refused: Exception) -> Response:

@@ -33,6 +33,7 @@ from steno.app.notify import Notifier, ServiceReports
 from steno.app.price_list import configured_prices
 from steno.app.source_kinds import make_source, shedding
 from steno.app.state_output import StateOutput
+from steno.app.views import Views
 from steno.audit.content_store.erase import Erasure
 from steno.audit.service import AuditService
 from steno.config import Config
@@ -106,9 +107,10 @@ class Daemon:
         self.listeners: list[Callable[[Conversation], None]] = []
         """Each is called with every conversation that ends."""
         self.metrics = Metrics(config.limits.label_values, parts.prices)
+        self.views = Views(config)
         self.pipeline = Pipeline(
             config.limits,
-            [self.metrics, *parts.audit.sinks],
+            [self.metrics, *parts.audit.sinks, self.views.recent],
             self._conversation_closed,
             self._stream_ended,
             parts.prices,
@@ -125,6 +127,7 @@ class Daemon:
             _as_run(config), lambda source: make_source(source, sessions), sessions.end_left
         )
         self.drain = Drain(self.sources, lambda calls, most: parts.audit.draining(parts.clock.now(), calls, most))
+        self.views.attach(self.pipeline, self.sources, self.clock.now)
         self._shedding = shedding(config.sources)
         self.audit.shed_from(self._shedding)
         self._sessions = sessions
@@ -167,6 +170,7 @@ class Daemon:
         return f"[{host}]:{port}" if sock.family == socket.AF_INET6 else f"{host}:{port}"
 
     def _conversation_closed(self, state: Conversation) -> None:
+        self.views.closed(state)
         if self._parts.state:
             self._parts.state.closed(state)
         for listener in self.listeners:
@@ -206,7 +210,8 @@ class Daemon:
             numbers.append(self._parts.log)
         registry = daemon_registry(self.pipeline, self.metrics, numbers)
         clients = self.faces.tables["http"]
-        answers = application(registry, self.healthy, self.ready, self.calls.authorization, self.calls.http_routes())
+        further = [*self.calls.http_routes(), *self.views.routes(self.calls.authorization)]
+        answers = application(registry, self.healthy, self.ready, self.calls.authorization, further)
         app = HostGuard(answers, self._hosts, clients)
         http = HttpServer(app, self._parts.socket, clients)
         async with anyio.create_task_group() as tasks:
@@ -214,15 +219,17 @@ class Daemon:
             self._ticked_at = anyio.current_time()
             tasks.start_soon(self._serve, http.run, self._parts.socket)
             if self.audit.directory:
-                peers, further = self.faces.tables["control"], self.calls.control_routes()
-                listen = partial(control.listen, self.audit.directory, self._erase, peers, further)
+                peers, control_routes = self.faces.tables["control"], self.calls.control_routes()
+                listen = partial(control.listen, self.audit.directory, self._erase, peers, control_routes)
                 tasks.start_soon(self._serve, listen)
+            tasks.start_soon(self._serve, self.views.changes.run)
             self._log_start()
             tasks.start_soon(self._tick)
             self._reports.ready()
             tasks.start_soon(self._reports.run, self._guarded)
             await self._run_sources()
             missing = await self._finish()
+            self.views.changes.stop()
             http.stop()
             await http.stopped.wait()
             tasks.cancel_scope.cancel()
@@ -265,7 +272,7 @@ class Daemon:
             state = self.pipeline.registry.conversations.get(request.conversation)
             if state:
                 state.erase_content()
-            return state is not None
+            return self.views.erase(request.conversation) or state is not None
 
         return await self.audit.erase(request.conversation, self.clock.now(), forget, partial=request.partial)
 

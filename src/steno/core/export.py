@@ -4,7 +4,6 @@ The operator asked for these lines, so they show content whatever the policy of 
 there as upstream sent them, unknown members included; secrets are masked.
 """
 
-from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -16,35 +15,47 @@ from steno.wire import mask
 
 CONVERSATION_SCHEMA: Final = "steno.conversation/1"
 STREAM_SCHEMA: Final = "steno.stream/1"
+OBJECTS: Final = ("responses", "runs", "run_steps", "messages", "unfinished")
+"""Members of a conversation's line that are lists of upstream's objects."""
 
 
 def conversation_line(state: Conversation) -> bytes:
     """Return `state` as one line of JSON, newline included."""
+    return written(snapshot(state))
+
+
+def snapshot(state: Conversation) -> dict[str, Any]:
+    """Return the members of the line of `state` as they are now, its objects as bytes: nothing of it changes later."""
     exported = state.exported()
-    return _line(
-        {
-            "schema": CONVERSATION_SCHEMA,
-            "key": state.key,
-            "family": state.family,
-            "stream": state.stream,
-            "open": state.closed_reason is None,
-            "closed_reason": state.closed_reason,
-            "conversation_id": state.conversation_id,
-            "call_id": state.call_id,
-            "session": _object(state.session) if state.session else None,
-            "responses": _objects(exported.responses),
-            "runs": _objects(exported.runs),
-            "run_steps": _objects(exported.run_steps),
-            "messages": _objects(exported.messages),
-            "unfinished": _objects(state.unfinished()),
-            "transcript": exported.transcript,
-            "speech": exported.speech,
-            "tools": list(state.tool_log),
-            "totals": _totals(state),
-            "rejected": state.rejected,
-            "events": state.events,
-        }
-    )
+    return {
+        "schema": CONVERSATION_SCHEMA,
+        "key": state.key,
+        "family": state.family,
+        "stream": state.stream,
+        "open": state.closed_reason is None,
+        "closed_reason": state.closed_reason,
+        "conversation_id": state.conversation_id,
+        "call_id": state.call_id,
+        "session": state.session,
+        "responses": list(exported.responses),
+        "runs": list(exported.runs),
+        "run_steps": list(exported.run_steps),
+        "messages": list(exported.messages),
+        "unfinished": state.unfinished(),
+        "transcript": exported.transcript,
+        "speech": exported.speech,
+        "tools": list(state.tool_log),
+        "totals": totals_of(state),
+        "rejected": dict(state.rejected),
+        "events": state.events,
+    }
+
+
+def written(members: dict[str, Any]) -> bytes:
+    """Return what `snapshot` returned as one line of JSON, newline included, without secrets. For any thread."""
+    objects = {name: [_object(raw) for raw in members[name]] for name in OBJECTS}
+    session = members["session"]
+    return _line({**members, **objects, "session": _object(session) if session else None})
 
 
 def stream_line(stream: Stream) -> bytes:
@@ -70,22 +81,19 @@ def _object(raw: bytes) -> Raw:
     return Raw(mask(raw))  # by itself, so that an object without secrets stays as it came
 
 
-def _objects(raws: Iterable[bytes]) -> list[Raw]:
-    return [_object(raw) for raw in raws]
-
-
-def _totals(state: Conversation) -> dict[str, Any]:
+def totals_of(state: Conversation) -> dict[str, Any]:
+    """Return the member `totals` of a conversation's line."""
     totals = state.totals
     return {
         "tokens": totals.buckets(),
         "seconds": [{"model": model, "seconds": seconds_text(value)} for model, value in totals.seconds.items()],
         "cost_usd": totals.cost_usd(),
-        "unpriced": totals.unpriced,
+        "unpriced": dict(totals.unpriced),
         "complete": state.complete,
-        "responses": totals.responses,
-        "runs": totals.runs,
-        "run_steps": totals.run_steps,
-        "interruptions": totals.interruptions,
+        "responses": dict(totals.responses),
+        "runs": dict(totals.runs),
+        "run_steps": dict(totals.run_steps),
+        "interruptions": dict(totals.interruptions),
         "dropped_objects": state.dropped_objects(),
     }
 

@@ -193,6 +193,8 @@ class DialLoop:
         self._stopping = anyio.Event()
         self._wake = anyio.Event()
         """Ends the wait after the present attempt."""
+        self._dialing: anyio.CancelScope | None = None
+        """The handshake under way: `stop` ends it."""
         self._connection: ClientConnection | None = None
         self._former: StreamEnd | None = None
         """How the stream before ended."""
@@ -243,6 +245,8 @@ class DialLoop:
         """Close the connection as going away, for `reason`, and connect no more."""
         self._stopping.set()
         self._wake.set()
+        if self._dialing:
+            self._dialing.cancel()  # who accepts and says nothing would hold it up for `open_timeout_seconds`
         await self._close(reason)
 
     async def redial(self, target: Target) -> None:
@@ -268,8 +272,10 @@ class DialLoop:
     async def _attempt(self) -> Attempt:
         target = self._target
         try:
-            async with self._sessions.turns.taken():
-                connection = await dial(target, self._sessions.read_ahead)
+            with anyio.CancelScope() as scope:
+                self._dialing = scope
+                async with self._sessions.turns.taken():
+                    connection = await dial(target, self._sessions.read_ahead)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is counted by a reason and tried again
             reason = reason_of(error)
             self._counters.attempts[reason] += 1
@@ -281,6 +287,8 @@ class DialLoop:
                 detail=detail_of(error),
                 unknown_call=call_is_unknown(error),
             )
+        if scope.cancelled_caught:
+            return Attempt(good=True)
         self._counters.attempts["connected"] += 1
         if self.stopping or target is not self._target:
             # `stop` or `redial` came during the handshake, and found no connection to close.

@@ -145,11 +145,20 @@ class SourceSupervisor:
 
     def ready(self) -> dict[str, bool]:
         """Return whether each configured source is ready, by name."""
-        return {name: source.ready for name, source in self._sources.items()}
+        return {name: source.ready for name, source in list(self._sources.items())}
+
+    def kind(self, name: str) -> str:
+        """Return the kind of a source; empty where there is none of that name."""
+        config = self._configs.get(name)
+        return config.kind if config else ""
+
+    def labels(self, name: str) -> dict[str, str]:
+        """Return the operator's labels of a source."""
+        return dict(getattr(self._configs.get(name), "labels", {}))
 
     def problems(self) -> dict[str, Problem]:
         """Return why sources are not ready, by name; of those where something is known."""
-        found = {name: source.problem for name, source in self._sources.items() if not source.ready}
+        found = {name: source.problem for name, source in list(self._sources.items()) if not source.ready}
         return {name: problem for name, problem in found.items() if problem}
 
     def numbers(self) -> Mapping[str, Numbers]:
