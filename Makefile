@@ -28,7 +28,7 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest test-taps test-clients test-operations coverage golden
+.PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest test-taps test-clients test-operations coverage golden screenshots
 .PHONY: dashboards compare bench-check wheel check format docs lock clean
 
 help: ## show this list
@@ -105,9 +105,15 @@ test-clients: $(CLIENTS)/node/.locked ## run all clients against a simulated pro
 
 # What operators put around it: a browser, a Prometheus. What cannot be installed is a failure here. Debian's packages are
 # installed where root may do that; the server that comes with the package is not started.
-# What builds the dashboards is in an environment of its own.
-DASHBOARDS := build/dashboards
-test-operations: $(VENV)/.dev $(DASHBOARDS)/.locked ## run the tests with a browser and a Prometheus (needs chromium, prometheus and promtool)
+# What drives the browser is in an environment of its own: it brings a Node of 45 MB along.
+OPERATIONS := build/operations
+BROWSER    := $(OPERATIONS)/browser
+$(OPERATIONS)/%/.locked: tests/operations/locks/%.lock
+	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
+
+# So is what builds the dashboards.
+DASHBOARDS := $(OPERATIONS)/dashboards
+test-operations: $(VENV)/.dev $(BROWSER)/.locked $(DASHBOARDS)/.locked ## run the tests with a browser and a Prometheus (needs chromium, prometheus and promtool)
 	@for each in chromium prometheus; do command -v $$each >/dev/null || { test "$$(id -u)" = 0 \
 	    && command -v apt-get >/dev/null && apt-get update -qq \
 	    && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $$each >/dev/null; } \
@@ -125,6 +131,9 @@ coverage: $(VENV)/.dev $(OPENAI_CLIENT) ## run the tests and hold each file to i
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage json --quiet -o build/coverage/report.json
 	$(BIN)/python tools/coverage_floor.py $(FLOORS)
+
+screenshots: $(VENV)/.dev $(BROWSER)/.locked ## take the pictures of the page in docs/images, from the demo (needs chromium)
+	PYTHONPATH=. $(BIN)/python tools/screenshots.py
 
 golden: $(VENV)/.dev ## write the outputs in tests/golden anew, to be read as a diff
 	STENO_GOLDEN=write $(BIN)/pytest -q tests/test_golden.py
@@ -169,8 +178,7 @@ lock: ## write requirements*.lock from pyproject.toml (needs uv)
 	$(COMPILE) $(ARGS) --group build -o requirements.lock pyproject.toml
 	$(COMPILE) $(ARGS) --group build --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
 	$(COMPILE) $(ARGS) --resolution lowest-direct --group build --group dev -o requirements-lowest.lock pyproject.toml
-	for asked in $(CLIENT_LOCKS)/*.in; do $(COMPILE_CLIENT) $(ARGS) -o "$${asked%.in}.lock" "$$asked" || exit; done
-	$(COMPILE_CLIENT) $(ARGS) -o tools/dashboards/requirements.lock tools/dashboards/requirements.in
+	for asked in $(CLIENT_LOCKS)/*.in tests/operations/locks/*.in; do $(COMPILE_CLIENT) $(ARGS) -o "$${asked%.in}.lock" "$$asked" || exit; done
 	cd clients/python && $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $(ARGS) --group test -o requirements.lock pyproject.toml
 
@@ -197,9 +205,6 @@ $(BIN)/python:
 
 # The rules below make such an environment, as if it were .venv.
 $(CLIENTS)/%/.locked: $(CLIENT_LOCKS)/%.lock
-	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
-
-build/%/.locked: tools/%/requirements.lock
 	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
 
 $(CLIENTS)/node/.locked: $(CLIENT_LOCKS)/package-lock.json $(CLIENT_LOCKS)/package.json

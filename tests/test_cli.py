@@ -30,7 +30,10 @@ def test_check_prints_all_of_a_configuration(name: str) -> None:
     """The files that are shipped are right, and their defaults are shown."""
     done = steno("check", "-c", ROOT / f"config/{name}.toml")
 
-    assert (done.returncode, done.stderr) == (0, b"")
+    warned = [
+        line for line in done.stderr.splitlines() if b"is taken by a process" not in line
+    ]  # the port is a fixed one
+    assert (done.returncode, warned) == (0, [])
     assert b'listen = "127.0.0.1:9464"' in done.stdout
     assert b"drain_seconds = 10.0" in done.stdout
 

@@ -181,7 +181,7 @@ async def test_a_full_disk_stops_the_reading_until_there_is_room(tmp_path: Path)
             after = [daemon.metric(each) for each in ("steno_audit_blocked", ATTEMPTS, 'steno_streams{source="relay"}')]
             code = await stopped(daemon)
 
-    assert (ready[0], json.loads(ready[1])["audit"], healthy[0]) == (503, False, 200)
+    assert (ready[0], json.loads(ready[1])["audit"], healthy[0]) == (503, "unwritable", 200)
     assert read < RESPONSES
     assert (after, len(server.requests), code) == ([0, 1, 1], 1, 0)
     assert finished(records(tmp_path / "disk/audit")) == ALL
@@ -249,7 +249,7 @@ async def test_a_stop_while_the_disk_is_full(tmp_path: Path) -> None:
             code = await stopped(daemon)
     (segment,) = (tmp_path / "disk/audit").glob("*.jsonl")
 
-    assert (ready[0], json.loads(ready[1])["audit"]) == (503, False)
+    assert (ready[0], json.loads(ready[1])["audit"]) == (503, "unwritable")
     assert code == 69
     assert "could not be flushed in time" in config.with_suffix(".log").read_text()
     assert "Traceback" not in config.with_suffix(".log").read_text()

@@ -38,8 +38,8 @@ def state_text(state: bytes) -> str:
 
 
 def metrics_text(metrics: str) -> str:
-    """Keep steno's own samples, without their help and their buckets."""
-    lines = (line for line in metrics.splitlines() if line.startswith("steno_"))
+    """Keep steno's own samples that are not 0, without their help and their buckets."""
+    lines = (line for line in metrics.splitlines() if line.startswith("steno_") and not line.endswith(" 0.0"))
     return "".join(f"{line}\n" for line in lines if not line.partition("{")[0].endswith("_bucket"))
 
 

@@ -199,7 +199,7 @@ def test_content_files_that_are_none_are_missing(log: Path, place: Place) -> Non
     code, printed, _ = limited("verify", log, "--words")
 
     assert code == 1
-    assert "WORDS ARE MISSING: 1 texts" in printed
+    assert "WORDS ARE MISSING: 1 text," in printed
 
 
 # Keys, configurations, price lists ------------------------------------------------------------------------

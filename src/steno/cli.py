@@ -20,7 +20,7 @@ import click
 from steno import __version__
 from steno.app.signals import SIGNALS
 from steno.app.terminal import echo, printable_lines
-from steno.errors import ConfigError, ConfigFault, DataError, StenoError, UsageError
+from steno.errors import ConfigError, ConfigFault, StenoError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -103,24 +103,29 @@ def run(config_file: Path | None, state: Path | None, record: Path | None) -> No
 
 @cli.command()
 @CONFIG
-def check(config_file: Path | None) -> None:
+@click.option("--state", type=FILE, help="As `steno run` is given it: whether it can be written.")
+@click.option("--record", type=FILE, help="As `steno run` is given it: whether the folder can be written.")
+@click.option("--strict", is_flag=True, help="Exit 78 when there is a warning.")
+def check(config_file: Path | None, state: Path | None, record: Path | None, strict: bool) -> None:
     """Read the configuration and print all of it, defaults included, secrets masked.
 
-    What it names is looked at too: files, variables and certificates that cannot be read, and what is surely not meant,
-    are warned of on standard error.
+    What `steno run` would refuse is an error, exit 78: a folder that cannot be written, a key that is too short, an
+    address that is not this machine's. What it starts with and is surely not meant is a warning on standard error: a
+    file or variable that a source needs, a certificate that ends soon, a port that another process has.
     """
-    from steno.app.check import warnings
-    from steno.app.price_list import configured_prices
-    from steno.audit.setup import redactor_of
+    from steno.app import check as checking
     from steno.config import load, render
 
     path = _config_file(config_file)
     config = load(path)
     with _faults_in(path):
-        redactor_of(config.audit)
-    configured_prices(config.prices)
-    for warning in warnings(config, os.environ):
+        warned, faults = checking.found(config, os.environ, state, record)
+    for warning in warned:
         echo(f"warning: {path}: {warning.key}: {warning.message}", err=True)
+    if faults:
+        raise ConfigError(ConfigFault(str(path), each.key, each.message) for each in faults)
+    if strict and warned:
+        raise ConfigError([ConfigFault(str(path), "", "a warning is an error with --strict")])
     click.echo(render(config), nl=False)
 
 
@@ -241,6 +246,8 @@ def replay(
     Unlike the daemon, replay keeps every object and evicts nothing for the sake of memory: it may take about as much
     memory as the recordings are long, several times that for texts that are not ASCII. To bound it, or to compare with
     what a daemon kept, set limits.memory_bytes and limits.kept_objects in the configuration (-c).
+
+    A file that is compressed is refused: zcat FILE | steno replay -. Exit 65 when every line of a file was malformed.
     """
     from steno.app import replay as replaying
     from steno.app.price_list import configured_prices, load_prices
@@ -257,8 +264,7 @@ def replay(
         summary = replaying.replay(files, config, outputs, table, sys.stdin.buffer, progress)
     taken = Path("-") in (state, metrics)
     _show(console(stderr=taken), summary)
-    if strict and summary.malformed:
-        raise DataError(f"{sum(summary.malformed.values())} lines were malformed")
+    replaying.refuse_unread(summary, strict=strict)
 
 
 @cli.command()
@@ -305,12 +311,12 @@ def verify(
     if kept and len(logs) > 1:
         raise UsageError("--checkpoint is about one log: prove each log by itself")
     holds = True
-    with _progress(paths) as progress:
-        for log in logs:
+    for log in logs:
+        with _progress(log) as progress:  # it is gone before anything is printed
             found = verifying.verify(log, trust, content=words, checkpoints=kept, progress=progress)
-            holds &= found.ok
-            for line in ([f"{log[0]}:"] if len(logs) > 1 else []) + found.lines():
-                echo(line)
+        holds &= found.ok
+        for line in ([f"{log[0]}:"] if len(logs) > 1 else []) + found.lines():
+            echo(line)
     return 0 if holds else 1
 
 

@@ -54,6 +54,11 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Values of a metric label that the upstream of one source chooses. Past it: `other`; a model that has a price is
     then shown under the name of its price."""
 
+    series: Annotated[int, Meta(ge=1_000, le=10_000_000)] = 50_000
+    """Series of the metrics of conversations in which a word of upstream's stands: a model, a tool, a code. A histogram
+    has as many as it has buckets. Past it, what would need a further one counts under `other`. Values multiply, so that
+    the limit on each leaves room for millions; Prometheus takes as many, and a scrape of these some 5 MB."""
+
     drain_seconds: Seconds = 10.0
     """Longest time from the first SIGTERM to the exit. Where a proxy lets calls go to their end (`drain_seconds` of the
     source), it begins after that. Keep the sum below the service manager's own limit."""

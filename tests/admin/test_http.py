@@ -1,6 +1,7 @@
 """The HTTP face, with a real client over a real socket."""
 
 import asyncio
+import gzip
 import http.client
 import json
 import socket
@@ -80,6 +81,23 @@ async def test_metrics_in_the_text_format() -> None:
     assert (status, kind.split(";")[0]) == (200, "text/plain")
     assert "steno_build_info 1.0" in body
     assert openmetrics.startswith("application/openmetrics-text")
+
+
+async def test_metrics_are_compressed_where_that_is_asked_for() -> None:
+    async with face() as served:
+
+        def ask() -> tuple[str | None, str | None, bytes]:
+            connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
+            connection.request("GET", "/metrics", headers={"Accept-Encoding": "gzip"})
+            response = connection.getresponse()
+            body = response.read()
+            connection.close()
+            return response.headers["Content-Encoding"], response.headers["Vary"], body
+
+        encoding, vary, body = await anyio.to_thread.run_sync(ask)
+
+    assert (encoding, vary) == ("gzip", "Accept, Accept-Encoding")
+    assert b"steno_build_info 1.0" in gzip.decompress(body)
 
 
 async def test_health_and_readiness_are_two_things() -> None:

@@ -126,7 +126,7 @@ async def test_by_the_control_socket(tmp_path: Path) -> None:
     heading, row = listed[1].splitlines()
     assert heading.split() == ["call", "source", "since", "by", "state", "frames", "labels", "problem"]
     assert row.split()[:2] + row.split()[3:] == ["rtc_1", "calls", "control", "following", "1", "desk=berlin"]
-    assert released == (0, "rtc_1: calls follows it no more, after 1 frames", "")
+    assert released == (0, "rtc_1: calls follows it no more, after 1 frame", "")
     assert again == (1, "", "this call is not followed")
     assert (requests, code) == (1, 0)
     call = {"source": "calls", "call_id": "rtc_1"}

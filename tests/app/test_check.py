@@ -1,16 +1,17 @@
 """What `steno check` warns of."""
 
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from steno.app.check import Warned, warnings
+from steno.app.check import DRAINED_SECONDS, STOPPED_SECONDS, warnings
+from steno.app.findings import Finding
 from steno.config import parse
+from tests.processes import steno
 from tests.sources.certificates import Authority
 
+DEPLOY = Path(__file__).parent.parent.parent / "deploy"
 URL = 'url = "wss://relay.example/v1/events"'
 OWN_SESSION = (
     "opens a session of its own at the provider, which is billed and shows nobody's calls: name a running call by "
@@ -18,10 +19,10 @@ OWN_SESSION = (
 )
 
 
-def warned(*lines: str, url: str = URL, kind: str = "connect") -> list[Warned]:
+def warned(*lines: str, url: str = URL, kind: str = "connect") -> list[Finding]:
     """Return the warnings about one source."""
     text = "\n".join(['[[sources]]\nname = "relay"', f'kind = "{kind}"', url, *lines])
-    return list(warnings(parse(text, "steno.toml"), {"LOGS_DIRECTORY": "/"}))
+    return list(warnings(parse(text, "steno.toml")))
 
 
 def test_nothing_is_said_where_all_can_be_read(tmp_path: Path) -> None:
@@ -35,8 +36,8 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     missing = tmp_path / "missing"
 
     assert warned(f'headers = {{ A = {{ file = "{missing}" }} }}', f'ca_file = "{missing}"') == [
-        Warned("sources.relay.headers.A", f"{missing}: cannot be read: no such file or directory"),
-        Warned("sources.relay.ca_file", f"{missing}: cannot be read: no such file or directory"),
+        Finding("sources.relay.headers.A", f"{missing}: cannot be read: no such file or directory"),
+        Finding("sources.relay.ca_file", f"{missing}: cannot be read: no such file or directory"),
     ]
 
 
@@ -51,7 +52,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_a_url_that_opens_a_session_is_doubtful(url: str, doubtful: bool) -> None:
-    expected = [Warned("sources.relay.url", OWN_SESSION)] if doubtful else []
+    expected = [Finding("sources.relay.url", OWN_SESSION)] if doubtful else []
 
     assert warned(url=f'url = "{url}"') == expected
 
@@ -60,15 +61,15 @@ def test_the_file_of_tokens_is_read(tmp_path: Path) -> None:
     file = tmp_path / "tokens"
     listens = partial(warned, f'tokens = "{file}"', url="", kind="listen")
 
-    assert listens() == [Warned("sources.relay.tokens", f"{file}: cannot be read: no such file or directory")]
+    assert listens() == [Finding("sources.relay.tokens", f"{file}: cannot be read: no such file or directory")]
     file.write_text("# nobody\n")
     assert listens() == [
-        Warned("sources.relay.tokens", f"{file}: holds no token: a line is a name, a space and the token")
+        Finding("sources.relay.tokens", f"{file}: holds no token: a line is a name, a space and the token")
     ]
     file.write_text("desk short\nnone\n")
     assert listens() == [
-        Warned("sources.relay.tokens", f"{file}: line 1: the token must have 16 characters at least, 4096 at most"),
-        Warned("sources.relay.tokens", f"{file}: line 2: must be a name, a space and the token"),
+        Finding("sources.relay.tokens", f"{file}: line 1: the token must have 16 characters at least, 4096 at most"),
+        Finding("sources.relay.tokens", f"{file}: line 2: must be a name, a space and the token"),
     ]
     file.write_text("desk a-token-that-is-long-enough\n")
     assert listens() == []
@@ -104,10 +105,10 @@ def test_what_passes_in_clear_text_is_doubtful(tmp_path: Path) -> None:
     anywhere, here = 'listen = "0.0.0.0:7000"', 'listen = "[::1]:7000"'
 
     assert warned(f'tokens = "{tokens}"', url=anywhere, kind="listen") == [
-        Warned("sources.relay.tls", CLEAR_LISTEN.format("0.0.0.0:7000"))
+        Finding("sources.relay.tls", CLEAR_LISTEN.format("0.0.0.0:7000"))
     ]
     assert warned(UPSTREAM, url=anywhere, kind="proxy") == [
-        Warned("sources.relay.tls", CLEAR_PROXY.format("0.0.0.0:7000"))
+        Finding("sources.relay.tls", CLEAR_PROXY.format("0.0.0.0:7000"))
     ]
     assert warned(f'tokens = "{tokens}"', url=here, kind="listen") == []
     assert warned(UPSTREAM, url=here, kind="proxy") == []
@@ -126,7 +127,7 @@ def test_what_passes_in_clear_text_is_doubtful(tmp_path: Path) -> None:
     ],
 )
 def test_a_base_url_that_is_surely_not_meant(upstream: str, message: str | None) -> None:
-    expected = [Warned("sources.relay.upstream", message)] if message else []
+    expected = [Finding("sources.relay.upstream", message)] if message else []
 
     assert warned(url=f'upstream = "{upstream}"', kind="proxy") == expected
 
@@ -145,34 +146,131 @@ def test_a_proxy_that_is_its_own_upstream(listen: str, upstream: str, loops: boo
     found = warned(f'upstream = "{upstream}"', url=f'listen = "{listen}"', kind="proxy")
     itself = "is the address of this source itself: each request would come back for ever"
 
-    assert (Warned("sources.relay.upstream", itself) in found) == loops
+    assert (Finding("sources.relay.upstream", itself) in found) == loops
 
 
 def test_what_is_followed_is_a_file(tmp_path: Path) -> None:
     assert warned(url=f'path = "{tmp_path}"', kind="follow") == [
-        Warned("sources.relay.path", f"{tmp_path}: is a folder")
+        Finding("sources.relay.path", f"{tmp_path}: is a folder")
     ]
     assert warned(url='path = "-"', kind="follow") == []
 
 
-@pytest.mark.parametrize(
-    ("folder", "expected"),
-    [("", []), ("/tmp/steno", []), ("/dev/null/audit", [Warned("audit.directory", "/dev/null: is no folder")])],
-)
-def test_the_folder_of_the_audit_log(folder: str, expected: list[Warned]) -> None:
-    text = f'[audit]\ndirectory = "{folder}"\n' if folder else ""
+def test_a_certificate_that_ends_soon_is_warned_of(tmp_path: Path) -> None:
+    certificate, key = Authority(tmp_path).issue(ends="20991231235959Z")
+    text = f"""
+[[sources]]
+name = "relay"
+kind = "listen"
+tls = {{ certificate = "{certificate}", key = "{key}" }}
+"""
+    ends = 4_102_444_799.0
 
-    assert list(warnings(parse(text, "steno.toml"), {})) == expected
+    def found(days: float) -> list[Finding]:
+        return list(warnings(parse(text, "steno.toml"), now=ends - days * 86_400))
+
+    soon = "expires in {}: put a new one in its place"
+    assert found(14.5) == []
+    assert [each.message for each in (*found(13.5), *found(1.5))] == [
+        f"{certificate}: {soon.format(days)}" for days in ("13 days", "1 day")
+    ]
+
+
+NO_REDACTION = 'has no effect: audit.content redacts nothing; set it to "redacted"'
+ONE_SOURCE = '[[sources]]\nname = "relay"\nkind = "connect"\nurl = "wss://relay.example/v1/events"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", [Finding("sources", "there are none, so that nothing comes: name one under [[sources]]")]),
+        (f'audit.content = "none"\naudit.regions = ["DE"]\n{ONE_SOURCE}', [Finding("audit.regions", NO_REDACTION)]),
+        (f'audit.patterns = {{ contract = "C-[0-9]" }}\n{ONE_SOURCE}', [Finding("audit.patterns", NO_REDACTION)]),
+        (
+            f"audit.content_files = true\n{ONE_SOURCE}",
+            [Finding("audit.content_files", 'has no effect: audit.content is "none", so that no content is kept')],
+        ),
+        (
+            f"audit.retention_days = 0.5\n{ONE_SOURCE}",
+            [
+                Finding(
+                    "audit.retention_days",
+                    "is shorter than audit.segment_seconds (86400): a segment goes as a whole, and stays until it is "
+                    "closed",
+                )
+            ],
+        ),
+        (
+            f"limits.drain_seconds = 60\n{ONE_SOURCE}",
+            [
+                Finding(
+                    "limits.drain_seconds",
+                    "comes to 60 seconds with drain_seconds of the sources: raise TimeoutStopSec= of the unit too, "
+                    "which is 35 in the steno.service that steno comes with",
+                )
+            ],
+        ),
+        (
+            'limits.conversations = 500\n[[sources]]\nname = "calls"\nkind = "attach"\nstart_seconds = 5\n',
+            [
+                Finding("sources.calls.calls", "is more than limits.conversations (500): open ones would be evicted"),
+                Finding(
+                    "sources.calls.start_seconds",
+                    "is shorter than one attempt may take (open_timeout_seconds, 10)",
+                ),
+            ],
+        ),
+    ],
+)
+def test_what_is_legal_and_surely_not_meant(text: str, expected: list[Finding]) -> None:
+    assert list(warnings(parse(text, "steno.toml"))) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "warned_of"),
+    [
+        ("proxy", 'upstream = "https://api.provider.example"', False),
+        ("proxy", 'upstream = "https://api.provider.example"\ndrain_seconds = 7200', True),
+        ("listen", "", False),
+    ],
+)
+def test_the_drain_is_held_against_the_unit_that_is_for_it(kind: str, more: str, warned_of: bool) -> None:
+    text = f'[[sources]]\nname = "way"\nkind = "{kind}"\n{more}\n'
+
+    assert [each.key for each in warnings(parse(text, "steno.toml"))] == ["limits.drain_seconds"] * warned_of
+
+
+def test_the_units_wait_for_as_long_as_is_said() -> None:
+    """Who raises one raises the other."""
+    said = {"steno.service": STOPPED_SECONDS, "steno@.service": DRAINED_SECONDS}
+
+    for unit, seconds in said.items():
+        assert f"TimeoutStopSec={seconds:g}s\n" in (DEPLOY / unit).read_text()
 
 
 def test_the_command_warns_and_prints_the_configuration(tmp_path: Path) -> None:
     file = tmp_path / "steno.toml"
-    file.write_text('[audit]\ndirectory = "/tmp"\nkey = { env = "STENO_TEST_ABSENT" }\n')
+    file.write_text(f'http.listen = "127.0.0.1:0"\nhttp.token = {{ env = "STENO_TEST_ABSENT" }}\n{ONE_SOURCE}')
 
-    done = subprocess.run(
-        [sys.executable, "-m", "steno", "check", "-c", file], capture_output=True, text=True, check=False
+    done, strict = steno("check", "-c", file), steno("check", "-c", file, "--strict")
+
+    said = f"warning: {file}: http.token: $STENO_TEST_ABSENT: is not set\n"
+    assert (done.returncode, done.stderr.decode()) == (0, said)
+    assert b'url = "wss://relay.example/v1/events"' in done.stdout
+    assert (strict.returncode, strict.stdout) == (78, b"")
+    assert strict.stderr.decode() == f"{said}{file}: a warning is an error with --strict\n"
+
+
+def test_the_command_refuses_what_the_daemon_would(tmp_path: Path) -> None:
+    """Warnings come first; nothing is printed that could be taken for a configuration that is right."""
+    file = tmp_path / "steno.toml"
+    file.write_text('http.listen = "127.0.0.1:0"\naudit.key = { env = "STENO_TEST_ABSENT" }\n')
+
+    done = steno("check", "-c", file, "--state", tmp_path / "none/state")
+
+    assert (done.returncode, done.stdout) == (78, b"")
+    assert done.stderr.decode() == (
+        f"warning: {file}: sources: there are none, so that nothing comes: name one under [[sources]]\n"
+        f"{file}: audit.key: $STENO_TEST_ABSENT: is not set\n"
+        f"{file}: --state: {tmp_path}/none: is no folder\n"
     )
-
-    assert done.returncode == 0
-    assert done.stderr == f"warning: {file}: audit.key: $STENO_TEST_ABSENT: is not set\n"
-    assert 'directory = "/tmp"' in done.stdout

@@ -32,6 +32,9 @@ def anyio_backend() -> str:
 PATHS = ("/metrics", "/healthz", "/readyz", "/")
 
 
+OPENED = re.compile(r'^steno_conversations_opened_total\{family="realtime",.*$', re.MULTILINE)
+
+
 def configure(folder: Path, url: str, more: str = "") -> Path:
     """Write a configuration with one source, which reads `url`."""
     config = folder / "steno.toml"
@@ -173,6 +176,7 @@ async def test_health_and_readiness(tmp_path: Path) -> None:
         with running(configure(tmp_path, url)) as daemon:
             await wait_until(lambda: daemon.get("/readyz")[0] == 200)
             assert steno("health", f"http://127.0.0.1:{daemon.port}/readyz").returncode == 0
+            assert json.loads(daemon.get("/readyz")[1])["audit"] == "on"
             server.leave.set()
 
             await wait_until(lambda: daemon.get("/readyz")[0] == 503)
@@ -203,7 +207,10 @@ async def test_headers_and_subprotocols_are_sent_and_never_shown(tmp_path: Path)
 
 
 async def test_sighup_reads_the_configuration_again(tmp_path: Path) -> None:
-    """A new source is connected, the audit log goes on in a new segment, and a wrong file changes nothing."""
+    """A new source is connected, the audit log goes on in a new segment, and a wrong file changes nothing.
+
+    Labels change at once, and no connection for them. What a source has counted keeps those that it had.
+    """
     async with upstream(frames("voice", most=5), hang_up=False) as (_, one), upstream([], hang_up=False) as (_, two):
         config = configure(tmp_path, one)
         first = config.read_text()
@@ -212,10 +219,13 @@ async def test_sighup_reads_the_configuration_again(tmp_path: Path) -> None:
             config.write_text("[[sources]]")
             daemon.process.send_signal(signal.SIGHUP)
             await wait_until(lambda: [line for line in daemon.lines() if line["level"] == "error"])
-            config.write_text(f'{first}\n[[sources]]\nname = "other"\nkind = "connect"\nurl = "{two}"\n')
+            named = first.replace('name = "relay"', 'name = "relay"\nlabels = { team = "desk" }')
+            other = f'name = "other"\nkind = "connect"\nurl = "{two}"\nlabels = {{ team = "night" }}'
+            config.write_text(f"{named}\n[[sources]]\n{other}\n")
             daemon.process.send_signal(signal.SIGHUP)
             await wait_until(lambda: daemon.metric('steno_streams{source="other"}'))
             ready = json.loads(daemon.get("/readyz")[1])
+            _, labelled = daemon.get("/metrics")
             config.write_text(first)
             daemon.process.send_signal(signal.SIGHUP)
             await wait_until(lambda: "other" not in json.loads(daemon.get("/readyz")[1])["sources"])
@@ -224,6 +234,11 @@ async def test_sighup_reads_the_configuration_again(tmp_path: Path) -> None:
 
     assert code == 0
     assert ready["sources"] == {"relay": True, "other": True}
+    assert set(OPENED.findall(labelled)) == {
+        'steno_conversations_opened_total{family="realtime",source="relay",team="desk"} 1.0',
+        'steno_conversations_opened_total{family="realtime",source="other",team="night"} 0.0',
+    }
+    assert 'steno_connect_attempts_total{reason="connected",source="relay"} 1.0' in labelled
     assert [(body["started"], body["stopped"], body["changed"]) for body in (each["body"] for each in reloads)] == [
         (["other"], [], []),
         ([], ["other"], []),

@@ -164,7 +164,7 @@ async def test_content_that_comes_later_is_kept_under_another_key(tmp_path: Path
     second = (tmp_path / "audit/words" / next(iter((tmp_path / "audit/words").iterdir())).name).read_text()
     assert json.loads(second.splitlines()[0])["key"] != first["key"]
     assert TEXTS[1] in second
-    assert verified(tmp_path)[-1] == "words     1 texts stand as they were kept, 2 were erased"
+    assert verified(tmp_path)[-1] == "words     1 text stands as it was kept, 2 were erased"
 
 
 async def test_without_a_daemon_the_command_writes_the_log_itself(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`steno replay`: the same files give the same bytes, whatever form their lines have."""
 
+import gzip
 import json
 import operator
 import random
@@ -144,6 +145,63 @@ def test_strict_fails_where_lines_are_malformed(tmp_path: Path) -> None:
             "malformed": {"not_json": 1, "not_object": 1},
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("begin", "said"),
+    [
+        (gzip.compress(b'{"type":"ping"}'), "is compressed by gzip: zcat {} | steno replay -"),
+        (b"\x28\xb5\x2f\xfd\x04\x58", "is compressed by zstd: zstdcat {} | steno replay -"),
+        (b"\xfd7zXZ\x00\x00", "is compressed by xz: xzcat {} | steno replay -"),
+    ],
+)
+def test_what_is_compressed_is_refused_with_what_to_do(tmp_path: Path, begin: bytes, said: str) -> None:
+    """Before anything is written: a folder for the log is not even made."""
+    file = write(tmp_path, "two words.jsonl.gz", begin)
+    good = write(tmp_path, "good.jsonl", recording("voice"))
+
+    done = steno("replay", good, file, "--audit", tmp_path / "audit", "--state", tmp_path / "state")
+
+    assert (done.returncode, done.stderr.decode()) == (65, f"steno: {file} {said}\n".format(f"'{file}'"))
+    assert not (tmp_path / "audit").exists()
+    assert not (tmp_path / "state").exists()
+
+
+def test_what_is_compressed_is_refused_on_standard_input_too() -> None:
+    done = steno("replay", "-", stdin=gzip.compress(b'{"type":"ping"}'))
+
+    said = "steno: standard input is compressed by gzip: zcat FILE | steno replay -\n"
+    assert (done.returncode, done.stderr.decode()) == (65, said)
+
+
+def test_a_file_without_a_good_line_is_no_recording(tmp_path: Path) -> None:
+    """The state and the table are written all the same: they say why."""
+    good, empty = write(tmp_path, "good.jsonl", recording("voice")), write(tmp_path, "empty.jsonl", b"\n\n")
+    bad = write(tmp_path, "bad.jsonl", [b"{oops", b"[]"])
+
+    done = steno("replay", good, bad, empty, "--state", tmp_path / "state")
+
+    said = f"steno: every line was malformed: {bad}; a recording has a JSON object a line\n"
+    assert (done.returncode, done.stderr.decode()) == (65, said)
+    state = {line["stream"]: line.get("malformed") for line in lines(tmp_path / "state")}
+    assert state["replay/bad"] == {"not_json": 1, "not_object": 1}
+    assert b"malformed: not_json 1, not_object 1" in done.stdout
+
+
+def test_what_was_recorded_of_a_hopeless_upstream_is_a_recording(tmp_path: Path) -> None:
+    """Its lines are whole; the frames in them are what came."""
+    file = write(tmp_path, "calls.jsonl", [b'{"dir":"received","text":"{oops"}', b'{"dir":"received","data":[]}'])
+
+    done = steno("replay", file)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"malformed: not_json 1, not_object 1" in done.stdout
+
+
+def test_one_line_is_no_plural(tmp_path: Path) -> None:
+    file = write(tmp_path, "bad.jsonl", [b'{"type":"ping"}', b"{oops"])
+
+    assert steno("replay", file, "--strict").stderr == b"steno: 1 line was malformed\n"
 
 
 def test_standard_input_and_output(tmp_path: Path) -> None:

@@ -1,6 +1,10 @@
 """What `steno verify` composes: the log, its content files, and the options that both are held against."""
 
+import os
+import pty
 import shutil
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +17,7 @@ from steno.audit.verification.trust import KnownHead, Trust
 from steno.core.facts import Content, ItemAdded
 from steno.errors import DataError, StenoError, UsageError
 from tests.audit.helpers import AT, opened
-from tests.processes import steno
+from tests.processes import STENO, steno
 
 HASH = "0a" * 32
 
@@ -34,7 +38,7 @@ def log(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("content", "last_line"),
-    [(False, "head      3:"), (True, "words     1 texts stand as they were kept")],
+    [(False, "head      3:"), (True, "words     1 text stands as it was kept")],
     ids=["the log", "the log and its content files"],
 )
 def test_a_log_is_verified_with_its_content_files_where_they_are_asked_for(
@@ -160,3 +164,22 @@ def test_segments_are_of_one_log(log: Path) -> None:
 
     assert logs_of([segment, segment], Trust()) == [[segment, segment]]
     assert logs_of([log, segment], Trust()) == [[log, segment]]
+
+
+def test_progress_is_gone_before_anything_is_printed(log: Path) -> None:
+    """On a terminal. What is printed while a bar moves stands beside it."""
+    other = shutil.copytree(log, log.parent / "other")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([*STENO, "verify", log, other], stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError):  # so Linux says that nobody writes any more
+            while part := os.read(ours, 65_536):
+                shown += part
+        os.close(ours)
+    lines, bar = shown.split(b"\n"), "━".encode()
+
+    assert process.returncode == 0
+    assert shown.count(b"the audit log holds") == 2
+    assert bar in shown
+    assert [line for line in lines if bar in line and str(log.parent).encode() in line] == []

@@ -15,6 +15,7 @@ FULL = """sources = []
 listen = "127.0.0.1:0"
 ready = "any"
 hosts = []
+exemplars = false
 
 [audit]
 directory = "/var/log/steno"

@@ -8,7 +8,7 @@ from steno.core import facts
 from steno.core.billing.prices import parse
 from steno.core.facts import Cost, Fact, Origin, Tokens
 from steno.metrics.definitions import CONVERSATION_METRICS, METRICS
-from steno.metrics.sink import COUNTERS, Histogram, Metrics
+from steno.metrics.sink import COUNTERS, Histogram, Metrics, series_of
 
 ORIGIN = Origin(at=0, source="relay", stream="relay/1/1", conversation="relay/1/1", family="realtime")
 
@@ -40,16 +40,18 @@ def told(*said: Fact, label_values: int = 100) -> Metrics:
 
 
 def numbers(metrics: Metrics) -> dict[str, dict[tuple[str, ...], float]]:
-    return {name: dict(values) for name, values in metrics.numbers.items() if values}
+    """What was counted, without what stands at 0."""
+    counted = {name: {key: value for key, value in by.items() if value} for name, by in metrics.numbers.items()}
+    return {name: values for name, values in counted.items() if values}
 
 
 def observed(metrics: Metrics) -> dict[str, tuple[int, float]]:
-    """Metric to how many observations, and their sum."""
-    return {
-        name: (sum(histogram.counts), histogram.sum)
-        for name, by_labels in metrics.histograms.items()
-        for histogram in by_labels.values()
+    """Metric to how many observations there are over all labels, and their sum."""
+    sums = {
+        name: (sum(sum(each.counts) for each in by.values()), sum(each.sum for each in by.values()))
+        for name, by in metrics.histograms.items()
     }
+    return {name: (count, total) for name, (count, total) in sums.items() if count}
 
 
 def test_completed_response() -> None:
@@ -224,9 +226,10 @@ def test_runs_steps_tools_errors_and_limits() -> None:
     assert numbers(metrics) == {
         "steno_runs_total": {("relay", "gpt-4o", "completed"): 1},
         "steno_run_steps_total": {("relay", "tool_calls", "completed"): 1},
-        "steno_tool_calls_total": {("relay", "function", "completed"): 1},
+        "steno_tool_calls_total": {("relay", "function", "look_up", "completed"): 1},
         "steno_upstream_errors_total": {("relay", "realtime", "session_expired"): 1},
         "steno_rate_limit_remaining": {("relay", "tokens"): 40},
+        "steno_rate_limit_limit": {("relay", "tokens"): 100},
         "steno_conversations_closed_total": {("relay", "realtime", "disconnected"): 1},
         "steno_cost_usd_total": {("relay", "realtime", "whisper-1"): 0.0003},
     }
@@ -257,14 +260,13 @@ def test_facts_without_a_number_are_not_forgotten() -> None:
     """Each fact either has a row in the table, or is known to be for the audit log alone."""
     for_the_log_alone = {
         facts.StreamOpened, facts.StreamClosed, facts.FrameRejected, facts.EventRejected,
-        facts.SessionOpened, facts.SessionChanged,
         facts.SessionNearsEnd, facts.SessionExpired, facts.SessionCancelled,
         facts.SpeechStarted, facts.InputCommitted,
         facts.InputTimedOut, facts.DtmfReceived, facts.ItemAdded, facts.ItemTruncated, facts.ItemDeleted,
-        facts.ResponseStarted, facts.DeltasDiffered, facts.PlaybackStopped,
-        facts.PlaybackCleared, facts.ToolCallStarted, facts.ToolsListed,
+        facts.DeltasDiffered, facts.PlaybackStopped,
+        facts.PlaybackCleared, facts.ToolsListed,
         facts.ApprovalRequested, facts.ApprovalGiven, facts.ThreadCreated, facts.ThreadDeleted,
-        facts.RunStarted, facts.RunActionRequired,
+        facts.RunActionRequired,
         facts.RunStepStarted, facts.RunStepAbandoned, facts.MessageFinished,
     }  # fmt: skip
 
@@ -279,6 +281,7 @@ def test_names_follow_the_conventions() -> None:
         "family",
         "event",
         "model",
+        "tool",
         "direction",
         "modality",
         "cached",
@@ -295,3 +298,181 @@ def test_names_follow_the_conventions() -> None:
         assert (row.kind == "histogram") == bool(row.buckets)
         assert list(row.buckets) == sorted(row.buckets)
     assert set(CONVERSATION_METRICS) < set(METRICS)
+
+
+# Tools ------------------------------------------------------------------------------------------------------------
+
+
+def finished(kind: str, name: str | None, status: str = "completed") -> facts.ToolCallFinished:
+    return facts.ToolCallFinished(
+        call_id="call_1", kind=kind, name=name, status=status, duration_seconds=0.5, arguments=None, output=None
+    )
+
+
+def test_a_tool_is_shown_by_its_name() -> None:
+    """A function or a tool of an MCP server has the name that the operator gave it; upstream's own are one each."""
+    metrics = told(
+        finished("function", "book_berth", "failed"),
+        finished("mcp", "forecast"),
+        finished("mcp", None),
+        finished("code_interpreter", None),
+        finished("file_search", "anything"),
+        finished("other", "web_search"),
+    )
+
+    assert numbers(metrics)["steno_tool_calls_total"] == {
+        ("relay", "function", "book_berth", "failed"): 1,
+        ("relay", "mcp", "forecast", "completed"): 1,
+        ("relay", "mcp", "unknown", "completed"): 1,
+        ("relay", "code_interpreter", "code_interpreter", "completed"): 1,
+        ("relay", "file_search", "file_search", "completed"): 1,
+        ("relay", "other", "web_search", "completed"): 1,
+    }
+
+
+def test_invented_tools_are_other() -> None:
+    """Upstream may call what nobody declared. Its own tools take no budget."""
+    names = ["book_berth", "invented_1", "invented_2", "book_berth"]
+    metrics = told(*(finished("function", name) for name in names), finished("file_search", None), label_values=2)
+
+    assert {tool: count for (_, _, tool, _), count in numbers(metrics)["steno_tool_calls_total"].items()} == {
+        "book_berth": 2,
+        "invented_1": 1,
+        "other": 1,
+        "file_search": 1,
+    }
+
+
+# At 0 from the start ----------------------------------------------------------------------------------------------
+
+
+def opened(model: str | None, kind: str = "realtime") -> facts.SessionOpened:
+    return facts.SessionOpened(session_id="sess_1", model=model, expires_at=None, kind=kind)
+
+
+def at_zero(metrics: Metrics) -> dict[str, int]:
+    """Metric to how many label sets of it stand at 0."""
+    zero = {name: sum(value == 0 for value in by.values()) for name, by in metrics.numbers.items()}
+    empty = {name: sum(not any(each.counts) for each in by.values()) for name, by in metrics.histograms.items()}
+    return {name: count for name, count in {**zero, **empty}.items() if count}
+
+
+OF_A_RESPONDING_MODEL = {
+    "steno_responses_total": 10,
+    "steno_interruptions_total": 7,
+    "steno_response_duration_seconds": 1,
+    "steno_time_to_first_token_seconds": 1,
+    "steno_time_to_first_audio_seconds": 1,
+    "steno_turn_latency_seconds": 1,
+    "steno_tokens_total": 12,
+    "steno_cost_usd_total": 1,
+}
+
+
+def test_a_model_stands_at_0_once_its_session_has_begun() -> None:
+    """So that an increase sees the first response that fails, and the first cent."""
+    metrics = told(opened("gpt-realtime"), opened("gpt-realtime"))
+
+    assert at_zero(metrics) == OF_A_RESPONDING_MODEL
+    assert metrics.numbers["steno_responses_total"]["relay", "gpt-realtime", "failed", "unknown"] == 0
+    assert metrics.numbers["steno_interruptions_total"]["relay", "gpt-realtime", "failed"] == 0
+
+
+def test_a_session_that_names_no_model_begins_none() -> None:
+    """Its first response does, whatever that is called."""
+    metrics = told(opened(None))
+    assert at_zero(metrics) == {}
+
+    metrics.emit(ORIGIN, facts.ResponseStarted(response_id="resp_1", conversation_id=None, model=None))
+    assert at_zero(metrics) == OF_A_RESPONDING_MODEL
+
+
+def test_a_session_that_transcribes_has_no_responses() -> None:
+    assert at_zero(told(opened("whisper-1", "transcription"))) == {"steno_tokens_total": 12, "steno_cost_usd_total": 1}
+
+
+def test_runs_and_tools_stand_at_0_once_they_are_seen() -> None:
+    metrics = told(
+        facts.RunStarted(run_id="run_1", assistant_id=None, model="gpt-4o"),
+        facts.ToolCallStarted(call_id="call_1", kind="function", name="book_berth"),
+    )
+
+    assert at_zero(metrics) == {
+        "steno_runs_total": 5,
+        "steno_run_duration_seconds": 1,
+        "steno_run_queue_seconds": 1,
+        "steno_run_action_seconds": 1,
+        "steno_tool_calls_total": 3,
+        "steno_tool_call_duration_seconds": 1,
+        "steno_tokens_total": 12,
+        "steno_cost_usd_total": 1,
+    }
+
+
+def test_what_was_counted_before_is_not_set_to_0() -> None:
+    """A response may be the first thing that is seen of a model."""
+    metrics = told(response(), facts.ResponseStarted(response_id="resp_2", conversation_id=None, model="gpt-realtime"))
+
+    assert numbers(metrics)["steno_responses_total"] == {("relay", "gpt-realtime", "completed", "none"): 1}
+
+
+# limits.series ----------------------------------------------------------------------------------------------------
+
+
+def test_past_the_series_counts_are_other_and_none_is_lost() -> None:
+    """Of each metric the sum over the models stays right, and so does that over the tools."""
+    metrics = Metrics(1_000, series=40)
+    for number in range(20):
+        metrics.emit(ORIGIN, response(model=f"model-{number}", status="failed", reason=f"code-{number}"))
+        metrics.emit(ORIGIN, finished("function", f"tool_{number}"))
+        metrics.emit(ORIGIN, facts.UpstreamErred(code=f"code_{number}", kind=None, message=None))
+
+    counted = numbers(metrics)
+    names = ("steno_responses_total", "steno_tool_calls_total", "steno_upstream_errors_total")
+    assert {name: sum(counted[name].values()) for name in names} == dict.fromkeys(names, 20)
+    assert counted["steno_responses_total"]["relay", "other", "failed", "other"] > 10
+    assert counted["steno_tool_calls_total"]["relay", "function", "other", "completed"] > 10
+    assert counted["steno_upstream_errors_total"]["relay", "realtime", "other"] > 10
+    assert (
+        sum(histogram.counts[3] for histogram in metrics.histograms["steno_tool_call_duration_seconds"].values()) == 20
+    )
+    assert counted["steno_series_dropped_total"]["relay",] > 30
+
+
+def test_zeros_take_half_of_the_series_at_most() -> None:
+    """However many models are named, there is room for some that answer."""
+    metrics = Metrics(1_000, series=400)
+    for number in range(50):
+        metrics.emit(ORIGIN, opened(f"named-{number}"))
+    metrics.emit(ORIGIN, response(model="answers"))
+
+    histograms = sum((len(by) * series_of(name)) for name, by in metrics.histograms.items())
+    zeros = sum(value == 0 for by in metrics.numbers.values() for value in by.values())
+    assert 150 < histograms + zeros <= 200 + series_of("steno_response_duration_seconds")
+    assert numbers(metrics)["steno_responses_total"] == {("relay", "answers", "completed", "none"): 1}
+
+
+def test_series_that_are_there_go_on_when_there_is_no_more_room() -> None:
+    """And what has no word of upstream's in it is always let in."""
+    metrics = Metrics(1_000, series=1)
+    for code in ("a", "b", "a"):
+        metrics.emit(ORIGIN, facts.UpstreamErred(code=code, kind=None, message=None))
+    metrics.emit(replace(ORIGIN, source="desk"), facts.ConversationOpened(family="realtime"))
+
+    assert numbers(metrics) == {
+        "steno_upstream_errors_total": {("relay", "realtime", "a"): 2, ("relay", "realtime", "other"): 1},
+        "steno_series_dropped_total": {("relay",): 1},
+        "steno_conversations_opened_total": {("desk", "realtime"): 1},
+    }
+
+
+def test_a_source_named_after_an_outcome_folds_as_any_other() -> None:
+    """The reason of a response is upstream's word where it failed, and by no other label."""
+    metrics = Metrics(1_000, series=1)
+    metrics.emit(replace(ORIGIN, source="failed"), response(model="a"))
+    metrics.emit(replace(ORIGIN, source="failed"), response(model="b"))
+
+    assert sorted(numbers(metrics)["steno_responses_total"]) == [
+        ("failed", "a", "completed", "none"),
+        ("failed", "other", "completed", "none"),
+    ]

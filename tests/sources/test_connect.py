@@ -450,9 +450,12 @@ async def test_tls_is_verified(certificate: Path) -> None:
         await until(lambda: unknown.attempts.get("certificate", 0) >= 2)
     async with played(send_one, tls=context, ca_file=str(certificate / "cert.pem")) as known:
         await until(lambda: known.source.ready)
+        expiry = known.source.counters.numbers()["steno_upstream_certificate_expiry_timestamp_seconds"][()]
 
     assert known.attempts == {"connected": 1}
     assert "connected" not in unknown.attempts
+    dates = await anyio.run_process(["openssl", "x509", "-in", certificate / "cert.pem", "-noout", "-enddate"])
+    assert expiry == ssl.cert_time_to_seconds(dates.stdout.decode().strip().removeprefix("notAfter="))
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,8 @@ NO_NUMBERS: dict[str, Numbers] = {
     "steno_listen_slowed_seconds_total": {},
     "steno_tls_certificate_loads_total": {},
     "steno_tls_certificate_expiry_timestamp_seconds": {},
+    "steno_source_ready": {},
+    "steno_upstream_certificate_expiry_timestamp_seconds": {},
 }
 
 
@@ -52,9 +54,15 @@ class BellCounters:
     def __init__(self) -> None:
         self.open = 1.0
         self.gaps = 0.0
+        self.ends: float | None = None
+        """Until when its certificate is valid."""
 
     def numbers(self) -> Mapping[str, Numbers]:
-        return {"steno_streams": {(): self.open}, "steno_stream_gaps_total": {("closed",): self.gaps}}
+        return {
+            "steno_streams": {(): self.open},
+            "steno_stream_gaps_total": {("closed",): self.gaps},
+            "steno_tls_certificate_expiry_timestamp_seconds": {} if self.ends is None else {(): self.ends},
+        }
 
 
 class BellSource:
@@ -266,6 +274,21 @@ async def test_what_stays_the_same_reads_its_own_files_again(monkeypatch: pytest
 def test_metrics_of_sources_are_there_from_the_start() -> None:
     """A metric that nobody has counted yet has no value, and is described all the same."""
     assert Belfry().supervisor.numbers() == NO_NUMBERS
+
+
+async def test_of_two_times_of_one_name_the_earlier_one_is_shown() -> None:
+    """While a source rings out, another one has its name: sums of times are times of nobody."""
+    async with running(Bell("one", kind="carillon")) as belfry:
+        belfry.supervisor.replace([])
+        belfry.supervisor.replace([Bell("one")])
+        former, present = belfry.made
+        former.counters.ends, present.counters.ends = 2e9, 1e9
+        numbers = belfry.supervisor.numbers()
+        assert isinstance(former, Carillon)
+        former.silent.set()
+
+    assert numbers["steno_tls_certificate_expiry_timestamp_seconds"] == {("one",): 1e9}
+    assert numbers["steno_streams"] == {("one",): 2.0}
 
 
 async def test_counters_never_fall_and_gauges_go_with_their_source() -> None:

@@ -6,15 +6,14 @@ import errno
 import logging
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 import anyio
-import anyio.to_thread
 import uvicorn
 from msgspec import Struct
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -26,7 +25,9 @@ from steno.acceptor import Acceptor
 from steno.admin.answers import error
 from steno.admin.authorization import Authorization
 from steno.admin.connections import BoundedProtocol, ConnectionTable
+from steno.admin.metrics_page import MetricsPage
 from steno.errors import UnavailableError
+from steno.metrics.formats import render
 
 GRACE_SECONDS: Final = 1
 """How long a request may still take when the daemon stops."""
@@ -78,7 +79,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def application(
-    registry: CollectorRegistry,
+    registry: Collector,
     healthy: HealthCheck,
     ready: ReadyCheck,
     authorization: Authorization,
@@ -88,11 +89,7 @@ def application(
 
     Who is allowed by `authorization` is shown details.
     """
-
-    async def metrics(request: Request) -> Response:
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        body = await anyio.to_thread.run_sync(encode, registry)  # many series take long, and would hold up the loop
-        return Response(body, headers={"content-type": content_type})
+    metrics = MetricsPage(partial(render, registry)).respond
 
     async def healthz(_request: Request) -> Response:
         return _response(healthy())

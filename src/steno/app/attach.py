@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from steno.admin.probe import unanswered
+from steno.amounts import amount
 from steno.app.control_client import SOCKET, ask
 from steno.attachments import (
     ATTACHMENTS_PATH,
@@ -113,7 +114,7 @@ def _already(answered: Answer, attachment: Attachment) -> str:
 def end(send: Ask, call_id: str) -> str:
     """Ask that a call is followed no more; return a line that says what came of it. Raises as `_read`."""
     attachment = _read(send("DELETE", f"{ATTACHMENTS_PATH}/{quote(call_id, safe='')}", None), Attachment)
-    return f"{attachment.call_id}: {attachment.source} follows it no more, after {attachment.frames} frames"
+    return f"{attachment.call_id}: {attachment.source} follows it no more, after {amount(attachment.frames, 'frame')}"
 
 
 def listed(send: Ask) -> tuple[Attachment, ...]:

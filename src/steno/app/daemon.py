@@ -5,13 +5,14 @@ sources that drain go to their end (`drain`), the sources close their connection
 state is written, the audit log is flushed and ended. The HTTP server goes last, so that a probe sees the drain.
 """
 
+import asyncio
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 import anyio
 import anyio.to_thread
@@ -23,11 +24,14 @@ from steno import __version__
 from steno.admin.connections import ConnectionTable, Faces
 from steno.admin.hosts import HostGuard, HostPolicy
 from steno.admin.http import HEAD_SECONDS, CheckResult, HttpServer, application
+from steno.admin.page import page_routes
 from steno.app import control, descriptor_plan
 from steno.app.calls import Calls
 from steno.app.control_client import EraseRequest
 from steno.app.daemon_log import DaemonLog
 from steno.app.drain import Drain
+from steno.app.loaded_config import LoadedConfig
+from steno.app.loop_lag import LoopLag
 from steno.app.memory_numbers import MemoryNumbers
 from steno.app.notify import Notifier, ServiceReports
 from steno.app.price_list import configured_prices
@@ -42,6 +46,7 @@ from steno.core.billing.prices import PriceTable
 from steno.core.conversation import Conversation
 from steno.core.stream import Stream
 from steno.errors import ConfigError
+from steno.metrics.exemplars import ExemplarMetrics, exposed
 from steno.metrics.exposition import ProcessNumbers, daemon_registry
 from steno.metrics.labels import SourceLabels
 from steno.metrics.sink import Metrics
@@ -67,6 +72,10 @@ READY_POLICIES: Final[Mapping[str, Callable[[Iterable[bool]], bool]]] = {
     "none": lambda _: True,
 }
 """`http.ready`: how many sources must be ready before the daemon is."""
+
+
+BOUND_AT_START: Final = ("listen", "exemplars")
+"""Keys of `[http]` that a reload does not change."""
 
 
 class DaemonParts(Struct, frozen=True, kw_only=True):
@@ -106,7 +115,8 @@ class Daemon:
         self.audit = parts.audit
         self.listeners: list[Callable[[Conversation], None]] = []
         """Each is called with every conversation that ends."""
-        self.metrics = Metrics(config.limits.label_values, parts.prices)
+        counting = ExemplarMetrics if config.http.exemplars else Metrics
+        self.metrics = counting(config.limits.label_values, parts.prices, config.limits.series)
         self.views = Views(config)
         self.pipeline = Pipeline(
             config.limits,
@@ -134,6 +144,8 @@ class Daemon:
         self._descriptors = self._plan(config)
         self.faces = Faces({"http": ConnectionTable(self._descriptors.http, HEAD_SECONDS), "control": control.table()})
         self._hosts = HostPolicy(config.http.address[0], config.http.hosts)
+        self.loaded = LoadedConfig(parts.prices)
+        self.lag = LoopLag()
         self.memory = MemoryNumbers(config.limits, self.pipeline.registry.memory, sessions.read_ahead)
         self._reports = ServiceReports(parts.notifier, self)
         self._log = structlog.get_logger()
@@ -196,21 +208,9 @@ class Daemon:
 
     async def run(self) -> tuple[str, ...]:
         """Run until `stop` or a signal, then drain; return what is missing at the end, a sentence each."""
-        numbers: list[ProcessNumbers] = [
-            self.sources,
-            self.drain,
-            self.audit,
-            self.memory,
-            self.faces,
-            self.watch,
-            self.calls,
-            self._parts.errors,
-        ]
-        if self._parts.log:
-            numbers.append(self._parts.log)
-        registry = daemon_registry(self.pipeline, self.metrics, numbers)
+        registry = exposed(daemon_registry(self.pipeline, self.metrics, self.numbers()), self.metrics)
         clients = self.faces.tables["http"]
-        further = [*self.calls.http_routes(), *self.views.routes(self.calls.authorization)]
+        further = [*page_routes(), *self.calls.http_routes(), *self.views.routes(self.calls.authorization)]
         answers = application(registry, self.healthy, self.ready, self.calls.authorization, further)
         app = HostGuard(answers, self._hosts, clients)
         http = HttpServer(app, self._parts.socket, clients)
@@ -224,6 +224,7 @@ class Daemon:
                 tasks.start_soon(self._serve, listen)
             tasks.start_soon(self._serve, self.views.changes.run)
             self._log_start()
+            self.lag.start(asyncio.get_running_loop())
             tasks.start_soon(self._tick)
             self._reports.ready()
             tasks.start_soon(self._reports.run, self._guarded)
@@ -233,7 +234,14 @@ class Daemon:
             http.stop()
             await http.stopped.wait()
             tasks.cancel_scope.cancel()
+            self.lag.stop()
         return missing
+
+    def numbers(self) -> list[ProcessNumbers]:
+        """Return whoever knows a part of the process metrics."""
+        known: list[ProcessNumbers] = [self.sources, self.drain, self.audit, self.memory, self.faces, self.watch]
+        known += [self.calls, self.loaded, self.lag, self._parts.errors]
+        return [*known, self._parts.log] if self._parts.log else known
 
     async def _serve(self, run: Callable[[], Awaitable[None]], sock: socket.socket | None = None) -> None:
         """Run one of the daemon's own servers. Where it fails, the daemon goes on without it, and `sock` is closed."""
@@ -367,10 +375,12 @@ class Daemon:
             new = load() if load else old
             prices = configured_prices(new.prices)
         except ConfigError as error:
+            self.loaded.failed()
             faults = list(map(str, error.faults))
             self._log.error("the configuration is wrong; the former one stays in use", faults=faults)
             return
         self._config = new
+        self.loaded.loaded(prices)
         self.pipeline.registry.prices = prices
         self.metrics.prices = prices
         self._know_sources(new)
@@ -384,7 +394,7 @@ class Daemon:
         self.faces.tables["http"].most = self._plan(new).http
         self.audit.reopen(self.clock.now(), new, changes)
         later = [name for name in ("audit", "limits") if getattr(old, name) != getattr(new, name)]
-        later += ["http.listen"] if old.http.listen != new.http.listen else []
+        later += [f"http.{key}" for key in BOUND_AT_START if getattr(old.http, key) != getattr(new.http, key)]
         self._log.info("configuration reloaded", **msgspec.structs.asdict(changes), at_next_start=later)
 
     # Health ---------------------------------------------------------------------------------------------
@@ -398,14 +408,15 @@ class Daemon:
     def ready(self, *, detailed: bool = False) -> CheckResult:
         """Return whether the audit log can be written, enough sources are ready, and the daemon is not stopping.
 
-        Why a source is not ready is of a closed list. What is `detailed` names files, headers and answers of servers.
+        Why a source is not ready is of a closed list, and so is the word on the audit log. What is `detailed` names
+        files, headers and answers of servers.
         """
         sources = self.sources.ready()
         enough = not sources or READY_POLICIES[self._config.http.ready](sources.values())
         log = self.audit.writable()
         running = not self._stopping.is_set()
         problems = self.sources.problems()
-        detail = {"audit": log, "sources": sources, "stopping": not running}
+        detail: dict[str, Any] = {"audit": self.audit.status, "sources": sources, "stopping": not running}
         detail["problems"] = {name: problem.reason for name, problem in problems.items()}
         if detailed:
             detail["details"] = {name: problem.detail for name, problem in problems.items() if problem.detail}

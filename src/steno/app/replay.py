@@ -4,14 +4,16 @@ Time is that of the recordings. What is written depends on them and on the confi
 same bytes.
 """
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
 from msgspec import Struct
 
+from steno.amounts import amount
 from steno.app.files import METRICS_MODE, STATE_MODE, StateWriter, output
 from steno.app.tables import Row, row_of, sum_of
 from steno.audit.content_store.files import ContentFiles
@@ -40,6 +42,13 @@ DEFAULTS: Final = {"limits": {"kept_objects": 10_000_000, "memory_bytes": 1 << 5
 """Defaults in place of the daemon's: a recording ends, so that all of it can be kept."""
 FLUSH_BYTES: Final = 1024 * 1024
 """Records that are written together: enough that waiting for the disk costs little a record."""
+COMPRESSED: Final = {
+    b"\x1f\x8b": ("gzip", "zcat"),
+    b"\x28\xb5\x2f\xfd": ("zstd", "zstdcat"),
+    b"\xfd7zXZ\x00": ("xz", "xzcat"),
+    b"BZh": ("bzip2", "bzcat"),
+}
+"""How a compressed file begins: by what it was compressed, and what shows it."""
 SHOWN_ROWS = 200
 """Conversations in the table for people; the state has all of them."""
 
@@ -63,6 +72,8 @@ class Summary(Struct, frozen=True):
     malformed: dict[str, int]
     rejected: dict[str, int]
     """Events that did not fit the state of their conversation: reason to count."""
+    unreadable: tuple[Path, ...] = ()
+    """Files in which every line was malformed: they are no recordings. One in steno's own form is one all the same."""
 
 
 Progress = Callable[[int], None]
@@ -83,15 +94,34 @@ def replay(
         progress: is called as the files are read.
 
     Raises:
-        DataError: a file cannot be read, or the audit log that is there cannot be continued.
+        DataError: a file cannot be read or is compressed, or the audit log that is there cannot be continued.
         UnavailableError: an output cannot be written.
         ConfigError: a key or a pattern of the audit log is wrong.
     """
+    for file in files:
+        _refuse_compressed(file, _begin_of(file))
     with ExitStack() as stack:
         run = _Replay(config, outputs, prices, stack)
         for file in files:
-            run.feed(stream_name(file), _lines(file, stdin, progress, _longest_line(config)))
+            run.feed(file, _lines(file, stdin, progress, _longest_line(config)))
         return run.finish(outputs)
+
+
+def refuse_unread(summary: Summary, *, strict: bool) -> None:
+    """Raise DataError where every line of a file was malformed, and where any was if `strict`.
+
+    What was asked for is written by then, and shows what was read.
+    """
+    if summary.unreadable:
+        named = ", ".join(map(_shown, summary.unreadable))
+        raise DataError(f"every line was malformed: {named}; a recording has a JSON object a line")
+    malformed = sum(summary.malformed.values())
+    if strict and malformed:
+        raise DataError(f"{amount(malformed, 'line')} {'was' if malformed == 1 else 'were'} malformed")
+
+
+def _shown(file: Path) -> str:
+    return "standard input" if file == STANDARD_INPUT else str(file)
 
 
 def stream_name(file: Path) -> str:
@@ -108,12 +138,32 @@ def _lines(file: Path, stdin: IO[bytes], progress: Progress, longest: int) -> It
     try:
         with ExitStack() as stack:
             source = stdin if file == STANDARD_INPUT else stack.enter_context(file.open("rb"))
-            for line in read_lines(source, longest):
+            lines = read_lines(source, longest)
+            for number, line in enumerate(lines):
                 progress(len(line))
+                if number == 0:
+                    _refuse_compressed(file, line)
                 if stripped := line.strip():
                     yield stripped
     except OSError as error:
         raise DataError(f"cannot read {file}: {error.strerror}") from error
+
+
+def _begin_of(file: Path) -> bytes:
+    """Return the first bytes of a regular file; none of another one, which could be read once alone."""
+    with suppress(OSError):  # whoever reads it says so
+        if file.is_file():
+            with file.open("rb") as opened:
+                return opened.read(max(map(len, COMPRESSED)))
+    return b""
+
+
+def _refuse_compressed(file: Path, begin: bytes) -> None:
+    """Raise DataError where a file that begins so is compressed: each of its lines would be malformed."""
+    for magic, (name, program) in COMPRESSED.items():
+        if begin.startswith(magic):
+            quoted = "FILE" if file == STANDARD_INPUT else shlex.quote(str(file))
+            raise DataError(f"{_shown(file)} is compressed by {name}: {program} {quoted} | steno replay -")
 
 
 class _ReplayLog:
@@ -157,7 +207,7 @@ class _Replay:
     """The pipeline of one replay, and its outputs."""
 
     def __init__(self, config: Config, outputs: Outputs, prices: PriceTable, stack: ExitStack) -> None:
-        self._metrics = Metrics(config.limits.label_values, prices)
+        self._metrics = Metrics(config.limits.label_values, prices, config.limits.series)
         self._metrics.labels = SourceLabels({each.name: each.labels for each in config.sources if each.name == SOURCE})
         self._log: _ReplayLog | None = None
         sinks: list[Sink] = [self._metrics]
@@ -175,6 +225,7 @@ class _Replay:
         """Names of streams, and keys of conversations that ended."""
         self._numbers: Counter[str] = Counter()
         """The name of a file's first stream to the number of the last one."""
+        self._unreadable: list[Path] = []
         self._frames = 0
         self._unknown: Counter[str] = Counter()
         self._malformed: Counter[str] = Counter()
@@ -191,22 +242,30 @@ class _Replay:
         if self._state:
             self._state.ended(stream)
 
-    def feed(self, name: str, lines: Iterable[bytes]) -> None:
-        """Feed the recording `name`. What follows a close in one file is another stream."""
+    def feed(self, file: Path, lines: Iterable[bytes]) -> None:
+        """Feed the recording `file`. What follows a close in it is another stream."""
+        frames = events = 0
+        bare = True
+        """Whether its streams begin with lines that are not in the form of a recording."""
         stream: Stream | None = None
         for line in lines:
             item = parse(line)
             if stream is None:
-                stream = self._pipeline.stream_opened(self._unused(name), SOURCE, item.at, conversation_of(line))
+                bare &= isinstance(item, Frame) and item.payload is line
+                name = self._unused(stream_name(file))
+                stream = self._pipeline.stream_opened(name, SOURCE, item.at, conversation_of(line))
             if isinstance(item, Frame):
                 self._pipeline.feed(stream, item)
             elif isinstance(item, Missed):
                 self._pipeline.missed(stream, item.at, item.frames, item.reason)
             else:
                 end_stream(self._pipeline, stream, item)
-                stream = None
+                frames, events, stream = frames + stream.frames, events + stream.events, None
         if stream is not None:
             self._pipeline.registry.settle(stream)
+            frames, events = frames + stream.frames, events + stream.events
+        if bare and frames and not events:
+            self._unreadable.append(file)
 
     def _unused(self, name: str) -> str:
         """Return `name` with the next number that neither a stream nor a conversation has; the first one has none."""
@@ -253,4 +312,5 @@ class _Replay:
             unknown=dict(self._unknown),
             malformed=dict(self._malformed),
             rejected={reason: count for reason, count in rejected.items() if reason not in self._malformed},
+            unreadable=tuple(self._unreadable),
         )

@@ -48,6 +48,8 @@ DRAINING: Final = "daemon.draining"
 CLOCK_CHANGED: Final = "daemon.clock_changed"
 CallFact = Literal["call_attached", "call_released"]
 """What happens to a call that the daemon was asked to follow: `daemon.call_attached` and `daemon.call_released`."""
+Status = Literal["on", "off", "unwritable"]
+"""Of the log, as `/readyz` has it: `off` where none is configured."""
 BEHIND_SECONDS: Final = 10.0
 """How long after its time a record may wait to be on the disk before the log counts as one that cannot be written."""
 
@@ -267,6 +269,13 @@ class AuditService:
             return True
         keeps_up = stats.unflushed_seconds < self._config.audit.flush_seconds + BEHIND_SECONDS
         return stats.alive and stats.failing is None and not stats.full and keeps_up
+
+    @property
+    def status(self) -> Status:
+        """Whether there is a log, and whether it can be written, in a word."""
+        if self._parts is None:
+            return "off"
+        return "on" if self.writable() else "unwritable"
 
     def numbers(self) -> Mapping[str, Numbers]:
         """Return the process metrics that the log knows, and the version: name to labels to value."""

@@ -51,6 +51,9 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     hosts: tuple[HostName, ...] = ()
     """Names under which the server is asked for, besides addresses and `localhost`; `*` for any. See `admin.hosts`."""
 
+    exemplars: bool = False
+    """Whether latencies in OpenMetrics show the key of the conversation that was counted last, to anyone who reads."""
+
     token: SecretRef | None = None
     """The bearer token of requests that act or that are shown details. Without it nobody may act over HTTP."""
 

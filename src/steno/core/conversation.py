@@ -321,6 +321,13 @@ class Conversation:
             call.arguments = None
             self.calls.weigh(key)
 
+    def session_over(self, at: Micros | None) -> Sequence[Fact]:  # noqa: ARG002  # families have a use for it
+        """Return the facts of what nobody will answer, since upstream or its client ended the session."""
+        return NOTHING
+
+    def broke_off(self) -> None:
+        """Note that its stream broke off, so that something may have come unseen."""
+
     def abandon(self) -> list[Fact]:
         """Give up what is in progress, since no further event will come. Return the facts of that."""
         return []

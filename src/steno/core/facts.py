@@ -84,6 +84,12 @@ class CostLine(Struct, frozen=True):
     cached: bool | None = None
 
 
+UNPRICED: Final = (
+    *("no_price_list", "no_model", "unknown_model", "unknown_modality", "no_rate", "no_usage", "duplicate_source"),
+)
+"""Why a usage has no price."""
+
+
 class Cost(Struct, frozen=True, kw_only=True):
     """The price of a usage and its calculation, or why there is no price: `usd` or `unpriced`."""
 
@@ -149,6 +155,19 @@ class StreamClosed(Fact, frozen=True):
     gap: str | None = None
     """Why events may be missing: broken_off, closed, unresponsive, frame_too_big, blocked, internal_error,
     truncated."""
+
+
+REJECTED: Final = (
+    # What was no event.
+    *("not_utf8", "not_json", "not_object", "no_discriminator", "too_deep", "too_complex", "bad_identifier"),
+    "bad_envelope",
+    # What did not fit the state.
+    *("repeated", "ended", "missing_object", "missing_id", "unknown_response", "unknown_item", "unknown_step"),
+    *("unknown_message", "unexpected_direction", "no_conversation", "ambiguous_session"),
+    # A mistake of ours.
+    "internal_error",
+)
+"""Why a frame or an event is rejected."""
 
 
 class FrameRejected(Fact, frozen=True):
@@ -315,6 +334,18 @@ class InputCommitted(Fact, frozen=True):
 
     tag: ClassVar = "input.committed"
     item_id: str | None
+
+
+class TurnUnanswered(Fact, frozen=True):
+    """A turn of the user ended without an answer: none had begun when the user spoke again, or the session was over."""
+
+    tag: ClassVar = "turn.unanswered"
+    item_id: str | None
+    """The item that the user's input became."""
+    ended_by: str
+    """speech (the user spoke again), session."""
+    waited_seconds: float | None
+    """From the end of what the user said; null where either time is not known, as of a session that fell silent."""
 
 
 class InputTimedOut(Fact, frozen=True):

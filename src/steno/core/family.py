@@ -22,3 +22,5 @@ class Family(Struct, frozen=True, kw_only=True):
     """What each event does to a conversation: the family's state machine."""
     router: Callable[[Openings], Router]
     """Makes what finds the conversation of an event, and opens it where it is new."""
+    error_codes: tuple[str, ...] = ()
+    """Codes of errors that its upstream is known to report. There may be others."""

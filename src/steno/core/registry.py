@@ -35,7 +35,7 @@ was due, in order of time and then of opening, however late the tick that brings
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from steno.core.billing.claims import Claims
 from steno.core.billing.prices import PriceTable
@@ -63,6 +63,8 @@ from steno.wire import Event, name_of
 
 Closing = Literal["replaced", "disconnected", "session_expired", "idle", "evicted", "shutdown"]
 Ending = Literal["disconnected", "session_expired", "shutdown"]
+OURS: Final = frozenset({"evicted", "shutdown"})
+"""Reasons for which steno closes a conversation that goes on upstream."""
 
 
 class Registry:
@@ -257,7 +259,8 @@ class Registry:
     ) -> None:
         self._routers[state.family].forget(state, reason)
         origin = _origin(state, at, stream, event)
-        for fact in state.abandon():
+        over = () if reason in OURS else state.session_over(at if stream else None)  # by silence: nobody knows when
+        for fact in (*over, *state.abandon()):
             self._emit(origin, fact)
         state.closed_reason = reason
         self.claims.forget(state)
@@ -316,6 +319,9 @@ class Registry:
             Why it ended.
         """
         sessions = self._sessions_of(stream)
+        if gap is not None:
+            for state in sessions:
+                state.broke_off()
         reason: Ending = "disconnected"
         if shutdown:
             reason = "shutdown"

@@ -17,7 +17,7 @@ INTERRUPTIONS: Final = frozenset({"turn_detected", "client_cancelled", "max_outp
 TOOL_KINDS: Final = frozenset({"function", "mcp", "code_interpreter", "file_search"})
 STEP_KINDS: Final = frozenset({"message_creation", "tool_calls"})
 
-_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/+ -]*")
+_WORD: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/+ -]*")
 
 
 def closed(word: str | None, known: frozenset[str]) -> str:

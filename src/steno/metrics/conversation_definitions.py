@@ -129,6 +129,12 @@ CONVERSATION_METRICS: Final = table(
         VOICE_SECONDS,
     ),
     Definition(
+        "steno_unanswered_turns_total",
+        "counter",
+        ("source",),
+        "Turns of users that ended, by speech or with the session, when no answer had begun.",
+    ),
+    Definition(
         "steno_interruptions_total",
         "counter",
         ("source", "model", "reason"),
@@ -141,11 +147,22 @@ CONVERSATION_METRICS: Final = table(
         "From the start to the end of what a user said, as the voice detector heard it.",
         SPEECH_SECONDS,
     ),
-    Definition("steno_tool_calls_total", "counter", ("source", "kind", "status"), "Tool calls that are over."),
+    Definition(
+        "steno_tool_calls_total",
+        "counter",
+        ("source", "kind", "tool", "status"),
+        "Tool calls that are over.",
+    ),
+    Definition(
+        "steno_tool_calls_open",
+        "gauge",
+        ("source", "kind"),
+        "Tool calls that began and are not over.",
+    ),
     Definition(
         "steno_tool_call_duration_seconds",
         "histogram",
-        ("source", "kind"),
+        ("source", "kind", "tool"),
         "From a whole call to its output, of completed calls.",
         TOOL_SECONDS,
     ),
@@ -204,6 +221,18 @@ CONVERSATION_METRICS: Final = table(
         "What upstream last said is left of a limit.",
     ),
     Definition(
+        "steno_rate_limit_limit",
+        "gauge",
+        ("source", "kind"),
+        "How much a limit allows, as upstream last said.",
+    ),
+    Definition(
+        "steno_rate_limit_reset_seconds",
+        "gauge",
+        ("source", "kind"),
+        "Until a limit is whole again, counted down from what upstream last said.",
+    ),
+    Definition(
         "steno_upstream_errors_total",
         "counter",
         ("source", "family", "code"),
@@ -214,5 +243,11 @@ CONVERSATION_METRICS: Final = table(
         "gauge",
         ("source",),
         "When the last frame came, in Unix time; 0 where none came yet.",
+    ),
+    Definition(
+        "steno_series_dropped_total",
+        "counter",
+        ("source",),
+        "Counts and observations that stand under `other`, since `limits.series` left no room for their own series.",
     ),
 )

@@ -190,6 +190,35 @@ PROCESS_METRICS: Final = table(
         "Kept objects that were dropped because all conversations together held too much.",
     ),
     Definition("steno_limit", "gauge", ("limit",), "The limits that are configured, by key of `[limits]`."),
+    Definition("steno_source_ready", "gauge", ("source",), "1 while a source does what it is for, else 0."),
+    Definition(
+        "steno_upstream_certificate_expiry_timestamp_seconds",
+        "gauge",
+        ("source",),
+        "Until when the certificate is valid that the upstream of a source showed last, in Unix time.",
+    ),
+    Definition(
+        "steno_http_certificate_expiry_timestamp_seconds",
+        "gauge",
+        (),
+        "Until when the certificate of the HTTP face is valid, in Unix time.",
+    ),
+    Definition("steno_loop_lag_seconds", "gauge", (), "The longest that the event loop was held, of the last minute."),
+    Definition(
+        "steno_config_last_reload_successful",
+        "gauge",
+        (),
+        "1 when the configuration was right the last time that it was read, be it at the start.",
+    ),
+    Definition(
+        "steno_config_last_reload_timestamp_seconds",
+        "gauge",
+        (),
+        "When the configuration that is in use was read, in Unix time.",
+    ),
+    Definition(
+        "steno_price_list_timestamp_seconds", "gauge", (), "The date in the price list that is in use, in Unix time."
+    ),
     Definition("steno_build_info", "gauge", ("version",), "Always 1; the version that runs."),
 )
 """What is true of this process alone."""

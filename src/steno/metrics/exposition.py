@@ -17,7 +17,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from steno.metrics.conversations import Counts, Numbers, conversation_numbers
+from steno.metrics.conversations import ConversationNumbers, Counts, Numbers
 from steno.metrics.definitions import METRICS, Definition
 from steno.metrics.labels import NO_LABELS, Labels, SourceLabels
 from steno.metrics.sink import Histogram, Metrics
@@ -28,15 +28,15 @@ class ConversationCollector(Collector):
 
     def __init__(self, pipeline: Counts, metrics: Metrics) -> None:
         """Read from `pipeline` and from the sink `metrics`."""
-        self._pipeline = pipeline
+        self._numbers = ConversationNumbers(pipeline, metrics)
         self._metrics = metrics
 
     def collect(self) -> Iterator[Metric]:
         """Yield every conversation metric, those without a value yet included."""
         labels = self._metrics.labels
-        for name, numbers in conversation_numbers(self._pipeline, self._metrics).items():
+        for name, numbers in self._numbers.numbers().items():
             yield number_family(METRICS[name], numbers, labels)
-        for name, histograms in self._metrics.histograms.items():
+        for name, histograms in self._numbers.histograms().items():
             yield _histogram_family(METRICS[name], histograms, labels)
 
 

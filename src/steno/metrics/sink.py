@@ -1,8 +1,10 @@
 """Facts counted: plain numbers in dictionaries, which a collector reads when it is scraped.
 
-`COUNTERS` at the end says what each fact does to which metric. Label values are of closed vocabularies, or models and
-codes. Those two are upstream's, so past a number of different ones a source a further one is `other`. A model that has
-a price is always shown, under the name of its price once there are too many.
+`COUNTERS` at the end says what each fact does to which metric. Label values are of closed vocabularies, or models,
+tools and codes. These are upstream's, so past a number of different ones a source a further one is `other`. A model
+that has a price is always shown, under the name of its price once there are too many. Past a number of series over all
+sources, what would need a further one counts under `other` as well: no count is lost. When a model or a tool is first
+seen, all that may be counted of it stands at 0 (`closed`).
 """
 
 from bisect import bisect_left
@@ -13,13 +15,20 @@ from typing import Any, Final
 from steno.core import facts
 from steno.core.billing.prices import PriceTable, resolve
 from steno.core.facts import Cost, Fact, Origin, Tokens
+from steno.limits import Limits
+from steno.metrics.closed import OF_RESPONSES, OF_RUNS, OF_TOOLS, OF_USAGES, LabelSets
 from steno.metrics.conversation_definitions import CONVERSATION_METRICS
 from steno.metrics.labels import NO_LABELS, Labels
+from steno.timestamps import Micros
 
 NO_MODEL: Final = "unknown"
 OTHER: Final = "other"
 COMPLETED: Final = "completed"
 FAILED: Final = "failed"
+SPOKEN: Final = "realtime"
+"""The kind of a session that gives responses."""
+BUILT_IN: Final = frozenset({"code_interpreter", "file_search"})
+"""Kinds of tools that upstream runs itself: each is one tool."""
 _FIRST_OUTPUT: Final = {"text": "steno_time_to_first_token_seconds", "audio": "steno_time_to_first_audio_seconds"}
 """Output of a response to the metric of its beginning."""
 
@@ -43,12 +52,13 @@ class Histogram:
 class Metrics:
     """The sink that counts. Values are only ever added to, so that a scrape in another thread sees each whole."""
 
-    def __init__(self, label_values: int, prices: PriceTable | None = None) -> None:
+    def __init__(self, label_values: int, prices: PriceTable | None = None, series: int = Limits().series) -> None:
         """Count nothing yet.
 
         Args:
             label_values: how many different values a label takes from the upstream of one source.
             prices: whose models are always shown.
+            series: how many series may have a word in them that upstream chose.
         """
         self.numbers: dict[str, defaultdict[Labels, float]] = {
             name: defaultdict(float) for name, row in CONVERSATION_METRICS.items() if row.kind != "histogram"
@@ -56,12 +66,19 @@ class Metrics:
         self.histograms: dict[str, dict[Labels, Histogram]] = {
             name: {} for name, row in CONVERSATION_METRICS.items() if row.kind == "histogram"
         }
-        self._label_values = label_values
+        self.resets: dict[Labels, tuple[float, Micros | None]] = {}
+        """Source and kind of a rate limit to after how many seconds it is whole again, and when that was said."""
         self.prices = prices
         self.labels = NO_LABELS
         """What the operator calls each source by."""
+        self._label_values = label_values
+        self._room = series
+        self._kept_free = series // 2
+        """What is not spent on series that stand at 0: those that count need it more."""
         self._vocabularies: defaultdict[str, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         """Source, then label, to the values that its upstream chose: one source does not use up another's."""
+        self._begun: set[Labels] = set()
+        """Source, and what of it has its label sets at 0: a model in one use, or a tool."""
 
     def emit(self, origin: Origin, fact: Fact) -> None:
         """Count `fact`; most kinds of facts are for the audit log alone."""
@@ -69,19 +86,68 @@ class Metrics:
         if count is not None:
             count(self, origin, fact)
 
-    def add(self, name: str, origin: Origin, *labels: str, amount: float = 1) -> None:
-        """Add to a counter of the source that `origin` names; `labels` are those after `source`."""
-        self.numbers[name][origin.source, *labels] += amount
+    def add(self, name: str, origin: Origin, *further: str, amount: float = 1) -> None:
+        """Add to a counter of the source that `origin` names; `further` are the labels after `source`."""
+        numbers, labels = self.numbers[name], (origin.source, *further)
+        if labels not in numbers:
+            labels = self._admitted(name, labels)
+        numbers[labels] += amount
 
     def observe(self, name: str, origin: Origin, *further: str, value: float | None) -> None:
         """Observe a duration; one that is not known is none. `further` are the labels after `source`."""
         if value is None:
             return
-        labels = (origin.source, *further)
-        histogram = self.histograms[name].get(labels)
+        histograms, labels = self.histograms[name], (origin.source, *further)
+        if labels not in histograms:
+            labels = self._admitted(name, labels)
+        histogram = histograms.get(labels)
         if histogram is None:
-            histogram = self.histograms[name][labels] = Histogram(CONVERSATION_METRICS[name].buckets)
+            histogram = histograms[labels] = Histogram(CONVERSATION_METRICS[name].buckets)
         histogram.observe(value)
+
+    def _admitted(self, name: str, labels: Labels) -> Labels:
+        """Return `labels`, which a metric does not have yet, or `other` in them where no room is left for more series.
+
+        What is `other` already is always let in: there are few of these, and the sum over them stays right.
+        """
+        folded = _folded(name, labels)
+        if folded == labels:
+            return labels
+        weight = series_of(name)
+        if weight > self._room:
+            self.numbers["steno_series_dropped_total"][labels[:1]] += 1
+            return folded
+        self._room -= weight
+        return labels
+
+    def begin(self, origin: Origin, word: Labels, known: LabelSets, family: str = "") -> None:
+        """Let all label sets that are `known` once upstream's `word` was seen stand at 0, as far as there is room.
+
+        Args:
+            origin: whose source saw it.
+            word: a model, or the kind and name of a tool: the labels after the source, and the family if there is one.
+            known: metric to the labels after that.
+            family: the family of the metrics that have this label.
+        """
+        first = (origin.source, *((family,) if family else ()), *word)
+        seen = (*first, next(iter(known)))
+        if seen in self._begun:
+            return
+        self._begun.add(seen)
+        for name, rest in known.items():
+            for further in rest:
+                self._begin_series(name, (*first, *further))
+
+    def _begin_series(self, name: str, labels: Labels) -> None:
+        weight = 0 if _folded(name, labels) == labels else series_of(name)
+        table = self.histograms[name] if name in self.histograms else self.numbers[name]
+        if labels in table or weight > self._room - self._kept_free:
+            return
+        self._room -= weight
+        if name in self.histograms:
+            self.histograms[name][labels] = Histogram(CONVERSATION_METRICS[name].buckets)
+        else:
+            self.numbers[name][labels] = 0.0
 
     def label_value(self, origin: Origin, label: str, value: str | None) -> str:
         """Return upstream's `value` as a label value, or `other` when its source has too many different ones."""
@@ -102,9 +168,14 @@ class Metrics:
         priced = resolve(self.prices, model)
         return priced[0] if priced else OTHER
 
+    def tool(self, origin: Origin, kind: str, name: str | None) -> str:
+        """Return the tool of a call as a label value. Those of upstream itself have the name of their kind."""
+        return kind if kind in BUILT_IN else self.label_value(origin, "tool", name)
+
     def add_usage(self, origin: Origin, model: str | None, buckets: tuple[Tokens, ...], cost: Cost | None) -> None:
         """Count the tokens of one usage of `model`, and what it cost, or why that is not known."""
         family = origin.family or NO_MODEL
+        self.begin_usages(origin, model)
         for each in buckets:
             shown, cached = self.model(origin, each.model), "true" if each.cached else "false"
             labels = (family, shown, each.direction, each.modality, cached)
@@ -115,6 +186,64 @@ class Metrics:
             self.add("steno_cost_usd_total", origin, family, self.model(origin, model), amount=float(cost.usd))
         else:
             self.add("steno_unpriced_total", origin, family, cost.unpriced or NO_MODEL)
+
+    def begin_usages(self, origin: Origin, model: str | None) -> None:
+        """Let what a model is billed by stand at 0."""
+        self.begin(origin, (self.model(origin, model),), OF_USAGES, origin.family or NO_MODEL)
+
+
+def series_of(name: str) -> int:
+    """Return how many series a label set of a metric is: a histogram has one a bucket, its sum and its number."""
+    row = CONVERSATION_METRICS[name]
+    return len(row.buckets) + 3 if row.kind == "histogram" else 1
+
+
+_UPSTREAM: Final = {
+    name: tuple(place for place, label in enumerate(row.labels) if label in {"model", "tool", "code"})
+    for name, row in CONVERSATION_METRICS.items()
+}
+"""Metric to the places of its labels that upstream chooses."""
+_STATUS, _REASON = (CONVERSATION_METRICS["steno_responses_total"].labels.index(each) for each in ("status", "reason"))
+
+
+def _folded(name: str, labels: Labels) -> Labels:
+    """Return `labels` with `other` for each word of upstream's; the reason of a response that failed is one."""
+    places = _UPSTREAM[name]
+    if not places:
+        return labels
+    folded = list(labels)
+    for place in places:
+        folded[place] = OTHER
+    if name == "steno_responses_total" and labels[_STATUS] == FAILED:
+        folded[_REASON] = OTHER
+    return tuple(folded)
+
+
+def _session(metrics: Metrics, origin: Origin, fact: facts.SessionOpened | facts.SessionChanged) -> None:
+    """A session says its model before anything of it is counted."""
+    if fact.model is None:
+        return
+    metrics.begin_usages(origin, fact.model)
+    if fact.kind == SPOKEN:
+        metrics.begin(origin, (metrics.model(origin, fact.model),), OF_RESPONSES)
+
+
+def _response_started(metrics: Metrics, origin: Origin, fact: facts.ResponseStarted) -> None:
+    metrics.begin_usages(origin, fact.model)
+    metrics.begin(origin, (metrics.model(origin, fact.model),), OF_RESPONSES)
+
+
+def _run_started(metrics: Metrics, origin: Origin, fact: facts.RunStarted) -> None:
+    metrics.begin_usages(origin, fact.model)
+    metrics.begin(origin, (metrics.model(origin, fact.model),), OF_RUNS)
+
+
+def _tool_started(metrics: Metrics, origin: Origin, fact: facts.ToolCallStarted) -> None:
+    metrics.begin(origin, (fact.kind, metrics.tool(origin, fact.kind, fact.name)), OF_TOOLS)
+
+
+def _unanswered(metrics: Metrics, origin: Origin, _fact: facts.TurnUnanswered) -> None:
+    metrics.add("steno_unanswered_turns_total", origin)
 
 
 def _missed(metrics: Metrics, origin: Origin, fact: facts.EventsMissed) -> None:
@@ -180,9 +309,10 @@ def _abandoned(metrics: Metrics, origin: Origin, fact: facts.ResponseAbandoned |
 
 
 def _tool_call(metrics: Metrics, origin: Origin, fact: facts.ToolCallFinished) -> None:
-    metrics.add("steno_tool_calls_total", origin, fact.kind, fact.status)
+    tool = metrics.tool(origin, fact.kind, fact.name)
+    metrics.add("steno_tool_calls_total", origin, fact.kind, tool, fact.status)
     if fact.status == COMPLETED:
-        metrics.observe("steno_tool_call_duration_seconds", origin, fact.kind, value=fact.duration_seconds)
+        metrics.observe("steno_tool_call_duration_seconds", origin, fact.kind, tool, value=fact.duration_seconds)
 
 
 def _run(metrics: Metrics, origin: Origin, fact: facts.RunFinished) -> None:
@@ -202,8 +332,14 @@ def _run_step(metrics: Metrics, origin: Origin, fact: facts.RunStepFinished) -> 
 
 
 def _rate_limit(metrics: Metrics, origin: Origin, fact: facts.RateLimitReported) -> None:
+    """What a report leaves out stays as it was said before."""
+    labels = (origin.source, fact.kind)
     if fact.remaining is not None:
-        metrics.numbers["steno_rate_limit_remaining"][origin.source, fact.kind] = fact.remaining
+        metrics.numbers["steno_rate_limit_remaining"][labels] = fact.remaining
+    if fact.limit is not None:
+        metrics.numbers["steno_rate_limit_limit"][labels] = fact.limit
+    if fact.reset_seconds is not None:
+        metrics.resets[labels] = (fact.reset_seconds, origin.at)
 
 
 def _error(metrics: Metrics, origin: Origin, fact: facts.UpstreamErred) -> None:
@@ -217,6 +353,10 @@ COUNTERS: Final[Mapping[type[Fact], Callable[[Metrics, Origin, Any], None]]] = {
     facts.FactsOmitted: _omitted,
     facts.ConversationOpened: _opened,
     facts.ConversationClosed: _closed,
+    facts.SessionOpened: _session,
+    facts.SessionChanged: _session,
+    facts.TurnUnanswered: _unanswered,
+    facts.ResponseStarted: _response_started,
     facts.ResponseOutputStarted: _output_started,
     facts.ResponseFinished: _response,
     facts.ResponseInterrupted: _interrupted,
@@ -226,7 +366,9 @@ COUNTERS: Final[Mapping[type[Fact], Callable[[Metrics, Origin, Any], None]]] = {
     facts.RunAbandoned: _abandoned,
     facts.SessionFinished: _billed,
     facts.TranscriptionFinished: _billed,
+    facts.ToolCallStarted: _tool_started,
     facts.ToolCallFinished: _tool_call,
+    facts.RunStarted: _run_started,
     facts.RunFinished: _run,
     facts.RunStepFinished: _run_step,
     facts.RateLimitReported: _rate_limit,

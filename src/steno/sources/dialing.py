@@ -8,6 +8,7 @@ good on some statuses, retries a bad certificate silently, keeps the headers of 
 code.
 """
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, Protocol, cast
 from urllib.parse import urlsplit
@@ -37,7 +38,7 @@ from steno.sources.read_ahead import MeasuredConnection, ReadAhead
 from steno.sources.recording import Close
 from steno.sources.redirects import connect_within_origin
 from steno.sources.stream_session import CLEAN_CODES, StreamCounters, StreamSession, StreamSessions
-from steno.sources.trust import client_context, read_headers
+from steno.sources.trust import client_context, expiry_of, read_headers
 from steno.sources.websocket import (
     CLOSE_SECONDS,
     GOING_AWAY,
@@ -120,11 +121,23 @@ class DialCounters(StreamCounters):
         super().__init__()
         self.attempts: dict[str, int] = dict.fromkeys(("connected", *NAMES), 0)
         """Attempts to connect, by outcome: `connected`, or a reason of `connect_errors`."""
+        self.upstream_expiry: float | None = None
+        """Until when the certificate of the last connection is valid, in Unix time; None where it has no TLS."""
+
+    def connected(self, transport: asyncio.BaseTransport) -> None:
+        """Count a connection that was made."""
+        self.attempts["connected"] += 1
+        self.upstream_expiry = expiry_of(transport)
 
     def numbers(self) -> Mapping[str, Numbers]:
         """Return the values by metric and labels; see `protocols.Counters`."""
         attempts: Numbers = {(reason,): count for reason, count in self.attempts.items()}
-        return {**super().numbers(), "steno_connect_attempts_total": attempts}
+        expiry = self.upstream_expiry
+        return {
+            **super().numbers(),
+            "steno_connect_attempts_total": attempts,
+            "steno_upstream_certificate_expiry_timestamp_seconds": {} if expiry is None else {(): expiry},
+        }
 
 
 async def dial(target: Target, read_ahead: ReadAhead) -> MeasuredConnection:
@@ -272,8 +285,8 @@ class DialLoop:
     async def _attempt(self) -> Attempt:
         target = self._target
         try:
-            with anyio.CancelScope() as scope:
-                self._dialing = scope
+            with anyio.CancelScope() as dialing:
+                self._dialing = dialing
                 async with self._sessions.turns.taken():
                     connection = await dial(target, self._sessions.read_ahead)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is counted by a reason and tried again
@@ -287,9 +300,9 @@ class DialLoop:
                 detail=detail_of(error),
                 unknown_call=call_is_unknown(error),
             )
-        if scope.cancelled_caught:
+        if dialing.cancelled_caught:
             return Attempt(good=True)
-        self._counters.attempts["connected"] += 1
+        self._counters.connected(connection.transport)
         if self.stopping or target is not self._target:
             # `stop` or `redial` came during the handshake, and found no connection to close.
             await close_websocket(connection)

@@ -167,7 +167,8 @@ class SourceSupervisor:
         for name, every in list(self._counters.items()):
             for counters in list(every):
                 self._add_numbers(totals, name, counters)
-        return totals
+        ready: Numbers = {(name,): 1.0 if source.ready else 0.0 for name, source in list(self._sources.items())}
+        return {**totals, "steno_source_ready": ready}
 
     def _add_numbers(self, totals: Mapping[str, defaultdict[Labels, float]], name: str, counters: Counters) -> None:
         gone = all(source.counters is not counters for source in self._all() if source.name == name)
@@ -175,7 +176,15 @@ class SourceSupervisor:
             if gone and not _is_counter(metric):  # what is no more has no present value
                 continue
             for labels, value in values.items():
-                totals[metric][name, *labels] += value
+                known = totals[metric].get((name, *labels))
+                # While a source leaves, two have its name: of two times the earlier one is what matters.
+                totals[metric][name, *labels] = _joined(metric, known, value)
+
+
+def _joined(metric: str, known: float | None, value: float) -> float:
+    if known is None:
+        return value
+    return min(known, value) if metric.endswith("_timestamp_seconds") else known + value
 
 
 def _is_counter(metric: str) -> bool:

@@ -189,9 +189,9 @@ def _signature(path: str) -> object:
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
-def inspect(tls: Tls) -> None:
-    """Raise CertificateError where `tls` could not be used now."""
-    _load(tls, [])
+def inspect(tls: Tls) -> float:
+    """Return until when a certificate is valid, in Unix time. Raises CertificateError where it cannot be used now."""
+    return _load(tls, []).expires
 
 
 # Reading --------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 What cannot be read is a `ConfigError` that names the file or the variable, and the key.
 """
 
+import asyncio
 import ssl
 from collections.abc import Mapping
 from functools import lru_cache
@@ -27,6 +28,18 @@ def _header(name: str, place: SecretRef) -> str:
         return read_secret(place)
     except ConfigError as error:
         raise ConfigError([ConfigFault(each.file, f"headers.{name}", each.message) for each in error.faults]) from None
+
+
+def expiry_of(transport: asyncio.BaseTransport) -> float | None:
+    """Return until when the certificate of the server at the other end is valid, in Unix time.
+
+    None where the connection has no TLS, or the certificate no such time.
+    """
+    certificate = transport.get_extra_info("peercert") or {}
+    try:
+        return float(ssl.cert_time_to_seconds(certificate["notAfter"]))
+    except (KeyError, ValueError):
+        return None
 
 
 def client_context(ca_file: str | None) -> ssl.SSLContext:

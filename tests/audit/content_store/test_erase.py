@@ -108,7 +108,7 @@ def test_a_file_that_cannot_be_removed_is_an_error_of_the_folder(
         (ERASURE, GONE),
         (
             replace(ERASURE, held=False, in_memory=True, chained=1),
-            f"{GONE}; so are those in the memory of the daemon; 1 records of the log itself still hold words",
+            f"{GONE}; so are those in the memory of the daemon; 1 record of the log itself still holds words",
         ),
     ],
     ids=["nothing", "a file", "memory, and records"],

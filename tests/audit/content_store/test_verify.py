@@ -62,7 +62,8 @@ def test_texts_of_a_file_that_somebody_changed_are_missing(log: ContentLog, chan
     assert not report.ok
     assert report.proved + report.missing == 2
     assert report.first_missing == 2
-    assert describe(report)[0] == f"WORDS ARE MISSING: {report.missing} texts, the first one that of record 2"
+    texts = "1 text" if report.missing == 1 else "2 texts"
+    assert describe(report)[0] == f"WORDS ARE MISSING: {texts}, the first one that of record 2"
 
 
 def test_texts_that_the_oldest_segment_names_may_have_gone_with_the_segments_before(log: ContentLog) -> None:

@@ -372,6 +372,13 @@ def test_litellm_price_list_is_read_as_it_is() -> None:
     assert table.models["gpt-realtime-whisper"].second == Decimal("0.000283333333333")
 
 
+@pytest.mark.parametrize(("own", "shown"), [("2027-01-31", "2027-01-31"), ("2026-01-31", "2026-11-21")])
+def test_the_date_of_two_lists_is_the_newer_one(own: str, shown: str) -> None:
+    override = parse(b'{"schema":"steno.prices/1","version":"own","date":"%b","models":{}}' % own.encode())
+
+    assert merge(TABLE, override).date == shown
+
+
 def test_override_replaces_whole_models() -> None:
     """It shows in the version. Snapshots are models of their own."""
     override = parse(LITELLM)

@@ -86,6 +86,7 @@ async def test_tls_is_served_and_verified(tmp_path: Path, authority: Authority) 
                     await client_.send(message)
                     assert await client_.recv() == message
             await until(lambda: play.closed)
+            assert play.counts("steno_upstream_certificate_expiry_timestamp_seconds") == {(): 4102444799}
             assert ("loaded",) in play.counts("steno_tls_certificate_loads_total")
     assert agreed == ["http/1.1", "http/1.1"]
     assert names == ["localhost"]

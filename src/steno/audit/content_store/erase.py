@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from steno.amounts import amount
 from steno.audit.content_store.files import ContentFiles, file_name
 from steno.audit.content_store.references import ERASED, ContentReferences, content_references
 from steno.audit.record import entry
@@ -61,7 +62,7 @@ def find_erasable(directory: Path, conversation: str, *, partial: bool) -> Conte
     references = content_references(directory, conversation)
     if references.chained and not partial:
         raise UsageError(
-            f"words of {conversation} stand in {references.chained} records of the log itself, from record "
+            f"words of {conversation} stand in {amount(references.chained, 'record')} of the log itself, from record "
             f"{references.first_seq} on, where they cannot be erased: retention alone lets them go. With --partial, "
             "what stands in files is erased. With audit.content_files, words are kept in files from then on"
         )
@@ -101,7 +102,10 @@ def describe(conversation: str, erasure: Erasure) -> str:
     """Return `erasure` as a line for a terminal."""
     if not erasure.found:
         return f"no words of {conversation} are kept: nothing was erased"
-    gone = f"{erasure.texts} texts of {conversation} are erased, and the key that proved them"
+    one = erasure.texts == 1
+    gone = f"{amount(erasure.texts, 'text')} of {conversation} {'is' if one else 'are'} erased"
+    gone += f", and the key that proved {'it' if one else 'them'}"
     memory = "; so are those in the memory of the daemon" if erasure.in_memory else ""
-    left = f"; {erasure.chained} records of the log itself still hold words" if erasure.chained else ""
+    hold = "holds" if erasure.chained == 1 else "hold"
+    left = f"; {amount(erasure.chained, 'record')} of the log itself still {hold} words" if erasure.chained else ""
     return gone + memory + left

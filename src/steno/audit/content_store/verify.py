@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from steno.amounts import amount
 from steno.audit.content_store.files import (
     FILE_NAME,
     FOLDER,
@@ -144,11 +145,12 @@ def _lines(path: Path, limit: int) -> Iterator[bytes]:
 
 def describe(report: ContentReport) -> list[str]:
     """Return `report` as lines for a terminal."""
-    counts = [f"{report.proved} texts stand as they were kept"]
-    counts += [f"{report.erased} were erased"] if report.erased else []
+    kept = "stands as it was kept" if report.proved == 1 else "stand as they were kept"
+    counts = [f"{amount(report.proved, 'text')} {kept}"]
+    counts += [f"{report.erased} {'was' if report.erased == 1 else 'were'} erased"] if report.erased else []
     counts += [f"{report.retired} went with the segments before them"] if report.retired else []
     lines = [f"words     {', '.join(counts)}"]
     if report.missing:
-        missing = f"{report.missing} texts, the first one that of record {report.first_missing}"
+        missing = f"{amount(report.missing, 'text')}, the first one that of record {report.first_missing}"
         lines.insert(0, f"WORDS ARE MISSING: {missing}")
     return lines

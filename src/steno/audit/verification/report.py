@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from steno.amounts import amount
 from steno.audit.log_records import Damage
 from steno.timestamps import SECOND
 
@@ -193,7 +194,7 @@ def _verified(report: Report) -> Iterator[str]:
         yield "proved    nothing"
         return
     before = "" if report.fault is None else "before it, "
-    yield f"proved    {before}{_count(report.records, 'record')} in {_count(report.segments, 'segment')}"
+    yield f"proved    {before}{amount(report.records, 'record')} in {amount(report.segments, 'segment')}"
     yield f"records   {report.first_seq} to {report.last_seq}"
     if report.first_at:
         yield f"times     {report.first_at} to {report.last_at}"
@@ -208,14 +209,14 @@ def _verified(report: Report) -> Iterator[str]:
 def _disordered(times: TimeDisorder) -> Iterator[str]:
     if times.backwards:
         yield (
-            f"backwards {_count(times.backwards, 'record')}, record {times.first_backwards} first, by up to "
+            f"backwards {amount(times.backwards, 'record')}, record {times.first_backwards} first, by up to "
             f"{times.furthest_back / SECOND:.6f} s: senders stated times, "
             "a clock was set, or something was waited for"
         )
     if times.leaps:
         yield (
             f"leaps     {times.leaps} by more than a day, the longest at record {times.longest_leap_seq}, by "
-            f"{times.longest_leap // DAY} days: nothing ran, or a clock was set"
+            f"{amount(times.longest_leap // DAY, 'day')}: nothing ran, or a clock was set"
         )
 
 
@@ -230,7 +231,7 @@ def _trusted(report: Report) -> Iterator[str]:
     for seq in report.heads_unchecked:
         yield f"kept      head {seq} CANNOT BE CHECKED: {_absence(report, seq)}"
     if report.checkpoints:
-        yield f"agreed    {_count(report.checkpoints, 'checkpoint')} with the chain"
+        yield f"agreed    {amount(report.checkpoints, 'checkpoint')} with the chain"
 
 
 def _absence(report: Report, seq: int) -> str:
@@ -246,18 +247,14 @@ def _declared(report: Report) -> Iterator[str]:
     if report.retired:
         yield f"retired   records up to {report.retired}, as the log itself tells"
     if report.recovered_bytes:
-        yield f"recovered {_count(report.recovered_bytes, 'byte')} of unfinished records, cut off at a start"
+        yield f"recovered {amount(report.recovered_bytes, 'byte')} of unfinished records, cut off at a start"
     if report.unclosed:
-        yield f"unclosed  {_count(report.unclosed, 'segment')}, whose writer died or could not sync"
+        yield f"unclosed  {amount(report.unclosed, 'segment')}, whose writer died or could not sync"
     if report.broken_streams:
-        yield f"broken    {_count(report.broken_streams, 'stream')} ended so that events may be missing"
+        yield f"broken    {amount(report.broken_streams, 'stream')} ended so that events may be missing"
     if report.missed:
-        yield f"missed    {_count(report.missed, 'record')} of events that never came, as their sender says"
+        yield f"missed    {amount(report.missed, 'record')} of events that never came, as their sender says"
     for gap in report.gaps:
         yield f"gap       record {gap.seq}: {gap.body}"
     if report.gap_records > len(report.gaps):
-        yield f"          and {_count(report.gap_records - len(report.gaps), 'gap')} more"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+        yield f"          and {amount(report.gap_records - len(report.gaps), 'gap')} more"

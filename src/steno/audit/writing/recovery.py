@@ -55,23 +55,36 @@ def recover(directory: Path) -> Recovered:
             missing.
         OSError: a file cannot be read, cut or deleted.
     """
-    paths = segments(directory)
-    end = _end(paths)
+    paths, end, unbegun = _look(directory)
     unbegun_bytes = 0
-    if paths and not end.seq:
-        unbegun, unbegun_bytes = paths.pop(), end.torn_bytes
-        end = _end(paths)
-        # Its name promises which record comes next. Where that is another one, records are missing: nothing is touched.
-        if segment_seq(unbegun.name) != end.seq + 1:
-            raise DataError(f"{directory}: the records before {unbegun.name} are missing")
+    if unbegun:
+        unbegun_bytes = unbegun.stat().st_size
         unbegun.unlink()
         sync_folder(directory)
-    if paths:
-        _check_schema(paths[-1])
     if uncut := _recorded_but_not_cut(paths):
         cut(uncut)
     torn = Torn(paths[-1], end.whole_bytes) if end.torn_bytes else None
     return Recovered(end.seq, end.hash, end.torn_bytes + unbegun_bytes, torn, _log_id(paths))
+
+
+def check_end(directory: Path) -> None:
+    """Raise what `recover` raises where the log in `directory` cannot be continued. Nothing is changed."""
+    _look(directory)
+
+
+def _look(directory: Path) -> tuple[list[Path], Tail, Path | None]:
+    """Return the segments of a log, its end, and the newest file where that holds no whole record. Raises DataError."""
+    paths = segments(directory)
+    end, unbegun = _end(paths), None
+    if paths and not end.seq:
+        unbegun = paths.pop()
+        end = _end(paths)
+        # Its name promises which record comes next. Where that is another one, records are missing: nothing is touched.
+        if segment_seq(unbegun.name) != end.seq + 1:
+            raise DataError(f"{directory}: the records before {unbegun.name} are missing")
+    if paths:
+        _check_schema(paths[-1])
+    return paths, end, unbegun
 
 
 def _log_id(paths: Sequence[Path]) -> str | None:

@@ -88,11 +88,11 @@ def parse(data: bytes) -> PriceTable:
 def merge(base: PriceTable, override: PriceTable) -> PriceTable:
     """Return `base` with the models of `override`. Each replaces all rates of the model of its exact name.
 
-    Rates for `gpt-realtime` do not replace those that `base` has for a snapshot of it.
+    Rates for `gpt-realtime` do not replace those that `base` has for a snapshot of it. The date is the newer one.
     """
     return PriceTable(
         f"{base.version}+override:{override.digest[:12]}",
-        base.date,
+        max((date for date in (base.date, override.date) if date), default=None),
         hashlib.sha256(f"{base.digest}{override.digest}".encode()).hexdigest(),
         {**base.models, **override.models},
     )

@@ -3,7 +3,7 @@
 from typing import Final
 
 from steno.core.family import Family
-from steno.core.realtime.handlers import HANDLERS
+from steno.core.realtime.handlers import EFFECTS, HANDLERS
 from steno.core.realtime.routing import RealtimeRouter
 from steno.core.realtime.state import RealtimeConversation
 from steno.wire import realtime
@@ -13,4 +13,5 @@ FAMILY: Final = Family(
     vocabulary=realtime.VOCABULARY,
     handlers=HANDLERS,
     router=RealtimeRouter,
+    error_codes=tuple(EFFECTS),
 )

@@ -153,9 +153,10 @@ def conversation_created(
 
 def speech_started(state: RealtimeConversation, event: realtime.SpeechStarted, frame: Frame) -> Sequence[Fact]:
     """Note that the user began to speak."""
+    unanswered = state.unanswered("speech", frame.at)
     state.turn.speech_started(frame.at)
     state.spoken_item = event.item_id
-    return (facts.SpeechStarted(item_id=event.item_id, audio_start_ms=event.audio_start_ms),)
+    return (*unanswered, facts.SpeechStarted(item_id=event.item_id, audio_start_ms=event.audio_start_ms))
 
 
 def speech_stopped(state: RealtimeConversation, event: realtime.SpeechStopped, frame: Frame) -> Sequence[Fact]:

@@ -115,7 +115,7 @@ def text_deltas(name: PartName) -> Handler:
             item = items.begin_output(state, event.item_id, response, "message")
         if not state.transcript.grow(item, event.content_index, event.delta, name):
             return DUPLICATED
-        return NOTHING if response.has_text else text_started(state, response, frame)
+        return NOTHING if response.has_text else _words_started(state, response, frame)
 
     return content_delta
 
@@ -154,6 +154,13 @@ def _speech_of_no_item(
         return DUPLICATED
     response.audio_bytes += realtime.audio_bytes(event.delta or "")
     return NOTHING if response.has_audio else _audio_started(state, response, frame)
+
+
+def _words_started(state: RealtimeConversation, response: OpenResponse, frame: Frame) -> Sequence[Fact]:
+    """Report the first words of a response, which are an answer where it is one of the conversation."""
+    if not response.out_of_band:
+        state.turn.replied()
+    return text_started(state, response, frame)
 
 
 def text_started(state: RealtimeConversation, response: OpenResponse, frame: Frame) -> Sequence[Fact]:
@@ -287,6 +294,8 @@ def done(state: RealtimeConversation, event: realtime.ResponseDone, frame: Frame
     state.conversation_id = conversation_of(response) or state.conversation_id
     state.responses.add(raw_object(event, frame.payload))
     out_of_band = response.conversation_id is None
+    if not out_of_band and _answers_at_its_end(response, opened):
+        state.turn.replied()
     settled = [
         fact
         for item in response.output or ()
@@ -294,6 +303,13 @@ def done(state: RealtimeConversation, event: realtime.ResponseDone, frame: Frame
         for fact in items.output_done(state, item, response.id, frame, out_of_band=out_of_band)
     ]
     return (*settled, *_finish(state, event, response, opened, frame))
+
+
+def _answers_at_its_end(response: RealtimeResponse, opened: OpenResponse | None) -> bool:
+    """Return whether the end of a response has a message in it of which no delta was seen."""
+    if opened is not None and (opened.has_text or opened.has_audio):
+        return False
+    return any(item.type == "message" and items.content_of(item) for item in response.output or ())
 
 
 def _finish(

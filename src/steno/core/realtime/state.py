@@ -1,15 +1,16 @@
 """The state of a realtime conversation: its session, its items in order, its turn, and the responses in progress."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from steno.core import tools
 from steno.core.billing import costs
 from steno.core.billing.costs import Terms
 from steno.core.bounded import BoundedObjects, BoundedSet
-from steno.core.conversation import Conversation, Exported
-from steno.core.facts import Fact, ResponseAbandoned, SessionFinished, TranscriptionFinished
+from steno.core.conversation import NOTHING, Conversation, Exported
+from steno.core.facts import Fact, ResponseAbandoned, SessionFinished, TranscriptionFinished, TurnUnanswered
 from steno.core.memory import Held, InProgress, text_bytes
-from steno.core.realtime.turn import Turn
+from steno.core.realtime.turn import WAITS, State, Turn
 from steno.core.transcript import Entry, PartName, Transcript
 from steno.core.vocabulary import short
 from steno.limits import ENDED_IDS, Limits
@@ -18,6 +19,8 @@ from steno.wire import Event
 from steno.wire.realtime import SessionCreated
 from steno.wire.realtime_objects import AudioFormat, AudioOutput, RealtimeResponse
 
+SPOKEN: Final = "realtime"
+"""The kind of a session that gives answers; others transcribe or translate."""
 PCM_24_KHZ: Final = 1 / 48
 G711_8_KHZ: Final = 1 / 8
 MS_PER_BYTE: Final = {
@@ -300,6 +303,32 @@ class RealtimeConversation(Conversation):
     def dropped_objects(self) -> int:
         """Return how many raw responses could not be kept."""
         return self.responses.dropped
+
+    def unanswered(self, ended_by: str, at: Micros | None) -> Sequence[Fact]:
+        """Return that the turn of the user ends without an answer, where that is so. `turn` says when it is."""
+        life, turn = self.session_life, self.turn
+        if turn.state not in WAITS or life.kind != SPOKEN or not turn.unanswered(underway=self._answer_underway()):
+            return NOTHING
+        item_id = self.spoken_item if turn.state is State.STOPPED else turn.item_id
+        return (TurnUnanswered(item_id=item_id, ended_by=ended_by, waited_seconds=self.elapsed(turn.since, at)),)
+
+    def _answer_underway(self) -> bool:
+        """Return whether a response has begun and brought nothing yet, or a call was made since the user waits."""
+        since = self.turn.since
+        return any(
+            not (response.out_of_band or response.has_text or response.has_audio) for response in self.open.values()
+        ) or any(
+            since is None or (made := call.called_at or call.run_at) is None or made >= since
+            for call in self.calls.values()
+        )
+
+    def session_over(self, at: Micros | None) -> Sequence[Fact]:
+        """Return what the end of its session leaves without an answer."""
+        return self.unanswered("session", at)
+
+    def broke_off(self) -> None:
+        """Note that what came next on its stream was not seen."""
+        self.turn.lost()
 
     def erase_content(self) -> None:
         """Drop the text of all items, and all raw responses, ended or not."""

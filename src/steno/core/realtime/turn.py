@@ -53,6 +53,30 @@ The transitions are a table, `TRANSITIONS`. The rules that do not fit into it ar
 # An answer that comes while nobody waits (a greeting, a response that is still speaking when the caller interrupts)
 # is an answer all the same: it leads to a state, and to no latency.
 #
+# Turns without an answer
+# -----------------------
+#
+# A turn of the caller ends unanswered where it ends in a wait for which no answer has begun. Two things end it: the
+# caller speaks again, or the session is over. `unanswered` says whether that is so; it is asked before either is noted.
+#
+# An answer has begun
+#   - while a response of the conversation is in progress that has brought nothing yet, for it may still;
+#   - while a tool call is open that was made since the wait began: its output is what the answer waits for;
+#   - once a response of the conversation brought a word since the wait began. In a session without audio that is the
+#     answer, though it ends no wait and has no latency. Arguments of a call are no words: the caller is told nothing.
+# The first two are for the handlers to say (`underway`), for this file knows neither. A response that ended with
+# nothing, since it failed or was cancelled or had nothing to say, has left the caller without an answer, and counts
+# for none. A response that is still speaking, from before the wait, answers what was asked before.
+#
+# What is no such turn:
+#   - The silence of the idle timeout: it begins no wait.
+#   - Input that is committed again before anything else comes (push-to-talk): it is one turn in pieces, and the wait
+#     begins anew.
+#   - Typed input ends the wait, so that a turn that was followed by typing is not judged, nor what was typed.
+#   - A conversation that steno ends (evicted, shutdown): the caller's goes on.
+#   - A wait in which the stream broke off: the answer may have come unseen. `lost` notes that.
+#   - A session that only transcribes or translates has no answers. Handlers do not ask for these.
+#
 # States
 # ------
 #
@@ -147,19 +171,24 @@ WAITS: Final = frozenset({State.STOPPED, State.WAITING})
 class Turn:
     """The turn of one conversation. All times are times of receipt, and None where the input carries none."""
 
-    __slots__ = ("_silence", "_speech_began", "carries_audio", "since", "state")
+    __slots__ = ("_lost", "_replied", "_silence", "_speech_began", "carries_audio", "item_id", "since", "state")
 
     def __init__(self) -> None:
         """Begin with nobody's turn."""
         self.state = State.IDLE
         self.since: Micros | None = None
         """When the present wait began; None in states without one."""
+        self.item_id: str | None = None
+        """The item that was committed last."""
         self.carries_audio = False
         """Whether a response of the conversation has brought audio on a stream: then audio answers, not playback."""
         # The next two do not fit into the table. Speech has a beginning whatever the state was when it ended, and
         # the item of a silence is known before the event that commits it.
         self._speech_began: Micros | None = None
         self._silence: str | None = None
+        # What is known of an answer to the present wait, beside the sound that ends it.
+        self._replied = False
+        self._lost = False
 
     def speech_started(self, at: Micros | None) -> None:
         """Note that the caller began to speak."""
@@ -179,11 +208,24 @@ class Turn:
     def committed(self, item_id: str | None, at: Micros | None) -> None:
         """Note that the input became the item `item_id`. An unknown item is never the silence of a timeout."""
         silence = item_id is not None and item_id == self._silence
+        self.item_id = self.item_id if silence else item_id
         self._move(Event.SILENCE_COMMITTED if silence else Event.COMMITTED, at)
 
     def typed(self) -> None:
         """Note that the user wrote."""
         self._move(Event.TYPED, None)
+
+    def replied(self) -> None:
+        """Note that a response of the conversation brought a word."""
+        self._replied = True
+
+    def lost(self) -> None:
+        """Note that something may have come unseen."""
+        self._lost = True
+
+    def unanswered(self, *, underway: bool) -> bool:
+        """Return whether the turn would end unanswered here. `underway`: whether a response or a call may answer it."""
+        return self.state in WAITS and not (underway or self._replied or self._lost)
 
     def audio_began(self, *, out_of_band: bool) -> Micros | None:
         """Note the first audio of a response. Return since when the caller waited for it, None if nobody did."""
@@ -211,3 +253,4 @@ class Turn:
             self.since = None
         elif event is Event.SPEECH_STOPPED or (event is Event.COMMITTED and before is not State.STOPPED):
             self.since = at
+            self._replied = self._lost = False

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, Protocol
 
 import structlog
 
+from steno.amounts import amount
 from steno.attachments import (
     OUTCOMES,
     Attachment,
@@ -236,7 +237,8 @@ class Attachments:
             raise RefusedError("already_followed", f"the source {elsewhere} follows this call already")
         shelf = self.shelf(source)
         if len(shelf.calls) >= shelf.most:
-            message = f"the source {source} follows {shelf.most} calls already: see `calls` in its configuration"
+            calls = amount(shelf.most, "call")
+            message = f"the source {source} follows {calls} already: see `calls` in its configuration"
             raise RefusedError("too_many_calls", message, BUSY_SECONDS)
         call = Call(Attached(source, request.call_id, by, self._now(), request.labels))
         shelf.calls[call.call_id] = call

@@ -227,7 +227,7 @@ class ClientConnection(asyncio.Protocol):
         try:
             self._upstream_of = self._provider
             upstream = await host.dialer(self._provider).connect(self)
-            host.counters.attempts["connected"] += 1
+            host.counters.connected(upstream.transport)
             host.unreachable = None
             self._connecting = None
             if self._discards or upstream.lost:

@@ -1,0 +1,82 @@
+// What the page asks of the HTTP face, and what it is told by it.
+
+export class ApiError extends Error {
+  constructor(status, code, message) {
+    super(message);
+    Object.assign(this, { status, code });
+  }
+}
+
+async function ask(path, options = {}) {
+  let response;
+  try {
+    response = await fetch(path, { cache: "no-store", credentials: "same-origin", redirect: "error", ...options });
+  } catch {
+    throw new ApiError(0, "unreachable", "steno does not answer");
+  }
+  const body = await response.json().catch(() => null);
+  if (response.ok) return body;
+  throw new ApiError(
+    response.status,
+    body?.error?.code ?? "",
+    body?.error?.message ?? `steno answered ${response.status}`,
+  );
+}
+
+const query = (values) =>
+  new URLSearchParams(Object.entries(values).filter(([, value]) => value !== "" && value !== null)).toString();
+const at = (key) => `/v1/conversations/${encodeURIComponent(key)}`;
+
+export const conversations = (values) => ask(`/v1/conversations?${query(values)}`);
+export const timeline = (key) => ask(`${at(key)}/timeline`);
+export const sources = () => ask("/v1/sources");
+
+/** The result of `steno verify`, or null where the daemon is live. */
+export const verification = () =>
+  ask("/v1/verification").catch((error) => (error.status === 404 ? null : Promise.reject(error)));
+
+export const signIn = (token) =>
+  ask("/v1/session", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ token }),
+  });
+/** Whether this browser has given the token. */
+export const session = () => ask("/v1/session");
+export const signOut = () => ask("/v1/session", { method: "DELETE" });
+
+const AGAIN_SECONDS = [1, 2, 5, 10, 30];
+
+/** Follow /v1/stream; return what ends it. `on` has a handler for `rows`, `timeline`, `sources`, and `link` for its state. */
+export function follow(key, on) {
+  let stream = null;
+  let timer = 0;
+  let tries = 0;
+  const parsed = (handler) => (event) => {
+    let data;
+    try {
+      data = JSON.parse(event.data);
+    } catch {
+      return;
+    }
+    handler(data);
+  };
+  const open = () => {
+    stream = new EventSource(key === null ? "/v1/stream" : `/v1/stream?${query({ key })}`);
+    stream.addEventListener("open", () => {
+      on.link("live", tries > 0);
+      tries = 0;
+    });
+    for (const name of ["rows", "timeline", "sources"]) if (on[name]) stream.addEventListener(name, parsed(on[name]));
+    stream.addEventListener("error", () => {
+      stream.close();
+      on.link("lost", false);
+      timer = setTimeout(open, 1000 * AGAIN_SECONDS[Math.min(tries++, AGAIN_SECONDS.length - 1)]);
+    });
+  };
+  open();
+  return () => {
+    clearTimeout(timer);
+    stream.close();
+  };
+}

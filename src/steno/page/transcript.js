@@ -1,0 +1,139 @@
+// What was said in a conversation, a line an item, as far as the content policy allows.
+
+import { aloud, fill, h, inert, reconcile, setText, upstream } from "./dom.js";
+import { NONE, count, offset, plural, words } from "./format.js";
+
+const LONGEST = 2000; // characters of a line that are shown at first
+const NEAR_SECONDS = 30;
+const WHO = { user: "Caller", assistant: "Assistant", system: "System", tool: "Tool" };
+const KINDS = { tool_call: "Tool call", tool_output: "Tool result" };
+const OWN = /^(item|call|message)_id$/; // members of a span's details that name a line
+const WITHHELD = "What was said is shown to who has the token (http.token).";
+const POLICIES = {
+  none: "The content policy keeps what was said out of every output: audit.content is none.",
+  redacted: "What looks like personal data was taken out: audit.content is redacted.",
+};
+
+export class Transcript {
+  /** `choose` is called with the id of a span whose line is clicked, `form` makes a form that asks for the token. */
+  constructor(choose, form) {
+    this.form = form;
+    this.policy = h("div.policy");
+    this.lines = h("ol.transcript", {
+      onclick: (event) => {
+        const line = event.target.closest("li");
+        if (line?.span && getSelection().isCollapsed) choose(line.span);
+      },
+    });
+    this.element = h("section.said", h("h2", "Transcript"), this.policy, this.lines);
+  }
+
+  /** Show the lines of `doc`, whose spans are `spans`, with times from `zero` on. */
+  update(doc, spans, zero) {
+    this.allow(doc.content);
+    const items = doc.transcript.map((entry, i) => ({ entry, id: `${entry.item_id ?? ""} ${entry.kind} ${i}` }));
+    if (!items.length) items.push({ id: "none" });
+    reconcile(
+      this.lines,
+      items,
+      (item) => item.id,
+      () => h("li"),
+      (line, { entry }) => {
+        if (!entry) return setText(line, "Nothing was said so far.");
+        const span = spanOf(entry, spans);
+        line.span = span?.id ?? null;
+        const print = JSON.stringify([entry, zero, line.span]);
+        if (line.print !== print) paint(line, entry, zero, span);
+        line.print = print;
+      },
+    );
+  }
+
+  allow(content) {
+    if (this.policy.dataset.content === content) return;
+    this.policy.dataset.content = content;
+    const words = POLICIES[content] && h("p.soft", POLICIES[content]);
+    fill(this.policy, content === "withheld" ? this.form(WITHHELD) : words);
+  }
+
+  /** Mark the lines of a span. With `scroll` they are brought into view; the page itself stays where it is. */
+  mark(span, scroll) {
+    const mine = [...this.lines.children].filter((line) => {
+      const chosen = span !== null && line.span === span;
+      line.classList.toggle("chosen", chosen);
+      return chosen;
+    });
+    if (!scroll || !mine.length) return;
+    const [box, line] = [this.lines.getBoundingClientRect(), mine[0].getBoundingClientRect()];
+    if (line.top < box.top || line.bottom > box.bottom) this.lines.scrollTop += line.top - box.top - box.height / 3;
+  }
+}
+
+/** The span of a line: the one of its item, else the nearest one in which it can have been said. */
+function spanOf(entry, spans) {
+  const named = (span) =>
+    span.id === entry.item_id ||
+    Object.entries(span.detail ?? {}).some(([name, value]) => OWN.test(name) && value === entry.item_id);
+  if (entry.item_id !== null) {
+    const own = spans.filter(named);
+    if (own.length) return own.find((span) => suits(span, entry)) ?? own[0];
+  }
+  if (entry.at === null) return undefined;
+  const far = (span) => Math.abs(span.from - entry.at);
+  const near = spans.filter((span) => suits(span, entry) && far(span) < NEAR_SECONDS);
+  return near.sort((a, b) => far(a) - far(b))[0];
+}
+
+function suits(span, entry) {
+  if (KINDS[entry.kind]) return span.lane === "tool";
+  return entry.role === "user" ? span.lane === "speech" : ["response", "run", "step"].includes(span.lane);
+}
+
+function speaker(entry) {
+  if (KINDS[entry.kind]) return KINDS[entry.kind];
+  if (entry.role === "user" && entry.kind === "text") return "User";
+  return Object.hasOwn(WHO, entry.role) ? WHO[entry.role] : inert(words(entry.role ?? "unknown"));
+}
+
+function paint(line, entry, zero, span) {
+  const when = entry.at === null ? NONE : offset(entry.at - zero);
+  line.className = line.span ? "linked" : "";
+  line.classList.toggle("model", entry.role === "assistant");
+  line.classList.toggle("tool", Object.hasOwn(KINDS, entry.kind));
+  fill(
+    line,
+    line.span ? h("button.when", { type: "button", title: "Show in the timeline" }, when) : h("span.when", when),
+    h(
+      "div",
+      h(
+        "span.who",
+        speaker(entry),
+        span?.lane === "tool" && [" ", upstream(span.label)],
+        entry.status && entry.status !== "completed" && h("span.tag", inert(words(entry.status))),
+      ),
+      h("p.text", said(entry)),
+    ),
+  );
+}
+
+/** The text of a line. What the caller did not hear of it is struck. */
+function said({ text, heard, characters }) {
+  if (text === null)
+    return h("span.soft", characters === null ? "no text was seen" : `${plural(characters, "character")} not shown`);
+  if (heard === null || heard === text) return long(text);
+  const unheard = (part) => h("s", aloud("not heard: "), long(part));
+  if (text.startsWith(heard)) return [heard && long(heard), unheard(text.slice(heard.length))];
+  return [unheard(text), h("span.soft", " heard: "), long(heard)];
+}
+
+function long(text) {
+  if (text.length <= LONGEST) return upstream(text);
+  const shown = upstream(text.slice(0, LONGEST));
+  const open = (event) => {
+    event.stopPropagation();
+    setText(shown, inert(text));
+    more.remove();
+  };
+  const more = h("button.more", { type: "button", onclick: open }, `… show all ${count(text.length)} characters`);
+  return [shown, more];
+}

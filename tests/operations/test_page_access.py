@@ -1,0 +1,54 @@
+"""Who may read what in the page, and what `steno serve` says on top of it."""
+
+from typing import Any
+
+from tests.operations.browsing import window
+from tests.operations.documents import call, row
+from tests.operations.stand_in import TOKEN, StandIn
+
+
+def test_withheld_texts_are_shown_to_who_has_the_token(chromium: Any, served: StandIn) -> None:
+    key = "desk/1/1"
+    served.withheld[key] = call(key, 2, content="withheld")
+    with window(chromium, served.show(call(key, 2))) as opened:
+        page = opened.page
+        page.get_by_text("37 characters not shown").wait_for()
+        page.get_by_label("Token").fill("a wrong one")
+        page.get_by_role("button", name="Show", exact=True).click()
+        page.get_by_text("this is not the token").wait_for()
+        opened.complaints.clear()  # of the 401
+        page.get_by_label("Token").fill(TOKEN)
+        page.get_by_role("button", name="Show", exact=True).click()
+        page.get_by_text("My parcel should have come on Friday.").wait_for()
+        page.get_by_role("button", name="Sign out").click()
+        page.get_by_text("37 characters not shown").wait_for()
+
+
+def test_a_face_that_demands_the_token(chromium: Any, served: StandIn) -> None:
+    served.demands_token = True
+    served.rows = [row("desk/1/1")]
+    with window(chromium, served.address) as opened:
+        opened.page.get_by_label("Token").fill(TOKEN)
+        opened.page.get_by_role("button", name="Show", exact=True).click()
+        opened.page.locator("tbody tr").wait_for()
+        opened.complaints.clear()  # of the 401s
+
+
+def test_a_token_in_the_address_is_exchanged_and_dropped(chromium: Any, served: StandIn) -> None:
+    served.demands_token = True
+    served.rows = [row("desk/1/1")]
+    with window(chromium, f"{served.address}/#token={TOKEN}") as opened:
+        opened.page.locator("tbody tr").wait_for()
+
+        assert TOKEN not in opened.page.evaluate("location.href")
+        assert opened.page.evaluate("document.cookie") == ""
+
+
+def test_what_verify_found_stands_on_top(chromium: Any, served: StandIn) -> None:
+    served.verification = {"ok": None, "lines": [], "progress": 0.42}
+    with window(chromium, served.address) as opened:
+        opened.page.get_by_text("The log is being verified: 42 %").wait_for()
+        served.verification = {"ok": False, "lines": ["record 17: the hash is not that of the record"], "progress": 1}
+        opened.page.get_by_text("The log does not verify").wait_for()
+
+        assert opened.page.get_by_text("record 17: the hash is not that of the record").is_visible()
