@@ -154,6 +154,7 @@ def test_strict_fails_where_lines_are_malformed(tmp_path: Path) -> None:
         (b"\x28\xb5\x2f\xfd\x04\x58", "is compressed by zstd: zstdcat {} | steno replay -"),
         (b"\xfd7zXZ\x00\x00", "is compressed by xz: xzcat {} | steno replay -"),
     ],
+    ids=["gzip", "zstd", "xz"],
 )
 def test_what_is_compressed_is_refused_with_what_to_do(tmp_path: Path, begin: bytes, said: str) -> None:
     """Before anything is written: a folder for the log is not even made."""

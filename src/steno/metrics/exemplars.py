@@ -48,9 +48,9 @@ def shown(key: str) -> bool:
 class ExemplarMetrics(Metrics):
     """The sink that counts, and keeps the last conversation of each bucket of each latency."""
 
-    def __init__(self, label_values: int, prices: PriceTable | None = None) -> None:
+    def __init__(self, label_values: int, prices: PriceTable | None = None, series: int = Limits().series) -> None:
         """Count nothing yet; see `Metrics`."""
-        super().__init__(label_values, prices)
+        super().__init__(label_values, prices, series)
         self._last: dict[str, defaultdict[Labels, dict[int, Exemplar]]] = {
             name: defaultdict(dict) for name in LATENCIES
         }
