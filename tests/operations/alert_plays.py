@@ -64,6 +64,10 @@ def tool_calls(**statuses: str) -> Series:
     return {f'steno_tool_calls_total{{{FUNCTION}, status="{name}"}}': of for name, of in statuses.items()}
 
 
+def limits(**values: str) -> Series:
+    return {f'steno_rate_limit_{name}{{kind="tokens"}}': of for name, of in values.items()}
+
+
 UP: Final = (
     Play("StenoDown", "process", {"up": "1x20 0x60"}, {"up": "1x200"}),
     Play("StenoAbsent", "none", {}, {"process:up": "1x200"}),
@@ -166,7 +170,7 @@ TRAFFIC: Final = (
     Play("StenoProtocolDrift", "conversation", once("steno_drifted_members_total")),
     Play("StenoUnknownEvents", "conversation", once('steno_events_total{family="realtime", event="other"}')),
     Play("StenoFactsOmitted", "conversation", once("steno_facts_omitted_total")),
-    Play("StenoSeriesDropped", "process", once("steno_series_dropped_total")),
+    Play("StenoSeriesDropped", "conversation", once("steno_series_dropped_total")),
     Play("StenoNotReadAlong", "source", once('steno_unfed_frames_total{reason="memory"}')),
     Play(
         "StenoProxyRefuses",
@@ -361,14 +365,10 @@ MONEY: Final = (
     Play(
         "StenoRateLimitNear",
         "conversation",
-        {'steno_rate_limit_remaining{kind="tokens"}': "50x120", 'steno_rate_limit_limit{kind="tokens"}': "1000x120"}
-        | responses(completed="0+1x120"),
-        {'steno_rate_limit_remaining{kind="tokens"}': "50x200", 'steno_rate_limit_limit{kind="tokens"}': "1000x200"},
+        limits(remaining="50x120", limit="1000x120", reset_seconds="30x120"),
+        limits(remaining="50x200", limit="1000x200", reset_seconds="0x200"),
         labels={"kind": "tokens"},
-        not_at=(
-            {'steno_rate_limit_remaining{kind="tokens"}': "0x120", 'steno_rate_limit_limit{kind="tokens"}': "0x120"}
-            | responses(completed="0+1x120"),
-        ),
+        not_at=(limits(remaining="0x120", limit="0x120", reset_seconds="30x120"),),
     ),
 )
 

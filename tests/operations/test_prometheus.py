@@ -17,11 +17,13 @@ EMPTY: Final = {
 """Metrics without a series in a demo, and why."""
 
 MOMENTARY: Final = {
+    "StenoDown": "a scrape a second times out on a busy machine",
     "StenoLoopLag": "the machine of the tests is busy, and so is a daemon that starts",
     "StenoSourceDown": "a line is down between two calls",
 }
 """What may be said where alerts do not wait (`for`)."""
 DEMO: Final = {
+    "StenoTurnsUnanswered",
     "StenoResponsesFail",
     "StenoResponsesIncomplete",
     "StenoRunsFail",
@@ -45,6 +47,7 @@ def test_all_holds_on_a_real_server(tmp_path: Path) -> None:
     its instance alone.
     """
     with scraped(tmp_path) as prometheus:
+        show(prometheus)
         found = {
             "rules that fail": failing_rules(prometheus),
             "rules that are read otherwise": misread(prometheus),
@@ -52,6 +55,7 @@ def test_all_holds_on_a_real_server(tmp_path: Path) -> None:
             "recording rules without data": unrecorded(prometheus),
             "panels without data": empty_panels(prometheus),
             "texts that cannot be read": unreadable_texts(prometheus),
+            "values that are no shares": odd_shares(prometheus),
             "said": {instance: names - set(MOMENTARY) for instance, names in prometheus.active().items()},
         }
 
@@ -62,6 +66,7 @@ def test_all_holds_on_a_real_server(tmp_path: Path) -> None:
         "recording rules without data": [],
         "panels without data": [],
         "texts that cannot be read": [],
+        "values that are no shares": [],
         "said": {"well": set(), "demo": DEMO, "all": set()},
     }
 
@@ -104,3 +109,27 @@ def empty_panels(prometheus: Prometheus) -> list[str]:
 def unreadable_texts(prometheus: Prometheus) -> list[str]:
     texts = [text for alert in prometheus.ask("alerts")["alerts"] for text in alert["annotations"].values()]
     return [text for text in texts if re.search(r"error calling|<no value>|NaN|{{", text)]
+
+
+def values(prometheus: Prometheus, expr: str) -> list[float]:
+    return sorted(float(sample["value"][1]) for sample in prometheus.query(concrete(expr)))
+
+
+def odd_shares(prometheus: Prometheus) -> list[str]:
+    """Return the panels of percentages whose values are none."""
+    shares = [panel for panel in PANELS if panel.unit == "percentunit" and panel.title != "CPU"]
+    return [
+        panel.title
+        for panel in shares
+        for expr, _ in panel.targets
+        if any(value < 0 or value > 1 for value in values(prometheus, expr))
+    ]
+
+
+def show(prometheus: Prometheus) -> None:
+    """Print what each panel shows, so that its unit can be judged (`-s`)."""
+    for panel in PANELS:
+        for expr, _ in panel.targets:
+            found = values(prometheus, expr)
+            span = f"{found[0]:.4g} .. {found[-1]:.4g}" if found else "nothing"
+            print(f"{panel.title:45} {panel.unit:12} {len(found):3} {span}")  # noqa: T201 - for who looks
