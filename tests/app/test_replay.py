@@ -69,7 +69,12 @@ def test_a_recording_without_times_gives_no_durations(tmp_path: Path) -> None:
     steno("replay", file, "--metrics", tmp_path / "metrics", "--audit", tmp_path / "audit")
 
     records = [record for path in (tmp_path / "audit").glob("*.jsonl") for record in lines(path)]
-    assert "steno_time_to_first_audio_seconds_count" not in (tmp_path / "metrics").read_text()
+    counted = [
+        line
+        for line in (tmp_path / "metrics").read_text().splitlines()
+        if line.startswith("steno_time_to_first_audio_seconds_count")
+    ]
+    assert {line.rsplit(" ", 1)[1] for line in counted} == {"0.0"}
     assert {record["at"] for record in records} == {None}
     assert all(
         record["body"]["duration_seconds"] is None for record in records if record["fact"] == "response.finished"

@@ -16,6 +16,7 @@ from prometheus_client.samples import Exemplar, Sample
 from steno.core.billing.prices import PriceTable
 from steno.core.facts import Origin
 from steno.key_shapes import find_keys
+from steno.limits import Limits
 from steno.metrics.conversation_definitions import CONVERSATION_METRICS
 from steno.metrics.labels import Labels
 from steno.metrics.sink import Metrics
