@@ -141,13 +141,15 @@ def configured(folder: Path, name: str, simulated: Provider) -> Path:
 
 
 @contextmanager
-def server(folder: Path, daemons: dict[str, Running]) -> Iterator[Prometheus]:
-    """Run Prometheus as it is shipped, but every second, and with alerts that do not wait (`for`)."""
+def server(folder: Path, daemons: dict[str, Running], every: str = "1s") -> Iterator[Prometheus]:
+    """Run Prometheus as it is shipped, but with a scrape `every` so long, and alerts that do not wait (`for`)."""
     ports = {name: wait_for(partial(listening_port, daemon.process.pid)) for name, daemon in daemons.items()}
     targets = {f"127.0.0.1:{port}": name for name, port in ports.items()}
     for name in (*FILES, "prometheus.yml"):
         text = (FOLDER / name).read_text(encoding="utf-8")
-        text = text.replace('["127.0.0.1:9464"]', json.dumps(list(targets))).replace("_interval: 15s", "_interval: 1s")
+        text = text.replace('["127.0.0.1:9464"]', json.dumps(list(targets))).replace(
+            "_interval: 15s", f"_interval: {every}"
+        )
         (folder / name).write_text(
             "\n".join("        for: 0s" if line.startswith("        for:") else line for line in text.splitlines())
         )
