@@ -164,7 +164,7 @@ format: $(VENV)/.dev ## sort imports, fix what can be fixed safely, format
 docs: $(VENV)/.project ## write the pages of docs/ that follow from the code
 	PYTHONPATH=. $(BIN)/python tools/facts_page.py
 
-dashboards: $(DASHBOARDS)/.locked ## write the dashboards in deploy/grafana from tools/dashboards
+dashboards: $(DASHBOARDS)/.locked ## write the dashboards in deploy/grafana/dashboards from tools/dashboards
 	PYTHONPATH=. $(DASHBOARDS)/bin/python -m tools.dashboards
 
 # The library in clients/python is locked apart, from the oldest Python that it allows on.

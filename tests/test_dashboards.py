@@ -18,7 +18,7 @@ from tools.dashboards.process import PROCESS
 from tools.dashboards.upstream import UPSTREAM
 from tools.dashboards.voice import VOICE
 
-FOLDER: Final = Path(__file__).parents[1] / "deploy/grafana"
+FOLDER: Final = Path(__file__).parents[1] / "deploy/grafana/dashboards"
 BOARDS: Final = (OVERVIEW, VOICE, UPSTREAM, PROCESS)
 PANELS: Final = [panel for board in BOARDS for _, panels in board.rows for panel in panels]
 UNITS: Final = {"none", "short", "s", "percentunit", "currencyUSD", "bytes", "Bps", "eps", "wps"}

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from steno.metrics.definitions import METRICS
-from tests.rule_files import Rule, alerts, rules
+from tests.rule_files import FILES, Rule, alerts, rules
 
 ROOT: Final = Path(__file__).parents[1]
 OF_TARGETS: Final = frozenset({"job", "instance"})
@@ -97,6 +97,14 @@ def test_an_alert_has_its_parts(rule: Rule) -> None:
     assert rule.fields["severity"] in {"critical", "warning", "info"}
     assert len(rule.fields["summary"]) < 140
     assert rule.fields["description"].endswith(".")
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "deploy").rglob("prometheus.yml")), ids=lambda file: file.parent.name)
+def test_who_loads_the_alerts_loads_what_they_look_up(file: Path) -> None:
+    """Without the thresholds nothing that is compared with one fires."""
+    text = file.read_text(encoding="utf-8")
+
+    assert {name for name in FILES if re.search(rf"\b{name}$", text, re.MULTILINE)} == set(FILES)
 
 
 def test_every_threshold_is_compared_with() -> None:

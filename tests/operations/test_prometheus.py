@@ -3,11 +3,12 @@
 import re
 from pathlib import Path
 from typing import Any, Final
+from urllib.error import HTTPError
 
 from tests.operations.prometheus import Prometheus, scraped
 from tests.rule_files import rules
 from tests.test_dashboards import PANELS
-from tests.test_rules import names_in
+from tests.test_rules import expressions, names_in
 
 VARIABLES: Final = {"$instance": ".*", "$source": ".*", "$__rate_interval": "30s", "$__range": "5m"}
 
@@ -55,6 +56,7 @@ def test_all_holds_on_a_real_server(tmp_path: Path) -> None:
             "recording rules without data": unrecorded(prometheus),
             "panels without data": empty_panels(prometheus),
             "texts that cannot be read": unreadable_texts(prometheus),
+            "expressions of pages that do not parse": unparsed(prometheus),
             "values that are no shares": odd_shares(prometheus),
             "said": {instance: names - set(MOMENTARY) for instance, names in prometheus.active().items()},
         }
@@ -66,6 +68,7 @@ def test_all_holds_on_a_real_server(tmp_path: Path) -> None:
         "recording rules without data": [],
         "panels without data": [],
         "texts that cannot be read": [],
+        "expressions of pages that do not parse": [],
         "values that are no shares": [],
         "said": {"well": set(), "demo": DEMO, "all": set()},
     }
@@ -109,6 +112,17 @@ def empty_panels(prometheus: Prometheus) -> list[str]:
 def unreadable_texts(prometheus: Prometheus) -> list[str]:
     texts = [text for alert in prometheus.ask("alerts")["alerts"] for text in alert["annotations"].values()]
     return [text for text in texts if re.search(r"error calling|<no value>|NaN|{{", text)]
+
+
+def unparsed(prometheus: Prometheus) -> list[str]:
+    """Return what the runbook and the questions ask and the server refuses."""
+    refused = []
+    for expr in (*expressions("runbook.md"), *expressions("metrics.md")):
+        try:
+            prometheus.query(expr)
+        except HTTPError:
+            refused.append(expr)
+    return refused
 
 
 def values(prometheus: Prometheus, expr: str) -> list[float]:

@@ -40,7 +40,7 @@ from tools.dashboards.upstream import UPSTREAM
 from tools.dashboards.voice import VOICE
 
 BOARDS: Final = (OVERVIEW, VOICE, UPSTREAM, PROCESS)
-FOLDER: Final = DEPLOY / "grafana"
+FOLDER: Final = DEPLOY / "grafana/dashboards"
 DATA: Final = DataSourceRef(type_val="prometheus", uid="$datasource")
 COLUMNS: Final = 24
 HEIGHT: Final = 8
