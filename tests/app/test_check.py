@@ -156,6 +156,20 @@ def test_what_is_followed_is_a_file(tmp_path: Path) -> None:
     assert warned(url='path = "-"', kind="follow") == []
 
 
+def test_heads_that_could_not_be_kept_are_warned_of(tmp_path: Path) -> None:
+    """The daemon starts all the same, and counts the failures."""
+    text = f"""
+[audit.anchor]
+file = "/dev/null/heads"
+webhook = "https://heads.example"
+headers = {{ Authorization = {{ file = "{tmp_path}/missing" }} }}
+"""
+    assert list(warnings(parse(text + ONE_SOURCE, "steno.toml"))) == [
+        Finding("audit.anchor.headers.Authorization", f"{tmp_path}/missing: cannot be read: no such file or directory"),
+        Finding("audit.anchor.file", "/dev/null: is no folder"),
+    ]
+
+
 def test_a_certificate_that_ends_soon_is_warned_of(tmp_path: Path) -> None:
     certificate, key = Authority(tmp_path).issue(ends="20991231235959Z")
     text = f"""

@@ -76,6 +76,11 @@ STARTS = (
         short_key,
     ),
     Start(
+        "a key of signatures that is missing",
+        AUDIT + '[audit.anchor]\nfile = "{folder}/heads"\nsigning_key = "{folder}/key"\n',
+        Finding("audit.anchor.signing_key", "cannot read {folder}/key: No such file or directory", fatal=True),
+    ),
+    Start(
         "prices that are none",
         'prices.file = "{folder}/prices.json"\n',
         Finding(

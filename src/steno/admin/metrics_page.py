@@ -19,7 +19,7 @@ from starlette.responses import Response
 from steno.metrics.formats import Form, form_of
 
 COSTLY_SECONDS: Final = 0.1
-"""Processor time of a rendering past which it is given out again: some 5,000 series."""
+"""Processor time of a rendering past which it is given out again: some 10,000 series."""
 SHARED_SECONDS: Final = 1.0
 """How long it is. Scrapers come every 15 seconds; people who reload a page do not notice."""
 

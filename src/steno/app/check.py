@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from steno.addresses import is_loopback
 from steno.amounts import amount
-from steno.app.check_start import refused
+from steno.app.check_start import refused, unwritable
 from steno.app.findings import Finding
 from steno.audit.setup import policy_of, redactor_of
 from steno.config import (
@@ -64,7 +64,7 @@ def warnings(config: Config, now: float | None = None) -> Iterator[Finding]:
     """Yield what is to be looked at in `config`, in the order of its tables. `now` is Unix time, for certificates."""
     at_present = time.time() if now is None else now
     yield from _of_table(config.http, "http", at_present)
-    yield from _of_audit(config.audit)
+    yield from _of_audit(config.audit, at_present)
     yield from _of_limits(config)
     if not config.sources:
         yield Finding("sources", "there are none, so that nothing comes: name one under [[sources]]")
@@ -133,8 +133,13 @@ def _of_tls(tls: Tls, key: str, now: float) -> Iterator[Finding]:
         yield Finding(key, f"{tls.certificate}: expires in {amount(days, 'day')}: put a new one in its place")
 
 
-def _of_audit(audit: Audit) -> Iterator[Finding]:
-    """Yield what has no effect, or another one than it says."""
+def _of_audit(audit: Audit, now: float) -> Iterator[Finding]:
+    """Yield what has no effect, or another one than it says, and where heads cannot be kept."""
+    if audit.anchor:
+        yield from _of_table(audit.anchor, "audit.anchor", now)
+    if audit.anchor and audit.anchor.file:
+        for each in unwritable(Path(audit.anchor.file).parent, "audit.anchor.file"):
+            yield Finding(each.key, each.message)
     policy = policy_of(audit)
     for name in ("patterns", "regions"):
         if getattr(audit, name) and not policy.redacts:

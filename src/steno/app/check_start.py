@@ -16,7 +16,7 @@ from steno.app.files import STANDARD
 from steno.app.findings import Finding
 from steno.app.price_list import configured_prices
 from steno.audit.directory import LOCK
-from steno.audit.setup import key_of
+from steno.audit.setup import anchors_of, key_of
 from steno.audit.writing.recovery import check_end
 from steno.config import Config, ListenSource, ProxySource, audit_directory
 from steno.errors import ConfigError, StenoError
@@ -27,6 +27,7 @@ def refused(config: Config, environ: Mapping[str, str], state: Path | None, reco
     audit = config.audit
     yield from _raised("audit.key", lambda: key_of(audit.key, "key"))
     yield from _raised("audit.digest_key", lambda: key_of(audit.digest_key, "digest_key"))
+    yield from _raised("audit.anchor", lambda: anchors_of(audit, None))
     yield from _raised("prices.file", lambda: configured_prices(config.prices))
     folder = audit_directory(audit, environ)
     runs = folder is not None and _is_written(folder)
@@ -40,7 +41,7 @@ def refused(config: Config, environ: Mapping[str, str], state: Path | None, reco
     if state is not None:
         yield from _looked_at(state, "--state", _of_state(state))
     if record is not None:
-        yield from _looked_at(record, "--record", _of_folder(record, "--record"))
+        yield from unwritable(record, "--record")
 
 
 def _raised(key: str, do: Callable[[], object]) -> Iterator[Finding]:
@@ -53,6 +54,11 @@ def _raised(key: str, do: Callable[[], object]) -> Iterator[Finding]:
 
 
 # Folders and files ----------------------------------------------------------------------------------------
+
+
+def unwritable(folder: Path, key: str) -> Iterator[Finding]:
+    """Yield why nothing can be written into `folder`, which is made where it does not exist."""
+    yield from _looked_at(folder, key, _of_folder(folder, key))
 
 
 def _looked_at(path: Path, key: str, findings: Iterator[Finding]) -> Iterator[Finding]:
@@ -93,7 +99,6 @@ def _is_written(folder: Path) -> bool:
 
 
 def _of_folder(folder: Path, key: str) -> Iterator[Finding]:
-    """Yield why nothing can be written into `folder`, which is made where it does not exist."""
     standing = next((each for each in (folder, *folder.parents) if each.exists()), None)
     if standing is None or not standing.is_dir():
         yield Finding(key, f"{standing or folder}: is no folder", fatal=True)
