@@ -148,3 +148,29 @@ def test_expressions_of_a_page_name_what_exists(page: str) -> None:
 
     assert len(found) > 10
     assert {each: faults(each) for each in found if faults(each)} == {}
+
+
+RUNBOOK: Final = " ".join((ROOT / "docs/runbook.md").read_text(encoding="utf-8").split())
+
+
+def after(words: str, form: str) -> list[str]:
+    """Return what the runbook quotes after some words: one thing, or several with commas and `and`."""
+    lists = re.findall(rf"{words} ((?:`{form}`(?:, | and )?)+)", RUNBOOK)
+    return [each for found in lists for each in re.findall(r"`([^`]+)`", found)]
+
+
+def test_the_records_that_the_runbook_looks_for_exist() -> None:
+    rows = re.findall(r"^\| `([a-z_.]+)` \|", (ROOT / "docs/audit.md").read_text(encoding="utf-8"), re.MULTILINE)
+    found = after("[Rr]ecords?", r"[a-z_]+\.[a-z_]+")
+
+    assert len(found) > 8
+    assert set(found) - set(rows) == set()
+
+
+def test_the_lines_that_the_runbook_looks_for_exist() -> None:
+    """Of the operational log, or the end of one."""
+    code = " ".join(file.read_text(encoding="utf-8") for file in sorted((ROOT / "src").rglob("*.py")))
+    found = after("(?:log lines?|the log line|its log says)", r"[a-z][^`]+")
+
+    assert len(found) > 8
+    assert [line for line in found if line not in code] == []

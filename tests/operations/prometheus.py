@@ -10,7 +10,6 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +19,7 @@ import trustme
 
 from steno.simulate.server import Provider, provider
 from tests.operations.healthy_stories import find
-from tests.processes import Running, listening_port, running, wait_for
+from tests.processes import Running, listening_port, running
 from tests.rule_files import FILES, FOLDER
 
 SPEED: Final = 6.0
@@ -143,7 +142,7 @@ def configured(folder: Path, name: str, simulated: Provider) -> Path:
 @contextmanager
 def server(folder: Path, daemons: dict[str, Running], every: str = "1s") -> Iterator[Prometheus]:
     """Run Prometheus as it is shipped, but with a scrape `every` so long, and alerts that do not wait (`for`)."""
-    ports = {name: wait_for(partial(listening_port, daemon.process.pid)) for name, daemon in daemons.items()}
+    ports = {name: port_of(daemon.process) for name, daemon in daemons.items()}
     targets = {f"127.0.0.1:{port}": name for name, port in ports.items()}
     for name in (*FILES, "prometheus.yml"):
         text = (FOLDER / name).read_text(encoding="utf-8")
@@ -157,8 +156,8 @@ def server(folder: Path, daemons: dict[str, Running], every: str = "1s") -> Iter
     with (folder / "prometheus.log").open("w") as log:
         process = subprocess.Popen([*command, "--web.listen-address=127.0.0.1:0"], stderr=log, stdout=log)
     try:
-        port = wait_for(lambda: listening_port(process.pid))
-        wait_for(lambda: is_ready(port))
+        port = port_of(process)
+        until(lambda: is_ready(port))
         yield Prometheus(port, targets)
     finally:
         process.kill()
@@ -176,6 +175,14 @@ def scraped(folder: Path) -> Iterator[Prometheus]:
         (folder / "demo.jsonl").write_text("".join(f"{line}\n" for line in ODD))
         until(lambda: scrapes(prometheus) >= SCRAPES)
         yield prometheus
+
+
+def port_of(process: "subprocess.Popen[str] | subprocess.Popen[bytes]") -> int:
+    """Return the port that a process listens on, once it does: many start at once here."""
+    until(lambda: listening_port(process.pid) is not None)
+    port = listening_port(process.pid)
+    assert port is not None
+    return port
 
 
 def is_ready(port: int) -> bool:

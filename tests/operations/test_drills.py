@@ -12,8 +12,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.operations.prometheus import Prometheus, scrapes, server, until
-from tests.processes import STENO, Running, listening_port, running, wait_for
+from tests.operations.prometheus import Prometheus, port_of, scrapes, server, until
+from tests.processes import STENO, Running, running
 
 SOURCES: Final = """
 [http]
@@ -139,7 +139,7 @@ DRILLS: Final = (
         frozenset({"StenoDescriptorsLow"}),
         lambda scene: scene.log(),
         "the limit of open files is low",
-        limit="import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (22, 22))",
+        limit="import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (21, 21))",
     ),
     Drill(
         "log-blocked",
@@ -182,7 +182,7 @@ def simulated(folder: Path, name: str) -> Iterator[tuple["subprocess.Popen[str]"
             [*STENO, "simulate", "--listen", "127.0.0.1:0", "--speed", "2"], stdout=log, stderr=log, text=True
         )
     try:
-        yield process, wait_for(lambda: listening_port(process.pid))
+        yield process, port_of(process)
     finally:
         os.kill(process.pid, signal.SIGCONT)
         process.kill()
