@@ -139,7 +139,7 @@ DRILLS: Final = (
         frozenset({"StenoDescriptorsLow"}),
         lambda scene: scene.log(),
         "the limit of open files is low",
-        limit="import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (21, 21))",
+        limit="import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (19, 19))",
     ),
     Drill(
         "log-blocked",
