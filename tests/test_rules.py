@@ -99,12 +99,13 @@ def test_an_alert_has_its_parts(rule: Rule) -> None:
     assert rule.fields["description"].endswith(".")
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "deploy").rglob("prometheus.yml")), ids=lambda file: file.parent.name)
-def test_who_loads_the_alerts_loads_what_they_look_up(file: Path) -> None:
+def test_who_loads_the_alerts_loads_what_they_look_up() -> None:
     """Without the thresholds nothing that is compared with one fires."""
-    text = file.read_text(encoding="utf-8")
+    texts = [file.read_text(encoding="utf-8") for file in (ROOT / "deploy").rglob("prometheus.yml")]
+    loading = [text for text in texts if "rule_files:" in text]
 
-    assert {name for name in FILES if re.search(rf"\b{name}$", text, re.MULTILINE)} == set(FILES)
+    assert len(loading) > 1
+    assert [name for text in loading for name in FILES if not re.search(rf"\b{name}$", text, re.MULTILINE)] == []
 
 
 def test_every_threshold_is_compared_with() -> None:

@@ -5,9 +5,9 @@ from functools import cached_property
 from typing import Final
 
 import structlog
-from starlette.routing import Route
 
 from steno.admin.authorization import Authorization
+from steno.admin.operations import DescribedRoute
 from steno.admin.streaming import ChangeStream
 from steno.admin.views import Workers, view_routes
 from steno.audit.content_policy import BodyEncoder, ContentPolicy, Redacts
@@ -124,7 +124,7 @@ class Views:
         self._library = library
         self.changes = ChangeStream(library, self._workers)
 
-    def routes(self, authorization: Authorization) -> list[Route]:
+    def routes(self, authorization: Authorization) -> list[DescribedRoute]:
         """Return the routes of the HTTP face."""
         return [*view_routes(self._library, authorization, self._workers), self.changes.route()]
 
