@@ -220,6 +220,7 @@ def test_each_fault_leads_to_its_alert_and_the_alert_to_the_cause(tmp_path: Path
             drill.fault(scene)
         said: dict[str, set[str]] = {drill.name: set() for drill in DRILLS}
         until(lambda: all_said(prometheus, said), SECONDS)
+        until(lambda: all(drill.cause in drill.look(scene) for drill, scene in scenes.items()), SECONDS)
         seen = {drill.name: drill.look(scene) for drill, scene in scenes.items()}
 
     for name, names in said.items():
