@@ -301,7 +301,7 @@ def test_the_command_refuses_what_the_daemon_would(tmp_path: Path) -> None:
     ],
 )
 def test_what_strangers_read_over_http(table: str, warned: list[str]) -> None:
-    assert [each.key for each in warnings(parse(f"[http]\n{table}", "steno.toml"))] == warned
+    assert [each.key for each in warnings(parse(f"[http]\n{table}\n{ONE_SOURCE}", "steno.toml"))] == warned
 
 
 def test_what_is_wrong_with_the_web_configuration(tmp_path: Path) -> None:
@@ -314,9 +314,9 @@ def test_what_is_wrong_with_the_web_configuration(tmp_path: Path) -> None:
         web.unlink(missing_ok=True)
         if text:
             web.write_text(text)
-        table = f'[http]\nlisten = "[::]:1"\nweb_config = "{web}"\ntoken = {{ file = "{token}" }}'
-        told += warnings(parse(table, "steno.toml"))
-    clear = list(warnings(parse(table.replace(f'web_config = "{web}"', "anonymous = false"), "f")))
+        table = f'[http]\nlisten = "[::]:1"\nweb_config = "{web}"\ntoken = {{ file = "{token}" }}\n'
+        told += warnings(parse(table + ONE_SOURCE, "steno.toml"))
+    clear = list(warnings(parse(table.replace(f'web_config = "{web}"', "anonymous = false") + ONE_SOURCE, "f")))
 
     assert told == [
         Finding(

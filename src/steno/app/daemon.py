@@ -168,7 +168,8 @@ class Daemon:
         """Let metrics have every source that is configured, also before anything comes of it, and its labels."""
         for source in config.sources:
             self.pipeline.source(source.name)
-        self.metrics.labels = SourceLabels({each.name: each.labels for each in config.sources}, self.metrics.labels)
+        self.views.labels = {each.name: each.labels for each in config.sources}
+        self.metrics.labels = SourceLabels(self.views.labels, self.metrics.labels)
 
     def _plan(self, config: Config) -> descriptor_plan.DescriptorPlan:
         """Share out the file descriptors."""
