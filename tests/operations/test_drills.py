@@ -12,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import pytest
+
 from tests.operations.prometheus import Prometheus, port_of, scrapes, server, until
 from tests.processes import STENO, Running, running
 
@@ -197,6 +199,7 @@ def configured(folder: Path, name: str, port: int) -> Path:
     return file
 
 
+@pytest.mark.timeout(600)
 def test_each_fault_leads_to_its_alert_and_the_alert_to_the_cause(tmp_path: Path) -> None:
     """All at once, each with a daemon and a provider of its own: alerts keep instances apart."""
     with ExitStack() as stack:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.error import HTTPError
 
+import pytest
+
 from tests.operations.prometheus import Prometheus, scraped
 from tests.rule_files import rules
 from tests.test_dashboards import PANELS
@@ -41,6 +43,7 @@ def concrete(expr: str) -> str:
     return expr
 
 
+@pytest.mark.timeout(600)
 def test_all_holds_on_a_real_server(tmp_path: Path) -> None:
     """One test, since it takes a minute until rates are known: what it finds is compared whole.
 
