@@ -29,6 +29,8 @@ SCRAPES: Final = 60
 """After so many the stories have had several calls on each line, and the ranges of rates are filled."""
 SCRAPES_BEFORE: Final = 5
 """After so many, counters are known at 0, and odd things may happen."""
+STARTED_SECONDS: Final = 20.0
+"""How long a log is waited for after a port is open: the line comes with it."""
 PATIENCE_SECONDS: Final = 300.0
 
 
@@ -142,7 +144,7 @@ def configured(folder: Path, name: str, simulated: Provider) -> Path:
 @contextmanager
 def server(folder: Path, daemons: dict[str, Running], every: str = "1s") -> Iterator[Prometheus]:
     """Run Prometheus as it is shipped, but with a scrape `every` so long, and alerts that do not wait (`for`)."""
-    ports = {name: port_of(daemon.process) for name, daemon in daemons.items()}
+    ports = {name: http_port(daemon) for name, daemon in daemons.items()}
     targets = {f"127.0.0.1:{port}": name for name, port in ports.items()}
     for name in (*FILES, "prometheus.yml"):
         text = (FOLDER / name).read_text(encoding="utf-8")
@@ -175,6 +177,14 @@ def scraped(folder: Path) -> Iterator[Prometheus]:
         (folder / "demo.jsonl").write_text("".join(f"{line}\n" for line in ODD))
         until(lambda: scrapes(prometheus) >= SCRAPES)
         yield prometheus
+
+
+def http_port(daemon: Running) -> int:
+    """Return the port of the HTTP face: its log says it; one whose log cannot be written listens nowhere else."""
+    port_of(daemon.process)
+    until(lambda: any(line["event"] == "started" for line in daemon.lines()), STARTED_SECONDS)
+    said = any(line["event"] == "started" for line in daemon.lines())
+    return daemon.port if said else port_of(daemon.process)
 
 
 def port_of(process: "subprocess.Popen[str] | subprocess.Popen[bytes]") -> int:
