@@ -366,9 +366,10 @@ def export(paths: tuple[Path, ...], form: str, after: int) -> None:
     steno export --format ecs /var/log/steno | gzip > records.ndjson.gz
     """
     from steno.app import export as exporting
+    from steno.app.files import standard_output
 
-    with _progress(paths) as progress:
-        exporting.export(paths, form, sys.stdout.buffer, after=after, progress=progress)
+    with _progress(paths) as progress, standard_output() as output:
+        exporting.export(paths, form, output, after=after, progress=progress)
 
 
 @cli.command()
