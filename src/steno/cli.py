@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     from steno.app.replay import Summary
     from steno.config import Http
 
-FILE: Final = click.Path(path_type=Path, allow_dash=True)
-FILE_PATH: Final = click.Path(path_type=Path)
+# Whether a file can be read is said by who reads it, with the right exit code; what is written need not be readable.
+FILE: Final = click.Path(path_type=Path, allow_dash=True, readable=False)
+FILE_PATH: Final = click.Path(path_type=Path, readable=False)
 CONFIG = click.option("-c", "--config", "config_file", type=FILE, help="Configuration file.")
-_PEM = click.Path(path_type=Path)
+_PEM = FILE_PATH
 INTERRUPTED: Final = 130
 
 
@@ -261,7 +262,7 @@ def _faults_in(path: Path | None) -> Iterator[None]:
 @CONFIG
 @click.option("--state", type=FILE, help="Write the state of all conversations here, as JSON lines.")
 @click.option("--metrics", type=FILE, help="Write the metrics of the conversations here, as Prometheus text.")
-@click.option("--audit", type=click.Path(path_type=Path), help="Write an audit log into this folder.")
+@click.option("--audit", type=FILE_PATH, help="Write an audit log into this folder.")
 @click.option("--prices", type=FILE, help="Price everything by this list, over the one that is shipped.")
 @click.option("--strict", is_flag=True, help="Exit 65 when a line was malformed.")
 def replay(
@@ -300,11 +301,11 @@ def replay(
 
 
 @cli.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=FILE_PATH)
 @click.option(
     "--key-file",
     "key_files",
-    type=click.Path(path_type=Path),
+    type=FILE_PATH,
     multiple=True,
     help="The key the log is hashed under; repeat it for a log that had several, in the order of their use.",
 )
@@ -353,7 +354,7 @@ def verify(
 
 
 @cli.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=FILE_PATH)
 @click.option("--format", "form", required=True, type=click.Choice(["cloudevents", "ecs", "otel"]), help="Their form.")
 @click.option("--after", type=click.IntRange(min=0), default=0, metavar="SEQ", help="Leave out records up to SEQ.")
 def export(paths: tuple[Path, ...], form: str, after: int) -> None:
@@ -373,14 +374,14 @@ def export(paths: tuple[Path, ...], form: str, after: int) -> None:
 
 
 @cli.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=FILE_PATH)
 @click.option(
     "--listen", default="127.0.0.1:0", show_default=True, help="Address on this machine; port 0: any free one."
 )
 @click.option(
     "--key-file",
     "key_files",
-    type=click.Path(path_type=Path),
+    type=FILE_PATH,
     multiple=True,
     help="The key the log is hashed under, for its verification; repeatable, as for verify.",
 )
@@ -406,9 +407,7 @@ def serve(paths: tuple[Path, ...], listen: str, key_files: tuple[Path, ...]) -> 
 @CONFIG
 @click.option("--conversation", required=True, help="The key of the conversation, as the audit log has it.")
 @click.option("--partial", is_flag=True, help="Erase what is in files, even where the log itself holds content.")
-@click.option(
-    "--audit", type=click.Path(path_type=Path), help="The folder of the log, where it is not the configured one."
-)
+@click.option("--audit", type=FILE_PATH, help="The folder of the log, where it is not the configured one.")
 def erase(config_file: Path | None, conversation: str, partial: bool, audit: Path | None) -> int:
     """Erase the content of a conversation that is kept beside the audit log (audit.content_files).
 
@@ -434,7 +433,7 @@ def erase(config_file: Path | None, conversation: str, partial: bool, audit: Pat
 @click.option("--list", "listed", is_flag=True, help="List the calls that are followed.")
 @click.option("--end", metavar="CALL_ID", help="Follow this call no more.")
 @click.option("--url", help="Ask the HTTP face at this URL, and not the control socket of the configured audit log.")
-@click.option("--token-file", type=click.Path(path_type=Path), help="With --url: a file with the token of http.token.")
+@click.option("--token-file", type=FILE_PATH, help="With --url: a file with the token of http.token.")
 @TLS
 def attach(
     call_id: str | None,
