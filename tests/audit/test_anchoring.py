@@ -2,8 +2,12 @@
 
 import json
 import os
+import socket
 import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
+from itertools import chain, repeat
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -157,6 +161,32 @@ def test_who_does_not_answer_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(anchoring, "REPLY_BYTES", 3)
     with server(lambda *_: (200, b"much more")) as url:
         assert anchored(Anchor(webhook=url), head(1)).stats.failed == {"webhook": 1}
+
+
+def dripping(connection: socket.socket, parts: Iterator[bytes]) -> None:
+    """Send `parts`, each soon enough to count as an answer, until the client has gone."""
+    with connection, suppress(OSError):
+        connection.settimeout(0.01)
+        for part in parts:
+            connection.sendall(part)
+            with suppress(TimeoutError):
+                while connection.recv(65536):
+                    pass
+
+
+@pytest.mark.parametrize(
+    "begin", [b"HTTP/1.1 200 OK\r\nX-Long: ", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"]
+)
+def test_a_byte_now_and_then_holds_no_thread(begin: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(anchoring, "REQUEST_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        anchors = Anchors(parts_of(Anchor(webhook=f"http://127.0.0.1:{listener.getsockname()[1]}/")), LOG)
+        anchors.start()
+        anchors.submit(head(1))
+        dripping(listener.accept()[0], chain([begin], repeat(b"0")))  # ends when the client does
+        anchors.finish(None, 30.0)
+
+    assert (anchors.stats.failed, anchors.stats.done) == ({"webhook": 1}, {"webhook": 0})
 
 
 def test_a_file_that_cannot_be_written_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,14 +8,15 @@ over.
 
 import http.client
 import os
+import socket
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
-from threading import Condition, Thread
-from time import monotonic
-from typing import Final, Literal, Protocol
+from threading import Condition, Event, Thread, Timer
+from typing import Any, ClassVar, Final, Literal, Protocol
 
 import structlog
 from msgspec import Struct
@@ -274,19 +275,73 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
+class _Kept(http.client.HTTPConnection):
+    """Adds its socket to a list that its class has."""
+
+    sockets: ClassVar[list[socket.socket]]
+
+    def connect(self) -> None:
+        super().connect()
+        self.sockets.append(self.sock)
+
+
+def _keeping(kind: type[http.client.HTTPConnection], sockets: list[socket.socket]) -> Any:
+    """Return `kind`, whose connections add their sockets to `sockets`."""
+    return type("Kept", (_Kept, kind), {"sockets": sockets})
+
+
+class _Http(urllib.request.HTTPHandler):
+    def __init__(self, sockets: list[socket.socket]) -> None:
+        super().__init__()
+        self._kind = _keeping(http.client.HTTPConnection, sockets)
+
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._kind, req)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def __init__(self, sockets: list[socket.socket]) -> None:
+        super().__init__()
+        self._kind = _keeping(http.client.HTTPSConnection, sockets)
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._kind, req)
+
+
+@contextmanager
+def _cut_late(sockets: list[socket.socket]) -> Iterator[Event]:
+    """Cut what is in `sockets` when a request has taken too long: a byte now and then must not hold it for ever.
+
+    The event that is given says whether that was done.
+    """
+    late = Event()
+
+    def cut() -> None:
+        late.set()
+        for each in sockets:
+            with suppress(OSError):
+                socket.socket.shutdown(each, socket.SHUT_RDWR)  # not that of TLS, which would wait for its reader
+
+    timer = Timer(REQUEST_SECONDS, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
+
+
 def _post(url: str, body: bytes, headers: Mapping[str, str]) -> bytes:
     """Post `body` and return the answer. Raises AnchorError."""
-    opener = urllib.request.build_opener(_NoRedirect())
+    sockets: list[socket.socket] = []
+    opener = urllib.request.build_opener(_NoRedirect(), _Http(sockets), _Https(sockets))
     request = urllib.request.Request(url, body, dict(headers), method="POST")  # noqa: S310  # http and https: `Anchor` says so
-    began = monotonic()
     try:
-        with opener.open(request, timeout=REQUEST_SECONDS) as reply:
-            read = bytearray()
-            while part := reply.read1(REPLY_BYTES):
-                read += part
-                if len(read) > REPLY_BYTES or monotonic() - began > REQUEST_SECONDS:
-                    raise AnchorError("the server answered too much, or too slowly")
-            return bytes(read)
+        with _cut_late(sockets) as late, opener.open(request, timeout=REQUEST_SECONDS) as reply:
+            read: bytes = reply.read(REPLY_BYTES + 1)
+        if len(read) > REPLY_BYTES or late.is_set():  # what was cut may look whole
+            raise AnchorError("the server answered too much, or too slowly")
+        return read
     except urllib.error.HTTPError as error:
         with error:
             raise AnchorError(f"the server answered {error.code} {_phrase(error.code)}".rstrip()) from None
