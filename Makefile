@@ -186,8 +186,8 @@ sbom: $(VENV)/.project $(TOOLS)/.locked ## write deploy/steno.cdx.json from requ
 # The pins that stand are kept; ARGS=--upgrade moves them all, ARGS="--upgrade-package rich" one. Each lock is one
 # resolution for all Pythons and machines. The second keeps to the first; the third has the lower bounds.
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra redaction --extra anchor \
-           --no-header --no-emit-index-url --no-emit-find-links
-COMPILE_CLIENT := $(filter-out --extra redaction anchor,$(COMPILE)) --no-annotate
+           --extra otel --no-header --no-emit-index-url --no-emit-find-links
+COMPILE_CLIENT := $(filter-out --extra redaction anchor otel,$(COMPILE)) --no-annotate
 lock: ## write requirements*.lock from pyproject.toml (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	$(COMPILE) $(ARGS) --group build -o requirements.lock pyproject.toml
