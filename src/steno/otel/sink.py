@@ -19,6 +19,9 @@ TOOL_CALL: Final = "tool_call"
 RUN: Final = "run"
 RUN_STEP: Final = "run_step"
 ABANDONED: Final = "abandoned"
+ANSWERED: Final = "answered"
+UNANSWERED: Final = "unanswered"
+"""How a turn ended."""
 
 
 class Began(Struct, frozen=True, gc=False):
@@ -112,7 +115,11 @@ def _answered(origin: Origin, fact: facts.ResponseOutputStarted | facts.Playback
     """A turn is over when its answer begins, and the latency says when it was the model's."""
     if fact.turn_latency_seconds is None:
         return None
-    return Ended(origin, TURN, fact.response_id, fact.model, "answered", fact.turn_latency_seconds)
+    return Ended(origin, TURN, fact.response_id, fact.model, ANSWERED, fact.turn_latency_seconds)
+
+
+def _unanswered(origin: Origin, fact: facts.TurnUnanswered) -> Item:
+    return Ended(origin, TURN, fact.item_id, None, UNANSWERED, fact.waited_seconds, reason=fact.ended_by)
 
 
 def _response(origin: Origin, fact: facts.ResponseFinished) -> Item:
@@ -192,6 +199,7 @@ ITEMS: Final[Mapping[type[Fact], Callable[[Origin, Any], Item | None]]] = {
     facts.ConversationClosed: _closed,
     facts.ResponseOutputStarted: _answered,
     facts.PlaybackStarted: _answered,
+    facts.TurnUnanswered: _unanswered,
     facts.ResponseFinished: _response,
     facts.ResponseAbandoned: _response_abandoned,
     facts.ToolCallFinished: _tool_call,

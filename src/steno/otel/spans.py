@@ -28,7 +28,19 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from steno.core.facts import Cost, Tokens
 from steno.otel.attributes import SCOPE, Value, key_values
-from steno.otel.sink import ABANDONED, RESPONSE, RUN, RUN_STEP, TOOL_CALL, TURN, Began, Ended, Forgotten, Item
+from steno.otel.sink import (
+    ABANDONED,
+    RESPONSE,
+    RUN,
+    RUN_STEP,
+    TOOL_CALL,
+    TURN,
+    UNANSWERED,
+    Began,
+    Ended,
+    Forgotten,
+    Item,
+)
 
 FAILED: Final = frozenset({"failed", "expired"})
 """What ended so is an error; what was cancelled or cut short is none."""
@@ -219,6 +231,8 @@ def _of_kind(item: Ended) -> Iterator[Attribute]:
         yield "steno.kind", item.kind
     if item.what == RESPONSE and item.status != ABANDONED:
         yield "gen_ai.response.finish_reasons", [item.reason or item.status or "_OTHER"]
+    if item.status == UNANSWERED and item.reason is not None:
+        yield "steno.ended_by", item.reason
     if item.turn_latency is not None:
         yield "steno.turn_latency_seconds", item.turn_latency
 
@@ -235,12 +249,12 @@ def _of_usage(tokens: tuple[Tokens, ...], cost: Cost | None) -> Iterator[Attribu
 
 _ID_NAMES: Final = {
     RESPONSE: "gen_ai.response.id",
-    TURN: "gen_ai.response.id",
+    TURN: "gen_ai.response.id",  # that of its answer
     TOOL_CALL: "gen_ai.tool.call.id",
     RUN: "steno.run.id",
     RUN_STEP: "steno.run_step.id",
 }
-"""What a span's own id is called; a turn has that of its answer."""
+"""What a span's own id is called."""
 
 
 def _identifiers(item: Ended) -> Iterator[Attribute]:
@@ -249,7 +263,7 @@ def _identifiers(item: Ended) -> Iterator[Attribute]:
     if item.origin.stream is not None:
         yield "steno.stream", item.origin.stream
     if item.id is not None:
-        yield _ID_NAMES[item.what], item.id
+        yield "steno.item.id" if item.status == UNANSWERED else _ID_NAMES[item.what], item.id
 
 
 def _events(item: Ended, begin: int) -> list[Span.Event]:
