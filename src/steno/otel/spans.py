@@ -233,6 +233,8 @@ def _of_kind(item: Ended) -> Iterator[Attribute]:
         yield "gen_ai.response.finish_reasons", [item.reason or item.status or "_OTHER"]
     if item.status == UNANSWERED and item.reason is not None:
         yield "steno.ended_by", item.reason
+    if item.what in {RUN, RUN_STEP} and item.reason is not None:
+        yield "steno.reason", item.reason
     if item.turn_latency is not None:
         yield "steno.turn_latency_seconds", item.turn_latency
 
