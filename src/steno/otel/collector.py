@@ -86,7 +86,12 @@ class Collector:
         deadline = monotonic() + seconds
         try:
             with self._connected(context, deadline) as sock:
-                return _exchange(sock, self._path + path, body, headers)
+                answer = _exchange(sock, self._path + path, body, headers)
+            if (
+                monotonic() >= deadline
+            ):  # an answer without its end looks whole, where headers or the length are missing
+                raise TimeoutError
+            return answer
         except ssl.SSLCertVerificationError as error:
             raise ExportError(TLS, f"its certificate is not trusted: {error.verify_message}", again=True) from None
         except (OSError, http.client.HTTPException) as error:
@@ -153,6 +158,8 @@ def _exchange(sock: socket.socket, path: str, body: bytes, headers: Mapping[str,
         if answer.status not in range(200, 300):
             raise _refusal(answer)
         read = answer.read(REPLY_BYTES + 1)
+        if answer.length and len(read) <= REPLY_BYTES:  # a read of so many bytes does not raise where there are less
+            raise http.client.IncompleteRead(read)
         kind = (answer.headers.get_content_type() or "").lower()
     if len(read) > REPLY_BYTES or (read and kind == "text/html"):
         raise ExportError(ANSWER, "it answers something else than a collector would", again=False)
