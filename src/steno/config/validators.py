@@ -243,6 +243,12 @@ def _of_collector(otel: Table) -> Iterator[Flaw]:
             yield Flaw("endpoint", f"is missing: {key} is for the collector")
 
 
+def _no_header_of_otlp(otel: Table) -> Iterator[Flaw]:
+    for name in otel["headers"]:
+        if name.lower() in {"content-type", "content-encoding"}:
+            yield Flaw("headers", f"must not hold {name}: OTLP says what it is")
+
+
 def _few_attributes(otel: Table) -> Iterator[Flaw]:
     if len(otel["resource"]) > RESOURCE_MAX:
         yield Flaw("resource", f"must be at most {RESOURCE_MAX} attributes")
@@ -252,6 +258,7 @@ OTEL_VALIDATORS: Final = (
     Validator(frozenset({"endpoint"}), _base_of_collector),
     Validator(frozenset({"endpoint", "headers", "ca_file", "resource"}), _of_collector),
     Validator(frozenset({"headers"}), _distinct_headers),
+    Validator(frozenset({"headers"}), _no_header_of_otlp),
     Validator(frozenset({"resource"}), _few_attributes),
 )
 ANCHOR_VALIDATORS: Final = (

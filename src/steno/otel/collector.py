@@ -87,9 +87,7 @@ class Collector:
         try:
             with self._connected(context, deadline) as sock:
                 answer = _exchange(sock, self._path + path, body, headers)
-            if (
-                monotonic() >= deadline
-            ):  # an answer without its end looks whole, where headers or the length are missing
+            if monotonic() >= deadline:  # what was cut off may look whole, as headers without their end do
                 raise TimeoutError
             return answer
         except ssl.SSLCertVerificationError as error:
