@@ -41,6 +41,7 @@ from steno.otel.sink import (
     Forgotten,
     Item,
 )
+from steno.wire.secrets import mask_text
 
 FAILED: Final = frozenset({"failed", "expired"})
 """What ended so is an error; what was cancelled or cut short is none."""
@@ -157,11 +158,11 @@ class SpanBuilder:
             trace_id=self._id(16, "trace", _subject(item)),
             span_id=self._span_id(item, item.what, item.id),
             flags=_SAMPLED,
-            name=_name(item),
+            name=mask_text(_name(item)),
             kind=Span.SPAN_KIND_CLIENT if item.what in _CALLED else Span.SPAN_KIND_INTERNAL,
             start_time_unix_nano=begin * 1000,
             end_time_unix_nano=end * 1000,
-            attributes=key_values(self._attributes(item, seen=start is not None)),
+            attributes=key_values(_masked(self._attributes(item, seen=start is not None))),
             events=_events(item, begin),
         )
         if (above := _above(item, parent)) is not None:
@@ -194,6 +195,12 @@ class SpanBuilder:
             yield "error.type", item.reason or "_OTHER"
         if self._ids:
             yield from _identifiers(item)
+
+
+def _masked(pairs: Iterable[Attribute]) -> Iterator[Attribute]:
+    """Yield attributes with what is shaped like a key hidden: names and ids are upstream's."""
+    for name, value in pairs:
+        yield name, mask_text(value) if isinstance(value, str) else value
 
 
 def _subject(item: Item) -> str:
