@@ -164,6 +164,26 @@ def test_a_span_that_cannot_be_made_takes_no_other_with_it() -> None:
     assert [line["event"] for line in logged if line["log_level"] == "error"] == ["internal error: otel"]
 
 
+def test_a_mistake_of_ours_in_a_request_is_a_failure_like_any_other() -> None:
+    """Spans are sent again where it was in the sending, and given up where they cannot be encoded."""
+
+    class Broken(Scripted):
+        def post(self, path: str, body: bytes, seconds: float) -> bytes:
+            super().post(path, body, seconds)
+            if self.posts.qsize() == 1:
+                raise RuntimeError("can't start new thread")
+            return b""
+
+    sending = spans_of(Broken(), filled("a", "b"))
+    encoding = SpansExport(delivery("spans", Scripted()), filled("a", "b"), Names(), lambda _: bytes(-1))
+    encoding._ended = Pauses()
+    with capture_logs():
+        sending._work()
+        encoding._work()
+    assert counted(sending) == (1, {"internal": 1}, 0)
+    assert counted(encoding) == (0, {"internal": 1}, 2)
+
+
 # Metrics ----------------------------------------------------------------------------------------------------
 
 

@@ -193,17 +193,28 @@ def test_ids_show_nothing_and_differ_from_one_process_to_the_next() -> None:
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CONVERSATIONS", 2)
-    monkeypatch.setattr(module, "OPEN", 2)
+    """The conversation that was silent longest is forgotten first, whichever of them holds most."""
+    monkeypatch.setattr(module, "REMEMBERED", 4)
     builder = SpanBuilder(SECRET, dict, ids=False)
-    for number in range(5):
-        built(Began(at(1.0, f"desk/{number}"), "response", "resp"), builder=builder)
-        built(Began(at(1.0, "desk/4"), "response", f"resp_{number}"), builder=builder)
-    assert set(builder._contexts) == {"desk/3", "desk/4"}
-    assert len(builder._contexts["desk/4"].open) == 2
 
-    built(Forgotten(at(2.0, "desk/4")), Forgotten(at(2.0, "desk/9")), builder=builder)
-    assert set(builder._contexts) == {"desk/3"}
+    def held() -> dict[str, int]:
+        found = {name: len(context) for name, context in builder._contexts.items() if len(context)}
+        assert builder._remembered == sum(found.values())
+        return found
+
+    for number in range(3):
+        built(Began(at(1.0, f"desk/{number}"), "response", "resp"), builder=builder)
+        built(Began(at(1.0, f"desk/{number}"), "tool_call", "call"), builder=builder)
+        built(Began(at(1.0, f"desk/{number}"), "tool_call", "call"), builder=builder)
+    assert held() == {"desk/1": 2, "desk/2": 2}
+    built(Ended(at(2.0, "desk/1"), "response", "resp", None, "completed", 1.0), builder=builder)
+    built(Ended(at(2.0, "desk/1"), "response", "resp", None, "completed", 1.0), builder=builder)
+    assert held() == {"desk/1": 1, "desk/2": 2}
+    built(Forgotten(at(2.0, "desk/2")), Forgotten(at(2.0, "desk/9")), builder=builder)
+    assert held() == {"desk/1": 1}
+    for number in range(9):
+        built(Began(at(3.0, "desk/5"), "run", f"run_{number}"), builder=builder)
+    assert sum(held().values()) <= 4
 
 
 # Whole conversations --------------------------------------------------------------------------------------

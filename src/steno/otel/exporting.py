@@ -86,6 +86,9 @@ class Delivery:
                 self._failing = error.reason
                 self._log.warning("otel: not exported", kind=self._kind, reason=error.reason, detail=str(error))
             return error
+        except Exception:  # noqa: BLE001  # a mistake of ours is a failure like any other: what was to be sent is there yet
+            self.mistaken()
+            return ExportError(INTERNAL, "internal error", again=True)
         self.stats.exports += 1
         self.stats.dropped += rejected
         if self._failing:
@@ -119,8 +122,11 @@ class _Threaded:
         self._thread = Thread(target=self._run, name=f"otel {self.kind}", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+        """Begin. Where the process may have no more threads, nothing is sent, and that is said."""
+        try:
+            self._thread.start()
+        except RuntimeError:
+            self._delivery.mistaken()
 
     def end(self, until: float) -> None:
         """Have the thread send what is left, until a time of the monotonic clock. Does not wait."""
@@ -129,7 +135,8 @@ class _Threaded:
 
     def join(self, until: float) -> None:
         """Wait for its end, until that time at most."""
-        self._thread.join(max(0.0, until - monotonic()))
+        if self._thread.is_alive():
+            self._thread.join(max(0.0, until - monotonic()))
 
     @property
     def lost(self) -> int:
@@ -223,7 +230,7 @@ class SpansExport(_Threaded):
 
     def _work(self) -> float:
         while spans := self._spans():
-            self._deliver(spans)
+            self._delivered(spans)
             if self._ended.is_set():
                 break
         return SPANS_SECONDS
@@ -266,8 +273,16 @@ class SpansExport(_Threaded):
             if self._delivery.failing or monotonic() >= self._deadline:
                 self._give_up(spans)
             else:
-                self._deliver(spans)
+                self._delivered(spans)
         return 0.0
+
+    def _delivered(self, spans: list[Any]) -> None:
+        """Send `spans`; those of a request that cannot be made are given up."""
+        try:
+            self._deliver(spans)
+        except Exception:  # noqa: BLE001  # none of ours may take others with it
+            self._delivery.mistaken()
+            self._give_up(spans)
 
 
 MakeExports = Callable[[Collect, ReadLabels], list[MetricsExport | SpansExport]]

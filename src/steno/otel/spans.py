@@ -45,10 +45,9 @@ from steno.wire.secrets import mask_text
 
 FAILED: Final = frozenset({"failed", "expired"})
 """What ended so is an error; what was cancelled or cut short is none."""
-CONVERSATIONS: Final = 4096
-"""Conversations of which is known what is open. Past it the one that was silent longest is forgotten."""
-OPEN: Final = 256
-"""Responses and tool calls of a conversation that are known to be open."""
+REMEMBERED: Final = 32_768
+"""Responses, runs and tool calls that are known to be open, over all conversations: 10 MB, with the longest ids 40.
+Past it the conversation that was silent longest is forgotten, and what ends in it later stands under nothing."""
 _SAMPLED: Final = 1
 """The flag of W3C's trace context: the span is to be kept."""
 _CALLED: Final = frozenset({RESPONSE, RUN})
@@ -85,6 +84,10 @@ class _Context:
         self.calls: dict[str, tuple[str, str]] = {}
         """Tool call to what it belongs to."""
 
+    def __len__(self) -> int:
+        """Return how much it remembers."""
+        return len(self.open) + len(self.calls)
+
 
 class SpanBuilder:
     """Makes spans of the items of one process, in their order. One thread uses it."""
@@ -101,6 +104,7 @@ class SpanBuilder:
         self._labels = labels
         self._ids = ids
         self._contexts: OrderedDict[str, _Context] = OrderedDict()
+        self._remembered = 0
         self._numbers = count()
 
     def add(self, item: Item) -> Span | None:
@@ -111,38 +115,41 @@ class SpanBuilder:
             case Began():
                 self._began(item)
             case Forgotten():
-                self._contexts.pop(_subject(item), None)
+                self._forget(_subject(item))
         return None
 
     # What is open ---------------------------------------------------------------------------------------
 
-    def _context(self, subject: str) -> _Context:
-        context = self._contexts.get(subject)
-        if context is None:
-            if len(self._contexts) >= CONVERSATIONS:
-                self._contexts.popitem(last=False)
-            context = self._contexts[subject] = _Context()
-        self._contexts.move_to_end(subject)
-        return context
-
     def _began(self, item: Began) -> None:
         if item.id is None:
             return
-        context = self._context(_subject(item))
-        if item.what == TOOL_CALL:
-            if len(context.open) == 1 and len(context.calls) < OPEN:
-                context.calls[item.id] = next(iter(context.open))
-        elif len(context.open) < OPEN:
+        subject = _subject(item)
+        context = self._contexts.setdefault(subject, _Context())
+        self._contexts.move_to_end(subject)
+        before = len(context)
+        if item.what != TOOL_CALL:
             context.open[item.what, item.id] = item.origin.at or 0
+        elif len(context.open) == 1:
+            context.calls[item.id] = next(iter(context.open))
+        self._remembered += len(context) - before
+        while self._remembered > REMEMBERED:
+            self._forget(next(iter(self._contexts)))
+
+    def _forget(self, subject: str) -> None:
+        self._remembered -= len(self._contexts.pop(subject, ()))
 
     def _over(self, item: Ended) -> tuple[int | None, tuple[str, str] | None]:
         """Let `item` be open no more. Return when it began and what it belongs to, as far as the context knows."""
         context = self._contexts.get(_subject(item))
         if context is None or item.id is None:
             return None, None
-        if item.what == TOOL_CALL:
-            return None, context.calls.pop(item.id, None)
-        return (context.open.pop((item.what, item.id), None) if item.what in _CALLED else None), None
+        before = len(context)
+        parent = context.calls.pop(item.id, None) if item.what == TOOL_CALL else None
+        began = context.open.pop((item.what, item.id), None)
+        self._remembered -= before - len(context)
+        if not len(context):
+            del self._contexts[_subject(item)]
+        return began, parent
 
     # A span ---------------------------------------------------------------------------------------------
 
@@ -200,7 +207,10 @@ class SpanBuilder:
 def _masked(pairs: Iterable[Attribute]) -> Iterator[Attribute]:
     """Yield attributes with what is shaped like a key hidden: names and ids are upstream's."""
     for name, value in pairs:
-        yield name, mask_text(value) if isinstance(value, str) else value
+        if isinstance(value, list):
+            yield name, [mask_text(each) for each in value]
+        else:
+            yield name, mask_text(value) if isinstance(value, str) else value
 
 
 def _subject(item: Item) -> str:
