@@ -106,8 +106,8 @@ test-clients: $(CLIENTS)/node/.locked ## run all clients against a simulated pro
 # What operators put around it: a browser, a Prometheus. What cannot be installed is a failure here. Debian's packages are
 # installed where root may do that; the server that comes with the package is not started. What some machines have and
 # others cannot get is used where it is: kubectl, docker compose, lintian, and as root buildah and mmdebstrap.
-# What drives the browser, tries the API and reads manifests is in environments of their own: the first brings a Node of
-# 45 MB along.
+# What drives the browser, tries the API, reads manifests and takes spans is in environments of their own: the first brings
+# a Node of 45 MB along, the last 600 MB.
 OPERATIONS      := build/operations
 OPERATION_LOCKS := tests/operations/locks
 $(OPERATIONS)/%/.locked: $(OPERATION_LOCKS)/%.lock
