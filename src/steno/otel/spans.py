@@ -41,7 +41,7 @@ from steno.otel.sink import (
     Forgotten,
     Item,
 )
-from steno.wire.secrets import mask_text
+from steno.wire.secrets import is_keylike, mask_text
 
 FAILED: Final = frozenset({"failed", "expired"})
 """What ended so is an error; what was cancelled or cut short is none."""
@@ -165,7 +165,7 @@ class SpanBuilder:
             trace_id=self._id(16, "trace", _subject(item)),
             span_id=self._span_id(item, item.what, item.id),
             flags=_SAMPLED,
-            name=mask_text(_name(item)),
+            name=_without_key(_name(item)),
             kind=Span.SPAN_KIND_CLIENT if item.what in _CALLED else Span.SPAN_KIND_INTERNAL,
             start_time_unix_nano=begin * 1000,
             end_time_unix_nano=end * 1000,
@@ -208,9 +208,14 @@ def _masked(pairs: Iterable[Attribute]) -> Iterator[Attribute]:
     """Yield attributes with what is shaped like a key hidden: names and ids are upstream's."""
     for name, value in pairs:
         if isinstance(value, list):
-            yield name, [mask_text(each) for each in value]
+            yield name, [_without_key(each) for each in value]
         else:
-            yield name, mask_text(value) if isinstance(value, str) else value
+            yield name, _without_key(value) if isinstance(value, str) else value
+
+
+def _without_key(text: str) -> str:
+    """Return `text`, masked where there is reason to: that takes ten times as long as to look for one."""
+    return mask_text(text) if is_keylike(text) else text
 
 
 def _subject(item: Item) -> str:
