@@ -67,6 +67,10 @@ def test_what_arrives_is_what_is_counted(tmp_path: Path) -> None:
             before = scraped(daemon)
             next_metrics(collecting)
             assert sent(collecting) == before
+            config.write_text(config.read_text().replace("ids = true", "ids = false"))
+            daemon.reload()
+            reloaded = wait_for(lambda: [each for each in daemon.lines() if each["event"] == "configuration reloaded"])
+            assert reloaded[0]["at_next_start"] == ["otel"]
             assert daemon.stop() == 0
     assert len(before) > 100
     responses = {

@@ -130,6 +130,16 @@ def test_a_call_of_one_of_several_responses_is_not_put_under_any() -> None:
     assert call.parent_span_id == b""
 
 
+@pytest.mark.parametrize("seconds", [-1.0, 253_402_300_799.0, 2**63 / 1e9 + 1])
+def test_a_time_that_cannot_be_written_is_no_time(seconds: float) -> None:
+    """A recording that is followed may say any year from 1 to 9999."""
+    builder = SpanBuilder(SECRET, dict, ids=False)
+    assert built(Ended(at(seconds), "response", "resp_1", None, "completed", 1.0), builder=builder) == []
+    built(Began(at(-5.0), "response", "resp_2"), builder=builder)
+    (span,) = built(Ended(at(0.5), "response", "resp_2", None, "abandoned", None), builder=builder)
+    assert (span.start_time_unix_nano, span.end_time_unix_nano) == (0, nanoseconds(0.5))
+
+
 def test_what_is_not_known_is_not_made_up() -> None:
     """The begin of what was given up is known where it was seen. What carries no time is no span."""
     seen, unseen, early = built(

@@ -48,6 +48,8 @@ FAILED: Final = frozenset({"failed", "expired"})
 REMEMBERED: Final = 32_768
 """Responses, runs and tool calls that are known to be open, over all conversations: 10 MB, with the longest ids 40.
 Past it the conversation that was silent longest is forgotten, and what ends in it later stands under nothing."""
+LATEST: Final = 2**63 // 1000
+"""The latest time in microseconds that has room in nanoseconds, in the year 2262. A recording may tell any time."""
 _SAMPLED: Final = 1
 """The flag of W3C's trace context: the span is to be kept."""
 _CALLED: Final = frozenset({RESPONSE, RUN})
@@ -154,13 +156,13 @@ class SpanBuilder:
     # A span ---------------------------------------------------------------------------------------------
 
     def _ended(self, item: Ended) -> Span | None:
-        """Return the span of `item`; None where its input carries no times."""
+        """Return the span of `item`; None where its input carries no time that OTLP could write."""
         began, parent = self._over(item)
         end = item.origin.at
-        if end is None:
+        if end is None or not 0 <= end <= LATEST:
             return None
         start = began if item.seconds is None else end - round(item.seconds * 1_000_000)
-        begin = end if start is None else min(start, end)
+        begin = end if start is None else max(0, min(start, end))
         span = Span(
             trace_id=self._id(16, "trace", _subject(item)),
             span_id=self._span_id(item, item.what, item.id),
