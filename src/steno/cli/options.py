@@ -1,0 +1,48 @@
+"""What several commands take: the configuration file, and files of any kind."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from steno.errors import ConfigError, ConfigFault
+
+if TYPE_CHECKING:
+    from steno.config import Http
+
+FILE: Final = click.Path(path_type=Path, allow_dash=True)
+FILE_PATH: Final = click.Path(path_type=Path)
+CONFIG = click.option("-c", "--config", "config_file", type=FILE, help="Configuration file.")
+
+
+def config_file_at(explicit: Path | None) -> Path:
+    """Return where the configuration is. Raises ConfigError where there is none."""
+    from steno.config import STANDARD_PLACES, find
+
+    found = find(explicit, os.environ)
+    if found is None:
+        places = ", ".join(("-c FILE", "$STENO_CONFIG", *map(str, STANDARD_PLACES)))
+        raise ConfigError([ConfigFault("steno", "", f"no configuration found; looked for {places}")])
+    return found
+
+
+@contextmanager
+def faults_in(path: Path | None) -> Iterator[None]:
+    """Name the configuration file in the faults of those who know the configuration and not its file."""
+    try:
+        yield
+    except ConfigError as error:
+        raise error.in_file(str(path or "")) from None
+
+
+def token_of(http: "Http") -> str | None:
+    """Return the token of the configuration, for details; None where there is none, or where it is not ours to read."""
+    from steno.config import read_secret
+
+    try:
+        return read_secret(http.token) if http.token else None
+    except ConfigError:
+        return None
