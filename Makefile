@@ -106,15 +106,17 @@ test-clients: $(CLIENTS)/node/.locked ## run all clients against a simulated pro
 # What operators put around it: a browser, a Prometheus. What cannot be installed is a failure here. Debian's packages are
 # installed where root may do that; the server that comes with the package is not started. What some machines have and
 # others cannot get is used where it is: kubectl, docker compose, lintian, and as root buildah and mmdebstrap.
-# What drives the browser is in an environment of its own: it brings a Node of 45 MB along.
-OPERATIONS := build/operations
-BROWSER    := $(OPERATIONS)/browser
-# What reads manifests, images and locks.
-TOOLS      := $(OPERATIONS)/tools
-$(OPERATIONS)/%/.locked: tests/operations/locks/%.lock
+# What drives the browser, tries the API and reads manifests is in environments of their own: the first brings a Node of
+# 45 MB along.
+OPERATIONS      := build/operations
+OPERATION_LOCKS := tests/operations/locks
+$(OPERATIONS)/%/.locked: $(OPERATION_LOCKS)/%.lock
 	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
 
-test-operations: $(VENV)/.dev $(BROWSER)/.locked $(TOOLS)/.locked ## run the tests with a browser and a Prometheus (needs chromium, prometheus and promtool)
+BROWSER         := $(OPERATIONS)/browser
+TOOLS           := $(OPERATIONS)/tools
+test-operations: $(VENV)/.dev $(patsubst $(OPERATION_LOCKS)/%.lock,$(OPERATIONS)/%/.locked,$(wildcard $(OPERATION_LOCKS)/*.lock))
+test-operations: ## run the tests with a browser and a Prometheus (needs chromium, prometheus and promtool)
 	@for each in chromium prometheus; do command -v $$each >/dev/null || { test "$$(id -u)" = 0 \
 	    && command -v apt-get >/dev/null && apt-get update -qq \
 	    && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $$each >/dev/null; } \
@@ -186,7 +188,7 @@ lock: ## write requirements*.lock from pyproject.toml (needs uv)
 	$(COMPILE) $(ARGS) --group build -o requirements.lock pyproject.toml
 	$(COMPILE) $(ARGS) --group build --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
 	$(COMPILE) $(ARGS) --resolution lowest-direct --group build --group dev -o requirements-lowest.lock pyproject.toml
-	for asked in $(CLIENT_LOCKS)/*.in tests/operations/locks/*.in; do $(COMPILE_CLIENT) $(ARGS) -o "$${asked%.in}.lock" "$$asked" || exit; done
+	for asked in $(CLIENT_LOCKS)/*.in $(OPERATION_LOCKS)/*.in; do $(COMPILE_CLIENT) $(ARGS) -o "$${asked%.in}.lock" "$$asked" || exit; done
 	cd clients/python && $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $(ARGS) --group test -o requirements.lock pyproject.toml
 

@@ -17,7 +17,7 @@ import click
 
 from steno import __version__
 from steno.app.terminal import printable_lines
-from steno.cli import calls, daemon, logs, recordings
+from steno.cli import calls, daemon, logs, recordings, watching
 from steno.errors import ConfigError, StenoError, UsageError
 
 INTERRUPTED: Final = 130
@@ -62,8 +62,8 @@ def cli() -> None:
 
 
 for _command in (
-    *(daemon.run, daemon.check, daemon.health, daemon.demo, daemon.simulate),
-    *(calls.attach, recordings.replay),
+    *(daemon.run, daemon.check, daemon.demo, daemon.simulate),
+    *(watching.health, calls.attach, recordings.replay),
     *(logs.verify, logs.export, logs.serve, logs.erase),
 ):
     cli.add_command(_command)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from steno.app.terminal import echo
-from steno.cli.options import CONFIG, config_file_at
+from steno.cli.options import CONFIG, TLS, config_file_at
 from steno.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--end", metavar="CALL_ID", help="Follow this call no more.")
 @click.option("--url", help="Ask the HTTP face at this URL, and not the control socket of the configured audit log.")
 @click.option("--token-file", type=click.Path(path_type=Path), help="With --url: a file with the token of http.token.")
+@TLS
 def attach(
     call_id: str | None,
     config_file: Path | None,
@@ -32,6 +33,9 @@ def attach(
     end: str | None,
     url: str | None,
     token_file: Path | None,
+    ca_file: Path | None,
+    cert_file: Path | None,
+    key_file: Path | None,
 ) -> int:
     """Ask a running daemon to follow the call CALL_ID until it is over.
 
@@ -44,7 +48,7 @@ def attach(
         raise UsageError("name one of: CALL_ID, --list, --end CALL_ID")
     if call_id is None and (labels or source):
         raise UsageError("--label and --source go with CALL_ID")
-    send = _daemon_at(url, token_file, config_file)
+    send = _daemon_at(url, token_file, config_file, (ca_file, cert_file, key_file))
     try:
         if listed:
             for line in attaching.table(attaching.listed(send)):
@@ -59,16 +63,23 @@ def attach(
     return 0
 
 
-def _daemon_at(url: str | None, token_file: Path | None, config_file: Path | None) -> "Ask":
+def _daemon_at(
+    url: str | None,
+    token_file: Path | None,
+    config_file: Path | None,
+    tls: tuple[Path | None, Path | None, Path | None],
+) -> "Ask":
     """Return what asks the daemon: by `url`, or by the socket in the folder of the configured audit log."""
     from steno.app import attach as attaching
     from steno.config import audit_directory, load
     from steno.regular_files import is_folder
 
     if url is not None:
-        return attaching.by_url(url, token_file)
-    if token_file is not None:
-        raise UsageError("--token-file goes with --url: the control socket takes no token")
+        from steno.admin.probe import Trust
+
+        return attaching.by_url(url, token_file, Trust(*tls))
+    if token_file is not None or any(tls):
+        raise UsageError("--token-file and files of TLS go with --url: the control socket takes neither")
     directory = audit_directory(load(config_file_at(config_file)).audit, os.environ)
     if directory is None or not is_folder(directory):
         where = "no audit log is configured" if directory is None else f"there is no audit log in {directory}"

@@ -1,4 +1,4 @@
-"""The commands that run the daemon, or something like it, and those that ask it: run, check, demo, simulate, health."""
+"""The commands that run the daemon, or something like it: run, check, demo, simulate."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ import click
 
 from steno.app.signals import SIGNALS
 from steno.app.terminal import echo
-from steno.cli.options import CONFIG, FILE, config_file_at, faults_in, token_of
+from steno.cli.options import CONFIG, FILE, config_file_at, faults_in
 from steno.errors import ConfigError, ConfigFault
 
 
@@ -106,21 +106,3 @@ def simulate(listen: str, tls: bool, seed: int, speed: float, key: Path | None, 
         place = SecretRef(env=simulating.KEY_VARIABLE)
     settings = simulating.Settings(listen=listen, seed=seed, speed=speed, tls=tls, beta=not no_beta, key=place)
     anyio.run(simulating.simulate, settings, backend_options=event_loop_options())
-
-
-@click.command()
-@click.argument("url", required=False)
-@CONFIG
-def health(url: str | None, config_file: Path | None) -> int:
-    """Ask a running daemon whether it is ready; exit 0 when it is.
-
-    URL is where to ask, http://127.0.0.1:9464/readyz for instance; without it, the configured address.
-    """
-    from steno.admin.probe import probe, readiness_url
-    from steno.config import Config, find, load
-
-    found = None if url else find(config_file, os.environ)
-    http = (load(found) if found else Config()).http
-    answer = probe(url or readiness_url(http.address), token_of(http))
-    echo(answer.text, err=not answer.ready)
-    return 0 if answer.ready else 1

@@ -1,7 +1,7 @@
-"""What several commands take: the configuration file, and files of any kind."""
+"""What several commands take: the configuration file, files of any kind, and those of TLS."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,6 +16,17 @@ if TYPE_CHECKING:
 FILE: Final = click.Path(path_type=Path, allow_dash=True)
 FILE_PATH: Final = click.Path(path_type=Path)
 CONFIG = click.option("-c", "--config", "config_file", type=FILE, help="Configuration file.")
+
+
+def TLS(command: Callable[..., int]) -> Callable[..., int]:  # noqa: N802  # as CONFIG, it stands above commands
+    """Add the options of a client that speaks TLS."""
+    for option in (
+        click.option("--key-file", type=FILE_PATH, help="The key of --cert-file, where that does not hold it."),
+        click.option("--cert-file", type=FILE_PATH, help="With an https URL: a certificate to show."),
+        click.option("--ca-file", type=FILE_PATH, help="With an https URL: certificates to trust, not the system's."),
+    ):
+        command = option(command)
+    return command
 
 
 def config_file_at(explicit: Path | None) -> Path:
