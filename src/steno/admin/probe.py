@@ -95,7 +95,7 @@ def probe_own(address: tuple[str, int], certificate: str, token: str | None) -> 
     """
     parts = urlsplit(readiness_url(address, "https"))
     try:
-        if context := _pinned(certificate):
+        if context := pinned(certificate):
             with suppress(ssl.SSLCertVerificationError):
                 return _asked(parts, token, context)
         answered = _asked(parts, None, _trusting_anybody())
@@ -104,7 +104,7 @@ def probe_own(address: tuple[str, int], certificate: str, token: str | None) -> 
     return ProbeResult(answered.ready, f"{answered.text}\n{UNVERIFIED.format(file=certificate)}")
 
 
-def _pinned(certificate: str) -> ssl.SSLContext | None:
+def pinned(certificate: str) -> ssl.SSLContext | None:
     """Return what trusts the first certificate of a file, and none above it; None where there is none."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

@@ -63,7 +63,7 @@ def cli() -> None:
 
 for _command in (
     *(daemon.run, daemon.check, daemon.demo, daemon.simulate),
-    *(watching.health, calls.attach, recordings.replay),
+    *(watching.health, watching.top, calls.attach, recordings.replay),
     *(logs.verify, logs.export, logs.serve, logs.erase),
 ):
     cli.add_command(_command)

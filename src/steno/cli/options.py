@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
@@ -13,12 +13,14 @@ from steno.errors import ConfigError, ConfigFault
 if TYPE_CHECKING:
     from steno.config import Http
 
+R = TypeVar("R")
+
 FILE: Final = click.Path(path_type=Path, allow_dash=True)
 FILE_PATH: Final = click.Path(path_type=Path)
 CONFIG = click.option("-c", "--config", "config_file", type=FILE, help="Configuration file.")
 
 
-def TLS(command: Callable[..., int]) -> Callable[..., int]:  # noqa: N802  # as CONFIG, it stands above commands
+def TLS(command: Callable[..., R]) -> Callable[..., R]:  # noqa: N802  # as CONFIG, it stands above commands
     """Add the options of a client that speaks TLS."""
     for option in (
         click.option("--key-file", type=FILE_PATH, help="The key of --cert-file, where that does not hold it."),
