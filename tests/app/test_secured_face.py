@@ -104,7 +104,7 @@ def test_elsewhere_than_on_loopback(tmp_path: Path) -> None:
     assert document.keys() == EVERY_PATH
     assert open_to_all == OPEN
     assert first == [200, 200, 200, 401, 401, 401]
-    assert ready == {"ok": True, "audit": True, "sources": {}, "stopping": False, "problems": {}}
+    assert ready == {"ok": True, "audit": "on", "sources": {}, "stopping": False, "problems": {}}
     assert (health.returncode, warned) == (0, ["0.0.0.0:0"])
 
 
