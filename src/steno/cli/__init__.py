@@ -17,7 +17,7 @@ import click
 
 from steno import __version__
 from steno.app.terminal import printable_lines
-from steno.cli import calls, daemon, logs, recordings, watching
+from steno.cli import calls, completion, daemon, logs, recordings, watching
 from steno.errors import ConfigError, StenoError, UsageError
 
 INTERRUPTED: Final = 130
@@ -55,7 +55,7 @@ def _complain(text: str) -> None:
         sys.stderr.write(printable_lines(text))
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(epilog="Begin with: steno demo", context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="steno", message="%(prog)s %(version)s")
 def cli() -> None:
     """Watch AI conversations on websockets: metrics, and an audit log that can be proved."""
@@ -65,5 +65,6 @@ for _command in (
     *(daemon.run, daemon.check, daemon.demo, daemon.simulate),
     *(watching.health, watching.top, calls.attach, recordings.replay),
     *(logs.verify, logs.export, logs.serve, logs.erase),
+    completion.completion,
 ):
     cli.add_command(_command)

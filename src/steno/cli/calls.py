@@ -7,18 +7,24 @@ from typing import TYPE_CHECKING
 import click
 
 from steno.app.terminal import echo
-from steno.cli.options import CONFIG, TLS, config_file_at
+from steno.cli.completion import source_names
+from steno.cli.options import CONFIG, TLS, command, config_file_at
 from steno.errors import UsageError
 
 if TYPE_CHECKING:
     from steno.app.attach import Ask
 
 
-@click.command()
+@command(
+    "Let a running daemon follow a call, or follow it no more.",
+    "steno attach rtc_u1_9f86d081 --label team=sales",
+    "steno attach --list",
+    "steno attach --end rtc_u1_9f86d081 --url https://steno.example:9464 --token-file token.txt",
+)
 @click.argument("call_id", required=False)
 @CONFIG
 @click.option("--label", "labels", multiple=True, metavar="NAME=TEXT", help="Kept with the call; repeatable.")
-@click.option("--source", help="The source that is to follow it, where several are configured.")
+@click.option("--source", shell_complete=source_names, help="The source that is to follow it, where there are several.")
 @click.option("--list", "listed", is_flag=True, help="List the calls that are followed.")
 @click.option("--end", metavar="CALL_ID", help="Follow this call no more.")
 @click.option("--url", help="Ask the HTTP face at this URL, and not the control socket of the configured audit log.")

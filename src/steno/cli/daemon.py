@@ -7,11 +7,15 @@ import click
 
 from steno.app.signals import SIGNALS
 from steno.app.terminal import echo
-from steno.cli.options import CONFIG, FILE, config_file_at, faults_in
+from steno.cli.options import CONFIG, FILE, command, config_file_at, faults_in
 from steno.errors import ConfigError, ConfigFault
 
 
-@click.command()
+@command(
+    "Run the daemon.",
+    "steno run -c /etc/steno/steno.toml",
+    "steno run -c steno.toml --state state.jsonl --record recordings",
+)
 @CONFIG
 @click.option("--state", type=FILE, help="Write the state of all conversations here when it stops; exit 69 if not.")
 @click.option("--record", type=FILE, help="Record every frame into this folder, a file a stream.")
@@ -36,7 +40,10 @@ def run(config_file: Path | None, state: Path | None, record: Path | None) -> No
         anyio.run(serving.serve, ready, backend_options=event_loop_options())
 
 
-@click.command()
+@command(
+    "Find what is wrong in a configuration; print all of it.",
+    "steno check -c /etc/steno/steno.toml --strict",
+)
 @CONFIG
 @click.option("--state", type=FILE, help="As `steno run` is given it: whether it can be written.")
 @click.option("--record", type=FILE, help="As `steno run` is given it: whether the folder can be written.")
@@ -64,7 +71,11 @@ def check(config_file: Path | None, state: Path | None, record: Path | None, str
     click.echo(render(config), nl=False)
 
 
-@click.command()
+@command(
+    "Watch simulated conversations: the quickest look.",
+    "steno demo",
+    "steno demo --for 30 --seed 2",
+)
 @click.option("--for", "seconds", type=click.FloatRange(min=0, min_open=True), help="End after so many seconds.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same conversations.")
 def demo(seconds: float | None, seed: int) -> int:
@@ -83,7 +94,11 @@ def demo(seconds: float | None, seed: int) -> int:
     return 0 if holds else 1
 
 
-@click.command()
+@command(
+    "Run a simulated provider, to try clients and steno with.",
+    "steno simulate --listen 127.0.0.1:8765",
+    "steno simulate --tls --speed 0 --key key.txt",
+)
 @click.option("--listen", default="127.0.0.1:8765", show_default=True, help="Address and port; port 0: any free one.")
 @click.option("--tls", is_flag=True, help="Serve TLS, with a certificate that is made on the spot.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same answers.")

@@ -7,12 +7,16 @@ from pathlib import Path
 import click
 
 from steno.app.terminal import echo
-from steno.cli.options import CONFIG, FILE_PATH, config_file_at
+from steno.cli.options import CONFIG, FILE_PATH, command, config_file_at
 from steno.cli.progress import progress_over
 from steno.errors import UsageError
 
 
-@click.command()
+@command(
+    "Prove an audit log.",
+    "steno verify /var/log/steno",
+    "steno verify /var/log/steno --key-file audit.key --words",
+)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--key-file",
@@ -65,18 +69,18 @@ def verify(
     return 0 if holds else 1
 
 
-@click.command()
+@command(
+    "Print an audit log in the form of another system.",
+    "steno export --format ecs /var/log/steno | gzip > records.ndjson.gz",
+)
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--format", "form", required=True, type=click.Choice(["cloudevents", "ecs", "otel"]), help="Their form.")
 @click.option("--after", type=click.IntRange(min=0), default=0, metavar="SEQ", help="Leave out records up to SEQ.")
 def export(paths: tuple[Path, ...], form: str, after: int) -> None:
-    r"""Print the records of an audit log (a folder, or segments of one log) in the form of another system, a line each.
+    """Print the records of an audit log (a folder, or segments of one log) in the form of another system, a line each.
 
     cloudevents: CloudEvents 1.0. ecs: Elastic Common Schema. otel: OTLP JSON, which the collector's otlpjsonfile
     receiver reads. The log itself is not proved by this: run `steno verify` first.
-
-    \b
-    steno export --format ecs /var/log/steno | gzip > records.ndjson.gz
     """
     from steno.app import export as exporting
 
@@ -84,7 +88,10 @@ def export(paths: tuple[Path, ...], form: str, after: int) -> None:
         exporting.export(paths, form, sys.stdout.buffer, after=after, progress=progress)
 
 
-@click.command()
+@command(
+    "Look at an audit log in a browser, offline.",
+    "steno serve /var/log/steno",
+)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
 @click.option(
     "--listen", default="127.0.0.1:0", show_default=True, help="Address on this machine; port 0: any free one."
@@ -101,8 +108,6 @@ def serve(paths: tuple[Path, ...], listen: str, key_files: tuple[Path, ...]) -> 
 
     The log is verified, and may be written by a daemon meanwhile. Nothing is written. The link that is printed has a
     token, which shows the texts that the log has; $STENO_SERVE_TOKEN sets it.
-
-    Example: steno serve /var/log/steno
     """
     import anyio
 
@@ -114,7 +119,11 @@ def serve(paths: tuple[Path, ...], listen: str, key_files: tuple[Path, ...]) -> 
     anyio.run(serving.serve, settings, backend_options=event_loop_options())
 
 
-@click.command()
+@command(
+    "Erase what is kept of a conversation's content.",
+    "steno erase --conversation front-desk/call-7",
+    "steno erase --conversation front-desk/call-7 --audit /var/log/steno",
+)
 @CONFIG
 @click.option("--conversation", required=True, help="The key of the conversation, as the audit log has it.")
 @click.option("--partial", is_flag=True, help="Erase what is in files, even where the log itself holds content.")

@@ -1,10 +1,10 @@
-"""What several commands take: the configuration file, files of any kind, and those of TLS."""
+"""What commands are made with, and what several take: the configuration file, files of any kind, and those of TLS."""
 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -18,6 +18,17 @@ R = TypeVar("R")
 FILE: Final = click.Path(path_type=Path, allow_dash=True)
 FILE_PATH: Final = click.Path(path_type=Path)
 CONFIG = click.option("-c", "--config", "config_file", type=FILE, help="Configuration file.")
+
+
+def command(short: str, *examples: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """Make a function a command.
+
+    Args:
+        short: what it does, for the list of commands: it stands on one line of 80 characters.
+        examples: command lines that its help ends with.
+    """
+    heading = "Example:" if len(examples) == 1 else "Examples:"
+    return click.command(short_help=short, epilog="\b\n" + "\n  ".join([heading, *examples]))
 
 
 def TLS(command: Callable[..., R]) -> Callable[..., R]:  # noqa: N802  # as CONFIG, it stands above commands

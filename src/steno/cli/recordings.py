@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from steno.cli.options import CONFIG, FILE, faults_in
+from steno.cli.options import CONFIG, FILE, command, faults_in
 from steno.cli.progress import progress_over
 from steno.errors import UsageError
 
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from steno.app.replay import Summary
 
 
-@click.command()
+@command(
+    "Feed recordings through the daemon's own pipeline.",
+    "steno replay recordings/*.jsonl --state state.jsonl --metrics metrics.txt",
+    "zcat call.jsonl.gz | steno replay -",
+)
 @click.argument("files", nargs=-1, required=True, type=FILE)
 @CONFIG
 @click.option("--state", type=FILE, help="Write the state of all conversations here, as JSON lines.")

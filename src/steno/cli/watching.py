@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from steno.app.terminal import echo
-from steno.cli.options import CONFIG, FILE_PATH, TLS, token_of
+from steno.cli.completion import order_names
+from steno.cli.options import CONFIG, FILE_PATH, TLS, command, token_of
 from steno.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from steno.app.top.client import Client
 
 
-@click.command()
+@command(
+    "Ask a running daemon whether it is ready.",
+    "steno health http://127.0.0.1:9464/readyz",
+)
 @click.argument("url", required=False)
 @CONFIG
 @TLS
@@ -53,13 +57,20 @@ def _own_health(config_file: Path | None) -> "ProbeResult":
     return probe_own(http.address, certificate, token_of(http))
 
 
-@click.command()
+@command(
+    "Watch the conversations of a running daemon, live.",
+    "steno top",
+    "steno top https://steno.example:9464 --token-file token.txt --ca-file ca.pem",
+    "steno top http://127.0.0.1:9464 --once --sort latency --filter front-desk",
+)
 @click.argument("url", required=False)
 @CONFIG
 @click.option("--token-file", type=FILE_PATH, help="A file with the daemon's http.token.")
 @click.option("--once", is_flag=True, help="Print the table once and end, as where no terminal reads it.")
 @click.option("--ended", is_flag=True, help="Show conversations that have ended, too.")
-@click.option("--sort", "order", default="age", show_default=True, help="What to sort by, as the key s shows it.")
+@click.option(
+    "--sort", "order", default="age", show_default=True, shell_complete=order_names, help="What the key s sorts by."
+)
 @click.option("--filter", "text", default="", help="Show what has this in its key, source, model, state or labels.")
 @TLS
 def top(

@@ -56,7 +56,7 @@ def test_the_order_goes_round_and_turns() -> None:
     """`s` goes through all orders and comes back; a new order is not turned, and begins at the top."""
     assert after("s" * len(ORDERS)) == Look()
     assert after("sS") == Look()
-    assert after("jrs") == Look(order="last event")
+    assert after("jrs") == Look(order="recent")
     assert after("r").turned
     assert not after("rr").turned
 

@@ -158,7 +158,7 @@ async def test_the_table_is_live(tmp_path: Path) -> None:
             shown.press("\x1b")
             await shown.shows("evil")
             shown.press("s")
-            await shown.shows("by last event")
+            await shown.shows("by recent")
             shown.press("?")
             await shown.shows("Any key goes back")
             shown.press("x")

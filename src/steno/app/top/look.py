@@ -14,7 +14,7 @@ Key = Literal["up", "down", "page up", "page down", "home", "end", "enter", "esc
 
 ORDERS: Final[Mapping[str, str]] = {
     "age": "opened_at",
-    "last event": "last_event_at",
+    "recent": "last_event_at",
     "latency": "turn_latency_seconds",
     "turns": "turns",
     "tools": "tool_calls",
@@ -26,7 +26,7 @@ ORDERS: Final[Mapping[str, str]] = {
     "conversation": "key",
 }
 """What rows may be sorted by, in the order of the key `s`: the name, and the field of the API."""
-LARGEST_FIRST: Final = frozenset({"last event", "latency", "turns", "tools", "tokens", "cost", "trouble", "age"})
+LARGEST_FIRST: Final = frozenset({"recent", "latency", "turns", "tools", "tokens", "cost", "trouble", "age"})
 """Orders that begin with the largest. The latest of `opened_at` is the youngest."""
 FILTER_CHARACTERS: Final = 100
 
