@@ -94,6 +94,32 @@ def test_unknown_command() -> None:
 
     assert done.returncode == 64
     assert b"No such command" in done.stderr
+    assert done.stderr.endswith(b" See: python -m steno --help\n")
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (["verify", "--wrods", "log"], 64, "Did you mean '--words'? See: python -m steno verify --help"),
+        (["verify"], 64, "See: python -m steno verify --help"),
+        (["erase", "-c", "empty.toml", "--conversation", "a/b"], 64, "name its folder by --audit"),
+        (["attach", "-c", "empty.toml", "rtc_1"], 64, "name the daemon by --url and --token-file"),
+        (["attach", "rtc_1", "--label", "team", "--url", "http://127.0.0.1:1"], 64, "--label team=sales"),
+        (["health", "127.0.0.1:9464"], 64, "http://127.0.0.1:9464/readyz"),
+        (["top", "http://127.0.0.1:1"], 69, "is it http.listen of a daemon that runs?"),
+        (["top", "127.0.0.1:9464"], 64, "name a host: http://127.0.0.1:9464"),
+        (["serve", "gone"], 65, "gone"),
+    ],
+)
+def test_errors_say_what_to_do_next(args: list[str], code: int, said: str, tmp_path: Path) -> None:
+    """On one line, whoever found it: the parser, a command, or the daemon that is not there."""
+    (tmp_path / "empty.toml").write_text("")
+    given = [str(tmp_path / each) if each == "empty.toml" else each for each in args]
+
+    done = steno(*given, LOGS_DIRECTORY="")
+
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (code, b"", 1)
+    assert said in done.stderr.decode()
 
 
 def test_verify_of_nothing(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def probe(url: str, token: str | None = None, trust: Trust | None = None) -> Pro
     """
     parts = urlsplit(url)
     if parts.scheme not in PORTS or not parts.hostname:
-        raise UsageError("the URL must begin with http:// or https:// and name a host")
+        raise UsageError("the URL must begin with http:// or https:// and name a host: http://127.0.0.1:9464/readyz")
     context = (trust or Trust()).context() if parts.scheme == "https" else None
     try:
         return _asked(parts, token, context)

@@ -28,7 +28,7 @@ def main() -> NoReturn:
     try:
         code = cli.main(standalone_mode=False)
     except click.UsageError as error:
-        _complain(f"steno: {error.format_message()}\n")
+        _complain(f"steno: {error.format_message()} {_help(error.ctx)}\n")
         code = UsageError.exit_code
     except click.exceptions.Exit as exited:
         code = exited.exit_code
@@ -47,6 +47,11 @@ def main() -> NoReturn:
         _complain(f"steno: internal error\n{trace(error)}")
         code = StenoError.exit_code
     sys.exit(code)
+
+
+def _help(context: click.Context | None) -> str:
+    """Return where what is right can be read."""
+    return f"See: {context.command_path if context else 'steno'} --help"
 
 
 def _complain(text: str) -> None:

@@ -60,8 +60,9 @@ def verify(
     if kept and len(logs) > 1:
         raise UsageError("--checkpoint is about one log: prove each log by itself")
     holds = True
-    for log in logs:
-        with progress_over(log) as progress:  # it is gone before anything is printed
+    for number, log in enumerate(logs, 1):
+        title = f"log {number} of {len(logs)}" if len(logs) > 1 else ""
+        with progress_over(log, title) as progress:  # it is gone before anything is printed
             found = verifying.verify(log, trust, content=words, checkpoints=kept, progress=progress)
         holds &= found.ok
         for line in ([f"{log[0]}:"] if len(logs) > 1 else []) + found.lines():

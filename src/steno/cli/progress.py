@@ -7,18 +7,22 @@ from pathlib import Path
 
 
 @contextmanager
-def progress_over(files: Sequence[Path]) -> Iterator[Callable[[int], None]]:
-    """Yield a function to call with numbers of bytes that were read. It moves a bar on a terminal, else nothing."""
+def progress_over(files: Sequence[Path], title: str = "") -> Iterator[Callable[[int], None]]:
+    """Yield a function to call with numbers of bytes that were read. It moves a bar on a terminal, else nothing.
+
+    `title` stands before the bar: which one of several it is.
+    """
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     from steno.app.tables import console
 
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    named = (TextColumn("{task.description}", markup=False),) if title else ()
+    columns = (*named, BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=sum(_size(file) for file in files) or None)
+        task = bar.add_task(title, total=sum(_size(file) for file in files) or None)
         yield lambda size: bar.advance(task, size)
 
 
