@@ -3,22 +3,28 @@
 import fcntl
 import json
 import os
+import pty
 import re
 import shlex
 import shutil
 import signal
+import struct
 import subprocess
+import sys
+import termios
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
 import pytest
+from rich.cells import cell_len
 from websockets.sync.client import connect
 
 from steno.admin.http import bind
+from steno.app.demo import TOKEN_VARIABLE
 from steno.errors import UnavailableError
 from tests.processes import PATIENCE_SECONDS, STENO, program, wait_for
 
@@ -168,6 +174,30 @@ def test_a_reload_shows_no_log_on_the_screen() -> None:
         _, errors = process.communicate(timeout=PATIENCE_SECONDS)
 
     assert (process.returncode, errors) == (0, "")
+
+
+def test_it_fits_a_terminal_of_80_columns() -> None:
+    """What it introduces, its table while it runs, what was seen, and what to try next."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
+    command = [*STENO, "demo", "--for", "3"]
+    environ = {**os.environ, "TERM": "xterm", TOKEN_VARIABLE: "t" * 22}
+    with subprocess.Popen(command, stdout=slave, stderr=subprocess.PIPE, env=environ) as process:
+        os.close(slave)
+        shown = b""
+        with suppress(OSError):  # the program has ended, and with it the terminal
+            while data := os.read(master, 65536):
+                shown += data
+        os.close(master)
+        assert process.wait(PATIENCE_SECONDS) == 0
+        assert process.stderr is not None
+        errors = process.stderr.read()
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    lines = [line for line in re.split(r"[\r\n]+", text) if sys.executable not in line]
+
+    assert errors == b""
+    assert all(heading in text for heading in ("open now", "what was seen", "What to try next"))
+    assert [line for line in lines if cell_len(line.rstrip()) > 80] == []
 
 
 def test_a_client_is_answered_while_it_runs() -> None:

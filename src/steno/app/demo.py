@@ -45,6 +45,8 @@ PLAIN_SECONDS: Final = 5.0
 """How often a line is printed where there is no terminal for a table."""
 GONE_SECONDS: Final = 0.1
 """How often it is looked whether anybody reads what is printed."""
+TIP_WIDTH: Final = 54
+"""Room for a command to try, so that what it does stands beside it in 80 columns."""
 TOKEN_VARIABLE: Final = "STENO_DEMO_TOKEN"  # noqa: S105  # the name of a variable
 """The token of the HTTP face: set, or made on the spot."""
 TOKEN_BYTES: Final = 16
@@ -217,6 +219,6 @@ def _try_next(console: Console, folder: Path) -> None:
         ("docs/getting-traffic-in.md", "your own traffic"),
         (f"rm -r {log}", "remove this log"),
     )
-    width = max(len(text) for text, _ in tips)
+    width = min(TIP_WIDTH, max(len(text) for text, _ in tips))
     for text, what in tips:
         console.print(f"  {text:<{width}}  {what}", soft_wrap=True)
