@@ -158,8 +158,10 @@ format: $(VENV)/.dev ## sort imports, fix what can be fixed safely, format
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/.project ## write the pages of docs/ that follow from the code
+docs: $(VENV)/.project ## write the pages of docs/ that follow from the code, and the schema for editors
 	PYTHONPATH=. $(BIN)/python tools/facts_page.py
+	PYTHONPATH=. $(BIN)/python tools/configuration_page.py
+	PYTHONPATH=. $(BIN)/python tools/configuration_schema.py
 
 # The library in clients/python is locked apart, from the oldest Python that it allows on.
 # The pins that stand are kept; ARGS=--upgrade moves them all, ARGS="--upgrade-package rich" one. Each lock is one

@@ -228,4 +228,4 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     limits: Limits = Limits()
     prices: Prices = Prices()
     sources: tuple[Source, ...] = ()
-    """Each is the Struct of its kind; see `sources.SOURCES`."""
+    """Where frames come from. A table has the keys of its `kind`; see `sources.SOURCES`."""
