@@ -70,8 +70,10 @@ upstream = "https://api.openai.com"
 | to | do |
 | --- | --- |
 | try a file | `steno check -c FILE`. It prints all keys with their values, and every fault with its key. |
-| start from an example | `config/steno.toml` has each key with its reason; `proxy.toml`, `listen.toml`, `attach.toml`, `follow.toml` beside it those of the other sources. |
-| have an editor complete and check | A first line `#:schema` with the path of `config/steno.schema.json`, as above: Even Better TOML and taplo read it. |
+| start from an example | `config/steno.toml` has each key with its reason; `proxy.toml`, `listen.toml`, `attach.toml` \
+and `follow.toml` beside it those of the other sources. |
+| have an editor complete and check | A first line `#:schema` with the path of `config/steno.schema.json`, as above: \
+Even Better TOML and taplo read it. |
 | have a running daemon read it again | SIGHUP, or `systemctl reload steno`. A wrong file changes nothing. |
 | change `[audit]`, `[limits]`, {bound} | Restart. On SIGHUP the log says which of them differ. |
 
@@ -88,12 +90,11 @@ def page() -> str:
     for field in msgspec.structs.fields(Config):
         if field.name != "sources":
             blocks += _table(f"[{field.name}]", field.type)
-            blocks += [
-                each for kind, title, _ in INNER if title.startswith(f"{field.name}.") for each in _table(title, kind)
-            ]
+            for kind, title, _ in INNER:
+                blocks += _table(title, kind) if title.startswith(f"{field.name}.") else []
     blocks.append("## Sources\n\nA table `[[sources]]` each. No two share a name, a port or a file.\n")
     for name, kind in SOURCES.items():
-        blocks += _table(f'kind = "{name}"', kind, level=3)
+        blocks += _table(f'`kind = "{name}"`', kind, mark="###")
     blocks += _table("TLS of a source", Tls)
     blocks += _table("Secrets", SecretRef)
     blocks.append('```toml\nkey = { file = "/run/credentials/steno.service/audit-key" }   # or { env = "NAME" }\n```\n')
@@ -101,14 +102,14 @@ def page() -> str:
     return "\n".join(blocks)
 
 
-def _table(title: str, kind: type[Struct], level: int = 2) -> list[str]:
+def _table(title: str, kind: type[Struct], mark: str = "##") -> list[str]:
     said = member_docstrings(kind)
     rows = [
         f"| `{field.name}` | {_cell(_words(field.type))} | {_default(field)} | {_cell(said[field.name])} |"
         for field in msgspec.structs.fields(kind)
     ]
     meaning = re.sub(r"^`[^`]*`: ", "", table_meaning(kind))
-    opening = f"{'#' * level} {title if level == 2 else f'`{title}`'}\n\n{_sentence(meaning)}\n"
+    opening = f"{mark} {title}\n\n{_sentence(meaning)}\n"
     return [opening, "\n".join(["| key | value | default | meaning |", "| --- | --- | --- | --- |", *rows, ""])]
 
 

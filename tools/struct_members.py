@@ -5,6 +5,7 @@ import ast
 import inspect
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from textwrap import dedent
 
 from msgspec import Struct
@@ -25,7 +26,7 @@ def member_docstrings(kind: type[Struct]) -> dict[str, str]:
 def docstrings_of(defined: ast.stmt) -> Iterator[tuple[str, str]]:
     """Yield the members of a class that have a docstring, and what it says, on one line."""
     body = defined.body if isinstance(defined, ast.ClassDef) else []
-    for member, said in zip(body, body[1:], strict=False):
+    for member, said in pairwise(body):
         if not (isinstance(member, ast.AnnAssign) and isinstance(member.target, ast.Name)):
             continue
         if isinstance(said, ast.Expr) and isinstance(said.value, ast.Constant):
