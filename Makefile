@@ -29,7 +29,7 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest test-taps test-clients test-operations coverage golden screenshots
-.PHONY: compare bench-check wheel check format docs lock clean
+.PHONY: deb sbom compare bench-check wheel check format docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -104,14 +104,19 @@ test-clients: $(CLIENTS)/node/.locked ## run all clients against a simulated pro
 	STENO_CLIENTS=all $(BIN)/pytest tests/clients $(AT_ONCE) --timeout=600 $(ARGS)
 
 # What operators put around it: a browser, a Prometheus. What cannot be installed is a failure here. Debian's packages are
-# installed where root may do that; the server that comes with the package is not started.
-# What drives the browser is in an environment of its own: it brings a Node of 45 MB along.
-OPERATIONS := build/operations
-BROWSER    := $(OPERATIONS)/browser
-$(OPERATIONS)/%/.locked: tests/operations/locks/%.lock
+# installed where root may do that; the server that comes with the package is not started. What some machines have and
+# others cannot get is used where it is: kubectl, docker compose, lintian, and as root buildah and mmdebstrap.
+# What drives the browser, tries the API and reads manifests is in environments of their own: the first brings a Node of
+# 45 MB along.
+OPERATIONS      := build/operations
+OPERATION_LOCKS := tests/operations/locks
+$(OPERATIONS)/%/.locked: $(OPERATION_LOCKS)/%.lock
 	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
 
-test-operations: $(VENV)/.dev $(BROWSER)/.locked ## run the tests with a browser and a Prometheus (needs chromium, prometheus and promtool)
+BROWSER         := $(OPERATIONS)/browser
+TOOLS           := $(OPERATIONS)/tools
+test-operations: $(VENV)/.dev $(patsubst $(OPERATION_LOCKS)/%.lock,$(OPERATIONS)/%/.locked,$(wildcard $(OPERATION_LOCKS)/*.lock))
+test-operations: ## run the tests with a browser and a Prometheus (needs chromium, prometheus and promtool)
 	@for each in chromium prometheus; do command -v $$each >/dev/null || { test "$$(id -u)" = 0 \
 	    && command -v apt-get >/dev/null && apt-get update -qq \
 	    && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $$each >/dev/null; } \
@@ -147,6 +152,13 @@ wheel: $(VENV)/.locked ## build the wheel into dist/
 	rm -rf dist
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir dist .
 
+# For the Debian that it is made on, since what has compiled parts is for one Python: that of the system. Building needs
+# neither root nor more than dpkg-deb.
+DEB_PYTHON := /usr/bin/python3
+MAINTAINER ?= steno <root@localhost>
+deb: wheel ## build a Debian package into dist/; MAINTAINER="Name <address>"
+	$(BIN)/python tools/debian_package.py dist/*.whl dist $(DEB_PYTHON) "$(MAINTAINER)"
+
 check: $(VENV)/.dev ## lint, formatting, types, and which way imports point
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -163,6 +175,10 @@ docs: $(VENV)/.project ## write the pages of docs/ that follow from the code, an
 	PYTHONPATH=. $(BIN)/python tools/configuration_page.py
 	PYTHONPATH=. $(BIN)/python tools/configuration_schema.py
 
+# It says what the image and the Debian package hold, and lies in both.
+sbom: $(VENV)/.project $(TOOLS)/.locked ## write deploy/steno.cdx.json from requirements.lock
+	$(BIN)/python tools/sbom.py $(TOOLS)/bin/cyclonedx-py
+
 # The library in clients/python is locked apart, from the oldest Python that it allows on.
 # The pins that stand are kept; ARGS=--upgrade moves them all, ARGS="--upgrade-package rich" one. Each lock is one
 # resolution for all Pythons and machines. The second keeps to the first; the third has the lower bounds.
@@ -174,7 +190,7 @@ lock: ## write requirements*.lock from pyproject.toml (needs uv)
 	$(COMPILE) $(ARGS) --group build -o requirements.lock pyproject.toml
 	$(COMPILE) $(ARGS) --group build --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
 	$(COMPILE) $(ARGS) --resolution lowest-direct --group build --group dev -o requirements-lowest.lock pyproject.toml
-	for asked in $(CLIENT_LOCKS)/*.in tests/operations/locks/*.in; do $(COMPILE_CLIENT) $(ARGS) -o "$${asked%.in}.lock" "$$asked" || exit; done
+	for asked in $(CLIENT_LOCKS)/*.in $(OPERATION_LOCKS)/*.in; do $(COMPILE_CLIENT) $(ARGS) -o "$${asked%.in}.lock" "$$asked" || exit; done
 	cd clients/python && $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $(ARGS) --group test -o requirements.lock pyproject.toml
 

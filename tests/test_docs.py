@@ -8,6 +8,7 @@ import pytest
 
 from steno.attachments import REFUSALS, EndReason
 from steno.audit.service import CallFact
+from steno.certificates import Reason
 from steno.config import AttachSource, parse
 from steno.config.sources import SOURCES
 from steno.core.facts import MISSING, NAMES, REJECTED, UNPRICED
@@ -20,7 +21,6 @@ from steno.sources.connect_errors import NAMES as REASONS_TO_DIAL
 from steno.sources.listen.counters import OUTCOMES
 from steno.sources.proxy.frames import UNFED
 from steno.sources.proxy.refusal import REASONS as REASONS_TO_REFUSE
-from steno.sources.tls import Reason
 from tests.vocabulary import HANDLERS
 from tests.vocabulary import NAMES as EVENTS
 from tools import facts_page

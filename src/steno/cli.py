@@ -25,6 +25,7 @@ from steno.errors import ConfigError, ConfigFault, StenoError, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from steno.admin.probe import ProbeResult
     from steno.app.attach import Ask
     from steno.app.replay import Summary
     from steno.config import Http
@@ -32,7 +33,19 @@ if TYPE_CHECKING:
 FILE: Final = click.Path(path_type=Path, allow_dash=True)
 FILE_PATH: Final = click.Path(path_type=Path)
 CONFIG = click.option("-c", "--config", "config_file", type=FILE, help="Configuration file.")
+_PEM = click.Path(path_type=Path)
 INTERRUPTED: Final = 130
+
+
+def TLS(command: Callable[..., int]) -> Callable[..., int]:  # noqa: N802  # as CONFIG, it stands above commands
+    """Add the options of a client that speaks TLS."""
+    for option in (
+        click.option("--key-file", type=_PEM, help="The key of --cert-file, where that does not hold it."),
+        click.option("--cert-file", type=_PEM, help="With an https URL: a certificate to show."),
+        click.option("--ca-file", type=_PEM, help="With an https URL: certificates to trust, not the system's."),
+    ):
+        command = option(command)
+    return command
 
 
 def main() -> NoReturn:
@@ -176,19 +189,38 @@ def simulate(listen: str, tls: bool, seed: int, speed: float, key: Path | None, 
 @cli.command()
 @click.argument("url", required=False)
 @CONFIG
-def health(url: str | None, config_file: Path | None) -> int:
+@TLS
+def health(
+    url: str | None, config_file: Path | None, ca_file: Path | None, cert_file: Path | None, key_file: Path | None
+) -> int:
     """Ask a running daemon whether it is ready; exit 0 when it is.
 
-    URL is where to ask, http://127.0.0.1:9464/readyz for instance; without it, the configured address.
+    URL is where to ask, http://127.0.0.1:9464/readyz for instance; without it, the configured address, and the
+    certificate of http.web_config is trusted.
     """
-    from steno.admin.probe import probe, readiness_url
-    from steno.config import Config, find, load
+    from steno.admin.probe import Trust, probe
 
-    found = None if url else find(config_file, os.environ)
-    http = (load(found) if found else Config()).http
-    answer = probe(url or readiness_url(http.address), _token_of(http))
+    answer = probe(url, None, Trust(ca_file, cert_file, key_file)) if url else _own_health(config_file)
     echo(answer.text, err=not answer.ready)
     return 0 if answer.ready else 1
+
+
+def _own_health(config_file: Path | None) -> "ProbeResult":
+    """Ask the daemon that is configured here."""
+    from steno.admin.probe import probe, probe_own, readiness_url
+    from steno.config import Config, find, load
+
+    found = find(config_file, os.environ)
+    http = (load(found) if found else Config()).http
+    if http.web_config is None:
+        return probe(readiness_url(http.address), _token_of(http))
+    from steno.admin.web_config import read_web_config
+
+    try:
+        certificate = read_web_config(Path(http.web_config)).tls.certificate
+    except ConfigError:  # the daemon goes on with what was there before
+        certificate = http.web_config
+    return probe_own(http.address, certificate, _token_of(http))
 
 
 def _token_of(http: "Http") -> str | None:
@@ -402,6 +434,7 @@ def erase(config_file: Path | None, conversation: str, partial: bool, audit: Pat
 @click.option("--end", metavar="CALL_ID", help="Follow this call no more.")
 @click.option("--url", help="Ask the HTTP face at this URL, and not the control socket of the configured audit log.")
 @click.option("--token-file", type=click.Path(path_type=Path), help="With --url: a file with the token of http.token.")
+@TLS
 def attach(
     call_id: str | None,
     config_file: Path | None,
@@ -411,6 +444,9 @@ def attach(
     end: str | None,
     url: str | None,
     token_file: Path | None,
+    ca_file: Path | None,
+    cert_file: Path | None,
+    key_file: Path | None,
 ) -> int:
     """Ask a running daemon to follow the call CALL_ID until it is over.
 
@@ -423,7 +459,7 @@ def attach(
         raise UsageError("name one of: CALL_ID, --list, --end CALL_ID")
     if call_id is None and (labels or source):
         raise UsageError("--label and --source go with CALL_ID")
-    send = _daemon_at(url, token_file, config_file)
+    send = _daemon_at(url, token_file, config_file, (ca_file, cert_file, key_file))
     try:
         if listed:
             for line in attaching.table(attaching.listed(send)):
@@ -438,16 +474,23 @@ def attach(
     return 0
 
 
-def _daemon_at(url: str | None, token_file: Path | None, config_file: Path | None) -> "Ask":
+def _daemon_at(
+    url: str | None,
+    token_file: Path | None,
+    config_file: Path | None,
+    tls: tuple[Path | None, Path | None, Path | None],
+) -> "Ask":
     """Return what asks the daemon: by `url`, or by the socket in the folder of the configured audit log."""
     from steno.app import attach as attaching
     from steno.config import audit_directory, load
     from steno.regular_files import is_folder
 
     if url is not None:
-        return attaching.by_url(url, token_file)
-    if token_file is not None:
-        raise UsageError("--token-file goes with --url: the control socket takes no token")
+        from steno.admin.probe import Trust
+
+        return attaching.by_url(url, token_file, Trust(*tls))
+    if token_file is not None or any(tls):
+        raise UsageError("--token-file and files of TLS go with --url: the control socket takes neither")
     directory = audit_directory(load(_config_file(config_file)).audit, os.environ)
     if directory is None or not is_folder(directory):
         where = "no audit log is configured" if directory is None else f"there is no audit log in {directory}"

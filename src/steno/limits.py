@@ -45,7 +45,8 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All that the daemon holds of what it receives: half of it conversations with their texts and kept objects, a
     quarter frames that are read ahead, a quarter the audit queue. Past its half the oldest kept objects go, then the
     conversations that were silent longest are closed (`evicted`). With the program itself (50 to 80 MB) and a frame of
-    16 MiB in decoding (up to 150 MB), the process stays below the 512 MB of the systemd unit (MemoryHigh)."""
+    16 MiB in decoding (up to 150 MB), and `recent_bytes`, the process stays below the 512 MB of the systemd unit
+    (MemoryHigh)."""
 
     duplicates_window: Count = 1_024
     """Events of a conversation whose identity is remembered, so that one that is delivered again changes nothing."""

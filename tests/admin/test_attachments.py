@@ -16,9 +16,10 @@ from prometheus_client import CollectorRegistry
 
 from steno.admin import answers
 from steno.admin.attachments import attachment_routes
-from steno.admin.authorization import Authorization
+from steno.admin.authorization import Authorization, Policy
 from steno.admin.connections import ConnectionTable
-from steno.admin.http import CheckResult, HttpServer, application, bind
+from steno.admin.http import CheckResult, application, bind
+from steno.admin.server import HttpServer
 from steno.attachments import (
     REFUSALS,
     Attachment,
@@ -135,8 +136,8 @@ async def face(tmp_path: Path, token: str | None = "open-sesame") -> AsyncIterat
         ref = SecretRef(file=str(file))
     desk = Desk()
     with bind("127.0.0.1", 0) as sock:
-        authorization = Authorization(ref)
-        routes = attachment_routes(desk, "http", authorization)
+        authorization = Authorization(ref, Policy(private=True))
+        routes = attachment_routes(desk, "http")
         healthy = CheckResult(True, {})
         app = application(CollectorRegistry(), lambda: healthy, lambda **_: healthy, authorization, routes)
         server = HttpServer(app, sock, ConnectionTable(256, 10.0))

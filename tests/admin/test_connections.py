@@ -14,7 +14,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from steno.admin.connections import ConnectionTable, Faces
-from steno.admin.http import HttpServer, bind
+from steno.admin.http import bind
+from steno.admin.server import HttpServer
 from tests.sources.helpers import until
 
 pytestmark = pytest.mark.anyio
@@ -280,5 +281,8 @@ def test_every_count_stands_at_zero_from_the_start() -> None:
     assert numbers["steno_http_rejected_total"] == {
         (kind, reason): 0
         for kind in ("http", "control")
-        for reason in ("silent", "crowded", "descriptors", "bad_request", "host")
+        for reason in (
+            *("silent", "crowded", "descriptors", "bad_request", "host", "tls"),
+            *("unauthorized", "wrong_token", "throttled", "foreign_origin"),
+        )
     }

@@ -14,12 +14,14 @@ import anyio.to_thread
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
-from steno.admin.authorization import Authorization
+from steno.admin.authorization import Authorization, Policy
 from steno.admin.connections import ConnectionTable
-from steno.admin.http import CheckResult, HttpServer, application, bind
+from steno.admin.http import CheckResult, application, bind
 from steno.admin.probe import ProbeResult, probe
+from steno.admin.server import HttpServer
 from steno.config import SecretRef
 from steno.errors import UnavailableError
+from tests.admin import faces
 
 pytestmark = pytest.mark.anyio
 
@@ -63,7 +65,10 @@ async def face() -> AsyncIterator[Face]:
     with bind("127.0.0.1", 0) as sock:
         served.port = sock.getsockname()[1]
         app = application(
-            registry, lambda: served.health, served.ready, Authorization(SecretRef(env="STENO_TEST_TOKEN"))
+            registry,
+            lambda: served.health,
+            served.ready,
+            Authorization(SecretRef(env="STENO_TEST_TOKEN"), Policy(private=True)),
         )
         server = HttpServer(app, sock, ConnectionTable(256, 10.0))
         async with anyio.create_task_group() as tasks:
@@ -130,6 +135,17 @@ async def test_other_requests(method: str, path: str, status: int) -> None:
         response = await served.request(path, method)
 
     assert response[0] == status
+
+
+async def test_what_may_be_asked_at_a_path_is_said() -> None:
+    """All of it, though each method has a route of its own."""
+    async with faces.served(Authorization(None, Policy(private=True))) as served:
+        answered = [await served.ask(path, {}, "PUT") for path in ("/v1/session", "/metrics")]
+
+    assert [(each.status, each.headers["allow"]) for each in answered] == [
+        (405, "DELETE, GET, HEAD, POST"),
+        (405, "GET, HEAD"),
+    ]
 
 
 async def test_silent_clients_do_not_stop_a_scrape() -> None:

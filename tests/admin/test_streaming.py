@@ -148,6 +148,7 @@ async def test_a_wrong_query_is_refused(tmp_path: Path, query: str) -> None:
 
 async def test_sources_are_told_where_one_changed(tmp_path: Path) -> None:
     source = f'\n[[sources]]\nname = "recorded"\nkind = "follow"\npath = "{tmp_path}/none.jsonl"\n'
+    source += 'labels = { desk = "front" }\n'
     async with face(tmp_path, more=source) as served:
         status, body = await served.get("/v1/sources")
         async with listening(served) as listener:
@@ -156,6 +157,6 @@ async def test_sources_are_told_where_one_changed(tmp_path: Path) -> None:
 
     assert status == 200
     assert [(each["name"], each["kind"], each["labels"], each["conversations"]) for each in body["sources"]] == [
-        ("recorded", "follow", {}, 0)
+        ("recorded", "follow", {"desk": "front"}, 0)
     ]
     assert [each["name"] for each in told["sources"]] == ["recorded"]

@@ -18,7 +18,8 @@ from structlog.testing import capture_logs
 from steno.admin import answers
 from steno.admin.authorization import Authorization
 from steno.admin.connections import ConnectionTable
-from steno.admin.http import CheckResult, HttpServer, application, bind
+from steno.admin.http import CheckResult, application, bind
+from steno.admin.server import HttpServer
 from steno.admin.webhooks import EVENTS, TOLERANCE_SECONDS, Outcome, WebhookReceiver
 from steno.config import AttachSource, SecretRef
 from steno.limits import ATTACH_BURST, WEBHOOK_BYTES

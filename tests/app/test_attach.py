@@ -278,7 +278,13 @@ def folder_of_a_log(tmp_path: Path) -> Iterator[Path]:
         (("rtc_1", "--label", "a"), 64, "a label is NAME=TEXT"),
         (("rtc_1", "--label", "a=b", "--label", "a=c"), 64, "each name is given once"),
         (("rtc/1",), 64, "a request is"),
-        (("rtc_1", "--token-file", "token"), 64, "--token-file goes with --url"),
+        (("rtc_1", "--token-file", "token"), 64, "--token-file and files of TLS go with --url"),
+        (("rtc_1", "--ca-file", "ca.pem"), 64, "--token-file and files of TLS go with --url"),
+        (
+            ("rtc_1", "--url", "https://127.0.0.1:1", "--ca-file", "/nowhere"),
+            78,
+            "/nowhere: cannot be read: no such file",
+        ),
         (("rtc_1", "--url", "ftp://x"), 64, "the URL must begin with http://"),
         (
             ("rtc_1", "--url", "http://127.0.0.1:1"),

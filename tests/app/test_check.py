@@ -288,3 +288,46 @@ def test_the_command_refuses_what_the_daemon_would(tmp_path: Path) -> None:
         f"{file}: audit.key: $STENO_TEST_ABSENT: is not set\n"
         f"{file}: --state: {tmp_path}/none: is no folder\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("table", "warned"),
+    [
+        ("", []),
+        ('listen = "[::1]:9464"', []),
+        ('listen = "0.0.0.0:9464"', ["http.anonymous", "http.token"]),
+        ('listen = "0.0.0.0:9464"\nanonymous = true', []),
+        ('listen = "0.0.0.0:9464"\nanonymous = false', ["http.token"]),
+    ],
+)
+def test_what_strangers_read_over_http(table: str, warned: list[str]) -> None:
+    assert [each.key for each in warnings(parse(f"[http]\n{table}\n{ONE_SOURCE}", "steno.toml"))] == warned
+
+
+def test_what_is_wrong_with_the_web_configuration(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    certificate, key = authority.issue(ends="20210101000000Z")
+    web, token = tmp_path / "web.yml", tmp_path / "token"
+    token.write_text("one")
+    told: list[Finding] = []
+    for text in ("{}", f"tls_server_config:\n  cert_file: {certificate}\n  key_file: {key}\n", None):
+        web.unlink(missing_ok=True)
+        if text:
+            web.write_text(text)
+        table = f'[http]\nlisten = "[::]:1"\nweb_config = "{web}"\ntoken = {{ file = "{token}" }}\n'
+        told += warnings(parse(table + ONE_SOURCE, "steno.toml"))
+    clear = list(warnings(parse(table.replace(f'web_config = "{web}"', "anonymous = false") + ONE_SOURCE, "f")))
+
+    assert told == [
+        Finding(
+            "http.web_config",
+            f"{web}: tls_server_config: must be there, with cert_file and key_file: without TLS leave http.web_config "
+            "out",
+            fatal=True,
+        ),
+        Finding("http.web_config", f"{certificate}: certificate has expired"),
+        Finding("http.web_config", f"{web}: cannot be read: no such file or directory", fatal=True),
+    ]
+    assert clear == [
+        Finding("http.web_config", "is not set, and [::]:1 is not loopback: the token can be read on the way")
+    ]

@@ -130,7 +130,7 @@ STARTS = (
     ),
     Start(
         "an address of another machine",
-        'http.listen = "192.0.2.1:9464"\n',
+        'http.listen = "192.0.2.1:9464"\nhttp.anonymous = true\n',
         Finding("http.listen", "192.0.2.1:9464: is no address of this machine", fatal=True),
     ),
     Start(

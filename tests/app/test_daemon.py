@@ -83,8 +83,8 @@ def records(folder: Path) -> list[tuple[str, str | None, dict[str, Any]]]:
 
 
 def series(text: str) -> list[str]:
-    """The series of conversation metrics, without those of the process."""
-    process = ("python_", "process_", *PROCESS_METRICS)
+    """The series of conversation metrics, without those of the process, and what a clock counts down."""
+    process = ("python_", "process_", "steno_rate_limit_reset_seconds", *PROCESS_METRICS)
     lines = text.replace('source="relay"', 'source="replay"').splitlines()
     return sorted(line for line in lines if not line.startswith(("#", *process)))
 

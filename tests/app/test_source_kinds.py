@@ -7,13 +7,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_type_hints
 
 import anyio
 import msgspec
 import pytest
 import structlog
-from msgspec import Struct
 
 from steno.app.daemon import Daemon
 from steno.app.serving import opened
@@ -21,6 +20,7 @@ from steno.app.source_kinds import SOURCE_KINDS, shedding
 from steno.audit.verification.files import verify
 from steno.config import Audit, Config, Http
 from steno.config.sources import SOURCES
+from steno.config.sources.base import Source
 from steno.core.facts import Fact, Origin, StreamClosed
 from steno.core.frame import Frame
 from steno.core.stream import Stream
@@ -52,17 +52,11 @@ def logging_restored() -> Iterator[None]:
 # A made-up kind -------------------------------------------------------------------------------------------
 
 
-class Metronome(Struct, frozen=True):
+class Metronome(Source, frozen=True, kw_only=True):
     """Its table in the configuration."""
 
-    name: str
     beat: str
     kind: Literal["metronome", "floods"] = "metronome"
-    clients: ClassVar[int] = 0
-    dialed: ClassVar[int] = 0
-
-    def shown(self) -> dict[str, Any]:
-        return {}
 
 
 class MetronomeSource:
@@ -94,15 +88,12 @@ class MetronomeSource:
         await self._send.send(config.beat.encode())
 
 
-class Breaking(Struct, frozen=True):
+class Breaking(Source, frozen=True, kw_only=True):
     """The table of a source that fails in one place."""
 
-    name: str
     place: str
     edition: int = 1
     kind: Literal["breaking"] = "breaking"
-    clients: ClassVar[int] = 0
-    dialed: ClassVar[int] = 0
 
 
 class BreakingSource:
@@ -163,17 +154,20 @@ async def counted(daemon: Daemon) -> set[str]:
 async def test_a_made_up_kind_of_source(monkeypatch: pytest.MonkeyPatch) -> None:
     """It runs, feeds, counts, decides readiness, is configured anew, and stops."""
     monkeypatch.setitem(SOURCE_KINDS, "metronome", MetronomeSource)
-    configurations = iter([configured(Metronome("tick", '{"type":"tock"}')), configured(Metronome("tack", "{}"))])
+    configurations = iter(
+        [configured(Metronome(name="tick", beat='{"type":"tock"}')), configured(Metronome(name="tack", beat="{}"))]
+    )
 
-    with opened(configured(Metronome("tick", '{"type":"tick"}')), {}, load=lambda: next(configurations)) as daemon:
+    with opened(
+        configured(Metronome(name="tick", beat='{"type":"tick"}')), {}, load=lambda: next(configurations)
+    ) as daemon:
         before = daemon.ready()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(daemon.run)
-            frames = daemon.pipeline.others
-            await until(lambda: frames.get("realtime") == 1)
+            await until(lambda: daemon.pipeline.others.get("realtime") == 1)
             first, series = await readiness(daemon), await counted(daemon)
             daemon.reload()
-            await until(lambda: frames.get("realtime") == 2)
+            await until(lambda: daemon.pipeline.others.get("realtime") == 2)
             daemon.reload()
             await until(lambda: {stream.source for stream in daemon.pipeline.streams.values()} == {"tack"})
             second = await readiness(daemon)
@@ -242,9 +236,9 @@ async def test_a_source_that_fails_is_started_again_and_no_other_notices(
     monkeypatch.setattr(Pipeline, "feed", failing_feed)
     monkeypatch.setattr(Pipeline, "stream_opened", failing_begin)
     monkeypatch.setattr(recorder, "frame_line", failing_line)
-    honest, gaps = Metronome("honest", '{"type":"tick"}'), Gaps()
-    config = msgspec.structs.replace(configured(honest), sources=(Breaking(place, place), honest))
-    again = msgspec.structs.replace(config, sources=(Breaking(place, place, 2), honest))
+    honest, gaps = Metronome(name="honest", beat='{"type":"tick"}'), Gaps()
+    config = msgspec.structs.replace(configured(honest), sources=(Breaking(name=place, place=place), honest))
+    again = msgspec.structs.replace(config, sources=(Breaking(name=place, place=place, edition=2), honest))
 
     with opened(config, {}, record=tmp_path, load=lambda: again) as daemon:
         daemon.pipeline._sinks = (*daemon.pipeline._sinks, gaps)
@@ -304,7 +298,10 @@ async def test_a_flood_of_a_source_that_sheds_takes_nothing_from_the_others(
     monkeypatch.setitem(SOURCE_KINDS, "metronome", MetronomeSource)
     monkeypatch.setitem(SOURCE_KINDS, "floods", Floods)
     disk = Disk(monkeypatch)
-    kept, flood = Metronome("kept", "{}"), msgspec.structs.replace(Metronome("flood", "{}"), kind="floods")
+    kept, flood = (
+        Metronome(name="kept", beat="{}"),
+        msgspec.structs.replace(Metronome(name="flood", beat="{}"), kind="floods"),
+    )
     config = msgspec.structs.replace(configured(), sources=(kept, flood), audit=audit_of(tmp_path, QUEUE_BYTES))
     most, fed = 0.0, 0
 
@@ -372,8 +369,11 @@ def test_which_sources_shed_is_decided_by_their_kinds(monkeypatch: pytest.Monkey
     """A source that is gone sheds until its streams have ended; another kind under its name decides anew."""
     monkeypatch.setitem(SOURCE_KINDS, "metronome", MetronomeSource)
     monkeypatch.setitem(SOURCE_KINDS, "floods", Floods)
-    calm, flood = Metronome("calm", "{}"), msgspec.structs.replace(Metronome("flood", "{}"), kind="floods")
-    calmed = Metronome("flood", "{}")
+    calm, flood = (
+        Metronome(name="calm", beat="{}"),
+        msgspec.structs.replace(Metronome(name="flood", beat="{}"), kind="floods"),
+    )
+    calmed = Metronome(name="flood", beat="{}")
 
     assert shedding([calm, flood]) == {"flood"}
     assert shedding([calm], frozenset({"flood"})) == {"flood"}
@@ -386,8 +386,10 @@ async def test_a_source_that_becomes_one_that_sheds_sheds_after_a_reload(
 ) -> None:
     monkeypatch.setitem(SOURCE_KINDS, "metronome", MetronomeSource)
     monkeypatch.setitem(SOURCE_KINDS, "floods", Floods)
-    before = msgspec.structs.replace(configured(Metronome("one", "{}")), audit=audit_of(tmp_path, QUEUE_BYTES))
-    flood = msgspec.structs.replace(Metronome("one", "{}"), kind="floods")
+    before = msgspec.structs.replace(
+        configured(Metronome(name="one", beat="{}")), audit=audit_of(tmp_path, QUEUE_BYTES)
+    )
+    flood = msgspec.structs.replace(Metronome(name="one", beat="{}"), kind="floods")
     after = msgspec.structs.replace(before, sources=(flood,))
     with opened(before, {}, load=lambda: after) as daemon:
         (sink,) = daemon.audit.sinks

@@ -16,31 +16,37 @@ from tests.audit.helpers import write
 from tests.docs.pages import PAGES, ROOT, Command, commands, name, prose
 from tests.recordings import recording
 
-COMMANDS: Final = list(dict.fromkeys(commands()))
+COMMANDS: Final = list(
+    dict.fromkeys(
+        each._replace(text=re.sub(r"^(\.venv|/opt/steno)/bin/steno ", "steno ", each.text)) for each in commands()
+    )
+)
+"""Wherever the program is installed, its commands are `steno ...` here."""
 
 QUICK: Final = {
-    ".venv/bin/steno check -c config/proxy.toml",
-    ".venv/bin/steno replay recordings/*.jsonl --state state.jsonl",
-    ".venv/bin/steno replay recordings/*.jsonl --metrics metrics.txt --prices my-prices.json",
-    ".venv/bin/steno verify /var/log/steno",
-    ".venv/bin/steno export --format ecs /var/log/steno",
+    "steno check -c config/proxy.toml",
+    "steno replay recordings/*.jsonl --state state.jsonl",
+    "steno replay recordings/*.jsonl --metrics metrics.txt --prices my-prices.json",
+    "steno verify /var/log/steno",
+    "steno export --format ecs /var/log/steno",
 }
 """Run by the plays below, as they stand there, in a folder where /var/log/steno and the recordings are."""
 
 SLOW: Final = {
     "make demo",
-    ".venv/bin/steno run -c config/proxy.toml",
-    ".venv/bin/steno run -c config/proxy.toml --record recordings/",
-    ".venv/bin/steno health",
-    ".venv/bin/steno serve /var/log/steno",
-    ".venv/bin/steno simulate",
+    "steno demo",
+    "steno run -c config/proxy.toml",
+    "steno run -c config/proxy.toml --record recordings/",
+    "steno health",
+    "steno serve /var/log/steno",
+    "steno simulate",
 }
 """Run by tests/operations/test_documented_commands.py: daemons, which take a while to start and to end."""
 
 ELSEWHERE: Final = {
     r"make test.*": "runs this test, among others",
     r"steno attach rtc_\S+ --label \S+": "tests/app/test_attach.py: it needs a provider that has the call",
-    r".venv/bin/steno erase .*": "tests/app/test_erase.py: it needs a call with content",
+    r"steno erase .*": "tests/app/test_erase.py: it needs a call with content",
     r"steno verify /var/log/steno/a /var/log/steno/b": "tests/app/test_restart.py: the logs of both",
     r"steno run -c b.toml &": "tests/app/test_restart.py: a daemon and its successor, as the next two lines",
     r"until steno health \S+; do sleep 1; done": "tests/app/test_restart.py",
@@ -57,7 +63,11 @@ ELSEWHERE: Final = {
     r"python3 -m venv /opt/steno .*|/opt/steno/bin/python -m pip .*": "they install below /opt, as root",
     r"install -.*": "it installs below /etc, as root; tests/test_deploy.py holds that its files are there",
     r"(until /opt/steno/bin/steno health .*|systemctl .*|journalctl .*)": "it needs systemd and root",
-    r"docker .*": "it needs docker",
+    r"(docker|buildah) .*|cd deploy/compose": "it needs docker or buildah: tests/operations/test_image_build.py, tests/deploy/test_compose.py",
+    r"kubectl .*": "it needs a cluster; tests/deploy/test_kubernetes.py renders and validates what is applied",
+    r"make deb .*|apt install .*": "tests/operations/test_debian_package.py: it installs as root",
+    r"uv tool install .*": "tests/operations/test_install.py",
+    r"curl .*": "tests/operations/test_openapi.py asks all routes of a daemon",
 }
 """What is not run as it stands: a pattern, and why, or which test runs its like."""
 

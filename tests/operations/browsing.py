@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 FLAGS: Final = (
     "--headless",
     "--no-sandbox",
@@ -36,7 +38,7 @@ class Window:
 
     def _written(self, message: Any) -> None:
         if message.type in {"error", "warning"} and not str(message.location.get("url", "")).endswith(ANSWERED_404):
-            self.complaints.append(f"{message.type}: {message.text}")
+            self.complaints.append(f"{message.type}: {message.text} {message.location.get('url', '')}")
 
 
 @contextmanager
@@ -65,6 +67,7 @@ def window(started: Any, address: str, *, width: int = 1400, height: int = 900, 
         opened.page.set_default_timeout(10_000)
         opened.page.goto(address)
         yield opened
-        assert opened.complaints == []
+        if opened.complaints:
+            pytest.fail("\n".join(opened.complaints))
     finally:
         context.close()

@@ -14,8 +14,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from steno.admin.connections import ConnectionTable
-from steno.admin.http import HttpServer, bind
+from steno.admin.http import bind
 from steno.admin.page import page_routes
+from steno.admin.server import HttpServer
 from tests.operations.documents import Document, sources
 
 TOKEN = "the-right-token"

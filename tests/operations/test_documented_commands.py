@@ -24,7 +24,7 @@ STENO = f"exec {shlex.quote(sys.executable)} -m steno"
 def typed(command: str, folder: Path) -> list[str]:
     """Return a documented command with this program, and with the log of the test."""
     assert command in SLOW
-    return ["sh", "-c", re.sub(r"^\.venv/bin/steno", STENO, command.replace("/var/log/steno", f"{folder}/log"))]
+    return ["sh", "-c", re.sub("^steno", STENO, command.replace("/var/log/steno", f"{folder}/log"))]
 
 
 @contextmanager
@@ -57,16 +57,14 @@ def test_the_daemon_runs_and_is_healthy(folder: Path, command: str) -> None:
         events = (json.loads(line) for line in process.stderr if line.startswith("{"))
         at = next(str(event["http"]) for event in events if event["event"] == "started")
         (folder / "steno.toml").write_text(f'[http]\nlisten = "{at.rpartition("/")[2]}"\n')
-        asked = subprocess.run(
-            typed(".venv/bin/steno health", folder), cwd=folder, capture_output=True, text=True, check=False
-        )
+        asked = subprocess.run(typed("steno health", folder), cwd=folder, capture_output=True, text=True, check=False)
     assert (asked.returncode, process.returncode) == (0, 0), asked.stdout + asked.stderr
     assert (folder / "recordings").is_dir() == ("--record" in command)
 
 
 def test_the_page_over_a_log(folder: Path) -> None:
     write(folder / "log", range(3))
-    with started(".venv/bin/steno serve /var/log/steno", folder) as process:
+    with started("steno serve /var/log/steno", folder) as process:
         port = wait_for(lambda: listening_port(process.pid))
         with urlopen(f"http://127.0.0.1:{port}/", timeout=PATIENCE_SECONDS) as answer:
             assert answer.status == 200
@@ -75,7 +73,7 @@ def test_the_page_over_a_log(folder: Path) -> None:
 
 def test_the_simulated_provider(folder: Path) -> None:
     """Its port is a fixed one: where another process has it, the command says so."""
-    with started(".venv/bin/steno simulate", folder) as process:
+    with started("steno simulate", folder) as process:
         ready = wait_for(lambda: listening_port(process.pid) or process.poll())
         taken = process.poll() is not None
     assert (ready == 8765) or taken
@@ -90,4 +88,4 @@ def test_the_demo(folder: Path) -> None:
     shown = steno("demo", "--for", "3")
 
     assert (shown.returncode, b"the audit log holds" in shown.stdout) == (0, True)
-    assert "make demo" in SLOW
+    assert {"make demo", "steno demo"} <= SLOW

@@ -76,6 +76,25 @@ def test_rows_change_where_they_stand(chromium: Any, served: StandIn) -> None:
         assert keys(page) == [f"desk/1/{n}" for n in range(5)]
 
 
+def test_a_tab_that_nobody_sees_follows_nothing(chromium: Any, served: StandIn) -> None:
+    """It holds no connection, and asks for all when it is seen again."""
+    seen = """(hidden) => {
+      Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    served.rows = [row("desk/1/2")]
+    with window(chromium, served.address) as opened:
+        page = opened.page
+        page.locator("#link[data-state=live]").wait_for()
+        page.evaluate(seen, True)
+        page.locator("#link[data-state=still]").wait_for(state="attached")
+        served.rows.append(row("desk/1/1", age_seconds=1.0))
+        page.evaluate(seen, False)
+        page.locator("tbody tr").nth(1).wait_for()
+
+        assert keys(page) == ["desk/1/1", "desk/1/2"]
+
+
 def test_nothing_moves_under_who_reads(chromium: Any, served: StandIn) -> None:
     """A new conversation waits while the pointer is on the rows, and comes when it leaves."""
     served.rows = [row("desk/1/2")]

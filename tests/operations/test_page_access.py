@@ -45,10 +45,20 @@ def test_a_token_in_the_address_is_exchanged_and_dropped(chromium: Any, served: 
 
 
 def test_what_verify_found_stands_on_top(chromium: Any, served: StandIn) -> None:
-    served.verification = {"ok": None, "lines": [], "progress": 0.42}
+    log = {"unreadable": 2, "conversations_left_out": 0}
+    served.verification = {
+        "state": "running",
+        "ok": None,
+        "lines": [],
+        "read_bytes": 42,
+        "total_bytes": 100,
+        "log": log,
+    }
     with window(chromium, served.address) as opened:
         opened.page.get_by_text("The log is being verified: 42 %").wait_for()
-        served.verification = {"ok": False, "lines": ["record 17: the hash is not that of the record"], "progress": 1}
+        found = {"ok": False, "lines": ["record 17: the hash is not that of the record"], "name": "audit"}
+        served.verification = {**served.verification, **found, "state": "done"}
         opened.page.get_by_text("The log does not verify").wait_for()
 
         assert opened.page.get_by_text("record 17: the hash is not that of the record").is_visible()
+        assert opened.page.get_by_text("2 lines could not be read.").is_visible()

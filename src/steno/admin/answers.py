@@ -53,6 +53,14 @@ async def body_of(request: Request, longest: int) -> bytes:
     return bytes(body)
 
 
+async def json_body(request: Request, longest: int) -> bytes:
+    """Return the body of `request`, which must say that it is JSON: a form of a web page cannot. Raises BodyError."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+        message = f"the body must be JSON, with the header `content-type: {JSON}`"
+        raise BodyError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message)
+    return await body_of(request, longest)
+
+
 def answer(status: HTTPStatus, body: Any, headers: dict[str, str] | None = None) -> Response:
     """Return a response with `body` as JSON."""
     return Response(

@@ -1,11 +1,11 @@
 """`/v1/attachments`: asks the daemon to follow a call, lists the calls that it follows, ends that.
 
-Over HTTP each of these demands the token of `http.token`, on loopback too: other programs and web pages of the machine
-reach loopback as well. A web page cannot send the header, nor `content-type: application/json`, without asking first,
-and such a question gets no answer that allows it. On the control socket the file system has decided already.
+Over HTTP the guard demands the token of `http.token` for each of these, on loopback too: other programs and web pages
+of the machine reach loopback as well. A web page cannot send the header, nor `content-type: application/json`, without
+asking first, and such a question gets no answer that allows it. On the control socket the file system has decided.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Final
@@ -13,30 +13,45 @@ from typing import Final
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from steno.admin.answers import JSON, BodyError, answer, body_of, error, refusal
-from steno.admin.authorization import Authorization
-from steno.attachments import ATTACHMENTS_PATH, REQUEST_RULES, AttachRequest, CallDesk, RefusedError, Requester
+from steno.admin.answers import BodyError, answer, json_body, refusal
+from steno.admin.operations import DescribedRoute, Handler, Operation, Parameter
+from steno.attachments import (
+    ATTACHMENTS_PATH,
+    REQUEST_RULES,
+    Attachment,
+    AttachmentList,
+    AttachRequest,
+    CallDesk,
+    ErrorAnswer,
+    RefusedError,
+    Requester,
+)
 from steno.limits import ATTACH_BYTES
 
-UNCONFIGURED: Final = (
-    "no http.token is configured, so nobody may act over HTTP: configure one, or use `steno attach` on this machine, "
-    "which asks by the control socket in the folder of the audit log"
+ATTACH: Final = Operation(
+    method="POST",
+    access="act",
+    summary="Follows a call. It is answered 200 where the call is followed already.",
+    body=AttachRequest,
+    answers={
+        200: Attachment,
+        201: Attachment,
+        **dict.fromkeys((400, 404, 408, 409, 413, 415, 429, 503), ErrorAnswer),
+    },
 )
-UNAUTHORIZED: Final = "this needs the header `Authorization: Bearer TOKEN` with the token of http.token"
+LIST: Final = Operation(access="act", summary="Lists the calls that are followed.", answers={200: AttachmentList})
+RELEASE: Final = Operation(
+    method="DELETE",
+    access="act",
+    summary="Follows a call no more.",
+    parameters=(Parameter("call_id", "The id of the call.", place="path"),),
+    answers={200: Attachment, 404: ErrorAnswer, 503: ErrorAnswer},
+)
 
-Handler = Callable[[Request], Awaitable[Response]]
 
-
-def attachment_routes(desk: CallDesk, by: Requester, authorization: Authorization | None) -> list[Route]:
-    """Return the routes that answer by what `desk` does.
-
-    Args:
-        desk: does what is asked.
-        by: who asks.
-        authorization: whose token is demanded; None where whoever can connect may act.
-    """
+def attachment_routes(desk: CallDesk, by: Requester) -> list[DescribedRoute]:
+    """Return the routes that answer by what `desk` does; `by` is who asks."""
 
     async def attach(request: Request) -> Response:
         attachment, new = await desk.attach(await _wanted(request), by)
@@ -48,26 +63,25 @@ def attachment_routes(desk: CallDesk, by: Requester, authorization: Authorizatio
     async def release(request: Request) -> Response:
         return answer(HTTPStatus.OK, await desk.release(request.path_params["call_id"], by))
 
-    def route(path: str, method: str, handler: Handler) -> Route:
-        return Route(path, _guarded(handler, authorization, partial(desk.turned_away, by)), methods=[method])
+    count = partial(desk.turned_away, by)
+
+    def route(path: str, handler: Handler, operation: Operation) -> DescribedRoute:
+        def turned_away(_code: str) -> None:
+            count("unauthorized")
+
+        return DescribedRoute(path, _answered(handler, count), operation, turned_away)
 
     return [
-        route(ATTACHMENTS_PATH, "POST", attach),
-        route(ATTACHMENTS_PATH, "GET", listed),
-        route(f"{ATTACHMENTS_PATH}/{{call_id}}", "DELETE", release),
+        route(ATTACHMENTS_PATH, attach, ATTACH),
+        route(ATTACHMENTS_PATH, listed, LIST),
+        route(f"{ATTACHMENTS_PATH}/{{call_id:segment}}", release, RELEASE),
     ]
 
 
-def _guarded(handler: Handler, authorization: Authorization | None, count: Callable[[str], None]) -> Handler:
-    """Return `handler` behind the token, with errors as responses; `count` takes the codes of what is not read."""
+def _answered(handler: Handler, count: Callable[[str], None]) -> Handler:
+    """Return `handler` with errors as responses; `count` takes the codes of what is not read."""
 
-    async def guarded(request: Request) -> Response:
-        if authorization is not None and not authorization.allows(request):
-            count("unauthorized")
-            message = UNCONFIGURED if authorization.token is None else UNAUTHORIZED
-            return error(
-                HTTPStatus.UNAUTHORIZED, "unauthorized", message, {"www-authenticate": "Bearer", "connection": "close"}
-            )
+    async def answered(request: Request) -> Response:
         try:
             return await handler(request)
         except RefusedError as refused:
@@ -76,15 +90,12 @@ def _guarded(handler: Handler, authorization: Authorization | None, count: Calla
             count(failed.code)
             return failed.answer()
 
-    return guarded
+    return answered
 
 
 async def _wanted(request: Request) -> AttachRequest:
     """Return the call that is to be followed. Raises BodyError."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
-        message = f"the body must be JSON, with the header `content-type: {JSON}`"
-        raise BodyError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message)
-    body = await body_of(request, ATTACH_BYTES)
+    body = await json_body(request, ATTACH_BYTES)
     try:
         return msgspec.json.decode(body, type=AttachRequest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -16,15 +16,31 @@ from typing import Any, Final, Literal, get_args
 
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-Rejection = Literal["silent", "crowded", "descriptors", "bad_request", "host"]
-"""Why a client got no answer: a closed list.
+Rejection = Literal[
+    "silent",
+    "crowded",
+    "descriptors",
+    "bad_request",
+    "host",
+    "tls",
+    "unauthorized",
+    "wrong_token",
+    "throttled",
+    "foreign_origin",
+]
+"""Why a client got no answer, or was refused one: a closed list.
 
-    silent        it did not send the head of a request in time, or did not take the response
-    crowded       it was the oldest that was silent when another one came, at the most connections; or it left its
+    silent          it did not send the head of a request in time, or did not take the response
+    crowded         it was the oldest that was silent when another one came, at the most connections; or it left its
                   response in memory when there were too many of these
-    descriptors   it could not be accepted: the process has no file descriptor left
-    bad_request   what it sent is no HTTP
-    host          it asked for a host that this daemon is not: see `hosts`
+    descriptors     it could not be accepted: the process has no file descriptor left
+    bad_request     what it sent is no HTTP
+    host            it asked for a host that this daemon is not: see `hosts`
+    tls             there was no handshake of TLS with it: it spoke something else, or its certificate does not hold
+    unauthorized    it showed neither token, cookie nor certificate where one is needed: see `guard`
+    wrong_token     its token is not that of `http.token`
+    throttled       its address has sent too many wrong tokens: see `attempts`
+    foreign_origin  a web page of another origin asked for what changes something
 """
 
 UNSENT_BYTES: Final = 32 * 1024 * 1024
@@ -98,6 +114,8 @@ class BoundedProtocol(H11Protocol):
     def __init__(self, table: ConnectionTable, **uvicorn: Any) -> None:
         """Stand in `table` while connected; `uvicorn` is what its own connections are made of."""
         super().__init__(**uvicorn)
+        self.beneath: asyncio.Transport | None = None
+        """What carries TLS, where there is TLS: most of what waits for the client is there."""
         self._table = table
         self._patience: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
@@ -112,7 +130,7 @@ class BoundedProtocol(H11Protocol):
     @property
     def unsent(self) -> int:
         """Bytes of responses that the client has not taken yet."""
-        return self.transport.get_write_buffer_size()
+        return self.transport.get_write_buffer_size() + (self.beneath.get_write_buffer_size() if self.beneath else 0)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Stand in the table, and wait for the head of a request."""

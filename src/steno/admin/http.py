@@ -1,36 +1,34 @@
-"""The HTTP server: starlette on uvicorn, on a socket that the daemon has bound. Signals are left to the daemon."""
+"""The application of the HTTP face, and the socket that it is served on: see `server`."""
 
-import asyncio
-import contextlib
 import errno
-import logging
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
-import anyio
-import uvicorn
 from msgspec import Struct
 from prometheus_client.registry import Collector
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp
 
-from steno.acceptor import Acceptor
 from steno.admin.answers import error
 from steno.admin.authorization import Authorization
-from steno.admin.connections import BoundedProtocol, ConnectionTable
+from steno.admin.connections import ConnectionTable
+from steno.admin.guard import Guard
+from steno.admin.headers import SecurityHeaders
+from steno.admin.hosts import HostGuard, HostPolicy
 from steno.admin.metrics_page import MetricsPage
+from steno.admin.openapi import document_route
+from steno.admin.operations import TEXT, DescribedRoute, Operation
+from steno.admin.segments import SentPaths
+from steno.admin.session_routes import session_routes
 from steno.errors import UnavailableError
 from steno.metrics.formats import render
-
-GRACE_SECONDS: Final = 1
-"""How long a request may still take when the daemon stops."""
 
 HEAD_SECONDS: Final = 10.0
 """How long a client may take to send the head of a request, and to take a response."""
@@ -78,16 +76,38 @@ def bind(host: str, port: int) -> socket.socket:
     return sock
 
 
+METRICS: Final = Operation(
+    summary="The metrics, in the format of Prometheus that the client accepts.", answers={200: TEXT}
+)
+HEALTHZ: Final = Operation(
+    access="probe",
+    summary="Says whether the daemon makes progress.",
+    answers={200: dict[str, Any], 503: dict[str, Any]},
+)
+READYZ: Final = Operation(
+    access="probe",
+    summary="Says whether the daemon is ready, and of each source why it is not; who is authorized is told details.",
+    answers={200: dict[str, Any], 503: dict[str, Any]},
+)
+
+
 def application(
     registry: Collector,
     healthy: HealthCheck,
     ready: ReadyCheck,
     authorization: Authorization,
-    further: Sequence[Route] = (),
+    further: Sequence[BaseRoute] = (),
+    table: ConnectionTable | None = None,
 ) -> ASGIApp:
     """Return the application that answers `/metrics`, `/healthz`, `/readyz` and `further` routes, for any host.
 
-    Who is allowed by `authorization` is shown details.
+    Args:
+        registry: the metrics.
+        healthy: what `/healthz` answers.
+        ready: what `/readyz` answers; who is authorized is shown details.
+        authorization: who may ask for what: see `guard`.
+        further: routes, a `DescribedRoute` each; any other is for who is authorized alone.
+        table: counts the requests that are refused.
     """
     metrics = MetricsPage(partial(render, registry)).respond
 
@@ -97,108 +117,46 @@ def application(
     async def readyz(request: Request) -> Response:
         return _response(ready(detailed=authorization.allows(request)))
 
-    own = [Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)]
-    return routed([*own, *further])
+    table = ConnectionTable(0, HEAD_SECONDS) if table is None else table
+    own = [
+        DescribedRoute("/metrics", metrics, METRICS),
+        DescribedRoute("/healthz", healthz, HEALTHZ),
+        DescribedRoute("/readyz", readyz, READYZ),
+    ]
+    return guarded([*own, *further], authorization, table)
 
 
-def routed(routes: Sequence[Route]) -> ASGIApp:
-    """Return the application that answers `routes`, and in JSON what programs ask for that is none of them."""
-    return Starlette(routes=list(routes), exception_handlers={HTTPException: _refused})
+def guarded(routes: Sequence[BaseRoute], authorization: Authorization, table: ConnectionTable) -> ASGIApp:
+    """Return the application that answers `routes`, sessions and the OpenAPI document, behind the guard."""
+    every = [*routes, *session_routes(authorization, table)]
+    every.append(document_route(every))
+    app = Starlette(routes=every, exception_handlers={HTTPException: partial(_refused, routes=every)})
+    app.router.redirect_slashes = False  # of a key that is left out it would make another request
+    return SentPaths(Guard(app, every, authorization, table))
 
 
-async def _refused(request: Request, refused: Exception) -> Response:
+def face(app: ASGIApp, hosts: HostPolicy, table: ConnectionTable) -> ASGIApp:
+    """Return `app` for the hosts of this daemon alone, with what every response has."""
+    return SecurityHeaders(HostGuard(app, hosts, table))
+
+
+async def _refused(request: Request, refused: Exception, routes: Sequence[BaseRoute]) -> Response:
     """Answer what has no route: in JSON where programs ask."""
     status = HTTPStatus(refused.status_code) if isinstance(refused, HTTPException) else HTTPStatus.BAD_REQUEST
-    headers = dict(refused.headers or {}) if isinstance(refused, HTTPException) else {}
+    given = refused.headers or {} if isinstance(refused, HTTPException) else {}
+    headers = {name.lower(): value for name, value in given.items()}
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:  # starlette names the methods of the first route of a path alone
+        headers["allow"] = ", ".join(sorted(_methods(request, routes)))
     if request.url.path.startswith(PROGRAMS):
         return error(status, status.phrase.lower().replace(" ", "_"), "there is no such request", headers)
     return PlainTextResponse(status.phrase, status, headers)
 
 
+def _methods(request: Request, routes: Sequence[BaseRoute]) -> set[str]:
+    """Return the methods by which there is something at the path of `request`."""
+    there = (route for route in routes if route.matches(request.scope)[0] != Match.NONE)
+    return {method for route in there if isinstance(route, Route) for method in route.methods or ()}
+
+
 def _response(result: CheckResult) -> Response:
     return JSONResponse({"ok": result.ok, **result.detail}, status_code=200 if result.ok else 503)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's server without its signal handlers, which are the daemon's, and with connections that are bounded."""
-
-    def __init__(self, config: uvicorn.Config, table: ConnectionTable, protocol: type[BoundedProtocol]) -> None:
-        """Serve connections of `table`, each a `protocol`."""
-        super().__init__(config)
-        self._table = table
-        self._protocol = protocol
-        self._acceptors: list[Acceptor] = []
-        self._arriving: set[asyncio.Task[None]] = set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept connections of `sockets`, which listen already."""
-        self.servers = []  # those of asyncio: none
-        self._acceptors = [Acceptor(sock, self._accepted, self._not_accepted) for sock in sockets or ()]
-        for acceptor in self._acceptors:
-            acceptor.start()
-        self.started = True
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept no more, and let requests under way end."""
-        for acceptor in self._acceptors:
-            acceptor.stop()
-        await super().shutdown(sockets)
-
-    def _accepted(self, sock: socket.socket, _address: object) -> None:
-        task = asyncio.get_running_loop().create_task(self._arrive(sock))
-        self._arriving.add(task)
-        task.add_done_callback(self._arriving.discard)
-
-    def _not_accepted(self) -> None:
-        self._table.rejected["descriptors"] += 1
-        self._table.end_oldest()
-
-    async def _arrive(self, sock: socket.socket) -> None:
-        try:
-            await asyncio.get_running_loop().connect_accepted_socket(self._connection, sock)
-        except OSError:  # the client was quicker
-            sock.close()
-
-    def _connection(self) -> BoundedProtocol:
-        return self._protocol(self._table, config=self.config, server_state=self.server_state, app_state={})
-
-
-class HttpServer:
-    """Serves an application until `stop`."""
-
-    def __init__(
-        self,
-        app: ASGIApp,
-        sock: socket.socket,
-        table: ConnectionTable,
-        protocol: type[BoundedProtocol] = BoundedProtocol,
-    ) -> None:
-        """Serve `app` on `sock`, which listens already, to connections of `table`, each a `protocol`."""
-        config = uvicorn.Config(
-            app,
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            ws="none",
-            server_header=False,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
-        logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of each request that is no HTTP
-        self._server = _Server(config, table, protocol)
-        self._sock = sock
-        self.stopped = anyio.Event()
-
-    async def run(self) -> None:
-        """Serve until `stop`."""
-        try:
-            await self._server.serve(sockets=[self._sock])
-        finally:
-            self.stopped.set()
-
-    def stop(self) -> None:
-        """Accept no more requests, and finish those that have begun."""
-        self._server.should_exit = True

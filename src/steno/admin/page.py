@@ -15,7 +15,8 @@ from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+
+from steno.admin.operations import TEXT, DescribedRoute, Operation, Parameter
 
 INDEX: Final = "index.html"
 KINDS: Final = {
@@ -42,6 +43,15 @@ HEADERS: Final = {
 }
 
 
+PAGE: Final = Operation(access="open", summary="The page.", answers={200: "text/html", 304: None})
+ASSET: Final = Operation(
+    access="open",
+    summary="A file of the page.",
+    parameters=(Parameter("name", "The name of the file.", place="path"),),
+    answers={200: "*/*", 304: None, 404: TEXT},
+)
+
+
 class Asset(Struct, frozen=True):
     """A file of the page: its bytes, as they are and compressed, its content type, and a tag that changes with it."""
 
@@ -51,7 +61,7 @@ class Asset(Struct, frozen=True):
     tag: str
 
 
-def page_routes() -> list[Route]:
+def page_routes() -> list[DescribedRoute]:
     """Return the routes of the page: `/`, and `/assets/{name}` for its other files."""
     assets = dict(_assets())
 
@@ -64,7 +74,7 @@ def page_routes() -> list[Route]:
             raise HTTPException(HTTPStatus.NOT_FOUND)
         return _answer(request, found)
 
-    return [Route("/", index), Route("/assets/{name}", asset)]
+    return [DescribedRoute("/", index, PAGE), DescribedRoute("/assets/{name:segment}", asset, ASSET)]
 
 
 def _assets() -> Iterator[tuple[str, Asset]]:

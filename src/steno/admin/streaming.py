@@ -21,11 +21,12 @@ import structlog
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from steno.admin.answers import error
+from steno.admin.operations import DescribedRoute, Operation, Parameter
 from steno.admin.views import Library, Workers
+from steno.attachments import ErrorAnswer
 from steno.limits import STREAM_CLIENTS
 from steno.timestamps import SECOND
 from steno.view.changes import Watch
@@ -38,6 +39,11 @@ ALIVE_TURNS: Final = 15
 """Turns without an event after which a comment is sent, so that proxies and clients see that the stream lives."""
 WAITING_EVENTS: Final = 4
 """Events that wait for a client. One that is seconds behind is better off when it asks anew."""
+LISTEN: Final = Operation(
+    summary="What changes, as server-sent events: rows, sources and, with a key, timeline.",
+    parameters=(Parameter("key", "The key of a conversation that is followed."),),
+    answers={200: "text/event-stream", 400: ErrorAnswer, 503: ErrorAnswer},
+)
 RETRY: Final = b"retry: 2000\n\n"
 ALIVE: Final = b":\n\n"
 TOO_MANY: Final = f"{STREAM_CLIENTS} clients follow this stream already: close one, or ask for /v1/conversations"
@@ -56,7 +62,7 @@ class _Client:
         """Let events wait for it; return False where it does not keep up, and its stream ends."""
         try:
             self._sender.send_nowait(events)
-        except (anyio.WouldBlock, anyio.BrokenResourceError):
+        except (anyio.WouldBlock, anyio.BrokenResourceError, anyio.ClosedResourceError):
             self.end()
             return False
         return True
@@ -81,9 +87,9 @@ class ChangeStream:
         self._quiet = 0
         self._stopped = False
 
-    def route(self) -> Route:
+    def route(self) -> DescribedRoute:
         """Return where it is listened to."""
-        return Route(STREAM, self._listen, methods=["GET"])
+        return DescribedRoute(STREAM, self._listen, LISTEN)
 
     async def _listen(self, request: Request) -> Response:
         given = request.query_params.multi_items()

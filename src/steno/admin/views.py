@@ -12,23 +12,24 @@ authorized alone. All work is done in a few threads of its own, so that it holds
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import Final, Protocol, TypeVar
-from urllib.parse import unquote_to_bytes
+from typing import Any, Final, Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from steno.admin.answers import JSON, error
 from steno.admin.authorization import Authorization
+from steno.admin.operations import DescribedRoute, Operation, Parameter
+from steno.attachments import ErrorAnswer
 from steno.timestamps import Micros
 from steno.view.changes import Fingerprint
-from steno.view.query import Query, QueryError, page_of, parse_query
+from steno.view.query import SORTS, Page, Query, QueryError, page_of, parse_query
 from steno.view.rows import Row, unix
 from steno.view.sources import SourceList
+from steno.view.timeline import Timeline
 
 CONVERSATIONS: Final = "/v1/conversations"
 SOURCES: Final = "/v1/sources"
@@ -37,6 +38,38 @@ WORKERS: Final = 2
 NO_CONVERSATION: Final = (
     "there is no such conversation here: it may have ended long ago, or its key is not percent-encoded as one segment"
 )
+
+KEY: Final = Parameter("key", "The key of a conversation, percent-encoded as one segment.", place="path")
+_WHOLE: Final = {"type": "integer", "minimum": 1, "maximum": 1000}
+LIST: Final = Operation(
+    summary="The conversations, filtered, sorted and paged.",
+    parameters=(
+        Parameter("open", "Whether they are open.", {"type": "boolean"}),
+        Parameter("source", "The source that they are of."),
+        Parameter("family", "Their family."),
+        Parameter("model", "Their model."),
+        Parameter("q", "A text in their key."),
+        Parameter(
+            "sort",
+            "A member of a row, with - before it the greatest first.",
+            {"type": "string", "enum": [sign + name for name in SORTS for sign in ("", "-")]},
+        ),
+        Parameter("limit", "The most rows of a page.", _WHOLE),
+        Parameter("after", "The cursor of a page: `next` of the one before."),
+    ),
+    answers={200: Page, 400: ErrorAnswer},
+)
+DOCUMENT: Final = Operation(
+    summary="A conversation as `--state` has it, under the content policy; texts for who is authorized.",
+    parameters=(KEY,),
+    answers={200: dict[str, Any], 404: ErrorAnswer},
+)
+TIMELINE: Final = Operation(
+    summary="A conversation as spans, marks and a transcript; texts for who is authorized.",
+    parameters=(KEY,),
+    answers={200: Timeline, 404: ErrorAnswer},
+)
+LIST_SOURCES: Final = Operation(summary="The sources, and whether they are ready.", answers={200: SourceList})
 
 T = TypeVar("T")
 
@@ -82,7 +115,7 @@ class Workers:
         return await anyio.to_thread.run_sync(work, limiter=self._limiter, abandon_on_cancel=True)
 
 
-def view_routes(library: Library, authorization: Authorization, workers: Workers) -> list[Route]:
+def view_routes(library: Library, authorization: Authorization, workers: Workers) -> list[DescribedRoute]:
     """Return the routes that show what is in `library`, texts to whom `authorization` allows."""
 
     async def listed(request: Request) -> Response:
@@ -95,41 +128,28 @@ def view_routes(library: Library, authorization: Authorization, workers: Workers
     async def sources(_request: Request) -> Response:
         return _json(await workers.run(lambda: msgspec.json.encode(library.sources())))
 
-    async def one(request: Request) -> Response:
-        asked = _asked(request)
-        if asked is None:
-            return error(HTTPStatus.NOT_FOUND, "not_found", NO_CONVERSATION)
-        key, what = asked
-        work = (library.timeline if what else library.document)(key, texts=authorization.allows(request))
+    async def shown(work: Work | None) -> Response:
         if work is None:
             return error(HTTPStatus.NOT_FOUND, "not_found", NO_CONVERSATION)
         return _json(await workers.run(work))
 
+    async def document(request: Request) -> Response:
+        return await shown(library.document(request.path_params["key"], texts=authorization.allows(request)))
+
+    async def timeline(request: Request) -> Response:
+        return await shown(library.timeline(request.path_params["key"], texts=authorization.allows(request)))
+
     return [
-        Route(CONVERSATIONS, listed, methods=["GET"]),
-        Route(SOURCES, sources, methods=["GET"]),
-        Route(CONVERSATIONS + "/{rest:path}", one, methods=["GET"]),
+        DescribedRoute(CONVERSATIONS, listed, LIST),
+        DescribedRoute(CONVERSATIONS + "/{key:segment}", document, DOCUMENT),
+        DescribedRoute(CONVERSATIONS + "/{key:segment}/timeline", timeline, TIMELINE),
+        DescribedRoute(SOURCES, sources, LIST_SOURCES),
     ]
 
 
 def _page(library: Library, query: Query) -> bytes:
     at = unix(library.now()) or 0.0
     return msgspec.json.encode(page_of(library.rows(), query, at))
-
-
-def _asked(request: Request) -> tuple[str, bool] | None:
-    """Return the key that a path names, and whether its timeline is asked for; None where it names none.
-
-    The path as it came is read: in the decoded one the `/` of a key could not be told from one between segments.
-    """
-    raw: bytes = request.scope["raw_path"]
-    segments = raw.removeprefix(CONVERSATIONS.encode() + b"/").split(b"/")
-    if len(segments) > 2 or not segments[0] or segments[1:] not in ([], [b"timeline"]):  # noqa: PLR2004  # key, timeline
-        return None
-    try:
-        return unquote_to_bytes(segments[0]).decode(), len(segments) > 1
-    except UnicodeDecodeError:
-        return None
 
 
 def _json(body: bytes) -> Response:

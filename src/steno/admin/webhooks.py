@@ -26,10 +26,10 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from steno.admin.answers import BodyError, answer, body_of, error, refusal
-from steno.attachments import AttachRequest, CallDesk, CallId, RefusedError
+from steno.admin.operations import DescribedRoute, Operation, Parameter
+from steno.attachments import AttachRequest, CallDesk, CallId, ErrorAnswer, RefusedError
 from steno.config.secret import read_secret
 from steno.config.secret_ref import SecretRef
 from steno.config.sources.attach import AttachSource
@@ -97,6 +97,24 @@ _SIGNATURE: Final = re.compile(r"(?:v1,)?([A-Za-z0-9+/]{43}=)")
 """A SHA-256 in base64. The package fails at a header that has anything else in it, as one of a later version."""
 
 
+class Received(Struct, frozen=True):
+    """What became of a webhook."""
+
+    status: Outcome
+
+
+RECEIVE: Final = Operation(
+    method="POST",
+    access="open",
+    summary="Takes a signed webhook of the provider (Standard Webhooks), and follows the call that it announces.",
+    parameters=tuple(
+        Parameter(f"webhook-{name}", "What the webhook is signed with.", place="header")
+        for name in ("id", "timestamp", "signature")
+    ),
+    answers={200: Received, **dict.fromkeys((400, 401, 404, 408, 413, 429, 503), ErrorAnswer)},
+)
+
+
 class _Data(Struct):
     call_id: CallId
 
@@ -147,9 +165,9 @@ class WebhookReceiver:
         self._events = dict.fromkeys((*EVENTS, "other"), 0)
         self._logged: dict[Outcome, float] = {}
 
-    def route(self) -> Route:
+    def route(self) -> DescribedRoute:
         """Return where webhooks come in."""
-        return Route(PATH, self._post, methods=["POST"])
+        return DescribedRoute(PATH, self._post, RECEIVE)
 
     def numbers(self) -> Mapping[str, Mapping[tuple[str, ...], float]]:
         """Return the process metrics: name to labels to value. Called from the thread of a scrape."""
@@ -173,7 +191,7 @@ class WebhookReceiver:
             self._count("refused", refused.message)
             return refusal(refused)
         self._count(outcome)
-        return answer(HTTPStatus.OK, {"status": outcome})
+        return answer(HTTPStatus.OK, Received(outcome))
 
     async def _receive(self, request: Request) -> Outcome:
         """Take in one webhook, and return what became of it."""

@@ -5,16 +5,17 @@ the token of `http.token`.
 """
 
 import json
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import msgspec
 
-from steno.admin.probe import unanswered
+from steno.admin.probe import Trust, unanswered
 from steno.amounts import amount
 from steno.app.control_client import SOCKET, ask
 from steno.attachments import (
@@ -69,21 +70,21 @@ def by_socket(directory: Path) -> Ask:
     return send
 
 
-def by_url(url: str, token_file: Path | None) -> Ask:
-    """Return what asks the daemon whose HTTP face is at `url`, with the token in `token_file`.
+def by_url(url: str, token_file: Path | None, trust: Trust | None = None) -> Ask:
+    """Return what asks the daemon whose HTTP face is at `url`, with the token in `token_file`, over TLS by `trust`.
 
-    Raises UsageError where `url` is no URL, and ConfigError where the file cannot be read.
+    Raises UsageError where `url` is no URL, and ConfigError where a file cannot be used.
     """
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
         raise UsageError("the URL must begin with http:// or https://, and name a host and no query")
     token = read_secret(SecretRef(file=str(token_file))) if token_file else None
-    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    context = (trust or Trust()).context() if parts.scheme == "https" else None
     headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
 
     def send(method: str, path: str, body: bytes | None) -> Answer:
         try:
-            with closing(kind(parts.hostname or "", parts.port, timeout=TIMEOUT_SECONDS)) as connection:
+            with closing(_connection(parts, context)) as connection:
                 connection.request(method, parts.path.rstrip("/") + path, body, headers)
                 response = connection.getresponse()
                 return Answer(response.status, response.read(ANSWER_BYTES))
@@ -91,6 +92,12 @@ def by_url(url: str, token_file: Path | None) -> Ask:
             raise UnavailableError(unanswered(parts, error)) from error
 
     return send
+
+
+def _connection(url: SplitResult, context: ssl.SSLContext | None) -> HTTPConnection:
+    if context is None:
+        return HTTPConnection(url.hostname or "", url.port, timeout=TIMEOUT_SECONDS)
+    return HTTPSConnection(url.hostname or "", url.port, timeout=TIMEOUT_SECONDS, context=context)
 
 
 # What is asked --------------------------------------------------------------------------------------------

@@ -1,13 +1,12 @@
-"""The calls that a running daemon follows: the register, and who may ask it (HTTP, control socket, webhooks)."""
+"""The calls that a running daemon follows: the register, and where it is asked (HTTP, control socket, webhooks)."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
-from starlette.routing import Route
 
 from steno.admin.attachments import attachment_routes
-from steno.admin.authorization import Authorization
+from steno.admin.operations import DescribedRoute
 from steno.admin.webhooks import WebhookReceiver
 from steno.audit.service import AuditService
 from steno.config import AttachSource, Config
@@ -28,25 +27,23 @@ class Calls:
 
         self.attachments = Attachments(clock.now, journal, note)
         self.attachments.keep({source.name for source in _sources(config)}, starting=True)
-        self.authorization = Authorization(config.http.token)
         self._webhooks = WebhookReceiver(self.attachments, _sources(config))
         self._kept = journal.path is not None
 
-    def http_routes(self) -> list[Route]:
+    def http_routes(self) -> list[DescribedRoute]:
         """Return the routes of the HTTP face."""
-        return [*attachment_routes(self.attachments, "http", self.authorization), self._webhooks.route()]
+        return [*attachment_routes(self.attachments, "http"), self._webhooks.route()]
 
-    def control_routes(self) -> list[Route]:
+    def control_routes(self) -> list[DescribedRoute]:
         """Return the routes of the control socket."""
-        return attachment_routes(self.attachments, "control", None)
+        return attachment_routes(self.attachments, "control")
 
     def numbers(self) -> Mapping[str, Mapping[tuple[str, ...], float]]:
         """Return the process metrics: name to labels to value."""
         return {**self.attachments.numbers(), **self._webhooks.numbers()}
 
     def reload(self, config: Config) -> None:
-        """Let the token, who signs webhooks, and whose calls are followed be as `config` says."""
-        self.authorization.token = config.http.token
+        """Let who signs webhooks, and whose calls are followed be as `config` says."""
         self._webhooks.sources = _sources(config)
         self.attachments.keep({source.name for source in _sources(config)})
 

@@ -15,15 +15,19 @@ import msgspec
 from msgspec import Struct
 
 from steno.addresses import is_loopback
+from steno.admin.web_config import read_web_config
 from steno.amounts import amount
+from steno.app.access import LENIENT
 from steno.app.check_start import refused, unwritable
 from steno.app.findings import Finding
 from steno.audit.setup import policy_of, redactor_of
+from steno.certificates import CertificateError, inspect
 from steno.config import (
     AttachSource,
     Audit,
     Config,
     Connect,
+    Http,
     ListenSource,
     ProxySource,
     SecretRef,
@@ -32,7 +36,6 @@ from steno.config import (
 )
 from steno.errors import ConfigError
 from steno.sources.listen.tokens import read_tokens
-from steno.sources.tls import CertificateError, inspect
 from steno.sources.trust import client_context
 
 PROVIDERS: Final = ("api.openai.com", ".openai.azure.com", ".cognitiveservices.azure.com", "api.x.ai")
@@ -64,6 +67,7 @@ def warnings(config: Config, now: float | None = None) -> Iterator[Finding]:
     """Yield what is to be looked at in `config`, in the order of its tables. `now` is Unix time, for certificates."""
     at_present = time.time() if now is None else now
     yield from _of_table(config.http, "http", at_present)
+    yield from _of_face(config.http)
     yield from _of_audit(config.audit, at_present)
     yield from _of_limits(config)
     if not config.sources:
@@ -131,6 +135,35 @@ def _of_tls(tls: Tls, key: str, now: float) -> Iterator[Finding]:
         return
     if days < SOON_DAYS:
         yield Finding(key, f"{tls.certificate}: expires in {amount(days, 'day')}: put a new one in its place")
+
+
+def _of_face(http: Http) -> Iterator[Finding]:
+    """Yield what strangers could read of the HTTP face, and what nobody could."""
+    if http.web_config:
+        yield from _of_web_config(http.web_config)
+    if http.lenient:
+        yield Finding("http.anonymous", LENIENT)
+    if not http.private and http.token is None and http.web_config is None and http.anonymous is not True:
+        yield Finding(
+            "http.token", f"is not set, and {http.listen} is not loopback: nobody may read more than probes do"
+        )
+    if not http.private and http.token is not None and http.web_config is None:
+        yield Finding(
+            "http.web_config", f"is not set, and {http.listen} is not loopback: the token can be read on the way"
+        )
+
+
+def _of_web_config(path: str) -> Iterator[Finding]:
+    """Yield what is wrong with the web configuration, and with the files that it names."""
+    try:
+        found = read_web_config(Path(path))
+        inspect(found.tls, found.rules)
+    except ConfigError as error:
+        for fault in error.faults:
+            place = f"{fault.file}: {fault.key}: " if fault.key else f"{fault.file}: "
+            yield Finding("http.web_config", place + fault.message, fatal=True)
+    except CertificateError as error:
+        yield Finding("http.web_config", error.detail)
 
 
 def _of_audit(audit: Audit, now: float) -> Iterator[Finding]:

@@ -27,9 +27,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from steno.admin.connections import BoundedProtocol, ConnectionTable
-from steno.admin.http import BACKLOG, HttpServer
+from steno.admin.http import BACKLOG
+from steno.admin.segments import SentPaths
+from steno.admin.server import HttpServer
 from steno.app.control_client import BODY_BYTES, ERASE_PATH, SOCKET, EraseAnswer, EraseRequest, reachable
 from steno.audit.content_store.erase import Erasure
 from steno.errors import StenoError
@@ -107,7 +110,7 @@ def _bind(path: Path) -> socket.socket:
 # Requests -------------------------------------------------------------------------------------------------
 
 
-def application(erase: Erase, further: Sequence[Route] = ()) -> Starlette:
+def application(erase: Erase, further: Sequence[Route] = ()) -> ASGIApp:
     """Return the application that answers `POST /erase` by what `erase` returns or raises, and `further` routes."""
 
     async def post_erase(request: Request) -> Response:
@@ -118,7 +121,7 @@ def application(erase: Erase, further: Sequence[Route] = ()) -> Starlette:
         return _response(status, UNKNOWN_REQUEST)
 
     routes = [Route(ERASE_PATH, post_erase, methods=["POST"]), *further]
-    return Starlette(routes=routes, exception_handlers={HTTPException: unknown})
+    return SentPaths(Starlette(routes=routes, exception_handlers={HTTPException: unknown}))
 
 
 async def _erased(request: Request, erase: Erase) -> tuple[HTTPStatus, EraseAnswer]:

@@ -22,10 +22,12 @@ from msgspec import Struct
 
 from steno import __version__
 from steno.admin.connections import ConnectionTable, Faces
-from steno.admin.hosts import HostGuard, HostPolicy
-from steno.admin.http import HEAD_SECONDS, CheckResult, HttpServer, application
+from steno.admin.hosts import HostPolicy
+from steno.admin.http import HEAD_SECONDS, CheckResult, application, face
 from steno.admin.page import page_routes
+from steno.admin.server import HttpServer
 from steno.app import control, descriptor_plan
+from steno.app.access import Access
 from steno.app.calls import Calls
 from steno.app.control_client import EraseRequest
 from steno.app.daemon_log import DaemonLog
@@ -90,6 +92,8 @@ class DaemonParts(Struct, frozen=True, kw_only=True):
     """Failures of the outputs that the daemon goes on without."""
     recorder: Recorder | None = None
     state: StateOutput | None = None
+    access: Access
+    """Who may ask for what over HTTP."""
     journal: Journal
     """Keeps the calls that are followed over a restart."""
     log: DaemonLog | None = None
@@ -142,9 +146,12 @@ class Daemon:
         self.audit.shed_from(self._shedding)
         self._sessions = sessions
         self._descriptors = self._plan(config)
-        self.faces = Faces({"http": ConnectionTable(self._descriptors.http, HEAD_SECONDS), "control": control.table()})
+        self.access = parts.access
+        most = self.access.connections(self._descriptors.http)
+        self.faces = Faces({"http": ConnectionTable(most, HEAD_SECONDS), "control": control.table()})
         self._hosts = HostPolicy(config.http.address[0], config.http.hosts)
         self.loaded = LoadedConfig(parts.prices)
+        self.loaded.http_expiry = lambda: self.access.tls.expires if self.access.tls else None
         self.lag = LoopLag()
         self.memory = MemoryNumbers(config.limits, self.pipeline.registry.memory, sessions.read_ahead)
         self._reports = ServiceReports(parts.notifier, self)
@@ -161,7 +168,8 @@ class Daemon:
         """Let metrics have every source that is configured, also before anything comes of it, and its labels."""
         for source in config.sources:
             self.pipeline.source(source.name)
-        self.metrics.labels = SourceLabels({each.name: each.labels for each in config.sources}, self.metrics.labels)
+        self.views.labels = {each.name: each.labels for each in config.sources}
+        self.metrics.labels = SourceLabels(self.views.labels, self.metrics.labels)
 
     def _plan(self, config: Config) -> descriptor_plan.DescriptorPlan:
         """Share out the file descriptors."""
@@ -210,10 +218,10 @@ class Daemon:
         """Run until `stop` or a signal, then drain; return what is missing at the end, a sentence each."""
         registry = exposed(daemon_registry(self.pipeline, self.metrics, self.numbers()), self.metrics)
         clients = self.faces.tables["http"]
-        further = [*page_routes(), *self.calls.http_routes(), *self.views.routes(self.calls.authorization)]
-        answers = application(registry, self.healthy, self.ready, self.calls.authorization, further)
-        app = HostGuard(answers, self._hosts, clients)
-        http = HttpServer(app, self._parts.socket, clients)
+        authorization = self.access.authorization
+        further = [*page_routes(), *self.calls.http_routes(), *self.views.routes(authorization)]
+        answers = application(registry, self.healthy, self.ready, authorization, further, clients)
+        http = HttpServer(face(answers, self._hosts, clients), self._parts.socket, clients, tls=self.access.tls)
         async with anyio.create_task_group() as tasks:
             self.audit.start(self.pipeline, self.clock.start)
             self._ticked_at = anyio.current_time()
@@ -257,13 +265,14 @@ class Daemon:
         self._log.info(
             "started",
             version=__version__,
-            http=f"http://{self.address}",
+            http=f"{self.access.scheme}://{self.address}",
             audit=str(self.audit.directory) if self.audit.directory else None,
             audit_log=self.audit.log_id,
             sources=list(self.sources.ready()),
         )
         if self.audit.directory is None:
             self._log.warning("no audit log is written: neither audit.directory nor $LOGS_DIRECTORY is set")
+        self.access.log_start()
         self.calls.log_start(self._config)
         if self._descriptors.low:
             self._log.warning(
@@ -366,9 +375,8 @@ class Daemon:
     def reload(self) -> None:
         """Read the configuration again, and begin a new audit segment. A wrong one is logged and changes nothing.
 
-        At once take effect: sources and their labels, the level and format of the operational log, `http.ready`,
-        `http.hosts` and `http.token`; prices for usage that begins from now on. The rest is opened or bound at the
-        start, and takes effect at the next one.
+        At once take effect: sources and their labels, the level and format of the operational log, `[http]` but for
+        `listen` and whether there is TLS; prices for usage that begins from now on. The rest does at the next start.
         """
         old, load = self._config, self._parts.load
         try:
@@ -390,11 +398,13 @@ class Daemon:
         self.audit.shed_from(self._shedding)
         changes = self.sources.replace(_as_run(new))
         self._hosts.names = frozenset(new.http.hosts)
+        self.access.reload(new.http)
         self.calls.reload(new)
-        self.faces.tables["http"].most = self._plan(new).http
+        self.faces.tables["http"].most = self.access.connections(self._plan(new).http)
         self.audit.reopen(self.clock.now(), new, changes)
         later = [name for name in ("audit", "limits") if getattr(old, name) != getattr(new, name)]
         later += [f"http.{key}" for key in BOUND_AT_START if getattr(old.http, key) != getattr(new.http, key)]
+        later += ["http.web_config"] if (new.http.web_config is None) is (self.access.tls is not None) else []
         self._log.info("configuration reloaded", **msgspec.structs.asdict(changes), at_next_start=later)
 
     # Health ---------------------------------------------------------------------------------------------

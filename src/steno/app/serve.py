@@ -20,14 +20,16 @@ import structlog
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from steno.addresses import is_loopback
 from steno.admin.answers import answer
-from steno.admin.authorization import Authorization
+from steno.admin.authorization import Authorization, Policy
 from steno.admin.connections import ConnectionTable
-from steno.admin.hosts import HostGuard, HostPolicy
-from steno.admin.http import HEAD_SECONDS, HttpServer, bind, routed
+from steno.admin.hosts import HostPolicy
+from steno.admin.http import HEAD_SECONDS, bind, face, guarded
+from steno.admin.operations import DescribedRoute, Operation
+from steno.admin.page import page_routes
+from steno.admin.server import HttpServer
 from steno.admin.streaming import ChangeStream
 from steno.admin.views import Workers, view_routes
 from steno.app.terminal import echo
@@ -87,6 +89,9 @@ class VerificationAnswer(Struct, frozen=True, kw_only=True):
     """How far the log was read for the table: how fresh that is."""
 
 
+VERIFY: Final = Operation(summary="What `steno verify` finds in the log.", answers={200: VerificationAnswer})
+
+
 class LogVerification:
     """Verifies a log in a thread, and again when it has grown."""
 
@@ -103,9 +108,9 @@ class LogVerification:
         self._verified: object = None
         """How far the log was read when the last verification began."""
 
-    def route(self) -> Route:
+    def route(self) -> DescribedRoute:
         """Return where the result is asked for."""
-        return Route(VERIFICATION, self._answer, methods=["GET"])
+        return DescribedRoute(VERIFICATION, self._answer, VERIFY)
 
     async def _answer(self, _request: Request) -> Response:
         stand = self._index.stand()
@@ -169,11 +174,11 @@ async def serve(settings: Settings) -> None:
     archive, workers = Archive(index), Workers()
     changes, verification = ChangeStream(archive, workers), LogVerification(settings.paths, settings.trust, index)
     token = os.environ.setdefault(TOKEN_VARIABLE, secrets.token_urlsafe(TOKEN_BYTES))
-    authorization = Authorization(SecretRef(env=TOKEN_VARIABLE))
-    routes = [*view_routes(archive, authorization, workers), changes.route(), verification.route()]
+    authorization = Authorization(SecretRef(env=TOKEN_VARIABLE), Policy(private=True))
+    routes = [*page_routes(), *view_routes(archive, authorization, workers), changes.route(), verification.route()]
     table = ConnectionTable(CONNECTIONS, HEAD_SECONDS)
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals, bind(host, port) as sock:
-        http = HttpServer(HostGuard(routed(routes), HostPolicy(host, ()), table), sock, table)
+        http = HttpServer(face(guarded(routes, authorization, table), HostPolicy(host, ()), table), sock, table)
         bound = f"[{host}]:{sock.getsockname()[1]}" if ":" in host else f"{host}:{sock.getsockname()[1]}"
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(http.run)

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from steno.admin.http import bind
+from steno.app.access import Access
 from steno.app.calls import journal_of
 from steno.app.daemon import Daemon, DaemonParts
 from steno.app.daemon_log import DaemonLog
@@ -45,11 +46,12 @@ def opened(
         log: the operational log, where it is the daemon's own.
 
     Raises:
-        ConfigError: the price list cannot be read, or a key or pattern of the audit log is wrong.
+        ConfigError: the price list cannot be read, or a key or pattern of the log or the web configuration is wrong.
         DataError: the audit log that is there cannot be continued.
         UnavailableError: a port is taken, a folder cannot be written, or another daemon writes the log.
     """
     clock = Clock()
+    access = Access(config.http)
     errors = log.errors if log else OutputErrors()
     with ExitStack() as stack:
         sock = stack.enter_context(bind(*config.http.address))
@@ -64,6 +66,7 @@ def opened(
             errors=errors,
             recorder=recorder,
             state=writer,
+            access=access,
             journal=journal_of(audit.directory, environ, errors),
             load=load,
             log=log,

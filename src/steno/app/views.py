@@ -1,13 +1,13 @@
 """What a running daemon shows of its conversations: the sink that remembers, and the routes that answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Final
 
 import structlog
-from starlette.routing import Route
 
 from steno.admin.authorization import Authorization
+from steno.admin.operations import DescribedRoute
 from steno.admin.streaming import ChangeStream
 from steno.admin.views import Workers, view_routes
 from steno.audit.content_policy import BodyEncoder, ContentPolicy, Redacts
@@ -70,8 +70,11 @@ def shown_by(policy: ContentPolicy) -> ContentShown:
 class LiveSources:
     """The sources of a running daemon as rows."""
 
-    def __init__(self, pipeline: Pipeline, supervisor: SourceSupervisor) -> None:
-        """Read from both."""
+    def __init__(
+        self, pipeline: Pipeline, supervisor: SourceSupervisor, labels: Callable[[str], Mapping[str, str]]
+    ) -> None:
+        """Read from both; `labels` returns those of a source."""
+        self._labels = labels
         self._pipeline = pipeline
         self._supervisor = supervisor
 
@@ -85,7 +88,7 @@ class LiveSources:
             SourceRow(
                 name=name,
                 kind=supervisor.kind(name),
-                labels=supervisor.labels(name),
+                labels=dict(self._labels(name)),
                 ready=ready,
                 problem=problems[name].reason if name in problems else None,
                 streams=streams.get(name, 0),
@@ -105,26 +108,31 @@ class Views:
         kept = [kind for kind, rule in self._policy.rules.items() if rule != "none"]
         self.recent: Final = RecentFacts(config.limits.recent_bytes, kept)
         self._records = RecordMaker(Entries(config).entry)
+        self.labels: Mapping[str, Mapping[str, str]] = {}
+        """The operator's labels, by source. They may be set anew."""
         self._workers = Workers()
         self._library: LiveView
         self.changes: ChangeStream
 
     def attach(self, pipeline: Pipeline, supervisor: SourceSupervisor, now: Callable[[], Micros]) -> None:
         """Show the states of `pipeline` and the sources of `supervisor`; `now` returns the time."""
-        sources = LiveSources(pipeline, supervisor)
+        sources = LiveSources(pipeline, supervisor, self._labels_of)
         library = LiveView(
             self.recent,
             pipeline.registry,
             now,
             self._records,
             shown_by(self._policy),
-            supervisor.labels,
+            self._labels_of,
             sources.rows,
         )
         self._library = library
         self.changes = ChangeStream(library, self._workers)
 
-    def routes(self, authorization: Authorization) -> list[Route]:
+    def _labels_of(self, source: str) -> Mapping[str, str]:
+        return self.labels.get(source, {})
+
+    def routes(self, authorization: Authorization) -> list[DescribedRoute]:
         """Return the routes of the HTTP face."""
         return [*view_routes(self._library, authorization, self._workers), self.changes.route()]
 

@@ -10,6 +10,7 @@ from typing import ClassVar, Final, Literal
 
 from msgspec import Struct
 
+from steno.addresses import is_loopback
 from steno.config.fields import (
     HTTP_LISTEN_DEFAULT,
     QUEUE_BYTES_DEFAULT,
@@ -43,7 +44,7 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[http]`: the daemon's own HTTP server, `/metrics`, `/healthz` and `/readyz`."""
 
     listen: Listen = HTTP_LISTEN_DEFAULT
-    """Address and port. Loopback, since the server has no password; 9464 is OpenTelemetry's exporter port."""
+    """Address and port. On loopback whoever is on the machine may read; 9464 is OpenTelemetry's exporter port."""
 
     ready: Literal["all", "any", "none"] = "all"
     """How many sources must be connected for `/readyz` to answer that the daemon is ready."""
@@ -56,6 +57,22 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     token: SecretRef | None = None
     """The bearer token of requests that act or that are shown details. Without it nobody may act over HTTP."""
+
+    anonymous: bool | None = None
+    """Whether anybody may read where `listen` is not loopback. Absent: no, but for `/metrics` in this version."""
+
+    web_config: FilePath | None = None
+    """TLS: a web configuration file in the form of Prometheus' exporter-toolkit. It is read again when it changes."""
+
+    @property
+    def private(self) -> bool:
+        """Whether it listens on loopback alone."""
+        return is_loopback(self.address[0])
+
+    @property
+    def lenient(self) -> bool:
+        """Whether `/metrics` is still answered to anybody, as nothing else is said. The next version refuses."""
+        return not self.private and self.anonymous is None and self.web_config is None
 
     @property
     def address(self) -> tuple[str, int]:

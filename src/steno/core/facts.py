@@ -3,6 +3,9 @@
 A fact holds identifiers, numbers, closed words and `Content`, never an upstream object. Its `Origin` says which
 conversation and stream it is about, and when it happened. Durations are in seconds, and None where the input carries
 no times.
+
+Nothing that a fact holds leads back to it, so the collector need not look at any (`gc=False`): the newest are
+remembered by the thousand for whoever looks at a conversation (`view/recent`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -51,7 +54,7 @@ def metadata_content(metadata: Mapping[str, Any] | None) -> Content | None:
     return Content("metadata", msgspec.json.encode(metadata).decode()) if metadata else None
 
 
-class Origin(Struct, frozen=True, kw_only=True):
+class Origin(Struct, frozen=True, kw_only=True, gc=False):
     """Which conversation and stream a fact is about, when it happened, and which upstream event caused it."""
 
     at: Micros | None
@@ -62,7 +65,7 @@ class Origin(Struct, frozen=True, kw_only=True):
     event_id: str | None = None
 
 
-class Tokens(Struct, frozen=True):
+class Tokens(Struct, frozen=True, gc=False):
     """One disjoint bucket of tokens: `direction` input or output, `modality` text, audio, image or unknown."""
 
     model: str | None
@@ -72,7 +75,7 @@ class Tokens(Struct, frozen=True):
     tokens: int
 
 
-class CostLine(Struct, frozen=True):
+class CostLine(Struct, frozen=True, gc=False):
     """A quantity and its rate: the tokens of one bucket, or a duration. Decimals are exact strings."""
 
     rate: str
@@ -90,7 +93,7 @@ UNPRICED: Final = (
 """Why a usage has no price."""
 
 
-class Cost(Struct, frozen=True, kw_only=True):
+class Cost(Struct, frozen=True, kw_only=True, gc=False):
     """The price of a usage and its calculation, or why there is no price: `usd` or `unpriced`."""
 
     usd: str | None = None
@@ -103,14 +106,14 @@ class Cost(Struct, frozen=True, kw_only=True):
     lines: tuple[CostLine, ...] = ()
 
 
-class Unpriced(Struct, frozen=True):
+class Unpriced(Struct, frozen=True, gc=False):
     """How many usages have no price for one reason."""
 
     reason: str
     usages: int
 
 
-class Fact(Struct, frozen=True, kw_only=True):
+class Fact(Struct, frozen=True, kw_only=True, gc=False):
     """Base of all facts.
 
     `tag` is the name of the fact in the audit log. It is a class attribute and not the `tag` of msgspec: that one would

@@ -4,7 +4,7 @@ They stand at 0, since Prometheus takes a series that appears with a 1 for one t
 the first response that failed, the first call that was evicted, the first event that was lost.
 
 Two kinds: what is closed for every source is there from its beginning (`of_source`). What is closed but for a word that
-upstream chooses, a model or a tool, is there once the word was first seen (`OF_RESPONSES` and its like).
+upstream chooses, a model or a tool, is there once the word was first seen (`OF_WORDS`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -66,6 +66,15 @@ OF_USAGES: Final[LabelSets] = {
     "steno_cost_usd_total": _NOTHING_MORE,
 }
 """Of a model that is billed in one family."""
+
+
+OF_WORDS: Final[Mapping[str, LabelSets]] = {
+    "responses": OF_RESPONSES,
+    "runs": OF_RUNS,
+    "tools": OF_TOOLS,
+    "usages": OF_USAGES,
+}
+"""What a word of upstream's is used for, and what is there once it was first seen."""
 
 
 def of_source(families: Iterable[Family]) -> LabelSets:

@@ -16,7 +16,7 @@ from steno.core import facts
 from steno.core.billing.prices import PriceTable, resolve
 from steno.core.facts import Cost, Fact, Origin, Tokens
 from steno.limits import Limits
-from steno.metrics.closed import OF_RESPONSES, OF_RUNS, OF_TOOLS, OF_USAGES, LabelSets
+from steno.metrics.closed import OF_WORDS
 from steno.metrics.conversation_definitions import CONVERSATION_METRICS
 from steno.metrics.labels import NO_LABELS, Labels
 from steno.timestamps import Micros
@@ -78,7 +78,7 @@ class Metrics:
         self._vocabularies: defaultdict[str, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         """Source, then label, to the values that its upstream chose: one source does not use up another's."""
         self._begun: set[Labels] = set()
-        """Source, and what of it has its label sets at 0: a model in one use, or a tool."""
+        """What has its label sets at 0: a use, a source, and a model or a tool."""
 
     def emit(self, origin: Origin, fact: Fact) -> None:
         """Count `fact`; most kinds of facts are for the audit log alone."""
@@ -120,23 +120,21 @@ class Metrics:
         self._room -= weight
         return labels
 
-    def begin(self, origin: Origin, word: Labels, known: LabelSets, family: str = "") -> None:
-        """Let all label sets that are `known` once upstream's `word` was seen stand at 0, as far as there is room.
+    def begin(self, use: str, origin: Origin, *word: str) -> None:
+        """Let all that may be counted of upstream's `word` stand at 0 once it was first seen, as far as there is room.
 
         Args:
+            use: what the word is of, a key of `closed.OF_WORDS`.
             origin: whose source saw it.
-            word: a model, or the kind and name of a tool: the labels after the source, and the family if there is one.
-            known: metric to the labels after that.
-            family: the family of the metrics that have this label.
+            word: a model, a family and a model, or the kind and name of a tool: the labels after the source.
         """
-        first = (origin.source, *((family,) if family else ()), *word)
-        seen = (*first, next(iter(known)))
+        seen = (use, origin.source, *word)
         if seen in self._begun:
             return
         self._begun.add(seen)
-        for name, rest in known.items():
+        for name, rest in OF_WORDS[use].items():
             for further in rest:
-                self._begin_series(name, (*first, *further))
+                self._begin_series(name, (*seen[1:], *further))
 
     def _begin_series(self, name: str, labels: Labels) -> None:
         weight = 0 if _folded(name, labels) == labels else series_of(name)
@@ -174,22 +172,24 @@ class Metrics:
 
     def add_usage(self, origin: Origin, model: str | None, buckets: tuple[Tokens, ...], cost: Cost | None) -> None:
         """Count the tokens of one usage of `model`, and what it cost, or why that is not known."""
-        family = origin.family or NO_MODEL
-        self.begin_usages(origin, model)
+        family, billed = origin.family or NO_MODEL, self.model(origin, model)
+        self.begin("usages", origin, family, billed)
         for each in buckets:
-            shown, cached = self.model(origin, each.model), "true" if each.cached else "false"
-            labels = (family, shown, each.direction, each.modality, cached)
+            shown = billed if each.model == model else self.model(origin, each.model)
+            labels = (family, shown, each.direction, each.modality, "true" if each.cached else "false")
             self.add("steno_tokens_total", origin, *labels, amount=each.tokens)
         if cost is None:
             return
         if cost.usd is not None:
-            self.add("steno_cost_usd_total", origin, family, self.model(origin, model), amount=float(cost.usd))
+            self.add("steno_cost_usd_total", origin, family, billed, amount=float(cost.usd))
         else:
             self.add("steno_unpriced_total", origin, family, cost.unpriced or NO_MODEL)
 
-    def begin_usages(self, origin: Origin, model: str | None) -> None:
-        """Let what a model is billed by stand at 0."""
-        self.begin(origin, (self.model(origin, model),), OF_USAGES, origin.family or NO_MODEL)
+    def begin_model(self, use: str, origin: Origin, model: str | None) -> None:
+        """Let what is counted of a model in one use stand at 0, and what it is billed by."""
+        shown = self.model(origin, model)
+        self.begin(use, origin, shown)
+        self.begin("usages", origin, origin.family or NO_MODEL, shown)
 
 
 def series_of(name: str) -> int:
@@ -223,23 +223,22 @@ def _session(metrics: Metrics, origin: Origin, fact: facts.SessionOpened | facts
     """A session says its model before anything of it is counted."""
     if fact.model is None:
         return
-    metrics.begin_usages(origin, fact.model)
     if fact.kind == SPOKEN:
-        metrics.begin(origin, (metrics.model(origin, fact.model),), OF_RESPONSES)
+        metrics.begin_model("responses", origin, fact.model)
+    else:
+        metrics.begin("usages", origin, origin.family or NO_MODEL, metrics.model(origin, fact.model))
 
 
 def _response_started(metrics: Metrics, origin: Origin, fact: facts.ResponseStarted) -> None:
-    metrics.begin_usages(origin, fact.model)
-    metrics.begin(origin, (metrics.model(origin, fact.model),), OF_RESPONSES)
+    metrics.begin_model("responses", origin, fact.model)
 
 
 def _run_started(metrics: Metrics, origin: Origin, fact: facts.RunStarted) -> None:
-    metrics.begin_usages(origin, fact.model)
-    metrics.begin(origin, (metrics.model(origin, fact.model),), OF_RUNS)
+    metrics.begin_model("runs", origin, fact.model)
 
 
 def _tool_started(metrics: Metrics, origin: Origin, fact: facts.ToolCallStarted) -> None:
-    metrics.begin(origin, (fact.kind, metrics.tool(origin, fact.kind, fact.name)), OF_TOOLS)
+    metrics.begin("tools", origin, fact.kind, metrics.tool(origin, fact.kind, fact.name))
 
 
 def _unanswered(metrics: Metrics, origin: Origin, _fact: facts.TurnUnanswered) -> None:

@@ -47,36 +47,45 @@ export const signOut = () => ask("/v1/session", { method: "DELETE" });
 
 const AGAIN_SECONDS = [1, 2, 5, 10, 30];
 
-/** Follow /v1/stream; return what ends it. `on` has a handler for `rows`, `timeline`, `sources`, and `link` for its state. */
+/**
+ * Follow /v1/stream; return what ends it. `on` has a handler for `rows`, `timeline`, `sources`, and `link` for its state.
+ * A tab that nobody sees follows nothing: browsers allow few connections to a host, and all tabs share them.
+ */
 export function follow(key, on) {
+  const address = key === null ? "/v1/stream" : `/v1/stream?${query({ key })}`;
+  const listening = new AbortController();
   let stream = null;
   let timer = 0;
   let tries = 0;
-  const parsed = (handler) => (event) => {
-    let data;
-    try {
-      data = JSON.parse(event.data);
-    } catch {
-      return;
-    }
-    handler(data);
+  const close = () => {
+    clearTimeout(timer);
+    stream?.close();
+  };
+  const lost = () => {
+    close();
+    on.link("lost", false);
+    timer = setTimeout(open, 1000 * AGAIN_SECONDS[Math.min(tries++, AGAIN_SECONDS.length - 1)]);
   };
   const open = () => {
-    stream = new EventSource(key === null ? "/v1/stream" : `/v1/stream?${query({ key })}`);
+    stream = new EventSource(address);
     stream.addEventListener("open", () => {
       on.link("live", tries > 0);
       tries = 0;
     });
-    for (const name of ["rows", "timeline", "sources"]) if (on[name]) stream.addEventListener(name, parsed(on[name]));
-    stream.addEventListener("error", () => {
-      stream.close();
-      on.link("lost", false);
-      timer = setTimeout(open, 1000 * AGAIN_SECONDS[Math.min(tries++, AGAIN_SECONDS.length - 1)]);
-    });
+    for (const name of ["rows", "timeline", "sources"])
+      stream.addEventListener(name, (event) => on[name]?.(JSON.parse(event.data)));
+    stream.addEventListener("error", lost);
   };
-  open();
+  const turned = () => {
+    close();
+    if (document.hidden) return on.link("still", false);
+    tries = 1; // what happened meanwhile is asked for
+    open();
+  };
+  document.addEventListener("visibilitychange", turned, { signal: listening.signal });
+  if (!document.hidden) open();
   return () => {
-    clearTimeout(timer);
-    stream.close();
+    listening.abort();
+    close();
   };
 }

@@ -7,6 +7,8 @@ import { fill, h, inert, setText } from "./dom.js";
 import { count, money, plural } from "./format.js";
 
 const SOURCES_SECONDS = 10;
+const RUNNING_SECONDS = 1;
+const VERIFIED_SECONDS = 15;
 const PROBLEMS = 4; // sources that are named
 const LINKS = {
   live: "● live",
@@ -21,6 +23,8 @@ const part = (id) => document.getElementById(id);
 let view = null;
 let cost = null;
 let sources = [];
+let verified = ""; // what is shown of a verification
+let verifying = 0;
 
 /** What both views are given. */
 const shell = {
@@ -117,45 +121,75 @@ async function showSources() {
 }
 
 function summarise() {
-  const away = sources.filter((source) => !source.ready);
-  const open = sources.reduce((sum, source) => sum + source.conversations, 0);
+  const live = sources.filter((source) => source.kind !== "log"); // in a log nothing is received any more
+  const away = live.filter((source) => !source.ready);
+  const held = sources.reduce((sum, source) => sum + source.conversations, 0);
   const figure = (value, label) => h("span.figure", h("b", value), ` ${label}`);
-  const ready = [
-    `${sources.length - away.length} of ${sources.length}`,
-    `source${sources.length === 1 ? "" : "s"} ready`,
-  ];
+  const word = (n, name) => `${name}${n === 1 ? "" : "s"}`;
   fill(
     part("summary"),
-    sources.length > 0 && [figure(...ready), figure(count(open), `conversation${open === 1 ? "" : "s"} open`)],
+    live.length > 0
+      ? figure(`${live.length - away.length} of ${live.length}`, `${word(live.length, "source")} ready`)
+      : sources.length > 0 && figure(count(sources.length), word(sources.length, "source")),
+    sources.length > 0 && figure(count(held), `${word(held, "conversation")}${live.length ? " open" : ""}`),
     cost && figure(money(cost.usd), cost.whole ? "cost" : "cost of the rows shown"),
   );
+  paintProblems(away);
+}
+
+/** Name the sources that are not ready, up to some. */
+function paintProblems(away) {
   if (!away.length) return notice("sources");
   const problem = ({ name, problem }) =>
     h("li", "✕ ", h("b", h("bdi", inert(name))), ` is not ready: ${inert(problem ?? "it has not begun")}`);
   const more = away.length - PROBLEMS;
-  notice("sources", h("ul.bad", away.slice(0, PROBLEMS).map(problem), more > 0 && h("li", `and ${count(more)} more`)));
+  const items = [away.slice(0, PROBLEMS).map(problem), more > 0 && h("li", `and ${count(more)} more`)];
+  notice("sources", h("ul.bad", items));
 }
 
-/** The result of `verify` over the log that is shown, as far as it goes. */
+/** The result of `verify` over the log that is shown, and how far that is; nothing where there is a live daemon. */
 async function showVerification() {
+  clearTimeout(verifying);
   const result = await api.verification().catch(() => null);
   if (!result) return;
-  const running = result.ok === null;
-  const done = result.ok ? ["✓ The log verifies", "good"] : ["✕ The log does not verify", "bad"];
-  const [verdict, name] = running
-    ? [`◌ The log is being verified: ${Math.floor(100 * (result.progress ?? 0))} %`, ""]
-    : done;
+  const running = result.state ? result.state === "running" : result.ok === null;
+  verifying = setTimeout(showVerification, 1000 * (running ? RUNNING_SECONDS : VERIFIED_SECONDS));
+  const print = JSON.stringify([result.state, result.ok, result.lines, running && percent(result)]);
+  if (print === verified) return;
+  verified = print;
+  const [verdict, name] = judged(result, running);
+  const open = result.ok === false || part("notice-verify")?.querySelector("details").open;
+  const log = result.name ? [h("bdi", inert(result.name)), ": "] : "";
   const lines = h("pre", { tabindex: 0 }, result.lines.map(inert).join("\n"));
   notice(
     "verify",
-    h(
-      "details",
-      { class: name, open: result.ok === false },
-      h("summary", h("strong", verdict), ` ${result.lines.length ? plural(result.lines.length, "line") : ""}`),
-      lines,
-    ),
+    h("details", { class: name, open }, h("summary", log, h("strong", verdict)), lines, leftOut(result.log)),
   );
-  if (running) setTimeout(showVerification, 1000);
+}
+
+/** The verdict, and its colour. */
+function judged(result, running) {
+  const again = running ? `, and is being verified again: ${percent(result)} %` : "";
+  if (result.ok !== null)
+    return result.ok ? [`✓ The log verifies${again}`, "good"] : [`✕ The log does not verify${again}`, "bad"];
+  return running
+    ? [`◌ The log is being verified: ${percent(result)} %`, ""]
+    : ["✕ The log could not be verified", "bad"];
+}
+
+function percent(result) {
+  const share = result.progress ?? (result.total_bytes ? result.read_bytes / result.total_bytes : 0);
+  return Math.floor(100 * Math.min(share, 1));
+}
+
+/** What of a log is not in the table. */
+function leftOut(log) {
+  const parts = [
+    log?.unreadable > 0 && `${plural(log.unreadable, "line")} could not be read`,
+    log?.conversations_left_out > 0 &&
+      `${plural(log.conversations_left_out, "conversation")} did not fit into the table`,
+  ].filter(Boolean);
+  return parts.length > 0 && h("p.warn", `${parts.join(", ")}.`);
 }
 
 // Which view ------------------------------------------------------------------------------------------------

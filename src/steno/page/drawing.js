@@ -10,6 +10,7 @@ const BAR = 16;
 const AXIS = 24;
 const LETTER = 6.4;
 const LEAST = 2; // the width of what lasts next to nothing
+const NEAR = 3; // pixels a second from which on the signs of single spans can be told apart
 const ROWS = 5; // of what goes on at the same time in a lane
 const LABELLED = ["tool", "run", "step"];
 
@@ -34,13 +35,15 @@ export const labels = (rows) => rows.map((row) => s("text", { x: 0, y: row.y + R
 /** A drawing of `rows` on `scale`, `width` pixels wide. `zero` is where times begin, `now` where they end, or null. */
 export class Drawing {
   constructor(rows, scale, width, zero, now) {
-    Object.assign(this, { rows, scale, width, zero, now });
+    Object.assign(this, { rows, scale, width, zero, now, near: scale.rate >= NEAR });
     const last = rows.at(-1);
     this.height = last.y + last.height + 2;
   }
 
-  shapes() {
-    const marks = this.rows.flatMap((row) => row.marks ?? []);
+  /** The shapes of what is between two places. */
+  shapes(left, right) {
+    this.seen = ({ from, to }) => this.scale.x(to) >= left && this.scale.x(from) <= right;
+    const marks = this.rows.flatMap((row) => row.marks ?? []).filter(this.seen);
     return [
       hatch(),
       this.axis(),
@@ -59,6 +62,7 @@ export class Drawing {
   axis() {
     const step = this.scale.step();
     const silences = this.scale.breaks();
+    const ticks = this.scale.ticks(this.zero).filter((time) => this.seen({ from: time, to: time }));
     const room = (x) => (silences.find((each) => each.x > x - 1)?.x ?? this.width) - x - 4;
     const tick = (time) => {
       const [x, text] = [this.scale.x(time), offset(time - this.zero, step)];
@@ -71,18 +75,21 @@ export class Drawing {
       s("rect.silence", { x, width, y: AXIS, height: this.height - AXIS }),
       s("text.silent", { x: x + width / 2, y: 13, "text-anchor": "middle" }, age(seconds)),
     ];
-    return s("g", { "aria-hidden": "true" }, this.scale.ticks(this.zero).map(tick), silences.map(silence));
+    return s("g", { "aria-hidden": "true" }, ticks.map(tick), silences.map(silence));
   }
 
   row({ y, spans, marks }) {
     const rule = s("line.rule", { x1: 0, x2: this.width, y1: y, y2: y });
-    if (marks) return [rule, marks.map((mark) => this.mark(mark, y + ROW / 2))];
+    if (marks) return [rule, marks.filter(this.seen).map((mark) => this.mark(mark, y + ROW / 2))];
     const next = []; // the place of the next span of each line, from the right
-    const drawn = spans.toReversed().map((span) => {
-      const shape = this.span(span, y + span.row * ROW + (ROW - BAR) / 2, next[span.row] ?? this.width);
-      next[span.row] = this.scale.x(span.from);
-      return shape;
-    });
+    const drawn = spans
+      .filter(this.seen)
+      .toReversed()
+      .map((span) => {
+        const shape = this.span(span, y + span.row * ROW + (ROW - BAR) / 2, next[span.row] ?? this.width);
+        next[span.row] = this.scale.x(span.from);
+        return shape;
+      });
     return [rule, drawn.reverse()];
   }
 
@@ -127,13 +134,12 @@ export class Drawing {
       bar("bar", Math.min(begun, heard), heard),
       bar("unheard", heard, right),
       bar("unheard", heard, right, { fill: "url(#hatch)", class: "hatched" }),
-      this.latency(span, y),
-      this.points(span, y),
+      this.near && [this.latency(span, y), this.points(span, y)],
       this.label(span, y, Math.max(begun, x), right, next),
-      ending(span) && [
-        s("rect.flaw", { x, y: y + BAR, width: right - x, height: 3 }),
-        s("text.end", { x: right + 2, y: y + 13 }, ending(span)),
-      ],
+      ending(span) &&
+        (this.near
+          ? s("text.end", { x: right + 2, y: y + 13 }, ending(span))
+          : s("rect.flaw", { x, y: y + BAR, width: right - x, height: 3 })),
     );
   }
 

@@ -8,7 +8,6 @@ import { LANES, ending, markOf, placed } from "./things.js";
 const PAD = 14; // pixels
 const WIDEST = 1_000_000;
 const FASTEST = 800; // pixels a second
-const NEAR = 3; // pixels a second from which on the signs of single spans can be told apart
 // What is shown how, and in which lanes.
 const LEGEND = [
   ["speech", "caller", ["speech"]],
@@ -57,6 +56,7 @@ export class Timeline {
     this.svg.addEventListener("click", (event) => thing(event) && this.on.choose(thing(event)));
     this.svg.addEventListener("dblclick", (event) => this.zoomTo(thing(event)));
     this.svg.addEventListener("keydown", (event) => this.pressed(event, thing(event)));
+    this.view.addEventListener("scroll", () => this.order.length && this.scrolled());
     this.view.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     new ResizeObserver(() => this.view.clientWidth !== this.drawn && this.draw()).observe(this.view);
   }
@@ -74,7 +74,9 @@ export class Timeline {
     this.element.hidden = !this.order.length;
     this.explain();
     this.draw();
-    if (atEnd) this.view.scrollLeft = this.view.scrollWidth;
+    if (!atEnd) return;
+    this.view.scrollLeft = this.view.scrollWidth;
+    this.scrolled();
   }
 
   /** Say what the colours and signs of this picture are. */
@@ -91,22 +93,40 @@ export class Timeline {
 
   draw() {
     if (!this.order.length) return;
-    const focused = this.svg.contains(document.activeElement) ? document.activeElement.dataset.id : null;
+    this.lay();
+    this.paint();
+  }
+
+  /** Find the places of all, and make room for them. */
+  lay() {
     this.drawn = this.view.clientWidth;
     if (this.rate !== null) this.rate = this.bounded(this.rate);
     this.scale = new Scale(this.parts, this.rate ?? this.least(), PAD);
     const rows = rowsOf(this.spans, this.marks);
     const width = Math.max(this.scale.right + PAD, this.drawn);
-    const drawing = new Drawing(rows, this.scale, width, this.zero, this.now);
+    this.drawing = new Drawing(rows, this.scale, width, this.zero, this.now);
     this.svg.setAttribute("width", width);
-    this.svg.setAttribute("height", drawing.height);
-    this.svg.classList.toggle("far", this.scale.rate < NEAR);
-    this.labels.setAttribute("height", drawing.height);
+    this.svg.setAttribute("height", this.drawing.height);
+    this.labels.setAttribute("height", this.drawing.height);
     fill(this.labels, labels(rows));
-    fill(this.svg, drawing.shapes());
+  }
+
+  /** Draw what can be seen, and as much again on either side. */
+  paint() {
+    const focused = this.svg.contains(document.activeElement) ? document.activeElement.dataset.id : null;
+    this.painted = [this.view.scrollLeft - this.drawn, this.view.scrollLeft + 2 * this.drawn];
+    fill(this.svg, this.drawing.shapes(...this.painted));
     this.groups = new Map([...this.svg.querySelectorAll("g[data-id]")].map((group) => [group.dataset.id, group]));
     this.mark();
     this.groups.get(focused)?.focus({ preventScroll: true });
+  }
+
+  /** Paint again where something can be seen that is not drawn. */
+  scrolled() {
+    const [from, to] = this.painted;
+    const { scrollLeft, scrollWidth } = this.view;
+    const right = scrollLeft + this.drawn;
+    if (scrollLeft < Math.max(from, 0) || right > Math.min(to, scrollWidth)) this.paint();
   }
 
   // Scale -----------------------------------------------------------------------------------------------------
@@ -131,15 +151,17 @@ export class Timeline {
   zoom(factor, place = this.view.clientWidth / 2) {
     const time = this.scale.time(this.view.scrollLeft + place);
     this.rate = this.bounded(this.scale.rate * factor);
-    this.draw();
+    this.lay();
     this.view.scrollLeft = this.scale.x(time) - place;
+    this.paint();
   }
 
   zoomTo(thing) {
     if (!thing) return;
     this.rate = this.bounded((0.4 * this.view.clientWidth) / Math.max(thing.to - thing.from, 0.5));
-    this.draw();
+    this.lay();
     this.show(thing);
+    this.paint();
   }
 
   wheel(event) {
@@ -155,6 +177,7 @@ export class Timeline {
     const to = Math.min(this.scale.x(thing.to), from + clientWidth / 2);
     if (from >= scrollLeft + PAD && to <= scrollLeft + clientWidth - PAD) return;
     this.view.scrollLeft = (from + to) / 2 - clientWidth / 2;
+    this.scrolled();
   }
 
   // Choosing --------------------------------------------------------------------------------------------------
@@ -163,15 +186,14 @@ export class Timeline {
   choose(id, focus) {
     this.chosen = id;
     if (!this.order.length) return;
+    if (this.things.has(id)) this.show(this.things.get(id));
     this.mark();
-    if (!this.things.has(id)) return;
-    this.show(this.things.get(id));
-    if (focus) this.groups.get(id).focus({ preventScroll: true });
+    if (focus && this.things.has(id)) this.groups.get(id).focus({ preventScroll: true });
   }
 
   /** What is chosen, or the first thing, can be reached by the tab key; from there arrows lead to all. */
   mark() {
-    const reached = this.groups.has(this.chosen) ? this.chosen : this.order[0].id;
+    const reached = this.groups.has(this.chosen) ? this.chosen : this.groups.keys().next().value;
     for (const [id, group] of this.groups) {
       group.classList.toggle("chosen", id === this.chosen);
       group.setAttribute("aria-pressed", id === this.chosen);
@@ -184,8 +206,8 @@ export class Timeline {
     const choose = () => this.on.choose(thing);
     const go = (to) => {
       if (!to) return;
-      this.groups.get(to.id).focus({ preventScroll: true });
       this.show(to);
+      this.groups.get(to.id).focus({ preventScroll: true });
     };
     const actions = {
       Enter: choose,

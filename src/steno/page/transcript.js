@@ -31,6 +31,7 @@ export class Transcript {
   /** Show the lines of `doc`, whose spans are `spans`, with times from `zero` on. */
   update(doc, spans, zero) {
     this.allow(doc.content);
+    const index = new Spans(spans);
     const items = doc.transcript.map((entry, i) => ({ entry, id: `${entry.item_id ?? ""} ${entry.kind} ${i}` }));
     if (!items.length) items.push({ id: "none" });
     reconcile(
@@ -40,7 +41,7 @@ export class Transcript {
       () => h("li"),
       (line, { entry }) => {
         if (!entry) return setText(line, "Nothing was said so far.");
-        const span = spanOf(entry, spans);
+        const span = index.of(entry);
         line.span = span?.id ?? null;
         const print = JSON.stringify([entry, zero, line.span]);
         if (line.print !== print) paint(line, entry, zero, span);
@@ -69,24 +70,56 @@ export class Transcript {
   }
 }
 
-/** The span of a line: the one of its item, else the nearest one in which it can have been said. */
-function spanOf(entry, spans) {
-  const named = (span) =>
-    span.id === entry.item_id ||
-    Object.entries(span.detail ?? {}).some(([name, value]) => OWN.test(name) && value === entry.item_id);
-  if (entry.item_id !== null) {
-    const own = spans.filter(named);
-    if (own.length) return own.find((span) => suits(span, entry)) ?? own[0];
+/** Finds the span of a line. */
+class Spans {
+  constructor(spans) {
+    this.named = new Map();
+    this.lanes = new Map();
+    for (const span of spans) {
+      for (const name of namesOf(span)) append(this.named, name, span);
+      append(this.lanes, span.lane, span);
+    }
   }
-  if (entry.at === null) return undefined;
-  const far = (span) => Math.abs(span.from - entry.at);
-  const near = spans.filter((span) => suits(span, entry) && far(span) < NEAR_SECONDS);
-  return near.sort((a, b) => far(a) - far(b))[0];
+
+  /** The span of the item of `entry`, else the nearest one in which it can have been said. */
+  of(entry) {
+    const own = entry.item_id === null ? [] : (this.named.get(entry.item_id) ?? []);
+    if (own.length) return own.find((span) => suits(span, entry)) ?? own[0];
+    if (entry.at === null) return undefined;
+    const near = lanesOf(entry).map((lane) => nearest(this.lanes.get(lane) ?? [], entry.at));
+    const far = (span) => Math.abs(span.from - entry.at);
+    return near.filter((span) => span && far(span) < NEAR_SECONDS).sort((a, b) => far(a) - far(b))[0];
+  }
 }
 
-function suits(span, entry) {
-  if (KINDS[entry.kind]) return span.lane === "tool";
-  return entry.role === "user" ? span.lane === "speech" : ["response", "run", "step"].includes(span.lane);
+/** What a span is named by: its own id, and the ids of its item or call. */
+function namesOf(span) {
+  const ids = Object.entries(span.detail ?? {}).filter(([name]) => OWN.test(name));
+  return [span.id, ...ids.map(([, value]) => value)];
+}
+
+function append(map, name, span) {
+  if (map.has(name)) map.get(name).push(span);
+  else map.set(name, [span]);
+}
+
+/** The span of an ordered list that begins nearest to a time. */
+function nearest(spans, at) {
+  let [low, high] = [0, spans.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (spans[middle].from <= at) low = middle + 1;
+    else high = middle;
+  }
+  const [before, after] = [spans[low - 1], spans[low]];
+  return before && after && after.from - at < at - before.from ? after : (before ?? after);
+}
+
+const suits = (span, entry) => lanesOf(entry).includes(span.lane);
+
+function lanesOf(entry) {
+  if (Object.hasOwn(KINDS, entry.kind)) return ["tool"];
+  return entry.role === "user" ? ["speech"] : ["response", "run", "step"];
 }
 
 function speaker(entry) {

@@ -152,10 +152,6 @@ class SourceSupervisor:
         config = self._configs.get(name)
         return config.kind if config else ""
 
-    def labels(self, name: str) -> dict[str, str]:
-        """Return the operator's labels of a source."""
-        return dict(getattr(self._configs.get(name), "labels", {}))
-
     def problems(self) -> dict[str, Problem]:
         """Return why sources are not ready, by name; of those where something is known."""
         found = {name: source.problem for name, source in list(self._sources.items()) if not source.ready}

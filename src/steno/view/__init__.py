@@ -6,6 +6,7 @@
     changes.py    which lines have changed since they were shown last
     sources.py    the sources as lines of a table
     timeline.py   a conversation as spans and marks, out of the records of an audit log
+    shapes.py     what a timeline is drawn of
     spans.py      what each record adds to a timeline
     transcript.py what was said, out of the same records
     document.py   a conversation as `--state` has it, under the content policy

@@ -19,8 +19,8 @@ from steno.view.changes import Fingerprint
 from steno.view.document import document_of
 from steno.view.log_index import Indexed, LogIndex
 from steno.view.rows import Row, counted_at_end, row_of
+from steno.view.shapes import Texts
 from steno.view.sources import SourceList, SourceRow
-from steno.view.spans import Texts
 from steno.view.timeline import ContentShown, Timeline, timeline
 
 STORED_BYTES: Final = 64 * 1024 * 1024

@@ -32,7 +32,16 @@ from msgspec.structs import replace
 from steno.audit.content_policy import ContentField
 from steno.core.conversation import Conversation
 from steno.core.export import totals_of
-from steno.core.facts import NAMES, Content, ConversationClosed, Fact, Origin, StreamClosed, StreamResumed
+from steno.core.facts import (
+    NAMES,
+    Content,
+    ConversationClosed,
+    Fact,
+    Origin,
+    RateLimitReported,
+    StreamClosed,
+    StreamResumed,
+)
 from steno.core.memory import text_bytes
 from steno.limits import (
     RECENT_ENDED,
@@ -47,6 +56,9 @@ FACT_BYTES: Final = 512
 """A fact with its origin, besides its texts and its usage."""
 USAGE_BYTES: Final = 256
 """A bucket of tokens, or a line of a price."""
+
+NOT_SHOWN: Final = frozenset({RateLimitReported})
+"""Facts that no timeline shows. They come with every response."""
 
 
 class Entry(Struct, frozen=True, gc=False):
@@ -137,6 +149,8 @@ class RecentFacts:
             fact, more = self._within_policy(fact, members)
             size += more
         kept.tally.add(origin, fact)
+        if type(fact) in NOT_SHOWN:
+            return
         kept.facts.append(Entry(origin, fact, size))
         kept.bytes += size
         self.bytes += size

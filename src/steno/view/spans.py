@@ -4,70 +4,9 @@
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal
+from typing import Final
 
-from msgspec import Struct, field
-
-Lane = Literal["speech", "response", "playback", "tool", "run", "step", "session"]
-SpanMarkKind = Literal["first_token", "first_audio", "interrupted", "committed"]
-MarkKind = Literal["error", "gap", "rejected", "session", "truncated", "missed", "unanswered", "note"]
-Flat = str | float | bool | None
-Body = Mapping[str, Any]
-
-
-class SpanMark(Struct, frozen=True):
-    """A moment within a span."""
-
-    kind: SpanMarkKind
-    at: float | None
-
-
-class Span(Struct, kw_only=True):
-    """Something that lasted. Times are Unix seconds, null where they were not seen."""
-
-    id: str
-    lane: Lane
-    label: str
-    begin: float | None = None
-    end: float | None = None
-    status: str | None = None
-    """How it ended; null while it has not."""
-    marks: list[SpanMark] = field(default_factory=list)
-    detail: dict[str, Flat] = field(default_factory=dict)
-    cost: dict[str, Any] | None = None
-    tokens: list[dict[str, Any]] = field(default_factory=list)
-
-
-class Mark(Struct, frozen=True):
-    """A moment of the conversation."""
-
-    at: float | None
-    kind: MarkKind
-    label: str
-    detail: dict[str, Flat]
-
-
-class Texts:
-    """Reads the texts of records: out of the record itself; a subclass also out of the files beside a log."""
-
-    withheld = False
-    """Whether nothing but lengths is shown."""
-
-    def text(self, content: Any) -> str | None:
-        """Return what is kept of a text, where it may be shown."""
-        if self.withheld or not isinstance(content, dict):
-            return None
-        kept = content.get("text")
-        return kept if isinstance(kept, str) else self.stored(content)
-
-    def stored(self, content: dict[str, Any]) -> str | None:  # noqa: ARG002  # a subclass reads it
-        """Return a text that stands in a file."""
-        return None
-
-
-def characters(content: Any) -> int | None:
-    """Return how long a text was, whatever is kept of it; None where there was none."""
-    return content.get("length") if isinstance(content, dict) else None
+from steno.view.shapes import Body, Flat, Lane, Mark, MarkKind, Span, SpanMark, Texts, characters
 
 
 class Spans:
@@ -160,6 +99,24 @@ def _committed(to: Spans, at: float | None, body: Body) -> None:
 
 def _timed_out(to: Spans, at: float | None, body: Body) -> None:
     to.mark(at, "note", "silence", body, "item_id")
+
+
+def _transcribed(to: Spans, at: float | None, body: Body) -> None:
+    """Let the speech have what its transcription cost; each further part of an item is a span of its own."""
+    key = body.get("item_id")
+    spoken = (each for each in reversed(to.spans) if each.lane == "speech" and each.detail.get("item_id") == key)
+    span = next(spoken, None)
+    if span is None or span.cost is not None:
+        if not body.get("cost"):
+            return
+        span = to.end("speech", key, "user", at, "transcribed")
+        span.detail |= flat(body, "item_id")
+    span.detail |= {f"transcription_{name}": value for name, value in flat(body, "status", "model", "seconds").items()}
+    _bill(span, body)
+
+
+def _unanswered(to: Spans, at: float | None, body: Body) -> None:
+    to.mark(at, "unanswered", "not answered", body, "item_id", "ended_by", "waited_seconds")
 
 
 # Responses ------------------------------------------------------------------------------------------------
@@ -357,6 +314,8 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "speech.stopped": _speech_stopped,
     "input.committed": _committed,
     "input.timed_out": _timed_out,
+    "transcription.finished": _transcribed,
+    "turn.unanswered": _unanswered,
     "dtmf.received": _note("a key of the telephone"),
     "response.started": _response_started,
     "response.output_started": _output_started,

@@ -3,8 +3,7 @@
 The same tally is kept by a running daemon, fact by fact, and made of the records of an audit log.
 
 A user turn is input that was committed, or a message that was typed; of a thread, a run. A caller who has spoken waits
-until audio, playback or a text comes. Whoever speaks again, or leaves, without that was not answered. A response that
-only calls tools answers nobody.
+until audio, playback or a text comes. A response that only calls tools answers nobody.
 """
 
 from collections.abc import Callable, Mapping
@@ -163,8 +162,6 @@ def _opened(tally: Tally, origin: Origin, fact: facts.ConversationOpened) -> Non
 
 def _closed(tally: Tally, origin: Origin, fact: facts.ConversationClosed) -> None:
     tally.closed, tally.closed_at = fact, origin.at
-    if tally.waiting:
-        tally.unanswered += 1
     tally.waiting = tally.speaking = False
     tally.open_responses = tally.open_calls = tally.open_runs = ()
 
@@ -175,8 +172,6 @@ def _session(tally: Tally, _origin: Origin, fact: facts.SessionOpened | facts.Se
 
 
 def _speech_started(tally: Tally, _origin: Origin, _fact: Fact) -> None:
-    if tally.waiting:
-        tally.unanswered += 1
     tally.speaking, tally.waiting, tally.stopped = True, False, False
 
 
@@ -193,6 +188,11 @@ def _committed(tally: Tally, _origin: Origin, _fact: Fact) -> None:
     if not tally.stopped:
         tally.waiting = True
     tally.speaking, tally.stopped = False, False
+
+
+def _unanswered(tally: Tally, _origin: Origin, _fact: Fact) -> None:
+    tally.unanswered += 1
+    tally.waiting = False
 
 
 def _timed_out(tally: Tally, _origin: Origin, _fact: Fact) -> None:
@@ -298,6 +298,7 @@ HANDLERS: Final[Mapping[type[Fact], Callable[[Tally, Origin, Any], None]]] = {
     facts.SpeechStopped: _speech_stopped,
     facts.InputCommitted: _committed,
     facts.InputTimedOut: _timed_out,
+    facts.TurnUnanswered: _unanswered,
     facts.ItemAdded: _item,
     facts.ResponseStarted: _response_started,
     facts.ResponseOutputStarted: _output_started,

@@ -14,10 +14,11 @@ import msgspec
 from msgspec import Struct
 
 from steno.core.export import seconds_text
-from steno.core.facts import NAMES, Content, Cost, Fact, Origin
+from steno.core.facts import Cost
 from steno.timestamps import SECOND, parse_timestamp
 from steno.view.rows import Row
-from steno.view.spans import Mark, Span, Spans, Texts
+from steno.view.shapes import Mark, Span, Texts
+from steno.view.spans import Spans
 from steno.view.tally import Tally
 from steno.view.transcript import Said, Transcript
 
@@ -76,15 +77,8 @@ def timeline(
     shown = texts or Texts()
     shown.withheld = content == "withheld"
     spans, said, sums = Spans(shown), Transcript(shown), _Sums()
-    tally = Tally(row.key, row.source, row.family)
     for record in records:
         when = seconds_of(record.at)
-        unanswered = tally.unanswered
-        fact = fact_of(record.fact, record.body)
-        if fact is not None:
-            tally.add(_ANY, fact)
-        if tally.unanswered > unanswered:
-            spans.marks.append(Mark(when, "unanswered", "not answered", {}))
         spans.add(when, record.fact, record.body)
         said.add(when, record.fact, record.body)
         sums.add(record.fact, record.body)
@@ -107,27 +101,6 @@ def seconds_of(at: str | None) -> float | None:
         return None if at is None else parse_timestamp(at) / SECOND
     except ValueError:
         return None
-
-
-def fact_of(name: FactName, body: Mapping[str, Any]) -> Fact | None:
-    """Return the fact that a record is of, its texts left out; None where it is of none, or was cut too short."""
-    kind = _KINDS.get(name)
-    if kind is None:
-        return None
-    try:
-        return msgspec.convert(body, kind, dec_hook=_content)
-    except msgspec.ValidationError:
-        return None
-
-
-_ANY: Final = Origin(at=None, source="", stream=None)
-_KINDS: Final = {name: kind for kind, name in NAMES.items()}
-
-
-def _content(kind: type, field: Any) -> Any:
-    if kind is not Content or not isinstance(field, dict):
-        raise NotImplementedError
-    return Content(str(field.get("kind")), "")
 
 
 # Totals ---------------------------------------------------------------------------------------------------

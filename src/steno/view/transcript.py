@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from msgspec import Struct
 
-from steno.view.spans import Body, Texts, characters
+from steno.view.shapes import Body, Texts, characters
 from steno.view.tally import SAID
 
 Kind = Literal["speech", "text", "tool_call", "tool_output"]

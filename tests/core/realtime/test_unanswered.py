@@ -64,6 +64,10 @@ ANSWERED: dict[str, list[Event]] = {
     "it calls a tool": [created(), delta("{", kind="function_call_arguments", call_id="call_1")],
     "a tool runs": CALLED,
     "a tool ran, and a response goes on": [*CALLED, output_of("call_1"), created("resp_2")],
+    "it was spoken over before a word": [
+        created(),
+        done(status="cancelled", status_details={"type": "cancelled", "reason": "turn_detected"}),
+    ],
     "it was written to instead": [typed("Hello?")],
 }
 NOT_ANSWERED: dict[str, list[Event]] = {

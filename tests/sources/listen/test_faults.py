@@ -660,7 +660,7 @@ async def test_a_bad_certificate_and_one_that_is_mended(
     tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The former one serves meanwhile, and the metric says until when it is valid."""
-    monkeypatch.setattr("steno.sources.tls.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("steno.certificates.LOOK_SECONDS", 0.0)
     play = Play(tls=tls_of(tmp_path, authority.issue()))
     trusting = ssl.create_default_context(cafile=authority.certificate)
 

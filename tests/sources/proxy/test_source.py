@@ -192,7 +192,7 @@ async def test_a_certificate_is_served_anew_when_its_files_change(
     tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bad one leaves the former in use; calls go on whatever happens to it."""
-    monkeypatch.setattr("steno.sources.tls.LOOK_SECONDS", 0)
+    monkeypatch.setattr("steno.certificates.LOOK_SECONDS", 0)
     served = [tmp_path / "tls.pem", tmp_path / "tls.key"]
 
     def put() -> None:

@@ -306,9 +306,11 @@ def done(state: RealtimeConversation, event: realtime.ResponseDone, frame: Frame
 
 
 def _answers_at_its_end(response: RealtimeResponse, opened: OpenResponse | None) -> bool:
-    """Return whether the end of a response has a message in it of which no delta was seen."""
+    """Return whether a response of which no delta was seen is an answer: it says something, or was spoken over."""
     if opened is not None and (opened.has_text or opened.has_audio):
         return False
+    if response.status_details and response.status_details.reason == "turn_detected":
+        return True  # its end may come before the speech that cut it off
     return any(item.type == "message" and items.content_of(item) for item in response.output or ())
 
 

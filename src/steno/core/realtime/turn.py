@@ -66,7 +66,8 @@ The transitions are a table, `TRANSITIONS`. The rules that do not fit into it ar
 #     answer, though it ends no wait and has no latency. Arguments of a call are no words: the caller is told nothing.
 # The first two are for the handlers to say (`underway`), for this file knows neither. A response that ended with
 # nothing, since it failed or was cancelled or had nothing to say, has left the caller without an answer, and counts
-# for none. A response that is still speaking, from before the wait, answers what was asked before.
+# for none; but one that the caller spoke over had begun, whichever of its end and the speech is reported first. A
+# response that is still speaking, from before the wait, answers what was asked before.
 #
 # What is no such turn:
 #   - The silence of the idle timeout: it begins no wait.

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Final, Literal, get_args
 
+from steno.certificates import ServerCertificate
 from steno.sources.listen.handshake import Reason
 from steno.sources.protocols import Numbers
 from steno.sources.stream_session import StreamCounters
-from steno.sources.tls import ServerCertificate
 
 Outcome = Literal["accepted", "slow", "tls", "certificate", "descriptors", "evicted", "gone", "internal_error"] | Reason
 OUTCOMES: Final[tuple[Outcome, ...]] = tuple(each for part in get_args(Outcome) for each in get_args(part))

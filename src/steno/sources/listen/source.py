@@ -24,6 +24,7 @@ import structlog
 from websockets.http11 import Request, Response
 
 from steno.acceptor import Acceptor
+from steno.certificates import CertificateError, ServerCertificate
 from steno.config.sources.listen import ListenSource as ListenConfig
 from steno.errors import ConfigError
 from steno.sources.backoff import Backoff
@@ -43,7 +44,6 @@ from steno.sources.listen.tokens import Tokens, read_tokens
 from steno.sources.protocols import Problem
 from steno.sources.sockets import Listener, listener, problem_of
 from steno.sources.stream_session import StreamSessions
-from steno.sources.tls import CertificateError, ServerCertificate
 from steno.sources.websocket import (
     CLOSE_SECONDS,
     GOING_AWAY,
@@ -106,7 +106,8 @@ class ListenSource:
         """Why it is not ready."""
         if self.ready:
             return None
-        return self._problem or (self._certificate.problem if self._certificate else None)
+        error = self._certificate.error if self._certificate else None
+        return self._problem or (Problem("certificate", error.detail) if error else None)
 
     # The life of the source -----------------------------------------------------------------------------
 
@@ -258,7 +259,7 @@ class ListenSource:
 
     def _problem_of(self, error: Exception) -> Problem:
         if isinstance(error, CertificateError):
-            return error.problem
+            return Problem("certificate", error.detail)
         if isinstance(error, OSError):
             return problem_of(error, self.config.listen)
         return Problem("tokens", str(error))

@@ -14,8 +14,8 @@ from typing import Final
 
 import anyio
 
+from steno.certificates import CertificateError
 from steno.sources import sockets
-from steno.sources.tls import CertificateError
 
 SHORT: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """What `accept` fails with while the machine, or this process, is short of something."""

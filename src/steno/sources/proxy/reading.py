@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 
+from steno.certificates import ServerCertificate
 from steno.core.frame import Frame
 from steno.sources.dialing import DialCounters
 from steno.sources.protocols import Numbers
@@ -15,7 +16,6 @@ from steno.sources.proxy.frames import ENCODING, INTERNAL_ERROR, NO_MEMORY, TOO_
 from steno.sources.proxy.refusal import REASONS
 from steno.sources.recording import Close, Gap
 from steno.sources.stream_session import AT_ONCE, StreamSession, StreamSessions
-from steno.sources.tls import ServerCertificate
 
 GAPS: dict[str, Gap] = {
     INTERNAL_ERROR: "internal_error",

@@ -7,6 +7,7 @@ import anyio
 import structlog
 
 from steno.attachments import AttachRequest, RefusedError
+from steno.certificates import CertificateError, ServerCertificate
 from steno.config.sources.proxy import ProxySource as ProxyConfig
 from steno.sources.backoff import Backoff
 from steno.sources.protocols import Problem
@@ -22,7 +23,6 @@ from steno.sources.proxy.target import Upstream
 from steno.sources.proxy.upstream import Dialer, Trust
 from steno.sources.sockets import problem_of
 from steno.sources.stream_session import StreamSessions
-from steno.sources.tls import CertificateError, ServerCertificate
 
 WAIT_SECONDS: Final = 0.25
 WAIT_MAX_SECONDS: Final = 5.0
@@ -109,7 +109,7 @@ class ProxySource:
             certificate = self._new_certificate(config)
             sockets = await bind(self.name, *config.address)
         except CertificateError as error:
-            self._fail(error.problem)
+            self._fail(Problem("certificate", error.detail))
         except OSError as error:
             self._fail(problem_of(error, config.listen))
         if self.problem:

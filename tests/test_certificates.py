@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from steno import certificates as module
+from steno.certificates import CertificateError, ServerCertificate
 from steno.config import Tls
-from steno.sources import tls as module
-from steno.sources.protocols import Problem
-from steno.sources.tls import CertificateError, ServerCertificate
 from tests.sources.certificates import Authority
 from tests.sources.helpers import counted
 
@@ -112,14 +111,15 @@ def test_a_bad_certificate_leaves_the_former_in_use_until_it_is_mended(tmp_path:
         play.shown()  # the files are the same: they are not read again so soon
         play.later(module.AGAIN_SECONDS)
         play.shown()
-        problem = play.served.problem
+        error = play.served.error
         play.put(*authority.issue())
         play.later()
         mended = play.shown()
 
     assert first == during != mended
-    assert problem == Problem("certificate", f"{play.certificate}: certificate has expired")
-    assert play.served.problem is None
+    assert error is not None
+    assert error.detail == f"{play.certificate}: certificate has expired"
+    assert play.served.error is None
     assert play.loads == {"loaded": 2, "expired": 2}
     assert [(line["event"], line.get("reason")) for line in logs] == [
         ("the certificate cannot be used; the former one stays in use", "expired"),
@@ -237,4 +237,4 @@ def test_certificates_of_clients_that_are_none_are_named(tmp_path: Path, authori
     with pytest.raises(CertificateError) as caught:
         play.served.context()
 
-    assert caught.value.problem == Problem("certificate", f"{authorities}: holds no valid certificates")
+    assert caught.value.detail == f"{authorities}: holds no valid certificates"

@@ -18,7 +18,6 @@ from msgspec import Struct
 
 from steno.config.sources.base import Tls
 from steno.regular_files import read_named
-from steno.sources.protocols import Numbers, Problem
 
 Reason = Literal[
     "missing", "not_permitted", "unreadable", "malformed", "mismatch", "expired", "not_yet_valid", "unsuitable"
@@ -51,10 +50,15 @@ class CertificateError(Exception):
         self.reason = reason
         self.detail = detail
 
-    @property
-    def problem(self) -> Problem:
-        """Why the source that needs it is not ready."""
-        return Problem("certificate", self.detail)
+
+class Rules(Struct, frozen=True):
+    """What is agreed on with clients."""
+
+    clients: Literal["required", "optional"] = "required"
+    """Whether a client must show a certificate, where there is a `client_ca`. One that is shown must hold."""
+    minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
+    maximum: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED
+    """The versions of TLS."""
 
 
 class _Loaded(Struct, frozen=True):
@@ -66,25 +70,32 @@ class _Loaded(Struct, frozen=True):
 
 
 class ServerCertificate:
-    """The certificate of one source, whichever files hold it at present."""
+    """The certificate of one side that listens, whichever files hold it at present."""
 
     def __init__(
-        self, source: str, tls: Tls, alpn: Sequence[str] = (), clock: Callable[[], float] = time.monotonic
+        self,
+        source: str | None,
+        tls: Tls,
+        alpn: Sequence[str] = (),
+        clock: Callable[[], float] = time.monotonic,
+        rules: Rules | None = None,
     ) -> None:
         """Read nothing yet.
 
         Args:
-            source: its name, for the log.
+            source: the name of the source, for the log; None where it is the HTTP face.
             tls: the files.
             alpn: protocols to agree on within TLS, the preferred one first.
             clock: seconds that never run backwards.
+            rules: what is agreed on with clients.
         """
         self.loads: dict[Reason | Literal["loaded"], int] = dict.fromkeys(("loaded", *get_args(Reason)), 0)
         """How often the files were read, by outcome."""
         self._tls = tls
         self._alpn = list(alpn)
         self._clock = clock
-        self._log = structlog.get_logger().bind(source=source)
+        self._rules = rules or Rules()
+        self._log = structlog.get_logger().bind(**({"source": source} if source else {"key": "http.web_config"}))
         self._loaded: _Loaded | None = None
         self._error: CertificateError | None = None
         """Why the files, as they are now, cannot be used."""
@@ -100,17 +111,22 @@ class ServerCertificate:
         return self._tls
 
     @property
-    def problem(self) -> Problem | None:
+    def error(self) -> CertificateError | None:
         """What is wrong with the files as they are now, whether or not a former certificate is in use."""
-        return self._error.problem if self._error else None
+        return self._error
+
+    @property
+    def expires(self) -> float | None:
+        """Until when the certificate in use is valid, in Unix time; None where there is none."""
+        return self._loaded.expires if self._loaded else None
 
     @property
     def usable(self) -> bool:
         """Whether clients can be served."""
         return self._loaded is not None
 
-    def numbers(self) -> dict[str, Numbers]:
-        """Return the values by metric and labels; see `protocols.Counters`."""
+    def numbers(self) -> dict[str, Mapping[tuple[str, ...], float]]:
+        """Return the values by metric and labels, as a source counts them."""
         loaded = self._loaded
         return {
             "steno_tls_certificate_loads_total": {(outcome,): count for outcome, count in self.loads.items()},
@@ -141,7 +157,7 @@ class ServerCertificate:
         self._looked = self._tried = self._clock()
         self._signature = self._signature_now()  # before it is read: what changes meanwhile is read again
         try:
-            self._loaded = _load(self._tls, self._alpn)
+            self._loaded = _load(self._tls, self._alpn, self._rules)
         except CertificateError as error:
             self.loads[error.reason] += 1
             if self._error is None or self._error.detail != error.detail:
@@ -157,8 +173,8 @@ class ServerCertificate:
         self._outlived = False
         self._log.info("certificate loaded", file=self._tls.certificate, expires=int(self._loaded.expires))
 
-    def replace(self, tls: Tls | None) -> None:
-        """Go on with other files, or with none. Where they are bad, the former certificate stays in use until then.
+    def replace(self, tls: Tls | None, rules: Rules | None = None) -> None:
+        """Go on with other files and rules, or with none. Where they are bad, the former certificate stays in use.
 
         It does not where clients must show other certificates from now on than before.
         """
@@ -166,11 +182,11 @@ class ServerCertificate:
             self._loaded = None
         if tls is None:
             return
-        self._tls = tls
+        self._tls, self._rules = tls, rules or self._rules
         self.reload()
 
     def _signature_now(self) -> tuple[object, ...]:
-        return tuple(_signature(path) for path in _paths(self._tls))
+        return tuple(signature(path) for path in _paths(self._tls))
 
 
 def _paths(tls: Tls) -> Iterator[str]:
@@ -180,7 +196,7 @@ def _paths(tls: Tls) -> Iterator[str]:
         yield tls.client_ca
 
 
-def _signature(path: str) -> object:
+def signature(path: str) -> object:
     """Return what differs when the file at `path` is another one, or has changed, its permissions included."""
     try:
         stat = Path(path).stat()
@@ -189,21 +205,21 @@ def _signature(path: str) -> object:
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
-def inspect(tls: Tls) -> float:
+def inspect(tls: Tls, rules: Rules | None = None) -> float:
     """Return until when a certificate is valid, in Unix time. Raises CertificateError where it cannot be used now."""
-    return _load(tls, []).expires
+    return _load(tls, [], rules or Rules()).expires
 
 
 # Reading --------------------------------------------------------------------------------------------------
 
 
-def _load(tls: Tls, alpn: list[str]) -> _Loaded:
+def _load(tls: Tls, alpn: list[str], rules: Rules) -> _Loaded:
     """Read the files, and try them. Raises CertificateError."""
     chain = _read(tls.certificate)
     _read(tls.key)
     authorities = _read(tls.client_ca) if tls.client_ca else None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.minimum_version, context.maximum_version = rules.minimum, rules.maximum
     if alpn:
         context.set_alpn_protocols(alpn)
     try:
@@ -212,7 +228,7 @@ def _load(tls: Tls, alpn: list[str]) -> _Loaded:
         raise _unloadable(error, tls) from None
     expires = _tried(context, chain, tls)
     if tls.client_ca and authorities is not None:
-        context.verify_mode = ssl.CERT_REQUIRED
+        context.verify_mode = ssl.CERT_REQUIRED if rules.clients == "required" else ssl.CERT_OPTIONAL
         _trust(context, authorities, tls.client_ca)
     return _Loaded(context, expires)
 
