@@ -63,7 +63,7 @@ ELSEWHERE: Final = {
     r"python3 -m venv /opt/steno .*|/opt/steno/bin/python -m pip .*": "they install below /opt, as root",
     r"install -.*": "it installs below /etc, as root; tests/test_deploy.py holds that its files are there",
     r"(until /opt/steno/bin/steno health .*|systemctl .*|journalctl .*)": "it needs systemd and root",
-    r"(docker|buildah) .*|cd deploy/compose": "it needs docker or buildah: tests/operations/test_image_build.py, tests/deploy/test_compose.py",
+    r"(docker|buildah) .*|cd deploy/compose": "docker, buildah: tests/operations/test_image_build.py, tests/deploy",
     r"kubectl .*": "it needs a cluster; tests/deploy/test_kubernetes.py renders and validates what is applied",
     r"make deb .*|apt install .*": "tests/operations/test_debian_package.py: it installs as root",
     r"uv tool install .*": "tests/operations/test_install.py",
@@ -143,9 +143,7 @@ def test_looking_back(tmp_path: Path) -> None:
     shown = {}
     for command in COMMANDS:
         if command.text in QUICK:
-            typed = command.text.replace(".venv/bin/steno", f'"{sys.executable}" -m steno').replace(
-                "/var/log/steno", log
-            )
+            typed = f'"{sys.executable}" -m {command.text.replace("/var/log/steno", log)}'
             done = subprocess.run(
                 ["sh", "-c", typed], cwd=tmp_path, capture_output=True, text=True, env={**os.environ}, check=False
             )
