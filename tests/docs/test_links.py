@@ -1,10 +1,11 @@
 """Links between the pages: to files that are there, and to headings that are there."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import PAGES, ROOT, anchors, links, name
+from tests.docs.pages import PAGES, ROOT, anchors, links, name, prose
 
 ELSEWHERE = ("https://", "http://", "mailto:")
 
@@ -46,3 +47,11 @@ def test_every_page_is_in_the_index() -> None:
     assert {
         page.name for page in (ROOT / "docs").glob("*.md") if page != index and page.resolve() not in linked
     } == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_tests_that_are_named_are_there(page: Path) -> None:
+    """A page that says which test shows something names one."""
+    if page.name != "CHANGELOG.md":
+        named = re.findall(r"`((?:tests|benchmarks)/[\w./-]+)`", prose(page))
+        assert [path for path in named if not (ROOT / path).exists()] == []
