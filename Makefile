@@ -29,7 +29,7 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest test-taps test-clients test-operations coverage golden screenshots
-.PHONY: deb sbom compare bench-check wheel check format docs lock clean
+.PHONY: dashboards deb sbom compare bench-check wheel check format docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -114,6 +114,7 @@ $(OPERATIONS)/%/.locked: $(OPERATION_LOCKS)/%.lock
 	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
 
 BROWSER         := $(OPERATIONS)/browser
+DASHBOARDS      := $(OPERATIONS)/dashboards
 TOOLS           := $(OPERATIONS)/tools
 test-operations: $(VENV)/.dev $(patsubst $(OPERATION_LOCKS)/%.lock,$(OPERATIONS)/%/.locked,$(wildcard $(OPERATION_LOCKS)/*.lock))
 test-operations: ## run the tests with a browser and a Prometheus (needs chromium, prometheus and promtool)
@@ -121,6 +122,7 @@ test-operations: ## run the tests with a browser and a Prometheus (needs chromiu
 	    && command -v apt-get >/dev/null && apt-get update -qq \
 	    && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $$each >/dev/null; } \
 	    || { echo "make test-operations needs $$each on PATH; as root on Debian it installs it" >&2; exit 1; }; done
+	PYTHONPATH=. $(DASHBOARDS)/bin/python -m tools.dashboards --check
 	STENO_OPERATIONS=all $(BIN)/pytest tests/operations $(AT_ONCE) --timeout=600 $(ARGS)
 
 # One process, one order, one choice of examples and no recordings, so that two runs find the same wherever they run.
@@ -174,6 +176,9 @@ docs: $(VENV)/.project ## write the pages of docs/ that follow from the code, an
 	PYTHONPATH=. $(BIN)/python tools/facts_page.py
 	PYTHONPATH=. $(BIN)/python tools/configuration_page.py
 	PYTHONPATH=. $(BIN)/python tools/configuration_schema.py
+
+dashboards: $(DASHBOARDS)/.locked ## write the dashboards in deploy/grafana/dashboards from tools/dashboards
+	PYTHONPATH=. $(DASHBOARDS)/bin/python -m tools.dashboards
 
 # It says what the image and the Debian package hold, and lies in both.
 sbom: $(VENV)/.project $(TOOLS)/.locked ## write deploy/steno.cdx.json from requirements.lock

@@ -145,6 +145,10 @@ CLAIMS: Final = 16_384
 """Usages whose id is remembered, so that a call which two sources follow is billed once: the responses of hours. Each
 takes some 250 bytes."""
 
+CLAIMANTS: Final = 64
+"""Open conversations that are known by one id of a session or call. Two or three sources follow a call. A sender may
+give one id to all its sessions, and each usage looks at all that have it. A further one is billed by itself."""
+
 LOG_QUEUE_BYTES: Final = 1024 * 1024
 """Lines of the operational log that wait for its reader: some 5,000, so that a pause of the reader loses nothing. Past
 it the oldest of the least important are dropped."""

@@ -79,4 +79,4 @@ def test_prometheus_scrapes_what_runs_steno_with_its_token() -> None:
     assert set(names.split(", ")) == {name for name in SERVICES if name.startswith("steno")}
     assert "credentials_file: /run/secrets/http-token\n" in scrapes
     assert "- http-token\n" in SERVICES["prometheus"]
-    assert set(re.findall(r"/etc/prometheus/steno/(\S+)", scrapes)) == {"rules.yml", "alerts.yml"}
+    assert set(re.findall(r"/etc/prometheus/steno/(\S+)", scrapes)) == {"thresholds.yml", "rules.yml", "alerts.yml"}

@@ -67,6 +67,7 @@ ELSEWHERE: Final = {
     r"kubectl .*": "it needs a cluster; tests/deploy/test_kubernetes.py renders and validates what is applied",
     r"make deb .*|apt install .*": "tests/operations/test_debian_package.py: it installs as root",
     r"uv tool install .*": "tests/operations/test_install.py",
+    r"promtool .*": "tests/operations/test_promtool.py",
     r"curl .*": "tests/operations/test_openapi.py asks all routes of a daemon",
 }
 """What is not run as it stands: a pattern, and why, or which test runs its like."""

@@ -229,7 +229,7 @@ def test_compose_accepts_its_file(tmp_path: Path) -> None:
 def test_prometheus_accepts_its_configuration(tmp_path: Path) -> None:
     """Its rules are held to account elsewhere: files without any stand in for them."""
     text = (DEPLOY / "compose/prometheus.yml").read_text(encoding="utf-8")
-    for name in ("rules.yml", "alerts.yml"):
+    for name in ("thresholds.yml", "rules.yml", "alerts.yml"):
         (tmp_path / name).write_text("groups: []\n", encoding="utf-8")
     (tmp_path / "token").write_text("token", encoding="utf-8")
     text = text.replace("/run/secrets/http-token", str(tmp_path / "token"))

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from steno.core.billing import claims
 from steno.core.billing.claims import Claims
 from steno.core.stream import Stream
 from tests.core.helpers import STREAM, Event, Play, created, done, event, run, session
@@ -217,3 +218,14 @@ def test_the_ids_of_usages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert alone == (True, [])
     assert all(claims.bill(play.state(), f"resp_{number}") for number in range(5))
     assert list(claims._billed) == ["resp_3", "resp_4"]
+
+
+def test_those_that_are_known_by_one_id_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sender may give one id to all its sessions, and each usage looks at all that have it."""
+    monkeypatch.setattr(claims, "CLAIMANTS", 2)
+    play = Play()
+    taps = [play.open(f"tap{number}/1790000000000000/1", source=f"tap{number}") for number in range(3)]
+    for tap in taps:
+        play.say(session("sess_1"), created(f"resp_{tap.source}"), done(f"resp_{tap.source}", usage=USAGE), on=tap)
+
+    assert [billed(play, tap.name)[0] for tap in taps] == [5, 0, 5]

@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable
 from typing import NamedTuple, Protocol
 
-from steno.limits import CLAIMS
+from steno.limits import CLAIMANTS, CLAIMS
 
 
 class Claimant(Protocol):
@@ -59,7 +59,7 @@ class Claims:
 
     def learn(self, state: Claimant, names: Iterable[str]) -> None:
         """Let `state` be known by `names`, and by the former ones no more."""
-        wanted = tuple(names)
+        wanted = tuple(name for name in names if name in state.names or self._has_room(name))
         if wanted == state.names:
             return
         for name in set(state.names) - set(wanted):
@@ -68,6 +68,10 @@ class Claims:
             if name not in state.names:
                 self._known.setdefault(name, []).append(state)
         state.names = wanted
+
+    def _has_room(self, name: str) -> bool:
+        """Return whether one more may be known by `name`: each usage looks at all that are."""
+        return len(self._known.get(name, ())) < CLAIMANTS
 
     def forget(self, state: Claimant) -> None:
         """Let nothing lead to `state`, which has ended."""
