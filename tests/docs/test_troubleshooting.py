@@ -9,7 +9,6 @@ from steno import attachments, output_errors
 from steno.admin import connections, webhooks
 from steno.audit import log_records, service
 from steno.certificates import Reason as CertificateReason
-from steno.cli import INTERRUPTED
 from steno.core.facts import MISSING, REJECTED, UNPRICED
 from steno.core.registry import Closing
 from steno.errors import StenoError
@@ -52,7 +51,7 @@ LISTS = {
     "An output fails": output_errors.REASONS,
     "A conversation was closed": get_args(Closing),
     "Exit codes": {
-        *("0", "1", str(StenoError.exit_code), str(INTERRUPTED)),
+        *("0", "1", str(StenoError.exit_code), "130"),
         *(str(each.exit_code) for each in StenoError.__subclasses__()),
     },
 }
