@@ -16,6 +16,7 @@ from steno.core.realtime.handlers import passed
 from steno.core.registry import Closing
 from steno.metrics.closed import SESSION_KINDS
 from steno.metrics.definitions import METRICS
+from steno.otel.collector import REASONS as NOT_EXPORTED
 from steno.sources.connect_errors import NAMES as REASONS_TO_DIAL
 from steno.sources.listen.counters import OUTCOMES
 from steno.sources.proxy.frames import UNFED
@@ -55,6 +56,7 @@ def test_every_metric_is_documented_with_its_labels() -> None:
         ("steno_listen_handshakes_total", OUTCOMES),
         ("steno_tls_certificate_loads_total", get_args(Reason)),
         ("steno_attachments_ended_total", get_args(EndReason)),
+        ("steno_otel_export_failures_total", NOT_EXPORTED),
     ],
 )
 def test_values_of_labels_are_documented(metric: str, values: tuple[str, ...]) -> None:

@@ -37,6 +37,8 @@ WORDS: Final[tuple[tuple[Any, str], ...]] = (
     (fields.HostName, "host"),
     (fields.HeaderName, "header"),
     (fields.Subprotocol, "subprotocol"),
+    (fields.AttributeName, "attribute"),
+    (fields.AttributeValue, "value of an attribute"),
     (fields.VariableName, "variable"),
     (fields.PatternName, "name of a pattern"),
     (fields.Pattern, "regular expression"),
@@ -75,7 +77,7 @@ and `follow.toml` beside it those of the other sources. |
 | have an editor complete and check | A first line `#:schema` with the path of `config/steno.schema.json`, as above: \
 Even Better TOML and taplo read it. |
 | have a running daemon read it again | SIGHUP, or `systemctl reload steno`. A wrong file changes nothing. |
-| change `[audit]`, `[limits]`, {bound} | Restart. On SIGHUP the log says which of them differ. |
+| change `[audit]`, `[limits]`, `[otel]`, {bound} | Restart. On SIGHUP the log says which of them differ. |
 
 Sizes are in bytes and times in seconds; the unit is in the name. A default of `-` means absent.
 

@@ -10,7 +10,7 @@ import pytest
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo, fields
 
-from steno.config import Audit, Config, Connect, Http, Log, Prices, load, parse
+from steno.config import Audit, Config, Connect, Http, Log, Otel, Prices, load, parse
 from steno.config.sources import SOURCES
 from steno.limits import Limits
 
@@ -24,6 +24,7 @@ TABLES: dict[str, type[Struct]] = {
     "log": Log,
     "limits": Limits,
     "prices": Prices,
+    "otel": Otel,
     **SOURCES,
 }
 KEYS = [(table, field) for table, struct in TABLES.items() for field in fields(struct)]

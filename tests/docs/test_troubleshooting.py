@@ -12,6 +12,7 @@ from steno.certificates import Reason as CertificateReason
 from steno.core.facts import MISSING, REJECTED, UNPRICED
 from steno.core.registry import Closing
 from steno.errors import StenoError
+from steno.otel.collector import REASONS as NOT_EXPORTED
 from steno.sources import connect_errors
 from steno.sources.listen.counters import OUTCOMES
 from steno.sources.proxy.frames import UNFED
@@ -49,6 +50,7 @@ LISTS = {
     "The audit log is not written": {*get_args(service.Status), *WRITE_ERRORS},
     "The audit log has a hole or was changed": {*get_args(log_records.Loss), *get_args(log_records.Damage)},
     "An output fails": output_errors.REASONS,
+    "A collector takes nothing": NOT_EXPORTED,
     "A conversation was closed": get_args(Closing),
     "Exit codes": {
         *("0", "1", str(StenoError.exit_code), "130"),

@@ -52,6 +52,7 @@ from steno.metrics.exemplars import ExemplarMetrics, exposed
 from steno.metrics.exposition import ProcessNumbers, daemon_registry
 from steno.metrics.labels import SourceLabels
 from steno.metrics.sink import Metrics
+from steno.otel.exporting import Exports
 from steno.output_errors import OutputErrors
 from steno.pipeline import Pipeline
 from steno.sources.attach.journal import Journal
@@ -100,6 +101,8 @@ class DaemonParts(Struct, frozen=True, kw_only=True):
     """The operational log, where it is the daemon's own."""
     notifier: Notifier
     """Where the service manager hears of the daemon."""
+    exports: Exports | None = None
+    """What is sent by OTLP, where anything is."""
     load: Callable[[], Config] | None = None
     """Reads the configuration again, where it came from a file."""
 
@@ -124,7 +127,7 @@ class Daemon:
         self.views = Views(config)
         self.pipeline = Pipeline(
             config.limits,
-            [self.metrics, *parts.audit.sinks, self.views.recent],
+            [self.metrics, *parts.audit.sinks, self.views.recent, *(parts.exports.sinks if parts.exports else ())],
             self._conversation_closed,
             self._stream_ended,
             parts.prices,
@@ -216,7 +219,8 @@ class Daemon:
 
     async def run(self) -> tuple[str, ...]:
         """Run until `stop` or a signal, then drain; return what is missing at the end, a sentence each."""
-        registry = exposed(daemon_registry(self.pipeline, self.metrics, self.numbers()), self.metrics)
+        plain = daemon_registry(self.pipeline, self.metrics, self.numbers())
+        registry = exposed(plain, self.metrics)
         clients = self.faces.tables["http"]
         authorization = self.access.authorization
         further = [*page_routes(), *self.calls.http_routes(), *self.views.routes(authorization)]
@@ -224,6 +228,9 @@ class Daemon:
         http = HttpServer(face(answers, self._hosts, clients), self._parts.socket, clients, tls=self.access.tls)
         async with anyio.create_task_group() as tasks:
             self.audit.start(self.pipeline, self.clock.start)
+            if self._parts.exports:
+                labels = lambda: self.metrics.labels.by_source()  # noqa: E731, PLW0108  # SIGHUP puts others in their place
+                self._parts.exports.start(plain.collect, labels)
             self._ticked_at = anyio.current_time()
             tasks.start_soon(self._serve, http.run, self._parts.socket)
             if self.audit.directory:
@@ -249,7 +256,7 @@ class Daemon:
         """Return whoever knows a part of the process metrics."""
         known: list[ProcessNumbers] = [self.sources, self.drain, self.audit, self.memory, self.faces, self.watch]
         known += [self.calls, self.loaded, self.lag, self._parts.errors]
-        return [*known, self._parts.log] if self._parts.log else known
+        return [*known, *(each for each in (self._parts.exports, self._parts.log) if each)]
 
     async def _serve(self, run: Callable[[], Awaitable[None]], sock: socket.socket | None = None) -> None:
         """Run one of the daemon's own servers. Where it fails, the daemon goes on without it, and `sock` is closed."""
@@ -342,7 +349,9 @@ class Daemon:
             self.pipeline.registry.close_all(now)
         left = self._config.limits.drain_seconds * (1 - SHARE_OF_SOURCES)
         state, missing = self._parts.state, []
-        async with anyio.create_task_group() as tasks:  # both at once: neither disk takes the other's time
+        async with anyio.create_task_group() as tasks:  # all at once: no disk and no peer takes the others' time
+            if self._parts.exports:
+                tasks.start_soon(anyio.to_thread.run_sync, self._parts.exports.finish, left)
             if state:
                 until = self._drain_began + self._config.limits.drain_seconds * SHARE_OF_STATE
                 tasks.start_soon(anyio.to_thread.run_sync, state.finish, until - monotonic())
@@ -402,7 +411,7 @@ class Daemon:
         self.calls.reload(new)
         self.faces.tables["http"].most = self.access.connections(self._plan(new).http)
         self.audit.reopen(self.clock.now(), new, changes)
-        later = [name for name in ("audit", "limits") if getattr(old, name) != getattr(new, name)]
+        later = [name for name in ("audit", "limits", "otel") if getattr(old, name) != getattr(new, name)]
         later += [f"http.{key}" for key in BOUND_AT_START if getattr(old.http, key) != getattr(new.http, key)]
         later += ["http.web_config"] if (new.http.web_config is None) is (self.access.tls is not None) else []
         self._log.info("configuration reloaded", **msgspec.structs.asdict(changes), at_next_start=later)
