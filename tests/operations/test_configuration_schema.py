@@ -21,7 +21,7 @@ for file in sys.argv[2:]:
 
 def mistakes(*files: Path) -> list[str]:
     """Return what the library says of configuration files."""
-    arguments = [PYTHON, "-c", SCRIPT, ROOT / "config/steno.schema.json", *map(str, files)]
+    arguments = [str(each) for each in (PYTHON, "-c", SCRIPT, ROOT / "config/steno.schema.json", *files)]
     return subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
