@@ -109,7 +109,7 @@ def test_all_but_the_log_of_operation_is_there(numbers: dict[str, dict[tuple[str
 def test_a_daemon_without_an_audit_log_says_so() -> None:
     """By the word that `/readyz` has. It is ready all the same: somebody wanted it so."""
     with opened(parse('http.listen = "127.0.0.1:0"', "steno.toml"), {}) as daemon:
-        ready = daemon.ready()
+        ready = daemon.health.ready()
 
     assert (ready.ok, ready.detail["audit"]) == (True, "off")
 
