@@ -3,9 +3,12 @@
 import ast
 import configparser
 import json
+from pathlib import Path
 
 import pytest
+import yaml
 
+from steno.admin.web_config import read_web_config
 from tests.docs.pages import Block, blocks
 
 
@@ -33,3 +36,15 @@ def test_drop_ins_of_systemd(block: Block) -> None:
     parser.read_string(block.text)
 
     assert set(parser.sections()) <= {"Unit", "Service", "Socket", "Install"}
+
+
+@pytest.mark.parametrize("block", numbered("yaml"))
+def test_yaml(block: Block, tmp_path: Path) -> None:
+    """A web configuration is one that the daemon takes; of Prometheus' own files each job scrapes something."""
+    document = yaml.safe_load(block.text)
+
+    if "tls_server_config" in document:
+        (file := tmp_path / "web.yml").write_text(block.text)
+        assert read_web_config(file).tls is not None
+    else:
+        assert [job for job in document["scrape_configs"] if not job["static_configs"]] == []
