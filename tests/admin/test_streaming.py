@@ -16,7 +16,7 @@ from steno.admin import streaming
 from steno.admin.streaming import STREAM
 from steno.limits import STREAM_CLIENTS
 from tests.admin.test_views import CREATED, Face, face, typed
-from tests.sources.helpers import until
+from tests.sources.helpers import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.anyio
 
@@ -88,6 +88,19 @@ async def test_who_listens_is_told_what_changes_and_that_a_timeline_did(tmp_path
     assert [row["key"] for row in told["conversations"]] == ["relay/call-7"]  # the other one was there before
     assert (told["closed"], followed) == ([], {"key": "relay/call-7"})
     assert "Ada" not in json.dumps(told)
+
+
+async def test_head_of_a_stream_is_answered_and_takes_no_place(tmp_path: Path) -> None:
+    async with face(tmp_path) as served:
+        host, _, port = served.daemon.address.rpartition(":")
+        async with await anyio.connect_tcp(host, int(port)) as sock:
+            with anyio.fail_after(PATIENCE_SECONDS):
+                for method in ("HEAD", "GET"):  # on one connection: the first is at its end
+                    await sock.send(f"{method} {STREAM} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
+                    head = await sock.receive()
+
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert b"text/event-stream" in head
 
 
 async def test_a_stream_ends_at_once_when_the_daemon_stops_and_begins_no_more(tmp_path: Path) -> None:

@@ -39,10 +39,12 @@ ALIVE_TURNS: Final = 15
 """Turns without an event after which a comment is sent, so that proxies and clients see that the stream lives."""
 WAITING_EVENTS: Final = 4
 """Events that wait for a client. One that is seconds behind is better off when it asks anew."""
+MEDIA_TYPE: Final = "text/event-stream"
+HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
 LISTEN: Final = Operation(
     summary="What changes, as server-sent events: rows, sources and, with a key, timeline.",
     parameters=(Parameter("key", "The key of a conversation that is followed."),),
-    answers={200: "text/event-stream", 400: ErrorAnswer, 503: ErrorAnswer},
+    answers={200: MEDIA_TYPE, 400: ErrorAnswer, 503: ErrorAnswer},
 )
 RETRY: Final = b"retry: 2000\n\n"
 ALIVE: Final = b":\n\n"
@@ -95,6 +97,8 @@ class ChangeStream:
         given = request.query_params.multi_items()
         if any(name != "key" or len(value) > TEXT_CHARACTERS for name, value in given) or len(given) > 1:
             return error(HTTPStatus.BAD_REQUEST, "bad_request", "the only parameter is key, the key of a conversation")
+        if request.method == "HEAD":  # its response ends with its head
+            return Response(headers=HEADERS, media_type=MEDIA_TYPE)
         if self._stopped or len(self._clients) >= STREAM_CLIENTS:
             return error(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_streams", TOO_MANY, {"retry-after": "5"})
         client = _Client(given[0][1] if given else None)
@@ -168,9 +172,7 @@ class _EventResponse(Response):
 
     def __init__(self, events: MemoryObjectReceiveStream[bytes], left: Callable[[], None]) -> None:
         """Send `events`; `left` is called at the end, whichever it is."""
-        super().__init__(
-            headers={"cache-control": "no-store", "x-accel-buffering": "no"}, media_type="text/event-stream"
-        )
+        super().__init__(headers=HEADERS, media_type=MEDIA_TYPE)
         del self.headers["content-length"]
         self._events = events
         self._left = left
