@@ -172,7 +172,7 @@ async def serve(settings: Settings) -> None:
     host, port = _address(settings.listen)
     index = LogIndex(settings.paths)
     archive, workers = Archive(index), Workers()
-    changes, verification = ChangeStream(archive, workers), LogVerification(settings.paths, settings.trust, index)
+    changes, verification = ChangeStream(archive, Workers(1)), LogVerification(settings.paths, settings.trust, index)
     token = os.environ.setdefault(TOKEN_VARIABLE, secrets.token_urlsafe(TOKEN_BYTES))
     authorization = Authorization(SecretRef(env=TOKEN_VARIABLE), Policy(private=True))
     routes = [*page_routes(), *view_routes(archive, authorization, workers), changes.route(), verification.route()]
