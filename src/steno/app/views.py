@@ -134,7 +134,7 @@ class Views:
 
     def routes(self, authorization: Authorization) -> list[DescribedRoute]:
         """Return the routes of the HTTP face."""
-        return [*view_routes(self._library, authorization, self.workers), self.changes.route()]
+        return [*view_routes(self._library, authorization, self.workers), self.changes.route(authorization)]
 
     def closed(self, state: Conversation) -> None:
         """Remember the totals of a conversation that has ended."""
