@@ -174,8 +174,10 @@ format: $(VENV)/.dev ## sort imports, fix what can be fixed safely, format
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/.project ## write the pages of docs/ that follow from the code
+docs: $(VENV)/.project ## write the pages of docs/ that follow from the code, and the schema for editors
 	PYTHONPATH=. $(BIN)/python tools/facts_page.py
+	PYTHONPATH=. $(BIN)/python tools/configuration_page.py
+	PYTHONPATH=. $(BIN)/python tools/configuration_schema.py
 
 dashboards: $(DASHBOARDS)/.locked ## write the dashboards in deploy/grafana/dashboards from tools/dashboards
 	PYTHONPATH=. $(DASHBOARDS)/bin/python -m tools.dashboards

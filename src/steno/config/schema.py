@@ -58,7 +58,7 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How many sources must be connected for `/readyz` to answer that the daemon is ready."""
 
     hosts: tuple[HostName, ...] = ()
-    """Names under which the server is asked for, besides addresses and `localhost`; `*` for any. See `admin.hosts`."""
+    """Names under which the server is asked for, besides addresses and `localhost`; `*` for any."""
 
     exemplars: bool = False
     """Whether latencies in OpenMetrics show the key of the conversation that was counted last, to anyone who reads."""
@@ -290,4 +290,4 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     prices: Prices = Prices()
     otel: Otel = Otel()
     sources: tuple[Source, ...] = ()
-    """Each is the Struct of its kind; see `sources.SOURCES`."""
+    """Where frames come from. A table has the keys of its `kind`."""
