@@ -80,13 +80,19 @@ class Terminal:
         assert self.process.stderr is not None
         return code, self.process.stderr.read().decode()
 
+    def hang_up(self) -> None:
+        """Close the terminal, as its window is closed."""
+        for each in (self.slave, self.master):
+            os.close(each)
+        self.master = self.slave = -1
+
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
         assert self.process.stderr is not None
         self.process.stderr.close()
-        os.close(self.master)
-        os.close(self.slave)
+        if self.master >= 0:
+            self.hang_up()
 
 
 @asynccontextmanager
@@ -190,6 +196,15 @@ async def test_a_signal_gives_the_terminal_back(end: str, tmp_path: Path) -> Non
         assert termios.tcgetattr(shown.slave) == shown.before
 
     assert b"\x1b[?1049l" in shown.output
+
+
+async def test_a_terminal_that_is_closed_ends_it_quietly(tmp_path: Path) -> None:
+    async with face(tmp_path) as served, terminal("top", f"http://{served.daemon.address}") as shown:
+        await shown.shows("No conversation yet.")
+        shown.hang_up()
+        code = await anyio.to_thread.run_sync(shown.process.wait, PATIENCE_SECONDS)
+        assert shown.process.stderr is not None
+        assert (code, shown.process.stderr.read()) == (0, b"")
 
 
 async def test_a_stop_gives_the_terminal_back_for_a_while(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ was. A terminal is given back as it was found, also where a signal ends the prog
 """
 
 import codecs
+import errno
 import os
 import select
 import signal
@@ -37,6 +38,8 @@ SEQUENCE_SECONDS: Final = 0.05
 """How long an escape waits for the rest of the key that it may begin."""
 INPUT: Final = 0
 KEY_BYTES: Final = 1024
+GONE: Final = frozenset({errno.EIO, errno.EBADF, errno.EPIPE, errno.ENXIO})
+"""What reading and writing a terminal fails with that was closed. Nobody looks any more."""
 
 
 class Screen:
@@ -161,8 +164,13 @@ def watch(client: Client, console: Console, look: Look) -> None:
     screen.tell(client.listing())
     follower = Follower(client, screen.tell)
     follower.start()
-    with suppress(KeyboardInterrupt):
+    try:
         screen.run()
+    except KeyboardInterrupt:
+        pass
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
     follower.stop()
 
 
