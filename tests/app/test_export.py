@@ -75,6 +75,19 @@ def test_what_is_no_log_is_named(log: Path, tmp_path: Path) -> None:
         export([tmp_path], "ecs", io.BytesIO())
 
 
+def nested(levels: int) -> object:
+    return [nested(levels - 1)] if levels else None
+
+
+@pytest.mark.parametrize("strange", [{"at": "soon"}, {"body": {"deep": nested(600)}}])
+def test_a_record_that_no_steno_wrote_is_named(strange: dict[str, object], log: Path, tmp_path: Path) -> None:
+    record = json.loads(lines_of(log)[0])
+    (tmp_path / min(log.glob("audit-*")).name).write_text(json.dumps(record | strange) + "\n")
+
+    with pytest.raises(DataError, match="record 1 cannot be exported: `steno verify`"):
+        export([tmp_path], "otel", io.BytesIO())
+
+
 def test_the_command_prints_nothing_but_records(log: Path) -> None:
     done = CliRunner().invoke(cli, ["export", "--format", "otel", str(log)])
 

@@ -1,12 +1,15 @@
 """Outputs of a command: complete or as they were, and the state in its order."""
 
+import errno
 import io
+import os
 import stat
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
-from steno.app.files import METRICS_MODE, STATE_MODE, StateWriter, output
+from steno.app.files import METRICS_MODE, STANDARD, STATE_MODE, StateWriter, output
 from steno.core.stream import Stream
 from steno.errors import UnavailableError
 
@@ -88,3 +91,41 @@ def test_streams_stand_behind_the_conversations() -> None:
 
     names = [line.split(b'"stream":"')[1].split(b'"')[0] for line in file.getvalue().splitlines()]
     assert (before, names) == (b"", [b"relay/1/2", b"relay/1/1", b"relay/1/3"])
+
+
+FULL = Path("/dev/full")
+"""A device on which no room is left."""
+
+
+def write_to(path: Path) -> None:
+    with output(path, STATE_MODE) as file:
+        file.write(b"state")
+        file.flush()
+
+
+def test_an_output_without_room_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnavailableError, match="cannot write /dev/full: No space left on device"):
+        write_to(FULL)
+
+    with FULL.open("wb", buffering=0) as full:
+        monkeypatch.setattr("sys.stdout", Mock(buffer=full))
+        with pytest.raises(UnavailableError, match="cannot write standard output: No space left"):
+            write_to(STANDARD)
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(UnavailableError, match="cannot write standard output: it is closed"):
+        write_to(STANDARD)
+
+    monkeypatch.setattr("steno.app.files.os.fsync", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
+    with pytest.raises(UnavailableError, match=r"cannot write .*/state: No space left on device"):
+        write_to(tmp_path / "state")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_has_gone_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line ends quietly then."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb", buffering=0) as pipe:
+        monkeypatch.setattr("sys.stdout", Mock(buffer=pipe))
+        with pytest.raises(BrokenPipeError):
+            write_to(STANDARD)

@@ -24,8 +24,8 @@ def key_pair(folder: Path, name: str = "anchor") -> tuple[Path, Path]:
 
 
 @contextmanager
-def server(answer: Answer) -> Iterator[str]:
-    """Serve on loopback; yield the URL."""
+def server(answer: Answer, location: str = "/elsewhere") -> Iterator[str]:
+    """Serve on loopback; yield the URL. A redirect leads to `location`."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -34,7 +34,7 @@ def server(answer: Answer) -> Iterator[str]:
             self.send_response(status)
             self.send_header("content-length", str(len(reply)))
             if status in range(300, 400):
-                self.send_header("location", "/elsewhere")
+                self.send_header("location", location)
             self.end_headers()
             self.wfile.write(reply)
 

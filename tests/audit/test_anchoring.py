@@ -166,6 +166,49 @@ def test_a_file_that_cannot_be_written_is_counted(tmp_path: Path, monkeypatch: p
     assert place.read_bytes() == before  # no half line that the next one would be joined to
 
 
+def test_a_pipe_that_nobody_reads_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "heads"
+    os.mkfifo(pipe)
+
+    assert anchored(Anchor(file=str(pipe)), head(1)).stats.failed == {"file": 1}
+
+
+def test_a_head_after_a_half_line_begins_a_line_of_its_own(tmp_path: Path) -> None:
+    """A crash cut off the write before; the heads on either side still count."""
+    place = tmp_path / "heads.jsonl"
+    anchored(Anchor(file=str(place)), head(1))
+    with place.open("ab") as file:
+        file.write(place.read_bytes()[:50])
+    anchored(Anchor(file=str(place)), head(3))
+
+    assert place.read_bytes().count(b"\n") == 3
+    assert [each.seq for each in Checkpoints((place,)).read(None, 1).heads] == [1, 3]
+
+
+@pytest.mark.parametrize("place", ["http://[", "http://127.0.0.1:port/"])
+def test_a_redirect_to_nowhere_is_a_failure_like_others(place: str) -> None:
+    with server(lambda *_: (302, b""), location=place) as url:
+        anchors = anchored(Anchor(webhook=url), head(1))
+
+    assert anchors.stats.failed == {"webhook": 1}
+
+
+def test_a_place_that_fails_in_a_way_nobody_thought_of_does_not_end_the_thread() -> None:
+    tried: Queue[bytes] = Queue()
+
+    def place(line: bytes) -> None:
+        tried.put(line)
+        raise ZeroDivisionError
+
+    anchors = Anchors(anchoring.AnchorParts(None, None, {"file": place}), LOG)
+    anchors.start()
+    anchors.submit(head(1))
+    tried.get(timeout=30)
+    anchors.finish(head(2), 30.0)
+
+    assert (json.loads(tried.get(timeout=30))["seq"], anchors.stats.failed) == (2, {"file": 2})
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [(None, "cannot read"), ("no key", "does not hold an unencrypted private key"), ("public", "private key")],

@@ -150,3 +150,11 @@ def test_each_kind_of_value_has_its_form_in_otlp() -> None:
         {},
         {"kvlistValue": {"values": [{"key": "b", "value": {"arrayValue": {"values": []}}}]}},
     ]
+
+
+@pytest.mark.parametrize("at", ["1969-12-31T23:59:59.999999Z", "9999-12-31T00:00:00.000000Z"])
+def test_a_time_that_opentelemetry_cannot_say_is_left_out(at: str) -> None:
+    """Its times are unsigned and have 64 bits; the body and the hash stay."""
+    made = FORMATS["otel"](msgspec.structs.replace(BARE, at=at), LOG)
+
+    assert made == FORMATS["otel"](BARE, LOG)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import IO, Final
 
 import msgspec
 
@@ -13,6 +13,7 @@ from steno.export import FORMATS
 from steno.export.records import Record, log_id_of, parse
 from steno.regular_files import is_folder, open_regular
 
+_LOOK: Final = "`steno verify` shows what is wrong"
 PROGRESS_BYTES: Final = 1024 * 1024
 """How much is read between two reports of progress."""
 
@@ -20,7 +21,7 @@ PROGRESS_BYTES: Final = 1024 * 1024
 def export(
     paths: Sequence[Path],
     form: str,
-    output: BinaryIO,
+    output: IO[bytes],
     *,
     after: int = 0,
     progress: Callable[[int], None] | None = None,
@@ -42,7 +43,11 @@ def export(
     written, made, encoder = 0, FORMATS[form], msgspec.json.Encoder()
     for record, log_id in _records(_segments(paths), progress):
         if record.seq > after:
-            output.write(encoder.encode(made(record, log_id)) + b"\n")
+            try:
+                line = encoder.encode(made(record, log_id))
+            except (ValueError, RecursionError):  # who wrote that was no steno: a time that is none, or too deep a body
+                raise DataError(f"record {record.seq} cannot be exported: {_LOOK}") from None
+            output.write(line + b"\n")
             written += 1
     output.flush()
     return written
@@ -76,7 +81,7 @@ def _records(found: Sequence[Path], progress: Callable[[int], None] | None) -> I
             try:
                 record = parse(line)
             except (ValueError, UnicodeDecodeError):
-                raise DataError(f"{path}, line {number} is no record: `steno verify` shows what is wrong") from None
+                raise DataError(f"{path}, line {number} is no record: {_LOOK}") from None
             log_id = log_id_of(record, log_id)
             yield record, log_id
 

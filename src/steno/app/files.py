@@ -41,18 +41,45 @@ def output(path: Path, mode: int) -> Iterator[IO[bytes]]:
     written.
     """
     if path == STANDARD:
+        with standard_output() as stream:
+            yield stream
+    else:
+        with _or_unavailable(str(path)), _file(path, mode) as file:
+            yield file
+
+
+@contextmanager
+def standard_output() -> Iterator[IO[bytes]]:
+    """Give standard output, for the body to write to.
+
+    Raises UnavailableError where it is closed or cannot be written, and BrokenPipeError where its reader has gone.
+    """
+    if sys.stdout is None:  # the descriptor was closed by whoever started the process
+        raise UnavailableError("cannot write standard output: it is closed")
+    with _or_unavailable("standard output"):
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
-        return
+
+
+@contextmanager
+def _or_unavailable(name: str) -> Iterator[None]:
+    """Raise UnavailableError, which names the output, where the body cannot write it."""
     try:
-        if not is_regular(path):
-            with path.open("wb") as file:
-                yield file
-            return
-        target = path.resolve()
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        yield
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        raise UnavailableError(f"cannot write {path}: {error.strerror}") from error
+        raise UnavailableError(f"cannot write {name}: {error.strerror}") from error
+
+
+@contextmanager
+def _file(path: Path, mode: int) -> Iterator[IO[bytes]]:
+    if not is_regular(path):
+        with path.open("wb") as file:
+            yield file
+        return
+    target = path.resolve()
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     partial = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -15,7 +15,7 @@ from http import HTTPStatus
 from pathlib import Path
 from threading import Condition, Thread
 from time import monotonic
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 import structlog
 from msgspec import Struct
@@ -25,6 +25,7 @@ from steno.audit.writing.batch import ChainHead
 from steno.config.schema import Anchor
 from steno.config.secret import read_secret
 from steno.errors import ConfigError, ConfigFault
+from steno.regular_files import open_regular
 from steno.timestamps import timestamp
 
 REQUEST_SECONDS: Final = 10.0
@@ -35,6 +36,8 @@ RETRY_SECONDS_MAX: Final = 300.0
 REPLY_BYTES: Final = 64 * 1024
 """Longest response of a time-stamp authority, with its certificates."""
 FILE_MODE: Final = 0o640
+ADDED_TO: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+"""How a file is opened: a named pipe that nobody reads is refused, not waited for."""
 
 TIMESTAMP: Final = "timestamp"
 FILE: Final = "file"
@@ -157,30 +160,39 @@ class Anchors:
         try:
             act(line)
         except AnchorError as error:
-            self.stats.failed[kind] += 1
-            if kind not in self._failing:
-                self._failing.add(kind)
-                self._log.error("a head of the audit log could not be anchored", kind=kind, reason=str(error))
-            return False
+            return self._failed(kind, str(error))
+        except Exception as error:  # noqa: BLE001  # an answer that nobody thought of must not end the thread
+            return self._failed(kind, f"internal error: {type(error).__name__}")
         self.stats.done[kind] += 1
         if kind in self._failing:
             self._failing.discard(kind)
             self._log.warning("heads of the audit log are anchored again", kind=kind)
         return True
 
+    def _failed(self, kind: str, reason: str) -> Literal[False]:
+        self.stats.failed[kind] += 1
+        if kind not in self._failing:
+            self._failing.add(kind)
+            self._log.error("a head of the audit log could not be anchored", kind=kind, reason=reason)
+        return False
+
 
 # Places ---------------------------------------------------------------------------------------------------
 
 
 def file_place(path: Path) -> Deliver:
-    """Return what adds lines to the file at `path`, on the disk when it returns."""
+    """Return what adds lines to the file at `path`, on the disk when it returns.
+
+    A half line at its end, of a write that was cut off, stays: the file may be one that takes no change.
+    """
 
     def deliver(line: bytes) -> None:
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+            descriptor = os.open(path, ADDED_TO, FILE_MODE)
             try:
                 before = os.lseek(descriptor, 0, os.SEEK_END)
-                if os.write(descriptor, line) != len(line):
+                whole = line if _ends_a_line(path, before) else b"\n" + line
+                if os.write(descriptor, whole) != len(whole):
                     os.ftruncate(descriptor, before)
                     raise AnchorError(f"cannot write {path}: it took a part of a line")
                 os.fsync(descriptor)
@@ -190,6 +202,18 @@ def file_place(path: Path) -> Deliver:
             raise AnchorError(f"cannot write {path}: {error.strerror}") from None
 
     return deliver
+
+
+def _ends_a_line(path: Path, size: int) -> bool:
+    """Return whether a file of `size` bytes ends with a newline, as far as it may be read."""
+    if size == 0:
+        return True
+    try:
+        with open_regular(path) as file:
+            file.seek(size - 1)
+            return file.read(1) == b"\n"
+    except OSError:
+        return True
 
 
 def webhook_place(anchor: Anchor) -> Deliver:
@@ -269,7 +293,7 @@ def _post(url: str, body: bytes, headers: Mapping[str, str]) -> bytes:
     except urllib.error.URLError as error:
         reason = error.reason
         raise AnchorError(f"no connection: {getattr(reason, 'strerror', None) or type(reason).__name__}") from None
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:  # a redirect to nowhere is a ValueError
         raise AnchorError(f"no answer: {type(error).__name__}") from None
 
 

@@ -1,7 +1,6 @@
 """The commands that read an audit log, or erase what is kept beside it: verify, export, serve, erase."""
 
 import os
-import sys
 from pathlib import Path
 
 import click
@@ -84,9 +83,10 @@ def export(paths: tuple[Path, ...], form: str, after: int) -> None:
     receiver reads. The log itself is not proved by this: run `steno verify` first.
     """
     from steno.app import export as exporting
+    from steno.app.files import standard_output
 
-    with progress_over(paths) as progress:
-        exporting.export(paths, form, sys.stdout.buffer, after=after, progress=progress)
+    with progress_over(paths) as progress, standard_output() as output:
+        exporting.export(paths, form, output, after=after, progress=progress)
 
 
 @command(

@@ -15,6 +15,9 @@ _NUMBERS: Final = {INFO: 9, WARNING: 13, ERROR: 17}
 """The severity numbers of the data model."""
 _TEXTS: Final = {INFO: "INFO", WARNING: "WARN", ERROR: "ERROR"}
 
+LATEST: Final = 2**64 - 1
+"""The last time there is, in the year 2554, as 1970 is the first. A recording may have others: they are left out."""
+
 
 def logs_data(record: Record, log_id: str | None) -> dict[str, Any]:
     """Return `record` of the log `log_id` as a `LogsData`."""
@@ -40,10 +43,10 @@ def _log_record(record: Record) -> dict[str, Any]:
         "body": _value(record.body),
         "attributes": _attributes([*_members(record), *gen_ai(record)]),
     }
-    if record.at is None:
+    nanoseconds = None if record.at is None else parse_timestamp(record.at) * 1000
+    if nanoseconds is None or not 0 <= nanoseconds <= LATEST:
         return made
-    nanoseconds = str(parse_timestamp(record.at) * 1000)
-    return {"timeUnixNano": nanoseconds, "observedTimeUnixNano": nanoseconds, **made}
+    return {"timeUnixNano": str(nanoseconds), "observedTimeUnixNano": str(nanoseconds), **made}
 
 
 def _members(record: Record) -> Iterator[tuple[str, Any]]:

@@ -19,6 +19,9 @@ from steno.regular_files import open_regular
 LINE_BYTES: Final = 256 * 1024
 """Longest line that is read: a time stamp with its certificates has some KB."""
 
+END: Final = b"}\n"
+"""The end of each head that was written whole."""
+
 
 class HeadProofs(Struct, frozen=True):
     """What the proofs of heads are held against; None where they are not looked at."""
@@ -92,12 +95,12 @@ class _Found(NamedTuple):
 
 
 def _heads(files: Sequence[Path]) -> Iterator[_Found]:
-    """Yield the heads in `files`. A last line without its end is left out: its writer was interrupted."""
+    """Yield the heads in `files`. A line without its end is left out: its writer was interrupted."""
     for file in files:
         try:
             with open_regular(file) as opened:
                 for number, line in enumerate(bounded_lines(opened, LINE_BYTES), 1):
-                    if line.endswith(b"\n"):
+                    if line.endswith(END):
                         yield _Found(f"{file}, line {number}", line, _parsed(file, number, line))
         except OSError as error:
             raise DataError(f"cannot read {file}: {error.strerror}") from None
