@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -196,3 +197,10 @@ def test_names_on_a_disk_do_not_reach_the_terminal_as_commands(tmp_path: Path) -
     assert done.returncode == 65
     assert b"no\xef\xbf\xbd[2Jlog" in done.stderr
     assert b"\x1b" not in done.stdout + done.stderr
+
+
+def test_an_option_that_names_a_file_leaves_it_to_the_command_to_read_it() -> None:
+    """What cannot be read has the exit code of its kind then, and an output need not be readable at all."""
+    every = [(name, each) for name, command in cli.commands.items() for each in command.params]
+
+    assert [(name, each.name) for name, each in every if isinstance(each.type, click.Path) and each.type.readable] == []

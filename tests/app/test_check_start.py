@@ -257,3 +257,49 @@ def test_an_address_that_may_not_be_listened_on(error: OSError, said: str, monke
     config = parse(f'http.listen = "127.0.0.1:80"\n{SOURCE}', "steno.toml")
 
     assert found(config, {}, None, None) == ([], [Finding("http.listen", said, fatal=True)])
+
+
+# Where heads of the log go --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("heads", None),
+        ("writable/heads", None),
+        ("nowhere/heads", "{folder}/nowhere: is no folder"),
+        ("writable", "{folder}/writable: is no regular file"),
+        ("writable/file/heads", "{folder}/writable/file: is no folder"),
+        ("pipe", "{folder}/pipe: is no regular file"),
+        ("audit/heads", "{folder}/audit/heads: is in the folder of the log: "),
+        ("audit/../audit/audit-00000000000000000001.jsonl", "is in the folder of the log: "),
+    ],
+)
+def test_a_file_that_heads_cannot_be_kept_in_is_warned_of(file: str, expected: str | None, tmp_path: Path) -> None:
+    for each in ("audit", "writable"):
+        (tmp_path / each).mkdir()
+    (tmp_path / "writable/file").write_text("")
+    os.mkfifo(tmp_path / "pipe")
+    text = HTTP + AUDIT.format(folder=tmp_path) + f'audit.anchor.file = "{tmp_path}/{file}"\n' + SOURCE
+    warnings, fatal = found(parse(text, "steno.toml"), {}, None, None)
+
+    assert fatal == []
+    assert [each.key for each in warnings] == ["audit.anchor.file"] * (expected is not None)
+    assert all((expected or "").format(folder=tmp_path) in each.message for each in warnings)
+
+
+def test_a_file_for_heads_may_be_in_a_folder_that_takes_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is how a file is kept which can be added to and not replaced. Its own permission counts."""
+    heads = tmp_path / "heads"
+    heads.write_text("")
+    allowed = {heads}
+    monkeypatch.setattr(os, "access", lambda path, _mode: Path(path) in allowed)
+    config = parse(HTTP + f'audit.anchor.file = "{heads}"\n' + SOURCE, "steno.toml")
+
+    assert found(config, {}, None, None) == ([], [])
+    allowed.clear()
+    assert found(config, {}, None, None)[0] == [
+        Finding("audit.anchor.file", f"{heads}: cannot be written: permission denied")
+    ]

@@ -9,7 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from steno.app.files import METRICS_MODE, STANDARD, STATE_MODE, StateWriter, output
+from steno.app.files import METRICS_MODE, STANDARD, STATE_MODE, StateWriter, output, written
 from steno.core.stream import Stream
 from steno.errors import UnavailableError
 
@@ -98,7 +98,7 @@ FULL = Path("/dev/full")
 
 
 def write_to(path: Path) -> None:
-    with output(path, STATE_MODE) as file:
+    with written(path, STATE_MODE) as file:
         file.write(b"state")
         file.flush()
 

@@ -18,7 +18,7 @@ from steno.addresses import is_loopback
 from steno.admin.web_config import read_web_config
 from steno.amounts import amount
 from steno.app.access import LENIENT
-from steno.app.check_start import refused, unwritable
+from steno.app.check_start import refused
 from steno.app.findings import Finding
 from steno.audit.setup import policy_of, redactor_of
 from steno.certificates import CertificateError, inspect
@@ -170,12 +170,9 @@ def _of_web_config(path: str) -> Iterator[Finding]:
 
 
 def _of_audit(audit: Audit, now: float) -> Iterator[Finding]:
-    """Yield what has no effect, or another one than it says, and where heads cannot be kept."""
+    """Yield what has no effect, or another one than it says, and what cannot be read of the place for heads."""
     if audit.anchor:
         yield from _of_table(audit.anchor, "audit.anchor", now)
-    if audit.anchor and audit.anchor.file:
-        for each in unwritable(Path(audit.anchor.file).parent, "audit.anchor.file"):
-            yield Finding(each.key, each.message)
     policy = policy_of(audit)
     for name in ("patterns", "regions"):
         if getattr(audit, name) and not policy.redacts:

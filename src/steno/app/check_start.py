@@ -37,6 +37,8 @@ def refused(config: Config, environ: Mapping[str, str], state: Path | None, reco
     if folder is not None:
         key = "audit.directory" if audit.directory else "$LOGS_DIRECTORY"
         yield from _looked_at(folder, key, _of_log(folder, key, runs=runs))
+    if audit.anchor and audit.anchor.file:
+        yield from _of_anchor(Path(audit.anchor.file), folder)
     yield from _of_address("http.listen", *config.http.address, runs=runs, fatal=True)
     for source in config.sources:
         if isinstance(source, (ListenSource, ProxySource)):
@@ -88,6 +90,27 @@ def _of_log(folder: Path, key: str, *, runs: bool) -> Iterator[Finding]:
             yield Finding(key, str(error), fatal=True)
 
 
+def _of_anchor(file: Path, log: Path | None) -> Iterator[Finding]:
+    """Yield why heads cannot be added to `file`, or prove nothing there. A daemon starts all the same."""
+    key = "audit.anchor.file"
+    if log is not None and file.resolve().is_relative_to(log.resolve()):
+        yield Finding(key, f"{file}: is in the folder of the log: whoever can write the one can write the other")
+    for each in _looked_at(file, key, _of_added_to(file, key)):
+        yield Finding(each.key, each.message)
+
+
+def _of_added_to(file: Path, key: str) -> Iterator[Finding]:
+    if not file.exists():
+        if file.parent.is_dir():
+            yield from _of_folder(file.parent, key)
+        else:
+            yield Finding(key, f"{file.parent}: is no folder")
+    elif not file.is_file():
+        yield Finding(key, f"{file}: is no regular file")
+    elif not os.access(file, os.W_OK):
+        yield Finding(key, f"{file}: cannot be written: {_why_not(file)}")
+
+
 def _is_written(folder: Path) -> bool:
     """Return whether a daemon has the lock of `folder`. One that starts in this very moment would be refused it."""
     with suppress(OSError):
@@ -109,9 +132,9 @@ def _of_folder(folder: Path, key: str) -> Iterator[Finding]:
         yield Finding(key, f"{standing}: cannot be written: {_why_not(standing)}", fatal=True)
 
 
-def _why_not(folder: Path) -> str:
-    """Return why a folder cannot be written."""
-    read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+def _why_not(path: Path) -> str:
+    """Return why a folder, or a file, cannot be written."""
+    read_only = os.statvfs(path).f_flag & os.ST_RDONLY
     return os.strerror(errno.EROFS if read_only else errno.EACCES).lower()
 
 

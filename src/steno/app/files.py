@@ -4,6 +4,7 @@ A regular file is written under another name and takes its place when it is comp
 Anything else (a pipe, a terminal, `/dev/stdout`) is written in place.
 """
 
+import errno
 import os
 import shutil
 import stat
@@ -23,6 +24,8 @@ STATE_MODE = 0o600
 """The state shows content, so that it is readable by its owner alone."""
 METRICS_MODE = 0o644
 STANDARD = Path("-")
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What only writing fails with: the body that writes also does other things, which fail by themselves."""
 
 
 def is_regular(path: Path) -> bool:
@@ -43,9 +46,34 @@ def output(path: Path, mode: int) -> Iterator[IO[bytes]]:
     if path == STANDARD:
         with standard_output() as stream:
             yield stream
-    else:
-        with _or_unavailable(str(path)), _file(path, mode) as file:
+        return
+    try:
+        if not is_regular(path):
+            with path.open("wb") as file:
+                yield file
+            return
+        target = path.resolve()
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as error:
+        raise UnavailableError(f"cannot write {path}: {error.strerror}") from error
+    partial = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.chmod(mode)
+        partial.replace(target)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def written(path: Path, mode: int) -> Iterator[IO[bytes]]:
+    """Open `path` as `output` does. Raises UnavailableError also where there is no room for what the body writes."""
+    with _or_unavailable(str(path)), output(path, mode) as file:
+        yield file
 
 
 @contextmanager
@@ -63,34 +91,13 @@ def standard_output() -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _or_unavailable(name: str) -> Iterator[None]:
-    """Raise UnavailableError, which names the output, where the body cannot write it."""
+    """Raise UnavailableError, which names the output, where the body has no room to write. Other errors are its own."""
     try:
         yield
-    except BrokenPipeError:
-        raise
     except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
         raise UnavailableError(f"cannot write {name}: {error.strerror}") from error
-
-
-@contextmanager
-def _file(path: Path, mode: int) -> Iterator[IO[bytes]]:
-    if not is_regular(path):
-        with path.open("wb") as file:
-            yield file
-        return
-    target = path.resolve()
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    partial = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        partial.chmod(mode)
-        partial.replace(target)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 class StateWriter:

@@ -14,7 +14,7 @@ from typing import IO, Final
 from msgspec import Struct
 
 from steno.amounts import amount
-from steno.app.files import METRICS_MODE, STATE_MODE, StateWriter, output
+from steno.app.files import METRICS_MODE, STATE_MODE, StateWriter, written
 from steno.app.tables import Row, row_of, sum_of
 from steno.audit.content_store.files import ContentFiles
 from steno.audit.setup import bodies_of, open_log
@@ -220,7 +220,7 @@ class _Replay:
             sinks.append(AuditSink(self._log, bodies, config.audit.record_bytes))
         self._state = None
         if outputs.state is not None:
-            self._state = StateWriter(stack.enter_context(output(outputs.state, STATE_MODE)))
+            self._state = StateWriter(stack.enter_context(written(outputs.state, STATE_MODE)))
         self._rows: list[tuple[int, Row]] = []
         self._names: set[str] = set()
         """Names of streams, and keys of conversations that ended."""
@@ -287,7 +287,7 @@ class _Replay:
         if self._state:
             self._state.finish(still_open, streams)
         if outputs.metrics is not None:
-            with output(outputs.metrics, METRICS_MODE) as file:
+            with written(outputs.metrics, METRICS_MODE) as file:
                 file.write(replay_text(self._pipeline, self._metrics))
         if self._log:
             self._log.close()

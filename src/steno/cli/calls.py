@@ -8,7 +8,7 @@ import click
 
 from steno.app.terminal import echo
 from steno.cli.completion import source_names
-from steno.cli.options import CONFIG, TLS, command, config_file_at
+from steno.cli.options import CONFIG, FILE_PATH, TLS, command, config_file_at
 from steno.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--list", "listed", is_flag=True, help="List the calls that are followed.")
 @click.option("--end", metavar="CALL_ID", help="Follow this call no more.")
 @click.option("--url", help="Ask the HTTP face at this URL, and not the control socket of the configured audit log.")
-@click.option("--token-file", type=click.Path(path_type=Path), help="With --url: a file with the token of http.token.")
+@click.option("--token-file", type=FILE_PATH, help="With --url: a file with the token of http.token.")
 @TLS
 def attach(
     call_id: str | None,

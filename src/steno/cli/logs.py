@@ -16,11 +16,11 @@ from steno.errors import UsageError
     "steno verify /var/log/steno",
     "steno verify /var/log/steno --key-file audit.key --words",
 )
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=FILE_PATH)
 @click.option(
     "--key-file",
     "key_files",
-    type=click.Path(path_type=Path),
+    type=FILE_PATH,
     multiple=True,
     help="The key the log is hashed under; repeat it for a log that had several, in the order of their use.",
 )
@@ -73,7 +73,7 @@ def verify(
     "Print an audit log in the form of another system.",
     "steno export --format ecs /var/log/steno | gzip > records.ndjson.gz",
 )
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=FILE_PATH)
 @click.option("--format", "form", required=True, type=click.Choice(["cloudevents", "ecs", "otel"]), help="Their form.")
 @click.option("--after", type=click.IntRange(min=0), default=0, metavar="SEQ", help="Leave out records up to SEQ.")
 def export(paths: tuple[Path, ...], form: str, after: int) -> None:
@@ -93,14 +93,14 @@ def export(paths: tuple[Path, ...], form: str, after: int) -> None:
     "Look at an audit log in a browser, offline.",
     "steno serve /var/log/steno",
 )
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=FILE_PATH)
 @click.option(
     "--listen", default="127.0.0.1:0", show_default=True, help="Address on this machine; port 0: any free one."
 )
 @click.option(
     "--key-file",
     "key_files",
-    type=click.Path(path_type=Path),
+    type=FILE_PATH,
     multiple=True,
     help="The key the log is hashed under, for its verification; repeatable, as for verify.",
 )
@@ -128,9 +128,7 @@ def serve(paths: tuple[Path, ...], listen: str, key_files: tuple[Path, ...]) -> 
 @CONFIG
 @click.option("--conversation", required=True, help="The key of the conversation, as the audit log has it.")
 @click.option("--partial", is_flag=True, help="Erase what is in files, even where the log itself holds content.")
-@click.option(
-    "--audit", type=click.Path(path_type=Path), help="The folder of the log, where it is not the configured one."
-)
+@click.option("--audit", type=FILE_PATH, help="The folder of the log, where it is not the configured one.")
 def erase(config_file: Path | None, conversation: str, partial: bool, audit: Path | None) -> int:
     """Erase the content of a conversation that is kept beside the audit log (audit.content_files).
 

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-FILE: Final = click.Path(path_type=Path, allow_dash=True)
-FILE_PATH: Final = click.Path(path_type=Path)
+# Whether a file can be read is said by who reads it, with the right exit code; what is written need not be readable.
+FILE: Final = click.Path(path_type=Path, allow_dash=True, readable=False)
+FILE_PATH: Final = click.Path(path_type=Path, readable=False)
 CONFIG = click.option("-c", "--config", "config_file", type=FILE, help="Configuration file.")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from steno.cli.options import CONFIG, FILE, command, faults_in
+from steno.cli.options import CONFIG, FILE, FILE_PATH, command, faults_in
 from steno.cli.progress import progress_over
 from steno.errors import UsageError
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @CONFIG
 @click.option("--state", type=FILE, help="Write the state of all conversations here, as JSON lines.")
 @click.option("--metrics", type=FILE, help="Write the metrics of the conversations here, as Prometheus text.")
-@click.option("--audit", type=click.Path(path_type=Path), help="Write an audit log into this folder.")
+@click.option("--audit", type=FILE_PATH, help="Write an audit log into this folder.")
 @click.option("--prices", type=FILE, help="Price everything by this list, over the one that is shipped.")
 @click.option("--strict", is_flag=True, help="Exit 65 when a line was malformed.")
 def replay(
