@@ -106,8 +106,8 @@ test-clients: $(CLIENTS)/node/.locked ## run all clients against a simulated pro
 # What operators put around it: a browser, a Prometheus. What cannot be installed is a failure here. Debian's packages are
 # installed where root may do that; the server that comes with the package is not started. What some machines have and
 # others cannot get is used where it is: kubectl, docker compose, lintian, and as root buildah and mmdebstrap.
-# What drives the browser, tries the API and reads manifests is in environments of their own: the first brings a Node of
-# 45 MB along.
+# What drives the browser, tries the API, reads manifests and takes spans is in environments of their own: the first brings
+# a Node of 45 MB along, the last 600 MB.
 OPERATIONS      := build/operations
 OPERATION_LOCKS := tests/operations/locks
 $(OPERATIONS)/%/.locked: $(OPERATION_LOCKS)/%.lock
@@ -116,7 +116,9 @@ $(OPERATIONS)/%/.locked: $(OPERATION_LOCKS)/%.lock
 BROWSER         := $(OPERATIONS)/browser
 DASHBOARDS      := $(OPERATIONS)/dashboards
 TOOLS           := $(OPERATIONS)/tools
-test-operations: $(VENV)/.dev $(patsubst $(OPERATION_LOCKS)/%.lock,$(OPERATIONS)/%/.locked,$(wildcard $(OPERATION_LOCKS)/*.lock))
+# A backend that takes spans is 600 MB: PHOENIX=1 has it too.
+ASKED           := $(filter-out $(if $(PHOENIX),,%/phoenix.lock),$(wildcard $(OPERATION_LOCKS)/*.lock))
+test-operations: $(VENV)/.dev $(patsubst $(OPERATION_LOCKS)/%.lock,$(OPERATIONS)/%/.locked,$(ASKED))
 test-operations: ## run the tests with a browser and a Prometheus (needs chromium, prometheus and promtool)
 	@for each in chromium prometheus; do command -v $$each >/dev/null || { test "$$(id -u)" = 0 \
 	    && command -v apt-get >/dev/null && apt-get update -qq \
@@ -172,8 +174,10 @@ format: $(VENV)/.dev ## sort imports, fix what can be fixed safely, format
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/.project ## write the pages of docs/ that follow from the code
+docs: $(VENV)/.project ## write the pages of docs/ that follow from the code, and the schema for editors
 	PYTHONPATH=. $(BIN)/python tools/facts_page.py
+	PYTHONPATH=. $(BIN)/python tools/configuration_page.py
+	PYTHONPATH=. $(BIN)/python tools/configuration_schema.py
 
 dashboards: $(DASHBOARDS)/.locked ## write the dashboards in deploy/grafana/dashboards from tools/dashboards
 	PYTHONPATH=. $(DASHBOARDS)/bin/python -m tools.dashboards
@@ -186,8 +190,8 @@ sbom: $(VENV)/.project $(TOOLS)/.locked ## write deploy/steno.cdx.json from requ
 # The pins that stand are kept; ARGS=--upgrade moves them all, ARGS="--upgrade-package rich" one. Each lock is one
 # resolution for all Pythons and machines. The second keeps to the first; the third has the lower bounds.
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra redaction --extra anchor \
-           --no-header --no-emit-index-url --no-emit-find-links
-COMPILE_CLIENT := $(filter-out --extra redaction anchor,$(COMPILE)) --no-annotate
+           --extra otel --no-header --no-emit-index-url --no-emit-find-links
+COMPILE_CLIENT := $(filter-out --extra redaction anchor otel,$(COMPILE)) --no-annotate
 lock: ## write requirements*.lock from pyproject.toml (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	$(COMPILE) $(ARGS) --group build -o requirements.lock pyproject.toml

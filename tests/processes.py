@@ -130,9 +130,9 @@ def listening_port(process: int) -> int | None:
     return None
 
 
-def wait_for(ask: Callable[[], T | None]) -> T:
-    """Ask again and again until the answer counts as true, and return it."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def wait_for(ask: Callable[[], T | None], seconds: float = PATIENCE_SECONDS) -> T:
+    """Ask again and again until the answer counts as true, and return it. Fails after `seconds`."""
+    deadline = time.monotonic() + seconds
     while not (answer := ask()):
         assert time.monotonic() < deadline, "what a test waits for did not happen"
         time.sleep(0.02)

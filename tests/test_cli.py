@@ -1,9 +1,12 @@
 """The commands, run as they are typed: what they print, and how they exit."""
 
+import re
+import shlex
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from steno import __version__
 from steno.cli import cli
@@ -18,13 +21,34 @@ def test_version() -> None:
     assert steno("--version").stdout.decode().strip() == f"steno {__version__}"
 
 
-@pytest.mark.parametrize("command", ["run", "check", "replay", "verify", "erase", "demo", "simulate", "health"])
-def test_help(command: str) -> None:
-    """Every command has a help text."""
-    done = steno(command, "--help")
+def test_help_of_the_whole() -> None:
+    """Each command stands there with what it does, on one line of 80 columns."""
+    lines = steno("--help").stdout.decode().splitlines()
 
-    assert done.returncode == 0
-    assert done.stdout.startswith(f"Usage: python -m steno {command}".encode())
+    listed = dict(line.split(maxsplit=1) for line in lines[lines.index("Commands:") + 1 : -2])
+    assert sorted(listed) == sorted(cli.commands)
+    assert [line for line in listed.values() if "..." in line or len(line) > 68] == []
+
+
+@pytest.mark.parametrize("command", sorted(cli.commands))
+def test_every_command_has_a_help_with_an_example(command: str) -> None:
+    """Each example is a command line that this command takes."""
+    done = CliRunner().invoke(cli, [command, "--help"], prog_name="steno")
+    _, heading, block = done.stdout.rpartition("\n  Example")
+
+    examples = re.findall(r"\bsteno (\w+)([^|>)\n]*)", block)
+    assert (done.exit_code, bool(heading), bool(examples)) == (0, True, True)
+    for name, arguments in examples:
+        assert name == command
+        cli.commands[name].make_context(name, shlex.split(arguments))  # raises where it would be refused
+
+
+def test_help_of_the_program() -> None:
+    """It is called as it was called."""
+    done = steno("run", "--help")
+
+    assert done.stdout.startswith(b"Usage: python -m steno run")
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize("name", ["steno", "minimal", "demo"])
@@ -71,6 +95,32 @@ def test_unknown_command() -> None:
 
     assert done.returncode == 64
     assert b"No such command" in done.stderr
+    assert done.stderr.endswith(b" See: python -m steno --help\n")
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (["verify", "--wrods", "log"], 64, "Did you mean '--words'? See: python -m steno verify --help"),
+        (["verify"], 64, "See: python -m steno verify --help"),
+        (["erase", "-c", "empty.toml", "--conversation", "a/b"], 64, "name its folder by --audit"),
+        (["attach", "-c", "empty.toml", "rtc_1"], 64, "name the daemon by --url and --token-file"),
+        (["attach", "rtc_1", "--label", "team", "--url", "http://127.0.0.1:1"], 64, "--label team=sales"),
+        (["health", "127.0.0.1:9464"], 64, "http://127.0.0.1:9464/readyz"),
+        (["top", "http://127.0.0.1:1"], 69, "is it http.listen of a daemon that runs?"),
+        (["top", "127.0.0.1:9464"], 64, "name a host: http://127.0.0.1:9464"),
+        (["serve", "gone"], 65, "gone"),
+    ],
+)
+def test_errors_say_what_to_do_next(args: list[str], code: int, said: str, tmp_path: Path) -> None:
+    """On one line, whoever found it: the parser, a command, or the daemon that is not there."""
+    (tmp_path / "empty.toml").write_text("")
+    given = [str(tmp_path / each) if each == "empty.toml" else each for each in args]
+
+    done = steno(*given, LOGS_DIRECTORY="")
+
+    assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (code, b"", 1)
+    assert said in done.stderr.decode()
 
 
 def test_verify_of_nothing(tmp_path: Path) -> None:

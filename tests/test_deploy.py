@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 import steno
-from steno.app.daemon import STALLED_SECONDS
+from steno.app.health import STALLED_SECONDS
 from steno.config.fields import FRAME_BYTES_DEFAULT
 from steno.config.secret import read_secret
 from steno.config.secret_ref import SecretRef

@@ -121,7 +121,7 @@ def install_files(root: Path) -> None:
 def install_documentation(root: Path, version: str, maintainer: str) -> None:
     """Put the pages, the examples and the licences of what is bundled into /usr/share/doc."""
     folder = root / "usr/share/doc/steno"
-    for example in sorted((TOP / "config").glob("*.toml")):
+    for example in sorted([*(TOP / "config").glob("*.toml"), TOP / "config/steno.schema.json"]):
         copy(example, folder / "examples" / example.name)
     for page in (TOP / "docs").glob("*.md"):
         copy(page, folder / "docs" / page.name)

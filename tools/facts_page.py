@@ -27,6 +27,7 @@ from steno.sources.recording import Missed, parse
 from steno.timestamps import Micros
 from tests.recordings import recording, scenario
 from tests.scenarios import catalogue
+from tools.struct_members import docstrings_of, meaning
 
 PAGE: Final = Path(__file__).parent.parent / "docs/facts.md"
 SOURCE: Final = "replay"
@@ -191,7 +192,7 @@ def page() -> str:
         if heading != section:
             section = heading
             blocks.append(f"## {section}\n")
-        blocks.append(f"### `{NAMES[kind]}`\n\n{_meaning(kind)}\n")
+        blocks.append(f"### `{NAMES[kind]}`\n\n{meaning(kind)}\n")
         blocks.append(_table(kind, [defined[each.__name__] for each in kind.__mro__ if each.__name__ in defined]))
         if kind in found:
             blocks.append(f"```json\n{_shown(found[kind])}\n```\n")
@@ -201,7 +202,7 @@ def page() -> str:
         _table(content_policy.ContentField, [each for each in _classes(content_policy) if each.name == "ContentField"])
     )
     for part in PARTS:
-        blocks += [f"### `{part.__name__}`\n\n{_meaning(part)}\n", _table(part, [defined[part.__name__]])]
+        blocks += [f"### `{part.__name__}`\n\n{meaning(part)}\n", _table(part, [defined[part.__name__]])]
     return "\n".join(block for block in blocks if block)
 
 
@@ -216,27 +217,14 @@ def _section(source: str, line: int) -> str:
     return next(each.strip("# -") for each in reversed(before) if each.startswith("# ") and each.endswith("---"))
 
 
-def _meaning(kind: type[Struct]) -> str:
-    return inspect.cleandoc(kind.__doc__ or "")
-
-
 def _table(kind: type[Struct], defined: list[ast.ClassDef]) -> str:
     """Return the members of `kind`; `defined` is its definition, and those of its bases that have docstrings."""
-    own = {name: said for each in reversed(defined) for name, said in _docstrings(each)}
+    own = {name: said for each in reversed(defined) for name, said in docstrings_of(each)}
     rows = [
         f"| `{field.name}` | {_type(field.type)} | {own.get(field.name) or _word(kind, field.name)} |"
         for field in msgspec.structs.fields(kind)
     ]
     return "\n".join(["| member | type | what it is |", "| --- | --- | --- |", *rows, ""]) if rows else ""
-
-
-def _docstrings(defined: ast.ClassDef) -> Iterator[tuple[str, str]]:
-    """Yield the members that have a docstring, and what it says."""
-    for member, said in zip(defined.body, defined.body[1:], strict=False):
-        if not (isinstance(member, ast.AnnAssign) and isinstance(member.target, ast.Name)):
-            continue
-        if isinstance(said, ast.Expr) and isinstance(said.value, ast.Constant):
-            yield member.target.id, " ".join(str(said.value.value).split())
 
 
 def _word(kind: type[Struct], name: str) -> str:

@@ -24,8 +24,9 @@ CLASSIFIERS: Final = {
     "License :: OSI Approved :: BSD License": "BSD-3-Clause",
     "License :: OSI Approved :: GNU Lesser General Public License v2 or later (LGPLv2+)": "LGPL-2.1-or-later",
     "License :: OSI Approved :: MIT License": "MIT",
+    "3-Clause BSD License": "BSD-3-Clause",
 }
-"""What packages say that have no expression, as one."""
+"""What packages say that have no expression, as one: by a classifier, or in a word of their own."""
 
 
 def main() -> None:
@@ -92,8 +93,9 @@ def licence(name: str) -> str:
     said = metadata.metadata(name)
     if "License-Expression" in said:
         return said["License-Expression"]
-    (classifier,) = (each for each in said.get_all("Classifier") or () if each.startswith("License ::"))
-    return CLASSIFIERS[classifier]
+    classifiers = [each for each in said.get_all("Classifier") or () if each.startswith("License ::")]
+    (words,) = classifiers or [said["License"]]
+    return CLASSIFIERS[words]
 
 
 def askers(lock: str) -> dict[str, set[str]]:

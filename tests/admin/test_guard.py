@@ -8,6 +8,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from steno.admin.authorization import Authorization, Policy
+from steno.admin.guard import is_foreign
 from steno.config import SecretRef
 from tests.admin.faces import BEARER, JSON, TOKEN, Face, served
 
@@ -141,6 +142,12 @@ async def test_a_web_page_of_others_changes_nothing(ref: SecretRef, headers: dic
 
     assert (answered.status, read.status) == (status, 200)
     assert face.counted() == ({"foreign_origin": 1} if status == 403 else {})
+
+
+def test_an_origin_that_is_no_place_is_foreign_also_where_no_host_is_asked_for() -> None:
+    headers = [(b"origin", b"null")]
+
+    assert is_foreign(Request({"type": "http", "method": "DELETE", "path": "/", "headers": headers}))
 
 
 async def test_a_reverse_proxy_that_ends_tls_is_no_stranger(ref: SecretRef) -> None:

@@ -13,10 +13,11 @@ import anyio.to_thread
 import pytest
 
 from steno.admin import streaming
+from steno.admin.authorization import Policy
 from steno.admin.streaming import STREAM
 from steno.limits import STREAM_CLIENTS
-from tests.admin.test_views import CREATED, Face, face, typed
-from tests.sources.helpers import until
+from tests.admin.test_views import CREATED, TOKEN, Face, face, typed
+from tests.sources.helpers import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.anyio
 
@@ -40,9 +41,9 @@ class Listener:
         self._read = b""
         self.status = 0
 
-    async def begin(self, query: str) -> None:
+    async def begin(self, query: str, headers: str) -> None:
         """Ask for the stream, and read the head of the response."""
-        await self._sock.send(f"GET {STREAM}{query} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
+        await self._sock.send(f"GET {STREAM}{query} HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n".encode())
         self.status = int((await self._until(b"\r\n\r\n")).split()[1])
 
     async def event(self, name: str) -> Any:
@@ -60,6 +61,10 @@ class Listener:
             except anyio.EndOfStream:
                 return self._read
 
+    async def end(self) -> None:
+        """Read to the end of the stream; the connection stays."""
+        await self._until(b"\r\n0\r\n\r\n")
+
     async def _until(self, mark: bytes) -> bytes:
         while mark not in self._read:
             self._read += await self._sock.receive()
@@ -68,11 +73,11 @@ class Listener:
 
 
 @asynccontextmanager
-async def listening(served: Face, query: str = "") -> AsyncIterator[Listener]:
+async def listening(served: Face, query: str = "", headers: str = "") -> AsyncIterator[Listener]:
     host, port = served.daemon.address.split(":")
     async with await anyio.connect_tcp(host, int(port)) as sock:
         listener = Listener(sock)
-        await listener.begin(query)
+        await listener.begin(query, headers)
         yield listener
 
 
@@ -88,6 +93,19 @@ async def test_who_listens_is_told_what_changes_and_that_a_timeline_did(tmp_path
     assert [row["key"] for row in told["conversations"]] == ["relay/call-7"]  # the other one was there before
     assert (told["closed"], followed) == ([], {"key": "relay/call-7"})
     assert "Ada" not in json.dumps(told)
+
+
+async def test_head_of_a_stream_is_answered_and_takes_no_place(tmp_path: Path) -> None:
+    async with face(tmp_path) as served:
+        host, _, port = served.daemon.address.rpartition(":")
+        async with await anyio.connect_tcp(host, int(port)) as sock:
+            with anyio.fail_after(PATIENCE_SECONDS):
+                for method in ("HEAD", "GET"):  # on one connection: the first is at its end
+                    await sock.send(f"{method} {STREAM} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
+                    head = await sock.receive()
+
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert b"text/event-stream" in head
 
 
 async def test_a_stream_ends_at_once_when_the_daemon_stops_and_begins_no_more(tmp_path: Path) -> None:
@@ -160,3 +178,17 @@ async def test_sources_are_told_where_one_changed(tmp_path: Path) -> None:
         ("recorded", "follow", {"desk": "front"}, 0)
     ]
     assert [each["name"] for each in told["sources"]] == ["recorded"]
+
+
+async def test_a_stream_ends_with_the_right_to_read(tmp_path: Path) -> None:
+    bearer = f"authorization: Bearer {TOKEN}\r\n"
+    async with face(tmp_path) as served, listening(served) as stranger, listening(served, headers=bearer) as listener:
+        served.daemon.access.authorization.policy = Policy()  # as where it does not listen on loopback
+        with anyio.fail_after(PATIENCE_SECONDS):
+            await stranger.end()
+            served.say("call-2", CREATED)
+            told = await listener.event("rows")
+            (tmp_path / "token").write_text("another")
+            await listener.end()
+
+    assert [row["key"] for row in told["conversations"]] == ["relay/call-2"]

@@ -3,7 +3,8 @@
 import http.client
 import json
 import socket
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,15 @@ import anyio
 import anyio.to_thread
 import pytest
 
+from steno.admin.views import WAITING, WORKERS
 from steno.app.control_client import SOCKET
 from steno.app.daemon import Daemon
 from steno.app.serving import opened
 from steno.config import parse
 from steno.core.frame import Frame
+from steno.view.live import LiveView
 from tests.core.helpers import Event, event
+from tests.sources.helpers import until
 
 pytestmark = pytest.mark.anyio
 
@@ -224,3 +228,45 @@ async def test_an_ended_conversation_keeps_its_totals(tmp_path: Path) -> None:
     )
     assert after["totals"] == before["totals"] == document["totals"]
     assert (document["open"], document["session"], document["transcript"][0]["text"]) == (False, None, "hello")
+
+
+async def test_no_more_wait_than_there_is_a_place_for_and_nothing_is_made_for_who_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    held = threading.Event()
+
+    def slow(view: LiveView, key: str, *, texts: bool) -> Callable[[], bytes]:
+        def work() -> bytes:
+            made.append(key)
+            held.wait(20)
+            return b"{}"
+
+        return work
+
+    monkeypatch.setattr(LiveView, "timeline", slow)
+    async with face(tmp_path) as served, anyio.create_task_group() as tasks:
+        host, _, port = served.daemon.address.rpartition(":")
+        answers: list[int] = []
+
+        async def ask(name: str) -> None:
+            answers.append((await served.get(f"/v1/conversations/{name}/timeline"))[0])
+
+        for name in ("one", "two"):
+            tasks.start_soon(ask, name)
+        await until(lambda: len(made) == WORKERS)
+        waiting = [await anyio.connect_tcp(host, int(port)) for _ in range(WAITING)]
+        for each in waiting:
+            await each.send(b"GET /v1/conversations/left/timeline HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        await until(lambda: served.daemon.views.workers.waiting == WAITING)
+        status, busy = await served.get("/v1/sources")
+        scraped = await anyio.to_thread.run_sync(_get, served.daemon.address, "/healthz", {})
+        for each in waiting:
+            await each.aclose()
+        await until(lambda: len(served.daemon.faces.tables["http"]) == WORKERS)
+        held.set()
+        await until(lambda: len(answers) == WORKERS)
+        free, _ = await served.get("/v1/sources")
+
+    assert (status, busy["error"]["code"], scraped[0], free, answers) == (503, "busy", 200, 200, [200, 200])
+    assert made == ["one", "two"]

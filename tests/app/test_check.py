@@ -212,6 +212,26 @@ ONE_SOURCE = '[[sources]]\nname = "relay"\nkind = "connect"\nurl = "wss://relay.
                 )
             ],
         ),
+        (f'otel.endpoint = "http://[::1]:4318"\n{ONE_SOURCE}', []),
+        (
+            f'otel.endpoint = "http://collector.example:4318"\n{ONE_SOURCE}',
+            [
+                Finding(
+                    "otel.endpoint",
+                    "is http://, and not loopback: headers, numbers and names of models and tools can be read on the "
+                    "way",
+                )
+            ],
+        ),
+        (
+            '[otel]\nendpoint = "https://collector.example"\nmetrics = false\nspans = false\n'
+            'headers = { X-Key = { env = "NO_SUCH_VARIABLE" } }\nca_file = "/nowhere/ca.pem"\n' + ONE_SOURCE,
+            [
+                Finding("otel.headers.X-Key", "$NO_SUCH_VARIABLE: is not set"),
+                Finding("otel.ca_file", "/nowhere/ca.pem: cannot be read: no such file or directory"),
+                Finding("otel.endpoint", "has no effect: neither otel.metrics nor otel.spans is on"),
+            ],
+        ),
         (
             f"limits.drain_seconds = 60\n{ONE_SOURCE}",
             [

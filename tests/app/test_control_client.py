@@ -82,10 +82,10 @@ REFUSED = b'{"erased":null,"error":"content stands in 2 records"}'
     ("answer", "error"),
     [
         (http(REFUSED, "409 Conflict"), UsageError("content stands in 2 records")),
-        (http(b"{}"), UsageError("the daemon did not say what it did")),
+        (http(b"{}"), UsageError("the daemon did not say what it did: its log may")),
         (http(b"Not Found", "404 Not Found"), UnavailableError("{} answers as another version of steno does: {}")),
         (http(b'{"erased":7}'), UnavailableError("{} answers as another version of steno does: {}")),
-        (b"", UnavailableError("{} did not answer")),
+        (b"", UnavailableError("{} did not answer: it may be stopping, so try again")),
     ],
     ids=["refused", "neither", "not found", "another answer", "hung up"],
 )
@@ -124,4 +124,6 @@ def test_a_daemon_that_does_not_answer_is_not_waited_for_without_end(
         with pytest.raises(UnavailableError) as raised:
             ask_to_erase(tmp_path, REQUEST)
 
-    assert str(raised.value) == f"the daemon behind {tmp_path}/.control did not answer"
+    assert (
+        str(raised.value) == f"the daemon behind {tmp_path}/.control did not answer: it may be stopping, so try again"
+    )

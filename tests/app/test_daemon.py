@@ -314,7 +314,7 @@ async def test_a_server_that_fails_does_not_end_the_daemon(tmp_path: Path, monke
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(daemon.run)
             await wait_until(lambda: daemon._parts.errors.numbers()["steno_output_errors_total"]["http", "io"])
-            healthy = daemon.healthy().ok
+            healthy = daemon.health.healthy().ok
             daemon.stop()
 
     assert healthy

@@ -26,6 +26,24 @@ def test_a_write_takes_what_a_pipe_takes_at_once() -> None:
     assert (blocking, len(taken) > 2) == (True, True)
 
 
+def test_a_reader_that_has_gone_is_noticed_without_a_write() -> None:
+    """Of a pipe, and of a terminal; a pipe that is full has its reader still."""
+    reading, writing = os.pipe()
+    parent, child = pty.openpty()
+    descriptors = Descriptor(writing), Descriptor(child)
+    while descriptors[0].write(bytes(WRITE_BYTES), 0):
+        pass
+
+    before = [each.gone for each in descriptors]
+    os.close(reading)
+    os.close(parent)
+    after = [each.gone for each in descriptors]
+    os.close(writing)
+    os.close(child)
+
+    assert (before, after) == ([False, False], [True, True])
+
+
 def test_a_terminal_is_one() -> None:
     """People look at it; nobody looks at a pipe."""
     parent, child = pty.openpty()

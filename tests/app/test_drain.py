@@ -121,8 +121,8 @@ async def test_calls_go_to_their_end_and_all_else_goes_on(tmp_path: Path) -> Non
                 daemon.received(signal.SIGHUP)
                 await until(lambda: daemon.sources.numbers()["steno_streams"]["relay",] == 0)
                 during, ready = await metrics(daemon), await get(daemon, "/readyz")
-                ticked = daemon._ticked_at
-                await until(lambda: daemon._ticked_at > ticked)
+                ticked = daemon.health._ticked_at
+                await until(lambda: daemon.health._ticked_at > ticked)
                 SwitchboardSource.made.hang_up()
                 await until(lambda: {"event": "draining", "log_level": "info", "calls": 1} in logs)
                 healthy = await get(daemon, "/healthz")

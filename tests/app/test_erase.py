@@ -259,7 +259,10 @@ def test_where_there_is_no_log_the_command_says_so(tmp_path: Path) -> None:
 
     ran = steno("erase", "-c", tmp_path / "steno.toml", "--conversation", CALL)
 
-    assert (ran.returncode, ran.stderr.decode()) == (64, f"steno: there is no audit log in {tmp_path}/audit\n")
+    assert (ran.returncode, ran.stderr.decode()) == (
+        64,
+        f"steno: there is no audit log in {tmp_path}/audit: name its folder by --audit\n",
+    )
 
 
 def test_a_folder_whose_name_is_too_long_is_no_log(tmp_path: Path) -> None:
@@ -269,4 +272,7 @@ def test_a_folder_whose_name_is_too_long_is_no_log(tmp_path: Path) -> None:
 
     ran = steno("erase", "-c", tmp_path / "steno.toml", "--conversation", CALL, "--audit", folder)
 
-    assert (ran.returncode, ran.stderr.decode()) == (64, f"steno: there is no audit log in {folder}\n")
+    assert (ran.returncode, ran.stderr.decode()) == (
+        64,
+        f"steno: there is no audit log in {folder}: name its folder by --audit\n",
+    )

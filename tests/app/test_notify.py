@@ -126,7 +126,7 @@ class Desk(Struct):
     def sources(self) -> Any:
         return self
 
-    pipeline = registry = audit = sources
+    pipeline = registry = audit = health = sources
 
     def ready(self) -> Mapping[str, bool]:
         return {"front": True, "relay": False}

@@ -11,6 +11,7 @@ from steno.app.serving import opened
 from steno.attachments import EndReason
 from steno.config import parse
 from steno.metrics.definitions import PROCESS_METRICS
+from steno.otel.collector import REASONS as NOT_EXPORTED
 from steno.output_errors import KINDS, REASONS
 from steno.sources.connect_errors import NAMES
 from steno.sources.listen.counters import OUTCOMES
@@ -20,6 +21,7 @@ from steno.sources.recording import Gap
 
 EVERY_KIND: Final = """
 http.listen = "127.0.0.1:0"
+otel.endpoint = "http://127.0.0.1:4318"
 [[sources]]
 name = "relay"
 kind = "connect"
@@ -59,6 +61,9 @@ CLOSED: Final[dict[str, set[tuple[str, ...]]]] = {
     "steno_clock_steps_total": {("forward",), ("backward",), ("suspend",)},
     "steno_audit_write_errors_total": {("no_space",), ("read_only",), ("permission",), ("io",)},
     "steno_output_errors_total": set(product(KINDS, REASONS)),
+    "steno_otel_exports_total": {("metrics",), ("spans",)},
+    "steno_otel_export_failures_total": set(product(("metrics", "spans"), NOT_EXPORTED)),
+    "steno_otel_dropped_total": {("metrics",), ("spans",)},
 }
 """Counters of the process with all their labels, where these are closed."""
 
@@ -104,7 +109,7 @@ def test_all_but_the_log_of_operation_is_there(numbers: dict[str, dict[tuple[str
 def test_a_daemon_without_an_audit_log_says_so() -> None:
     """By the word that `/readyz` has. It is ready all the same: somebody wanted it so."""
     with opened(parse('http.listen = "127.0.0.1:0"', "steno.toml"), {}) as daemon:
-        ready = daemon.ready()
+        ready = daemon.health.ready()
 
     assert (ready.ok, ready.detail["audit"]) == (True, "off")
 

@@ -207,7 +207,9 @@ def test_what_was_recorded_of_a_hopeless_upstream_is_a_recording(tmp_path: Path)
 def test_one_line_is_no_plural(tmp_path: Path) -> None:
     file = write(tmp_path, "bad.jsonl", [b'{"type":"ping"}', b"{oops"])
 
-    assert steno("replay", file, "--strict").stderr == b"steno: 1 line was malformed\n"
+    assert (
+        steno("replay", file, "--strict").stderr == b"steno: 1 line was malformed: without --strict that is no error\n"
+    )
 
 
 def test_standard_input_and_output(tmp_path: Path) -> None:

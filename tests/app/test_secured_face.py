@@ -97,7 +97,9 @@ def test_elsewhere_than_on_loopback(tmp_path: Path) -> None:
             if asked(daemon, method.upper(), path.replace("{", "").replace("}", ""))[0] != 401
         }
         ready = json.loads(daemon.get("/readyz")[1])
-        health = steno("health", f"http://127.0.0.1:{daemon.port}")
+        url = f"http://127.0.0.1:{daemon.port}"
+        health = steno("health", url)
+        top, strange = steno("top", url, "--token-file", tmp_path / "token"), steno("top", url)
         warned = [line["listen"] for line in daemon.lines() if "next version refuses" in str(line["event"])]
         assert daemon.stop() == 0
 
@@ -106,14 +108,20 @@ def test_elsewhere_than_on_loopback(tmp_path: Path) -> None:
     assert first == [200, 200, 200, 401, 401, 401]
     assert ready == {"ok": True, "audit": "on", "sources": {}, "stopping": False, "problems": {}}
     assert (health.returncode, warned) == (0, ["0.0.0.0:0"])
+    assert (top.returncode, b"No conversation yet." in top.stdout) == (0, True)
+    assert (strange.returncode, b"the daemon wants a token" in strange.stderr) == (64, True)
 
 
 def test_plain_http_at_a_port_of_tls(tmp_path: Path) -> None:
-    """A client learns nothing, and is counted."""
+    """A client learns nothing, and is counted. `steno top` finds the way by the configuration alone."""
     authority = Authority(tmp_path)
     certificate, key = authority.issue()
     (tmp_path / "web.yml").write_text(f"tls_server_config:\n  cert_file: {certificate}\n  key_file: {key}\n")
-    with running(configured(tmp_path, "127.0.0.1:0", f'web_config = "{tmp_path}/web.yml"')) as daemon:
+    config = configured(tmp_path, "127.0.0.1:0", f'web_config = "{tmp_path}/web.yml"')
+    with running(config) as daemon:
+        asking = tmp_path / "asking.toml"
+        asking.write_text(config.read_text().replace(":0", f":{daemon.port}"))
+        top, untrusting = steno("top", "-c", asking), steno("top", f"https://127.0.0.1:{daemon.port}")
         plain = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=20)
         try:
             plain.request("GET", "/metrics")
@@ -127,5 +135,7 @@ def test_plain_http_at_a_port_of_tls(tmp_path: Path) -> None:
         metrics = connection.getresponse().read().decode()
         connection.close()
 
+    assert (top.returncode, b"0 of 0 sources ready" in top.stdout, top.stderr) == (0, True, b"")
+    assert (untrusting.returncode, b"see --ca-file" in untrusting.stderr) == (69, True)
     assert answered == 0
-    assert 'steno_http_rejected_total{kind="http",reason="tls"} 1.0' in metrics
+    assert 'steno_http_rejected_total{kind="http",reason="tls"} 2.0' in metrics  # the one that does not trust it, too

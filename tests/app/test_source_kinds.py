@@ -161,7 +161,7 @@ async def test_a_made_up_kind_of_source(monkeypatch: pytest.MonkeyPatch) -> None
     with opened(
         configured(Metronome(name="tick", beat='{"type":"tick"}')), {}, load=lambda: next(configurations)
     ) as daemon:
-        before = daemon.ready()
+        before = daemon.health.ready()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(daemon.run)
             await until(lambda: daemon.pipeline.others.get("realtime") == 1)

@@ -25,6 +25,7 @@ from steno.config.secret_ref import SecretRef
 from steno.errors import ConfigError, DataError, UsageError
 from tests.audit.authority import key_pair, server, stamping
 from tests.audit.helpers import said, terms
+from tests.docs.pages import blocks
 
 LOG = "ab" * 32
 AT = 1_772_359_200_250_000
@@ -62,12 +63,7 @@ def test_a_stranger_checks_a_signature_with_openssl(tmp_path: Path) -> None:
     private, _ = key_pair(tmp_path)
     place = tmp_path / "heads.jsonl"
     anchored(Anchor(file=str(place), signing_key=str(private)), head(7))
-    recipe = """
-        tail -n 1 heads.jsonl > head
-        printf %s "$(sed 's/,"proof":.*//' head)" > claim
-        sed 's/.*"signature":"\\([^"]*\\)".*/\\1/' head | base64 -d > signature
-        openssl pkeyutl -verify -pubin -inkey anchor.pub -rawin -in claim -sigfile signature
-    """
+    (recipe,) = [block.text for block in blocks("bash") if "openssl pkeyutl" in block.text]
     done = subprocess.run(["sh", "-ec", recipe], cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout) == (0, "Signature Verified Successfully\n"), done.stderr

@@ -12,7 +12,7 @@ from steno.audit.verification.files import verify
 from tests.audit.helpers import files, write
 from tests.audit.tampered_log import TamperedLog, lines
 
-PAGE = Path(__file__).parent.parent.parent / "docs/audit.md"
+PAGE = Path(__file__).parent.parent.parent / "docs/audit-for-auditors.md"
 
 Stranger = Callable[..., tuple[int, str]]
 

@@ -1,4 +1,4 @@
-"""Frames in, all outputs of a daemon out: the log under every policy, metrics, state, recording, table."""
+"""Frames in, all outputs of a daemon out: the log under every policy, metrics, OTLP, state, recording, table."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,8 +17,12 @@ from steno.core.export import conversation_line, stream_line
 from steno.core.frame import Frame
 from steno.core.stream import Stream
 from steno.limits import Limits
-from steno.metrics.exposition import replay_text
+from steno.metrics.exposition import ConversationCollector, replay_text
 from steno.metrics.sink import Metrics
+from steno.otel import attributes
+from steno.otel.measurements import metrics_request
+from steno.otel.sink import SpanSink
+from steno.otel.spans import SpanBuilder, trace_request
 from steno.pipeline import Pipeline, Sink
 from steno.redaction import Redactor
 from steno.sources.recording import frame_line
@@ -69,10 +73,19 @@ class Outputs:
         sinks: list[Sink] = [
             AuditSink(self.logs[policy], bodies, RECORD_BYTES) for policy, bodies in encoders(self.files).items()
         ]
+        self._spans = SpanSink(1_000_000)
         self._state: list[bytes] = []
         self._recording: list[bytes] = []
         self._table: list[str] = []
-        self.pipeline = Pipeline(Limits(), [self._metrics, *sinks], self._closed, self._ended, load_prices(None))
+        sinks += [self._metrics, self._spans]
+        self.pipeline = Pipeline(Limits(), sinks, self._closed, self._ended, load_prices(None))
+
+    def _sent(self) -> bytes:
+        """Return what is sent by OTLP where spans have ids, since that is most."""
+        builder, resource = SpanBuilder(KEY, dict, ids=True), attributes.resource("i", {})
+        spans = [span for item in self._spans.queue if (span := builder.add(item)) is not None]
+        collected = ConversationCollector(self.pipeline, self._metrics).collect()
+        return trace_request(spans, resource) + metrics_request(collected, resource, 0, 0)
 
     def _closed(self, state: Conversation) -> None:
         self._state.append(conversation_line(state))
@@ -100,6 +113,7 @@ class Outputs:
             **{f"audit, {policy}": b"\n".join(log.entries) for policy, log in self.logs.items()},
             "content files": content,
             "metrics": replay_text(self.pipeline, self._metrics),
+            "OTLP": self._sent(),
             "state": b"".join(self._state),
             "recording": b"".join(self._recording),
             "table": "\n".join(self._table).encode(),

@@ -14,7 +14,7 @@ from tests.canary.frames import AT, Planter, enveloped, every_type, planted, sto
 from tests.canary.outputs import MemoryLog, Outputs
 from tests.vocabulary import NAMES
 
-WITHOUT_CONTENT = ("audit, none", "audit, none with digests", "audit, files", "metrics", "table")
+WITHOUT_CONTENT = ("audit, none", "audit, none with digests", "audit, files", "metrics", "OTLP", "table")
 """Outputs without content."""
 
 

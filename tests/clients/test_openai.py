@@ -11,7 +11,10 @@ from tests.clients.environments import ALL, python
 WEBSOCKETS: Final = [("openai_sync.py", "realtime"), ("openai_sync.py", "beta"), ("openai_async.py",)]
 
 
-@pytest.mark.parametrize("program", [*WEBSOCKETS, ("openai_http.py",)], ids=" ".join)
+PROGRAMS: Final = [*WEBSOCKETS, ("openai_http.py",)]
+
+
+@pytest.mark.parametrize("program", PROGRAMS if ALL else PROGRAMS[:1], ids=" ".join)
 def test_passes_the_proxy(program: tuple[str, ...], tmp_path: Path, record_property: plays.Record) -> None:
     plays.passes_the_proxy(python("openai", *program), tmp_path, record_property)
 

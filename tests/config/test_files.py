@@ -10,7 +10,7 @@ import pytest
 from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo, fields
 
-from steno.config import Audit, Config, Connect, Http, Log, Prices, load, parse
+from steno.config import Audit, Config, Connect, Http, Log, Otel, Prices, load, parse
 from steno.config.sources import SOURCES
 from steno.limits import Limits
 
@@ -24,6 +24,7 @@ TABLES: dict[str, type[Struct]] = {
     "log": Log,
     "limits": Limits,
     "prices": Prices,
+    "otel": Otel,
     **SOURCES,
 }
 KEYS = [(table, field) for table, struct in TABLES.items() for field in fields(struct)]
@@ -118,12 +119,13 @@ def test_the_minimal_file_is_the_defaults_and_one_source() -> None:
     assert load(FOLDER / "minimal.toml") == Config(sources=(relay,))
 
 
-def test_the_demo_reads_two_voice_lines_and_a_back_office() -> None:
+def test_the_demo_reads_three_voice_lines_and_a_back_office() -> None:
     config = load(FOLDER / "demo.toml")
 
     assert config.http.listen == "127.0.0.1:9464"
     assert {source.name: source.url for source in config.sources if isinstance(source, Connect)} == {
         "front-desk": "ws://127.0.0.1:8765/v1/realtime?model=gpt-realtime&line=1",
         "support": "ws://127.0.0.1:8765/v1/realtime?model=gpt-realtime&line=2",
+        "field-radio": "ws://127.0.0.1:8765/v1/realtime?line=push",
         "back-office": "ws://127.0.0.1:8765/v1/assistants",
     }

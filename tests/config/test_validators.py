@@ -258,3 +258,40 @@ def test_labels_are_what_prometheus_takes(labels: str, fault: str) -> None:
 
 def test_no_label_has_the_name_of_one_that_a_metric_has() -> None:
     assert {label for row in METRICS.values() for label in row.labels} <= RESERVED_LABELS
+
+
+@pytest.mark.parametrize(
+    ("lines", "faults"),
+    [
+        (['endpoint = "http://127.0.0.1:4318"'], []),
+        (['endpoint = "https://collector.example/base/"', 'headers = { X-Key = { env = "KEY" } }'], []),
+        (
+            ['endpoint = "http://127.0.0.1:4318/v1/traces/"'],
+            ["otel.endpoint: must be the base URL: /v1/metrics and /v1/traces are appended to it"],
+        ),
+        (['endpoint = "grpc://127.0.0.1:4317"'], ["otel.endpoint: must begin with http:// or https://"]),
+        (["ca_file = '/ca.pem'"], ["otel.endpoint: is missing: ca_file is for the collector"]),
+        (
+            ['endpoint = "http://h"', 'headers = { content-TYPE = { env = "A" } }'],
+            ["otel.headers: must not hold content-TYPE: OTLP says what it is"],
+        ),
+        (
+            ['endpoint = "http://h"', 'headers = { A = { env = "A" }, a = { env = "A" } }'],
+            ["otel.headers: holds a header twice: the case of its letters does not count"],
+        ),
+        (
+            ['endpoint = "http://h"', "[otel.resource]", *(f'a{number} = "x"' for number in range(33))],
+            ["otel.resource: must be at most 32 attributes"],
+        ),
+        (
+            ['endpoint = "http://h"', 'resource = { zone = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789" }'],
+            ["otel.resource.zone: must not hold a key or a token: who reads the metrics sees it"],
+        ),
+        (
+            ['endpoint = "http://h"', 'resource = { zone = "" }'],
+            ["otel.resource.zone: must be 1 to 256 characters, none a control character"],
+        ),
+    ],
+)
+def test_what_is_sent_by_otlp_has_one_place_to_go(lines: list[str], faults: list[str]) -> None:
+    assert faults_of("\n".join(["[otel]", *lines, ""])) == faults

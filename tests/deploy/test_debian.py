@@ -66,7 +66,7 @@ def test_a_version_before_the_release_is_lower_for_debian_too(version: str, expe
     [
         ("../../../bin/steno,sha256=x,1\n", True),
         ("steno-0.1.0.dist-info/direct_url.json,sha256=x,1\n", True),
-        ("steno/cli.py,sha256=x,1\n", False),
+        ("steno/errors.py,sha256=x,1\n", False),
     ],
 )
 def test_what_was_moved_is_not_in_the_record(line: str, gone: bool) -> None:
@@ -82,7 +82,7 @@ def test_the_place_where_it_was_made_is_forgotten(tmp_path: Path) -> None:
     for name in ("steno", "uvicorn", "activate", "python3"):
         (prefix / "bin" / name).write_text(f"#!{prefix}/bin/python\n")
     (prefix / "pyvenv.cfg").write_text(f"home = /usr/bin\ncommand = python -m venv {prefix}\n")
-    (info / "RECORD").write_text("steno/cli.py,sha256=x,1\n../../../bin/steno,sha256=x,1\n")
+    (info / "RECORD").write_text("steno/errors.py,sha256=x,1\n../../../bin/steno,sha256=x,1\n")
     (info / "direct_url.json").write_text(f'{{"url": "{tmp_path}"}}')
 
     forget_place(tmp_path, prefix)
@@ -91,7 +91,7 @@ def test_the_place_where_it_was_made_is_forgotten(tmp_path: Path) -> None:
     assert (prefix / "bin/steno").read_text() == "#!/opt/steno/bin/python\n"
     assert (prefix / "pyvenv.cfg").read_text() == "home = /usr/bin\n"
     assert [path.name for path in info.iterdir()] == ["RECORD"]
-    assert (info / "RECORD").read_text() == "steno/cli.py,sha256=x,1\n"
+    assert (info / "RECORD").read_text() == "steno/errors.py,sha256=x,1\n"
     assert not (prefix / "include").exists()
 
 

@@ -9,7 +9,7 @@ import random
 import re
 import resource
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -205,14 +205,10 @@ async def test_whatever_is_sent_within_the_limits(names: Sequence[str], form: Fo
             report(held(daemon, form, "all at once" if names is ALL else names[0]))
 
 
-def draws(deep: bool) -> Iterator[int]:
-    """Yield the seeds of the mixes."""
-    yield from range(SEEDS, SEEDS + (3 if deep else 1))
-
-
-async def test_random_mixes(form: Form, deep: bool, tmp_path: Path) -> None:
+@pytest.mark.skipif(not DEEP, reason="takes long: make test-memory runs it")
+async def test_random_mixes(form: Form, tmp_path: Path) -> None:
     """Several sources, each with all kinds of excess in turn, as a seed draws them."""
-    for seed in draws(deep):
+    for seed in range(SEEDS, SEEDS + 3):
         report(f"STENO_SEED={seed}")
         chance = random.Random(seed)
         plays = [mixed(form.scale, random.Random(chance.random())) for _ in range(chance.randint(2, 4))]

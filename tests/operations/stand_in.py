@@ -33,6 +33,8 @@ class StandIn:
         self.withheld: dict[str, Document] = {}
         """Timelines for who has no token, where they are others."""
         self.demands_token = False
+        self.busy = False
+        """Whether it has no time for rows and timelines."""
         self.queries: list[dict[str, str]] = []
         self.port = 0
         self._events: list[bytes] = []
@@ -69,8 +71,13 @@ class StandIn:
             return JSONResponse({"error": {"code": "unauthorized", "message": "no token"}}, 401)
         return None
 
+    def _not_now(self, request: Request) -> Response | None:
+        if self.busy:
+            return JSONResponse({"error": {"code": "busy", "message": "too many wait already"}}, 503)
+        return self._refused(request)
+
     async def _listed(self, request: Request) -> Response:
-        if refused := self._refused(request):
+        if refused := self._not_now(request):
             return refused
         asked = dict(request.query_params)
         self.queries.append(asked)
@@ -90,7 +97,7 @@ class StandIn:
         return JSONResponse({"at": at, "total": len(rows), "next": following and str(following), "conversations": page})
 
     async def _timeline(self, request: Request) -> Response:
-        if refused := self._refused(request):
+        if refused := self._not_now(request):
             return refused
         key = request.path_params["key"].removesuffix("/timeline")
         known = request.cookies.get("steno") == TOKEN

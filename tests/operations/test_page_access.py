@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.operations.browsing import window
 from tests.operations.documents import call, row
 from tests.operations.stand_in import TOKEN, StandIn
@@ -42,6 +44,36 @@ def test_a_token_in_the_address_is_exchanged_and_dropped(chromium: Any, served: 
 
         assert TOKEN not in opened.page.evaluate("location.href")
         assert opened.page.evaluate("document.cookie") == ""
+
+
+def test_a_session_that_ends_while_the_page_is_open_asks_for_the_token(chromium: Any, served: StandIn) -> None:
+    served.rows = [row("desk/1/1")]
+    served.demands_token = True
+    with window(chromium, f"{served.address}/#token={TOKEN}") as opened:
+        page = opened.page
+        page.locator("tbody tr").wait_for()
+        page.context.clear_cookies()
+        field = page.get_by_label("Token")
+        field.wait_for(timeout=20_000)
+        assert not page.get_by_role("button", name="Sign out").is_visible()
+        field.fill(TOKEN)
+        page.get_by_role("button", name="Show", exact=True).click()
+        page.locator("tbody tr").wait_for()
+        opened.complaints.clear()  # of the 401s
+
+
+@pytest.mark.parametrize("place", ["", "/#/conversation/desk%2F1%2F1"])
+def test_what_steno_had_no_time_for_is_asked_for_again(chromium: Any, served: StandIn, place: str) -> None:
+    served.rows = [row("desk/1/1")]
+    served.show(call("desk/1/1", 2))
+    served.busy = True
+    with window(chromium, served.address + place) as opened:
+        page = opened.page
+        page.get_by_text("too many wait already").wait_for()
+        served.busy = False
+        page.locator("tbody tr").first.wait_for(state="attached")
+        page.get_by_text("too many wait already").wait_for(state="detached")
+        opened.complaints.clear()  # of the 503
 
 
 def test_what_verify_found_stands_on_top(chromium: Any, served: StandIn) -> None:

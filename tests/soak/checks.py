@@ -83,10 +83,10 @@ def check_metrics(answers: Answers, sources: list[Source], replayed: list[str], 
         restarts = answers.value(f'steno_source_restarts_total{{source="{source.name}"}}')
         findings.same(f"{source.name}: restarts", restarts, 0)
     models = set[str]().union(*map(expected.models_in, replayed))
-    live = expected.totals_by_model(answers.text, models)
+    live = expected.totals_by_model(answers.text, models, {source.name for source in sources})
     sums: dict[str, Decimal] = {}
     for text in replayed:
-        for series, value in expected.totals_by_model(text, models).items():
+        for series, value in expected.totals_by_model(text, models, {"replay"}).items():
             sums[series] = sums.get(series, Decimal(0)) + Decimal(repr(value))
     findings.same("series of honest models", sorted(live), sorted(sums))
     for series in live.keys() & sums.keys():

@@ -24,6 +24,7 @@ TIMES: Final = frozenset(
         "time_to_first_audio_seconds",
         "time_to_first_token_seconds",
         "turn_latency_seconds",
+        "waited_seconds",
     }
 )
 """Members that follow from the times of receipt."""
@@ -150,13 +151,14 @@ def replayed(source: Source, config: Path, folder: Path) -> tuple[Outputs, str]:
 _SERIES: Final = re.compile(r"^(steno_\w+_total)(\{.*\}) (\S+)$", re.MULTILINE)
 
 
-def totals_by_model(text: str, models: set[str]) -> dict[str, float]:
-    """Return the counters of `text` that have one of `models` as a label."""
-    return {
-        name + labels: float(value)
-        for name, labels, value in _SERIES.findall(text)
-        if (model := re.search(r'model="([^"]*)"', labels)) and model[1] in models
-    }
+def totals_by_model(text: str, models: set[str], sources: set[str]) -> dict[str, float]:
+    """Return the counters of `text` that have one of `models` as a label, summed over `sources`, but those at 0."""
+    totals: dict[str, float] = defaultdict(float)
+    for name, labels, value in _SERIES.findall(text):
+        model, source = re.search(r'model="([^"]*)"', labels), re.search(r'source="([^"]*)"', labels)
+        if model and model[1] in models and source and source[1] in sources:
+            totals[name + labels.replace(source[0], "")] += float(value)
+    return {series: total for series, total in totals.items() if total}
 
 
 def models_in(text: str) -> set[str]:

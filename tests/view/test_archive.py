@@ -20,6 +20,7 @@ from steno.view import log_index
 from steno.view.archive import Archive
 from steno.view.live import LiveView, RecordMaker
 from steno.view.log_index import LogIndex
+from steno.view.query import SORTS, page_of, parse_query
 from steno.view.recent import RecentFacts
 from tests.view.plays import Nowhere
 
@@ -151,6 +152,68 @@ def test_what_is_no_record_is_counted_and_a_segment_that_went_is_missing(tmp_pat
     assert (made["spans"], made["transcript"]) == ([], [])
     assert made["omitted"] == index.conversations()[0].tally.records > 10
     assert index.refresh() is False
+
+
+def forged(folder: Path, fact: str, path: tuple[str, ...], value: object) -> tuple[Archive, LogIndex]:
+    """Open the log of a call in which a member of a record was written by somebody else."""
+    written(folder, GOLDEN / "barge-in" / "recording.jsonl")
+    (segment,) = folder.glob("audit-*.jsonl")
+    records = [json.loads(line) for line in segment.read_bytes().splitlines()]
+    place = next(each for each in records if each["fact"] == fact)
+    for name in path[:-1]:
+        place = place[name]
+    place[path[-1]] = value
+    lines = [json.dumps(each, separators=(",", ":")) for each in records]
+    segment.write_text("\n".join(lines) + "\n")
+    return opened(folder)
+
+
+@pytest.mark.parametrize(
+    ("fact", "path", "value"),
+    [
+        ("response.finished", ("body", "cost", "usd"), "a lot"),
+        ("response.finished", ("body", "cost", "usd"), "sNaN"),
+        ("response.finished", ("body", "cost"), "free"),
+        ("response.finished", ("body", "tokens"), 7),
+        ("response.finished", ("body", "tokens"), ["many"]),
+        ("response.finished", ("body", "output"), 7),
+        ("response.started", ("body", "response_id"), ["r"]),
+        ("session.opened", ("body", "session_id"), {}),
+        ("conversation.closed", ("body", "cost_usd"), "a lot"),
+        ("conversation.closed", ("body", "cost_usd"), "NaN"),
+        ("conversation.closed", ("body", "unpriced"), [{}]),
+        ("conversation.closed", ("at",), "yesterday"),
+    ],
+)
+def test_a_record_of_another_form_takes_nothing_else_from_who_looks(
+    tmp_path: Path, fact: str, path: tuple[str, ...], value: object
+) -> None:
+    whole = shown(opened(written(tmp_path / "whole", GOLDEN / "barge-in" / "recording.jsonl"))[0], "replay/recording")
+    archive, _ = forged(tmp_path / "forged", fact, path, value)
+    made = shown(archive, "replay/recording")
+    document = archive.document("replay/recording", texts=True)
+    assert document is not None
+    pages = [page_of(archive.rows(), parse_query([("sort", sort)]), 0.0) for sort in SORTS]
+
+    assert {page.total for page in pages} == {1}
+    assert json.loads(document())["key"] == "replay/recording"
+    assert made["transcript"][0]["text"] == whole["transcript"][0]["text"]
+    assert archive.sources().at > 0
+
+
+def test_a_log_that_was_cut_or_put_in_the_place_of_another_is_read_from_its_beginning(tmp_path: Path) -> None:
+    archive, index = opened(written(tmp_path / "log", GOLDEN / "barge-in" / "recording.jsonl"))
+    other = written(tmp_path / "other", GOLDEN / "session-cap" / "recording.jsonl")
+    (segment,), (new,) = (tmp_path / "log").glob("audit-*.jsonl"), other.glob("audit-*.jsonl")
+    whole, seen = segment.read_bytes(), []
+    for lines in (whole[: len(whole) // 2], new.read_bytes()[:900], new.read_bytes()):
+        segment.write_bytes(lines)
+        seen.append((index.refresh(), index.stand().records, len(archive.rows())))
+    expected, whole_index = opened(other)
+
+    assert [changed for changed, _, _ in seen] == [True, True, True]
+    assert seen[-1][1:] == (whole_index.stand().records, len(expected.rows()))
+    assert [shown(archive, row.key) for row in archive.rows()] == [shown(expected, row.key) for row in expected.rows()]
 
 
 def files(folder: Path) -> Iterator[tuple[str, int, int]]:

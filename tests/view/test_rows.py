@@ -1,5 +1,7 @@
 """A conversation as a row: what it does now, and what it adds up to, while it is open and after its end."""
 
+import pytest
+
 from steno.view.rows import Latency, Row, TokenSums, ToolCalls
 from tests.core.helpers import BEGIN, Event, event
 from tests.view.plays import ViewPlay
@@ -53,6 +55,30 @@ def test_what_a_conversation_does_now_follows_its_events() -> None:
         *("listening", "speaking", "waiting", "waiting", "responding", "responding", "tool", "waiting"),
         *("idle", "closed"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("steps", "before"),
+    [
+        ((CREATED, HEARD), "speaking"),
+        ((CREATED, created(), sound()), "responding"),
+        ((CREATED, created(), called(), done()), "tool"),
+    ],
+)
+def test_a_conversation_whose_stream_ended_is_idle_until_something_comes(steps: tuple[Event, ...], before: str) -> None:
+    play = ViewPlay(conversation="call")
+    seen = []
+    for step in steps:
+        play.wait(100)
+        play.say(step)
+    seen.append(play.row().state)
+    play.close(code=1006)
+    seen.append(play.row().state)
+    play.wait(2_000)
+    play.say(HEARD, on=play.open("relay/2", "call"))
+    seen.append(play.row().state)
+
+    assert seen == [before, "idle", "speaking"]
 
 
 def test_a_row_says_what_a_conversation_adds_up_to_open_and_ended() -> None:

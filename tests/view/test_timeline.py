@@ -5,6 +5,7 @@ the same, and so is what was said and heard.
 """
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from steno.view.shapes import Mark, Span, SpanMark
 from steno.view.tally import Tally
 from steno.view.timeline import Record, Timeline, timeline
 from steno.view.transcript import Said
+from tests.work_counter import Work
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 BEGIN = 1_767_225_600.0
@@ -303,3 +305,68 @@ def test_times_may_be_unknown() -> None:
     assert made.spans == [
         Span(id="response:r", lane="response", label="response", detail={"response_id": "r"}, begin=None)
     ]
+
+
+def many(first: str, second: str, **members: str) -> Callable[[int], list[Record]]:
+    """Return what makes so many records of two kinds, each with ids of its own."""
+
+    def made(number: int) -> list[Record]:
+        ids = ("item_id", "response_id", "call_id", "session_id")
+        return [
+            record(fact, 0.0, **dict.fromkeys(ids, f"{prefix}{n}"), **members)
+            for fact, prefix in ((first, "a"), (second, members.get("prefix", "a")))
+            for n in range(number)
+        ]
+
+    return made
+
+
+def answers(number: int) -> list[Record]:
+    started = [record("response.started", 0.0, response_id=f"r{n}") for n in range(number)]
+    added = [record("item.added", 0.0, item_id=f"i{n}", kind="message", role="assistant") for n in range(number)]
+    return [*started, *added, *(record("response.finished", 0.0, response_id=f"r{n}") for n in range(number))]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        many("tool_call.started", "tool_call.finished"),
+        many("input.committed", "input.committed"),
+        many("input.timed_out", "input.committed", prefix="b"),
+        many("speech.started", "transcription.finished", prefix="b"),
+        many("response.interrupted", "response.interrupted", prefix="b"),
+        many("session.opened", "conversation.closed"),
+        answers,
+    ],
+)
+def test_the_work_of_a_timeline_grows_with_its_records_alone(made: Callable[[int], list[Record]]) -> None:
+    steps = []
+    for number in (150, 300):
+        records = made(number)
+        with Work() as work:
+            shown("relay/call", records)
+        steps.append(work.steps)
+
+    assert steps[1] < 2.5 * steps[0]
+
+
+def test_the_end_of_a_conversation_ends_all_of_its_sessions() -> None:
+    opened = [record("session.opened", 1.0, session_id=name, kind=name) for name in ("realtime", "transcription")]
+    made = shown("relay/call", [*opened, record("conversation.closed", 2.0, reason="ended")])
+
+    assert [(span.begin, span.end, span.status) for span in made.spans] == [(BEGIN + 1, BEGIN + 2, "ended")] * 2
+
+
+def test_what_several_responses_may_have_said_is_behind_all_turns() -> None:
+    made = shown(
+        "relay/call",
+        [
+            record("response.started", 1.0, response_id="one"),
+            record("response.started", 1.0, response_id="two"),
+            record("item.added", 2.0, item_id="i", kind="message", role="assistant"),
+            finished(3.0, "one", text("transcript", "First")),
+            finished(4.0, "two", text("transcript", "Second")),
+        ],
+    )
+
+    assert [(each.item_id, each.text) for each in made.transcript] == [("i", "Second"), (None, "First")]

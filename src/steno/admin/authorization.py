@@ -89,6 +89,13 @@ class Authorization:
         """Return whether `request` is authorized."""
         return self.verdict(request) == "allowed"
 
+    def still_reads(self, request: HTTPConnection) -> bool:
+        """Return whether who was let in to read may still do: the token may be another one by now, the session over.
+
+        What cannot be looked at, since the address is throttled, stays as it was.
+        """
+        return self.policy.readable(request.scope["path"]) or self._judge(request) in ("allowed", "throttled")
+
     def verdict(self, request: HTTPConnection) -> Verdict:
         """Return what `request` shows. It is looked at once, so that a wrong token counts once."""
         state: dict[str, Any] = request.scope.setdefault("state", {})

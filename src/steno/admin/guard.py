@@ -127,7 +127,10 @@ def is_foreign(request: Request) -> bool:
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is not None and site not in OWN_SITES:
         return True
-    return origin is not None and _place(origin) != _place(f"//{request.headers.get('host', '')}", origin)
+    if origin is None:
+        return False
+    place = _place(origin)
+    return place is None or place != _place(f"//{request.headers.get('host', '')}", origin)
 
 
 def _place(url: str, like: str = "") -> tuple[str, int] | None:

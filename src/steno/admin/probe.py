@@ -78,7 +78,7 @@ def probe(url: str, token: str | None = None, trust: Trust | None = None) -> Pro
     """
     parts = urlsplit(url)
     if parts.scheme not in PORTS or not parts.hostname:
-        raise UsageError("the URL must begin with http:// or https:// and name a host")
+        raise UsageError("the URL must begin with http:// or https:// and name a host: http://127.0.0.1:9464/readyz")
     context = (trust or Trust()).context() if parts.scheme == "https" else None
     try:
         return _asked(parts, token, context)
@@ -95,7 +95,7 @@ def probe_own(address: tuple[str, int], certificate: str, token: str | None) -> 
     """
     parts = urlsplit(readiness_url(address, "https"))
     try:
-        if context := _pinned(certificate):
+        if context := pinned(certificate):
             with suppress(ssl.SSLCertVerificationError):
                 return _asked(parts, token, context)
         answered = _asked(parts, None, _trusting_anybody())
@@ -104,7 +104,7 @@ def probe_own(address: tuple[str, int], certificate: str, token: str | None) -> 
     return ProbeResult(answered.ready, f"{answered.text}\n{UNVERIFIED.format(file=certificate)}")
 
 
-def _pinned(certificate: str) -> ssl.SSLContext | None:
+def pinned(certificate: str) -> ssl.SSLContext | None:
     """Return what trusts the first certificate of a file, and none above it; None where there is none."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

@@ -8,7 +8,8 @@ All clients share one comparison, made in a thread, and the same bytes. While no
 
 A client that does not take what it is sent is not waited for: a few events wait for it, then its stream ends, and the
 connection with it when it goes on to take nothing. It is no connection that is silent (`connections.py`), since its
-request is under way; so there is a most, far below that of connections. A stream ends when the daemon stops.
+request is under way; so there is a most, far below that of connections. A stream ends when the daemon stops, and when
+who listens may no longer read: their session is over, or the token is another one.
 """
 
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from steno.admin.answers import error
+from steno.admin.authorization import Authorization
 from steno.admin.operations import DescribedRoute, Operation, Parameter
 from steno.admin.views import Library, Workers
 from steno.attachments import ErrorAnswer
@@ -39,10 +41,12 @@ ALIVE_TURNS: Final = 15
 """Turns without an event after which a comment is sent, so that proxies and clients see that the stream lives."""
 WAITING_EVENTS: Final = 4
 """Events that wait for a client. One that is seconds behind is better off when it asks anew."""
+MEDIA_TYPE: Final = "text/event-stream"
+HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
 LISTEN: Final = Operation(
     summary="What changes, as server-sent events: rows, sources and, with a key, timeline.",
     parameters=(Parameter("key", "The key of a conversation that is followed."),),
-    answers={200: "text/event-stream", 400: ErrorAnswer, 503: ErrorAnswer},
+    answers={200: MEDIA_TYPE, 400: ErrorAnswer, 503: ErrorAnswer},
 )
 RETRY: Final = b"retry: 2000\n\n"
 ALIVE: Final = b":\n\n"
@@ -52,8 +56,9 @@ TOO_MANY: Final = f"{STREAM_CLIENTS} clients follow this stream already: close o
 class _Client:
     """One who listens."""
 
-    def __init__(self, key: str | None) -> None:
+    def __init__(self, key: str | None, admitted: Callable[[], bool]) -> None:
         self.key = key
+        self.admitted = admitted
         self._sender: MemoryObjectSendStream[bytes]
         self.events: MemoryObjectReceiveStream[bytes]
         self._sender, self.events = anyio.create_memory_object_stream[bytes](WAITING_EVENTS)
@@ -87,17 +92,23 @@ class ChangeStream:
         self._quiet = 0
         self._stopped = False
 
-    def route(self) -> DescribedRoute:
-        """Return where it is listened to."""
-        return DescribedRoute(STREAM, self._listen, LISTEN)
+    def route(self, authorization: Authorization) -> DescribedRoute:
+        """Return where it is listened to, for as long as `authorization` lets who listens read."""
 
-    async def _listen(self, request: Request) -> Response:
+        async def listen(request: Request) -> Response:
+            return await self._listen(request, lambda: authorization.still_reads(request))
+
+        return DescribedRoute(STREAM, listen, LISTEN)
+
+    async def _listen(self, request: Request, admitted: Callable[[], bool]) -> Response:
         given = request.query_params.multi_items()
         if any(name != "key" or len(value) > TEXT_CHARACTERS for name, value in given) or len(given) > 1:
             return error(HTTPStatus.BAD_REQUEST, "bad_request", "the only parameter is key, the key of a conversation")
+        if request.method == "HEAD":  # its response ends with its head
+            return Response(headers=HEADERS, media_type=MEDIA_TYPE)
         if self._stopped or len(self._clients) >= STREAM_CLIENTS:
             return error(HTTPStatus.SERVICE_UNAVAILABLE, "too_many_streams", TOO_MANY, {"retry-after": "5"})
-        client = _Client(given[0][1] if given else None)
+        client = _Client(given[0][1] if given else None, admitted)
         self._clients.add(client)
         try:
             if len(self._clients) == 1:
@@ -143,6 +154,9 @@ class ChangeStream:
         if self._quiet >= ALIVE_TURNS:
             common, self._quiet = ALIVE, 0
         for client in list(self._clients):
+            if not client.admitted():
+                self._left(client)
+                continue
             followed = client.key is not None and client.key in keys
             events = common + (_event("timeline", {"key": client.key}) if followed else b"")
             if events and not client.tell(events):
@@ -168,9 +182,7 @@ class _EventResponse(Response):
 
     def __init__(self, events: MemoryObjectReceiveStream[bytes], left: Callable[[], None]) -> None:
         """Send `events`; `left` is called at the end, whichever it is."""
-        super().__init__(
-            headers={"cache-control": "no-store", "x-accel-buffering": "no"}, media_type="text/event-stream"
-        )
+        super().__init__(headers=HEADERS, media_type=MEDIA_TYPE)
         del self.headers["content-length"]
         self._events = events
         self._left = left

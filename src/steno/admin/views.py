@@ -6,10 +6,12 @@
     GET /v1/sources                         the sources, and whether they are ready
 
 A key is one segment of the path, percent-encoded: `/` is %2F, `#` is %23, and `%` is %25. Texts are for who is
-authorized alone. All work is done in a few threads of its own, so that it holds neither the loop nor a scrape.
+authorized alone. All work is done in a few threads of its own, so that it holds neither the loop nor a scrape; past a
+number of requests that wait, the next one is answered 503.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, Protocol, TypeVar
@@ -35,6 +37,9 @@ CONVERSATIONS: Final = "/v1/conversations"
 SOURCES: Final = "/v1/sources"
 WORKERS: Final = 2
 """Requests that are worked on at a time. Each reads thousands of rows, or redacts texts; the others wait."""
+WAITING: Final = 64
+"""Requests that wait for that. Some pages that follow a conversation each are far below it."""
+BUSY: Final = f"{WAITING} requests wait already: ask again in a second"
 NO_CONVERSATION: Final = (
     "there is no such conversation here: it may have ended long ago, or its key is not percent-encoded as one segment"
 )
@@ -57,19 +62,21 @@ LIST: Final = Operation(
         Parameter("limit", "The most rows of a page.", _WHOLE),
         Parameter("after", "The cursor of a page: `next` of the one before."),
     ),
-    answers={200: Page, 400: ErrorAnswer},
+    answers={200: Page, 400: ErrorAnswer, 503: ErrorAnswer},
 )
 DOCUMENT: Final = Operation(
     summary="A conversation as `--state` has it, under the content policy; texts for who is authorized.",
     parameters=(KEY,),
-    answers={200: dict[str, Any], 404: ErrorAnswer},
+    answers={200: dict[str, Any], 404: ErrorAnswer, 503: ErrorAnswer},
 )
 TIMELINE: Final = Operation(
     summary="A conversation as spans, marks and a transcript; texts for who is authorized.",
     parameters=(KEY,),
-    answers={200: Timeline, 404: ErrorAnswer},
+    answers={200: Timeline, 404: ErrorAnswer, 503: ErrorAnswer},
 )
-LIST_SOURCES: Final = Operation(summary="The sources, and whether they are ready.", answers={200: SourceList})
+LIST_SOURCES: Final = Operation(
+    summary="The sources, and whether they are ready.", answers={200: SourceList, 503: ErrorAnswer}
+)
 
 T = TypeVar("T")
 
@@ -103,16 +110,51 @@ class Library(Protocol):
         """Return what makes the timeline of one conversation, likewise."""
 
 
-class Workers:
-    """Threads for requests that take long."""
+class BusyError(Exception):
+    """Too many wait already."""
 
-    def __init__(self, most: int = WORKERS) -> None:
-        """Work on `most` at a time."""
-        self._limiter = anyio.CapacityLimiter(most)
+
+class Workers:
+    """Threads for requests that take long. Who comes when too many wait is turned away: else a queue has no end."""
+
+    def __init__(self, most: int = WORKERS, waiting: int = WAITING) -> None:
+        """Work on `most` at a time, while up to `waiting` others wait."""
+        self._turns = anyio.CapacityLimiter(most)
+        self._threads = anyio.CapacityLimiter(most)
+        self._most_waiting = waiting
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return self._turns.statistics().tasks_waiting
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns. Who is no longer waited for is left alone."""
-        return await anyio.to_thread.run_sync(work, limiter=self._limiter, abandon_on_cancel=True)
+        """Return what `work` returns. Raises BusyError."""
+        async with self._turn():
+            return await self._thread(work)
+
+    async def make(self, prepared: Callable[[], Work | None], left: Callable[[], Awaitable[bool]]) -> bytes | None:
+        """Return what the work makes that `prepared` returns; None where that is none. Raises BusyError.
+
+        Nothing is held for who waits: `prepared` is called in the loop when its turn has come. Nor is anything made for
+        who has `left` meanwhile.
+        """
+        async with self._turn():
+            if await left():
+                return None
+            work = prepared()
+            return None if work is None else await self._thread(work)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        if self.waiting >= self._most_waiting:
+            raise BusyError
+        async with self._turns:
+            yield
+
+    async def _thread(self, work: Callable[[], T]) -> T:
+        """Run `work`. Who is no longer waited for is left alone."""
+        return await anyio.to_thread.run_sync(work, limiter=self._threads, abandon_on_cancel=True)
 
 
 def view_routes(library: Library, authorization: Authorization, workers: Workers) -> list[DescribedRoute]:
@@ -123,21 +165,25 @@ def view_routes(library: Library, authorization: Authorization, workers: Workers
             query = parse_query(request.query_params.multi_items())
         except QueryError as wrong:
             return error(HTTPStatus.BAD_REQUEST, "bad_request", str(wrong))
-        return _json(await workers.run(partial(_page, library, query)))
+        return await shown(request, lambda: partial(_page, library, query))
 
-    async def sources(_request: Request) -> Response:
-        return _json(await workers.run(lambda: msgspec.json.encode(library.sources())))
+    async def sources(request: Request) -> Response:
+        return await shown(request, lambda: lambda: msgspec.json.encode(library.sources()))
 
-    async def shown(work: Work | None) -> Response:
-        if work is None:
-            return error(HTTPStatus.NOT_FOUND, "not_found", NO_CONVERSATION)
-        return _json(await workers.run(work))
+    async def shown(request: Request, prepared: Callable[[], Work | None]) -> Response:
+        try:
+            made = await workers.make(prepared, request.is_disconnected)
+        except BusyError:
+            return error(HTTPStatus.SERVICE_UNAVAILABLE, "busy", BUSY, {"retry-after": "1"})
+        return error(HTTPStatus.NOT_FOUND, "not_found", NO_CONVERSATION) if made is None else _json(made)
 
     async def document(request: Request) -> Response:
-        return await shown(library.document(request.path_params["key"], texts=authorization.allows(request)))
+        key, texts = request.path_params["key"], authorization.allows(request)
+        return await shown(request, lambda: library.document(key, texts=texts))
 
     async def timeline(request: Request) -> Response:
-        return await shown(library.timeline(request.path_params["key"], texts=authorization.allows(request)))
+        key, texts = request.path_params["key"], authorization.allows(request)
+        return await shown(request, lambda: library.timeline(key, texts=texts))
 
     return [
         DescribedRoute(CONVERSATIONS, listed, LIST),

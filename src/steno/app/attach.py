@@ -77,7 +77,9 @@ def by_url(url: str, token_file: Path | None, trust: Trust | None = None) -> Ask
     """
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
-        raise UsageError("the URL must begin with http:// or https://, and name a host and no query")
+        raise UsageError(
+            "the URL must begin with http:// or https:// and name a host and no query: http://127.0.0.1:9464"
+        )
     token = read_secret(SecretRef(file=str(token_file))) if token_file else None
     context = (trust or Trust()).context() if parts.scheme == "https" else None
     headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
@@ -174,6 +176,6 @@ def labels_of(pairs: tuple[str, ...]) -> dict[str, str]:
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals or name in labels:
-            raise UsageError("a label is NAME=TEXT, and each name is given once")
+            raise UsageError("a label is NAME=TEXT, and each name is given once: --label team=sales")
         labels[name] = text
     return labels

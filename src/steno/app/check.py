@@ -29,6 +29,7 @@ from steno.config import (
     Connect,
     Http,
     ListenSource,
+    Otel,
     ProxySource,
     SecretRef,
     Tls,
@@ -70,6 +71,8 @@ def warnings(config: Config, now: float | None = None) -> Iterator[Finding]:
     yield from _of_face(config.http)
     yield from _of_audit(config.audit, at_present)
     yield from _of_limits(config)
+    yield from _of_table(config.otel, "otel", at_present)
+    yield from _of_collector(config.otel)
     if not config.sources:
         yield Finding("sources", "there are none, so that nothing comes: name one under [[sources]]")
     for source in config.sources:
@@ -182,6 +185,18 @@ def _of_audit(audit: Audit, now: float) -> Iterator[Finding]:
             f"is shorter than audit.segment_seconds ({audit.segment_seconds:g}): a segment goes as a whole, and stays "
             "until it is closed",
         )
+
+
+def _of_collector(otel: Otel) -> Iterator[Finding]:
+    """Yield what is not meant of where is sent to by OTLP."""
+    parts = urlsplit(otel.endpoint or "")
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        what = "headers, numbers and names of models and tools"
+        yield Finding("otel.endpoint", f"is http://, and not loopback: {what} can be read on the way")
+    if otel.endpoint and not (otel.metrics or otel.spans):
+        yield Finding("otel.endpoint", "has no effect: neither otel.metrics nor otel.spans is on")
+    if otel.ca_file and parts.scheme == "http":
+        yield Finding("otel.ca_file", "has no effect: otel.endpoint is http://")
 
 
 def _of_limits(config: Config) -> Iterator[Finding]:

@@ -20,6 +20,8 @@ from steno.audit.setup import anchors_of, key_of
 from steno.audit.writing.recovery import check_end
 from steno.config import Config, ListenSource, ProxySource, audit_directory
 from steno.errors import ConfigError, StenoError
+from steno.otel.setup import exports_of
+from steno.sources.clock import Clock
 
 
 def refused(config: Config, environ: Mapping[str, str], state: Path | None, record: Path | None) -> Iterator[Finding]:
@@ -29,6 +31,7 @@ def refused(config: Config, environ: Mapping[str, str], state: Path | None, reco
     yield from _raised("audit.digest_key", lambda: key_of(audit.digest_key, "digest_key"))
     yield from _raised("audit.anchor", lambda: anchors_of(audit, None))
     yield from _raised("prices.file", lambda: configured_prices(config.prices))
+    yield from _raised("otel.endpoint", lambda: exports_of(config.otel, Clock()))
     folder = audit_directory(audit, environ)
     runs = folder is not None and _is_written(folder)
     if folder is not None:

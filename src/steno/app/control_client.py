@@ -59,7 +59,7 @@ def ask_to_erase(directory: Path, request: EraseRequest) -> Erasure | None:
     except ValueError as error:
         raise _of_another_version(directory) from error
     if answer.erased is None:
-        raise UsageError(answer.error or "the daemon did not say what it did")
+        raise UsageError(answer.error or "the daemon did not say what it did: its log may")
     return answer.erased
 
 
@@ -75,7 +75,9 @@ def ask(directory: Path, method: str, path: str, body: bytes | None, longest: in
         except (FileNotFoundError, ConnectionRefusedError):
             return None
         except OSError as error:
-            raise UnavailableError(f"cannot ask the daemon: {directory / SOCKET}: {error.strerror}") from error
+            raise UnavailableError(
+                f"cannot ask the daemon: {directory / SOCKET}: {error.strerror}{_hint(error)}"
+            ) from error
         return _exchange(connection, directory, (method, path, body), longest)
 
 
@@ -90,9 +92,15 @@ def _exchange(
         response = connection.getresponse()
         return response.status, response.read(longest)
     except OSError as error:
-        raise UnavailableError(f"the daemon behind {directory / SOCKET} did not answer") from error
+        raise UnavailableError(
+            f"the daemon behind {directory / SOCKET} did not answer: it may be stopping, so try again"
+        ) from error
     except HTTPException as error:
         raise _of_another_version(directory) from error
+
+
+def _hint(error: OSError) -> str:
+    return ": run this as the user of the daemon" if isinstance(error, PermissionError) else ""
 
 
 def _of_another_version(directory: Path) -> UnavailableError:

@@ -8,11 +8,11 @@ state is written, the audit log is flushed and ended. The HTTP server goes last,
 import asyncio
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 
 import anyio
 import anyio.to_thread
@@ -23,7 +23,7 @@ from msgspec import Struct
 from steno import __version__
 from steno.admin.connections import ConnectionTable, Faces
 from steno.admin.hosts import HostPolicy
-from steno.admin.http import HEAD_SECONDS, CheckResult, application, face
+from steno.admin.http import HEAD_SECONDS, application, face
 from steno.admin.page import page_routes
 from steno.admin.server import HttpServer
 from steno.app import control, descriptor_plan
@@ -32,6 +32,7 @@ from steno.app.calls import Calls
 from steno.app.control_client import EraseRequest
 from steno.app.daemon_log import DaemonLog
 from steno.app.drain import Drain
+from steno.app.health import Health
 from steno.app.loaded_config import LoadedConfig
 from steno.app.loop_lag import LoopLag
 from steno.app.memory_numbers import MemoryNumbers
@@ -52,6 +53,7 @@ from steno.metrics.exemplars import ExemplarMetrics, exposed
 from steno.metrics.exposition import ProcessNumbers, daemon_registry
 from steno.metrics.labels import SourceLabels
 from steno.metrics.sink import Metrics
+from steno.otel.exporting import Exports
 from steno.output_errors import OutputErrors
 from steno.pipeline import Pipeline
 from steno.sources.attach.journal import Journal
@@ -61,20 +63,10 @@ from steno.sources.stream_session import StreamSessions
 from steno.sources.supervisor import SourceSupervisor
 
 TICK_SECONDS: Final = 1.0
-STALLED_SECONDS: Final = 10.0
-"""How long the event loop or the audit writer may make no progress before `/healthz` reports it."""
 SHARE_OF_SOURCES: Final = 0.7
 """How much of the time for the drain the sources may take; the rest is the audit log's."""
 SHARE_OF_STATE: Final = 0.9
 """How much of that time may have passed when the state is in its place; the rest is the operational log's."""
-
-READY_POLICIES: Final[Mapping[str, Callable[[Iterable[bool]], bool]]] = {
-    "all": all,
-    "any": any,
-    "none": lambda _: True,
-}
-"""`http.ready`: how many sources must be ready before the daemon is."""
-
 
 BOUND_AT_START: Final = ("listen", "exemplars")
 """Keys of `[http]` that a reload does not change."""
@@ -100,6 +92,8 @@ class DaemonParts(Struct, frozen=True, kw_only=True):
     """The operational log, where it is the daemon's own."""
     notifier: Notifier
     """Where the service manager hears of the daemon."""
+    exports: Exports | None = None
+    """What is sent by OTLP, where anything is."""
     load: Callable[[], Config] | None = None
     """Reads the configuration again, where it came from a file."""
 
@@ -124,7 +118,7 @@ class Daemon:
         self.views = Views(config)
         self.pipeline = Pipeline(
             config.limits,
-            [self.metrics, *parts.audit.sinks, self.views.recent],
+            [self.metrics, *parts.audit.sinks, self.views.recent, *(parts.exports.sinks if parts.exports else ())],
             self._conversation_closed,
             self._stream_ended,
             parts.prices,
@@ -161,8 +155,7 @@ class Daemon:
         """Mistakes of ours that were logged, each once."""
         self._drain_began = 0.0
         """When the end began: the signal, or the end of the last call. By the monotonic clock."""
-        self._ticked_at = 0.0
-        """When the last tick was, by the clock of the event loop."""
+        self.health = Health(self.audit, self.sources, config.http.ready)
 
     def _know_sources(self, config: Config) -> None:
         """Let metrics have every source that is configured, also before anything comes of it, and its labels."""
@@ -212,19 +205,24 @@ class Daemon:
 
     def stop(self) -> None:
         """Begin to stop, in order."""
+        self.health.stopping = True
         self._stopping.set()
 
     async def run(self) -> tuple[str, ...]:
         """Run until `stop` or a signal, then drain; return what is missing at the end, a sentence each."""
-        registry = exposed(daemon_registry(self.pipeline, self.metrics, self.numbers()), self.metrics)
+        plain = daemon_registry(self.pipeline, self.metrics, self.numbers())
+        registry = exposed(plain, self.metrics)
         clients = self.faces.tables["http"]
         authorization = self.access.authorization
         further = [*page_routes(), *self.calls.http_routes(), *self.views.routes(authorization)]
-        answers = application(registry, self.healthy, self.ready, authorization, further, clients)
+        answers = application(registry, self.health.healthy, self.health.ready, authorization, further, clients)
         http = HttpServer(face(answers, self._hosts, clients), self._parts.socket, clients, tls=self.access.tls)
         async with anyio.create_task_group() as tasks:
             self.audit.start(self.pipeline, self.clock.start)
-            self._ticked_at = anyio.current_time()
+            if self._parts.exports:
+                labels = lambda: self.metrics.labels.by_source()  # noqa: E731, PLW0108  # SIGHUP puts others in their place
+                self._parts.exports.start(plain.collect, labels)
+            self.health.ticked()
             tasks.start_soon(self._serve, http.run, self._parts.socket)
             if self.audit.directory:
                 peers, control_routes = self.faces.tables["control"], self.calls.control_routes()
@@ -249,7 +247,7 @@ class Daemon:
         """Return whoever knows a part of the process metrics."""
         known: list[ProcessNumbers] = [self.sources, self.drain, self.audit, self.memory, self.faces, self.watch]
         known += [self.calls, self.loaded, self.lag, self._parts.errors]
-        return [*known, self._parts.log] if self._parts.log else known
+        return [*known, *(each for each in (self._parts.exports, self._parts.log) if each)]
 
     async def _serve(self, run: Callable[[], Awaitable[None]], sock: socket.socket | None = None) -> None:
         """Run one of the daemon's own servers. Where it fails, the daemon goes on without it, and `sock` is closed."""
@@ -301,7 +299,7 @@ class Daemon:
             now = self.clock.now()
             with self._guarded("time could not go on in order"):
                 self.pipeline.tick(now)
-            self._ticked_at = anyio.current_time()
+            self.health.ticked()
             if self._parts.recorder:
                 self._parts.recorder.flush()
             if self._parts.log:
@@ -342,7 +340,9 @@ class Daemon:
             self.pipeline.registry.close_all(now)
         left = self._config.limits.drain_seconds * (1 - SHARE_OF_SOURCES)
         state, missing = self._parts.state, []
-        async with anyio.create_task_group() as tasks:  # both at once: neither disk takes the other's time
+        async with anyio.create_task_group() as tasks:  # all at once: no disk and no peer takes the others' time
+            if self._parts.exports:
+                tasks.start_soon(anyio.to_thread.run_sync, self._parts.exports.finish, left)
             if state:
                 until = self._drain_began + self._config.limits.drain_seconds * SHARE_OF_STATE
                 tasks.start_soon(anyio.to_thread.run_sync, state.finish, until - monotonic())
@@ -398,39 +398,15 @@ class Daemon:
         self.audit.shed_from(self._shedding)
         changes = self.sources.replace(_as_run(new))
         self._hosts.names = frozenset(new.http.hosts)
+        self.health.policy = new.http.ready
         self.access.reload(new.http)
         self.calls.reload(new)
         self.faces.tables["http"].most = self.access.connections(self._plan(new).http)
         self.audit.reopen(self.clock.now(), new, changes)
-        later = [name for name in ("audit", "limits") if getattr(old, name) != getattr(new, name)]
+        later = [name for name in ("audit", "limits", "otel") if getattr(old, name) != getattr(new, name)]
         later += [f"http.{key}" for key in BOUND_AT_START if getattr(old.http, key) != getattr(new.http, key)]
         later += ["http.web_config"] if (new.http.web_config is None) is (self.access.tls is not None) else []
         self._log.info("configuration reloaded", **msgspec.structs.asdict(changes), at_next_start=later)
-
-    # Health ---------------------------------------------------------------------------------------------
-
-    def healthy(self) -> CheckResult:
-        """Return whether the event loop and the audit writer make progress. Upstream does not matter here."""
-        loop = anyio.current_time() - self._ticked_at < STALLED_SECONDS
-        writer = self.audit.progressing(STALLED_SECONDS)
-        return CheckResult(loop and writer, {"loop": loop, "audit_writer": writer})
-
-    def ready(self, *, detailed: bool = False) -> CheckResult:
-        """Return whether the audit log can be written, enough sources are ready, and the daemon is not stopping.
-
-        Why a source is not ready is of a closed list, and so is the word on the audit log. What is `detailed` names
-        files, headers and answers of servers.
-        """
-        sources = self.sources.ready()
-        enough = not sources or READY_POLICIES[self._config.http.ready](sources.values())
-        log = self.audit.writable()
-        running = not self._stopping.is_set()
-        problems = self.sources.problems()
-        detail: dict[str, Any] = {"audit": self.audit.status, "sources": sources, "stopping": not running}
-        detail["problems"] = {name: problem.reason for name, problem in problems.items()}
-        if detailed:
-            detail["details"] = {name: problem.detail for name, problem in problems.items() if problem.detail}
-        return CheckResult(enough and log and running, detail)
 
 
 def _as_run(config: Config) -> list[Source]:

@@ -5,6 +5,10 @@ made up. Where a configured port is taken, a free one is used.
 """
 
 import os
+import secrets
+import shlex
+import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
@@ -25,7 +29,7 @@ from steno.app.serving import opened, serve
 from steno.app.tables import Row, conversation_table, outcome_lines, row_of, sum_of
 from steno.app.tables import console as terminal_console
 from steno.audit.verification.files import describe, verify
-from steno.config import Config, parse
+from steno.config import Config, SecretRef, parse
 from steno.core.conversation import Conversation
 from steno.errors import UnavailableError
 from steno.simulate.server import Provider, provider
@@ -39,6 +43,13 @@ SHOWN: Final = 8
 """Open conversations in the live table: the newest."""
 PLAIN_SECONDS: Final = 5.0
 """How often a line is printed where there is no terminal for a table."""
+GONE_SECONDS: Final = 0.1
+"""How often it is looked whether anybody reads what is printed."""
+TIP_WIDTH: Final = 54
+"""Room for a command to try, so that what it does stands beside it in 80 columns."""
+TOKEN_VARIABLE: Final = "STENO_DEMO_TOKEN"  # noqa: S105  # the name of a variable
+"""The token of the HTTP face: set, or made on the spot."""
+TOKEN_BYTES: Final = 16
 
 
 @contextmanager
@@ -60,12 +71,14 @@ async def demo(screen: LogWriter, log: DaemonLog, seconds: float | None, seed: i
     console = terminal_console(file=cast("IO[str]", LineStream(screen.submit, terminal=screen.terminal)))
     folder = Path(tempfile.mkdtemp(prefix="steno-demo-"))
     ended: list[Row] = []
+    token = os.environ.setdefault(TOKEN_VARIABLE, secrets.token_urlsafe(TOKEN_BYTES))
     async with _simulated(seed) as simulated:
         with _opened(_config(simulated, folder), log) as daemon:
             daemon.listeners.append(lambda state: ended.append(row_of(state)))
-            _introduce(console, daemon, simulated, folder)
+            _introduce(console, daemon, simulated, folder, token)
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_show, console, daemon, screen)
+                tasks.start_soon(_show, console, daemon)
+                tasks.start_soon(_stop_when_nobody_reads, daemon, screen)
                 if seconds is not None:
                     tasks.start_soon(_stop_after, daemon, seconds)
                 await serve(daemon)
@@ -91,6 +104,7 @@ def _config(simulated: Provider, folder: Path) -> Config:
     return msgspec.structs.replace(
         config,
         audit=msgspec.structs.replace(config.audit, directory=str(folder)),
+        http=msgspec.structs.replace(config.http, token=SecretRef(env=TOKEN_VARIABLE)),
         log=msgspec.structs.replace(config.log, level="warning"),  # of `cli.demo`, which SIGHUP must not undo
     )
 
@@ -113,33 +127,52 @@ async def _stop_after(daemon: Daemon, seconds: float) -> None:
     daemon.stop()
 
 
+async def _stop_when_nobody_reads(daemon: Daemon, screen: LogWriter) -> None:
+    while True:
+        if screen.failing is not None or screen.gone:
+            daemon.stop()
+            return
+        await anyio.sleep(GONE_SECONDS)
+
+
 # What is shown --------------------------------------------------------------------------------------------
 
 
-def _introduce(console: Console, daemon: Daemon, simulated: Provider, folder: Path) -> None:
-    console.print(
-        f"provider  http://127.0.0.1:{simulated.port}/v1   simulated; a client with this base URL is answered"
-    )
-    console.print(f"metrics   http://{daemon.address}/metrics   (also /healthz, /readyz)")
-    console.print(f"audit     {folder}")
-    console.print("Look at the metrics in another terminal; Ctrl-C ends the demo.", style="dim")
+def _introduce(console: Console, daemon: Daemon, simulated: Provider, folder: Path, token: str) -> None:
+    face, steno = f"http://{daemon.address}", _program()
+    console.print("Simulated callers talk to simulated agents. Look at them while it runs:")
+    for name, text in (
+        ("page", f"{face}/#token={token}"),
+        ("table", f"{steno} top {face}"),
+        ("metrics", f"curl -s {face}/metrics"),
+        ("readiness", f"{steno} health {face}/readyz"),
+        ("provider", f"http://127.0.0.1:{simulated.port}/v1   a base URL for clients of your own"),
+        ("audit log", f"{folder}"),
+    ):
+        console.print(f"  {name:<10} {text}", soft_wrap=True)
+    console.print("Ctrl-C ends it.", style="dim")
     console.print()
 
 
-async def _show(console: Console, daemon: Daemon, screen: LogWriter) -> None:
-    """Keep a small table up to date; without a terminal, print a line every `PLAIN_SECONDS`.
+def _program() -> str:
+    """Return how this program is called, as a shell takes it."""
+    own = Path(sys.argv[0])
+    if own.name in {"__main__.py", "-c"}:
+        return shlex.join([sys.executable, "-m", "steno"])
+    found = shutil.which(own.name)
+    return own.name if found and Path(found).resolve() == own.resolve() else shlex.quote(str(own))
 
-    Where the reader of `screen` has gone, `daemon` is stopped.
-    """
+
+async def _show(console: Console, daemon: Daemon) -> None:
+    """Keep a small table up to date; without a terminal, print a line every `PLAIN_SECONDS`."""
     if console.is_terminal:
         with Live(console=console, auto_refresh=False, transient=True) as live:
-            while screen.failing is None:
+            while True:
                 live.update(Group(_live_table(daemon, console.width), _line(daemon)), refresh=True)
                 await anyio.sleep(REFRESH_SECONDS)
-    while screen.failing is None:
+    while True:
         await anyio.sleep(PLAIN_SECONDS)
-        console.print(_line(daemon))
-    daemon.stop()
+        console.print(_line(daemon), soft_wrap=True)
 
 
 def _line(daemon: Daemon) -> str:
@@ -170,4 +203,22 @@ def _conclude(console: Console, ended: list[Row], folder: Path) -> bool:
     report = verify([folder])
     for line in describe(report):
         console.print(line, soft_wrap=True)
+    console.print()
+    _try_next(console, folder)
     return report.ok
+
+
+def _try_next(console: Console, folder: Path) -> None:
+    """Print what works now that the daemon has ended. The audit log is left, since it is what there is to look at."""
+    steno, log = _program(), shlex.quote(str(folder))
+    console.print("What to try next:")
+    tips = (
+        (f"{steno} serve {log}", "this log in the page"),
+        (f"{steno} verify {log}", "prove it once more"),
+        (f"{steno} demo --seed 2", "other callers"),
+        ("docs/getting-traffic-in.md", "your own traffic"),
+        (f"rm -r {log}", "remove this log"),
+    )
+    width = min(TIP_WIDTH, max(len(text) for text, _ in tips))
+    for text, what in tips:
+        console.print(f"  {text:<{width}}  {what}", soft_wrap=True)

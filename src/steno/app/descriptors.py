@@ -31,6 +31,13 @@ class Descriptor:
         """Whether people look at it."""
         return os.isatty(self._number)
 
+    @property
+    def gone(self) -> bool:
+        """Whether nobody will read what is written: the pipe has no reader any more, the terminal was closed."""
+        asked = select.poll()  # one of its own: another thread may be waiting for room
+        asked.register(self._number, 0)
+        return any(events & (select.POLLERR | select.POLLHUP) for _, events in asked.poll(0))
+
     def write(self, data: bytes | memoryview, wait_seconds: float) -> int:
         """Write the beginning of `data`; return how many bytes, 0 where there was no room within `wait_seconds`.
 

@@ -43,5 +43,6 @@ def log_directory(config: Config, named: Path | None, environ: Mapping[str, str]
     """
     directory = named or audit_directory(config.audit, environ)
     if directory is None or not is_folder(directory):
-        raise UsageError(f"there is no audit log{'' if directory is None else f' in {directory}'}")
+        where = "no audit log is configured" if directory is None else f"there is no audit log in {directory}"
+        raise UsageError(f"{where}: name its folder by --audit")
     return directory

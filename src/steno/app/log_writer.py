@@ -60,6 +60,11 @@ class LogWriter:
         """Whether people look at it."""
         return self._descriptor.terminal
 
+    @property
+    def gone(self) -> bool:
+        """Whether nobody reads it any more, which is known without a write."""
+        return self._descriptor.gone
+
     def start(self) -> None:
         """Begin to write."""
         self._thread.start()

@@ -22,7 +22,7 @@ from typing import Final, Protocol
 import anyio
 import structlog
 
-from steno.admin.http import CheckResult
+from steno.app.health import Health
 from steno.audit.service import AuditService
 from steno.pipeline import Pipeline
 from steno.sources.supervisor import SourceSupervisor
@@ -116,8 +116,9 @@ class Reported(Protocol):
     def audit(self) -> AuditService:
         """How far behind the log is."""
 
-    def healthy(self) -> CheckResult:
-        """Return whether the daemon makes progress."""
+    @property
+    def health(self) -> Health:
+        """Whether the daemon makes progress."""
 
 
 class ServiceReports:
@@ -168,7 +169,7 @@ class ServiceReports:
         """Send what is due."""
         now = self._now()
         due: dict[str, object] = {}
-        if self._daemon.healthy().ok:
+        if self._daemon.health.healthy().ok:
             if self._feed_seconds and now >= self._feed_at:
                 due["WATCHDOG"] = 1
             if now >= self._extend_at:

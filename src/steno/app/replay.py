@@ -117,7 +117,8 @@ def refuse_unread(summary: Summary, *, strict: bool) -> None:
         raise DataError(f"every line was malformed: {named}; a recording has a JSON object a line")
     malformed = sum(summary.malformed.values())
     if strict and malformed:
-        raise DataError(f"{amount(malformed, 'line')} {'was' if malformed == 1 else 'were'} malformed")
+        were = "was" if malformed == 1 else "were"
+        raise DataError(f"{amount(malformed, 'line')} {were} malformed: without --strict that is no error")
 
 
 def _shown(file: Path) -> str:

@@ -172,13 +172,15 @@ async def serve(settings: Settings) -> None:
     host, port = _address(settings.listen)
     index = LogIndex(settings.paths)
     archive, workers = Archive(index), Workers()
-    changes, verification = ChangeStream(archive, workers), LogVerification(settings.paths, settings.trust, index)
+    changes, verification = ChangeStream(archive, Workers(1)), LogVerification(settings.paths, settings.trust, index)
     token = os.environ.setdefault(TOKEN_VARIABLE, secrets.token_urlsafe(TOKEN_BYTES))
     authorization = Authorization(SecretRef(env=TOKEN_VARIABLE), Policy(private=True))
-    routes = [*page_routes(), *view_routes(archive, authorization, workers), changes.route(), verification.route()]
+    views = [*view_routes(archive, authorization, workers), changes.route(authorization), verification.route()]
     table = ConnectionTable(CONNECTIONS, HEAD_SECONDS)
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals, bind(host, port) as sock:
-        http = HttpServer(face(guarded(routes, authorization, table), HostPolicy(host, ()), table), sock, table)
+        http = HttpServer(
+            face(guarded([*page_routes(), *views], authorization, table), HostPolicy(host, ()), table), sock, table
+        )
         bound = f"[{host}]:{sock.getsockname()[1]}" if ":" in host else f"{host}:{sock.getsockname()[1]}"
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(http.run)

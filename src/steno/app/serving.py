@@ -19,6 +19,7 @@ from steno.app.state_output import StateOutput
 from steno.audit.service import AuditService
 from steno.config import Config
 from steno.errors import UnavailableError
+from steno.otel.setup import exports_of
 from steno.output_errors import OutputErrors
 from steno.sources.clock import Clock
 from steno.sources.recorder import Recorder
@@ -46,7 +47,8 @@ def opened(
         log: the operational log, where it is the daemon's own.
 
     Raises:
-        ConfigError: the price list cannot be read, or a key or pattern of the log or the web configuration is wrong.
+        ConfigError: the price list cannot be read, a key or pattern of the log or the web configuration is wrong, or
+            packages for what is configured are not installed.
         DataError: the audit log that is there cannot be continued.
         UnavailableError: a port is taken, a folder cannot be written, or another daemon writes the log.
     """
@@ -70,6 +72,7 @@ def opened(
             journal=journal_of(audit.directory, environ, errors),
             load=load,
             log=log,
+            exports=exports_of(config.otel, clock),
             notifier=stack.enter_context(closing(Notifier(environ, partial(errors.count, "notify")))),
         )
         yield Daemon(config, parts)

@@ -126,7 +126,7 @@ def conversation_table(rows: Sequence[Row], title: str, width: int, total: Row |
 
 def _cells(row: Row, room: int) -> Sequence[str]:
     return (
-        _printable(_shortened(_START_TIME.sub("/…/", mask_text(row.key)), room)),
+        shown_name(row.key, room),
         row.state,
         str(row.events),
         _unless_zero(sum(row.responses.values())),
@@ -135,6 +135,11 @@ def _cells(row: Row, room: int) -> Sequence[str]:
         _unless_zero(row.tokens_in + row.tokens_out),
         "" if row.seconds is None else f"{row.seconds:.1f}",
     )
+
+
+def shown_name(key: str, room: int) -> str:
+    """Return the key of a conversation in up to `room` characters, without the daemon's start in it."""
+    return printable(_shortened(_START_TIME.sub("/…/", mask_text(key)), room))
 
 
 def _shortened(name: str, room: int) -> str:

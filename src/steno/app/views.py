@@ -110,7 +110,7 @@ class Views:
         self._records = RecordMaker(Entries(config).entry)
         self.labels: Mapping[str, Mapping[str, str]] = {}
         """The operator's labels, by source. They may be set anew."""
-        self._workers = Workers()
+        self.workers: Final = Workers()
         self._library: LiveView
         self.changes: ChangeStream
 
@@ -127,14 +127,14 @@ class Views:
             sources.rows,
         )
         self._library = library
-        self.changes = ChangeStream(library, self._workers)
+        self.changes = ChangeStream(library, Workers(1))  # who listens does not wait for who asks
 
     def _labels_of(self, source: str) -> Mapping[str, str]:
         return self.labels.get(source, {})
 
     def routes(self, authorization: Authorization) -> list[DescribedRoute]:
         """Return the routes of the HTTP face."""
-        return [*view_routes(self._library, authorization, self._workers), self.changes.route()]
+        return [*view_routes(self._library, authorization, self.workers), self.changes.route(authorization)]
 
     def closed(self, state: Conversation) -> None:
         """Remember the totals of a conversation that has ended."""

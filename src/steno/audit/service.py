@@ -217,7 +217,7 @@ class AuditService:
         UnavailableError where the file cannot be removed.
         """
         if self._parts is None:
-            raise UsageError("this daemon writes no audit log")
+            raise UsageError("this daemon writes no audit log: audit.directory names its folder")
         log, files, writer = self._parts.log, self._parts.files, self._parts.writer
         await _done(writer.call(_nothing))  # so that all that is to be searched is on the disk
         references = await anyio.to_thread.run_sync(bound(find_erasable, log.directory, conversation, partial=partial))

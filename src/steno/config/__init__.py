@@ -18,7 +18,7 @@ Only `cli` and `app` read the configuration. Every other part receives its own t
 from steno.config.fields import mask_url
 from steno.config.loading import STANDARD_PLACES, find, load, parse
 from steno.config.render import digest, render
-from steno.config.schema import Audit, Config, Http, Log, Prices, audit_directory
+from steno.config.schema import Audit, Config, Http, Log, Otel, Prices, audit_directory
 from steno.config.secret import read_secret
 from steno.config.secret_ref import SecretRef
 from steno.config.sources import AttachSource, Connect, FollowSource, ListenSource, ProxySource, Tls
@@ -33,6 +33,7 @@ __all__ = [
     "Http",
     "ListenSource",
     "Log",
+    "Otel",
     "Prices",
     "ProxySource",
     "SecretRef",

@@ -199,6 +199,22 @@ LabelValue = Annotated[
         extra={"must": "must be at most 64 characters, none a control character", "fault": label_value_fault},
     ),
 ]
+AttributeName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,127}\Z",
+        extra={
+            "must": "the name of an attribute must be 1 to 128 letters, digits, `_`, `.` and `-`, the first no digit"
+        },
+    ),
+]
+AttributeValue = Annotated[
+    str,
+    Meta(
+        pattern=r"^[^\x00-\x1f\x7f]{1,256}\Z",
+        extra={"must": "must be 1 to 256 characters, none a control character", "fault": label_value_fault},
+    ),
+]
 Listen = Annotated[str, Meta(extra={"fault": listen_fault})]
 HostName = Annotated[
     str,

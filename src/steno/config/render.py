@@ -23,6 +23,9 @@ def render(config: Config) -> str:
     tables: dict[str, Any] = msgspec.to_builtins(config)
     if config.audit.anchor and config.audit.anchor.webhook:
         tables["audit"]["anchor"]["webhook"] = mask_url(config.audit.anchor.webhook)
+    tables["otel"] = {key: _sorted(value) for key, value in tables["otel"].items()}
+    if config.otel.endpoint:
+        tables["otel"]["endpoint"] = mask_url(config.otel.endpoint)
     tables["sources"] = [_source(source) for source in config.sources]
     return tomli_w.dumps(_without_none(tables))
 
@@ -42,7 +45,7 @@ def _source(source: Source) -> dict[str, Any]:
 
 
 def _sorted(value: Any) -> Any:
-    """Return a table of a source in one order, however it was written."""
+    """Return an inner table in one order, however it was written."""
     return dict(sorted(value.items())) if isinstance(value, dict) else value
 
 

@@ -6,14 +6,16 @@ bytes and times in seconds; the unit is in the name. `validators` and `must` are
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from steno.addresses import is_loopback
 from steno.config.fields import (
     HTTP_LISTEN_DEFAULT,
     QUEUE_BYTES_DEFAULT,
+    AttributeName,
+    AttributeValue,
     Days,
     FilePath,
     FlushBytes,
@@ -33,7 +35,13 @@ from steno.config.fields import (
 )
 from steno.config.secret_ref import SecretRef
 from steno.config.sources import Source
-from steno.config.validators import ANCHOR_VALIDATORS, AUDIT_VALIDATORS, CONFIG_VALIDATORS, Validator
+from steno.config.validators import (
+    ANCHOR_VALIDATORS,
+    AUDIT_VALIDATORS,
+    CONFIG_VALIDATORS,
+    OTEL_VALIDATORS,
+    Validator,
+)
 from steno.limits import Count, Limits
 
 KIB: Final = 1024
@@ -50,7 +58,7 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How many sources must be connected for `/readyz` to answer that the daemon is ready."""
 
     hosts: tuple[HostName, ...] = ()
-    """Names under which the server is asked for, besides addresses and `localhost`; `*` for any. See `admin.hosts`."""
+    """Names under which the server is asked for, besides addresses and `localhost`; `*` for any."""
 
     exemplars: bool = False
     """Whether latencies in OpenMetrics show the key of the conversation that was counted last, to anyone who reads."""
@@ -227,6 +235,42 @@ class Log(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`json` lines for machines, `console` for people; `auto` is `console` on a terminal, else `json`."""
 
 
+class Otel(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[otel]`: what is sent to a collector by OTLP (HTTP, protobuf). Off without an endpoint."""
+
+    validators: ClassVar[tuple[Validator, ...]] = OTEL_VALIDATORS
+
+    endpoint: HttpUrl | None = None
+    """Base URL of the collector, such as `http://127.0.0.1:4318`: `/v1/metrics` and `/v1/traces` are appended."""
+
+    headers: dict[HeaderName, SecretRef] = {}
+    """Headers of each request, each with the place of its value, which is read each time."""
+
+    ca_file: FilePath | None = None
+    """Certificates to trust in place of the system's, for https, in PEM."""
+
+    metrics: bool = True
+    """Send the metrics of `/metrics`."""
+
+    spans: bool = True
+    """Send a span a response, a user turn, a tool call, a run and a step, a trace a conversation. Never content."""
+
+    ids: bool = False
+    """Let spans name conversations, streams, responses and calls. They are personal data where keys are numbers."""
+
+    interval_seconds: WaitSeconds = 60.0
+    """How often metrics are sent."""
+
+    timeout_seconds: Annotated[float, Meta(gt=0, le=300)] = 10.0
+    """Longest time of a request, from the connection to the answer."""
+
+    queue_spans: Count = 4096
+    """Spans that wait to be sent, about 1 KB each. Past it further ones are dropped, and counted."""
+
+    resource: dict[AttributeName, AttributeValue] = {}
+    """Attributes of this daemon, such as `deployment.environment.name`, on all that is sent."""
+
+
 class Prices(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[prices]`: what usage costs."""
 
@@ -244,5 +288,6 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     log: Log = Log()
     limits: Limits = Limits()
     prices: Prices = Prices()
+    otel: Otel = Otel()
     sources: tuple[Source, ...] = ()
-    """Each is the Struct of its kind; see `sources.SOURCES`."""
+    """Where frames come from. A table has the keys of its `kind`."""

@@ -226,6 +226,41 @@ def _headers_of_webhook(anchor: Table) -> Iterator[Flaw]:
         yield Flaw("headers", "are for the webhook, and none is named")
 
 
+RESOURCE_MAX: Final = 32
+"""Attributes of a daemon that the operator may add."""
+OTLP_PATHS: Final = ("/v1/metrics", "/v1/traces")
+
+
+def _base_of_collector(otel: Table) -> Iterator[Flaw]:
+    endpoint = otel["endpoint"]
+    if endpoint is not None and endpoint.rstrip("/").endswith(OTLP_PATHS):
+        yield Flaw("endpoint", "must be the base URL: /v1/metrics and /v1/traces are appended to it")
+
+
+def _of_collector(otel: Table) -> Iterator[Flaw]:
+    for key in ("headers", "ca_file", "resource"):
+        if otel[key] and otel["endpoint"] is None:
+            yield Flaw("endpoint", f"is missing: {key} is for the collector")
+
+
+def _no_header_of_otlp(otel: Table) -> Iterator[Flaw]:
+    for name in otel["headers"]:
+        if name.lower() in {"content-type", "content-encoding"}:
+            yield Flaw("headers", f"must not hold {name}: OTLP says what it is")
+
+
+def _few_attributes(otel: Table) -> Iterator[Flaw]:
+    if len(otel["resource"]) > RESOURCE_MAX:
+        yield Flaw("resource", f"must be at most {RESOURCE_MAX} attributes")
+
+
+OTEL_VALIDATORS: Final = (
+    Validator(frozenset({"endpoint"}), _base_of_collector),
+    Validator(frozenset({"endpoint", "headers", "ca_file", "resource"}), _of_collector),
+    Validator(frozenset({"headers"}), _distinct_headers),
+    Validator(frozenset({"headers"}), _no_header_of_otlp),
+    Validator(frozenset({"resource"}), _few_attributes),
+)
 ANCHOR_VALIDATORS: Final = (
     Validator(frozenset({"file", "webhook"}), _somewhere),
     Validator(frozenset({"headers", "webhook"}), _headers_of_webhook),

@@ -177,6 +177,19 @@ PROCESS_METRICS: Final = table(
         ("kind", "reason"),
         "Failures of outputs that the daemon goes on without: state, recording, log, http, attachments, notify.",
     ),
+    Definition("steno_otel_exports_total", "counter", ("kind",), "Requests that an OTLP collector took."),
+    Definition(
+        "steno_otel_export_failures_total",
+        "counter",
+        ("kind", "reason"),
+        "Requests to an OTLP collector that it did not take, and why.",
+    ),
+    Definition(
+        "steno_otel_dropped_total",
+        "counter",
+        ("kind",),
+        "Spans, or data points, that no OTLP collector has: there was no room, or none took them.",
+    ),
     Definition(
         "steno_memory_accounted_bytes",
         "gauge",

@@ -7,6 +7,11 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether it is worth to ask again: steno does not answer, or has too much to do. */
+export const passing = (error) => error.status === 0 || error.status === 429 || error.status >= 500;
+
+export const RETRY_SECONDS = 5;
+
 async function ask(path, options = {}) {
   let response;
   try {

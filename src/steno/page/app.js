@@ -91,11 +91,14 @@ async function exchange() {
   }
 }
 
+/** Show why there is nothing to see; without an error, no longer. */
 function failed(error) {
+  if (!error) return notice("failed");
   if (!refused(error)) return notice("failed", h("p", h("strong", "✕ "), error.message));
   view?.stop();
   view = null;
   shell.link("still");
+  shell.signedIn(false);
   fill(part("main"), h("section.alone", h("h1", "A token is needed"), signInForm(NEEDED)));
   part("main").querySelector("input").focus();
 }
@@ -112,8 +115,14 @@ function notice(name, ...content) {
   else part("notices").append(box);
 }
 
+/** A session may end while the page is open: then the token is asked for, once. */
+function ended(error) {
+  if (view && refused(error)) failed(error);
+  return null;
+}
+
 async function showSources() {
-  const found = await api.sources().catch(() => null);
+  const found = await api.sources().catch(ended);
   if (!found) return;
   sources = found.sources;
   summarise();

@@ -87,6 +87,7 @@ export class ConversationView {
   }
 
   missing(error) {
+    if (api.passing(error)) this.timer ||= setTimeout(() => this.load(), 1000 * api.RETRY_SECONDS);
     if (error.status !== 404) this.shell.failed(error);
     else if (!this.body.hidden) this.shell.failed({ status: 404, message: GONE });
     else this.body.before(h("div.empty", h("p", MISSING), h("p", h("a", { href: "#/" }, "Show all conversations"))));
@@ -99,6 +100,7 @@ export class ConversationView {
     this.held = selecting(this.element);
     if (this.held) return this.shell.link("paused");
     this.body.hidden = false;
+    this.shell.failed(null);
     paintFacts(this.facts, doc.row);
     if (doc.content !== "none") this.shell.signedIn(doc.content !== "withheld");
     const print = JSON.stringify([doc.spans, doc.marks, doc.transcript, doc.content, doc.totals, doc.row.open]);

@@ -220,11 +220,13 @@ export class ConversationsView {
     if (error.status === 400 && this.cursors.length > 1)
       this.ask({}); // the cursor is one of another time
     else this.shell.failed(error);
+    if (api.passing(error)) this.timer ||= setTimeout(() => this.load(), 1000 * api.RETRY_SECONDS);
   }
 
   // Showing ---------------------------------------------------------------------------------------------------
 
   show(page) {
+    this.shell.failed(null);
     this.received = performance.now();
     this.rows = new Map(page.conversations.map((row) => [row.key, row]));
     this.elements = reconcile(this.body, page.conversations, (row) => row.key, makeRow, paintRow);

@@ -28,14 +28,14 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from steno.simulate import assistants, voice
+from steno.simulate import assistants, voice, voice_push
 from steno.simulate.access import Access, error_body
 from steno.simulate.assistants_api import AssistantsApi
 from steno.simulate.calls import Calls
 from steno.simulate.http_api import RealtimeApi
 from steno.simulate.port import Port
 from steno.simulate.steps import Cut, RawStep, Step
-from steno.simulate.voice_line import VoiceLine, opens_session, response
+from steno.simulate.voice_line import PATH, VoiceLine, opens_session, query_of, response
 
 Close = tuple[int | None, str]
 """The close code of the websocket, None where the connection breaks off, and the reason."""
@@ -60,11 +60,17 @@ FROM_PAGES: Final = Middleware(
 
 STORIES: Final = {"/v1/realtime": Story(voice.session), "/v1/assistants": Story(assistants.stream)}
 """The default stories by path."""
+PUSH_LINE: Final = "push"
+"""The line of `/v1/realtime` that has a story of its own: `?line=push`."""
 
 
 def plain_story(target: str) -> Story | None:
-    """Return the story of the path of `target`, or None. The query is ignored, unless it opens a session."""
-    return None if opens_session(target) else STORIES.get(urlsplit(target).path)
+    """Return the story of the path of `target`, or None where there is none, or where the query opens a session."""
+    if opens_session(target):
+        return None
+    if query_of(target).get("line") == PUSH_LINE and urlsplit(target).path == PATH:
+        return Story(voice_push.session)
+    return STORIES.get(urlsplit(target).path)
 
 
 class Provider:

@@ -115,6 +115,8 @@ class Setup(msgspec.Struct, frozen=True):
     phased: bool
     """Whether the model marks its messages as `commentary` or `final_answer`, as newer ones do."""
     output_modalities: tuple[str, ...] = ("audio",)
+    push_to_talk: bool = False
+    """Whether the client commits what was said, and asks for responses: no voice detector does."""
 
 
 class OpenResponse(msgspec.Struct):
@@ -195,7 +197,7 @@ class VoiceSession:
         transcription: dict[str, Any] | None,
         max_output_tokens: int | str,
     ) -> dict[str, Any]:
-        return session_object(
+        session = session_object(
             session_id=self._id,
             expires_at=self._started_at + SESSION_SECONDS,
             model=self.setup.model,
@@ -207,6 +209,9 @@ class VoiceSession:
             silence_ms=self.setup.silence_ms,
             voice=self.setup.voice,
         )
+        if self.setup.push_to_talk:
+            session["audio"]["input"]["turn_detection"] = None
+        return session
 
     # Items: each has an event when it is added and one when it is done.
 

@@ -10,8 +10,9 @@ name it are taken. A record that stands in the log keeps its place; one that was
 
 A fact of a stream names no conversation. It belongs to the conversations that the stream carries, as in `recent`.
 
-A segment that is being written is read up to its last whole line, and on from there at the next `refresh`. Nothing is
-ever written, and no lock is taken: the writer is not to be disturbed.
+A segment that is being written is read up to its last whole line, and on from there at the next `refresh`. One that is
+shorter than what was read of it is another one: the log is read from its beginning. Nothing is ever written, and no
+lock is taken: the writer is not to be disturbed.
 """
 
 import threading
@@ -32,7 +33,7 @@ from steno.limits import ARCHIVE_CONVERSATIONS, ARCHIVE_RECORDS, RECENT_STREAM_C
 from steno.regular_files import is_folder, open_regular
 from steno.timestamps import Micros, parse_timestamp
 from steno.view.tally import HANDLERS, Tally
-from steno.view.timeline import Record
+from steno.view.timeline import MALFORMED, Record
 
 BLOCK_BYTES: Final = 256 * 1024
 """How much is read again for one record: some hundred records, in a millisecond."""
@@ -100,6 +101,17 @@ class LogIndex:
         """
         self._folder = paths[0] if len(paths) == 1 and is_folder(paths[0]) else None
         self._paths: list[Path] = sorted(paths, key=lambda path: path.name) if self._folder is None else []
+        self._total = 0
+        self._lock = threading.Lock()
+        self._begin()
+        if not self._segments():
+            raise DataError(
+                f"{paths[0]} holds no audit log: there is no file named audit-<number>.jsonl in it; "
+                "give the folder that audit.directory names"
+            )
+
+    def _begin(self) -> None:
+        """Know nothing of the log."""
         self._read: dict[str, int] = {}
         """Name of a segment to how far it was read."""
         self._numbers: list[Path] = []
@@ -113,16 +125,9 @@ class LogIndex:
         self._last_at: str | None = None
         self._unreadable = 0
         self._left_out = 0
-        self._total = 0
         self._opened = 0
         self.content_policy = "none"
         """What the newest segment says is kept of content."""
-        self._lock = threading.Lock()
-        if not self._segments():
-            raise DataError(
-                f"{paths[0]} holds no audit log: there is no file named audit-<number>.jsonl in it; "
-                "give the folder that audit.directory names"
-            )
 
     @property
     def folder(self) -> Path | None:
@@ -142,6 +147,9 @@ class LogIndex:
                 found = self._segments()
                 sizes = [(path, path.stat().st_size) for path in found]
                 self._total = sum(size for _, size in sizes)
+                if any(size < self._read.get(path.name, 0) for path, size in sizes):
+                    self._begin()  # another log stands in its place, or it was cut: what was read there is not true
+                    before = -1
                 for path, size in sizes:
                     if size > self._read.get(path.name, 0):
                         self._read_segment(path, progress)
@@ -185,7 +193,8 @@ class LogIndex:
             return
         self._records += 1
         self._last_seq = record.seq
-        self._last_at = record.at or self._last_at
+        if record.at is not None and _time(record.at) is not None:
+            self._last_at = record.at
         if record.fact == OPENED:
             self._open_segment(record.body)
         elif record.conversation is not None:
@@ -240,11 +249,14 @@ class LogIndex:
         fact = _fact(record)
         at = None if record.at is None else _time(record.at)
         tally = indexed.tally
-        if fact is not None:
-            tally.add(Origin(at=at, source=tally.source, stream=record.stream), fact)
-        else:
-            tally.records += 1
-            tally.last_at = at or tally.last_at
+        try:
+            if fact is not None:
+                tally.add(Origin(at=at, source=tally.source, stream=record.stream), fact)
+            else:
+                tally.records += 1
+                tally.last_at = at or tally.last_at
+        except MALFORMED:  # a price that is no number, for instance
+            self._unreadable += 1
         if not indexed.blocks or indexed.blocks[-1] != block:
             indexed.blocks.append(block)
 
@@ -299,7 +311,7 @@ class LogIndex:
             with open_regular(self._numbers[block.segment], follow=self._folder is None) as file:
                 file.seek(block.start)
                 lines = file.read(block.end - block.start)
-        except OSError:
+        except (OSError, LookupError):  # it is gone, or another log stands in its place
             return
         wanted = b'"conversation":%b,' % msgspec.json.encode(key)
         for line in lines.splitlines():

@@ -6,6 +6,7 @@ order of that moment, so a conversation that comes or goes in between moves no o
 
 import base64
 import binascii
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final
@@ -56,6 +57,15 @@ class Page(Struct, frozen=True):
     conversations: Sequence[Row]
 
 
+def _usd(text: str | None) -> float | None:
+    """Return a price as a number; None where it is none, which only a log can have that steno did not write."""
+    try:
+        usd = math.nan if text is None else float(text)
+    except ValueError:
+        return None
+    return usd if math.isfinite(usd) else None
+
+
 SORTS: Final[Mapping[str, Callable[[Row], Value]]] = {
     **{
         name: attrgetter(name)
@@ -68,7 +78,7 @@ SORTS: Final[Mapping[str, Callable[[Row], Value]]] = {
     "turn_latency_seconds": lambda row: row.turn_latency_seconds.worst,
     "tool_calls": lambda row: row.tool_calls.open + row.tool_calls.done + row.tool_calls.failed,
     "tokens": lambda row: row.tokens.input + row.tokens.output,
-    "cost_usd": lambda row: None if row.cost_usd is None else float(row.cost_usd),
+    "cost_usd": lambda row: _usd(row.cost_usd),
 }
 """What rows may be sorted by. Rows without a value come last, in either direction."""
 

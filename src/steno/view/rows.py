@@ -28,7 +28,7 @@ State = Literal["speaking", "waiting", "responding", "tool", "listening", "runni
     tool        the model waits for the output of a tool
     running     a run is under way
     listening   a session is open, and nobody says anything
-    idle        nothing was received for a minute, or nothing is under way in a thread
+    idle        nothing was received for a minute, or since its stream ended; or nothing is under way in a thread
     closed      it has ended
 """
 
@@ -171,6 +171,8 @@ def row_of(tally: Tally, counted: Counted, labels: dict[str, str], now: Micros) 
 def _state(tally: Tally, last_at: Micros | None, now: Micros) -> State:
     if tally.closed is not None:
         return "closed"
+    if last_at is not None and last_at == tally.broke_at:  # whoever spoke then may have hung up: nobody knows
+        return "idle"
     if tally.speaking:
         return "speaking"
     if tally.open_responses:

@@ -17,7 +17,12 @@ class Spans:
         self.spans: list[Span] = []
         self.marks: list[Mark] = []
         self.texts = texts
-        self._open: dict[tuple[Lane, str | None], Span] = {}
+        self.uncommitted: list[Span] = []
+        """Speech that was not committed when it was looked at last, the newest last."""
+        self.silences: set[Flat] = set()
+        """Items that hold nothing but silence."""
+        self._open: dict[Lane, dict[str | None, Span]] = {}
+        self._known: dict[tuple[Lane, Flat], Span] = {}
         self._ids: dict[str, int] = {}
 
     def add(self, at: float | None, fact: str, body: Body) -> None:
@@ -32,27 +37,46 @@ class Spans:
         number = self._ids[name] = self._ids.get(name, 0) + 1
         span = Span(id=name if number == 1 and key else f"{name}#{number}", lane=lane, label=label or lane, begin=at)
         self.spans.append(span)
-        self._open[lane, key] = span
+        self._open.setdefault(lane, {})[key] = span
+        if lane == "speech":
+            self.uncommitted.append(span)
         return span
 
     def find(self, lane: Lane, key: str | None) -> Span | None:
         """Return the span that is under way; where nothing names one, the only one of the lane."""
-        if key is not None or (lane, key) in self._open:
-            return self._open.get((lane, key))
-        lanes = [span for (each, _), span in self._open.items() if each == lane]
-        return lanes[0] if len(lanes) == 1 else None
+        under_way = self._open.get(lane, {})
+        return under_way.get(_name(under_way, key))
 
     def end(self, lane: Lane, key: str | None, label: str | None, at: float | None, status: str | None) -> Span:
         """End a span. One whose beginning is not among the records is added."""
         span = self.find(lane, key) or self.begin(lane, key, label, None)
-        self._open = {name: each for name, each in self._open.items() if each is not span}
+        under_way = self._open[lane]
+        del under_way[_name(under_way, key)]
         span.end, span.status = at, status
         span.label = label or span.label
         return span
 
+    def end_all(self, lane: Lane, at: float | None, status: str | None) -> None:
+        """End all spans of a lane that are under way."""
+        for key in list(self._open.get(lane, ())):
+            self.end(lane, key, None, at, status)
+
+    def know(self, span: Span, member: str) -> None:
+        """Let a span be found by a member of its details, once it has ended too."""
+        self._known[span.lane, span.detail.get(member)] = span
+
+    def known(self, lane: Lane, key: Flat) -> Span | None:
+        """Return the span that was known by `key` last."""
+        return self._known.get((lane, key))
+
     def mark(self, at: float | None, kind: MarkKind, label: object, body: Body, *members: str) -> None:
         """Mark a moment, with some members of the record."""
         self.marks.append(Mark(at, kind, str(label), flat(body, *members)))
+
+
+def _name(under_way: Mapping[str | None, Span], key: str | None) -> str | None:
+    """Return what a span of a lane is under way by: `key`, or the only name where there is none."""
+    return next(iter(under_way)) if key is None and None not in under_way and len(under_way) == 1 else key
 
 
 def flat(body: Body, *members: str) -> dict[str, Flat]:
@@ -73,24 +97,29 @@ def _began_by_its_duration(span: Span, body: Body) -> None:
 def _speech_started(to: Spans, at: float | None, body: Body) -> None:
     span = to.begin("speech", body.get("item_id"), "user", at)
     span.detail |= flat(body, "item_id", "audio_start_ms")
+    to.know(span, "item_id")
 
 
 def _speech_stopped(to: Spans, at: float | None, body: Body) -> None:
     key = body.get("item_id")
     span = to.end("speech", key if to.find("speech", key) else None, "user", at, "stopped")
     span.detail |= flat(body, "item_id", "audio_end_ms", "duration_seconds")
+    to.know(span, "item_id")
     _began_by_its_duration(span, body)
 
 
 def _committed(to: Spans, at: float | None, body: Body) -> None:
     """Mark the speech that was committed. With push-to-talk the commit is all that is known of it."""
     key = body.get("item_id")
-    span = next((each for each in reversed(to.spans) if each.lane == "speech" and each.status != "committed"), None)
+    while to.uncommitted and to.uncommitted[-1].status == "committed":
+        to.uncommitted.pop()
+    span = to.uncommitted[-1] if to.uncommitted else None
     if span is None or (key is not None and span.detail.get("item_id") not in (None, key)):
-        if any(mark.detail.get("item_id") == key and mark.label == "silence" for mark in to.marks):
+        if key in to.silences:
             return
         span = to.end("speech", key, "user", at, "committed")
         span.detail |= flat(body, "item_id")
+        to.know(span, "item_id")
     elif span.status is None:
         span = to.end("speech", span.detail.get("item_id"), "user", at, "committed")  # type: ignore[arg-type]  # an id
     span.status = "committed"
@@ -99,18 +128,19 @@ def _committed(to: Spans, at: float | None, body: Body) -> None:
 
 def _timed_out(to: Spans, at: float | None, body: Body) -> None:
     to.mark(at, "note", "silence", body, "item_id")
+    to.silences.add(body.get("item_id"))
 
 
 def _transcribed(to: Spans, at: float | None, body: Body) -> None:
     """Let the speech have what its transcription cost; each further part of an item is a span of its own."""
     key = body.get("item_id")
-    spoken = (each for each in reversed(to.spans) if each.lane == "speech" and each.detail.get("item_id") == key)
-    span = next(spoken, None)
+    span = to.known("speech", key)
     if span is None or span.cost is not None:
         if not body.get("cost"):
             return
         span = to.end("speech", key, "user", at, "transcribed")
         span.detail |= flat(body, "item_id")
+        to.know(span, "item_id")
     span.detail |= {f"transcription_{name}": value for name, value in flat(body, "status", "model", "seconds").items()}
     _bill(span, body)
 
@@ -125,6 +155,7 @@ def _unanswered(to: Spans, at: float | None, body: Body) -> None:
 def _response_started(to: Spans, at: float | None, body: Body) -> None:
     span = to.begin("response", body.get("response_id"), body.get("model"), at)
     span.detail |= flat(body, "response_id", "conversation_id", "model")
+    to.know(span, "response_id")
 
 
 def _output_started(to: Spans, at: float | None, body: Body) -> None:
@@ -144,15 +175,14 @@ def _response_finished(to: Spans, at: float | None, body: Body) -> None:
     measures = ("duration_seconds", "time_to_first_token_seconds", "time_to_first_audio_seconds")
     names = ("response_id", "conversation_id", "model", "reason", "items", "audio_seconds", "turn_latency_seconds")
     span.detail |= flat(body, *names, *measures)
+    to.know(span, "response_id")
     _bill(span, body)
 
 
 def _interrupted(to: Spans, at: float | None, body: Body) -> None:
     """Mark where a response broke off: its end stands in a record of the same moment, before or after this one."""
     key = body.get("response_id")
-    span = to.find("response", key) or next(
-        (each for each in reversed(to.spans) if each.lane == "response" and each.detail.get("response_id") == key), None
-    )
+    span = to.find("response", key) or to.known("response", key)
     if span is None:
         span = to.end("response", key, body.get("model"), at, "interrupted")
     span.marks.append(SpanMark("interrupted", at))
@@ -162,6 +192,7 @@ def _interrupted(to: Spans, at: float | None, body: Body) -> None:
 def _response_abandoned(to: Spans, at: float | None, body: Body) -> None:
     span = to.end("response", body.get("response_id"), body.get("model"), at, "abandoned")
     span.detail |= flat(body, "response_id")
+    to.know(span, "response_id")
     _bill(span, body)
 
 
@@ -273,9 +304,8 @@ def _session_ends(status: str) -> "Handler":
 
 
 def _conversation_closed(to: Spans, at: float | None, body: Body) -> None:
-    """End the session: nothing more is heard of it."""
-    while span := to.find("session", None):
-        to.end("session", span.detail.get("session_id"), None, at, body.get("reason"))  # type: ignore[arg-type]  # an id
+    """End the sessions: nothing more is heard of them."""
+    to.end_all("session", at, body.get("reason"))
 
 
 def _stream_closed(to: Spans, at: float | None, body: Body) -> None:

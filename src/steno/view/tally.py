@@ -28,6 +28,7 @@ class Tally:
     """The sums over one conversation so far."""
 
     __slots__ = (
+        "broke_at",
         "closed",
         "closed_at",
         "cost",
@@ -77,6 +78,8 @@ class Tally:
         self.opened_at: Micros | None = None
         self.last_at: Micros | None = None
         self.closed_at: Micros | None = None
+        self.broke_at: Micros | None = None
+        """When a stream of it ended last."""
         self.closed: facts.ConversationClosed | None = None
         """What its end says of all of it."""
         self.records = 0
@@ -272,7 +275,8 @@ def _run_abandoned(tally: Tally, _origin: Origin, fact: facts.RunAbandoned) -> N
     tally.use((), fact.cost)
 
 
-def _stream_closed(tally: Tally, _origin: Origin, fact: facts.StreamClosed) -> None:
+def _stream_closed(tally: Tally, origin: Origin, fact: facts.StreamClosed) -> None:
+    tally.broke_at = origin.at
     if fact.gap is not None:
         tally.gaps += 1
 

@@ -25,6 +25,10 @@ from steno.view.transcript import Said, Transcript
 ContentShown = Literal["none", "redacted", "full", "withheld"]
 """What is shown of texts: their lengths alone, what is left after redaction, all; or who asks may not see them."""
 
+MALFORMED: Final = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
+"""What comes of a member of another type. steno writes none, but who can write a log can write any."""
+UNREADABLE: Final = "a record could not be read"
+
 FactName = str
 
 
@@ -79,9 +83,12 @@ def timeline(
     spans, said, sums = Spans(shown), Transcript(shown), _Sums()
     for record in records:
         when = seconds_of(record.at)
-        spans.add(when, record.fact, record.body)
-        said.add(when, record.fact, record.body)
-        sums.add(record.fact, record.body)
+        try:
+            spans.add(when, record.fact, record.body)
+            said.add(when, record.fact, record.body)
+            sums.add(record.fact, record.body)
+        except MALFORMED:
+            spans.marks.append(Mark(when, "note", UNREADABLE, {"fact": record.fact}))
     return Timeline(
         at=at,
         row=row,

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 
 from steno.view.shapes import Body, Texts, characters
-from steno.view.tally import SAID
+from steno.view.tally import OPEN_MOST, SAID
 
 Kind = Literal["speech", "text", "tool_call", "tool_output"]
 
@@ -56,6 +56,8 @@ class Transcript:
         self._played: dict[str | None, _Response] = {}
         """Responses that ended: their playback goes on."""
         self._calls: dict[str | None, Said] = {}
+        self._claims: dict[int, int] = {}
+        """Of how many responses under way an entry may be what they say, by its identity."""
 
     def add(self, at: float | None, fact: str, body: Body) -> None:
         """Take in one record."""
@@ -96,6 +98,7 @@ class Transcript:
         entry.role = body.get("role") or entry.role
         self._write(entry, typed)
         if entry.role == "assistant" and entry.characters is None:
+            self._claims[id(entry)] = self._claims.get(id(entry), 0) + len(self._responses)
             for response in self._responses.values():
                 response.added.append(entry)
 
@@ -106,16 +109,27 @@ class Transcript:
         entry.status = body.get("status")
 
     def response_started(self, _at: float | None, body: Body) -> None:
-        """A response may say something."""
+        """A response may say something. Past the most that are told apart the oldest is no longer waited for."""
+        self._leave(body.get("response_id"))
         self._responses[body.get("response_id")] = _Response()
+        if len(self._responses) > OPEN_MOST:
+            self._leave(next(iter(self._responses)))
+
+    def _leave(self, response_id: str | None) -> tuple[_Response, bool]:
+        """Wait for a response no longer; return it, and whether no other one may have said what was added with it."""
+        response = self._responses.pop(response_id, None) or _Response()
+        alone = True
+        for entry in response.added:
+            self._claims[id(entry)] -= 1
+            alone = alone and (entry.characters is not None or self._claims[id(entry)] == 0)
+        return response, alone
 
     def response_finished(self, at: float | None, body: Body) -> None:
         """Take what a response says into the turns that it added, or behind all others."""
-        response = self._responses.pop(body.get("response_id"), None) or _Response()
-        others = self._responses.values()
+        response, alone = self._leave(body.get("response_id"))
         added = [each for each in response.added if each.characters is None]
         output = [each for each in body.get("output") or () if isinstance(each, dict) and each.get("kind") in SAID]
-        match = len(added) == len(output) and not any(each in other.added for each in added for other in others)
+        match = alone and len(added) == len(output)
         for number, content in enumerate(output):
             entry = added[number] if match else self._item(at, None, "assistant", "speech")
             entry.kind = "text" if content.get("kind") == "text" else "speech"

@@ -70,11 +70,15 @@ def read_kept_heads(files: Sequence[Path], proofs: HeadProofs, *, log_id: str | 
         log_id = _only_log(files, found)
     mine = [each for each in found if each.head.log_id == log_id]
     if not mine:
-        raise DataError(f"{files[0]} holds no head of log {log_id}")
+        raise DataError(
+            f"{files[0]} holds no head of log {log_id}: is it the file that audit.anchor of that log names?"
+        )
     key_ids, stamps = _proved(mine, proofs)
     heads = [each.head for each in mine if each.head.seq >= first_seq - 1]
     if not heads:
-        raise DataError(f"{files[0]} holds no head of what is left of the log, from record {first_seq} on")
+        raise DataError(
+            f"{files[0]} holds no head of what is left of the log, from record {first_seq} on: take a later file"
+        )
     return KeptHeads(
         tuple(KnownHead(head.seq, bytes.fromhex(head.hash)) for head in heads),
         log_id,
@@ -113,7 +117,7 @@ def _only_log(files: Sequence[Path], found: Sequence[_Found]) -> str:
     """Return of which log all heads are. Raises DataError where there is none, or more than one."""
     logs = {each.head.log_id for each in found}
     if not logs:
-        raise DataError(f"{files[0]} holds no head of a log")
+        raise DataError(f"{files[0]} holds no head of a log: it must be a file that audit.anchor wrote")
     if len(logs) > 1:
         raise DataError(f"{files[0]} holds heads of {len(logs)} logs: say by --log which one it is")
     return logs.pop()
