@@ -384,6 +384,13 @@ THE_PROCESS: Final = (
         once('steno_output_errors_total{kind="state", reason="gone"}'),
         labels={"kind": "state"},
     ),
+    Play(
+        "StenoHeadsNotAnchored",
+        "process",
+        {'steno_audit_anchor_failures_total{kind="file"}': "0x20 1+1x100"},
+        {'steno_audit_anchor_failures_total{kind="file"}': "0x200"},
+    ),
+    Play("StenoTelemetryDropped", "process", once('steno_otel_dropped_total{kind="spans"}')),
     Play("StenoLogLinesDropped", "process", once("steno_log_lines_dropped_total")),
     Play(
         "StenoClockWrong",

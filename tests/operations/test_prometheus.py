@@ -16,6 +16,8 @@ VARIABLES: Final = {"$instance": ".*", "$source": ".*", "$__rate_interval": "30s
 
 EMPTY: Final = {
     "steno_http_certificate_expiry_timestamp_seconds": "the HTTP face is on loopback, without TLS",
+    "steno_audit_anchor_failures_total": "no heads are anchored",
+    "steno_otel_dropped_total": "nothing is sent by OTLP",
 }
 """Metrics without a series in a demo, and why."""
 
