@@ -38,6 +38,9 @@ FORMATS = [
     ("plural", [12_345, "row"], "12,345 rows"),
     ("moment", [1_790_000_000.5], "2026-09-21 14:13:20 UTC"),
     ("instant", [1_790_000_000.5], "14:13:20.500 UTC"),
+    ("moment", [1e300], DASH),
+    ("instant", [-1e300], DASH),
+    ("moment", [253_402_300_800], "+010000-01-01 00:00:00 UTC"),
 ]
 CALL = """async (calls) => {
   const format = await import("/assets/format.js");
@@ -54,6 +57,8 @@ SCALE = """async () => {
     back: [10, 500, 1060].map((x) => Math.abs(scale.x(scale.time(x)) - x) < 0.01 || x),
     breaks: scale.breaks().map(({ width, seconds }) => [width, seconds]),
     ticks: scale.ticks(0).length,
+    millennia: [1e9, 1e12, 1e300].map((to) => new Scale([[0, to]], 1000 / to, 0).ticks(0).length < 20),
+    near: new Scale([[0, 1e9]], 1000, 0).ticks(0).length <= 1001,
     rows: [pack(spans, 5), spans.map((span) => span.row)],
     crowded: [pack(spans, 2), spans.map((span) => span.row)],
   };
@@ -79,5 +84,6 @@ def test_a_scale_cuts_long_silences_out(chromium: Any, served: StandIn) -> None:
     assert found["places"] == [10, 986, 1018, 1050, 1074]
     assert found["back"] == [True, True, True]
     assert found["breaks"] == [[64, 1590]]
+    assert (found["millennia"], found["near"]) == ([True, True, True], True)
     assert found["rows"] == [3, [0, 1, 1, 2]]
     assert found["crowded"] == [2, [0, 1, 1, 1]]

@@ -182,6 +182,7 @@ def forged(folder: Path, fact: str, path: tuple[str, ...], value: object) -> tup
         ("conversation.closed", ("body", "cost_usd"), "a lot"),
         ("conversation.closed", ("body", "cost_usd"), "NaN"),
         ("conversation.closed", ("body", "unpriced"), [{}]),
+        ("conversation.closed", ("body", "unpriced"), [{"reason": True, "usages": 1}]),
         ("conversation.closed", ("at",), "yesterday"),
     ],
 )

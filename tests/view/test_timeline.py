@@ -307,6 +307,13 @@ def test_times_may_be_unknown() -> None:
     ]
 
 
+@pytest.mark.parametrize("lasted", [-1.0, 1e300])
+def test_a_duration_that_cannot_be_says_nothing_of_the_beginning(lasted: float) -> None:
+    made = shown("relay/call", [finished(3.0, "one", duration_seconds=lasted)])
+
+    assert [(span.begin, span.end) for span in made.spans] == [(None, BEGIN + 3)]
+
+
 def many(first: str, second: str, **members: str) -> Callable[[int], list[Record]]:
     """Return what makes so many records of two kinds, each with ids of its own."""
 

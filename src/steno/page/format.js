@@ -42,14 +42,20 @@ export function offset(seconds, step = 0.1) {
   return seconds < 0 && all ? `−${text}` : text;
 }
 
+/** A point in time in the form of ISO 8601; "" where it is none that a calendar has. */
+function iso(at) {
+  const date = new Date(known(at) ? at * 1000 : NaN);
+  return Number.isNaN(date.getTime()) ? "" : date.toISOString();
+}
+
 /** A point in time, in UTC as the audit log has it. */
 export function moment(at) {
-  if (!known(at)) return NONE;
-  return `${new Date(at * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+  const text = iso(at);
+  return text ? `${text.slice(0, -5).replace("T", " ")} UTC` : NONE;
 }
 
 /** Its time of day, in milliseconds. */
-export const instant = (at) => (known(at) ? `${new Date(at * 1000).toISOString().slice(11, 23)} UTC` : NONE);
+export const instant = (at) => (iso(at) ? `${iso(at).slice(-13, -1)} UTC` : NONE);
 
 /** USD, to a hundredth of a cent. */
 export function money(usd) {

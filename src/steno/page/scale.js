@@ -6,6 +6,7 @@ const TICK_WIDTH = 84;
 const STEPS = [
   0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 86400,
 ];
+const TICKS_MOST = 1000; // a thread may last for years, and a wrong clock for millennia
 
 /** Return stretches [from, to] of time in which something happens, in order, from spans [from, to] in any order. */
 export function stretches(spans) {
@@ -56,7 +57,10 @@ export class Scale {
 
   /** The distance of two ticks, in seconds. */
   step() {
-    return STEPS.find((step) => step * this.rate >= TICK_WIDTH) ?? STEPS.at(-1);
+    const seconds = this.parts.reduce((sum, { from, to }) => sum + to - from, 0);
+    const least = Math.max(TICK_WIDTH / this.rate, seconds / TICKS_MOST);
+    const longest = STEPS.at(-1);
+    return STEPS.find((step) => step >= least) ?? longest * 10 ** Math.ceil(Math.log10(least / longest));
   }
 
   /** Points in time that get a tick, counted from `zero`. */

@@ -87,7 +87,7 @@ def flat(body: Body, *members: str) -> dict[str, Flat]:
 def _began_by_its_duration(span: Span, body: Body) -> None:
     """Let a span whose beginning is not among the records begin where its duration says."""
     lasted = body.get("duration_seconds")
-    if span.begin is None and span.end is not None and isinstance(lasted, float | int):
+    if span.begin is None and span.end is not None and isinstance(lasted, float | int) and 0 <= lasted <= span.end:
         span.begin = round(span.end - lasted, 6)
 
 
@@ -163,7 +163,7 @@ def _output_started(to: Spans, at: float | None, body: Body) -> None:
     if span is None:
         span = to.begin("response", body.get("response_id"), body.get("model"), None)
         after = body.get("after_seconds")
-        if at is not None and isinstance(after, float | int):
+        if at is not None and isinstance(after, float | int) and 0 <= after <= at:
             span.begin = round(at - after, 6)
     span.marks.append(SpanMark("first_audio" if body.get("output") == "audio" else "first_token", at))
     span.detail |= flat(body, "turn_latency_seconds")

@@ -123,7 +123,7 @@ _COUNTED: Final[_Counted] = {
 _AT_END: Final[Mapping[str, Callable[[Any], Any]]] = {
     "tokens": lambda buckets: buckets,
     "cost_usd": lambda usd: usd,
-    "unpriced": lambda counted: {each["reason"]: each["usages"] for each in counted},
+    "unpriced": lambda counted: {str(each["reason"]): each["usages"] for each in counted},
     "complete": lambda complete: complete,
 }
 """What the end of a conversation says of all of it, and how that stands among the totals."""
