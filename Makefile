@@ -127,9 +127,8 @@ test-operations: ## run the tests with a browser and a Prometheus (needs chromiu
 	PYTHONPATH=. $(DASHBOARDS)/bin/python -m tools.dashboards --check
 	STENO_OPERATIONS=all $(BIN)/pytest tests/operations $(AT_ONCE) --timeout=600 $(ARGS)
 
-# One process, one order, one choice of examples and no recordings, so that two runs find the same wherever they run.
-# JOBS=3 is quicker. FLOORS=anew writes all floors from this run; afterwards `coverage html` shows what did not run.
-coverage: JOBS := 0
+# One order, one choice of examples and no recordings, so that two runs find the same wherever they run.
+# FLOORS=anew writes all floors from this run; afterwards `coverage html` shows what did not run.
 coverage: $(VENV)/.dev $(OPENAI_CLIENT) ## run the tests and hold each file to its floor of coverage; FLOORS=raise: lift the floors
 	rm -rf build/coverage
 	STENO_CORPUS=none STENO_CASES=none $(BIN)/coverage run -m pytest $(AT_ONCE) -p no:randomly \
