@@ -82,7 +82,9 @@ def test_the_simulated_provider(folder: Path) -> None:
 
 def test_the_demo(folder: Path) -> None:
     """`make demo` is this command in .venv; the Makefile is held to that."""
-    made = subprocess.run(["make", "-n", "demo", "FOR=3"], cwd=ROOT, capture_output=True, text=True, check=True)
+    made = subprocess.run(
+        ["make", "-sn", "--no-print-directory", "demo", "FOR=3"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert made.stdout.split()[-4:] == [".venv/bin/steno", "demo", "--for", "3"]
 
     shown = steno("demo", "--for", "3")
