@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
@@ -408,6 +409,26 @@ def test_a_file_that_holds_no_heads_is_named(tmp_path: Path, text: str | None, e
         file.write_text(text)
     with pytest.raises(DataError, match=expected):
         Checkpoints((file,)).read(None, 1)
+
+
+def test_a_key_or_a_root_that_is_none_is_named(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DataError, match="does not hold a public key"):
+        Checkpoints((case.heads,), (case.root,)).read(None, 1)
+    with pytest.raises(DataError, match="cannot read"):
+        Checkpoints((case.heads,), (), (tmp_path / "none.pem",)).read(None, 1)
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.serialization", None)
+    with pytest.raises(UsageError, match=r"pip install \"steno\[anchor\]\""):
+        Checkpoints((case.heads,), (case.public,)).read(None, 1)
+
+
+def test_a_folder_that_cannot_be_listed_is_named(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By who reads the log. Until then all heads are taken for those of what is left."""
+
+    def refuses(_folder: Path) -> list[str]:
+        raise PermissionError(13, "Permission denied", str(case.log))
+
+    monkeypatch.setattr("steno.app.verify.segment_names", refuses)
+    assert verify([case.log], Trust(), content=False, checkpoints=case.checkpoints()).ok
 
 
 def test_options_without_a_file_of_heads_are_refused() -> None:

@@ -159,3 +159,11 @@ def test_what_is_shown_reads_back_as_itself(config: Config) -> None:
 
     assert again == config
     assert render(again) == render(config)
+
+
+def test_a_key_in_the_path_of_a_webhook_is_not_shown() -> None:
+    key = "sk-proj-" + "a1B2" * 12
+    config = parse(f'audit.anchor = {{ webhook = "https://heads.example/{key}" }}', FILE)
+
+    assert key not in render(config)
+    assert "https://heads.example/***" in render(config)

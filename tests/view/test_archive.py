@@ -246,3 +246,35 @@ def test_where_there_is_no_log_that_is_said(tmp_path: Path, name: str) -> None:
     for path in (tmp_path / name, tmp_path / "empty"):
         with pytest.raises(DataError, match=r"holds no audit log|is no segment of an audit log"):
             LogIndex([path])
+
+
+def test_a_table_that_is_full_leaves_out_who_was_silent_longest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_index, "ARCHIVE_CONVERSATIONS", 1)
+    folder = written(tmp_path, *(GOLDEN / name / "recording.jsonl" for name in ("barge-in", "run-expires")))
+
+    archive, index = opened(folder)
+
+    assert (len(archive.rows()), index.stand().conversations_left_out > 0) == (1, True)
+
+
+def test_a_segment_that_cannot_be_read_is_named_and_one_that_went_is_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log may be retired while it is read. Segments may be named one by one, too."""
+    folder = written(tmp_path, GOLDEN / "barge-in" / "recording.jsonl")
+    (segment,) = folder.glob("audit-*")
+    index = LogIndex([segment])
+
+    def fails(error: OSError) -> None:
+        def raises(*_: object, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr(log_index.LogIndex, "_read_segment", raises)
+
+    fails(FileNotFoundError(2, "No such file or directory", str(segment)))
+    assert not index.refresh()
+    fails(PermissionError(13, "Permission denied", str(segment)))
+    with pytest.raises(DataError, match=f"cannot read {segment}: Permission denied"):
+        index.refresh()

@@ -168,6 +168,7 @@ async def test_the_table_is_live(tmp_path: Path) -> None:
             shown.press("?")
             await shown.shows("Any key goes back")
             shown.press("x")
+            await shown.shows("by recent")
             shown.size(150)
             await shown.shows(lambda lines: "gpt-realtime" in "\n".join(lines) and "source" in "\n".join(lines))
             place.shut()
