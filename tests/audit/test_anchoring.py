@@ -14,6 +14,7 @@ from queue import Queue
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from steno.app.verify import Checkpoints, checkpoints_of, verify
 from steno.audit import anchoring
@@ -21,6 +22,7 @@ from steno.audit.anchoring import Anchors, parts_of
 from steno.audit.verification.trust import Trust
 from steno.audit.writing.batch import ChainHead
 from steno.audit.writing.log import AuditLog
+from steno.cli import cli
 from steno.config.schema import Anchor
 from steno.config.secret_ref import SecretRef
 from steno.errors import ConfigError, DataError, UsageError
@@ -435,6 +437,14 @@ def test_options_without_a_file_of_heads_are_refused() -> None:
     with pytest.raises(UsageError, match="name it by --checkpoint"):
         checkpoints_of((), (Path("key"),), ())
     assert checkpoints_of((), (), ()) is None
+
+
+def test_the_command_holds_a_log_against_a_file_of_heads(case: Case) -> None:
+    options = ("--checkpoint", case.heads, "--checkpoint-key", case.public, "--timestamp-root", case.root)
+    done = CliRunner().invoke(cli, ["verify", *map(str, (case.log, *options))])
+
+    assert (done.exit_code, done.output.splitlines()[0]) == (0, "the audit log holds")
+    assert "signed    each head, under key " in done.output
 
 
 def test_what_an_authority_answers_is_looked_at(tmp_path: Path) -> None:
