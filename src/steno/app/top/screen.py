@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Final
 
 from msgspec.structs import replace
-from rich.console import Console, Group
+from rich.console import Console, ConsoleDimensions, Group
 from rich.live import Live
 from rich.text import Text
 
@@ -37,6 +37,7 @@ DRAW_SECONDS: Final = 0.1
 SEQUENCE_SECONDS: Final = 0.05
 """How long an escape waits for the rest of the key that it may begin."""
 INPUT: Final = 0
+OUTPUT: Final = 1
 KEY_BYTES: Final = 1024
 GONE: Final = frozenset({errno.EIO, errno.EBADF, errno.EPIPE, errno.ENXIO})
 """What reading and writing a terminal fails with that was closed. Nobody looks any more."""
@@ -95,11 +96,12 @@ class Screen:
                 pass
 
     def _lines(self) -> list[Text]:
-        width, height = self._console.size
+        size = os.get_terminal_size(OUTPUT)  # $COLUMNS would stay as it was at the start
+        self._console.size = ConsoleDimensions(*size)
         with self._lock:
             shown = shown_of(self._mirror, self._look, self._address, monotonic())
         self._look = clamped(self._look, len(shown.rows), self._page())
-        return lines(replace(shown, look=self._look), width, height)
+        return lines(replace(shown, look=self._look), size.columns, size.lines)
 
     def _page(self) -> int:
         return max(1, self._console.size.height - HEAD_LINES - FOOT_LINES)
