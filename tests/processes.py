@@ -119,15 +119,21 @@ def listening_port(process: int) -> int | None:
     So a test lets the kernel choose a port, also where no log says which. One that was free a moment ago may be taken:
     other tests run at the same time.
     """
+    return next(iter(listening_ports(process)), None)
+
+
+def listening_ports(process: int) -> list[int]:
+    """Return the TCP ports that a process listens on."""
     held = set()
     for descriptor in Path(f"/proc/{process}/fd").iterdir():
         with suppress(FileNotFoundError):  # it has been closed meanwhile
             held.add(str(descriptor.readlink()))
+    found = []
     for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
         _, local, _, state, *more = line.split()
         if state == LISTEN and f"socket:[{more[5]}]" in held:
-            return int(local.rpartition(":")[2], 16)
-    return None
+            found.append(int(local.rpartition(":")[2], 16))
+    return found
 
 
 def wait_for(ask: Callable[[], T | None], seconds: float = PATIENCE_SECONDS) -> T:

@@ -1,6 +1,7 @@
 """`kind = "listen"`: what clients push, over real sockets."""
 
 import json
+import os
 import socket
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from steno.sources.protocols import Problem
 from steno.sources.recorder import Recorder
 from steno.sources.recording import Missed, gap_line, parse
 from steno.timestamps import timestamp
+from tests.processes import listening_ports
 from tests.sources.helpers import PING, until
 from tests.sources.listen.helpers import TOKEN, Play, tokens_file
 
@@ -296,8 +298,7 @@ async def test_another_address_is_bound_and_connections_go_on() -> None:
         await until(lambda: play.source.ready and play.port != former)
         await client.send(PING)
         await until(lambda: play.fed == 1)
-        with pytest.raises(OSError, match="failed"):
-            await anyio.connect_tcp("127.0.0.1", former)
+        assert former not in listening_ports(os.getpid())  # somebody else may have it by now
         await play.still_up()
 
     assert play.gaps == {}
