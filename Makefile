@@ -38,12 +38,11 @@ help: ## show this list
 demo: $(VENV)/.project ## a simulated provider and the daemon on it, until Ctrl-C; FOR=12: for 12 seconds
 	@$(BIN)/steno demo $(if $(FOR),--for $(FOR))
 
-# Clients of a provider, each in an environment of its own. Those of the first one run with the other tests.
+# Clients of a provider, each in an environment of its own.
 CLIENTS       := build/clients
 CLIENT_LOCKS  := tests/clients/locks
-OPENAI_CLIENT := $(CLIENTS)/openai/.locked
-test: $(VENV)/.dev $(OPENAI_CLIENT) ## run the tests, several at once (JOBS=0: in one process); ARGS="-k audit -x" goes to pytest
-	STENO_CLIENTS=openai $(BIN)/pytest $(AT_ONCE) $(ARGS)
+test: $(VENV)/.dev ## run the tests, several at once (JOBS=0: in one process); ARGS="-k audit -x" goes to pytest
+	$(BIN)/pytest $(AT_ONCE) $(ARGS)
 
 # Twenty times the examples of each property, and a million ids: minutes, not seconds.
 test-deep: $(VENV)/.dev ## run the properties and the memory test in their deep form, for minutes
@@ -69,7 +68,7 @@ soak: $(VENV)/.dev ## run the daemon among hostile sources and faults, for FOR s
 # What users install. It must run with nothing but what its lock names, before the tools of the tests are added. The
 # tests find it in the environment, since nothing puts src/ on their path, and tests/test_wheel.py makes sure.
 INSTALLED := build/venv-wheel
-test-wheel: wheel $(OPENAI_CLIENT) ## install the wheel into an empty environment, and run the tests on it
+test-wheel: wheel ## install the wheel into an empty environment, and run the tests on it
 	rm -rf $(INSTALLED)
 	@$(MAKE) --no-print-directory VENV=$(INSTALLED) PACKAGE='dist/*.whl' $(INSTALLED)/.project
 	$(INSTALLED)/bin/python -m pip check
@@ -79,7 +78,7 @@ test-wheel: wheel $(OPENAI_CLIENT) ## install the wheel into an empty environmen
 
 # The lowest Python is a bound as well, where there is one.
 LOWEST := build/venv-lowest
-test-lowest: $(OPENAI_CLIENT) ## run the tests on the lowest versions that pyproject.toml allows
+test-lowest: ## run the tests on the lowest versions that pyproject.toml allows
 	rm -rf $(LOWEST)
 	@$(MAKE) --no-print-directory VENV=$(LOWEST) LOCK=requirements-lowest.lock \
 	    PYTHON='python3.11 $(PYTHONS)' $(LOWEST)/.project
@@ -129,7 +128,7 @@ test-operations: ## run the tests with a browser and a Prometheus (needs chromiu
 
 # One order, one choice of examples and no recordings, so that two runs find the same wherever they run.
 # FLOORS=anew writes all floors from this run; afterwards `coverage html` shows what did not run.
-coverage: $(VENV)/.dev $(OPENAI_CLIENT) ## run the tests and hold each file to its floor of coverage; FLOORS=raise: lift the floors
+coverage: $(VENV)/.dev ## run the tests and hold each file to its floor of coverage; FLOORS=raise: lift the floors
 	rm -rf build/coverage
 	STENO_CORPUS=none STENO_CASES=none $(BIN)/coverage run -m pytest $(AT_ONCE) -p no:randomly \
 	    --hypothesis-profile=repeatable

@@ -5,7 +5,7 @@ import os
 import pytest
 
 pytest.register_assert_rewrite("tests.clients.plays", "tests.clients.harness")
-collect_ignore = [] if os.environ.get("STENO_CLIENTS") == "all" else ["test_all.py"]
+collect_ignore = [] if os.environ.get("STENO_CLIENTS") == "all" else ["test_all.py", "test_openai.py"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

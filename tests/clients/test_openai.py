@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from tests.clients import plays
-from tests.clients.environments import ALL, python
+from tests.clients.environments import python
 
 WEBSOCKETS: Final = [("openai_sync.py", "realtime"), ("openai_sync.py", "beta"), ("openai_async.py",)]
 
@@ -14,11 +14,11 @@ WEBSOCKETS: Final = [("openai_sync.py", "realtime"), ("openai_sync.py", "beta"),
 PROGRAMS: Final = [*WEBSOCKETS, ("openai_http.py",)]
 
 
-@pytest.mark.parametrize("program", PROGRAMS if ALL else PROGRAMS[:1], ids=" ".join)
+@pytest.mark.parametrize("program", PROGRAMS, ids=" ".join)
 def test_passes_the_proxy(program: tuple[str, ...], tmp_path: Path, record_property: plays.Record) -> None:
     plays.passes_the_proxy(python("openai", *program), tmp_path, record_property)
 
 
-@pytest.mark.parametrize("program", WEBSOCKETS if ALL else WEBSOCKETS[:1], ids=" ".join)
+@pytest.mark.parametrize("program", WEBSOCKETS, ids=" ".join)
 def test_is_tapped(program: tuple[str, ...], tmp_path: Path, record_property: plays.Record) -> None:
     plays.is_tapped(python("openai", *program), tmp_path, record_property)

@@ -15,6 +15,7 @@ from steno.core.facts import Fact, Origin
 from steno.core.frame import Frame
 from steno.core.realtime.handlers import passed
 from steno.wire import assistants, realtime
+from tests.conftest import DEEP
 from tests.core.helpers import BEGIN, Play, line_of
 from tests.recordings import scenario_lines, timed
 from tests.scenarios import catalogue
@@ -126,7 +127,8 @@ NOTHING = {"events", "last_at", "last_stream", "limits", "prices", "seen"}
 """Attributes that every event moves, and those that none does."""
 
 
-@pytest.mark.parametrize("name", NAMES_OF_RECORDINGS)
+@pytest.mark.deep
+@pytest.mark.parametrize("name", NAMES_OF_RECORDINGS if DEEP else NAMES_OF_RECORDINGS[2:])
 def test_every_event_has_an_effect(name: str) -> None:
     """It moves the state, leads to a fact, or is counted, unless another event repeats it or it confirms the state."""
     play = Play(timed=False)

@@ -23,6 +23,7 @@ from steno.config import Tls
 from steno.core.facts import StreamClosed
 from steno.limits import HANDSHAKES
 from steno.sources.listen import source as module
+from tests.conftest import DEEP
 from tests.sources.certificates import Authority
 from tests.sources.helpers import PING, until
 from tests.sources.listen.helpers import OTHER, TOKEN, Play, asked, tokens_file
@@ -481,6 +482,8 @@ async def test_a_client_that_sends_too_much_is_read_slower(tmp_path: Path) -> No
 # Messages -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.deep
+@pytest.mark.skipif(not DEEP, reason="takes long: make test-deep runs it")
 async def test_a_client_that_sends_64_mib() -> None:
     play = Play()
 
