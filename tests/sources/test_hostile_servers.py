@@ -137,7 +137,7 @@ async def upgrading(frames: bytes) -> AsyncIterator[str]:
     """Complete each handshake, send the same bytes after it, and close when the client has; yield the URL."""
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):  # a source that stops leaves at any time
             await shake_hands(reader, writer)
             writer.write(frames)
             await writer.drain()
