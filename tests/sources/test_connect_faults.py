@@ -87,7 +87,7 @@ async def raw(talk: Talk) -> AsyncIterator[str]:
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Accept: " + base64.b64encode(digest) + b"\r\n\r\n"
         )
-        with suppress(ConnectionError):
+        with suppress(OSError):
             await talk(reader, writer)
         writer.close()
 
@@ -219,7 +219,7 @@ class DeadLine:
     async def relayed(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.lines += 1
         there, back = await asyncio.open_connection("127.0.0.1", self._port)
-        with suppress(ConnectionError):
+        with suppress(OSError):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._forward, reader, back)
                 tasks.start_soon(self._forward, there, writer)
@@ -228,7 +228,7 @@ class DeadLine:
         self.lines -= 1
 
     async def _forward(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
+        with suppress(OSError):
             while data := await source.read(65_536):
                 if self.dead:
                     await self.over.wait()
