@@ -12,9 +12,8 @@ from tests.clients.harness import HERE, ROOT, Client
 
 PROGRAMS: Final = HERE / "programs"
 INSTALLED: Final = ROOT / "build" / "clients"
-_DEMANDED: Final = os.environ.get("STENO_CLIENTS", "")
-ALL: Final = _DEMANDED == "all"
-"""Whether all clients run, as `make test-clients` wants it."""
+DEMANDED: Final = os.environ.get("STENO_CLIENTS") == "all"
+"""Whether all clients must run, as `make test-clients` wants it."""
 
 
 def python(environment: str, program: str, *arguments: str) -> Client:
@@ -36,15 +35,15 @@ def chromium() -> Client:
 
 def _installed(environment: str) -> Path:
     folder = INSTALLED / environment
-    return folder if (folder / ".locked").exists() else _missing(f"{environment} is not in build/clients", environment)
+    return folder if (folder / ".locked").exists() else _missing(f"{environment} is not in build/clients")
 
 
 def _command(name: str) -> str:
-    return shutil.which(name) or _missing(f"there is no {name} on PATH", name)
+    return shutil.which(name) or _missing(f"there is no {name} on PATH")
 
 
-def _missing(what: str, environment: str) -> NoReturn:
+def _missing(what: str) -> NoReturn:
     """Skip the test, or fail it where a target of the Makefile should have installed what is missing."""
-    if _DEMANDED in {"all", environment}:
+    if DEMANDED:
         pytest.fail(what)
     pytest.skip(f"{what}: make test-clients installs it")

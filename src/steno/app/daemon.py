@@ -164,6 +164,10 @@ class Daemon:
         self.views.labels = {each.name: each.labels for each in config.sources}
         self.metrics.labels = SourceLabels(self.views.labels, self.metrics.labels)
 
+    def _labels(self) -> dict[str, dict[str, str]]:
+        """Return the labels of each source as they are now: SIGHUP puts others in their place."""
+        return self.metrics.labels.by_source()
+
     def _plan(self, config: Config) -> descriptor_plan.DescriptorPlan:
         """Share out the file descriptors."""
         plan = descriptor_plan.plan(
@@ -220,8 +224,7 @@ class Daemon:
         async with anyio.create_task_group() as tasks:
             self.audit.start(self.pipeline, self.clock.start)
             if self._parts.exports:
-                labels = lambda: self.metrics.labels.by_source()  # noqa: E731, PLW0108  # SIGHUP puts others in their place
-                self._parts.exports.start(plain.collect, labels)
+                self._parts.exports.start(plain.collect, self._labels)
             self.health.ticked()
             tasks.start_soon(self._serve, http.run, self._parts.socket)
             if self.audit.directory:

@@ -6,8 +6,7 @@ from typing import IO, Final
 
 import msgspec
 
-from steno.audit.directory import bounded_lines, segments
-from steno.audit.record import segment_seq
+from steno.audit.directory import bounded_lines, named_segments, names_of_log
 from steno.errors import DataError, UsageError
 from steno.export import FORMATS
 from steno.export.records import Record, log_id_of, parse
@@ -56,19 +55,13 @@ def export(
 def _segments(paths: Sequence[Path]) -> list[Path]:
     """Return the segments that `paths` name, in the order of the log."""
     if not any(map(is_folder, paths)):
-        strange = next((path for path in paths if segment_seq(path.name) is None), None)
-        if strange:
-            raise DataError(f"{strange} is no segment of an audit log: those are named audit-<20 digits>.jsonl")
-        return sorted(paths, key=lambda path: path.name)
+        return named_segments(paths)
     if len(paths) > 1:
         raise UsageError("each audit log is exported by itself: give one folder, or segments of one log")
     try:
-        found = segments(paths[0])
+        return [paths[0] / name for name in names_of_log(paths[0])]
     except OSError as error:
         raise DataError(f"cannot read {paths[0]}: {error.strerror}") from error
-    if not found:
-        raise DataError(f"{paths[0]} holds no audit log: there is no file named audit-<number>.jsonl in it")
-    return found
 
 
 def _records(found: Sequence[Path], progress: Callable[[int], None] | None) -> Iterator[tuple[Record, str | None]]:

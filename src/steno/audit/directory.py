@@ -3,7 +3,7 @@
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -64,6 +64,23 @@ def segment_names(directory: Path) -> list[str]:
 def segments(directory: Path) -> list[Path]:
     """Return the segments in `directory`, in the order of the log."""
     return [directory / name for name in segment_names(directory)]
+
+
+def names_of_log(directory: Path) -> list[str]:
+    """Return the names of the segments in `directory`, as `segment_names`. Raises DataError where it holds none."""
+    names = segment_names(directory)
+    if not names:
+        raise DataError(f"{directory} holds no audit log: there is no file named audit-<number>.jsonl in it")
+    return names
+
+
+def named_segments(paths: Iterable[Path]) -> list[Path]:
+    """Return segments that were named one by one, in the order of the log. Raises DataError where one is none."""
+    ordered = sorted(paths, key=lambda path: path.name)
+    for path in ordered:
+        if segment_seq(path.name) is None:
+            raise DataError(f"{path} is no segment of an audit log: those are named audit-<20 digits>.jsonl")
+    return ordered
 
 
 def bounded_lines(file: BinaryIO, limit: int = LINE_BYTES) -> Iterator[bytes]:

@@ -25,8 +25,8 @@ from typing import Any, BinaryIO, Final
 import msgspec
 from msgspec import Raw, Struct
 
-from steno.audit.directory import segment_names
-from steno.audit.record import LINE_BYTES, OPENED, segment_seq
+from steno.audit.directory import named_segments, segment_names
+from steno.audit.record import LINE_BYTES, OPENED
 from steno.core.facts import Content, ConversationOpened, Fact, Origin, StreamClosed, StreamResumed
 from steno.errors import DataError
 from steno.limits import ARCHIVE_CONVERSATIONS, ARCHIVE_RECORDS, RECENT_STREAM_CONVERSATIONS, RECENT_STREAMS
@@ -100,7 +100,7 @@ class LogIndex:
         Raises DataError where there is no log.
         """
         self._folder = paths[0] if len(paths) == 1 and is_folder(paths[0]) else None
-        self._paths: list[Path] = sorted(paths, key=lambda path: path.name) if self._folder is None else []
+        self._paths = [] if self._folder else paths
         self._total = 0
         self._lock = threading.Lock()
         self._begin()
@@ -161,10 +161,7 @@ class LogIndex:
 
     def _segments(self) -> list[Path]:
         if self._folder is None:
-            wrong = [path for path in self._paths if segment_seq(path.name) is None]
-            if wrong:
-                raise DataError(f"{wrong[0]} is no segment of an audit log: those are named audit-<20 digits>.jsonl")
-            return self._paths
+            return named_segments(self._paths)
         try:
             return [self._folder / name for name in segment_names(self._folder)]
         except OSError as error:

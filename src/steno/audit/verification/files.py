@@ -8,8 +8,8 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from steno.audit.directory import bounded_lines, segment_names
-from steno.audit.record import segment_name, segment_seq
+from steno.audit.directory import bounded_lines, named_segments, names_of_log
+from steno.audit.record import segment_name
 from steno.audit.verification.claims import claimed_damage
 from steno.audit.verification.losses import Losses
 from steno.audit.verification.report import ClaimedDamage, Fault, Reason, Refusal, Report, describe
@@ -86,7 +86,7 @@ def verify(paths: Sequence[Path], progress: Progress | None = None, *, trust: Tr
         complete = any(path.is_dir() for path in paths)
         if complete and len(paths) > 1:
             raise UsageError("each audit log is proved by itself: give one folder, or segments of one log")
-        found = _in_folder(paths[0]) if complete else _named(paths)
+        found = _Segments(names_of_log(paths[0]), paths[0]) if complete else _named(paths)
         return _verified(found, progress, trust or Trust(), complete=complete)
     except OSError as error:
         raise DataError(f"cannot read {error.filename or paths[0]}: {error.strerror}") from error
@@ -111,18 +111,8 @@ def read_keys(files: Iterable[Path]) -> Keys:
         raise DataError(f"cannot use the key in {error}") from None
 
 
-def _in_folder(folder: Path) -> _Segments:
-    names = segment_names(folder)
-    if not names:
-        raise DataError(f"{folder} holds no audit log: there is no file named audit-<number>.jsonl in it")
-    return _Segments(names, folder)
-
-
 def _named(paths: Sequence[Path]) -> _Segments:
-    for path in paths:
-        if segment_seq(path.name) is None:
-            raise DataError(f"{path} is no segment of an audit log: those are named audit-<20 digits>.jsonl")
-    ordered = sorted(paths, key=lambda path: path.name)
+    ordered = named_segments(paths)
     return _Segments([path.name for path in ordered], None, ordered)
 
 
