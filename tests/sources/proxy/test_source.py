@@ -475,7 +475,7 @@ async def test_a_drain_waits_for_calls_and_requests_and_accepts_nothing() -> Non
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(play.source.drain)
                 await until(lambda: play.source.stopping)
-                assert port not in listening_ports(os.getpid())
+                await until(lambda: port not in listening_ports(os.getpid()))
                 await client_.send("still here")
                 assert await client_.recv() == "still here"
                 go.set()
@@ -532,7 +532,7 @@ async def test_another_configuration_ends_no_call() -> None:
         await client_.send("still here")
         assert await client_.recv() == "still here"
         assert (await ask(play.port, LAST)).endswith(b"other")
-        assert former not in listening_ports(os.getpid())
+        await until(lambda: former not in listening_ports(os.getpid()))
 
 
 async def test_another_provider_while_a_reply_passes() -> None:
