@@ -1,0 +1,1 @@
+"""What is measured, a program a subject: `python -m benchmarks.rows.<name>`; see `benchmarks/figures.py`."""
