@@ -75,14 +75,14 @@ def test_oldest_object_goes_first_whoever_keeps_it() -> None:
 
 
 def test_set_is_charged_ahead_in_steps() -> None:
-    """Room for eight with the first, doubled when it is used up, and never for more than its limit."""
+    """Room for eight with the first, doubled when it is used up, up to half of its limit in each of three sets."""
     account = MemoryAccount()
     ids, charged = BoundedSet(20, account), []
-    for number in range(40):
+    for number in range(60):
         ids.add(str(number))
         charged.append(account.bytes // ID_BYTES)
 
-    assert charged == [8] * 8 + [16] * 8 + [20] * 24
+    assert charged == [8] * 8 + [10] * 2 + [18] * 8 + [20] * 2 + [28] * 8 + [30] * 32
 
 
 def test_long_member_is_kept_as_a_digest() -> None:

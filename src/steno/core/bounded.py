@@ -12,51 +12,54 @@ from steno.limits import Limits
 ID_CHARACTERS_KEPT: Final = 64
 """Longest id that a set keeps as it is; of a longer one it keeps a digest. Real ones have 21 to 40 characters."""
 FIRST_ROOM: Final = 8
-"""Ids that a set is charged for when its first one comes. It doubles from there to its limit."""
+"""Ids that a set is charged for when its first one comes. It doubles from there."""
+
+_NO_MEMBERS: Final[set[str]] = set()
+"""Stands in every set that has none yet. Nothing is added to it."""
 
 
 class BoundedSet:
-    """The newest strings that were added, at most `limit` of them.
+    """The newest strings that were added: the last `limit` for certain, and half as many more at most.
 
-    An ordered dict alone would do, but one that loses its first key at each insertion searches past the deleted keys
-    every time, and `add` is called once an event.
+    There are three sets. Each new member enters the newest; once that has half of the limit, it becomes the second, the
+    second becomes the third, and the third is dropped as a whole. So nothing is ever taken out of a set, and no order
+    is kept beside it: `add` is on the path of every event, and a set from which members are taken grows to four times
+    the size that it needs.
     """
 
-    __slots__ = ("_limit", "_members", "_memory", "_order", "_room")
+    __slots__ = ("_full_at", "_memory", "_newest", "_oldest", "_room", "_second", "_share")
 
     def __init__(self, limit: int, memory: MemoryAccount | None = None) -> None:
         """Begin empty; `limit` is 1 or more. What it holds is charged to `memory`."""
-        self._limit = limit
+        self._share = (limit + 1) // 2
+        """Members of each of the three."""
         self._memory = memory or MemoryAccount()
         self._room = 0
-        """Members that are charged for; the limit, once that many came."""
-        self._members: set[str] = set()
-        self._order: deque[str] = deque()
-        """The members in the order of their addition."""
+        """Members that are charged for."""
+        self._full_at = 0
+        """Members of the newest at which there must be more room."""
+        self._newest = self._second = self._oldest = _NO_MEMBERS
 
     def __contains__(self, member: str) -> bool:
         """Return whether `member` is among the newest."""
-        return (member if len(member) <= ID_CHARACTERS_KEPT else _digest(member)) in self._members
+        if len(member) > ID_CHARACTERS_KEPT:
+            member = _digest(member)
+        return member in self._newest or member in self._second or member in self._oldest
 
     def __len__(self) -> int:
         """Return how many members are held."""
-        return len(self._order)
+        return len(self._newest) + len(self._second) + len(self._oldest)
 
     def add(self, member: str) -> bool:
-        """Add `member` and forget the oldest past the limit. Return whether it is new; a known one keeps its age."""
-        members = self._members
+        """Add `member`, and forget the oldest past the limit. Return whether it is new; a known one keeps its age."""
         if len(member) > ID_CHARACTERS_KEPT:
             member = _digest(member)
-        if member in members:
+        newest = self._newest
+        if member in newest or member in self._second or member in self._oldest:
             return False
-        members.add(member)
-        order = self._order
-        order.append(member)
-        if len(order) > self._room:
-            if self._room == self._limit:
-                members.discard(order.popleft())
-            else:
-                self._make_room()
+        if len(newest) == self._full_at:
+            newest = self._make_room()
+        newest.add(member)
         return True
 
     def move_to(self, memory: MemoryAccount) -> None:
@@ -65,11 +68,18 @@ class BoundedSet:
         self._memory = memory
         memory.charge(ID_BYTES * self._room)
 
-    def _make_room(self) -> None:
-        """Be charged for as many members again."""
-        room = min(self._limit, max(FIRST_ROOM, 2 * self._room))
-        self._memory.charge(ID_BYTES * (room - self._room))
-        self._room = room
+    def _make_room(self) -> set[str]:
+        """Return the newest set, another one where it is full, and be charged for what may enter it."""
+        held = len(self._newest)
+        if held in (0, self._share):
+            self._oldest, self._second, self._newest = self._second, self._newest, set()
+            held = 0
+        self._full_at = min(self._share, max(FIRST_ROOM, 2 * held))
+        room = len(self._oldest) + len(self._second) + self._full_at
+        if room > self._room:  # after a set was dropped there is room that was charged for
+            self._memory.charge(ID_BYTES * (room - self._room))
+            self._room = room
+        return self._newest
 
 
 def _digest(member: str) -> str:

@@ -545,12 +545,12 @@ def test_no_response_object_need_be_kept() -> None:
 
 
 def test_ids_of_ended_responses_are_bounded() -> None:
-    """A repeated end is not recognised after 1,024 others."""
+    """A repeated end is recognised after 1,024 others, and not after half as many more."""
     play = begun()
-    play.say(*(done(f"resp_{number}") for number in range(1025)))
-    assert play.say(done("resp_1")) == [EventRejected(event="response.done", reason="repeated")]
+    play.say(*(done(f"resp_{number}") for number in range(1537)))
+    assert play.say(done("resp_512")) == [EventRejected(event="response.done", reason="repeated")]
     assert play.say(done("resp_0")) == [finished("resp_0", duration_seconds=None)]
-    assert len(play.state().ended_responses) == 1024
+    assert len(play.state().ended_responses) == 1026
 
 
 def test_totals_are_bounded_in_models() -> None:
