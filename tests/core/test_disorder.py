@@ -101,10 +101,10 @@ def fingerprint(value: Any, depth: int = 0) -> Any:
         return tuple(fingerprint(inner, depth + 1) for inner in value)
     if isinstance(value, str | int | float | bytes | None) or depth > 9:
         return value
-    if hasattr(value, "__dict__"):
-        return fingerprint({name: inner for name, inner in vars(value).items() if name not in NOTHING}, depth + 1)
     slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
-    return fingerprint({name: getattr(value, name) for name in slots}, depth + 1) if slots else repr(value)
+    held = {name: getattr(value, name) for name in slots if name != "__weakref__"} or getattr(value, "__dict__", {})
+    kept = {name: inner for name, inner in held.items() if name not in NOTHING}
+    return fingerprint(kept, depth + 1) if kept else repr(value)
 
 
 CONFIRMING = (

@@ -166,6 +166,40 @@ class Exported(Struct, frozen=True, kw_only=True):
 class Conversation:
     """The reduced state of one session or thread: what the families have in common."""
 
+    __slots__ = (
+        "_repeated",
+        "_unidentified",
+        "call_id",
+        "calls",
+        "claims",
+        "closed_reason",
+        "conversation_id",
+        "ended",
+        "events",
+        "expired",
+        "key",
+        "last_at",
+        "last_stream",
+        "limits",
+        "memory",
+        "named",
+        "names",
+        "number",
+        "opened_at",
+        "opened_by",
+        "prices",
+        "rejected",
+        "seen",
+        "session",
+        "session_life",
+        "shared",
+        "source",
+        "stream",
+        "superseded",
+        "tool_log",
+        "totals",
+    )
+
     family = ""
     """The name of its family."""
     begun_by: ClassVar[tuple[type[Event], ...]] = ()

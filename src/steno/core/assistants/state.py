@@ -74,6 +74,18 @@ class ThreadMessage(Entry):
 class ThreadConversation(Conversation):
     """A thread."""
 
+    __slots__ = (
+        "ended_ids",
+        "message_objects",
+        "messages",
+        "model",
+        "open_runs",
+        "open_steps",
+        "run_steps",
+        "runs",
+        "transcript",
+    )
+
     family = "assistants"
     begun_by = (ThreadCreated,)
 

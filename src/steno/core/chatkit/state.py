@@ -7,5 +7,7 @@ from steno.wire.chatkit import ChatKitSessionSeen
 class ChatKitConversation(Conversation):
     """A ChatKit session."""
 
+    __slots__ = ()
+
     family = "chatkit"
     begun_by = (ChatKitSessionSeen,)

@@ -194,6 +194,32 @@ class OpenTranscription(Held):
 class RealtimeConversation(Conversation):
     """A voice session, or all sessions of one name one after the other."""
 
+    __slots__ = (
+        "approvals",
+        "audio_format",
+        "base",
+        "decisions",
+        "deleted",
+        "ended_responses",
+        "items",
+        "known_session",
+        "left_conversation",
+        "metered",
+        "open",
+        "order",
+        "playing_since",
+        "responses",
+        "session_as",
+        "session_id",
+        "session_model",
+        "spoken_item",
+        "transcribes",
+        "transcript",
+        "transcription_model",
+        "transcriptions",
+        "turn",
+    )
+
     family = "realtime"
     begun_by = (SessionCreated,)
     is_session = True
