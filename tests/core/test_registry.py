@@ -444,7 +444,7 @@ def test_what_was_closed_is_not_kept_alive() -> None:
     play = Play(idle_seconds=10)
     play.say(step("in_progress", named="created"), note("in_progress", named="created"), note_delta("Hi"))
     play.say(step("completed"), step("in_progress"), note("completed"), note("in_progress"))
-    thread = weakref.ref(play.state("relay/thread_1"))
+    thread = weakref.ref(play.state("relay/thread_1").memory)
     play.wait(11_000)
     play.say(run("queued", thread_id="thread_2"))
     play.closed.clear()

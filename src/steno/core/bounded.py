@@ -94,25 +94,25 @@ class LinkedKeys:
 
     def __init__(self) -> None:
         """Begin empty."""
-        self._after: dict[str | None, str | None] = {None: None}
-        """Each key to the next one. None stands before the first and behind the last."""
-        self._before: dict[str | None, str | None] = {None: None}
+        self._after: dict[str | None, str | None] = {}
+        """Each key to the next one. None stands before the first and behind the last, once there was one."""
+        self._before: dict[str | None, str | None] = {}
 
     def __iter__(self) -> Iterator[str]:
         """Yield the keys in order."""
-        key = self._after[None]
+        key = self._after.get(None)
         while key is not None:
             yield key
             key = self._after[key]
 
     def __len__(self) -> int:
         """Return how many keys there are."""
-        return len(self._after) - 1
+        return len(self._after) - (None in self._after)
 
     def newest(self, most: int) -> list[str]:
         """Return the last keys in order, at most `most` of them."""
         keys: list[str] = []
-        key = self._before[None]
+        key = self._before.get(None)
         while key is not None and len(keys) < most:
             keys.append(key)
             key = self._before[key]
@@ -120,7 +120,7 @@ class LinkedKeys:
 
     def append(self, key: str) -> None:
         """Add the new `key` as the last."""
-        self._insert(key, self._before[None])
+        self._insert(key, self._before.get(None))
 
     def move_behind(self, key: str, previous: str) -> None:
         """Move `key` behind another one."""
@@ -135,14 +135,14 @@ class LinkedKeys:
 
     def pop_oldest(self) -> str:
         """Remove the first key and return it. Raises LookupError where there is none."""
-        key = self._after[None]
+        key = self._after.get(None)
         if key is None:
             raise LookupError("there is no key")
         self.remove(key)
         return key
 
     def _insert(self, key: str, before: str | None) -> None:
-        after = self._after[before]
+        after = self._after.get(before)
         self._after[before] = self._before[after] = key
         self._before[key], self._after[key] = before, after
 
@@ -175,6 +175,12 @@ class _RawObjects(ABC):
             self.drop_oldest()
 
 
+_NO_OBJECTS: Final[deque[bytes]] = deque(maxlen=0)
+_NO_NUMBERS: Final[deque[int]] = deque(maxlen=0)
+"""Stand where nothing was kept yet: a deque of its own takes 760 bytes, and most conversations keep nothing of most
+kinds."""
+
+
 class BoundedObjects(_RawObjects):
     """The newest raw objects, at most `limits.kept_objects`."""
 
@@ -185,14 +191,16 @@ class BoundedObjects(_RawObjects):
     def __init__(self, limits: Limits, memory: MemoryAccount | None = None) -> None:
         """Begin empty, and charge `memory` for what is kept."""
         super().__init__(limits, memory)
-        self.objects = deque()
-        self._numbers: deque[int] = deque()
+        self.objects = _NO_OBJECTS
+        self._numbers = _NO_NUMBERS
 
     def add(self, raw: bytes) -> None:
         """Keep one object, unless it is too long. Past the limit the oldest is dropped."""
         if len(raw) > self.limits.object_bytes:
             self.dropped += 1
             return
+        if self.objects is _NO_OBJECTS:
+            self.objects, self._numbers = deque(), deque()
         self.objects.append(raw)
         self._numbers.append(self._memory.keep(self, raw))
         if len(self.objects) > self.limits.kept_objects:

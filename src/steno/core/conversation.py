@@ -3,7 +3,8 @@
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar, Final
+from types import MappingProxyType
+from typing import Any, ClassVar, Final, TypeVar
 
 from msgspec import Struct
 
@@ -39,6 +40,19 @@ DUPLICATED: Sequence[Fact] = (EventRejected(event="", reason=DUPLICATE),)
 
 Bucket = tuple[str | None, str, str, bool]
 """Model, direction, modality, cached or not."""
+K = TypeVar("K")
+N = TypeVar("N", int, float)
+
+
+NOTHING_COUNTED: Final[Mapping[Any, Any]] = MappingProxyType({})
+"""What counts by a name begin as: most conversations count little, and an empty dict takes 64 bytes."""
+
+
+def counted(counts: Mapping[K, N], name: K, more: N = 1) -> dict[K, N]:
+    """Return `counts` with `more` added under `name`, changed in place but for the first time."""
+    grown = counts if isinstance(counts, dict) else {}
+    grown[name] = grown.get(name, 0) + more
+    return grown
 
 
 class Totals:
@@ -49,15 +63,15 @@ class Totals:
     def __init__(self, memory: MemoryAccount | None = None) -> None:
         """Begin at zero, and charge `memory` for each model."""
         self._memory = memory or MemoryAccount()
-        self.responses: dict[str, int] = {}
-        self.runs: dict[str, int] = {}
-        self.run_steps: dict[str, int] = {}
-        self.interruptions: dict[str, int] = {}
+        self.responses: Mapping[str, int] = NOTHING_COUNTED
+        self.runs: Mapping[str, int] = NOTHING_COUNTED
+        self.run_steps: Mapping[str, int] = NOTHING_COUNTED
+        self.interruptions: Mapping[str, int] = NOTHING_COUNTED
         self.tokens: dict[Bucket, int] = {}
-        self.seconds: dict[str | None, float] = {}
+        self.seconds: Mapping[str | None, float] = NOTHING_COUNTED
         self.cost = Decimal(0)
         """Sum in USD of all usages that have a price, exact."""
-        self.unpriced: dict[str, int] = {}
+        self.unpriced: Mapping[str, int] = NOTHING_COUNTED
         """Usages without a price, by reason."""
 
     def add_tokens(self, buckets: Iterable[Tokens]) -> None:
@@ -76,7 +90,7 @@ class Totals:
             model = "other"
         if model not in self.seconds:
             self._memory.charge(BUCKET_BYTES)
-        self.seconds[model] = self.seconds.get(model, 0) + seconds
+        self.seconds = counted(self.seconds, model, seconds)
 
     def add_cost(self, usd: Decimal) -> None:
         """Add the price of a usage."""
@@ -84,7 +98,7 @@ class Totals:
 
     def add_unpriced(self, reason: str) -> None:
         """Count a usage without a price; `reason` is from a closed list."""
-        self.unpriced[reason] = self.unpriced.get(reason, 0) + 1
+        self.unpriced = counted(self.unpriced, reason)
 
     def cost_usd(self) -> str | None:
         """Return the price of all usages as a decimal string; None where one of them has no price."""
@@ -92,7 +106,7 @@ class Totals:
 
     def interrupt(self, reason: str) -> None:
         """Count a response that broke off; `reason` is from a closed list."""
-        self.interruptions[reason] = self.interruptions.get(reason, 0) + 1
+        self.interruptions = counted(self.interruptions, reason)
 
     def buckets(self) -> tuple[Tokens, ...]:
         """Return the sums of tokens as buckets, in the order in which each was first counted."""
@@ -244,8 +258,8 @@ class Conversation:
         """What it is charged for in the memory of all conversations."""
         self.memory.charge(CONVERSATION_BYTES)
         self.totals = Totals(self.memory)
-        self.calls = InProgress[str, OpenCall](self.memory)
-        self.tool_log: deque[EndedCall] = deque(maxlen=limits.kept_objects)
+        self.calls: InProgress[str, OpenCall] = InProgress(self.memory)
+        self.tool_log: deque[EndedCall] | tuple[()] = ()
         """The newest tool calls that ended."""
         self.ended = BoundedSet(ENDED_IDS, self.memory)
         """Ids of the newest tool calls that ended."""
@@ -311,12 +325,14 @@ class Conversation:
 
     def log_call(self, ended: EndedCall) -> None:
         """Note a tool call that ended."""
-        log = self.tool_log
-        if log.maxlen and len(log) == log.maxlen:
-            self.memory.charge(-ENDED_CALL_BYTES - text_bytes(log[0].call_id))
-        if log.maxlen != 0:
-            self.memory.charge(ENDED_CALL_BYTES + text_bytes(ended.call_id))
+        most = self.limits.kept_objects
+        if not most:
+            return
+        log = self.tool_log = self.tool_log or deque()
         log.append(ended)
+        self.memory.charge(ENDED_CALL_BYTES + text_bytes(ended.call_id))
+        if len(log) > most:
+            self.memory.charge(-ENDED_CALL_BYTES - text_bytes(log.popleft().call_id))
 
     def keep_session(self, raw: bytes) -> None:
         """Keep `raw`, the object of the session as it came, in place of the one before; too long a one is not kept."""

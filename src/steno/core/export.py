@@ -66,8 +66,8 @@ def stream_line(stream: Stream) -> bytes:
             "stream": stream.name,
             "frames": stream.frames,
             "events": stream.events,
-            "unknown": stream.unknown,
-            "malformed": stream.malformed,
+            "unknown": dict(stream.unknown),
+            "malformed": dict(stream.malformed),
         }
     )
 

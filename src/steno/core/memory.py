@@ -115,7 +115,7 @@ class MemoryAccount:
         """Hold nothing yet, outside of any budget."""
         self.bytes = 0
         self._budget: MemoryBudget | None = None
-        self._stores: list[KeptObjects] = []
+        self._stores: tuple[KeptObjects, ...] = ()
 
     def charge(self, size: int) -> None:
         """Count `size` bytes more, or fewer where it is negative."""
@@ -139,11 +139,11 @@ class MemoryAccount:
         for store in self._stores:
             for number in store.numbers_held():
                 budget.release(number)
-        self._stores.clear()  # stores and account know each other: without this they would wait for the collector
+        self._stores = ()  # stores and account know each other: without this they would wait for the collector
 
     def add_store(self, store: KeptObjects) -> None:
         """Know `store` as one whose objects count here."""
-        self._stores.append(store)
+        self._stores = (*self._stores, store)
 
     def keep(self, store: KeptObjects, raw: bytes) -> int:
         """Charge for an object that `store` keeps. Return its number, 0 outside of a budget."""

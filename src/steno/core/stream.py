@@ -1,8 +1,10 @@
 """A stream: one websocket connection's frames in order, and what was counted of them."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
-from steno.core.conversation import Conversation
+from steno.core.conversation import NOTHING_COUNTED, Conversation, counted
 from steno.limits import ID_CHARACTERS, UNKNOWN_TYPES
 from steno.timestamps import Micros
 from steno.wire.secrets import mask_text
@@ -39,8 +41,8 @@ class Stream:
         self.frames = 0
         self.ambiguous = False
         """Whether it carries several sessions, and an event of it could not be told to be of one."""
-        self.unknown: dict[str, int] = {}
-        self.malformed: dict[str, int] = {}
+        self.unknown: Mapping[str, int] = NOTHING_COUNTED
+        self.malformed: Mapping[str, int] = NOTHING_COUNTED
         self.current: dict[str, Conversation] = {}
         """Family to the conversation that the stream is about, or spoke of last: what names none belongs to it."""
 
@@ -54,8 +56,8 @@ class Stream:
         name = mask_text(name[: 2 * ID_CHARACTERS])[:ID_CHARACTERS]  # any key in it shows before it is cut
         if name not in self.unknown and len(self.unknown) >= UNKNOWN_TYPES:
             name = "other"
-        self.unknown[name] = self.unknown.get(name, 0) + 1
+        self.unknown = counted(self.unknown, name)
 
     def count_malformed(self, reason: str) -> None:
         """Count a frame that is no event."""
-        self.malformed[reason] = self.malformed.get(reason, 0) + 1
+        self.malformed = counted(self.malformed, reason)

@@ -77,7 +77,8 @@ class KeptConversation:
     def __init__(self, tally: Tally) -> None:
         """Begin without facts."""
         self.tally = tally
-        self.facts: deque[Entry] = deque()
+        self.facts: list[Entry] | deque[Entry] = []
+        """A list until one is dropped: a deque takes 760 bytes before it holds anything."""
         self.omitted = 0
         """Facts that are no longer here."""
         self.bytes = 0
@@ -105,8 +106,9 @@ class RecentFacts:
         """Those of them that have ended, the oldest end first."""
         self._whole: deque[KeptConversation] = deque()
         """Those that have ended and have all their facts, likewise."""
-        self._streams: dict[str, deque[KeptConversation]] = {}
-        self._former: OrderedDict[str, deque[KeptConversation]] = OrderedDict()
+        self._streams: dict[str, list[KeptConversation]] = {}
+        """Stream to the newest conversations that it carries."""
+        self._former: OrderedDict[str, list[KeptConversation]] = OrderedDict()
         """Streams that have ended."""
         self._number = 0
 
@@ -138,9 +140,10 @@ class RecentFacts:
         kept.stream = stream
         carried = self._streams.get(stream)
         if carried is None:
-            carried = self._streams[stream] = deque(maxlen=RECENT_STREAM_CONVERSATIONS)
+            carried = self._streams[stream] = []
         if kept not in carried:
             carried.append(kept)
+            del carried[:-RECENT_STREAM_CONVERSATIONS]
 
     def _keep(self, kept: KeptConversation, origin: Origin, fact: Fact) -> None:
         size = FACT_BYTES
@@ -193,7 +196,7 @@ class RecentFacts:
             if kept.tally.key in self._all:
                 self._keep(kept, origin, fact)
 
-    def _end_stream(self, stream: str, carried: deque[KeptConversation]) -> None:
+    def _end_stream(self, stream: str, carried: list[KeptConversation]) -> None:
         del self._streams[stream]
         self._former[stream] = carried
         if len(self._former) > RECENT_STREAMS:
@@ -228,10 +231,15 @@ class RecentFacts:
             self._drop(kept, (len(kept.facts) + 1) // 2)
 
     def _drop(self, kept: KeptConversation, number: int) -> None:
-        for _ in range(number):
-            size = kept.facts.popleft().bytes
-            kept.bytes -= size
-            self.bytes -= size
+        facts = kept.facts
+        if number == len(facts):
+            gone, kept.facts = list(facts), []
+        else:
+            left = kept.facts = facts if isinstance(facts, deque) else deque(facts)
+            gone = [left.popleft() for _ in range(number)]
+        size = sum(entry.bytes for entry in gone)
+        kept.bytes -= size
+        self.bytes -= size
         kept.omitted += number
 
     def erase(self, conversation: str) -> bool:
@@ -244,7 +252,7 @@ class RecentFacts:
         for old, new in zip(held, erased, strict=True):
             kept.bytes += new.bytes - old.bytes
             self.bytes += new.bytes - old.bytes
-        kept.facts = deque(erased)
+        kept.facts = erased
         return any(new is not old for old, new in zip(held, erased, strict=True))
 
     def ended(self, state: Conversation) -> None:

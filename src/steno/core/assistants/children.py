@@ -9,6 +9,7 @@ from typing import Final
 
 from steno.core import facts, tools
 from steno.core.assistants.state import OpenStep, ThreadConversation
+from steno.core.conversation import counted
 from steno.core.facts import Fact
 from steno.core.vocabulary import CALL_ENDS
 
@@ -28,7 +29,7 @@ def end_with_run(state: ThreadConversation, run_id: str, status: str) -> list[Fa
 def _end_step(state: ThreadConversation, step_id: str, step: OpenStep, status: str) -> list[Fact]:
     del state.open_steps[step_id]
     state.ended_ids.add(step_id)
-    state.totals.run_steps[status] = state.totals.run_steps.get(status, 0) + 1
+    state.totals.run_steps = counted(state.totals.run_steps, status)
     if step.raw:
         state.run_steps.add(step.raw)  # the last object of it that came
     note_arguments(state, step)

@@ -12,7 +12,7 @@ from steno.core.assistants.children import call_status, end_with_run, note_argum
 from steno.core.assistants.state import OpenRun, OpenStep, ThreadConversation, ThreadMessage
 from steno.core.billing import costs
 from steno.core.billing.costs import Terms
-from steno.core.conversation import NOTHING
+from steno.core.conversation import NOTHING, counted
 from steno.core.facts import Content, Fact
 from steno.core.frame import Frame
 from steno.core.memory import ID_BYTES, PIECE_BYTES, text_bytes
@@ -125,7 +125,7 @@ def _end_run(state: ThreadConversation, run: assistants.ThreadRun, status: str, 
     begun = opened.terms if opened else Terms(None, state.prices)
     children = end_with_run(state, run_id, status)
     bill = costs.bill(state, run.usage, Terms(short(run.model) or begun.model, begun.prices), run_id)
-    state.totals.runs[status] = state.totals.runs.get(status, 0) + 1
+    state.totals.runs = counted(state.totals.runs, status)
     return (
         *children,
         facts.RunFinished(
@@ -226,7 +226,7 @@ def _grow_call(opened: OpenStep, call: assistants.ToolCall, most: int) -> None:
 def _end_step(state: ThreadConversation, step: assistants.RunStepObject, status: str, frame: Frame) -> Sequence[Fact]:
     opened = state.open_steps.pop(step.id or "")
     state.ended_ids.add(step.id or "")
-    state.totals.run_steps[status] = state.totals.run_steps.get(status, 0) + 1
+    state.totals.run_steps = counted(state.totals.run_steps, status)
     return (
         *_calls_differed(step, opened, state.limits.object_bytes),
         *_end_calls(state, step, status, opened, frame),

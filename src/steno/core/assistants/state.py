@@ -98,11 +98,11 @@ class ThreadConversation(Conversation):
         """The raw objects of steps that ended."""
         self.message_objects = LatestById(limits, self.memory)
         """The raw objects of messages, open or ended."""
-        self.open_runs = InProgress[str, OpenRun](self.memory)
-        self.open_steps = InProgress[str, OpenStep](self.memory)
+        self.open_runs: InProgress[str, OpenRun] = InProgress(self.memory)
+        self.open_steps: InProgress[str, OpenStep] = InProgress(self.memory)
         self.ended_ids = BoundedSet(ENDED_IDS, self.memory)
         """Ids of the newest runs, steps and messages that ended."""
-        self.transcript = Transcript[ThreadMessage](limits, self.rejected, self.memory, newest_last=False)
+        self.transcript: Transcript[ThreadMessage] = Transcript(limits, self.rejected, self.memory, newest_last=False)
         self.messages = self.transcript.entries
         self.model: str | None = None
         """The model of the run that was reported last."""

@@ -46,7 +46,7 @@ class Claims:
     def __init__(self, streams: Collection[str]) -> None:
         """Know of nothing. `streams` has the names of those that are open."""
         self._streams = streams
-        self._known: dict[str, list[Claimant]] = {}
+        self._known: dict[str, tuple[Claimant, ...]] = {}
         """Id of a session or call to the open conversations that have it, the one that had it first in front."""
         self._sources: set[str] = set()
         """Sources that have had a stream. Where there is one, no usage needs to be remembered."""
@@ -66,7 +66,7 @@ class Claims:
             self._leave(state, name)
         for name in wanted:
             if name not in state.names:
-                self._known.setdefault(name, []).append(state)
+                self._known[name] = (*self._known.get(name, ()), state)
         state.names = wanted
 
     def _has_room(self, name: str) -> bool:
@@ -80,9 +80,10 @@ class Claims:
         state.names = ()
 
     def _leave(self, state: Claimant, name: str) -> None:
-        known = self._known[name]
-        known.remove(state)
-        if not known:
+        known = tuple(each for each in self._known[name] if each is not state)
+        if known:
+            self._known[name] = known
+        else:
             del self._known[name]
 
     def follower(self, name: str) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from steno.core import facts
 from steno.core.billing import costs, usage
 from steno.core.billing.costs import Terms
-from steno.core.conversation import DUPLICATED, NOTHING
+from steno.core.conversation import DUPLICATED, NOTHING, counted
 from steno.core.facts import Content, EventRejected, Fact
 from steno.core.frame import Frame
 from steno.core.realtime import calls, items
@@ -324,7 +324,7 @@ def _finish(
     """Count an ended response. Report its end, and that it broke off, with the tool calls that are lost by that."""
     finished = _finished(state, event, response, opened or _unseen(state, ""), frame)
     totals = state.totals
-    totals.responses[finished.status] = totals.responses.get(finished.status, 0) + 1
+    totals.responses = counted(totals.responses, finished.status)
     if finished.reason is None:
         return (finished, *calls.end_with(state, response, broke_off=False))
     cause = FAILED if finished.status == FAILED else finished.reason

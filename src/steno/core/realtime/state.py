@@ -195,11 +195,11 @@ class RealtimeConversation(Conversation):
     """A voice session, or all sessions of one name one after the other."""
 
     __slots__ = (
-        "approvals",
+        "_approvals",
+        "_decisions",
+        "_deleted",
         "audio_format",
         "base",
-        "decisions",
-        "deleted",
         "ended_responses",
         "items",
         "known_session",
@@ -240,31 +240,48 @@ class RealtimeConversation(Conversation):
         self.transcribes = False
         """Whether the session is configured to transcribe what the user says."""
         self.transcription_model: str | None = None
-        self.transcriptions = InProgress[tuple[str, int], OpenTranscription](
-            self.memory, lambda key: text_bytes(key[0])
-        )
+        self.transcriptions: InProgress[tuple[str, int], OpenTranscription] = InProgress(self.memory, _bytes_of_part)
         """Item and part to its transcription, while that has not ended."""
         self.metered: Terms | None = None
         """What the session is billed by as a whole, while that has not been reported; None where it is not."""
         self.audio_format: str | None = None
-        self.transcript = Transcript[ConversationItem](limits, self.rejected, self.memory, newest_last=True)
+        self.transcript: Transcript[ConversationItem] = Transcript(limits, self.rejected, self.memory, newest_last=True)
         # The transcript's own collections, by the names that items have: a lookup less on the path of each delta.
         self.items = self.transcript.entries
         self.order = self.transcript.order
-        self.open = InProgress[str, OpenResponse](self.memory)
+        self.open: InProgress[str, OpenResponse] = InProgress(self.memory)
         self.responses = BoundedObjects(limits, self.memory)
         self.ended_responses = BoundedSet(ENDED_IDS, self.memory)
-        self.approvals = BoundedSet(ENDED_IDS, self.memory)
-        """The newest requests for approval."""
-        self.decisions = BoundedSet(ENDED_IDS, self.memory)
-        """The newest requests for approval that a person has decided about."""
-        self.deleted = BoundedSet(ENDED_IDS, self.memory)
-        """The newest items that were deleted."""
+        # Most conversations have none of these: each is made when it is first asked for.
+        self._approvals: BoundedSet | None = None
+        self._decisions: BoundedSet | None = None
+        self._deleted: BoundedSet | None = None
         self.turn = Turn()
         self.spoken_item: str | None = None
         """The item that the newest speech of the caller becomes. It is among the items once it is committed."""
         self.playing_since: dict[str, Micros] = {}
         """Response to when the caller began to hear it."""
+
+    @property
+    def approvals(self) -> BoundedSet:
+        """The newest requests for approval."""
+        if self._approvals is None:
+            self._approvals = BoundedSet(ENDED_IDS, self.memory)
+        return self._approvals
+
+    @property
+    def decisions(self) -> BoundedSet:
+        """The newest requests for approval that a person has decided about."""
+        if self._decisions is None:
+            self._decisions = BoundedSet(ENDED_IDS, self.memory)
+        return self._decisions
+
+    @property
+    def deleted(self) -> BoundedSet:
+        """The newest items that were deleted."""
+        if self._deleted is None:
+            self._deleted = BoundedSet(ENDED_IDS, self.memory)
+        return self._deleted
 
     def item(self, key: str) -> ConversationItem:
         """Return the item `key`; a new one is added as the last."""
@@ -424,6 +441,11 @@ def format_of(output: AudioOutput | None, beta_format: str | None) -> str | None
     """Return the audio format that a response names, GA place first, then beta's."""
     audio_format = output.format if output else None
     return (audio_format.type if isinstance(audio_format, AudioFormat) else audio_format) or beta_format
+
+
+def _bytes_of_part(key: tuple[str, int]) -> int:
+    """Return how many bytes the key of a transcription takes: an item, and which part of it."""
+    return text_bytes(key[0])
 
 
 def _transcript_entry(item: ConversationItem) -> dict[str, Any]:
