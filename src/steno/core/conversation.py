@@ -67,7 +67,7 @@ class Totals:
         self.runs: Mapping[str, int] = NOTHING_COUNTED
         self.run_steps: Mapping[str, int] = NOTHING_COUNTED
         self.interruptions: Mapping[str, int] = NOTHING_COUNTED
-        self.tokens: dict[Bucket, int] = {}
+        self.tokens: Mapping[Bucket, int] = NOTHING_COUNTED
         self.seconds: Mapping[str | None, float] = NOTHING_COUNTED
         self.cost = Decimal(0)
         """Sum in USD of all usages that have a price, exact."""
@@ -82,7 +82,7 @@ class Totals:
                 key = ("other", each.direction, each.modality, each.cached)
             if key not in self.tokens:
                 self._memory.charge(BUCKET_BYTES)
-            self.tokens[key] = self.tokens.get(key, 0) + each.tokens
+            self.tokens = counted(self.tokens, key, each.tokens)
 
     def add_seconds(self, model: str | None, seconds: float) -> None:
         """Add a usage that is billed by duration."""
@@ -181,6 +181,7 @@ class Conversation:
     """The reduced state of one session or thread: what the families have in common."""
 
     __slots__ = (
+        "_ended",
         "_repeated",
         "_unidentified",
         "call_id",
@@ -188,7 +189,6 @@ class Conversation:
         "claims",
         "closed_reason",
         "conversation_id",
-        "ended",
         "events",
         "expired",
         "key",
@@ -261,8 +261,7 @@ class Conversation:
         self.calls: InProgress[str, OpenCall] = InProgress(self.memory)
         self.tool_log: deque[EndedCall] | tuple[()] = ()
         """The newest tool calls that ended."""
-        self.ended = BoundedSet(ENDED_IDS, self.memory)
-        """Ids of the newest tool calls that ended."""
+        self._ended: BoundedSet | None = None
         self.seen = BoundedSet(limits.duplicates_window, self.memory)
         """Identities of the newest events, by which a second delivery is recognised."""
         self.opened_by: type[Event] | None = None
@@ -272,6 +271,13 @@ class Conversation:
         """The identity that came again last, and the kind of event that had it."""
         self._unidentified = False
         """Whether identities tell its events not apart."""
+
+    @property
+    def ended(self) -> BoundedSet:
+        """Ids of the newest tool calls that ended. Many conversations have none: it is made when it is asked for."""
+        if self._ended is None:
+            self._ended = BoundedSet(ENDED_IDS, self.memory)
+        return self._ended
 
     @property
     def complete(self) -> bool:

@@ -33,6 +33,7 @@ from steno.sources.connect_errors import (
     sentence_of,
     shown_reason,
 )
+from steno.sources.late_event import LateEvent
 from steno.sources.protocols import Numbers, Problem
 from steno.sources.read_ahead import MeasuredConnection, ReadAhead
 from steno.sources.recording import Close
@@ -203,8 +204,8 @@ class DialLoop:
         self._over = over
         self._repeats_logged = repeats_logged
         self._slow = slow
-        self._stopping = anyio.Event()
-        self._wake = anyio.Event()
+        self._stopping = LateEvent()
+        self._wake = LateEvent()
         """Ends the wait after the present attempt."""
         self._dialing: anyio.CancelScope | None = None
         """The handshake under way: `stop` ends it."""
@@ -227,7 +228,7 @@ class DialLoop:
     async def run(self, backoff: Backoff) -> None:
         """Connect and read, again and again, waiting as `backoff` says, until `stop` or until it is over."""
         while not self._stopping.is_set():
-            self._wake = anyio.Event()
+            self._wake = LateEvent()
             attempt = await self._attempt()
             if attempt.good:
                 backoff.succeeded()

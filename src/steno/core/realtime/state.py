@@ -198,9 +198,9 @@ class RealtimeConversation(Conversation):
         "_approvals",
         "_decisions",
         "_deleted",
+        "_ended_responses",
         "audio_format",
         "base",
-        "ended_responses",
         "items",
         "known_session",
         "left_conversation",
@@ -251,16 +251,23 @@ class RealtimeConversation(Conversation):
         self.order = self.transcript.order
         self.open: InProgress[str, OpenResponse] = InProgress(self.memory)
         self.responses = BoundedObjects(limits, self.memory)
-        self.ended_responses = BoundedSet(ENDED_IDS, self.memory)
         # Most conversations have none of these: each is made when it is first asked for.
         self._approvals: BoundedSet | None = None
         self._decisions: BoundedSet | None = None
         self._deleted: BoundedSet | None = None
+        self._ended_responses: BoundedSet | None = None
         self.turn = Turn()
         self.spoken_item: str | None = None
         """The item that the newest speech of the caller becomes. It is among the items once it is committed."""
         self.playing_since: dict[str, Micros] = {}
         """Response to when the caller began to hear it."""
+
+    @property
+    def ended_responses(self) -> BoundedSet:
+        """The newest responses that ended."""
+        if self._ended_responses is None:
+            self._ended_responses = BoundedSet(ENDED_IDS, self.memory)
+        return self._ended_responses
 
     @property
     def approvals(self) -> BoundedSet:
