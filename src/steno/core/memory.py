@@ -27,7 +27,8 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeVar
 
 CONVERSATION_BYTES: Final = 8 * 1024
-"""A conversation of which nothing is known yet: its collections, counters and names, and what leads to it."""
+"""A conversation: its counters and names, what leads to it, and its collections. Most of those are made when they are
+first used; then they take what is charged here from the beginning. One that has only begun takes half of it."""
 ID_BYTES: Final = 192
 """An id in a set of ids: a string of up to `ID_CHARACTERS_KEPT` characters, and its places in the set."""
 OBJECT_BYTES: Final = 256
