@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from steno.app.lean_imports import lean_imports
 from steno.app.signals import SIGNALS
 from steno.app.terminal import echo
 from steno.cli.options import CONFIG, FILE, command, config_file_at, faults_in
@@ -21,12 +22,13 @@ from steno.errors import ConfigError, ConfigFault
 @click.option("--record", type=FILE, help="Record every frame into this folder, a file a stream.")
 def run(config_file: Path | None, state: Path | None, record: Path | None) -> None:
     """Run the daemon until SIGTERM or SIGINT."""
-    import anyio
+    with lean_imports():
+        import anyio
 
-    from steno.app import serving
-    from steno.app.daemon_log import DaemonLog
-    from steno.app.event_loop import event_loop_options
-    from steno.config import load
+        from steno.app import serving
+        from steno.app.daemon_log import DaemonLog
+        from steno.app.event_loop import event_loop_options
+        from steno.config import load
 
     SIGNALS.hold()
     log = DaemonLog()
@@ -55,8 +57,9 @@ def check(config_file: Path | None, state: Path | None, record: Path | None, str
     address that is not this machine's. What it starts with and is surely not meant is a warning on standard error: a
     file or variable that a source needs, a certificate that ends soon, a port that another process has.
     """
-    from steno.app import check as checking
-    from steno.config import load, render
+    with lean_imports():
+        from steno.app import check as checking
+        from steno.config import load, render
 
     path = config_file_at(config_file)
     config = load(path)
