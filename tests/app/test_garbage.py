@@ -5,20 +5,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from steno.app.garbage import ENDED_LEAST, LONGEST_SECONDS, NEVER, Garbage
+from steno.app.garbage import ALL, ENDED_LEAST, LONGEST_SECONDS, NEVER, YOUNG, Garbage
 
 
 class Play:
     """A policy on a clock that is moved by hand, and how often it had all objects looked at."""
 
     def __init__(self) -> None:
-        self.collections = 0
+        self.generations: list[int] = []
         self.now = 100.0
-        self.garbage = Garbage(self.collect, lambda: self.now)
-
-    def collect(self) -> None:
-        """Stand for the collector."""
-        self.collections += 1
+        self.garbage = Garbage(self.generations.append, lambda: self.now)
 
     def end(self, streams: int, *, left: int = 0, conversations: int = 0) -> int:
         """Let streams end, and a second pass; return how often all objects have been looked at."""
@@ -26,7 +22,7 @@ class Play:
             self.garbage.stream_ended()
         self.now += 1
         self.garbage.tick(left, conversations)
-        return self.collections
+        return self.generations.count(ALL)
 
 
 @pytest.fixture
@@ -51,6 +47,7 @@ def test_the_collector_leaves_old_objects_alone_meanwhile() -> None:
 def test_it_collects_once_all_has_ended(play: Play) -> None:
     """And not again before something else ends."""
     assert [play.end(0), play.end(1), play.end(0), play.end(2)] == [0, 1, 1, 2]
+    assert play.generations == [YOUNG, ALL, YOUNG, ALL]
 
 
 @pytest.mark.parametrize("left", [1, 500])
