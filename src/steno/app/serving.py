@@ -22,6 +22,7 @@ from steno.config import Config
 from steno.errors import UnavailableError
 from steno.otel.setup import exports_of
 from steno.output_errors import OutputErrors
+from steno.shards import Shard
 from steno.sources.clock import Clock
 from steno.sources.recorder import Recorder
 
@@ -35,6 +36,7 @@ def opened(
     record: Path | None = None,
     load: Callable[[], Config] | None = None,
     log: DaemonLog | None = None,
+    shard: Shard | None = None,
 ) -> Iterator[Daemon]:
     """Bind the port, open the audit log and the files, and yield a daemon that is ready to run.
 
@@ -46,6 +48,7 @@ def opened(
         record: the folder that frames are recorded into.
         load: reads the configuration again, where it came from a file.
         log: the operational log, where it is the daemon's own.
+        shard: which of several processes with the same file this one is.
 
     Raises:
         ConfigError: the price list cannot be read, a key or pattern of the log or the web configuration is wrong, or
@@ -70,6 +73,7 @@ def opened(
             recorder=recorder,
             state=writer,
             access=access,
+            shard=shard,
             journal=journal_of(audit.directory, environ, errors),
             load=load,
             log=log,
