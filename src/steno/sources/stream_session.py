@@ -7,7 +7,7 @@ and `StreamSession.end` when the connection is over.
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, Protocol, get_args
 
 import anyio
@@ -26,6 +26,7 @@ from steno.sources.read_ahead import ReadAhead
 from steno.sources.recorder import Recorder, Recording
 from steno.sources.recording import TOO_BIG, Close, Gap, Missed
 from steno.sources.socket_budget import SocketBudget
+from steno.sources.straight import Straight
 from steno.sources.stream_end import end_stream
 from steno.sources.turns import Turns
 from steno.timestamps import Micros
@@ -197,6 +198,8 @@ class StreamSession:
         there is no room waits here, so that the queue exceeds its limit by the facts of one frame of one connection.
         """
         settle = getattr(connection, "settle", None)  # what counts what it reads ahead counts what waits here, too
+        if isinstance(connection, Straight):
+            connection.take = self.take_at_once
         pipeline, stream, recording, now = self._feed, self.stream, self._recording, self.now
         feed, receive = pipeline.feed, connection.recv
         while True:
@@ -204,6 +207,8 @@ class StreamSession:
                 if not pipeline.open:
                     await self._wait_for_room()
                 payload = await receive(decode=False)
+                if self.failed:
+                    return
                 if not pipeline.open:
                     await self._wait_for_room()
                     if settle:
@@ -218,6 +223,27 @@ class StreamSession:
                     return
                 del payload, frame  # a long frame is not kept until the next one comes
             await asyncio.sleep(0)  # `recv` does not wait while it has messages: the other tasks have their turn here
+
+    def take_at_once(self, payloads: Sequence[bytes]) -> int:
+        """Feed messages that came with one read, while there is room, and so many that the others have their turn.
+
+        Returns:
+            How many were fed. One at which our own code raised is not among them: `feed_from` gets it, and returns.
+        """
+        pipeline, stream, recording, now = self._feed, self.stream, self._recording, self.now
+        feed = pipeline.feed
+        for number, payload in zip(AT_ONCE, payloads, strict=False):
+            if not pipeline.open:
+                return number
+            frame = Frame(payload, now())
+            if recording:
+                recording.frame(frame)
+            try:
+                feed(stream, frame)
+            except Exception:  # noqa: BLE001  # a mistake of ours must not end the other streams
+                self._fail()
+                return number
+        return min(len(payloads), len(AT_ONCE))
 
     def take(self, frame: Frame) -> bool:
         """Feed one frame that the source has received by itself; return False after an internal error.
