@@ -326,3 +326,9 @@ class Measured(Straight):
 
 class MeasuredConnection(Measured, ClientConnection):
     """A connection that steno has opened."""
+
+    def forget_heads(self) -> None:
+        """Let go of what the handshake said, 2 KiB: nobody asks for it any more, and the library keeps it."""
+        for head in (self.request, self.response):
+            if head:
+                head.headers.clear()

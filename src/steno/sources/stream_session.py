@@ -8,7 +8,7 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Literal, Protocol, get_args
+from typing import Any, Final, Literal, Protocol, get_args
 
 import anyio
 import msgspec
@@ -171,7 +171,6 @@ class StreamSession:
         self.counters = counters
         self.ended: Callable[[StreamSession], None] = lambda _: None
         """Is called when the stream ends."""
-        self._log = structlog.get_logger().bind(source=stream.source, stream=stream.name)
         self.stream_end: StreamEnd | None = None
         """How it ended, once it has."""
         self._waited_until = -math.inf
@@ -230,12 +229,12 @@ class StreamSession:
         Returns:
             How many were fed. One at which our own code raised is not among them: `feed_from` gets it, and returns.
         """
-        pipeline, stream, recording, now = self._feed, self.stream, self._recording, self.now
-        feed = pipeline.feed
+        pipeline, stream, recording = self._feed, self.stream, self._recording
+        feed, at = pipeline.feed, self.now()
         for number, payload in zip(AT_ONCE, payloads, strict=False):
             if not pipeline.open:
                 return number
-            frame = Frame(payload, now())
+            frame = Frame(payload, at)
             if recording:
                 recording.frame(frame)
             try:
@@ -284,7 +283,11 @@ class StreamSession:
     def _fail(self) -> None:
         self.failed = True
         self._feed.failed(self.stream)
-        self._log.exception("internal error: this stream ends, the others go on")
+        self._log().exception("internal error: this stream ends, the others go on")
+
+    def _log(self) -> Any:
+        """Return the logger, made anew: a stream says something at its end."""
+        return structlog.get_logger().bind(source=self.stream.source, stream=self.stream.name)
 
     @property
     def has_room(self) -> bool:
@@ -319,7 +322,7 @@ class StreamSession:
         if self._recording:
             self._recording.close(close)
         ending = end_stream(self._feed, self.stream, close)
-        level = self._log.bind(important=True).warning if gap else self._log.info
+        level = self._log().bind(important=True).warning if gap else self._log().info
         level("stream ended", reason=gap or ending, code=close.code, frames=self.stream.frames)
 
     def _gap(self, close: Close) -> Gap | None:
