@@ -14,6 +14,7 @@ from steno.app.calls import journal_of
 from steno.app.check_start import unbindable
 from steno.app.daemon import Daemon, DaemonParts
 from steno.app.daemon_log import DaemonLog
+from steno.app.event_loop import short_turns
 from steno.app.notify import Notifier
 from steno.app.price_list import configured_prices
 from steno.app.signals import SIGNALS
@@ -113,7 +114,8 @@ async def serve(daemon: Daemon) -> None:
     SIGNALS.hold()
     SIGNALS.deliver(deliver)
     try:
-        missing = await daemon.run()
+        with short_turns():
+            missing = await daemon.run()
     finally:
         SIGNALS.deliver(None)
     if missing:
