@@ -34,6 +34,17 @@ def play() -> Iterator[Play]:
     play.garbage.stop()
 
 
+def test_the_collector_is_off_until_the_daemon_runs() -> None:
+    garbage = Play().garbage
+    gc.disable()  # as `__main__` leaves it
+    try:
+        garbage.start()
+        assert gc.isenabled()
+    finally:
+        gc.enable()
+        garbage.stop()
+
+
 def test_the_collector_leaves_old_objects_alone_meanwhile() -> None:
     """And is as it was at the end."""
     before, garbage = gc.get_threshold(), Play().garbage

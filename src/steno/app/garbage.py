@@ -15,7 +15,7 @@ hold some 20 KiB. So:
 - Where it never is that quiet, they are looked at once as many streams have ended as are open, and `ENDED_LEAST` more:
   then garbage is at most of the size of what is in use. Such a collection takes the longer the more is open.
 - They are looked at every `LONGEST_SECONDS`, for the circles of requests over HTTP.
-- What is there at the start stays: it is frozen, so that nobody looks at it again.
+- What is there at the start stays: nobody looks at it until the daemon runs, and then it is frozen.
 
 In CPython up to 3.13 the third threshold keeps the collector from looking at all objects by itself; the rule that it
 has of its own, a quarter more of old objects, comes after that. Where the collector works in increments, that threshold
@@ -52,6 +52,7 @@ class Garbage:
         """Begin: what there is now stays to the end."""
         self._thresholds = gc.get_threshold()
         gc.freeze()
+        gc.enable()  # it is off from the first line of the program on: `__main__`
         gc.set_threshold(*self._thresholds[:2], NEVER)
         self._collected_at = self._clock()
 
