@@ -102,6 +102,10 @@ test-clients: $(CLIENTS)/node/.locked ## run all clients against a simulated pro
 	    || { echo "make test-clients needs chromium on PATH; as root on Debian it installs it" >&2; exit 1; }
 	STENO_CLIENTS=all $(BIN)/pytest tests/clients $(AT_ONCE) --timeout=600 $(ARGS)
 
+# What benchmarks/rows/peers.py stands beside, in an environment of its own.
+build/peers/%/.locked: benchmarks/locks/%.lock
+	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
+
 # What operators put around it: a browser, a Prometheus. What cannot be installed is a failure here. Debian's packages are
 # installed where root may do that; the server that comes with the package is not started. What some machines have and
 # others cannot get is used where it is: kubectl, docker compose, lintian, and as root buildah and mmdebstrap.
@@ -195,7 +199,7 @@ lock: ## write requirements*.lock from pyproject.toml (needs uv)
 	$(COMPILE) $(ARGS) --group build -o requirements.lock pyproject.toml
 	$(COMPILE) $(ARGS) --group build --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
 	$(COMPILE) $(ARGS) --resolution lowest-direct --group build --group dev -o requirements-lowest.lock pyproject.toml
-	for asked in $(CLIENT_LOCKS)/*.in $(OPERATION_LOCKS)/*.in; do $(COMPILE_CLIENT) $(ARGS) -o "$${asked%.in}.lock" "$$asked" || exit; done
+	for asked in $(CLIENT_LOCKS)/*.in $(OPERATION_LOCKS)/*.in benchmarks/locks/*.in; do $(COMPILE_CLIENT) $(ARGS) -o "$${asked%.in}.lock" "$$asked" || exit; done
 	cd clients/python && $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $(ARGS) --group test -o requirements.lock pyproject.toml
 

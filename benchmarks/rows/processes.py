@@ -91,9 +91,9 @@ class Steno:
         )
         self._log = folder / f"{number}.log"
         with self._log.open("wb") as log:
+            options = ["--shard", f"{number}/{count}", "--http-listen", "127.0.0.1:0"]
             self._process = subprocess.Popen(  # noqa: S603  # this program itself
-                [sys.executable, "-m", "steno", "run", "-c", config]
-                + ["--shard", f"{number}/{count}", "--http-listen", "127.0.0.1:0"],
+                [sys.executable, "-m", "steno", "run", "-c", config, *options],
                 env={**os.environ, "LOGS_DIRECTORY": str(folder / str(number))},
                 stderr=log,
             )
