@@ -29,7 +29,7 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest test-taps test-clients test-operations coverage golden screenshots
-.PHONY: dashboards deb sbom compare bench-check wheel check format docs lock clean
+.PHONY: peers dashboards deb sbom compare bench-check wheel check format docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -103,6 +103,7 @@ test-clients: $(CLIENTS)/node/.locked ## run all clients against a simulated pro
 	STENO_CLIENTS=all $(BIN)/pytest tests/clients $(AT_ONCE) --timeout=600 $(ARGS)
 
 # What benchmarks/rows/peers.py stands beside, in an environment of its own.
+peers: $(patsubst benchmarks/locks/%.lock,build/peers/%/.locked,$(wildcard benchmarks/locks/*.lock)) ## install what is measured beside steno
 build/peers/%/.locked: benchmarks/locks/%.lock
 	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
 

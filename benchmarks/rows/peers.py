@@ -1,13 +1,13 @@
-"""steno's proxy beside LiteLLM's, both in front of the same simulated provider: CPU a frame, latency, memory a call.
+"""steno beside what else reads such streams: the proxy of LiteLLM, and the SDK as OpenLLMetry instruments it.
 
-    make build/peers/litellm/.locked
+    make peers
     PYTHONPATH=. .venv/bin/python -m benchmarks.rows.peers [--json] [--full]
 
 Each is a process of its own, with the configuration that its users begin with: steno with metrics and an audit log,
-LiteLLM with a model and a master key. The provider is `steno simulate`, which answers at once. A call is a session in
-which somebody writes and is answered, turn by turn; a frame is counted where the client sends or receives it. LiteLLM
-has an environment of its own, from a lock. Without `--full` nothing is installed: where it is missing, nothing is
-measured.
+LiteLLM with a model and a master key, OpenLLMetry with a tracer whose spans go nowhere. The provider of both proxies is
+`steno simulate`, which answers at once. A call is a session in which somebody writes and is answered, turn by turn; a
+frame is counted where the client sends or receives it. A stream is generated traffic, sent without a pause. Each peer
+has an environment of its own, from a lock. Without `--full` nothing is installed: what is missing is not measured.
 """
 
 import asyncio
@@ -26,11 +26,13 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.server import ServerConnection, serve
 
+from benchmarks import mix
 from benchmarks.figures import Figure, Scale, main, ratios
 
 TOP: Final = Path(__file__).parents[2]
-LITELLM: Final = TOP / "build/peers/litellm"
+PEERS: Final = TOP / "build/peers"
 KEY: Final = "sk-5f0c1d8e7a6b4c3d2e1f0a9b8c7d6e5f"
 CALLS: Final = 10
 TURNS: Final = (10, 60)
@@ -39,6 +41,8 @@ ASKED: Final = 200
 """Requests whose answers are timed, in each round."""
 OPEN_CALLS: Final = (60, 250)
 """Calls that are open at once while memory is read, quick and full."""
+SETTLED_SECONDS: Final = 0.5
+"""From the end of a call to when what is written of it is written."""
 START_SECONDS: Final = 120.0
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 PAGE: Final = os.sysconf("SC_PAGE_SIZE")
@@ -124,7 +128,15 @@ def litellm(folder: Path, upstream: int) -> Process:
         f"general_settings:\n  master_key: {KEY}\n",
         encoding="utf-8",
     )
-    command = [str(LITELLM / "bin/litellm"), "--config", "litellm.yaml", "--host", "127.0.0.1", "--port", str(port)]
+    command = [
+        str(PEERS / "litellm/bin/litellm"),
+        "--config",
+        "litellm.yaml",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     # It would ask the network for prices, and for its version.
     return Process(command, port, folder, LITELLM_LOCAL_MODEL_COST_MAP="True", LITELLM_TELEMETRY="False")
 
@@ -173,7 +185,7 @@ async def started(process: Process) -> None:
 
 
 async def cpu_a_frame(process: Process, turns: int) -> float:
-    """Have calls go on at once, without a pause; return the microseconds of CPU a frame."""
+    """Have calls go on at once, without a pause, to their end; return the microseconds of CPU a frame."""
 
     async def go_on(call: ClientConnection) -> int:
         return sum([await turn(call) for _ in range(turns)])
@@ -181,22 +193,23 @@ async def cpu_a_frame(process: Process, turns: int) -> float:
     calls = [await opened(process.url) for _ in range(CALLS)]
     before = process.cpu()
     frames = sum(await asyncio.gather(*map(go_on, calls)))
-    took = process.cpu() - before
     await asyncio.gather(*(call.close() for call in calls))
-    return took / frames * 1e6
+    await asyncio.sleep(SETTLED_SECONDS)
+    return (process.cpu() - before) / frames * 1e6
 
 
-async def round_trip(url: str) -> float:
-    """Return the median milliseconds from a frame that the client sends to its answer, on a call that is idle else."""
-    call = await opened(url)
-    took = []
+async def round_trips(processes: Iterable[Process]) -> list[float]:
+    """Return the median milliseconds from a frame that a client sends to its answer, at each, asked in turn."""
+    calls = [await opened(each.url) for each in processes]
+    took: list[list[float]] = [[] for _ in calls]
     for _ in range(ASKED):
-        began = time.perf_counter()
-        await call.send(TEXT_ONLY)
-        await until(call, "session.updated")
-        took.append((time.perf_counter() - began) * 1e3)
-    await call.close()
-    return median(took)
+        for call, times in zip(calls, took, strict=True):
+            began = time.perf_counter()
+            await call.send(TEXT_ONLY)
+            await until(call, "session.updated")
+            times.append((time.perf_counter() - began) * 1e3)
+    await asyncio.gather(*(call.close() for call in calls))
+    return [median(times) for times in took]
 
 
 async def memory_a_call(process: Process, number: int) -> float:
@@ -210,27 +223,98 @@ async def memory_a_call(process: Process, number: int) -> float:
     return took / number / 1024
 
 
+# One stream ---------------------------------------------------------------------------------------------------
+
+
+def stream(frames: int) -> list[str]:
+    """Return the realtime frames of the mix."""
+    said = (msgspec.json.decode(line, type=dict[str, msgspec.Raw]).get("data") for line in mix.lines(frames))
+    return [bytes(each).decode() for each in said if each is not None and bytes(each).startswith(b'{"type":')]
+
+
+async def read_by_steno(frames: list[str], folder: Path) -> float:
+    """Return the seconds of CPU that a source of `kind = "connect"` takes for them, audit log included."""
+    came: asyncio.Queue[ServerConnection] = asyncio.Queue()
+
+    async def handle(connection: ServerConnection) -> None:
+        came.put_nowait(connection)
+        await connection.wait_closed()
+
+    async with serve(handle, "127.0.0.1", 0, compression=None) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        (folder / "connect.toml").write_text(
+            f'[http]\nlisten = "127.0.0.1:0"\n[[sources]]\nname = "x"\nkind = "connect"\n'
+            f'url = "ws://127.0.0.1:{port}/"\n',
+            encoding="utf-8",
+        )
+        command = [sys.executable, "-m", "steno", "run", "-c", "connect.toml"]
+        reader = Process(command, port, folder, LOGS_DIRECTORY=str(folder / "connect"))
+        try:
+            connection = await came.get()
+            before = reader.cpu()
+            for frame in frames:
+                await connection.send(frame)
+            await (await connection.ping())  # it is answered when all before it was read
+            await asyncio.sleep(SETTLED_SECONDS)
+            return reader.cpu() - before
+        finally:
+            reader.end()
+
+
+async def read_by_openllmetry(frames: list[str]) -> float:
+    """Return the seconds of CPU that the instrumented SDK takes for them."""
+
+    async def handle(connection: ServerConnection) -> None:
+        for frame in frames:
+            await connection.send(frame)
+
+    async with serve(handle, "127.0.0.1", 0, compression=None) as server:
+        url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/v1"
+        program = TOP / "benchmarks/programs/openllmetry.py"
+        python = PEERS / "openllmetry/bin/python"
+        process = await asyncio.create_subprocess_exec(python, program, url, stdout=asyncio.subprocess.PIPE)
+        said, _ = await process.communicate()
+    count, took, _ = said.split()
+    if int(count) != len(frames):
+        raise RuntimeError(f"the SDK has read {count!r} of {len(frames)} frames")
+    return float(took)
+
+
+def _of_streams(scale: Scale) -> Iterator[Figure]:
+    frames = stream(scale.frames)
+    with TemporaryDirectory() as name:
+        values, ours, theirs = ratios(
+            lambda: asyncio.run(read_by_steno(frames, Path(name))),
+            lambda: asyncio.run(read_by_openllmetry(frames)),
+            scale.rounds,
+        )
+    each = [took / len(frames) * 1e6 for took in (ours, theirs)]
+    note = f"{each[0]:.0f} and {each[1]:.0f} us; {len(frames)} frames; spans of 8 kinds of event, no metrics, no log"
+    against = f"{version('openai')} with {version('opentelemetry-instrumentation-openai', 'openllmetry')}"
+    yield Figure("connect, CPU an event with audit", against, values, None, note=note)
+
+
 # The figures --------------------------------------------------------------------------------------------
 
 
-def installed(*, full: bool) -> bool:
-    """Return whether LiteLLM is there; with `full` it is installed."""
-    if full:
-        subprocess.run(["make", "--no-print-directory", "build/peers/litellm/.locked"], cwd=TOP, check=True)  # noqa: S607
-    return (LITELLM / ".locked").exists()
-
-
-def version() -> str:
-    """Return the version of LiteLLM in its lock."""
-    lines = (TOP / "benchmarks/locks/litellm.lock").read_text(encoding="utf-8").splitlines()
-    return next(line.split()[0].replace("==", " ") for line in lines if line.startswith("litellm=="))
+def version(package: str, lock: str = "openllmetry") -> str:
+    """Return a package with its version, as a lock has it."""
+    lines = (TOP / f"benchmarks/locks/{lock}.lock").read_text(encoding="utf-8").splitlines()
+    return next(line.split()[0].replace("==", " ") for line in lines if line.startswith(f"{package}=="))
 
 
 def rows(scale: Scale) -> Iterable[Figure]:
-    """Measure both in turn; nothing where LiteLLM is not installed."""
-    if not installed(full=scale.full):
-        sys.stderr.write("peers: LiteLLM is not installed: make build/peers/litellm/.locked\n")
-        return
+    """Measure each peer that is installed in turn with steno."""
+    if scale.full:
+        subprocess.run(["make", "--no-print-directory", "peers"], cwd=TOP, check=True)  # noqa: S607  # it is on the path
+    for name, measured in (("litellm", _of_proxies), ("openllmetry", _of_streams)):
+        if (PEERS / name / ".locked").exists():
+            yield from measured(scale)
+        else:
+            sys.stderr.write(f"peers: {name} is not installed, and not measured: make peers\n")
+
+
+def _of_proxies(scale: Scale) -> Iterator[Figure]:
     with TemporaryDirectory() as name, ExitStack() as running:
         folder = Path(name)
         simulated, port = provider(folder)
@@ -244,7 +328,7 @@ def rows(scale: Scale) -> Iterable[Figure]:
 
 
 def _measured(scale: Scale, simulated: Process, sides: dict[Side, Process]) -> Iterator[Figure]:
-    ours, theirs, name = sides["steno"], sides["litellm"], version()
+    ours, theirs, name = sides["steno"], sides["litellm"], version("litellm", "litellm")
 
     def both(measure: Callable[[Process], Any]) -> tuple[tuple[float, ...], float, float]:
         return ratios(lambda: asyncio.run(measure(ours)), lambda: asyncio.run(measure(theirs)), scale.rounds)
@@ -255,22 +339,17 @@ def _measured(scale: Scale, simulated: Process, sides: dict[Side, Process]) -> I
     yield Figure("proxy, memory a call", name, (held[0] / held[1],), None, note=note)
     values, cpu, other = both(partial(cpu_a_frame, turns=TURNS[scale.full]))
     yield Figure("proxy, CPU a frame", name, values, None, note=f"{cpu:.0f} and {other:.0f} us")
-    yield _latency(scale, simulated, (ours, theirs), name)
+    yield from _latency(scale, (simulated, ours, theirs), name)
 
 
-def _latency(scale: Scale, simulated: Process, both: tuple[Process, Process], name: str) -> Figure:
-    rounds = []
-    for _ in range(scale.rounds):
-        direct, ours, theirs = (asyncio.run(round_trip(each.url)) for each in (simulated, *both))
-        rounds.append((ours - direct, theirs - direct))
-    ours, theirs = (median(each[side] for each in rounds) for side in (0, 1))
-    return Figure(
-        "proxy, latency added to a request and its answer",
-        name,
-        tuple(mine / other for mine, other in rounds),
-        None,
-        note=f"{ours:.2f} and {theirs:.2f} ms",
-    )
+def _latency(scale: Scale, three: tuple[Process, Process, Process], name: str) -> Iterator[Figure]:
+    """Yield what each proxy adds to the way without one, the first of `three`."""
+    rounds = [asyncio.run(round_trips(three)) for _ in range(scale.rounds)]
+    for place, who in ((1, "steno"), (2, name)):
+        values = tuple(each[place] - each[0] for each in rounds)
+        direct = median(each[0] for each in rounds)
+        note = f"{direct:.2f} ms without a proxy; load {os.getloadavg()[0]:.0f}"
+        yield Figure(f"latency that {who} adds to a request and its answer", "-", values, None, "ms", note=note)
 
 
 if __name__ == "__main__":
