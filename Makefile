@@ -102,11 +102,6 @@ test-clients: $(CLIENTS)/node/.locked ## run all clients against a simulated pro
 	    || { echo "make test-clients needs chromium on PATH; as root on Debian it installs it" >&2; exit 1; }
 	STENO_CLIENTS=all $(BIN)/pytest tests/clients $(AT_ONCE) --timeout=600 $(ARGS)
 
-# What benchmarks/rows/peers.py stands beside, in an environment of its own.
-peers: $(patsubst benchmarks/locks/%.lock,build/peers/%/.locked,$(wildcard benchmarks/locks/*.lock)) ## install what is measured beside steno
-build/peers/%/.locked: benchmarks/locks/%.lock
-	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
-
 # What operators put around it: a browser, a Prometheus. What cannot be installed is a failure here. Debian's packages are
 # installed where root may do that; the server that comes with the package is not started. What some machines have and
 # others cannot get is used where it is: kubectl, docker compose, lintian, and as root buildah and mmdebstrap.
@@ -151,6 +146,11 @@ golden: $(VENV)/.dev ## write the outputs in tests/golden anew, to be read as a 
 NAMED = $(if $(BASE),,$(error which revision? For instance: make $@ BASE=main))
 compare: $(VENV)/.dev ## replay recordings with revision BASE too, compare every byte; FILES="DIR ..." adds recordings
 	$(NAMED)PYTHONPATH=. $(BIN)/python tools/compare_outputs.py --base "$(BASE)" $(ARGS) $(FILES)
+
+# What steno is measured against, each in an environment of its own.
+PEERS      := build/benchmarks
+PEER_LOCKS := benchmarks/locks
+peers: $(patsubst $(PEER_LOCKS)/%.lock,$(PEERS)/%/.locked,$(wildcard $(PEER_LOCKS)/*.lock)) ## install what is measured beside steno
 
 bench-check: $(VENV)/.dev ## measure speed against revision BASE, for minutes; FILES="DIR ..." are other recordings
 	$(NAMED)PYTHONPATH=. $(BIN)/python benchmarks/check.py --base "$(BASE)" $(ARGS) $(FILES)
@@ -200,7 +200,7 @@ lock: ## write requirements*.lock from pyproject.toml (needs uv)
 	$(COMPILE) $(ARGS) --group build -o requirements.lock pyproject.toml
 	$(COMPILE) $(ARGS) --group build --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
 	$(COMPILE) $(ARGS) --resolution lowest-direct --group build --group dev -o requirements-lowest.lock pyproject.toml
-	for asked in $(CLIENT_LOCKS)/*.in $(OPERATION_LOCKS)/*.in benchmarks/locks/*.in; do $(COMPILE_CLIENT) $(ARGS) -o "$${asked%.in}.lock" "$$asked" || exit; done
+	for asked in $(CLIENT_LOCKS)/*.in $(OPERATION_LOCKS)/*.in $(PEER_LOCKS)/*.in; do $(COMPILE_CLIENT) $(ARGS) -o "$${asked%.in}.lock" "$$asked" || exit; done
 	cd clients/python && $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $(ARGS) --group test -o requirements.lock pyproject.toml
 
@@ -227,6 +227,9 @@ $(BIN)/python:
 
 # The rules below make such an environment, as if it were .venv.
 $(CLIENTS)/%/.locked: $(CLIENT_LOCKS)/%.lock
+	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
+
+$(PEERS)/%/.locked: $(PEER_LOCKS)/%.lock
 	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
 
 $(CLIENTS)/node/.locked: $(CLIENT_LOCKS)/package-lock.json $(CLIENT_LOCKS)/package.json

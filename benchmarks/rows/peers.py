@@ -30,9 +30,9 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from benchmarks import mix
 from benchmarks.figures import Figure, Scale, main, ratios
+from benchmarks.processes import PEERS, peer
 
 TOP: Final = Path(__file__).parents[2]
-PEERS: Final = TOP / "build/peers"
 KEY: Final = "sk-5f0c1d8e7a6b4c3d2e1f0a9b8c7d6e5f"
 CALLS: Final = 10
 TURNS: Final = (10, 60)
@@ -308,7 +308,7 @@ def rows(scale: Scale) -> Iterable[Figure]:
     if scale.full:
         subprocess.run(["make", "--no-print-directory", "peers"], cwd=TOP, check=True)  # noqa: S607  # it is on the path
     for name, measured in (("litellm", _of_proxies), ("openllmetry", _of_streams)):
-        if (PEERS / name / ".locked").exists():
+        if peer(name):
             yield from measured(scale)
         else:
             sys.stderr.write(f"peers: {name} is not installed, and not measured: make peers\n")

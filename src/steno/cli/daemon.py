@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from steno.app.lean_imports import lean_imports
 from steno.app.signals import SIGNALS
 from steno.app.terminal import echo
 from steno.cli.options import CONFIG, FILE, PROCESS, command, config_file_at, faults_in
@@ -26,12 +27,13 @@ def run(
     config_file: Path | None, shard: str | None, http_listen: str | None, state: Path | None, record: Path | None
 ) -> None:
     """Run the daemon until SIGTERM or SIGINT."""
-    import anyio
+    with lean_imports():
+        import anyio
 
-    from steno.app import serving
-    from steno.app.daemon_log import DaemonLog
-    from steno.app.event_loop import event_loop_options
-    from steno.config import Process, load
+        from steno.app import serving
+        from steno.app.daemon_log import DaemonLog
+        from steno.app.event_loop import event_loop_options
+        from steno.config import Process, load
 
     SIGNALS.hold()
     log = DaemonLog()
@@ -73,8 +75,9 @@ def check(
     address that is not this machine's. What it starts with and is surely not meant is a warning on standard error: a
     file or variable that a source needs, a certificate that ends soon, a port that another process has.
     """
-    from steno.app import check as checking
-    from steno.config import Process, load, render
+    with lean_imports():
+        from steno.app import check as checking
+        from steno.config import Process, load, render
 
     path = config_file_at(config_file)
     process = Process.of(shard, http_listen)
