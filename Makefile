@@ -29,7 +29,7 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest test-taps test-clients test-operations coverage golden screenshots
-.PHONY: dashboards deb sbom compare bench-check wheel check format docs lock clean
+.PHONY: peers dashboards deb sbom compare bench-check wheel check format docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -150,6 +150,7 @@ compare: $(VENV)/.dev ## replay recordings with revision BASE too, compare every
 # What steno is measured against, each in an environment of its own.
 PEERS      := build/benchmarks
 PEER_LOCKS := benchmarks/locks
+peers: $(patsubst $(PEER_LOCKS)/%.lock,$(PEERS)/%/.locked,$(wildcard $(PEER_LOCKS)/*.lock)) ## install what is measured beside steno
 
 bench-check: $(VENV)/.dev ## measure speed against revision BASE, for minutes; FILES="DIR ..." are other recordings
 	$(NAMED)PYTHONPATH=. $(BIN)/python benchmarks/check.py --base "$(BASE)" $(ARGS) $(FILES)
@@ -199,7 +200,7 @@ lock: ## write requirements*.lock from pyproject.toml (needs uv)
 	$(COMPILE) $(ARGS) --group build -o requirements.lock pyproject.toml
 	$(COMPILE) $(ARGS) --group build --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
 	$(COMPILE) $(ARGS) --resolution lowest-direct --group build --group dev -o requirements-lowest.lock pyproject.toml
-	for asked in $(CLIENT_LOCKS)/*.in $(OPERATION_LOCKS)/*.in; do $(COMPILE_CLIENT) $(ARGS) -o "$${asked%.in}.lock" "$$asked" || exit; done
+	for asked in $(CLIENT_LOCKS)/*.in $(OPERATION_LOCKS)/*.in $(PEER_LOCKS)/*.in; do $(COMPILE_CLIENT) $(ARGS) -o "$${asked%.in}.lock" "$$asked" || exit; done
 	cd clients/python && $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $(ARGS) --group test -o requirements.lock pyproject.toml
 
