@@ -1,16 +1,17 @@
 # ruff: noqa: INP001  # a module of scripts, in no package
 """Generated traffic for benchmarks: recorded lines whose payloads all differ, so that no cache flatters.
 
-The same seed gives the same bytes. Two thirds of the frames are deltas of text, transcripts, arguments and audio, in
-the sizes that providers send; the rest are the objects around them: sessions, items, responses with usage,
-transcriptions, tool calls, runs, steps and messages. Nothing here imports steno: what is measured may be laid out in
-any way.
+The same seed gives the same bytes. Of the frames 40 % are deltas of transcripts and texts of some 250 bytes, 25 % are
+deltas of audio of some 8 KB, and 10 % are deltas of arguments. The rest are the objects around them: sessions, items,
+responses with usage, transcriptions, tool calls, runs, steps and messages. Most sessions are spoken. Nothing here
+imports steno: what is measured may be laid out in any way, and the simulator says the same lines again and again.
 """
 
 import base64
 import string
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from random import Random
 from typing import Any, Final
 
@@ -18,8 +19,12 @@ import msgspec
 
 BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 MODELS: Final = ("gpt-realtime", "gpt-realtime-mini")
-AUDIO_BYTES: Final = (1_200, 4_800)
-"""Least and most audio in a delta before base64: 25 to 100 ms of 24 kHz, 16 bit, mono."""
+AUDIO_BYTES: Final = (5_760, 6_240)
+"""Least and most audio in a delta before base64: 120 to 130 ms of 24 kHz, 16 bit, mono."""
+AUDIO_A_WORD: Final = 0.97
+"""Deltas of audio for each word that is spoken."""
+ARGUMENT_CHARACTERS: Final = 4
+"""Of a delta of arguments."""
 RARE: Final = ("é", "ü", "日本", "\n", '"', "\\")
 """Parts of one word in thirty: beyond ASCII, or escaped in JSON."""
 
@@ -30,12 +35,24 @@ def lines(frames: int, seed: int = 1) -> Iterator[bytes]:
     """Yield the lines of a recording of at least `frames` frames: whole conversations, each on its own connection."""
     traffic = _Traffic(Random(seed))
     written = 0
+    for conversation in cycle((_voice, _text, _voice, _assistants, _voice, _voice)):
+        if written >= frames:
+            return
+        conversation(traffic)
+        written += len(traffic.lines)
+        traffic.close()
+        yield from traffic.take()
+
+
+def session_lines(frames: int, seed: int = 1) -> Iterator[bytes]:
+    """Yield the lines of one spoken session of at least `frames` frames, with about as much of each kind as the mix."""
+    traffic = _Traffic(Random(seed))
+    session = _session(traffic, "audio")
+    written = 0
     while written < frames:
-        for conversation in (_voice, _voice, _text, _assistants):
-            conversation(traffic)
-            written += len(traffic.lines)
-            traffic.close()
-            yield from traffic.take()
+        _turn(traffic, session)
+        written += len(traffic.lines)
+        yield from traffic.take()
 
 
 class _Traffic:
@@ -97,20 +114,25 @@ class _Traffic:
 
 
 def _voice(t: _Traffic) -> None:
-    """Add a voice session: spoken turns, some cut off by the caller, some with a tool call."""
+    """Add a voice session of some turns."""
     session = _session(t, "audio")
-    for _ in range(t.rng.randint(6, 12)):
-        _caller_speaks(t)
-        if t.rng.random() < 1 / 3:
-            _call_tool(t, session)
-        _speak(t, session, cut_off=t.rng.random() < 1 / 6)
-        t.send("rate_limits.updated", rate_limits=_rate_limits(t))
+    for _ in range(t.rng.randint(3, 7)):
+        _turn(t, session)
+
+
+def _turn(t: _Traffic, session: dict[str, Any]) -> None:
+    """Add a spoken turn; some are cut off by the caller, some have a tool call."""
+    _caller_speaks(t)
+    if t.rng.random() < 4 / 9:
+        _call_tool(t, session)
+    _speak(t, session, cut_off=t.rng.random() < 1 / 6)
+    t.send("rate_limits.updated", rate_limits=_rate_limits(t))
 
 
 def _text(t: _Traffic) -> None:
     """Add a session that is typed."""
     session = _session(t, "text")
-    for _ in range(t.rng.randint(4, 8)):
+    for _ in range(t.rng.randint(2, 4)):
         question = [{"type": "input_text", "text": "".join(t.words(4, 30))}]
         _item(t, {"id": t.id("item"), "type": "message", "status": "completed", "role": "user", "content": question})
         if t.rng.random() < 1 / 3:
@@ -163,7 +185,7 @@ def _item(t: _Traffic, item: dict[str, Any]) -> None:
 def _caller_speaks(t: _Traffic) -> None:
     """Add a spoken turn of the caller, and its transcription."""
     item_id, began = t.id("item"), t.rng.randint(0, 600_000)
-    said = t.words(2, 10)
+    said = t.words(2, 8)
     t.send("input_audio_buffer.speech_started", audio_start_ms=began, item_id=item_id)
     t.send("input_audio_buffer.speech_stopped", audio_end_ms=began + t.rng.randint(400, 6_000), item_id=item_id)
     t.send("input_audio_buffer.committed", previous_item_id=None, item_id=item_id)
@@ -181,13 +203,13 @@ def _caller_speaks(t: _Traffic) -> None:
 
 def _speak(t: _Traffic, session: dict[str, Any], *, cut_off: bool) -> None:
     """Add a spoken answer; where the caller cuts it off, it ends as cancelled and is truncated."""
-    said = t.words(8, 40)
+    said = t.words(12, 44)
     response = _created(t, session)
     item = _message(t, response)
     where = _part_added(t, response, item, {"type": "audio", "transcript": ""})
     for word in said:
         t.send("response.output_audio_transcript.delta", **where, delta=word, obfuscation=t.id("x"))
-        if t.rng.random() < 2 / 5:
+        if t.rng.random() < AUDIO_A_WORD:
             t.send("response.output_audio.delta", **where, delta=t.audio())
     transcript = "".join(said)
     t.send("response.output_audio.done", **where)
@@ -203,7 +225,7 @@ def _speak(t: _Traffic, session: dict[str, Any], *, cut_off: bool) -> None:
 
 def _write(t: _Traffic, session: dict[str, Any]) -> None:
     """Add a written answer."""
-    written = t.words(10, 60)
+    written = t.words(15, 45)
     response = _created(t, session)
     item = _message(t, response)
     where = _part_added(t, response, item, {"type": "text", "text": ""})
@@ -225,8 +247,8 @@ def _call_tool(t: _Traffic, session: dict[str, Any]) -> None:
     _item_added(t, response, item)
     where = {"response_id": response["id"], "item_id": item["id"], "output_index": 0, "call_id": call_id}
     arguments = _arguments(t)
-    for start in range(0, len(arguments), 6):
-        delta = arguments[start : start + 6]
+    for start in range(0, len(arguments), ARGUMENT_CHARACTERS):
+        delta = arguments[start : start + ARGUMENT_CHARACTERS]
         t.send("response.function_call_arguments.delta", **where, delta=delta, obfuscation=t.id("x"))
     t.send("response.function_call_arguments.done", **where, name=name, arguments=arguments)
     item["arguments"] = arguments
@@ -237,7 +259,7 @@ def _call_tool(t: _Traffic, session: dict[str, Any]) -> None:
 
 
 def _arguments(t: _Traffic) -> str:
-    members = {name.strip(): value.strip() for name, value in zip(t.words(2, 2), t.words(2, 2), strict=True)}
+    members = {name.strip(): value.strip() for name, value in zip(t.words(4, 4), t.words(4, 4), strict=True)}
     return msgspec.json.encode(members).decode()
 
 
@@ -329,7 +351,7 @@ def _assistants(t: _Traffic) -> None:
     """Add runs on one thread: each may call a tool, and then writes a message."""
     thread_id = t.id("thread")
     t.emit("thread.created", {"id": thread_id, "object": "thread", "created_at": t.second, "metadata": {}})
-    for _ in range(t.rng.randint(3, 8)):
+    for _ in range(t.rng.randint(2, 4)):
         _run(t, thread_id)
 
 
