@@ -99,15 +99,57 @@ class _Traffic:
 
     def words(self, least: int, most: int) -> list[str]:
         """Return a text as a model streams it: words, each with the space before it."""
-        return [self._word() for _ in range(self.rng.randint(least, most))]
+        return [self.word() for _ in range(self.rng.randint(least, most))]
 
-    def _word(self) -> str:
+    def word(self) -> str:
+        """Return a word with the space before it."""
         letters = "".join(self.rng.choices(string.ascii_lowercase, k=self.rng.randint(3, 10)))
         return f" {letters}{self.rng.choice(RARE)}" if self.rng.random() < 1 / 30 else f" {letters}"
 
     def audio(self) -> str:
         """Return the audio of a delta in base64."""
         return base64.b64encode(self.rng.randbytes(self.rng.randint(*AUDIO_BYTES))).decode()
+
+
+# Single kinds --------------------------------------------------------------------------------------------
+
+
+def transcript_deltas(count: int) -> Iterator[bytes]:
+    """Yield the lines of a spoken answer that goes on for `count` deltas of its transcript."""
+    traffic, where = _answering()
+    for _ in range(count):
+        _transcribed(traffic, where, traffic.word())
+    yield from traffic.take()
+
+
+def audio_deltas(count: int) -> Iterator[bytes]:
+    """Yield the lines of a spoken answer that goes on for `count` deltas of audio."""
+    traffic, where = _answering()
+    for _ in range(count):
+        _sounded(traffic, where)
+    yield from traffic.take()
+
+
+def responses(count: int) -> Iterator[bytes]:
+    """Yield the lines of a session with `count` spoken responses: no deltas, but all around them."""
+    traffic = _Traffic(Random(count))
+    session = _session(traffic, "audio")
+    for _ in range(count):
+        response = _created(traffic, session)
+        item = _message(traffic, response)
+        said = traffic.words(12, 44)
+        item["content"] = [{"type": "output_audio", "transcript": "".join(said)}]
+        _item_done(traffic, response, item, "completed")
+        _done(traffic, response, [item], len(said))
+    yield from traffic.take()
+
+
+def _answering() -> tuple[_Traffic, dict[str, Any]]:
+    """Return a session in the midst of a spoken answer, and which part a delta belongs to."""
+    traffic = _Traffic(Random(0))
+    response = _created(traffic, _session(traffic, "audio"))
+    where = _part_added(traffic, response, _message(traffic, response), {"type": "audio", "transcript": ""})
+    return traffic, where
 
 
 # Realtime -------------------------------------------------------------------------------------------------
@@ -208,9 +250,9 @@ def _speak(t: _Traffic, session: dict[str, Any], *, cut_off: bool) -> None:
     item = _message(t, response)
     where = _part_added(t, response, item, {"type": "audio", "transcript": ""})
     for word in said:
-        t.send("response.output_audio_transcript.delta", **where, delta=word, obfuscation=t.id("x"))
+        _transcribed(t, where, word)
         if t.rng.random() < AUDIO_A_WORD:
-            t.send("response.output_audio.delta", **where, delta=t.audio())
+            _sounded(t, where)
     transcript = "".join(said)
     t.send("response.output_audio.done", **where)
     t.send("response.output_audio_transcript.done", **where, transcript=transcript)
@@ -221,6 +263,14 @@ def _speak(t: _Traffic, session: dict[str, Any], *, cut_off: bool) -> None:
     if cut_off:
         end = t.rng.randint(100, 5_000)
         t.send("conversation.item.truncated", item_id=item["id"], content_index=0, audio_end_ms=end)
+
+
+def _transcribed(t: _Traffic, where: dict[str, Any], word: str) -> None:
+    t.send("response.output_audio_transcript.delta", **where, delta=word, obfuscation=t.id("x"))
+
+
+def _sounded(t: _Traffic, where: dict[str, Any]) -> None:
+    t.send("response.output_audio.delta", **where, delta=t.audio())
 
 
 def _write(t: _Traffic, session: dict[str, Any]) -> None:
