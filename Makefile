@@ -29,7 +29,7 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest test-taps test-clients test-operations coverage golden screenshots
-.PHONY: dashboards deb sbom compare bench bench-full bench-peers bench-check bench-instructions wheel check format docs lock clean
+.PHONY: peers dashboards deb sbom compare bench bench-full bench-check bench-instructions wheel check format docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -147,18 +147,19 @@ NAMED = $(if $(BASE),,$(error which revision? For instance: make $@ BASE=main))
 compare: $(VENV)/.dev ## replay recordings with revision BASE too, compare every byte; FILES="DIR ..." adds recordings
 	$(NAMED)PYTHONPATH=. $(BIN)/python tools/compare_outputs.py --base "$(BASE)" $(ARGS) $(FILES)
 
-# What steno is measured against, each in an environment of its own. What cannot be installed is skipped, and its row says
-# so. The table is written to benchmarks/RESULTS.md.
+# What steno is measured against, each in an environment of its own.
 PEERS      := build/benchmarks
 PEER_LOCKS := benchmarks/locks
-bench: $(VENV)/.dev bench-peers ## measure everything beside what people would use instead, in 15 minutes; ARGS="ROW ..."
+peers: $(patsubst $(PEER_LOCKS)/%.lock,$(PEERS)/%/.locked,$(wildcard $(PEER_LOCKS)/*.lock)) ## install what is measured beside steno
+
+# The rows of what cannot be installed say that they were skipped. Both write benchmarks/RESULTS.md.
+bench: $(VENV)/.dev ## measure all that is promised, in a quarter of an hour; ARGS="throughput ...": these subjects alone
+	-@$(MAKE) --no-print-directory $(PEERS)/sdk/.locked
 	PYTHONPATH=. $(BIN)/python benchmarks/bench.py $(ARGS)
 
-bench-full: $(VENV)/.dev bench-peers ## the same with all frames, for an hour
+bench-full: $(VENV)/.dev ## the same with all frames and all peers, for an hour or more
+	-@$(MAKE) --no-print-directory --keep-going peers
 	PYTHONPATH=. $(BIN)/python benchmarks/bench.py --full $(ARGS)
-
-bench-peers: $(VENV)/.dev
-	-@$(MAKE) --no-print-directory --keep-going $(patsubst $(PEER_LOCKS)/%.lock,$(PEERS)/%/.locked,$(wildcard $(PEER_LOCKS)/*.lock))
 
 bench-check: $(VENV)/.dev ## measure speed against revision BASE, for minutes; FILES="DIR ..." are other recordings
 	$(NAMED)PYTHONPATH=. $(BIN)/python benchmarks/check.py --base "$(BASE)" $(ARGS) $(FILES)
