@@ -72,7 +72,7 @@ def counted(checkouts: Sequence[Path]) -> list[Counted]:
             _replay(checkout, [], recordings[0], folder)  # not counted: it compiles the modules of a new checkout
         jobs = [(checkout, recording) for recording in recordings for checkout in checkouts]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            totals = list(pool.map(lambda job: _total(*job, folder), jobs))
+            totals = list(pool.map(lambda job: _total(job[0], job[1], folder), jobs))
     return each_kind(totals)
 
 

@@ -6,28 +6,34 @@ Both sides of a row are processes that are measured from their start to their en
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from msgspec.structs import replace
+
 from benchmarks import mix
+from benchmarks.check import renamed
 from benchmarks.figures import Figure, Scale, main, ratios
 from benchmarks.processes import FailedError, Running, expect, peer, program, running, steno, whole
 from benchmarks.programs.send import BEGUN_FRAMES
+from tools import revisions
 
 RECEIVED: Final = b'{"dir":"received"'
 """How the line of a frame begins."""
 FRAMES: Final = 200_000
 """Few of them would measure the start-up."""
+RECORDED_FRAMES: Final = 100_000
 SDK_FRAMES: Final = 40_000
 """At the quick scale: the SDK takes a fifth of a millisecond for each."""
 CONNECTIONS: Final = 600
 RATE: Final = 4
 """Events a second of each of them."""
-PACED_SECONDS: Final = 8
+PACED_SECONDS: Final = 6
 PACED_FULL_SECONDS: Final = 80
-PACED_ROUNDS: Final = 3
-"""At the quick scale: they take as long as they take, whatever the machine."""
+QUICK_ROUNDS: Final = 3
+"""At the quick scale: with 200,000 frames a round takes long enough to be even."""
 SESSION_FRAMES: Final = 400
 """More than a generated session has in the mean, so that there are enough of them."""
 
@@ -53,12 +59,36 @@ def replay_rows(recording: Recording, scale: Scale) -> Iterator[Figure]:
     """Yield what a replay costs beside decoding alone."""
     beside = {"json_loads": ("json.loads over the same lines", 1.2), "msgspec_decode": ("a msgspec loop", 2.7)}
     for name, (said, bound) in beside.items():
-        values, took, bare = ratios(
-            lambda: whole(steno("replay", recording.path), recording.folder),
-            lambda name=name: whole(program(name, recording.path), recording.folder),  # type: ignore[misc]
-            scale.rounds,
-        )
-        yield Figure("replay", said, values, bound, note=_note(recording.frames, took, bare))
+        yield _replay_row("replay", said, bound, name, [recording.path], recording.frames, scale)
+
+
+def recorded_row(folder: Path, scale: Scale) -> Figure:
+    """Return the same for recordings, repeated under other identifiers: what is in no mix is in them."""
+    simulated = folder / "simulated"
+    simulated.mkdir()
+    revisions.write_simulated([revisions.ROOT], simulated)
+    contents = [path.read_bytes() for path in (*revisions.golden(revisions.ROOT), *sorted(simulated.rglob("*.jsonl")))]
+    paths: list[Path] = []
+    frames = 0
+    for number, content in enumerate(cycle(contents)):
+        paths.append(folder / f"{number}.jsonl")
+        paths[-1].write_bytes(renamed(content, number))
+        frames += content.count(b"\n")
+        if frames >= RECORDED_FRAMES:
+            break
+    said = "replay of simulated recordings", "json.loads over the same lines"
+    return _replay_row(*said, None, "json_loads", paths, frames, scale)
+
+
+def _replay_row(
+    measured: str, against: str, bound: float | None, name: str, paths: list[Path], frames: int, scale: Scale
+) -> Figure:
+    values, took, bare = ratios(
+        lambda: whole(steno("replay", *paths), paths[0].parent),
+        lambda: whole(program(name, *paths), paths[0].parent),
+        scale.rounds,
+    )
+    return Figure(measured, against, values, bound, note=_note(frames, took, bare))
 
 
 def _note(frames: int, took: float, bare: float, more: str = "") -> str:
@@ -159,7 +189,7 @@ def live_rows(recording: Recording, scale: Scale) -> Iterator[Figure]:
 def paced_rows(recording: Recording, scale: Scale, frames: int) -> Iterator[Figure]:
     """Yield what many connections cost that say little each."""
     live = Live(recording, CONNECTIONS, frames)
-    values, took, bare = ratios(live.steno, live.bare, scale.rounds if scale.full else PACED_ROUNDS)
+    values, took, bare = ratios(live.steno, live.bare, scale.rounds)
     said = f"live, {CONNECTIONS} connections of {RATE} events a second each"
     note = _note(CONNECTIONS * frames, took, bare, "no audit log, as by default; from when all are connected")
     yield Figure(said, "the same, bare", values, 1.4, note=note)
@@ -191,9 +221,12 @@ def _cut(lines: Iterable[bytes], most: int) -> Iterator[bytes]:
 
 def rows(scale: Scale) -> Iterable[Figure]:
     """Measure all of it."""
+    if not scale.full:
+        scale = replace(scale, rounds=min(scale.rounds, QUICK_ROUNDS))
     with TemporaryDirectory(prefix="steno-bench-") as name:
         folder = Path(name)
         yield from replay_rows(Recording(folder / "mix.jsonl", mix.lines(FRAMES)), scale)
+        yield recorded_row(folder, scale)
         yield from live_rows(Recording(folder / "session.jsonl", mix.session_lines(FRAMES)), scale)
         short = Recording(folder / "short.jsonl", mix.session_lines(FRAMES if scale.full else SDK_FRAMES))
         yield from sdk_rows(short, scale)
