@@ -9,7 +9,7 @@ imports steno: what is measured may be laid out in any way, and the simulator sa
 
 import base64
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from random import Random
@@ -25,6 +25,8 @@ AUDIO_A_WORD: Final = 0.97
 """Deltas of audio for each word that is spoken."""
 ARGUMENT_CHARACTERS: Final = 4
 """Of a delta of arguments."""
+RECEIVED: Final = b'{"dir":"received"'
+"""How the line of a frame begins."""
 RARE: Final = ("é", "ü", "日本", "\n", '"', "\\")
 """Parts of one word in thirty: beyond ASCII, or escaped in JSON."""
 
@@ -42,6 +44,18 @@ def lines(frames: int, seed: int = 1) -> Iterator[bytes]:
         written += len(traffic.lines)
         traffic.close()
         yield from traffic.take()
+
+
+def begins(lines: Iterable[bytes], most: int) -> Iterator[bytes]:
+    """Yield the first `most` frames of each connection, and its end."""
+    number = 0
+    for line in lines:
+        if not line.startswith(RECEIVED):
+            number = 0
+            yield line
+        elif number < most:
+            number += 1
+            yield line
 
 
 def session_lines(frames: int, seed: int = 1) -> Iterator[bytes]:
@@ -74,7 +88,7 @@ class _Traffic:
     def _add(self, event: dict[str, Any]) -> None:
         self._now += timedelta(microseconds=self.rng.randint(2_000, 30_000))
         payload = msgspec.json.encode(event)
-        self.lines.append(b'{"dir":"received","at":"%b","data":%b}\n' % (self._timestamp(), payload))
+        self.lines.append(b'%b,"at":"%b","data":%b}\n' % (RECEIVED, self._timestamp(), payload))
 
     def close(self) -> None:
         """Add the end of the connection."""

@@ -20,8 +20,6 @@ from benchmarks.processes import FailedError, Running, expect, peer, program, ru
 from benchmarks.programs.send import BEGUN_FRAMES
 from tools import revisions
 
-RECEIVED: Final = b'{"dir":"received"'
-"""How the line of a frame begins."""
 FRAMES: Final = 200_000
 """Few of them would measure the start-up."""
 RECORDED_FRAMES: Final = 100_000
@@ -49,7 +47,7 @@ class Recording:
         with self.path.open("wb") as file:
             for line in lines:
                 file.write(line)
-                self.frames += line.startswith(RECEIVED)
+                self.frames += line.startswith(mix.RECEIVED)
 
 
 # Replay -------------------------------------------------------------------------------------------------
@@ -208,17 +206,6 @@ def sdk_rows(recording: Recording, scale: Scale) -> Iterator[Figure]:
     yield Figure(*row, values, 6.5, least=True, note=note)
 
 
-def _cut(lines: Iterable[bytes], most: int) -> Iterator[bytes]:
-    """Yield the first frames of each session, and its end."""
-    number = 0
-    for line in lines:
-        number += 1
-        if number <= most or not line.startswith(RECEIVED):
-            yield line
-        if not line.startswith(RECEIVED):
-            number = 0
-
-
 def rows(scale: Scale) -> Iterable[Figure]:
     """Measure all of it."""
     if not scale.full:
@@ -231,7 +218,7 @@ def rows(scale: Scale) -> Iterable[Figure]:
         short = Recording(folder / "short.jsonl", mix.session_lines(FRAMES if scale.full else SDK_FRAMES))
         yield from sdk_rows(short, scale)
         frames = RATE * (PACED_FULL_SECONDS if scale.full else PACED_SECONDS)
-        sessions = _cut(mix.lines(CONNECTIONS * (frames + SESSION_FRAMES)), BEGUN_FRAMES + frames)
+        sessions = mix.begins(mix.lines(CONNECTIONS * (frames + SESSION_FRAMES)), BEGUN_FRAMES + frames)
         yield from paced_rows(Recording(folder / "many.jsonl", sessions), scale, frames)
 
 

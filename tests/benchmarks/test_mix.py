@@ -53,7 +53,7 @@ def test_it_is_composed_as_it_says() -> None:
 
 
 def received(lines: Iterable[bytes]) -> list[bytes]:
-    return [line.partition(b'"data":')[2][:-2] for line in lines if line.startswith(b'{"dir":"received"')]
+    return [line.partition(b'"data":')[2][:-2] for line in lines if line.startswith(mix.RECEIVED)]
 
 
 def kind_of(payload: bytes) -> str:
@@ -73,6 +73,13 @@ def test_one_session_goes_on_as_the_mix_does() -> None:
     assert len(payloads) >= FRAMES
     assert sum(payload.startswith(b'{"type":"session.created"') for payload in payloads) == 1
     assert kinds["audio"] / len(payloads) == pytest.approx(0.28, abs=0.04)
+
+
+def test_sessions_can_be_cut() -> None:
+    """Each connection keeps its first frames and its end."""
+    frame, end = mix.RECEIVED + b"}\n", b'{"dir":"close"}\n'
+
+    assert list(mix.begins([frame, frame, frame, end, frame, end], 2)) == [frame, frame, end, frame, end]
 
 
 def test_every_kind_of_event_is_there() -> None:
