@@ -89,7 +89,7 @@ def _failure(code: int, printed: str, seconds: float | None) -> str:
     if seconds is not None:
         return f"took longer than {seconds:g} s"
     last = (printed.strip().splitlines() or [f"exit code {code}"])[-1]
-    return last if code else ""
+    return last.replace(f"{revisions.ROOT}/", "") if code else ""
 
 
 # The table ------------------------------------------------------------------------------------------------
