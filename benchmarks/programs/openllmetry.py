@@ -1,4 +1,3 @@
-# ruff: noqa: INP001  # a program of another environment, in no package
 """Read a realtime stream by the SDK as OpenLLMetry instruments it; its spans go nowhere.
 
     build/peers/openllmetry/bin/python benchmarks/programs/openllmetry.py ws://127.0.0.1:PORT/v1
