@@ -2,7 +2,7 @@
 
     protocols.py        what the daemon knows of a source, and what a source knows of the pipeline
     supervisor.py       starts, stops and reconfigures all sources
-    supervised.py       one of them, started again when it fails; late_event.py: what it waits for
+    supervised.py       one of them, started again when it fails
     stream_session.py   one stream from its begin to its end: name, recording, feeding, gap
     websocket.py        what all sources on websockets share: reading, pings, how a connection ended
     connect.py          `kind = "connect"`; dialing.py: one connection after the other, also of attach/;

@@ -11,20 +11,18 @@ at once would be asked again without end, at full speed."""
 SHORT_SESSION_SECONDS: Final = 1.0
 """The same for a connection that sent frames and ended in order: the run of an assistant is short."""
 
-_RANDOM: Final = random.Random()
-"""Of all sources: a generator takes 2.9 KB."""
+_RNG: Final = random.Random()
+"""Shared by all sources: it has 2,500 bytes."""
 
 
 class Backoff:
     """The waits of one source."""
 
-    __slots__ = ("_failures", "_first", "_most", "_rng")
-
     def __init__(self, first: float, most: float, rng: random.Random | None = None) -> None:
         """Bound the first wait by `first` seconds, and every wait by `most` seconds."""
         self._first = first
         self._most = most
-        self._rng = rng or _RANDOM
+        self._rng = rng or _RNG
         self._failures = 0
 
     def succeeded(self) -> None:
