@@ -94,7 +94,7 @@ class Outputs:
 
     def _ended(self, stream: Stream) -> None:
         self._state.append(stream_line(stream))
-        self._table.append(counted(stream.unknown))
+        self._table.append(counted(dict(stream.unknown)))
 
     def feed(self, name: str, frames: Iterable[Frame]) -> None:
         """Feed `frames` as one stream."""

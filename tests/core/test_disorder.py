@@ -134,10 +134,10 @@ def test_every_event_has_an_effect(name: str) -> None:
     play = Play(timed=False)
     for frame in recorded(name, 1):
         before = [fingerprint(state) for state in play.pipeline.registry.conversations.values()]
-        counted = (len(play.emitted), dict(play.rejected), dict(play.pipeline.others), play.stream.unknown.copy())
+        counted = (len(play.emitted), dict(play.rejected), dict(play.pipeline.others), dict(play.stream.unknown))
         play.pipeline.feed(play.stream, frame)
         after = [fingerprint(state) for state in play.pipeline.registry.conversations.values()]
-        now = (len(play.emitted), dict(play.rejected), dict(play.pipeline.others), play.stream.unknown.copy())
+        now = (len(play.emitted), dict(play.rejected), dict(play.pipeline.others), dict(play.stream.unknown))
         assert before != after or counted != now or _repeats(frame), frame.payload
 
 

@@ -56,7 +56,7 @@ def priced(**limits: Any) -> Play:
 
 def total(play: Play) -> tuple[str | None, dict[str, int]]:
     (state,) = play.pipeline.registry.conversations.values()
-    return state.totals.cost_usd(), state.totals.unpriced
+    return state.totals.cost_usd(), dict(state.totals.unpriced)
 
 
 def test_response_has_its_cost_and_the_calculation() -> None:
