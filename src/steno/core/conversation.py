@@ -64,11 +64,13 @@ class Totals:
         """Add the buckets of one usage."""
         for each in buckets:
             key = (each.model, each.direction, each.modality, each.cached)
-            if key not in self.tokens and len(self.tokens) >= BUCKETS:
+            before = self.tokens.get(key)
+            if before is None and len(self.tokens) >= BUCKETS:
                 key = ("other", each.direction, each.modality, each.cached)
-            if key not in self.tokens:
+                before = self.tokens.get(key)
+            if before is None:
                 self._memory.charge(BUCKET_BYTES)
-            self.tokens[key] = self.tokens.get(key, 0) + each.tokens
+            self.tokens[key] = (before or 0) + each.tokens
 
     def add_seconds(self, model: str | None, seconds: float) -> None:
         """Add a usage that is billed by duration."""
