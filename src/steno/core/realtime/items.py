@@ -206,7 +206,7 @@ def settle_parts(
 
 def _settle(state: RealtimeConversation, known: ConversationItem, item: Item, frame: Frame) -> Sequence[Fact]:
     """Take the final form `item` of a `known` one: its text, and the end of the tool call that it may be."""
-    known.spoken = known.spoken or any(part.transcript is not None for part in item.content or ())
+    known.spoken = known.spoken or _is_spoken(item)
     finished = calls.settle(state, item, frame)
     member = "arguments" if item.type in CALL_KINDS else "content"
     return (*settle_parts(state, known, parts_of(item), member, _further(known, item)), *finished)
@@ -226,22 +226,39 @@ def parts_of(item: Item) -> list[tuple[int, str]]:
         return [] if item.arguments is None else [(0, item.arguments)]
     if item.type == "function_call_output":
         return [] if item.output is None else [(0, item.output)]
-    parts = enumerate(item.content or ())
-    texts = ((index, part.text if part.text is not None else part.transcript) for index, part in parts)
-    return [(index, text) for index, text in texts if text is not None]
+    return [
+        (index, text)
+        for index, part in enumerate(item.content or ())
+        if (text := part.transcript if part.text is None else part.text) is not None
+    ]
+
+
+def _is_spoken(item: Item) -> bool:
+    """Return whether a part of upstream's item is a transcript."""
+    for part in item.content or ():  # noqa: SIM110  # `any` makes a generator, for one part most often
+        if part.transcript is not None:
+            return True
+    return False
+
+
+def says_anything(item: Item) -> bool:
+    """Return whether upstream's item, a message, has any text."""
+    for part in item.content or ():  # noqa: SIM110  # as in `_is_spoken`
+        if part.transcript if part.text is None else part.text:
+            return True
+    return False
 
 
 def content_of(item: Item) -> Content | None:
     """Return the text of upstream's item as content of the kind that policies know; None where it is empty."""
-    text = "".join(text for _, text in parts_of(item))
+    text = "".join([text for _, text in parts_of(item)])
     if not text:
         return None
     if item.type in CALL_KINDS:
         return Content("arguments", text)
     if item.type == "function_call_output":
         return Content("output", text)
-    spoken = any(part.transcript is not None for part in item.content or ())
-    return Content("transcript" if spoken else "text", text)
+    return Content("transcript" if _is_spoken(item) else "text", text)
 
 
 def content_seen(item: ConversationItem) -> Content | None:
