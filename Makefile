@@ -147,6 +147,10 @@ NAMED = $(if $(BASE),,$(error which revision? For instance: make $@ BASE=main))
 compare: $(VENV)/.dev ## replay recordings with revision BASE too, compare every byte; FILES="DIR ..." adds recordings
 	$(NAMED)PYTHONPATH=. $(BIN)/python tools/compare_outputs.py --base "$(BASE)" $(ARGS) $(FILES)
 
+# What steno is measured against, each in an environment of its own.
+PEERS      := build/benchmarks
+PEER_LOCKS := benchmarks/locks
+
 bench-check: $(VENV)/.dev ## measure speed against revision BASE, for minutes; FILES="DIR ..." are other recordings
 	$(NAMED)PYTHONPATH=. $(BIN)/python benchmarks/check.py --base "$(BASE)" $(ARGS) $(FILES)
 
@@ -222,6 +226,9 @@ $(BIN)/python:
 
 # The rules below make such an environment, as if it were .venv.
 $(CLIENTS)/%/.locked: $(CLIENT_LOCKS)/%.lock
+	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
+
+$(PEERS)/%/.locked: $(PEER_LOCKS)/%.lock
 	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
 
 $(CLIENTS)/node/.locked: $(CLIENT_LOCKS)/package-lock.json $(CLIENT_LOCKS)/package.json

@@ -1,5 +1,5 @@
 # ruff: noqa: INP001  # a script of the house, in no package
-"""What a call takes of processor, memory and disk: the figures of docs/sizing.md.
+"""What a call takes of processor, memory and disk: the figures of docs/capacity.md.
 
     python benchmarks/sizing.py [CALLS]
 

@@ -56,6 +56,7 @@ from steno.metrics.sink import Metrics
 from steno.otel.exporting import Exports
 from steno.output_errors import OutputErrors
 from steno.pipeline import Pipeline
+from steno.shards import Shard
 from steno.sources.attach.journal import Journal
 from steno.sources.clock import Clock, ClockWatch
 from steno.sources.recorder import Recorder
@@ -86,6 +87,8 @@ class DaemonParts(Struct, frozen=True, kw_only=True):
     state: StateOutput | None = None
     access: Access
     """Who may ask for what over HTTP."""
+    shard: Shard | None = None
+    """Which of several processes with the same file this one is."""
     journal: Journal
     """Keeps the calls that are followed over a restart."""
     log: DaemonLog | None = None
@@ -125,7 +128,7 @@ class Daemon:
             mixed=self._stream_mixed,
         )
         self._know_sources(config)
-        self.calls = Calls(config, parts.clock, parts.audit, parts.journal)
+        self.calls = Calls(config, parts.clock, parts.audit, parts.journal, parts.shard)
         self.calls.attachments.followed = self.pipeline.follower
         sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder, config.limits, self.calls.attachments)
         if acknowledgements := parts.audit.acknowledgements:
@@ -270,6 +273,7 @@ class Daemon:
             audit=str(self.audit.directory) if self.audit.directory else None,
             audit_log=self.audit.log_id,
             sources=list(self.sources.ready()),
+            **({"shard": str(self._parts.shard)} if self._parts.shard else {}),
         )
         if self.audit.directory is None:
             self._log.warning("no audit log is written: neither audit.directory nor $LOGS_DIRECTORY is set")

@@ -21,6 +21,7 @@ from steno.config import Config
 from steno.errors import UnavailableError
 from steno.otel.setup import exports_of
 from steno.output_errors import OutputErrors
+from steno.shards import Shard
 from steno.sources.clock import Clock
 from steno.sources.recorder import Recorder
 
@@ -34,6 +35,7 @@ def opened(
     record: Path | None = None,
     load: Callable[[], Config] | None = None,
     log: DaemonLog | None = None,
+    shard: Shard | None = None,
 ) -> Iterator[Daemon]:
     """Bind the port, open the audit log and the files, and yield a daemon that is ready to run.
 
@@ -45,6 +47,7 @@ def opened(
         record: the folder that frames are recorded into.
         load: reads the configuration again, where it came from a file.
         log: the operational log, where it is the daemon's own.
+        shard: which of several processes with the same file this one is.
 
     Raises:
         ConfigError: the price list cannot be read, a key or pattern of the log or the web configuration is wrong, or
@@ -69,6 +72,7 @@ def opened(
             recorder=recorder,
             state=writer,
             access=access,
+            shard=shard,
             journal=journal_of(audit.directory, environ, errors),
             load=load,
             log=log,

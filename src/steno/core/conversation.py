@@ -179,8 +179,7 @@ class Conversation:
         """Begin the conversation `key` of `source` on `stream`. A `named` one outlives its streams."""
         self.key = key
         self.source = source
-        self.stream = stream
-        self.last_stream = stream
+        self.stream = self.last_stream = stream
         self.limits = limits
         self.prices: PriceTable | None = None
         """What usage that begins from now on is priced by. The registry sets it."""
@@ -194,6 +193,8 @@ class Conversation:
         self.opened_at: Micros | None = None
         self.last_at: Micros | None = None
         self.closed_reason: str | None = None
+        self.look_at: Micros | None = None
+        """The whole second at which the registry looks what is due of it; see `deadlines`."""
         self.shared = False
         """Whether its stream mixes it with other sessions: then it ends when it is idle, as a named one does."""
         self.superseded = False
