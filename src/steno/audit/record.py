@@ -90,14 +90,18 @@ def entry(
     if b"\n" in body:
         raise ValueError("a record is one line")
     about = _names(conversation, stream)
+    try:
+        identity = _ENCODER.encode(event_id)
+    except UnicodeEncodeError:
+        identity = _string(event_id)
     if at is None:
-        return b'"at":null,"fact":"%b",%b,"event_id":%b,"body":%b' % (fact.encode(), about, _string(event_id), body)
+        return b'"at":null,"fact":"%b",%b,"event_id":%b,"body":%b' % (fact.encode(), about, identity, body)
     return b'"at":"%b.%06dZ","fact":"%b",%b,"event_id":%b,"body":%b' % (
         written_second(at // SECOND),
         at % SECOND,
         fact.encode(),
         about,
-        _string(event_id),
+        identity,
         body,
     )
 

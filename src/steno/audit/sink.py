@@ -1,6 +1,6 @@
 """The sink that makes an audit record of each fact. It records all facts: no record means that nothing happened."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final, Protocol
 
@@ -73,31 +73,30 @@ class AuditSink:
         """Record `fact`. Where content is to be redacted, digested or put into a file, it is encoded later."""
         if self._resumed and self._resumed.resumed and self._resumed.is_recorded(origin, fact):
             return
-        record = self._record(origin, fact)
+        if self._bodies.reads_content and (contents := list(_contents(fact))):
+            record: Submission = self._pending(origin, fact, contents)
+        else:
+            record = self.entry(origin, fact)
         if self._sheds is not None and origin.source in self._sheds.shedding:
             self._sheds.submit_or_shed(record, origin.source)
         else:
             self._log.submit(record)
 
-    def _record(self, origin: Origin, fact: Fact) -> Submission:
-        if self._bodies.reads_content and (contents := list(_contents(fact))):
-            size = sum(map(self._bodies.weight, contents)) + BODY_BYTES
-            return _PendingRecord(self, origin, fact, size)
-        return self.entry(origin, fact)
+    def _pending(self, origin: Origin, fact: Fact, contents: Iterable[Content]) -> Submission:
+        return _PendingRecord(self, origin, fact, sum(map(self._bodies.weight, contents)) + BODY_BYTES)
 
     def entry(self, origin: Origin, fact: Fact, *, brief: bool = False) -> bytes:
         """Return the entry of `fact`, cut where it would be too long; `brief` as in `BodyEncoder.body`."""
-        start = self._start(origin, fact)
+        start = entry(origin.at, NAMES[type(fact)], origin.conversation, origin.stream, origin.event_id, b"")
+        if len(start) > self._longest_start:
+            start = self._shorter_start(origin, fact)
         owner = origin.conversation or origin.stream or ""
         record = start + self._bodies.body(fact, owner, self._longest - len(start), brief=brief)
         # Content is masked by the policy. What else upstream chooses are names and ids, and they may be keys too.
         return mask_text(record.decode()).encode() if _names_a_key(origin, fact) else record
 
-    def _start(self, origin: Origin, fact: Fact) -> bytes:
-        """Return what precedes the body. It leaves room for one, however long the names are."""
-        start = entry(origin.at, NAMES[type(fact)], origin.conversation, origin.stream, origin.event_id, b"")
-        if len(start) <= self._longest_start:
-            return start
+    def _shorter_start(self, origin: Origin, fact: Fact) -> bytes:
+        """Return what precedes the body, its names cut: it leaves room for a body, however long they are."""
         longest = self._longest // 4
         names = {name: _cut(getattr(origin, name), longest) for name in ("conversation", "stream", "event_id")}
         return entry(origin.at, NAMES[type(fact)], **names, body=b"")

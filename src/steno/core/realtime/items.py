@@ -34,14 +34,15 @@ def item_added(state: RealtimeConversation, event: realtime.ItemAdded, frame: Fr
     known.placed |= state.transcript.place(item.id, event.previous_item_id)
     if item.role == "user" and any(part.type == "input_text" for part in item.content or ()):
         state.turn.typed()
-    for index, text in parts_of(item):
+    parts = parts_of(item)
+    for index, text in parts:
         if text:
             state.transcript.write(known, index, text)
     added = facts.ItemAdded(
         item_id=item.id,
         kind=short(item.type),
         role=short(item.role),
-        text=content_of(item) if item.type == "message" else None,
+        text=_content_in(item, parts) if item.type == "message" and parts else None,
     )
     begun = calls.of_conversation(state, item, known, frame.at, final=False)
     # A person is asked once the request is whole, which is in its final form. Beta has no event of that.
@@ -251,7 +252,12 @@ def says_anything(item: Item) -> bool:
 
 def content_of(item: Item) -> Content | None:
     """Return the text of upstream's item as content of the kind that policies know; None where it is empty."""
-    text = "".join([text for _, text in parts_of(item)])
+    return _content_in(item, parts_of(item))
+
+
+def _content_in(item: Item, parts: Sequence[tuple[int, str]]) -> Content | None:
+    """Return what `content_of` does, of `parts` that `parts_of` has returned."""
+    text = parts[0][1] if len(parts) == 1 else "".join([text for _, text in parts])
     if not text:
         return None
     if item.type in CALL_KINDS:
