@@ -1,8 +1,10 @@
-"""A provider on loopback that sends recorded payloads: `send.py FILE CONNECTIONS RATE`.
+"""A provider on loopback that sends recorded payloads: `send.py FILE CONNECTIONS RATE [wait]`.
 
 `FILE` has a payload a line. When `CONNECTIONS` clients have come, they are dealt out: whole sessions, so that each
 connection carries valid ones, RATE events a second on each; with rate 0 all of it as fast as it is read. Frames are
 made beforehand, since this process must be faster than what is measured.
+
+With `wait` it prints `ready` when all have come, and sends when it reads a line.
 
 It prints the port, then `sent` when every client has answered a ping behind its last frame. A line on standard input
 lets it close all connections and end.
@@ -71,7 +73,7 @@ async def paced(connection: ServerConnection, frames: list[bytes], rate: float, 
         connection.transport.write(frame)
 
 
-async def main(hands: list[list[bytes]], rate: float) -> None:
+async def main(hands: list[list[bytes]], rate: float, *, waits: bool) -> None:
     """Send each connection its frames, and end when told."""
     connections = len(hands)
     arrived: asyncio.Queue[ServerConnection] = asyncio.Queue()
@@ -83,6 +85,9 @@ async def main(hands: list[list[bytes]], rate: float) -> None:
     async with serve(handle, "127.0.0.1", 0, compression=None, ping_interval=None) as server:
         say(str(next(iter(server.sockets)).getsockname()[1]))
         clients = [await arrived.get() for _ in range(connections)]
+        if waits:
+            say("ready")
+            await told()
         begin = asyncio.get_running_loop().time() + 0.5
         async with asyncio.TaskGroup() as tasks:
             for number, (client, frames) in enumerate(zip(clients, hands, strict=True)):
@@ -91,9 +96,14 @@ async def main(hands: list[list[bytes]], rate: float) -> None:
         for client in clients:
             await (await client.ping())
         say("sent")
-        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+        await told()
         for client in clients:
             await client.close()
+
+
+async def told() -> None:
+    """Wait for a line on standard input."""
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
 
 
 def say(line: str) -> None:
@@ -102,4 +112,10 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-asyncio.run(main(dealt(Path(sys.argv[1]).read_bytes().splitlines(), int(sys.argv[2])), float(sys.argv[3])))
+asyncio.run(
+    main(
+        dealt(Path(sys.argv[1]).read_bytes().splitlines(), int(sys.argv[2])),
+        float(sys.argv[3]),
+        waits="wait" in sys.argv[4:],
+    )
+)

@@ -257,6 +257,12 @@ def test_an_address_that_may_not_be_listened_on(error: OSError, said: str, monke
     config = parse(f'http.listen = "127.0.0.1:80"\n{SOURCE}', "steno.toml")
 
     assert found(config, {}, None, None) == ([], [Finding("http.listen", said, fatal=True)])
+    with pytest.raises(StenoError) as refused, opened(config, {}):
+        pass
+    if isinstance(error, PermissionError):  # no restart mends that
+        assert (refused.value.exit_code, str(refused.value)) == (78, f"http.listen: {said}")
+    else:
+        assert refused.value.exit_code == 69
 
 
 # Where heads of the log go --------------------------------------------------------------------------------

@@ -176,14 +176,15 @@ def _of_address(key: str, host: str, port: int, *, runs: bool, fatal: bool) -> I
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
         if not (taken and runs):
-            yield Finding(key, f"{host}:{port}: {_unbindable(error, port)}", fatal=fatal and not taken)
+            yield Finding(key, f"{host}:{port}: {unbindable(error, port)}", fatal=fatal and not taken)
 
 
 PRIVILEGED = 1024
 """Ports below this one are for those who have a right to them."""
 
 
-def _unbindable(error: OSError, port: int) -> str:
+def unbindable(error: OSError, port: int) -> str:
+    """Return why `port` of an address cannot be listened on."""
     if error.errno == errno.EADDRINUSE:
         return "is taken by a process that runs: each steno needs a port of its own"
     if error.errno == errno.EADDRNOTAVAIL:

@@ -32,6 +32,7 @@ from steno.app.calls import Calls
 from steno.app.control_client import EraseRequest
 from steno.app.daemon_log import DaemonLog
 from steno.app.drain import Drain
+from steno.app.garbage import Garbage
 from steno.app.health import Health
 from steno.app.loaded_config import LoadedConfig
 from steno.app.loop_lag import LoopLag
@@ -150,6 +151,7 @@ class Daemon:
         self.loaded = LoadedConfig(parts.prices)
         self.loaded.http_expiry = lambda: self.access.tls.expires if self.access.tls else None
         self.lag = LoopLag()
+        self.garbage = Garbage()
         self.memory = MemoryNumbers(config.limits, self.pipeline.registry.memory, sessions.read_ahead)
         self._reports = ServiceReports(parts.notifier, self)
         self._log = structlog.get_logger()
@@ -205,6 +207,7 @@ class Daemon:
         )
 
     def _stream_ended(self, stream: Stream) -> None:
+        self.garbage.stream_ended()
         if self._parts.state:
             self._parts.state.ended(stream)
 
@@ -236,6 +239,7 @@ class Daemon:
                 tasks.start_soon(self._serve, listen)
             tasks.start_soon(self._serve, self.views.changes.run)
             self._log_start()
+            self.garbage.start()
             self.lag.start(asyncio.get_running_loop())
             tasks.start_soon(self._tick)
             self._reports.ready()
@@ -247,6 +251,7 @@ class Daemon:
             await http.stopped.wait()
             tasks.cancel_scope.cancel()
             self.lag.stop()
+            self.garbage.stop()
         return missing
 
     def numbers(self) -> list[ProcessNumbers]:
@@ -306,6 +311,7 @@ class Daemon:
             now = self.clock.now()
             with self._guarded("time could not go on in order"):
                 self.pipeline.tick(now)
+            self.garbage.tick(len(self.pipeline.streams), len(self.pipeline.registry.conversations))
             self.health.ticked()
             if self._parts.recorder:
                 self._parts.recorder.flush()

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
@@ -10,15 +11,17 @@ from pathlib import Path
 from steno.admin.http import bind
 from steno.app.access import Access
 from steno.app.calls import journal_of
+from steno.app.check_start import unbindable
 from steno.app.daemon import Daemon, DaemonParts
 from steno.app.daemon_log import DaemonLog
+from steno.app.event_loop import short_turns
 from steno.app.notify import Notifier
 from steno.app.price_list import configured_prices
 from steno.app.signals import SIGNALS
 from steno.app.state_output import StateOutput
 from steno.audit.service import AuditService
 from steno.config import Config
-from steno.errors import UnavailableError
+from steno.errors import ConfigError, ConfigFault, UnavailableError
 from steno.otel.setup import exports_of
 from steno.output_errors import OutputErrors
 from steno.shards import Shard
@@ -50,8 +53,9 @@ def opened(
         shard: which of several processes with the same file this one is.
 
     Raises:
-        ConfigError: the price list cannot be read, a key or pattern of the log or the web configuration is wrong, or
-            packages for what is configured are not installed.
+        ConfigError: the price list cannot be read, a key or pattern of the log or the web configuration is wrong,
+            packages for what is configured are not installed, this process has no right to the port, or `state` is a
+            folder.
         DataError: the audit log that is there cannot be continued.
         UnavailableError: a port is taken, a folder cannot be written, or another daemon writes the log.
     """
@@ -59,7 +63,7 @@ def opened(
     access = Access(config.http)
     errors = log.errors if log else OutputErrors()
     with ExitStack() as stack:
-        sock = stack.enter_context(bind(*config.http.address))
+        sock = stack.enter_context(_bound(*config.http.address))
         audit = stack.enter_context(AuditService.open(config, environ, clock.start, clock.now))
         recorder = Recorder(record, errors) if record else None
         writer = stack.enter_context(StateOutput.open(state, errors)) if state else None
@@ -82,6 +86,20 @@ def opened(
         yield Daemon(config, parts)
 
 
+def _bound(host: str, port: int) -> socket.socket:
+    """Return the socket of the HTTP face.
+
+    Raises ConfigError where this process has no right to the port, which no restart mends, else as `bind` does.
+    """
+    try:
+        return bind(host, port)
+    except UnavailableError as error:
+        if not isinstance(error.__cause__, PermissionError):
+            raise
+        message = f"{host}:{port}: {unbindable(error.__cause__, port)}"
+        raise ConfigError([ConfigFault("", "http.listen", message)]) from error
+
+
 async def serve(daemon: Daemon) -> None:
     """Run `daemon` in the foreground of this process, with its signals, those included that have come so far.
 
@@ -96,7 +114,8 @@ async def serve(daemon: Daemon) -> None:
     SIGNALS.hold()
     SIGNALS.deliver(deliver)
     try:
-        missing = await daemon.run()
+        with short_turns():
+            missing = await daemon.run()
     finally:
         SIGNALS.deliver(None)
     if missing:

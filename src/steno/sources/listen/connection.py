@@ -108,6 +108,10 @@ class PushConnection(Measured, ServerConnection):
         """Count what comes towards the rates of `clients`."""
         self._rates, self._clients = rates, clients
 
+    def is_awaited(self) -> bool:
+        """Return whether what comes may go straight to who takes it: not while it is dropped."""
+        return not self.deaf and super().is_awaited()
+
     def data_received(self, data: bytes) -> None:
         """Take in what one read brought."""
         super().data_received(data)
