@@ -44,8 +44,8 @@ def test_no_frame_makes_more_work_than_its_bound(kind: str) -> None:
 def test_an_event_costs_at_a_limit_what_it_costs_elsewhere(name: str) -> None:
     """On the average over some hundred events: what is dropped at a limit may be dropped many at a time.
 
-    The newest items may be looked at, as many as a list has elements: where the event itself is cheap, that is more than
-    it is.
+    The newest items may be looked at, as many as a list has elements: where the event itself is cheap, that is more
+    than it is.
     """
     cap = caps.CAPS[name]
     payloads = [cap.event(number) for number in range(EVENTS)]
