@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ PEERS: Final = revisions.ROOT / "build/benchmarks"
 """Environments of what steno is measured against; `make bench` installs them."""
 DEAF_SECONDS: Final = 60
 """How long a process may take to end once it was told to."""
+
+_PROCESS_CLOCK: Final = 2
+"""Which clock of a process Linux is asked for, below the bits that hold its complement: the scheduler's."""
 
 
 class FailedError(Exception):
@@ -63,6 +67,10 @@ class Running:
         self._process.stdin.write("\n")
         self._process.stdin.flush()
 
+    def cpu(self) -> float:
+        """Return the seconds of CPU that it has taken by now, all threads together."""
+        return time.clock_gettime((~self.pid << 3) | _PROCESS_CLOCK)
+
     def terminate(self) -> None:
         """Ask it to end."""
         os.kill(self.pid, signal.SIGTERM)
@@ -99,6 +107,12 @@ def running(command: Sequence[str | Path], folder: Path, *, speaks: bool = False
         yield process
     finally:
         process.kill()
+
+
+def expect(process: Running, line: str) -> None:
+    """Wait for a line. Raises FailedError where another one comes."""
+    if (heard := process.heard()) != line:
+        raise FailedError(f"a process said {heard!r} in place of {line!r}")
 
 
 def steno(*arguments: str | Path) -> list[str | Path]:

@@ -1,4 +1,4 @@
-"""Decodes each line of a file by msgspec into plain objects, and does nothing else."""
+"""Decodes each line of some files by msgspec into plain objects, and does nothing else."""
 
 import sys
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 decode = msgspec.json.Decoder().decode
-with Path(sys.argv[1]).open("rb") as lines:
-    for line in lines:
-        decode(line)
+for name in sys.argv[1:]:
+    with Path(name).open("rb") as lines:
+        for line in lines:
+            decode(line)

@@ -23,7 +23,8 @@ import structlog
 
 from benchmarks import mix
 from benchmarks.figures import Figure, Scale, main, ratios
-from benchmarks.processes import FailedError, Running, program, running, steno
+from benchmarks.processes import FailedError, Running, expect, program, running, steno
+from benchmarks.programs.send import BEGUN_FRAMES
 from steno import __version__
 from steno.audit.content_store.files import ContentFiles
 from steno.audit.log_records import SegmentSettings
@@ -38,19 +39,18 @@ CONNECTIONS: Final = 600
 RATE: Final = 4
 """Events a second on each."""
 SETTLING_SECONDS: Final = 3.0
-"""Left out at the beginning: sessions begin in it, and daemons make what they keep."""
+"""Left out at the beginning: what the beginnings of the sessions left behind is done in it."""
 LEAD_SECONDS: Final = SETTLING_SECONDS + 2
 """How much longer than it is measured there are frames."""
 ROUND_SECONDS: Final = 4.0
 PATIENCE_SECONDS: Final = 60
-LONGEST_SESSION: Final = 1_000
+LONGEST_SESSION: Final = 500
 """More frames than a session has on average: so many are made a connection that there are enough sessions."""
 RECORDS: Final = 50_000
 """That go through the writer in a round."""
 LOOK: Final = 100
 """After so many records it is looked whether the queue is full."""
 BEGIN: Final = 1_767_225_600_000_000
-NANOSECONDS: Final = 1e9
 
 
 def rows(scale: Scale) -> Iterable[Figure]:
@@ -68,19 +68,20 @@ def rows(scale: Scale) -> Iterable[Figure]:
 
 def beside_none(folder: Path, rounds: int, seconds: float) -> Figure:
     """Return what the daemon takes with an audit log beside one without."""
-    write_payloads(folder / "payloads", int((LEAD_SECONDS + rounds * seconds) * RATE))
+    frames = int((LEAD_SECONDS + rounds * seconds) * RATE)
+    with (folder / "sessions.jsonl").open("wb") as recording:
+        recording.writelines(mix.begins(mix.lines(CONNECTIONS * LONGEST_SESSION), BEGUN_FRAMES + frames))
     with ExitStack() as stack:
-        daemons = [stack.enter_context(reading(folder, audit=audit)) for audit in (True, False)]
+        daemons = [stack.enter_context(reading(folder, frames, audit=audit)) for audit in (True, False)]
         for _, sender in daemons:
-            if sender.heard() != "ready":
-                raise FailedError("the sender said something else")
+            expect(sender, "begun")
         for _, sender in daemons:
             sender.tell()
         time.sleep(SETTLING_SECONDS)
-        took = [[cpu_seconds(daemon.pid) for daemon, _ in daemons]]
+        took = [[daemon.cpu() for daemon, _ in daemons]]
         for _ in range(rounds):
             time.sleep(seconds)
-            took.append([cpu_seconds(daemon.pid) for daemon, _ in daemons])
+            took.append([daemon.cpu() for daemon, _ in daemons])
     each = [[after - before for before, after in zip(*pair, strict=True)] for pair in pairwise(took)]
     audited, bare = (median(side) / seconds / RATE / CONNECTIONS * 1e6 for side in zip(*each, strict=True))
     what = f"audit, {CONNECTIONS} connections of {RATE} events a second"
@@ -88,27 +89,10 @@ def beside_none(folder: Path, rounds: int, seconds: float) -> Figure:
     return Figure(what, "the same without audit", values, 1.25, note=f"{audited:.1f} us an event / {bare:.1f} us")
 
 
-def write_payloads(path: Path, most: int) -> None:
-    """Write the first frames of a session for each connection: a payload a line, an empty line behind each session."""
-    sessions, frames = 0, 0
-    with path.open("wb") as payloads:
-        for line in mix.lines(CONNECTIONS * LONGEST_SESSION):
-            frame = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
-            if "data" in frame and frames < most:
-                frames += 1
-                payloads.write(bytes(frame["data"]) + b"\n")
-            elif "data" not in frame:
-                frames = 0
-                sessions += 1
-                payloads.write(b"\n")
-            if sessions == CONNECTIONS:
-                return
-
-
 @contextmanager
-def reading(folder: Path, *, audit: bool) -> Iterator[tuple[Running, Running]]:
-    """Run a daemon that reads from a sender of its own; yield both."""
-    sender = program("send", folder / "payloads", str(CONNECTIONS), str(RATE), "wait")
+def reading(folder: Path, frames: int, *, audit: bool) -> Iterator[tuple[Running, Running]]:
+    """Run a daemon that reads from a sender of its own, so many frames of each session; yield both."""
+    sender = program("send", folder / "sessions.jsonl", str(CONNECTIONS), str(RATE), str(frames))
     with running(sender, folder, speaks=True) as provider, TemporaryDirectory(dir=folder) as name:
         lines = ["[http]", 'listen = "127.0.0.1:0"']
         lines += ["[audit]", f'directory = "{name}/audit"'] if audit else []
@@ -120,12 +104,6 @@ def reading(folder: Path, *, audit: bool) -> Iterator[tuple[Running, Running]]:
         config.write_text("\n".join(lines))
         with running(steno("run", "-c", config), folder) as daemon:
             yield daemon, provider
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU seconds that the threads of a process have taken."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(task.read_text().split()[0]) for task in tasks) / NANOSECONDS
 
 
 # The writer -----------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from steno.app.serving import opened
 from steno.audit.directory import lock_folder
 from steno.config import parse
 from steno.errors import StenoError
+from steno.sources.sockets import SHARED
 
 SOURCE = '[[sources]]\nname = "relay"\nkind = "connect"\nurl = "wss://relay.example/v1/events"\n'
 HTTP = 'http.listen = "127.0.0.1:0"\n'
@@ -212,6 +213,19 @@ def test_a_source_shares_its_port_with_a_predecessor_alone() -> None:
 
     assert found_of_other == ([Finding("sources.desk.listen", TAKEN.format(other))], [])
     assert found_of_former == ([], [])
+
+
+def test_a_port_that_several_share_wants_the_word() -> None:
+    """The daemon would be refused there."""
+    with socket.socket() as second, taken(reuse=True) as port:
+        second.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        second.bind(("127.0.0.1", port))
+        second.listen()
+        text = f'{HTTP}[[sources]]\nname = "desk"\nkind = "listen"\nlisten = "127.0.0.1:{port}"\nreuse_port = '
+        found_by_word = {word: found(parse(text + word, "x"), {}, None, None) for word in ("true", "false")}
+
+    assert found_by_word["true"] == ([], [])
+    assert found_by_word["false"] == ([Finding("sources.desk.reuse_port", f"127.0.0.1:{port}: {SHARED}")], [])
 
 
 def test_the_daemon_that_runs_with_this_log_is_told_of_once(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from steno.config import Config, ListenSource, ProxySource, audit_directory
 from steno.errors import ConfigError, StenoError
 from steno.otel.setup import exports_of
 from steno.sources.clock import Clock
+from steno.sources.sockets import SHARED, listening
 
 
 def refused(config: Config, environ: Mapping[str, str], state: Path | None, record: Path | None) -> Iterator[Finding]:
@@ -43,6 +44,8 @@ def refused(config: Config, environ: Mapping[str, str], state: Path | None, reco
     for source in config.sources:
         if isinstance(source, (ListenSource, ProxySource)):
             yield from _of_address(f"sources.{source.name}.listen", *source.address, runs=runs, fatal=False)
+            if not (runs or source.reuse_port) and listening(*source.address) > 1:
+                yield Finding(f"sources.{source.name}.reuse_port", f"{source.listen}: {SHARED}")
     if state is not None:
         yield from _looked_at(state, "--state", _of_state(state))
     if record is not None:

@@ -13,12 +13,14 @@ from contextlib import contextmanager
 @contextmanager
 def lean_imports() -> Iterator[None]:
     """Import what is imported within, without garbage collection, and structlog without rich."""
+    collects = gc.isenabled()  # not where a daemon starts: `__main__`
     gc.disable()
     try:
         _import_structlog()
         yield
     finally:
-        gc.enable()
+        if collects:
+            gc.enable()
 
 
 def _import_structlog() -> None:

@@ -181,10 +181,8 @@ class Conversation:
         self.source = source
         self.stream = self.last_stream = stream
         self.limits = limits
-        self.prices: PriceTable | None = None
-        """What usage that begins from now on is priced by. The registry sets it."""
         self.claims: Claims | None = None
-        """What says whose usage is billed where another source follows it as well. The registry sets it."""
+        """What says by which prices usage is billed, and whose where another source follows it. Set by the registry."""
         self.names: tuple[str, ...] = ()
         """Under which ids of a session or call `claims` know it."""
         self.named = named
@@ -227,6 +225,11 @@ class Conversation:
         """The identity that came again last, and the kind of event that had it."""
         self._unidentified = False
         """Whether identities tell its events not apart."""
+
+    @property
+    def prices(self) -> PriceTable | None:
+        """What usage that begins from now on is priced by: the same for all."""
+        return self.claims.prices if self.claims else None
 
     @property
     def complete(self) -> bool:

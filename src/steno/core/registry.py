@@ -78,7 +78,6 @@ class Registry:
             mixed: receives each stream once, when an event of it could not be told to be of one of its sessions.
         """
         self.limits = limits
-        self._prices = prices
         self.conversations: OrderedDict[str, Conversation] = OrderedDict()
         self.routes: dict[type[Event], Route] = {}
         self._routers: dict[str, Router] = {}
@@ -98,19 +97,17 @@ class Registry:
         self._last_heard: LastHeard | None = None
         """Kept while we end streams, until the next second."""
         self._opened = 0
-        self.claims = Claims(self._streams)
-        """Which sources follow the same session or call."""
+        self.claims = Claims(self._streams, prices)
+        """Which sources follow the same session or call, and what all are priced by."""
 
     @property
     def prices(self) -> PriceTable | None:
         """What usage that begins from now on is priced by. What has begun keeps the prices of its beginning."""
-        return self._prices
+        return self.claims.prices
 
     @prices.setter
     def prices(self, prices: PriceTable | None) -> None:
-        self._prices = prices
-        for state in self.conversations.values():
-            state.prices = prices
+        self.claims.prices = prices
 
     # Events ---------------------------------------------------------------------------------------------
 
@@ -218,7 +215,7 @@ class Registry:
         self._opened += 1
         state.number = self._opened
         state.opened_by = type(event)
-        state.prices, state.claims = self._prices, self.claims
+        state.claims = self.claims
         self._know(state)
         state.opened_at = state.last_at = frame.at
         self.conversations[state.key] = state

@@ -206,8 +206,17 @@ class Measured(Straight):
         """Wait for nothing any more. What was received can still be taken."""
         super().connection_lost(exc)
         self._read_ahead.connections -= 1
+        self._break_circles()
         if self.waits:
             self.leave()
+
+    def _break_circles(self) -> None:
+        """Let the connection be freed with its last reference, and not by the collector."""
+        if not self._rooms:
+            self.recv_messages.resume = _nothing  # there is nothing to read on
+        failed = self.protocol.parser_exc
+        if failed:
+            failed.__traceback__ = None  # whose frames know the protocol, which keeps it
 
     def is_awaited(self) -> bool:
         """Return whether what comes may go straight to who takes it: not while there is room for a long message."""
@@ -322,6 +331,10 @@ class Measured(Straight):
 
     def _set_messages(self, most: int) -> None:
         self.recv_messages.high, self.recv_messages.low = most, most // 4
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 class MeasuredConnection(Measured, ClientConnection):
