@@ -29,10 +29,10 @@ unexport PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-deep test-memory test-crash fuzz soak test-wheel test-lowest test-taps test-clients test-operations coverage golden screenshots
-.PHONY: dashboards deb sbom compare bench-check wheel check format docs lock clean
+.PHONY: peers dashboards deb sbom compare bench bench-full bench-check bench-instructions wheel check format docs lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  PYTHON=python3.12 chooses the interpreter that .venv is made with"
 
 demo: $(VENV)/.project ## a simulated provider and the daemon on it, until Ctrl-C; FOR=12: for 12 seconds
@@ -147,8 +147,29 @@ NAMED = $(if $(BASE),,$(error which revision? For instance: make $@ BASE=main))
 compare: $(VENV)/.dev ## replay recordings with revision BASE too, compare every byte; FILES="DIR ..." adds recordings
 	$(NAMED)PYTHONPATH=. $(BIN)/python tools/compare_outputs.py --base "$(BASE)" $(ARGS) $(FILES)
 
+# What steno is measured against, each in an environment of its own.
+PEERS      := build/benchmarks
+PEER_LOCKS := benchmarks/locks
+peers: $(patsubst $(PEER_LOCKS)/%.lock,$(PEERS)/%/.locked,$(wildcard $(PEER_LOCKS)/*.lock)) ## install what is measured beside steno
+
+# The rows of what cannot be installed say that they were skipped. Both write benchmarks/RESULTS.md.
+bench: $(VENV)/.dev ## measure all that is promised, in a quarter of an hour; ARGS="throughput ...": these subjects alone
+	-@$(MAKE) --no-print-directory $(PEERS)/sdk/.locked
+	PYTHONPATH=. $(BIN)/python benchmarks/bench.py $(ARGS)
+
+bench-full: $(VENV)/.dev ## the same with all frames and all peers, for an hour or more
+	-@$(MAKE) --no-print-directory --keep-going peers
+	PYTHONPATH=. $(BIN)/python benchmarks/bench.py --full $(ARGS)
+
 bench-check: $(VENV)/.dev ## measure speed against revision BASE, for minutes; FILES="DIR ..." are other recordings
 	$(NAMED)PYTHONPATH=. $(BIN)/python benchmarks/check.py --base "$(BASE)" $(ARGS) $(FILES)
+
+# Without BASE: where the branch left main, or the commit before. MOST=1.1 lets a change through that has to cost more.
+bench-instructions: $(VENV)/.dev ## count instructions an event against revision BASE, and hold them to 3 % (needs valgrind)
+	@command -v valgrind >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	    && apt-get update -qq && apt-get install -y -qq --no-install-recommends valgrind >/dev/null; } \
+	    || { echo "make bench-instructions needs valgrind on PATH; as root on Debian it installs it" >&2; exit 1; }
+	PYTHONPATH=. $(BIN)/python benchmarks/instructions.py $(if $(BASE),--base "$(BASE)") $(if $(MOST),--most $(MOST))
 
 wheel: $(VENV)/.locked ## build the wheel into dist/
 	rm -rf dist
@@ -195,7 +216,7 @@ lock: ## write requirements*.lock from pyproject.toml (needs uv)
 	$(COMPILE) $(ARGS) --group build -o requirements.lock pyproject.toml
 	$(COMPILE) $(ARGS) --group build --group dev -c requirements.lock -o requirements-dev.lock pyproject.toml
 	$(COMPILE) $(ARGS) --resolution lowest-direct --group build --group dev -o requirements-lowest.lock pyproject.toml
-	for asked in $(CLIENT_LOCKS)/*.in $(OPERATION_LOCKS)/*.in; do $(COMPILE_CLIENT) $(ARGS) -o "$${asked%.in}.lock" "$$asked" || exit; done
+	for asked in $(CLIENT_LOCKS)/*.in $(OPERATION_LOCKS)/*.in $(PEER_LOCKS)/*.in; do $(COMPILE_CLIENT) $(ARGS) -o "$${asked%.in}.lock" "$$asked" || exit; done
 	cd clients/python && $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $(ARGS) --group test -o requirements.lock pyproject.toml
 
@@ -222,6 +243,9 @@ $(BIN)/python:
 
 # The rules below make such an environment, as if it were .venv.
 $(CLIENTS)/%/.locked: $(CLIENT_LOCKS)/%.lock
+	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
+
+$(PEERS)/%/.locked: $(PEER_LOCKS)/%.lock
 	@$(MAKE) --no-print-directory VENV=$(@D) LOCK=$< $@
 
 $(CLIENTS)/node/.locked: $(CLIENT_LOCKS)/package-lock.json $(CLIENT_LOCKS)/package.json

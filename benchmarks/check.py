@@ -13,6 +13,8 @@ The ratio of a workload is the mean over its pieces, weighted by what they cost,
 confidence interval comes from a bootstrap over the runs. Runs are added until the interval is narrow enough, or the
 time is up. Start-up, the CPU time of a whole process that replays nothing, is reported beside it.
 
+Behind it stand instructions an event (`instructions.py`), where valgrind is on PATH: noise does not reach them.
+
 Exit codes: 0 ok or faster; 1 slower; 2 inconclusive, which means that nothing is known, or a revision that cannot be
 measured.
 """
@@ -38,7 +40,7 @@ from typing import Any, Final, Literal
 
 from msgspec import Struct
 
-from benchmarks import mix
+from benchmarks import instructions, mix
 from tools import revisions
 from tools.revisions import RevisionError
 
@@ -341,7 +343,7 @@ def _workloads(checkouts: Sequence[Path], places: Sequence[Path], folder: Path) 
 MEANING: Final[dict[Verdict, str]] = {
     "ok": f"every interval ends at {SLOWER_AT} or below",
     "faster": "every interval ends below 1",
-    "slower": f"an interval ends above {SLOWER_AT}",
+    "slower": f"an interval ends above {SLOWER_AT}, or a kind of event takes as many more instructions",
     "inconclusive": f"an interval is wider than {WIDEST}, so nothing is known; give it more time or a quieter machine",
 }
 EXIT_CODES: Final[dict[Verdict, int]] = {"ok": 0, "faster": 0, "slower": 1, "inconclusive": 2}
@@ -364,10 +366,12 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with revisions.checkout(options.base) as base, tempfile.TemporaryDirectory(prefix="steno-bench-") as folder:
             measured = _measured((base, revisions.ROOT), Path(folder), options)
+            found = _instructions((base, revisions.ROOT))
     except RevisionError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_CODES["inconclusive"]
-    said = overall([verdict(each.estimate) for each in measured if each.judged])
+    verdicts = [verdict(each.estimate) for each in measured if each.judged]
+    said = overall(verdicts if instructions.holds(found) else ["slower"])
     _say(*table(measured), f"verdict: {said}: {MEANING[said]}")
     return EXIT_CODES[said]
 
@@ -391,6 +395,16 @@ def _measured(checkouts: Sequence[Path], folder: Path, options: argparse.Namespa
     end = monotonic() + options.minutes * 60
     measure(workloads, lambda: monotonic() > end, _say)
     return workloads
+
+
+def _instructions(checkouts: Sequence[Path]) -> list[instructions.Counted]:
+    """Count instructions, and say what they are; count none where there is nothing to count with."""
+    if shutil.which("valgrind") is None:
+        _say("instructions are not counted: valgrind is not on PATH")
+        return []
+    found = instructions.counted(checkouts)
+    _say(*instructions.table(found))
+    return found
 
 
 def _say(*lines: str | None) -> None:

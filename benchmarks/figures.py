@@ -27,7 +27,7 @@ class Figure(Struct, frozen=True):
     against: str
     """What it is a ratio to; `-` where it is a value of its own."""
     values: tuple[float, ...]
-    """One a round."""
+    """One a round; none where it was skipped, and the note says why."""
     bound: float | None
     """What the median must not pass; None where it is reported alone."""
     unit: str = ""
@@ -44,13 +44,15 @@ class Figure(Struct, frozen=True):
 
     @property
     def holds(self) -> bool | None:
-        """Whether the bound is kept; None where there is none."""
-        if self.bound is None:
+        """Whether the bound is kept; None where there is none, or nothing was measured."""
+        if self.bound is None or not self.values:
             return None
         return self.value >= self.bound if self.least else self.value <= self.bound
 
     def line(self) -> str:
         """Return it for people: one line."""
+        if not self.values:
+            return f"{self.measured} / {self.against}: {self.note}"
         spread = f"{min(self.values):.3g} - {max(self.values):.3g}"
         sign = ">=" if self.least else "<="
         bound = "" if self.bound is None else f"{sign} {self.bound:g}"

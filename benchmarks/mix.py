@@ -1,16 +1,17 @@
 # ruff: noqa: INP001  # a module of scripts, in no package
 """Generated traffic for benchmarks: recorded lines whose payloads all differ, so that no cache flatters.
 
-The same seed gives the same bytes. Two thirds of the frames are deltas of text, transcripts, arguments and audio, in
-the sizes that providers send; the rest are the objects around them: sessions, items, responses with usage,
-transcriptions, tool calls, runs, steps and messages. Nothing here imports steno: what is measured may be laid out in
-any way.
+The same seed gives the same bytes. Of the frames 40 % are deltas of transcripts and texts of some 250 bytes, 25 % are
+deltas of audio of some 8 KB, and 10 % are deltas of arguments. The rest are the objects around them: sessions, items,
+responses with usage, transcriptions, tool calls, runs, steps and messages. Most sessions are spoken. Nothing here
+imports steno: what is measured may be laid out in any way, and the simulator says the same lines again and again.
 """
 
 import base64
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from random import Random
 from typing import Any, Final
 
@@ -18,8 +19,14 @@ import msgspec
 
 BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 MODELS: Final = ("gpt-realtime", "gpt-realtime-mini")
-AUDIO_BYTES: Final = (1_200, 4_800)
-"""Least and most audio in a delta before base64: 25 to 100 ms of 24 kHz, 16 bit, mono."""
+AUDIO_BYTES: Final = (5_760, 6_240)
+"""Least and most audio in a delta before base64: 120 to 130 ms of 24 kHz, 16 bit, mono."""
+AUDIO_A_WORD: Final = 0.97
+"""Deltas of audio for each word that is spoken."""
+ARGUMENT_CHARACTERS: Final = 4
+"""Of a delta of arguments."""
+RECEIVED: Final = b'{"dir":"received"'
+"""How the line of a frame begins."""
 RARE: Final = ("é", "ü", "日本", "\n", '"', "\\")
 """Parts of one word in thirty: beyond ASCII, or escaped in JSON."""
 
@@ -30,12 +37,36 @@ def lines(frames: int, seed: int = 1) -> Iterator[bytes]:
     """Yield the lines of a recording of at least `frames` frames: whole conversations, each on its own connection."""
     traffic = _Traffic(Random(seed))
     written = 0
+    for conversation in cycle((_voice, _text, _voice, _assistants, _voice, _voice)):
+        if written >= frames:
+            return
+        conversation(traffic)
+        written += len(traffic.lines)
+        traffic.close()
+        yield from traffic.take()
+
+
+def begins(lines: Iterable[bytes], most: int) -> Iterator[bytes]:
+    """Yield the first `most` frames of each connection, and its end."""
+    number = 0
+    for line in lines:
+        if not line.startswith(RECEIVED):
+            number = 0
+            yield line
+        elif number < most:
+            number += 1
+            yield line
+
+
+def session_lines(frames: int, seed: int = 1) -> Iterator[bytes]:
+    """Yield the lines of one spoken session of at least `frames` frames, with about as much of each kind as the mix."""
+    traffic = _Traffic(Random(seed))
+    session = _session(traffic, "audio")
+    written = 0
     while written < frames:
-        for conversation in (_voice, _voice, _text, _assistants):
-            conversation(traffic)
-            written += len(traffic.lines)
-            traffic.close()
-            yield from traffic.take()
+        _turn(traffic, session)
+        written += len(traffic.lines)
+        yield from traffic.take()
 
 
 class _Traffic:
@@ -57,7 +88,7 @@ class _Traffic:
     def _add(self, event: dict[str, Any]) -> None:
         self._now += timedelta(microseconds=self.rng.randint(2_000, 30_000))
         payload = msgspec.json.encode(event)
-        self.lines.append(b'{"dir":"received","at":"%b","data":%b}\n' % (self._timestamp(), payload))
+        self.lines.append(b'%b,"at":"%b","data":%b}\n' % (RECEIVED, self._timestamp(), payload))
 
     def close(self) -> None:
         """Add the end of the connection."""
@@ -82,9 +113,10 @@ class _Traffic:
 
     def words(self, least: int, most: int) -> list[str]:
         """Return a text as a model streams it: words, each with the space before it."""
-        return [self._word() for _ in range(self.rng.randint(least, most))]
+        return [self.word() for _ in range(self.rng.randint(least, most))]
 
-    def _word(self) -> str:
+    def word(self) -> str:
+        """Return a word with the space before it."""
         letters = "".join(self.rng.choices(string.ascii_lowercase, k=self.rng.randint(3, 10)))
         return f" {letters}{self.rng.choice(RARE)}" if self.rng.random() < 1 / 30 else f" {letters}"
 
@@ -93,24 +125,70 @@ class _Traffic:
         return base64.b64encode(self.rng.randbytes(self.rng.randint(*AUDIO_BYTES))).decode()
 
 
+# Single kinds --------------------------------------------------------------------------------------------
+
+
+def transcript_deltas(count: int) -> Iterator[bytes]:
+    """Yield the lines of a spoken answer that goes on for `count` deltas of its transcript."""
+    traffic, where = _answering()
+    for _ in range(count):
+        _transcribed(traffic, where, traffic.word())
+    yield from traffic.take()
+
+
+def audio_deltas(count: int) -> Iterator[bytes]:
+    """Yield the lines of a spoken answer that goes on for `count` deltas of audio."""
+    traffic, where = _answering()
+    for _ in range(count):
+        _sounded(traffic, where)
+    yield from traffic.take()
+
+
+def responses(count: int) -> Iterator[bytes]:
+    """Yield the lines of a session with `count` spoken responses: no deltas, but all around them."""
+    traffic = _Traffic(Random(count))
+    session = _session(traffic, "audio")
+    for _ in range(count):
+        response = _created(traffic, session)
+        item = _message(traffic, response)
+        said = traffic.words(12, 44)
+        item["content"] = [{"type": "output_audio", "transcript": "".join(said)}]
+        _item_done(traffic, response, item, "completed")
+        _done(traffic, response, [item], len(said))
+    yield from traffic.take()
+
+
+def _answering() -> tuple[_Traffic, dict[str, Any]]:
+    """Return a session in the midst of a spoken answer, and which part a delta belongs to."""
+    traffic = _Traffic(Random(0))
+    response = _created(traffic, _session(traffic, "audio"))
+    where = _part_added(traffic, response, _message(traffic, response), {"type": "audio", "transcript": ""})
+    return traffic, where
+
+
 # Realtime -------------------------------------------------------------------------------------------------
 
 
 def _voice(t: _Traffic) -> None:
-    """Add a voice session: spoken turns, some cut off by the caller, some with a tool call."""
+    """Add a voice session of some turns."""
     session = _session(t, "audio")
-    for _ in range(t.rng.randint(6, 12)):
-        _caller_speaks(t)
-        if t.rng.random() < 1 / 3:
-            _call_tool(t, session)
-        _speak(t, session, cut_off=t.rng.random() < 1 / 6)
-        t.send("rate_limits.updated", rate_limits=_rate_limits(t))
+    for _ in range(t.rng.randint(3, 7)):
+        _turn(t, session)
+
+
+def _turn(t: _Traffic, session: dict[str, Any]) -> None:
+    """Add a spoken turn; some are cut off by the caller, some have a tool call."""
+    _caller_speaks(t)
+    if t.rng.random() < 4 / 9:
+        _call_tool(t, session)
+    _speak(t, session, cut_off=t.rng.random() < 1 / 6)
+    t.send("rate_limits.updated", rate_limits=_rate_limits(t))
 
 
 def _text(t: _Traffic) -> None:
     """Add a session that is typed."""
     session = _session(t, "text")
-    for _ in range(t.rng.randint(4, 8)):
+    for _ in range(t.rng.randint(2, 4)):
         question = [{"type": "input_text", "text": "".join(t.words(4, 30))}]
         _item(t, {"id": t.id("item"), "type": "message", "status": "completed", "role": "user", "content": question})
         if t.rng.random() < 1 / 3:
@@ -163,7 +241,7 @@ def _item(t: _Traffic, item: dict[str, Any]) -> None:
 def _caller_speaks(t: _Traffic) -> None:
     """Add a spoken turn of the caller, and its transcription."""
     item_id, began = t.id("item"), t.rng.randint(0, 600_000)
-    said = t.words(2, 10)
+    said = t.words(2, 8)
     t.send("input_audio_buffer.speech_started", audio_start_ms=began, item_id=item_id)
     t.send("input_audio_buffer.speech_stopped", audio_end_ms=began + t.rng.randint(400, 6_000), item_id=item_id)
     t.send("input_audio_buffer.committed", previous_item_id=None, item_id=item_id)
@@ -181,14 +259,14 @@ def _caller_speaks(t: _Traffic) -> None:
 
 def _speak(t: _Traffic, session: dict[str, Any], *, cut_off: bool) -> None:
     """Add a spoken answer; where the caller cuts it off, it ends as cancelled and is truncated."""
-    said = t.words(8, 40)
+    said = t.words(12, 44)
     response = _created(t, session)
     item = _message(t, response)
     where = _part_added(t, response, item, {"type": "audio", "transcript": ""})
     for word in said:
-        t.send("response.output_audio_transcript.delta", **where, delta=word, obfuscation=t.id("x"))
-        if t.rng.random() < 2 / 5:
-            t.send("response.output_audio.delta", **where, delta=t.audio())
+        _transcribed(t, where, word)
+        if t.rng.random() < AUDIO_A_WORD:
+            _sounded(t, where)
     transcript = "".join(said)
     t.send("response.output_audio.done", **where)
     t.send("response.output_audio_transcript.done", **where, transcript=transcript)
@@ -201,9 +279,17 @@ def _speak(t: _Traffic, session: dict[str, Any], *, cut_off: bool) -> None:
         t.send("conversation.item.truncated", item_id=item["id"], content_index=0, audio_end_ms=end)
 
 
+def _transcribed(t: _Traffic, where: dict[str, Any], word: str) -> None:
+    t.send("response.output_audio_transcript.delta", **where, delta=word, obfuscation=t.id("x"))
+
+
+def _sounded(t: _Traffic, where: dict[str, Any]) -> None:
+    t.send("response.output_audio.delta", **where, delta=t.audio())
+
+
 def _write(t: _Traffic, session: dict[str, Any]) -> None:
     """Add a written answer."""
-    written = t.words(10, 60)
+    written = t.words(15, 45)
     response = _created(t, session)
     item = _message(t, response)
     where = _part_added(t, response, item, {"type": "text", "text": ""})
@@ -225,8 +311,8 @@ def _call_tool(t: _Traffic, session: dict[str, Any]) -> None:
     _item_added(t, response, item)
     where = {"response_id": response["id"], "item_id": item["id"], "output_index": 0, "call_id": call_id}
     arguments = _arguments(t)
-    for start in range(0, len(arguments), 6):
-        delta = arguments[start : start + 6]
+    for start in range(0, len(arguments), ARGUMENT_CHARACTERS):
+        delta = arguments[start : start + ARGUMENT_CHARACTERS]
         t.send("response.function_call_arguments.delta", **where, delta=delta, obfuscation=t.id("x"))
     t.send("response.function_call_arguments.done", **where, name=name, arguments=arguments)
     item["arguments"] = arguments
@@ -237,7 +323,7 @@ def _call_tool(t: _Traffic, session: dict[str, Any]) -> None:
 
 
 def _arguments(t: _Traffic) -> str:
-    members = {name.strip(): value.strip() for name, value in zip(t.words(2, 2), t.words(2, 2), strict=True)}
+    members = {name.strip(): value.strip() for name, value in zip(t.words(4, 4), t.words(4, 4), strict=True)}
     return msgspec.json.encode(members).decode()
 
 
@@ -329,7 +415,7 @@ def _assistants(t: _Traffic) -> None:
     """Add runs on one thread: each may call a tool, and then writes a message."""
     thread_id = t.id("thread")
     t.emit("thread.created", {"id": thread_id, "object": "thread", "created_at": t.second, "metadata": {}})
-    for _ in range(t.rng.randint(3, 8)):
+    for _ in range(t.rng.randint(2, 4)):
         _run(t, thread_id)
 
 

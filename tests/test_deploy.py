@@ -13,16 +13,17 @@ import pytest
 
 import steno
 from steno.app.health import STALLED_SECONDS
+from steno.config import load
 from steno.config.fields import FRAME_BYTES_DEFAULT
 from steno.config.secret import read_secret
 from steno.config.secret_ref import SecretRef
-from steno.config.sources import ProxySource
+from steno.config.sources import ListenSource, ProxySource
 from steno.errors import ConfigError
 from steno.limits import Limits
 
 TOP: Final = Path(__file__).parents[1]
 DEPLOY: Final = TOP / "deploy"
-UNITS: Final = ("steno.service", "steno@.service")
+UNITS: Final = ("steno.service", "steno@.service", "steno-shard@.service")
 LOCKS: Final = ("requirements.lock", "requirements-dev.lock", "requirements-lowest.lock")
 REQUIREMENT: Final = re.compile(
     r"(?P<name>[a-z0-9-]+)==(?P<version>[0-9][^ ;]*)( ; [^#]+?)?(?P<hashes>( +--hash=sha256:[0-9a-f]{64})*)"
@@ -234,6 +235,7 @@ def test_the_template_gives_calls_their_time() -> None:
     table = ProxySource(name="front", kind="proxy", upstream="https://localhost")
     needed = table.drain_seconds + Limits().drain_seconds
     seconds = int(read_unit("steno@.service")["TimeoutStopSec"][0].removesuffix("s"))
+    assert read_unit("steno-shard@.service")["TimeoutStopSec"] == [f"{seconds}s"]
     pages = [
         (DEPLOY / "README.md").read_text(encoding="utf-8"),
         (TOP / "docs/restarting.md").read_text(encoding="utf-8"),
@@ -243,11 +245,15 @@ def test_the_template_gives_calls_their_time() -> None:
     assert all(f"terminationGracePeriodSeconds: {seconds}" in page for page in pages)
 
 
-def test_the_template_is_the_unit_but_for_what_instances_have_each() -> None:
+@pytest.mark.parametrize(
+    ("name", "logs", "more"),
+    [("steno@.service", "steno/%i", set()), ("steno-shard@.service", "steno/shard-%i", {"Environment"})],
+)
+def test_a_template_is_the_unit_but_for_what_instances_have_each(name: str, logs: str, more: set[str]) -> None:
     """Everything else is as closed and as bounded."""
-    unit, template = read_unit(), read_unit("steno@.service")
+    unit, template = read_unit(), read_unit(name)
 
-    assert {key for key in unit.keys() | template.keys() if unit.get(key) != template.get(key)} == {
+    assert {key for key in unit.keys() | template.keys() if unit.get(key) != template.get(key)} - more == {
         "Description",
         "ExecStart",
         "ExecStartPre",
@@ -259,7 +265,31 @@ def test_the_template_is_the_unit_but_for_what_instances_have_each() -> None:
         "SetCredential",
         "SocketBindAllow",
     }
-    assert template["LogsDirectory"] == ["steno/%i"]
+    assert template["LogsDirectory"] == [logs]
+
+
+def test_the_shards_run_their_example_and_are_scraped() -> None:
+    """Each with a port of its own, which the unit opens; the ports of the sources are shared."""
+    unit = read_unit("steno-shard@.service")
+    shards = int(dict(each.split("=") for each in unit["Environment"] if " " not in each)["SHARDS"])
+    config = load(DEPLOY / "shards.toml")
+    shared = [each for each in config.sources if isinstance(each, (ListenSource, ProxySource))]
+    scraped = re.findall(r"- (127\.0\.0\.1:\d+)", (DEPLOY / "prometheus/shards.yml").read_text(encoding="utf-8"))
+
+    (start,) = unit["ExecStart"]
+    _, file, _, shard, _, address = start.split(" run ")[1].split()
+
+    assert file == "/etc/steno/shards.toml"
+    assert shard == "%i/${SHARDS}"
+    assert scraped == [address.replace("%i", str(number)) for number in range(1, shards + 1)]
+    assert config.audit.directory is None
+    assert [each.reuse_port for each in shared] == [True, True]
+    allowed = [
+        range(int(first), int(last) + 1)
+        for first, last in (each.removeprefix("tcp:").split("-") for each in unit["SocketBindAllow"])
+    ]
+    ports = [each.address[1] for each in shared] + [int(each.split(":")[1]) for each in scraped]
+    assert [port for port in ports if not any(port in each for each in allowed)] == []
 
 
 def test_the_socket_is_that_of_the_documented_source() -> None:
@@ -279,16 +309,16 @@ def test_five_commands_install_what_is_there() -> None:
     assert named == {
         "requirements.lock",
         "config/minimal.toml",
-        *(f"deploy/{name}" for name in (*UNITS, "sysusers.conf")),
+        *(f"deploy/{name}" for name in ("steno.service", "steno@.service", "sysusers.conf")),
     }
     assert [name for name in named if not (TOP / name).is_file()] == []
 
 
 @needs_systemd
-@pytest.mark.parametrize("name", ["steno.service", "steno@.service", "steno.socket"])
+@pytest.mark.parametrize("name", [*UNITS, "steno.socket"])
 def test_systemd_accepts_the_unit(name: str, tmp_path: Path) -> None:
     # systemd looks for the program too, which is not installed where tests run: another stands in for it.
-    for each in ("steno.service", "steno@.service", "steno.socket"):
+    for each in (*UNITS, "steno.socket"):
         unit = (DEPLOY / each).read_text(encoding="utf-8").replace("/opt/steno/bin/steno", "/bin/sh")
         (tmp_path / each).write_text(unit, encoding="utf-8")
 

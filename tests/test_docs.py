@@ -11,9 +11,9 @@ from steno.audit.service import CallFact
 from steno.certificates import Reason
 from steno.config import AttachSource, parse
 from steno.config.sources import SOURCES
+from steno.core.endings import Closing
 from steno.core.facts import MISSING, NAMES, REJECTED, UNPRICED
 from steno.core.realtime.handlers import passed
-from steno.core.registry import Closing
 from steno.metrics.closed import SESSION_KINDS
 from steno.metrics.definitions import METRICS
 from steno.otel.collector import REASONS as NOT_EXPORTED

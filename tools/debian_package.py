@@ -26,7 +26,7 @@ BUILDS: Final = "flit_core"
 EPOCH: Final = os.environ.get("SOURCE_DATE_EPOCH", "1767225600")
 """The time of every file in the package: seconds since 1970."""
 SCRIPTS: Final = ("postinst", "prerm", "postrm")
-UNITS: Final = ("steno.service", "steno@.service", "steno.socket")
+UNITS: Final = ("steno.service", "steno@.service", "steno-shard@.service", "steno.socket")
 GLIBC: Final = (os.confstr("CS_GNU_LIBC_VERSION") or "glibc 2.36").partition(" ")[2]
 """Where it is built: pip takes extensions that ask for no newer one."""
 LGPL: Final = "/usr/share/common-licenses/LGPL-2.1"

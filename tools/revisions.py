@@ -55,6 +55,11 @@ def commit_of(revision: str, repository: Path = ROOT) -> str:
     return _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").strip()
 
 
+def left_from(trunk: str, repository: Path = ROOT) -> str:
+    """Return the commit at which HEAD left another branch. Raises RevisionError where there is none."""
+    return _git(repository, "merge-base", "HEAD", trunk).strip()
+
+
 def described(base: Path) -> str:
     """Return a commit's short hash, date and subject, for people."""
     return _git(base, "log", "-1", "--format=%h %cs %s").strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from steno.app.signals import SIGNALS
@@ -18,6 +19,7 @@ def main() -> NoReturn:
     """Run the command that the arguments name, and exit."""
     if sys.argv[1:] and sys.argv[1] in DAEMONS:
         SIGNALS.hold()
+        gc.disable()  # what is made until a daemon runs stays; `app.garbage` puts it on again
     # What is imported here takes time, in which a signal would end a process that does not hold it.
     from steno.app.descriptors import open_standard  # noqa: PLC0415
     from steno.cli import main as command_line  # noqa: PLC0415

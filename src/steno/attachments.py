@@ -33,6 +33,7 @@ REFUSALS: Final[Mapping[str, HTTPStatus]] = {
     "no_attach_source": HTTPStatus.NOT_FOUND,
     "not_followed": HTTPStatus.NOT_FOUND,
     "already_followed": HTTPStatus.CONFLICT,
+    "other_shard": HTTPStatus.MISDIRECTED_REQUEST,
     "too_many_requests": HTTPStatus.TOO_MANY_REQUESTS,
     "too_many_calls": HTTPStatus.SERVICE_UNAVAILABLE,
     "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,

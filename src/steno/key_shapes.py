@@ -9,6 +9,7 @@ better than showing a key.
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Final
 
 _BEGIN: Final = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt]))"
@@ -59,32 +60,42 @@ ALPHANUMERIC: Final = ("AKIA", "ASIA", "AIza")
 _IGNORING_CASE: Final = frozenset({"sk-", "ek_", "bearer", "basic"})
 """Hints that are searched for in lower case; all others are written in one way only."""
 
-_COMPILED: Final = tuple((hint, hint in _IGNORING_CASE, re.compile(_BEGIN + shape)) for hint, shape in _SHAPES)
-_COMPILED_BYTES: Final = tuple(
-    (hint.encode(), ignoring_case, re.compile(shape.pattern.encode())) for hint, ignoring_case, shape in _COMPILED
-)
+_ONE_WAY: Final = tuple(hint for hint, _ in _SHAPES if hint not in _IGNORING_CASE)
 # One pass over all hints that are written in one way. This is what every recorded frame and kept text costs.
-_ANY_HINT_TEXT: Final = re.compile(
-    "|".join(re.escape(hint) for hint, ignoring_case, _ in _COMPILED if not ignoring_case)
-)
+_ANY_HINT_TEXT: Final = re.compile("|".join(map(re.escape, _ONE_WAY)))
 _ANY_HINT: Final = re.compile(_ANY_HINT_TEXT.pattern.encode())
-_LOWER_HINTS: Final = tuple(hint for hint, ignoring_case, _ in _COMPILED_BYTES if ignoring_case)
+_LOWER_HINTS: Final = tuple(hint.encode() for hint, _ in _SHAPES if hint in _IGNORING_CASE)
+
+# A shape is compiled when its hint is found: all of them are a thirtieth of a start, and most are never asked for.
+_HINTS: Final = tuple((hint, hint in _IGNORING_CASE) for hint, _ in _SHAPES)
+_HINTS_BYTES: Final = tuple((hint.encode(), ignoring_case) for hint, ignoring_case in _HINTS)
+
+
+@cache
+def _shape(hint: str) -> re.Pattern[str]:
+    """Return the shape of the keys that `hint` belongs to."""
+    return re.compile(_BEGIN + dict(_SHAPES)[hint])
+
+
+@cache
+def _shape_bytes(hint: bytes) -> re.Pattern[bytes]:
+    return re.compile(_shape(hint.decode()).pattern.encode())
 
 
 def find_keys(text: str) -> Iterator[tuple[int, int]]:
     """Yield where each key begins and ends in `text`, shape after shape."""
     lower = text.lower()
-    for hint, ignoring_case, shape in _COMPILED:
+    for hint, ignoring_case in _HINTS:
         if hint in (lower if ignoring_case else text):
-            yield from (match.span() for match in shape.finditer(text) if match.lastgroup != NONE)
+            yield from (match.span() for match in _shape(hint).finditer(text) if match.lastgroup != NONE)
 
 
 def mask_keys(text: str, mask: str) -> str:
     """Return `text` with a `mask` in place of each key; `Bearer` and its like stay before it."""
     lower = text.lower()
-    for hint, ignoring_case, shape in _COMPILED:
+    for hint, ignoring_case in _HINTS:
         if hint in (lower if ignoring_case else text):
-            text = shape.sub(lambda match: _masked(match, mask), text)
+            text = _shape(hint).sub(lambda match: _masked(match, mask), text)
     return text
 
 
@@ -107,6 +118,7 @@ def holds_key(data: bytes, lower: bytes) -> bool:
     if _ANY_HINT.search(data) is None and not any(hint in lower for hint in _LOWER_HINTS):
         return False
     return any(
-        hint in (lower if ignoring_case else data) and any(match.lastgroup != NONE for match in shape.finditer(data))
-        for hint, ignoring_case, shape in _COMPILED_BYTES
+        hint in (lower if ignoring_case else data)
+        and any(match.lastgroup != NONE for match in _shape_bytes(hint).finditer(data))
+        for hint, ignoring_case in _HINTS_BYTES
     )

@@ -205,6 +205,9 @@ RESUME_UNLIKE: Final = 100
 looked for there. A few lead to other facts than before the kill, since the state was lost. Each takes a search among
 the records of one flush."""
 
+SHARDS: Final = 1000
+"""Processes that share a configuration. To find the one of a name takes a SHA-256 for each: some ms for as many."""
+
 HANDSHAKES: Final = 128
 """Handshakes of clients that a source which listens has under way. An honest one takes milliseconds; past it the oldest
 makes room. Each holds a file descriptor."""

@@ -12,11 +12,12 @@ import anyio
 from steno import wire
 from steno.core.billing.prices import PriceTable
 from steno.core.conversation import Conversation
+from steno.core.endings import Ending
 from steno.core.envelope import NO_ENVELOPE, Envelope, envelope_of, event_time
 from steno.core.facts import EventsMissed, Fact, FrameRejected, Origin, StreamResumed
 from steno.core.families import FAMILIES, Families
 from steno.core.frame import Frame
-from steno.core.registry import Ending, Registry
+from steno.core.registry import Registry
 from steno.core.sequence import Sequences
 from steno.core.stream import Stream, StreamEnd
 from steno.limits import Limits

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from steno.admin import web_config as module
+from steno.admin import web_config_file
 from steno.admin.web_config import WebConfig, read_web_config
 from steno.config import Tls
 from steno.errors import ConfigError
@@ -167,7 +167,7 @@ def test_what_is_wrong_is_named_and_no_value_is_repeated(
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FILE_BYTES", 10)
+    monkeypatch.setattr(web_config_file, "FILE_BYTES", 10)
     with pytest.raises(ConfigError, match=r"missing\.yml: cannot be read: no such file"):
         read_web_config(tmp_path / "missing.yml")
 

@@ -24,6 +24,7 @@ from steno.admin.webhooks import EVENTS, TOLERANCE_SECONDS, Outcome, WebhookRece
 from steno.config import AttachSource, SecretRef
 from steno.limits import ATTACH_BURST, WEBHOOK_BYTES
 from steno.output_errors import OutputErrors
+from steno.shards import Shard
 from steno.sources.attach.journal import Journal
 from steno.sources.attach.register import Attachments
 from tests.admin.webhook_sender import ONE, TWO, event, post, signed
@@ -110,6 +111,17 @@ async def test_a_call_that_comes_in_is_followed(tmp_path: Path) -> None:
     assert (answer, served.calls) == ((200, "attached"), [("rtc_1", "webhook")])
     assert (served.counts, served.events) == ({"attached": 1}, {"realtime.call.incoming": 1})
     assert "4930" not in str(logs) + (tmp_path / ".attachments").read_text()
+
+
+async def test_a_call_of_another_shard_is_acknowledged(tmp_path: Path) -> None:
+    """That one has an endpoint of its own: nothing is to be sent again."""
+    owner = Shard(1, 2).of("rtc_1")
+    async with face(source(tmp_path, ONE)) as served:
+        served.desk.shard = Shard(3 - owner, 2)
+        answer = await served.send(event(), signed(event()))
+
+    assert (answer, served.calls) == ((200, "other_shard"), [])
+    assert (served.counts, served.events) == ({"other_shard": 1}, {"realtime.call.incoming": 1})
 
 
 async def test_other_events_are_acknowledged_and_counted(tmp_path: Path) -> None:

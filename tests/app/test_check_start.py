@@ -16,6 +16,7 @@ from steno.app.serving import opened
 from steno.audit.directory import lock_folder
 from steno.config import parse
 from steno.errors import StenoError
+from steno.sources.sockets import SHARED
 
 SOURCE = '[[sources]]\nname = "relay"\nkind = "connect"\nurl = "wss://relay.example/v1/events"\n'
 HTTP = 'http.listen = "127.0.0.1:0"\n'
@@ -214,6 +215,19 @@ def test_a_source_shares_its_port_with_a_predecessor_alone() -> None:
     assert found_of_former == ([], [])
 
 
+def test_a_port_that_several_share_wants_the_word() -> None:
+    """The daemon would be refused there."""
+    with socket.socket() as second, taken(reuse=True) as port:
+        second.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        second.bind(("127.0.0.1", port))
+        second.listen()
+        text = f'{HTTP}[[sources]]\nname = "desk"\nkind = "listen"\nlisten = "127.0.0.1:{port}"\nreuse_port = '
+        found_by_word = {word: found(parse(text + word, "x"), {}, None, None) for word in ("true", "false")}
+
+    assert found_by_word["true"] == ([], [])
+    assert found_by_word["false"] == ([Finding("sources.desk.reuse_port", f"127.0.0.1:{port}: {SHARED}")], [])
+
+
 def test_the_daemon_that_runs_with_this_log_is_told_of_once(tmp_path: Path) -> None:
     """Its port is taken by it. Whoever checks before a reload is not misled."""
     with taken() as port, ExitStack() as stack:
@@ -257,6 +271,12 @@ def test_an_address_that_may_not_be_listened_on(error: OSError, said: str, monke
     config = parse(f'http.listen = "127.0.0.1:80"\n{SOURCE}', "steno.toml")
 
     assert found(config, {}, None, None) == ([], [Finding("http.listen", said, fatal=True)])
+    with pytest.raises(StenoError) as refused, opened(config, {}):
+        pass
+    if isinstance(error, PermissionError):  # no restart mends that
+        assert (refused.value.exit_code, str(refused.value)) == (78, f"http.listen: {said}")
+    else:
+        assert refused.value.exit_code == 69
 
 
 # Where heads of the log go --------------------------------------------------------------------------------

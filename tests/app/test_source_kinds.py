@@ -16,7 +16,7 @@ import structlog
 
 from steno.app.daemon import Daemon
 from steno.app.serving import opened
-from steno.app.source_kinds import SOURCE_KINDS, shedding
+from steno.app.source_kinds import SOURCE_KINDS, kind_of, shedding
 from steno.audit.verification.files import verify
 from steno.config import Audit, Config, Http
 from steno.config.sources import SOURCES
@@ -410,3 +410,5 @@ def test_every_kind_that_can_be_configured_can_be_made() -> None:
     assert set(SOURCE_KINDS) == set(SOURCES)
     for kind, table in SOURCES.items():
         assert get_args(get_type_hints(table)["kind"]) == (kind,)
+        made = kind_of(msgspec.structs.replace(Metronome(name="", beat=""), kind=kind))
+        assert made.__name__ == f"{kind.capitalize()}Source"

@@ -167,7 +167,7 @@ def test_standard_output_that_nobody_reads(tmp_path: Path) -> None:
     assert errors.numbers()["steno_output_errors_total"]["state", "timeout"] == 1
 
 
-@pytest.mark.parametrize("missing", ["missing/state", ".", "circle", "circle/state", "n" * 300])
+@pytest.mark.parametrize("missing", ["missing/state", "circle", "circle/state", "n" * 300])
 def test_a_place_that_cannot_be_is_refused_at_the_start(missing: str, tmp_path: Path) -> None:
     """As an option of the command line that cannot be kept: exit 69 with the path, and no log is begun."""
     (tmp_path / "circle").symlink_to("circle")
@@ -175,6 +175,15 @@ def test_a_place_that_cannot_be_is_refused_at_the_start(missing: str, tmp_path: 
 
     assert done.returncode == 69
     assert f"cannot write {tmp_path / missing}: ".encode() in done.stderr
+
+
+def test_a_folder_is_refused_as_it_is_by_a_check(tmp_path: Path) -> None:
+    """No restart mends it: exit 78."""
+    config = configure(tmp_path)
+    done = [steno(command, "-c", config, "--state", tmp_path) for command in ("run", "check")]
+
+    assert [each.returncode for each in done] == [78, 78]
+    assert {each.stderr.splitlines()[-1] for each in done} == {f"{config}: --state: {tmp_path}: is a folder".encode()}
 
 
 def test_a_mistake_of_ours_is_no_failure_of_what_is_reported(tmp_path: Path) -> None:

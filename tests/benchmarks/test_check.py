@@ -1,15 +1,18 @@
 """The gate for speed: how a ratio is estimated, what is said of it, and in which order both sides run."""
 
+import shutil
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from math import inf
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from benchmarks import check
+from benchmarks import check, instructions
 from benchmarks.check import EXIT_CODES, Estimate, Measured, Run, Verdict
+from benchmarks.instructions import Counted
 from tools import revisions
 from tools.revisions import RevisionError
 
@@ -185,6 +188,22 @@ def test_the_table_has_a_line_for_each_workload() -> None:
         "mix             20      750      765   1.020  1.020 - 1.020    ok",
         "start-up        20      300      600   2.000  2.000 - 2.000    (not judged)",
     ]
+
+
+@pytest.mark.parametrize(("ratio", "code", "said"), [(1.02, 0, "ok"), (1.04, 1, "slower")])
+def test_a_kind_that_takes_more_instructions_is_slower(
+    ratio: float, code: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever the CPU times say: noise does not reach instructions."""
+    even = Machine().workload("mix", ((1.0, 1.0),))
+    even.runs += [((1.0, 1.0),)] * check.RUNS_LEAST
+    monkeypatch.setattr(revisions, "checkout", lambda _: nullcontext(revisions.ROOT))
+    monkeypatch.setattr(check, "_measured", lambda *_: [even])
+    monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/valgrind")
+    monkeypatch.setattr(instructions, "counted", lambda _: [Counted("transcript delta", 100.0, 100 * ratio)])
+
+    assert check.main(["--base", "HEAD"]) == code
+    assert f"verdict: {said}" in capsys.readouterr().out
 
 
 # Workloads

@@ -1,14 +1,13 @@
 """The configurations in the manifests, and what those say about them. tests/operations validates the manifests."""
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 import steno
-from steno.config import Config, load
+from steno.config import Config, Process, load
 from steno.config.sources import ListenSource, ProxySource
 
 TOP: Final = Path(__file__).parents[2]
@@ -58,7 +57,7 @@ def test_every_secret_that_is_read_is_one_that_the_page_has_made() -> None:
     ("manifest", "config"),
     [
         ("base/statefulset.yaml", "base/steno.toml"),
-        ("overlays/shards/statefulset.yaml", "overlays/shards/steno-0.toml"),
+        ("overlays/shards/statefulset.yaml", "overlays/shards/steno.toml"),
         ("overlays/sidecar/steno.yaml", "overlays/sidecar/steno.toml"),
     ],
 )
@@ -80,23 +79,17 @@ def test_the_image_is_that_of_this_version() -> None:
     assert sorted(tags) == [[], [steno.__version__], [steno.__version__]]
 
 
-SHARDS: Final = sorted((KUBERNETES / "overlays/shards").glob("*.toml"))
-
-
-def test_each_shard_has_a_file_by_the_name_of_its_pod() -> None:
-    listed = re.findall(r"- (steno-\d+\.toml)", (KUBERNETES / "overlays/shards/kustomization.yaml").read_text())
+def test_the_shards_have_one_configuration_and_a_part_each() -> None:
+    """Pods are counted as shards are, from 1, and the command line has their number. What listens runs in each."""
+    manifest = (KUBERNETES / "overlays/shards/statefulset.yaml").read_text(encoding="utf-8")
     replicas = number("overlays/shards/statefulset.yaml", "replicas")
+    path = KUBERNETES / "overlays/shards/steno.toml"
 
-    assert listed == [path.name for path in SHARDS] == [f"steno-{number}.toml" for number in range(replicas)]
+    parts = [load(path, process=Process.of(f"{each}/{replicas}", None)).sources for each in range(1, replicas + 1)]
 
-
-def test_shards_share_what_listens_and_nothing_else() -> None:
-    """What two of them read would be counted twice."""
-    sources = [load(path).sources for path in SHARDS]
-    listening = [[each for each in part if isinstance(each, ListenSource | ProxySource)] for part in sources]
-    reading = [each for part in sources for each in part if not isinstance(each, ListenSource | ProxySource)]
-
-    assert all(part == listening[0] for part in listening)
-    assert len({each.name for each in reading}) == len(reading) == len(SHARDS)
-    rest = [tomllib.loads(path.read_text(encoding="utf-8")) | {"sources": None} for path in SHARDS]
-    assert all(each == rest[0] for each in rest)
+    assert f"--shard=$(SHARD)/{replicas}" in manifest
+    assert number("overlays/shards/statefulset.yaml", "start") == 1
+    shared = [[each.name for each in part if isinstance(each, ListenSource | ProxySource)] for part in parts]
+    alone = [each.name for part in parts for each in part if not isinstance(each, ListenSource | ProxySource)]
+    assert shared == [["front-desk", "push"]] * replicas
+    assert sorted(alone) == [f"relay-{each}" for each in range(6)]

@@ -48,6 +48,8 @@ ELSEWHERE: Final = {
     r"steno attach rtc_\S+ --label \S+": "tests/app/test_attach.py: it needs a provider that has the call",
     r"steno erase .*": "tests/app/test_erase.py: it needs a call with content",
     r"steno verify /var/log/steno/a /var/log/steno/b": "tests/app/test_restart.py: the logs of both",
+    r"steno (run|check) -c shards.toml --shard ./4.*": "tests/app/test_shards.py: real processes, and what is printed",
+    r"steno verify /var/log/steno/shard-1 /var/log/steno/shard-2": "tests/app/test_shards.py: the logs of both",
     r"steno run -c b.toml &": "tests/app/test_restart.py: a daemon and its successor, as the next two lines",
     r"until steno health \S+; do sleep 1; done": "tests/app/test_restart.py",
     r'kill -TERM "\$PID_OF_A"': "tests/app/test_restart.py",

@@ -9,8 +9,8 @@ from steno import attachments, output_errors
 from steno.admin import connections, webhooks
 from steno.audit import log_records, service
 from steno.certificates import Reason as CertificateReason
+from steno.core.endings import Closing
 from steno.core.facts import MISSING, REJECTED, UNPRICED
-from steno.core.registry import Closing
 from steno.errors import StenoError
 from steno.otel.collector import REASONS as NOT_EXPORTED
 from steno.sources import connect_errors

@@ -4,7 +4,8 @@ import msgspec
 
 from steno.core.frame import Frame
 from steno.limits import Limits
-from steno.metrics.exposition import replay_text
+from steno.metrics.exposition import SLICE, in_order, replay_text
+from steno.metrics.labels import Labels
 from steno.metrics.sink import Metrics
 from steno.pipeline import Pipeline
 
@@ -52,3 +53,11 @@ def test_a_duplicate_counts_as_a_duplicate_alone() -> None:
         'steno_events_rejected_total{reason="unknown_item",source="replay"} 1.0',
         'steno_duplicates_total{source="replay"} 1.0',
     ]
+
+
+def test_very_many_series_are_in_the_order_of_their_labels() -> None:
+    """Though they are sorted in slices."""
+    names = [str(number * 7_919 % 99_991) for number in range(2 * SLICE + 1)]
+    series: dict[Labels, float] = {("relay", name): float(number) for number, name in enumerate(names)}
+    assert list(in_order(series)) == sorted(series.items())
+    assert list(in_order({})) == []

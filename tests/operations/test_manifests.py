@@ -179,18 +179,17 @@ def test_what_is_mounted_is_there(folder: str) -> None:
 
 
 @needs_kubectl
-def test_a_shard_finds_its_file() -> None:
-    """A variable is known to those below it alone."""
+def test_a_shard_knows_its_number() -> None:
+    """Its number is that of the pod, and pods are counted from 1; the file is where steno looks for it."""
     (container,) = containers("overlays/shards")
     (workload,) = of_kind("overlays/shards", "StatefulSet")
     (config,) = of_kind("overlays/shards", "ConfigMap")
+    (variable,) = container["env"]
 
-    names = [each["name"] for each in container["env"]]
-
-    assert names == ["POD_NAME", "STENO_CONFIG"]
-    pods = [f"{workload['metadata']['name']}-{number}" for number in range(workload["spec"]["replicas"])]
-    files = [container["env"][1]["value"].replace("$(POD_NAME)", pod) for pod in pods]
-    assert files == [f"/etc/steno/{name}" for name in config["data"]]
+    assert container["args"] == ["run", f"--shard=$({variable['name']})/{workload['spec']['replicas']}"]
+    assert variable["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.labels['apps.kubernetes.io/pod-index']"
+    assert workload["spec"]["ordinals"] == {"start": 1}
+    assert list(config["data"]) == ["steno.toml"]
 
 
 @needs_kubectl

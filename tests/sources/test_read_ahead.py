@@ -10,7 +10,7 @@ import anyio.lowlevel
 import pytest
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
-from websockets.frames import Frame
+from websockets.frames import Frame, Opcode
 
 from steno.sources import read_ahead
 from steno.sources.read_ahead import MEDIUM_BYTES, MESSAGES, SMALL_BYTES, Measured, MeasuredConnection, ReadAhead, Room
@@ -143,6 +143,16 @@ async def test_no_connection_holds_the_long_message_that_it_had_last() -> None:
         for number in range(3):
             await say(play, number, LONG)
         await until(lambda: play.stage.fed == 3)
+        held = [len(each.data) for each in gc.get_objects() if type(each) is Frame and bytes(each.data) == LONG]
+
+    assert held == []
+
+
+async def test_no_connection_holds_a_long_message_behind_which_small_ones_come() -> None:
+    """They are not parsed by the library, so that its parser goes on to have what it parsed last."""
+    async with desk(1) as play:
+        play.served[0].transport.write(Frame(Opcode.TEXT, LONG).serialize(mask=False) + b"\x81\x02{}" * 3)
+        await until(lambda: play.stage.pipeline.source("relay").frames_rejected)
         held = [len(each.data) for each in gc.get_objects() if type(each) is Frame and bytes(each.data) == LONG]
 
     assert held == []

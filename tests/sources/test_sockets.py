@@ -1,6 +1,7 @@
 """A port that goes from one process to the next: real processes, real sockets, and no connection that gets lost."""
 
 import asyncio
+import errno
 import os
 import resource
 import signal
@@ -8,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
@@ -176,6 +177,62 @@ def test_sockets_of_a_service_manager_outlive_every_process() -> None:
 
     assert (former.port, former.inherited, latter.port, latter.inherited) == (port, True, port, True)
     assert (first, second) == (former.process.pid, latter.process.pid)
+
+
+# What is shared for good ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_many_share_a_port_where_all_say_so(host: str) -> None:
+    """Without the word there may be a predecessor, and no more."""
+    with ExitStack() as opened:
+        first = opened.enter_context(listener("x", host, 0).sock)
+        port = first.getsockname()[1]
+        opened.enter_context(listener("x", host, port).sock)
+        with pytest.raises(OSError, match="several processes listen there") as third:
+            listener("x", host, port)
+        joined = opened.enter_context(listener("x", host, port, reuse_port=True).sock)
+        found = (joined.getsockname()[1], sockets.listening(host, port), sockets.listening("localhost", port))
+
+    assert third.value.errno == errno.EADDRINUSE
+    assert third.value.filename == f"{host}:{port}"
+    assert found == (port, 3, 0)
+
+
+async def test_who_leaves_many_takes_nothing_new_and_nothing_is_lost() -> None:
+    """What came before is accepted there; what comes then finds those who stay, a second later at most."""
+    loop = asyncio.get_running_loop()
+    with ExitStack() as opened:
+        stays = listener("x", "127.0.0.1", 0, reuse_port=True)
+        leaves = listener("x", "127.0.0.1", stays.address[1], reuse_port=True)
+        opened.enter_context(stays.sock)
+        clients = [opened.enter_context(socket.socket()) for _ in range(40)]
+        for client in clients:
+            client.setblocking(False)
+        await asyncio.gather(*(loop.sock_connect(client, stays.address) for client in clients[:20]))
+        before = _accepted(leaves.sock, opened)
+        closed: list[int] = []
+
+        def close() -> None:
+            closed.append(len(_accepted(leaves.sock, opened)))
+            leaves.sock.close()
+
+        leaving = asyncio.create_task(leaves.retire(close))
+        await asyncio.sleep(0)
+        await asyncio.gather(leaving, *(loop.sock_connect(client, stays.address) for client in clients[20:]))
+        after = _accepted(stays.sock, opened)
+
+    assert 0 < len(before) < 20  # all of 20 at one of two is one in 500,000
+    assert (closed, len(before) + len(after)) == ([0], 40)
+
+
+def _accepted(listening: socket.socket, opened: ExitStack) -> list[socket.socket]:
+    """Accept all that waits."""
+    accepted = []
+    with suppress(BlockingIOError):
+        while True:
+            accepted.append(opened.enter_context(listening.accept()[0]))
+    return accepted
 
 
 # What is inherited ----------------------------------------------------------------------------------------

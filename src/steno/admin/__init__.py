@@ -1,7 +1,8 @@
 """The HTTP face of the daemon: metrics for Prometheus, health and readiness, and requests that act.
 
     http.py            the application, and the socket that the daemon binds
-    server.py          uvicorn on that socket, with TLS by tls_face.py, as a file says that web_config.py reads
+    server.py          uvicorn on that socket, with TLS by tls_face.py, as a file says that web_config.py
+                       understands and web_config_file.py reads
     connections.py     how many clients there may be, and what ends one that is of no use
     hosts.py           whom a request asks for: another host than this daemon is refused
     guard.py           who asks: it stands before all routes

@@ -37,7 +37,7 @@ ATTACH: Final = Operation(
     answers={
         200: Attachment,
         201: Attachment,
-        **dict.fromkeys((400, 404, 408, 409, 413, 415, 429, 503), ErrorAnswer),
+        **dict.fromkeys((400, 404, 408, 409, 413, 415, 421, 429, 503), ErrorAnswer),
     },
 )
 LIST: Final = Operation(access="act", summary="Lists the calls that are followed.", answers={200: AttachmentList})

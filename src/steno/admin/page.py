@@ -7,6 +7,7 @@ they are for whoever reaches the face, also for one who has yet to give the toke
 import gzip
 import hashlib
 from collections.abc import Iterator
+from functools import cache
 from http import HTTPStatus
 from importlib import resources
 from typing import Final
@@ -53,10 +54,9 @@ ASSET: Final = Operation(
 
 
 class Asset(Struct, frozen=True):
-    """A file of the page: its bytes, as they are and compressed, its content type, and a tag that changes with it."""
+    """A file of the page: its bytes, its content type, and a tag that changes with it."""
 
     body: bytes
-    packed: bytes
     kind: str
     tag: str
 
@@ -84,7 +84,13 @@ def _assets() -> Iterator[tuple[str, Asset]]:
         if suffix in KINDS:
             body = file.read_bytes()
             tag = hashlib.sha256(body).hexdigest()[:32]
-            yield file.name, Asset(body, gzip.compress(body, mtime=0), KINDS[suffix], tag)
+            yield file.name, Asset(body, KINDS[suffix], tag)
+
+
+@cache
+def _packed(body: bytes) -> bytes:
+    """Return a file of the page compressed: once it is asked for, since most daemons show no page."""
+    return gzip.compress(body, mtime=0)
 
 
 def _answer(request: Request, asset: Asset) -> Response:
@@ -95,5 +101,5 @@ def _answer(request: Request, asset: Asset) -> Response:
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     if packed:
-        return Response(asset.packed, headers={**headers, "content-encoding": "gzip"})
+        return Response(_packed(asset.body), headers={**headers, "content-encoding": "gzip"})
     return Response(asset.body, headers=headers)

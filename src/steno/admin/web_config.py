@@ -11,16 +11,11 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import yaml
 from msgspec import Struct
 
 from steno.certificates import Rules
 from steno.config.sources.base import Tls
 from steno.errors import ConfigError, ConfigFault
-from steno.regular_files import read_named
-
-FILE_BYTES: Final = 256 * 1024
-"""Longest file that is read."""
 
 Clients = Literal["none", "optional", "required"]
 """Whether clients show certificates."""
@@ -71,7 +66,11 @@ class WebConfig(Struct, frozen=True):
 
 def read_web_config(path: Path) -> WebConfig:
     """Return what the file at `path` says. Raises ConfigError, which names file and key, where it is wrong."""
-    document = _parsed(path)
+    from steno.admin.web_config_file import parsed  # noqa: PLC0415  # PyYAML is a thirtieth of a start without TLS
+
+    document = parsed(path)
+    if not isinstance(document, dict):
+        raise ConfigError([ConfigFault(str(path), "", f"must be a mapping with the key {TLS}")])
     faults = [ConfigFault(str(path), key, message) for key, message in _faults(document)]
     if faults:
         raise ConfigError(faults)
@@ -97,59 +96,6 @@ def plain_name(name: str) -> str:
 
 def _beside(path: Path, name: str | None) -> str | None:
     return str(path.parent / name) if name else None
-
-
-# Reading --------------------------------------------------------------------------------------------------
-
-
-class _Loader(yaml.SafeLoader):
-    """Loads plain values alone. No key stands twice, and nothing refers to what stands elsewhere."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Refuse an alias: a few lines of these can stand for gigabytes."""
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="aliases are not supported")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # as it is there
-        """Refuse a key that stands twice: of two certificates it would be the second, without a word."""
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        if len(set(keys)) < len(keys):
-            raise yaml.MarkedYAMLError(problem="a key stands twice", problem_mark=node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-def _parsed(path: Path) -> dict[str, Any]:
-    try:
-        content = read_named(path, FILE_BYTES + 1)
-    except OSError as error:
-        raise _failure(path, f"cannot be read: {(error.strerror or 'input error').lower()}") from None
-    if len(content) > FILE_BYTES:
-        raise _failure(path, f"is longer than {FILE_BYTES} bytes")
-    try:
-        document = yaml.load(content.decode(), _Loader)  # noqa: S506  # a SafeLoader
-    except UnicodeDecodeError:
-        raise _failure(path, "is not UTF-8") from None
-    except yaml.YAMLError as error:
-        raise _failure(path, _syntax(error)) from None
-    except (RecursionError, ValueError):  # ValueError: a number or date that is none
-        raise _failure(path, "is no YAML that steno can read") from None
-    if not isinstance(document, dict):
-        raise _failure(path, f"must be a mapping with the key {TLS}")
-    return document
-
-
-def _syntax(error: yaml.YAMLError) -> str:
-    """Return where the mistake is, and what where it is one of ours. The parser's own words may repeat a secret."""
-    mark = getattr(error, "problem_mark", None)
-    place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    own = ("aliases are not supported", "a key stands twice")
-    problem = getattr(error, "problem", None)
-    return place + (problem if problem in own else "is no YAML")
-
-
-def _failure(path: Path, message: str) -> ConfigError:
-    return ConfigError([ConfigFault(str(path), "", message)])
 
 
 # What may be wrong ----------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ headers `webhook-id`, `webhook-timestamp` and `webhook-signature`). It sends aga
 
     signed by none of the secrets, too old, too new       401, no effect
     signed, and accepted before (the same id)              200, no effect
+    signed, of a call of another shard                     200, that shard is sent it too
     signed, of another type than `realtime.call.incoming`  200, counted
     signed, and there is no place or it comes too often    503 or 429: the next delivery of the same id has its effect
     else                                                   200, and the call is followed
@@ -63,6 +64,7 @@ Outcome = Literal[
     "attached",
     "already_attached",
     "ignored",
+    "other_shard",
     "replayed",
     "forged",
     "stale",
@@ -78,6 +80,7 @@ Outcome = Literal[
     attached          the call is followed
     already_attached  it was followed before, by this source or another
     ignored           it announces no call, or `webhook_attach` is off
+    other_shard       the call belongs to another shard, at whose address the same webhook comes in
     replayed          it was accepted before
     forged            none of the secrets has signed it
     stale             it is more than 5 minutes old, or from the future
@@ -88,6 +91,12 @@ Outcome = Literal[
     secret_missing    no secret could be read: it is sent again
     not_configured    no source accepts webhooks
 """
+
+_FOLLOWED_ELSEWHERE: Final[Mapping[str, Outcome]] = {
+    "already_followed": "already_attached",
+    "other_shard": "other_shard",
+}
+"""Refusals that need no further delivery: somebody follows the call."""
 
 S = TypeVar("S", bound=Struct)
 
@@ -227,12 +236,13 @@ class WebhookReceiver:
         request = AttachRequest(_decoded(body, _CallIncoming).data.call_id, source=source.name)
         try:
             _, new = await self._desk.attach(request, "webhook", delivery)
+            outcome: Outcome = "attached" if new else "already_attached"
         except RefusedError as refused:
-            if refused.code != "already_followed":
+            if refused.code not in _FOLLOWED_ELSEWHERE:
                 raise
-            new = False
+            outcome = _FOLLOWED_ELSEWHERE[refused.code]
         self._events[kind] += 1
-        return "attached" if new else "already_attached"
+        return outcome
 
     def _count(self, outcome: Outcome, message: str = "") -> None:
         """Count what became of a webhook; a refusal is logged, once in a while."""

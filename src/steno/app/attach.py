@@ -33,7 +33,7 @@ TIMEOUT_SECONDS: Final = 30.0
 ANSWER_BYTES: Final = 16 * 1024 * 1024
 """How much of an answer is read: a list of thousands of calls has some MB."""
 SUCCESS: Final = 300
-NEGATIVE: Final = frozenset({"not_followed", "already_followed"})
+NEGATIVE: Final = frozenset({"not_followed", "already_followed", "other_shard"})
 """Refusals that are an answer: exit 1."""
 LATER: Final = frozenset({"too_many_requests", "too_many_calls", "unavailable"})
 """Refusals that may not be there later: exit 69."""

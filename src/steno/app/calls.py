@@ -11,6 +11,7 @@ from steno.admin.webhooks import WebhookReceiver
 from steno.audit.service import AuditService
 from steno.config import AttachSource, Config
 from steno.output_errors import OutputErrors
+from steno.shards import Shard
 from steno.sources.attach.journal import Journal
 from steno.sources.attach.register import Attachments, CallFact
 from steno.sources.clock import Clock
@@ -19,13 +20,16 @@ from steno.sources.clock import Clock
 class Calls:
     """The register of a daemon with its faces."""
 
-    def __init__(self, config: Config, clock: Clock, audit: AuditService, journal: Journal) -> None:
-        """Go on with the calls of `journal`, and record in `audit` what happens to calls."""
+    def __init__(
+        self, config: Config, clock: Clock, audit: AuditService, journal: Journal, shard: Shard | None = None
+    ) -> None:
+        """Go on with the calls of `journal`, record in `audit` what happens to calls, and take those of `shard`."""
 
         def note(fact: CallFact, source: str, call_id: str, body: Mapping[str, object]) -> None:
             audit.call_noted(clock.now(), fact, source, call_id, body)
 
         self.attachments = Attachments(clock.now, journal, note)
+        self.attachments.shard = shard
         self.attachments.keep({source.name for source in _sources(config)}, starting=True)
         self._webhooks = WebhookReceiver(self.attachments, _sources(config))
         self._kept = journal.path is not None

@@ -22,6 +22,7 @@ from steno.config import Config, ListenSource, ProxySource, audit_directory
 from steno.errors import ConfigError, StenoError
 from steno.otel.setup import exports_of
 from steno.sources.clock import Clock
+from steno.sources.sockets import SHARED, listening
 
 
 def refused(config: Config, environ: Mapping[str, str], state: Path | None, record: Path | None) -> Iterator[Finding]:
@@ -43,6 +44,8 @@ def refused(config: Config, environ: Mapping[str, str], state: Path | None, reco
     for source in config.sources:
         if isinstance(source, (ListenSource, ProxySource)):
             yield from _of_address(f"sources.{source.name}.listen", *source.address, runs=runs, fatal=False)
+            if not (runs or source.reuse_port) and listening(*source.address) > 1:
+                yield Finding(f"sources.{source.name}.reuse_port", f"{source.listen}: {SHARED}")
     if state is not None:
         yield from _looked_at(state, "--state", _of_state(state))
     if record is not None:
@@ -176,14 +179,15 @@ def _of_address(key: str, host: str, port: int, *, runs: bool, fatal: bool) -> I
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
         if not (taken and runs):
-            yield Finding(key, f"{host}:{port}: {_unbindable(error, port)}", fatal=fatal and not taken)
+            yield Finding(key, f"{host}:{port}: {unbindable(error, port)}", fatal=fatal and not taken)
 
 
 PRIVILEGED = 1024
 """Ports below this one are for those who have a right to them."""
 
 
-def _unbindable(error: OSError, port: int) -> str:
+def unbindable(error: OSError, port: int) -> str:
+    """Return why `port` of an address cannot be listened on."""
     if error.errno == errno.EADDRINUSE:
         return "is taken by a process that runs: each steno needs a port of its own"
     if error.errno == errno.EADDRNOTAVAIL:

@@ -32,6 +32,7 @@ from steno.app.calls import Calls
 from steno.app.control_client import EraseRequest
 from steno.app.daemon_log import DaemonLog
 from steno.app.drain import Drain
+from steno.app.garbage import Garbage
 from steno.app.health import Health
 from steno.app.loaded_config import LoadedConfig
 from steno.app.loop_lag import LoopLag
@@ -56,6 +57,7 @@ from steno.metrics.sink import Metrics
 from steno.otel.exporting import Exports
 from steno.output_errors import OutputErrors
 from steno.pipeline import Pipeline
+from steno.shards import Shard
 from steno.sources.attach.journal import Journal
 from steno.sources.clock import Clock, ClockWatch
 from steno.sources.recorder import Recorder
@@ -86,6 +88,8 @@ class DaemonParts(Struct, frozen=True, kw_only=True):
     state: StateOutput | None = None
     access: Access
     """Who may ask for what over HTTP."""
+    shard: Shard | None = None
+    """Which of several processes with the same file this one is."""
     journal: Journal
     """Keeps the calls that are followed over a restart."""
     log: DaemonLog | None = None
@@ -125,7 +129,7 @@ class Daemon:
             mixed=self._stream_mixed,
         )
         self._know_sources(config)
-        self.calls = Calls(config, parts.clock, parts.audit, parts.journal)
+        self.calls = Calls(config, parts.clock, parts.audit, parts.journal, parts.shard)
         self.calls.attachments.followed = self.pipeline.follower
         sessions = StreamSessions(self.pipeline, parts.clock, parts.recorder, config.limits, self.calls.attachments)
         if acknowledgements := parts.audit.acknowledgements:
@@ -147,6 +151,7 @@ class Daemon:
         self.loaded = LoadedConfig(parts.prices)
         self.loaded.http_expiry = lambda: self.access.tls.expires if self.access.tls else None
         self.lag = LoopLag()
+        self.garbage = Garbage()
         self.memory = MemoryNumbers(config.limits, self.pipeline.registry.memory, sessions.read_ahead)
         self._reports = ServiceReports(parts.notifier, self)
         self._log = structlog.get_logger()
@@ -202,6 +207,7 @@ class Daemon:
         )
 
     def _stream_ended(self, stream: Stream) -> None:
+        self.garbage.stream_ended()
         if self._parts.state:
             self._parts.state.ended(stream)
 
@@ -233,6 +239,7 @@ class Daemon:
                 tasks.start_soon(self._serve, listen)
             tasks.start_soon(self._serve, self.views.changes.run)
             self._log_start()
+            self.garbage.start()
             self.lag.start(asyncio.get_running_loop())
             tasks.start_soon(self._tick)
             self._reports.ready()
@@ -244,6 +251,7 @@ class Daemon:
             await http.stopped.wait()
             tasks.cancel_scope.cancel()
             self.lag.stop()
+            self.garbage.stop()
         return missing
 
     def numbers(self) -> list[ProcessNumbers]:
@@ -270,6 +278,7 @@ class Daemon:
             audit=str(self.audit.directory) if self.audit.directory else None,
             audit_log=self.audit.log_id,
             sources=list(self.sources.ready()),
+            **({"shard": str(self._parts.shard)} if self._parts.shard else {}),
         )
         if self.audit.directory is None:
             self._log.warning("no audit log is written: neither audit.directory nor $LOGS_DIRECTORY is set")
@@ -302,6 +311,7 @@ class Daemon:
             now = self.clock.now()
             with self._guarded("time could not go on in order"):
                 self.pipeline.tick(now)
+            self.garbage.tick(len(self.pipeline.streams), len(self.pipeline.registry.conversations))
             self.health.ticked()
             if self._parts.recorder:
                 self._parts.recorder.flush()

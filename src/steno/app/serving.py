@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
@@ -10,17 +11,20 @@ from pathlib import Path
 from steno.admin.http import bind
 from steno.app.access import Access
 from steno.app.calls import journal_of
+from steno.app.check_start import unbindable
 from steno.app.daemon import Daemon, DaemonParts
 from steno.app.daemon_log import DaemonLog
+from steno.app.event_loop import short_turns
 from steno.app.notify import Notifier
 from steno.app.price_list import configured_prices
 from steno.app.signals import SIGNALS
 from steno.app.state_output import StateOutput
 from steno.audit.service import AuditService
 from steno.config import Config
-from steno.errors import UnavailableError
+from steno.errors import ConfigError, ConfigFault, UnavailableError
 from steno.otel.setup import exports_of
 from steno.output_errors import OutputErrors
+from steno.shards import Shard
 from steno.sources.clock import Clock
 from steno.sources.recorder import Recorder
 
@@ -34,6 +38,7 @@ def opened(
     record: Path | None = None,
     load: Callable[[], Config] | None = None,
     log: DaemonLog | None = None,
+    shard: Shard | None = None,
 ) -> Iterator[Daemon]:
     """Bind the port, open the audit log and the files, and yield a daemon that is ready to run.
 
@@ -45,10 +50,12 @@ def opened(
         record: the folder that frames are recorded into.
         load: reads the configuration again, where it came from a file.
         log: the operational log, where it is the daemon's own.
+        shard: which of several processes with the same file this one is.
 
     Raises:
-        ConfigError: the price list cannot be read, a key or pattern of the log or the web configuration is wrong, or
-            packages for what is configured are not installed.
+        ConfigError: the price list cannot be read, a key or pattern of the log or the web configuration is wrong,
+            packages for what is configured are not installed, this process has no right to the port, or `state` is a
+            folder.
         DataError: the audit log that is there cannot be continued.
         UnavailableError: a port is taken, a folder cannot be written, or another daemon writes the log.
     """
@@ -56,7 +63,7 @@ def opened(
     access = Access(config.http)
     errors = log.errors if log else OutputErrors()
     with ExitStack() as stack:
-        sock = stack.enter_context(bind(*config.http.address))
+        sock = stack.enter_context(_bound(*config.http.address))
         audit = stack.enter_context(AuditService.open(config, environ, clock.start, clock.now))
         recorder = Recorder(record, errors) if record else None
         writer = stack.enter_context(StateOutput.open(state, errors)) if state else None
@@ -69,6 +76,7 @@ def opened(
             recorder=recorder,
             state=writer,
             access=access,
+            shard=shard,
             journal=journal_of(audit.directory, environ, errors),
             load=load,
             log=log,
@@ -76,6 +84,20 @@ def opened(
             notifier=stack.enter_context(closing(Notifier(environ, partial(errors.count, "notify")))),
         )
         yield Daemon(config, parts)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Return the socket of the HTTP face.
+
+    Raises ConfigError where this process has no right to the port, which no restart mends, else as `bind` does.
+    """
+    try:
+        return bind(host, port)
+    except UnavailableError as error:
+        if not isinstance(error.__cause__, PermissionError):
+            raise
+        message = f"{host}:{port}: {unbindable(error.__cause__, port)}"
+        raise ConfigError([ConfigFault("", "http.listen", message)]) from error
 
 
 async def serve(daemon: Daemon) -> None:
@@ -92,7 +114,8 @@ async def serve(daemon: Daemon) -> None:
     SIGNALS.hold()
     SIGNALS.deliver(deliver)
     try:
-        missing = await daemon.run()
+        with short_turns():
+            missing = await daemon.run()
     finally:
         SIGNALS.deliver(None)
     if missing:

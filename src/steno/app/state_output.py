@@ -24,7 +24,7 @@ from steno.app.descriptors import Descriptor
 from steno.app.files import STANDARD, STATE_MODE, StateWriter, is_regular, output
 from steno.core.conversation import Conversation
 from steno.core.stream import Stream
-from steno.errors import UnavailableError
+from steno.errors import ConfigError, ConfigFault, UnavailableError
 from steno.output_errors import OutputErrors
 
 STANDARD_OUTPUT: Final = 1
@@ -52,8 +52,8 @@ class StateOutput:
     def open(cls, path: Path, errors: OutputErrors) -> Iterator[Self]:
         """Open the output, which is given up where it is not finished in the body; failures count in `errors`.
 
-        Raises UnavailableError, which names the path, where it cannot be written: an option that cannot be kept is
-        refused at the start.
+        An option that cannot be kept is refused at the start. Raises UnavailableError, which names the path, where it
+        cannot be written, and ConfigError where it is a folder: no restart mends that.
         """
         stack = ExitStack()
         file = _open(path, stack)
@@ -139,7 +139,7 @@ def _open(path: Path, stack: ExitStack) -> IO[bytes]:
     if regular:
         return stack.enter_context(output(path, STATE_MODE))
     if path.is_dir():
-        raise UnavailableError(f"cannot write {path}: {os.strerror(errno.EISDIR)}")
+        raise ConfigError([ConfigFault("", "--state", f"{path}: is a folder")])
     if path != STANDARD and not os.access(path, os.W_OK):
         raise UnavailableError(f"cannot write {path}: {os.strerror(errno.EACCES)}")
     try:

@@ -1,10 +1,51 @@
 """Lines for a terminal. Text is data there too: names from upstream and from a disk move no cursor."""
 
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import click
 
+from steno.errors import UnavailableError
+
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+
+
+class _Watched(io.TextIOWrapper):
+    """Standard output whose failures are those of the disk and no mistake of ours."""
+
+    def write(self, text: str, /) -> int:
+        with _blamed():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with _blamed():
+            super().flush()
+
+
+@contextmanager
+def _blamed() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:  # its reader has gone, which is no failure
+        raise
+    except OSError as error:
+        raise UnavailableError(f"cannot write standard output: {error.strerror}") from error
+
+
+def watch_output() -> None:
+    """Let what is printed raise UnavailableError where it cannot be written."""
+    out = sys.stdout
+    if type(out) is io.TextIOWrapper:  # None where the descriptor was closed, another class where tests look
+        sys.stdout = _Watched(
+            out.buffer,
+            out.encoding,
+            out.errors,
+            line_buffering=out.line_buffering,
+            write_through=out.write_through,
+        )
 
 
 def printable(text: str) -> str:

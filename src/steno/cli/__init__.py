@@ -16,15 +16,16 @@ from typing import Final, NoReturn
 import click
 
 from steno import __version__
-from steno.app.terminal import printable_lines
+from steno.app.terminal import printable_lines, watch_output
 from steno.cli import calls, completion, daemon, logs, recordings, watching
-from steno.errors import ConfigError, StenoError, UsageError
+from steno.errors import ConfigError, StenoError, UnavailableError, UsageError
 
 INTERRUPTED: Final = 130
 
 
 def main() -> NoReturn:
     """Run the command that the arguments name, and exit."""
+    watch_output()
     try:
         code = cli.main(standalone_mode=False)
     except click.UsageError as error:
@@ -39,14 +40,23 @@ def main() -> NoReturn:
         _complain(f"{prefix}{error}\n")
         code = error.exit_code
     except BrokenPipeError:  # the reader of our output has gone
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  # so that the interpreter's last flush is quiet
         code = 0
     except Exception as error:  # noqa: BLE001  # a mistake of ours: its message may hold content
         from steno.app.logs import trace
 
         _complain(f"steno: internal error\n{trace(error)}")
         code = StenoError.exit_code
+    _settle_output()
     sys.exit(code)
+
+
+def _settle_output() -> None:
+    """Give up what waits for standard output where it cannot be written: the interpreter would say so once more."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except (OSError, UnavailableError):
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  # until the end of the process
 
 
 def _help(context: click.Context | None) -> str:

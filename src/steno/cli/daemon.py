@@ -1,13 +1,15 @@
 """The commands that run the daemon, or something like it: run, check, demo, simulate."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import click
 
+from steno.app.lean_imports import lean_imports
 from steno.app.signals import SIGNALS
 from steno.app.terminal import echo
-from steno.cli.options import CONFIG, FILE, command, config_file_at, faults_in
+from steno.cli.options import CONFIG, FILE, PROCESS, command, config_file_at, faults_in
 from steno.errors import ConfigError, ConfigFault
 
 
@@ -15,27 +17,36 @@ from steno.errors import ConfigError, ConfigFault
     "Run the daemon.",
     "steno run -c /etc/steno/steno.toml",
     "steno run -c steno.toml --state state.jsonl --record recordings",
+    "steno run -c steno.toml --shard 2/4 --http-listen 127.0.0.1:9482",
 )
 @CONFIG
+@PROCESS
 @click.option("--state", type=FILE, help="Write the state of all conversations here when it stops; exit 69 if not.")
 @click.option("--record", type=FILE, help="Record every frame into this folder, a file a stream.")
-def run(config_file: Path | None, state: Path | None, record: Path | None) -> None:
+def run(
+    config_file: Path | None, shard: str | None, http_listen: str | None, state: Path | None, record: Path | None
+) -> None:
     """Run the daemon until SIGTERM or SIGINT."""
-    import anyio
+    with lean_imports():
+        import anyio
 
-    from steno.app import serving
-    from steno.app.daemon_log import DaemonLog
-    from steno.app.event_loop import event_loop_options
-    from steno.config import load
+        from steno.app import serving
+        from steno.app.daemon_log import DaemonLog
+        from steno.app.event_loop import event_loop_options
+        from steno.config import Process, load
 
     SIGNALS.hold()
     log = DaemonLog()
     path = config_file_at(config_file)
-    config = load(path)
+    process = Process.of(shard, http_listen)
+    reading = partial(load, path, process=process)
+    config = reading()
     log.configure(config.log.level, config.log.format)
     with (
         faults_in(path),
-        serving.opened(config, os.environ, state=state, record=record, load=lambda: load(path), log=log) as ready,
+        serving.opened(
+            config, os.environ, state=state, record=record, load=reading, log=log, shard=process.shard
+        ) as ready,
     ):
         anyio.run(serving.serve, ready, backend_options=event_loop_options())
 
@@ -43,23 +54,34 @@ def run(config_file: Path | None, state: Path | None, record: Path | None) -> No
 @command(
     "Find what is wrong in a configuration; print all of it.",
     "steno check -c /etc/steno/steno.toml --strict",
+    "steno check -c /etc/steno/steno.toml --shard 2/4",
 )
 @CONFIG
+@PROCESS
 @click.option("--state", type=FILE, help="As `steno run` is given it: whether it can be written.")
 @click.option("--record", type=FILE, help="As `steno run` is given it: whether the folder can be written.")
 @click.option("--strict", is_flag=True, help="Exit 78 when there is a warning.")
-def check(config_file: Path | None, state: Path | None, record: Path | None, strict: bool) -> None:
+def check(
+    config_file: Path | None,
+    shard: str | None,
+    http_listen: str | None,
+    state: Path | None,
+    record: Path | None,
+    strict: bool,
+) -> None:
     """Read the configuration and print all of it, defaults included, secrets masked.
 
     What `steno run` would refuse is an error, exit 78: a folder that cannot be written, a key that is too short, an
     address that is not this machine's. What it starts with and is surely not meant is a warning on standard error: a
     file or variable that a source needs, a certificate that ends soon, a port that another process has.
     """
-    from steno.app import check as checking
-    from steno.config import load, render
+    with lean_imports():
+        from steno.app import check as checking
+        from steno.config import Process, load, render
 
     path = config_file_at(config_file)
-    config = load(path)
+    process = Process.of(shard, http_listen)
+    config = load(path, process=process)
     with faults_in(path):
         warned, faults = checking.found(config, os.environ, state, record)
     for warning in warned:
@@ -68,6 +90,8 @@ def check(config_file: Path | None, state: Path | None, record: Path | None, str
         raise ConfigError(ConfigFault(str(path), each.key, each.message) for each in faults)
     if strict and warned:
         raise ConfigError([ConfigFault(str(path), "", "a warning is an error with --strict")])
+    for name, number in process.elsewhere(load(path)):
+        click.echo(f"# {name}: runs in shard {number}")
     click.echo(render(config), nl=False)
 
 

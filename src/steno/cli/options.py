@@ -43,6 +43,16 @@ def TLS(command: Callable[..., R]) -> Callable[..., R]:  # noqa: N802  # as CONF
     return command
 
 
+def PROCESS(command: Callable[..., R]) -> Callable[..., R]:  # noqa: N802  # as CONFIG, it stands above commands
+    """Add the options of one of several processes with the same file."""
+    for option in (
+        click.option("--http-listen", metavar="ADDRESS", help="In place of http.listen of the file."),
+        click.option("--shard", metavar="I/N", help="Be the I-th of N processes with this file: read its part."),
+    ):
+        command = option(command)
+    return command
+
+
 def config_file_at(explicit: Path | None) -> Path:
     """Return where the configuration is. Raises ConfigError where there is none."""
     from steno.config import STANDARD_PLACES, find

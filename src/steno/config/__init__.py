@@ -7,6 +7,7 @@
     validators.py   conditions between the keys of one table
     validation.py   TOML data against the Structs; finds every fault, not only the first
     messages.py     what a value of a type must be, as a message for the operator
+    process.py      what one of several processes with the same file has for itself
     loading.py      from a path to a `Config`
     render.py       from a `Config` to TOML with secrets masked, and its digest
     secret.py       the value of a secret, read from the place that the configuration names
@@ -17,6 +18,7 @@ Only `cli` and `app` read the configuration. Every other part receives its own t
 
 from steno.config.fields import mask_url
 from steno.config.loading import STANDARD_PLACES, find, load, parse
+from steno.config.process import Process
 from steno.config.render import digest, render
 from steno.config.schema import Audit, Config, Http, Log, Otel, Prices, audit_directory
 from steno.config.secret import read_secret
@@ -35,6 +37,7 @@ __all__ = [
     "Log",
     "Otel",
     "Prices",
+    "Process",
     "ProxySource",
     "SecretRef",
     "Tls",

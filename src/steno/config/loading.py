@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from steno.config.process import Process
 from steno.config.schema import Config
 from steno.config.sources import SOURCES
 from steno.config.validation import flaws
@@ -50,8 +51,8 @@ Defaults = Mapping[str, Mapping[str, Any]]
 """Values by table and key for what the file does not set."""
 
 
-def load(path: Path, defaults: Defaults = MappingProxyType({})) -> Config:
-    """Read a file. `defaults` replace those of the schema.
+def load(path: Path, defaults: Defaults = MappingProxyType({}), process: Process = Process()) -> Config:  # noqa: B008  # it is frozen
+    """Read a file. `defaults` replace those of the schema; `process` has its own part.
 
     Raises ConfigError, with every fault, where the file cannot be read or is wrong.
     """
@@ -62,21 +63,28 @@ def load(path: Path, defaults: Defaults = MappingProxyType({})) -> Config:
         text = content.decode("utf-8-sig")  # some editors write a byte order mark
     except UnicodeDecodeError as error:
         raise _failure(str(path), f"is not UTF-8 (byte {error.start + 1})") from None
-    return parse(text, str(path), defaults)
+    return parse(text, str(path), defaults, process)
 
 
-def parse(text: str, file: str, defaults: Defaults = MappingProxyType({})) -> Config:
+def parse(
+    text: str,
+    file: str,
+    defaults: Defaults = MappingProxyType({}),
+    process: Process = Process(),  # noqa: B008  # it is frozen
+) -> Config:
     """Read TOML text. `file` is its name in the faults; `defaults` replace those of the schema.
+
+    `process` says what of it this process has: sources that run elsewhere are checked, and left out.
 
     Raises ConfigError where the text is wrong: with every fault, or with the first one where it is not TOML.
     """
-    data = _decode(text, file)
+    data = process.tables(_decode(text, file))
     faults = [ConfigFault(file, flaw.key, flaw.message) for flaw in flaws(data, Config, "")]
     if faults:
         raise ConfigError(faults)
     tables = {**data, **{table: {**keys, **data.get(table, {})} for table, keys in defaults.items()}}
     sources = tuple(msgspec.convert(source, SOURCES[source["kind"]]) for source in tables.pop("sources", ()))
-    return msgspec.structs.replace(msgspec.convert(tables, Config), sources=sources)
+    return process.part(msgspec.structs.replace(msgspec.convert(tables, Config), sources=sources))
 
 
 def _read(path: Path) -> bytes:

@@ -177,13 +177,10 @@ class Conversation:
         """Begin the conversation `key` of `source` on `stream`. A `named` one outlives its streams."""
         self.key = key
         self.source = source
-        self.stream = stream
-        self.last_stream = stream
+        self.stream = self.last_stream = stream
         self.limits = limits
-        self.prices: PriceTable | None = None
-        """What usage that begins from now on is priced by. The registry sets it."""
         self.claims: Claims | None = None
-        """What says whose usage is billed where another source follows it as well. The registry sets it."""
+        """What says by which prices usage is billed, and whose where another source follows it. Set by the registry."""
         self.names: tuple[str, ...] = ()
         """Under which ids of a session or call `claims` know it."""
         self.named = named
@@ -192,6 +189,8 @@ class Conversation:
         self.opened_at: Micros | None = None
         self.last_at: Micros | None = None
         self.closed_reason: str | None = None
+        self.look_at: Micros | None = None
+        """The whole second at which the registry looks what is due of it; see `deadlines`."""
         self.shared = False
         """Whether its stream mixes it with other sessions: then it ends when it is idle, as a named one does."""
         self.superseded = False
@@ -224,6 +223,11 @@ class Conversation:
         """The identity that came again last, and the kind of event that had it."""
         self._unidentified = False
         """Whether identities tell its events not apart."""
+
+    @property
+    def prices(self) -> PriceTable | None:
+        """What usage that begins from now on is priced by: the same for all."""
+        return self.claims.prices if self.claims else None
 
     @property
     def complete(self) -> bool:

@@ -22,49 +22,37 @@ stream. Keys of all families share one table, so that a name belongs to one fami
 with that name is rejected as `no_conversation`. A session that replaces another under the same key opens `<key>#2`, and
 so on.
 
-Conversations end for one reason of a closed list (`Closing`). One without a name ends with its stream. One with a name,
-and every thread, outlives its streams: it ends when it is idle or evicted, or with the stream that it was last heard on
-where steno closes that. Past `limits.conversations` the one that was silent longest is evicted, which depends only on
-what was fed, so that replay evicts the same one. `conversations` is ordered by the last event for that, and `_newest`
-spares the reordering while one conversation goes on speaking. So it is past `limits.memory_bytes`, once no kept object
-is left to be dropped: see `core/memory.py`.
+Conversations end for one reason of a closed list (`endings.Closing`). One without a name ends with its stream. One with
+a name, and every thread, outlives its streams: it ends when it is idle or evicted, or with the stream that it was last
+heard on where steno closes that. Past `limits.conversations` the one that was silent longest is evicted, which depends
+only on what was fed, so that replay evicts the same one. `conversations` is ordered by the last event for that, and
+`_newest` spares the reordering while one conversation goes on speaking. So it is past `limits.memory_bytes`, once no
+kept object is left to be dropped: see `core/memory.py`.
 
 Time comes in: with frames, and by `tick` on whole seconds. What was due in a silence happens at the second at which it
-was due, in order of time and then of opening, however late the tick that brings it.
+was due, in order of time and then of opening, however late the tick that brings it: see `deadlines`.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Literal
 
 from steno.core.billing.claims import Claims
 from steno.core.billing.prices import PriceTable
 from steno.core.conversation import DUPLICATE, DUPLICATED, Conversation
-from steno.core.facts import (
-    ConversationClosed,
-    ConversationOpened,
-    EventRejected,
-    Fact,
-    Origin,
-    StreamClosed,
-    StreamOpened,
-    Unpriced,
-)
+from steno.core.deadlines import Deadlines
+from steno.core.endings import OURS, Closing, Ending, closing_fact
+from steno.core.facts import ConversationOpened, EventRejected, Fact, Origin, StreamClosed, StreamOpened
 from steno.core.family import Family
 from steno.core.frame import Frame
+from steno.core.last_heard import LastHeard
 from steno.core.memory import MemoryBudget
 from steno.core.omission import within_bounds
 from steno.core.routing import AMBIGUOUS_SESSION, Route, Router, event_id_of
 from steno.core.session import EXPIRED
 from steno.core.stream import Stream
 from steno.limits import FACTS_OF_A_KIND, SUPERSEDED_SECONDS, Limits
-from steno.timestamps import SECOND, Micros, seconds, whole_second
+from steno.timestamps import SECOND, Micros
 from steno.wire import Event, name_of
-
-Closing = Literal["replaced", "disconnected", "session_expired", "idle", "evicted", "shutdown"]
-Ending = Literal["disconnected", "session_expired", "shutdown"]
-OURS: Final = frozenset({"evicted", "shutdown"})
-"""Reasons for which steno closes a conversation that goes on upstream."""
 
 
 class Registry:
@@ -90,7 +78,6 @@ class Registry:
             mixed: receives each stream once, when an event of it could not be told to be of one of its sessions.
         """
         self.limits = limits
-        self._prices = prices
         self.conversations: OrderedDict[str, Conversation] = OrderedDict()
         self.routes: dict[type[Event], Route] = {}
         self._routers: dict[str, Router] = {}
@@ -106,20 +93,21 @@ class Registry:
         self._superseded: OrderedDict[str, Conversation] = OrderedDict()
         """Conversations that another one has followed on their stream; some of them may have gone on since."""
         self._streams: dict[str, Stream] = {}
+        self._deadlines = Deadlines(int(limits.idle_seconds * SECOND), int(SUPERSEDED_SECONDS * SECOND))
+        self._last_heard: LastHeard | None = None
+        """Kept while we end streams, until the next second."""
         self._opened = 0
-        self.claims = Claims(self._streams)
-        """Which sources follow the same session or call."""
+        self.claims = Claims(self._streams, prices)
+        """Which sources follow the same session or call, and what all are priced by."""
 
     @property
     def prices(self) -> PriceTable | None:
         """What usage that begins from now on is priced by. What has begun keeps the prices of its beginning."""
-        return self._prices
+        return self.claims.prices
 
     @prices.setter
     def prices(self, prices: PriceTable | None) -> None:
-        self._prices = prices
-        for state in self.conversations.values():
-            state.prices = prices
+        self.claims.prices = prices
 
     # Events ---------------------------------------------------------------------------------------------
 
@@ -167,6 +155,9 @@ class Registry:
         if state is not self._newest:
             self._newest = state
             self.conversations.move_to_end(state.key)
+            if self._last_heard is not None:
+                self._newest = None  # so that no event is missed
+                self._last_heard.heard(state)
         facts = route.handle(state, event, frame)
         rejected = self._report(route, state, stream, event, at, facts) if facts else None
         if self.memory.over:
@@ -184,6 +175,9 @@ class Registry:
         if route.identifies:
             route.router.learn(state)
             self._know(state)
+        if state.session_life.reported:
+            state.session_life.reported = False
+            self._deadlines.watch(state)
         if len(facts) > FACTS_OF_A_KIND:
             facts = within_bounds(facts)
         origin = _origin(state, at, stream, event)
@@ -214,11 +208,14 @@ class Registry:
         self._opened += 1
         state.number = self._opened
         state.opened_by = type(event)
-        state.prices, state.claims = self._prices, self.claims
+        state.claims = self.claims
         self._know(state)
         state.opened_at = state.last_at = frame.at
         self.conversations[state.key] = state
         state.memory.open(self.memory)
+        self._deadlines.watch(state)
+        if self._last_heard is not None:
+            self._last_heard.heard(state)
         self._emit(_origin(state, frame.at, stream, event), ConversationOpened(family=state.family))
         if len(self.conversations) > self.limits.conversations:
             oldest = next(iter(self.conversations.values()))
@@ -248,6 +245,11 @@ class Registry:
         """Let `state` end as `replaced` once it is silent, or where room is needed: another session has followed it."""
         state.superseded = True
         self._superseded[state.key] = state
+        self._deadlines.watch(state)
+
+    def watch(self, state: Conversation) -> None:
+        """Let `state` end once it is silent, since it now is one that does."""
+        self._deadlines.watch(state)
 
     def _close(
         self,
@@ -263,9 +265,10 @@ class Registry:
         for fact in (*over, *state.abandon()):
             self._emit(origin, fact)
         state.closed_reason = reason
+        self._deadlines.forget(state)
         self.claims.forget(state)
         self._let_go(state)
-        self._emit(origin, _closing_fact(state, reason))
+        self._emit(origin, closing_fact(state, reason))
         del self.conversations[state.key]
         self._superseded.pop(state.key, None)
         self._closed(state)
@@ -331,7 +334,7 @@ class Registry:
             only_others = reason == "session_expired" and not expired and not state.expired
             self._end_session(state, "disconnected" if only_others else reason, at, stream)
         if shutdown:
-            for state in [each for each in self.conversations.values() if each.last_stream == stream.name]:
+            for state in self._last_heard_on(stream):
                 self._close(state, reason, at, stream)
         self._streams.pop(stream.name, None)
         for router in self._routers.values():
@@ -345,6 +348,13 @@ class Registry:
         """Return the sessions that a stream carries, in the order in which they began."""
         carried = [state for router in self._routers.values() for state in router.carried(stream)]
         return carried + [each for each in stream.current.values() if each.is_session and each not in carried]
+
+    def _last_heard_on(self, stream: Stream) -> list[Conversation]:
+        """Return the conversations that were last heard on `stream`, the one that was silent longest first."""
+        if self._last_heard is None:
+            self._last_heard = LastHeard(self.conversations.values())
+            self._newest = None
+        return self._last_heard.on(stream.name)
 
     def settle(self, stream: Stream) -> None:
         """Close the sessions of `stream` that another one has followed, since no frame of it will come."""
@@ -372,20 +382,18 @@ class Registry:
 
     def tick(self, at: Micros) -> None:
         """Do what is due up to `at`, each at the whole second it was due, however late this is."""
-        idle = int(self.limits.idle_seconds * SECOND)
-        silent = min(idle, int(SUPERSEDED_SECONDS * SECOND))
-        due: list[tuple[Micros, int, bool, Conversation]] = []
-        for state in self.conversations.values():
-            due += [(when, state.number, False, state) for when in state.session_life.dues(at)]
-            if (state.named or state.shared or state.superseded) and state.last_at is not None:
-                when = whole_second(state.last_at + (silent if state.superseded else idle))
-                if when <= at:
-                    due.append((when, state.number, True, state))
-        for when, _, is_idle, state in sorted(due, key=lambda each: each[:3]):
-            if is_idle:
-                self._close(state, "replaced" if state.superseded else "idle", when)
-            elif state.closed_reason is None:
-                self._emit(_origin(state, when, None, None), state.session_life.reach())
+        self._last_heard = None
+        states = self._deadlines.take(at)
+        try:
+            for when, _, silent, state in self._deadlines.due(states, at):
+                if silent:
+                    self._close(state, "replaced" if state.superseded else "idle", when)
+                elif state.closed_reason is None:
+                    self._emit(_origin(state, when, None, None), state.session_life.reach())
+        finally:  # also where our own code raises: the others are due at the next tick
+            for state in states:
+                if state.closed_reason is None:
+                    self._deadlines.watch(state)
 
 
 def _origin(state: Conversation, at: Micros | None, stream: Stream | None, event: Event | None) -> Origin:
@@ -396,20 +404,4 @@ def _origin(state: Conversation, at: Micros | None, stream: Stream | None, event
         conversation=state.key,
         family=state.family,
         event_id=event_id_of(event),
-    )
-
-
-def _closing_fact(state: Conversation, reason: Closing) -> ConversationClosed:
-    totals = state.totals
-    return ConversationClosed(
-        family=state.family,
-        reason=reason,
-        duration_seconds=seconds(state.opened_at, state.last_at),
-        events=state.events,
-        responses=sum(totals.responses.values()),
-        runs=sum(totals.runs.values()),
-        tokens=totals.buckets(),
-        cost_usd=totals.cost_usd(),
-        unpriced=tuple(Unpriced(reason, usages) for reason, usages in totals.unpriced.items()),
-        complete=state.complete,
     )

@@ -46,6 +46,9 @@ class Openings(Protocol):
     def supersede(self, state: Conversation) -> None:
         """Let a conversation end as `replaced` once it is silent, since another one has followed it on its stream."""
 
+    def watch(self, state: Conversation) -> None:
+        """Let a conversation end as `idle` once it is silent, since it is `shared` now."""
+
 
 class Router(ABC):
     """Finds the conversations of one family's events, for one registry."""

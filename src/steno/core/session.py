@@ -17,7 +17,7 @@ CLOSED: Final = "closed"
 class SessionLife:
     """What is known of a session's end. `kind` is realtime, transcription, translation, client_secret or chatkit."""
 
-    __slots__ = ("deadline", "id", "kind", "passed", "status")
+    __slots__ = ("deadline", "id", "kind", "passed", "reported", "status")
 
     def __init__(self) -> None:
         """Begin with a session that was not reported yet."""
@@ -28,6 +28,8 @@ class SessionLife:
         self.deadline: Micros | None = None
         self.passed = 0
         """How many of the thresholds were passed."""
+        self.reported = False
+        """Whether it was reported since the registry looked when it is due next. It looks after an event with facts."""
 
     def report(self, key: str | None, kind: str, expires_at: float | None, now: Micros | None) -> None:
         """Take what upstream reports of the session.
@@ -38,6 +40,7 @@ class SessionLife:
             expires_at: the Unix second at which it ends. One that cannot be a time is ignored.
             now: the time of the report. Thresholds before it are passed without a fact.
         """
+        self.reported = True
         another = key not in (None, self.id) and (self.id is not None or self.status == CLOSED)
         self.id, self.kind = key or self.id, kind
         self.status = ACTIVE if another or self.status is None else self.status
@@ -53,6 +56,12 @@ class SessionLife:
         deadline = self.deadline
         seconds = (whole_second(deadline - left * SECOND) for left in THRESHOLDS[self.passed :])
         return [second for second in seconds if second <= at]
+
+    def next_due(self) -> Micros | None:
+        """Return the whole second at which the session reaches its next threshold; None where there is none."""
+        if self.deadline is None or self.status != ACTIVE or self.passed == len(THRESHOLDS):
+            return None
+        return whole_second(self.deadline - THRESHOLDS[self.passed] * SECOND)
 
     def reach(self) -> Fact:
         """Pass the next threshold. Return its fact."""

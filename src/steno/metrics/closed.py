@@ -12,8 +12,8 @@ from itertools import product
 from typing import Final, get_args
 
 from steno.core import facts
+from steno.core.endings import Closing
 from steno.core.family import Family
-from steno.core.registry import Closing
 from steno.core.vocabulary import CALL_ENDS, INTERRUPTIONS, RUN_ENDS, STEP_ENDS, STEP_KINDS, TOOL_KINDS
 from steno.metrics.labels import Labels
 

@@ -5,7 +5,8 @@ because each dictionary is copied in one step (`list(...)`, `dict(...)`), and no
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol
+from heapq import merge
+from typing import Final, Protocol, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -21,6 +22,21 @@ from steno.metrics.conversations import ConversationNumbers, Counts, Numbers
 from steno.metrics.definitions import METRICS, Definition
 from steno.metrics.labels import NO_LABELS, Labels, SourceLabels
 from steno.metrics.sink import Histogram, Metrics
+
+SLICE: Final = 2_000
+"""Label sets that are sorted in one step: about a millisecond."""
+
+T = TypeVar("T")
+
+
+def in_order(values: Mapping[Labels, T]) -> Iterator[tuple[Labels, T]]:
+    """Yield `values` by their labels.
+
+    The loop waits while a thread sorts, since that is one call of C: for 50 ms where there are 30,000. So slices are
+    sorted and then merged, which takes no longer.
+    """
+    items = list(values.items())
+    return merge(*(sorted(items[first : first + SLICE]) for first in range(0, len(items), SLICE)))
 
 
 class ConversationCollector(Collector):
@@ -65,14 +81,14 @@ def number_family(row: Definition, numbers: Numbers, of_sources: SourceLabels = 
     """Return a counter or a gauge with `numbers`, in an order that does not depend on which came first."""
     kind = CounterMetricFamily if row.kind == "counter" else GaugeMetricFamily
     family = kind(row.name, row.help, labels=of_sources.names_after_source(row.labels))
-    for labels, value in sorted(dict(numbers).items()):
+    for labels, value in in_order(numbers):
         family.add_metric(of_sources.values_after_source(labels), value)
     return family
 
 
 def _histogram_family(row: Definition, histograms: Mapping[Labels, Histogram], of_sources: SourceLabels) -> Metric:
     family = HistogramMetricFamily(row.name, row.help, labels=of_sources.names_after_source(row.labels))
-    for labels, histogram in sorted(dict(histograms).items()):
+    for labels, histogram in in_order(histograms):
         family.add_metric(of_sources.values_after_source(labels), list(_cumulated(histogram)), histogram.sum)
     return family
 

@@ -11,6 +11,9 @@ at once would be asked again without end, at full speed."""
 SHORT_SESSION_SECONDS: Final = 1.0
 """The same for a connection that sent frames and ended in order: the run of an assistant is short."""
 
+_RNG: Final = random.Random()
+"""Shared by all sources: it has 2,500 bytes."""
+
 
 class Backoff:
     """The waits of one source."""
@@ -19,7 +22,7 @@ class Backoff:
         """Bound the first wait by `first` seconds, and every wait by `most` seconds."""
         self._first = first
         self._most = most
-        self._rng = rng or random.Random()
+        self._rng = rng or _RNG
         self._failures = 0
 
     def succeeded(self) -> None:

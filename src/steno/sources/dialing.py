@@ -33,6 +33,7 @@ from steno.sources.connect_errors import (
     sentence_of,
     shown_reason,
 )
+from steno.sources.flag import Flag
 from steno.sources.protocols import Numbers, Problem
 from steno.sources.read_ahead import MeasuredConnection, ReadAhead
 from steno.sources.recording import Close
@@ -146,22 +147,26 @@ async def dial(target: Target, read_ahead: ReadAhead) -> MeasuredConnection:
     Raises whatever made it fail; `connect_errors` has a reason for each.
     """
     url, endpoint = urlsplit(target.url), cast("Endpoint", target.endpoint)
-    connection = await connect_within_origin(
-        target.url,
-        additional_headers=read_headers(endpoint.headers),
-        subprotocols=list(target.subprotocols) or None,
-        ssl=client_context(endpoint.ca_file) if url.scheme == "wss" else None,
-        max_size=endpoint.frame_bytes,
-        open_timeout=endpoint.open_timeout_seconds,
-        close_timeout=CLOSE_SECONDS,
-        write_limit=UNSENT_BYTES,
-        ping_interval=None,  # read_websocket sends the pings
-        compression=None,  # costs more than it saves where both ends share a data centre, and memory anywhere
-        proxy=None if is_loopback(url.hostname or "") else True,
-        user_agent_header=f"steno/{__version__}",
-        create_connection=read_ahead.connection,
+    connection = cast(  # the library makes it with `create_connection`
+        "MeasuredConnection",
+        await connect_within_origin(
+            target.url,
+            additional_headers=read_headers(endpoint.headers),
+            subprotocols=list(target.subprotocols) or None,
+            ssl=client_context(endpoint.ca_file) if url.scheme == "wss" else None,
+            max_size=endpoint.frame_bytes,
+            open_timeout=endpoint.open_timeout_seconds,
+            close_timeout=CLOSE_SECONDS,
+            write_limit=UNSENT_BYTES,
+            ping_interval=None,  # read_websocket sends the pings
+            compression=None,  # costs more than it saves where both ends share a data centre, and memory anywhere
+            proxy=None if is_loopback(url.hostname or "") else True,
+            user_agent_header=f"steno/{__version__}",
+            create_connection=read_ahead.connection,
+        ),
     )
-    return cast("MeasuredConnection", connection)  # the library makes it with the above
+    connection.forget_heads()
+    return connection
 
 
 class DialLoop:
@@ -203,8 +208,8 @@ class DialLoop:
         self._over = over
         self._repeats_logged = repeats_logged
         self._slow = slow
-        self._stopping = anyio.Event()
-        self._wake = anyio.Event()
+        self._stopping = False
+        self._wake = Flag()
         """Ends the wait after the present attempt."""
         self._dialing: anyio.CancelScope | None = None
         """The handshake under way: `stop` ends it."""
@@ -220,20 +225,20 @@ class DialLoop:
     @property
     def stopping(self) -> bool:
         """Whether `stop` was called."""
-        return self._stopping.is_set()
+        return self._stopping
 
     # The life of the loop -------------------------------------------------------------------------------
 
     async def run(self, backoff: Backoff) -> None:
         """Connect and read, again and again, waiting as `backoff` says, until `stop` or until it is over."""
-        while not self._stopping.is_set():
-            self._wake = anyio.Event()
+        while not self._stopping:
+            self._wake = Flag()
             attempt = await self._attempt()
             if attempt.good:
                 backoff.succeeded()
             known = self.problem
             self.problem = _problem_of(attempt)
-            if self._stopping.is_set() or self._over(attempt):
+            if self.stopping or self._over(attempt):
                 return
             wait = backoff.wait(attempt.retry_after, slowly=attempt.failure in self._slow)
             if attempt.failure and (self._repeats_logged or self.problem != known):
@@ -256,7 +261,7 @@ class DialLoop:
 
     async def stop(self, reason: str = STOPPING) -> None:
         """Close the connection as going away, for `reason`, and connect no more."""
-        self._stopping.set()
+        self._stopping = True
         self._wake.set()
         if self._dialing:
             self._dialing.cancel()  # who accepts and says nothing would hold it up for `open_timeout_seconds`
@@ -285,10 +290,7 @@ class DialLoop:
     async def _attempt(self) -> Attempt:
         target = self._target
         try:
-            with anyio.CancelScope() as dialing:
-                self._dialing = dialing
-                async with self._sessions.turns.taken():
-                    connection = await dial(target, self._sessions.read_ahead)
+            connection = await self._dial(target)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is counted by a reason and tried again
             reason = reason_of(error)
             self._counters.attempts[reason] += 1
@@ -300,7 +302,7 @@ class DialLoop:
                 detail=detail_of(error),
                 unknown_call=call_is_unknown(error),
             )
-        if dialing.cancelled_caught:
+        if connection is None:
             return Attempt(good=True)
         self._counters.connected(connection.transport)
         if self.stopping or target is not self._target:
@@ -308,6 +310,17 @@ class DialLoop:
             await close_websocket(connection)
             return Attempt(good=True)
         return await self._read(connection, target)
+
+    async def _dial(self, target: Target) -> MeasuredConnection | None:
+        """Connect; None where `stop` ended that."""
+        connection = None
+        try:
+            with anyio.CancelScope() as self._dialing:
+                async with self._sessions.turns.taken():
+                    connection = await dial(target, self._sessions.read_ahead)
+        finally:
+            self._dialing = None
+        return connection
 
     async def _read(self, connection: MeasuredConnection, target: Target) -> Attempt:
         """Read `connection` to its end, as one stream."""

@@ -9,8 +9,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
 
+from steno.core.endings import Ending
 from steno.core.frame import Frame
-from steno.core.registry import Ending
 from steno.core.stream import Stream, StreamEnd
 from steno.timestamps import Micros
 

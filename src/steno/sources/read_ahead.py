@@ -24,9 +24,13 @@ from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from websockets.asyncio.client import ClientConnection
-from websockets.asyncio.connection import Connection
+from websockets.frames import Frame
+from websockets.protocol import Event
 
-SMALL_BYTES: Final = 64 * 1024
+from steno.sources import small_frames
+from steno.sources.straight import Straight
+
+SMALL_BYTES: Final = small_frames.LONGEST_BYTES
 """Length up to which a message needs no room. Most events are shorter."""
 MEDIUM_BYTES: Final = 1024 * 1024
 """Length up to which a message is medium: a whole answer with its audio, or long instructions."""
@@ -149,7 +153,7 @@ class ReadAhead:
         return self.medium if size <= MEDIUM_BYTES else self.long
 
 
-class Measured(Connection):
+class Measured(Straight):
     """Makes a connection of the library ask for room before it reads a long message to its end.
 
     It stands before the library's class in the bases of `MeasuredConnection`, and of what a source accepts.
@@ -202,8 +206,21 @@ class Measured(Connection):
         """Wait for nothing any more. What was received can still be taken."""
         super().connection_lost(exc)
         self._read_ahead.connections -= 1
+        self._break_circles()
         if self.waits:
             self.leave()
+
+    def _break_circles(self) -> None:
+        """Let the connection be freed with its last reference, and not by the collector."""
+        if not self._rooms:
+            self.recv_messages.resume = _nothing  # there is nothing to read on
+        failed = self.protocol.parser_exc
+        if failed:
+            failed.__traceback__ = None  # whose frames know the protocol, which keeps it
+
+    def is_awaited(self) -> bool:
+        """Return whether what comes may go straight to who takes it: not while there is room for a long message."""
+        return not self._rooms and super().is_awaited()
 
     def pause_writing(self) -> None:
         """Break off: the other end sends pings and takes none of the pongs, `UNSENT_BYTES` of which wait."""
@@ -222,10 +239,16 @@ class Measured(Connection):
         ):
             self._look()
 
+    def process_event(self, event: Event) -> None:
+        """Let the library's parser keep nothing of a long message: it has the frame before until it parses another."""
+        if isinstance(event, Frame) and len(event.data) > SMALL_BYTES:
+            parsed, event = event, replace(event)
+            parsed.data = b""
+        super().process_event(event)
+
     def _look(self) -> None:
         """Ask for room where a message turns out to be long."""
         self.reads += 1
-        self._detach()
         room = self._read_ahead.room_for(self._held_bytes())
         if room is None or self.waits or room in self._rooms or self._read_ahead.long in self._rooms:
             return
@@ -234,14 +257,6 @@ class Measured(Connection):
         else:
             self.waits = room
             self.transport.pause_reading()
-
-    def _detach(self) -> None:
-        """Let the library's parser keep nothing of a long message: it has the frame before until the next is there."""
-        queue = self.recv_messages.frames.queue
-        if queue and len(queue[-1].data) > SMALL_BYTES:
-            parsed = queue[-1]
-            queue[-1] = replace(parsed)
-            parsed.data = b""
 
     def _held_bytes(self) -> int:
         """Return how much of long messages there is: what came of one, or what waits in few."""
@@ -300,6 +315,7 @@ class Measured(Connection):
 
     def leave(self) -> None:
         """Give back all room: nothing more is taken from this connection."""
+        self.take = None
         waited, self.waits = self.waits, None
         self._in_hand = False
         self._let_go()
@@ -317,5 +333,15 @@ class Measured(Connection):
         self.recv_messages.high, self.recv_messages.low = most, most // 4
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 class MeasuredConnection(Measured, ClientConnection):
     """A connection that steno has opened."""
+
+    def forget_heads(self) -> None:
+        """Let go of what the handshake said, 2 KiB: nobody asks for it any more, and the library keeps it."""
+        for head in (self.request, self.response):
+            if head:
+                head.headers.clear()

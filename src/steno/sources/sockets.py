@@ -5,6 +5,9 @@ A socket is bound here or inherited.
 - **Bound**, with SO_REUSEPORT: a successor of the same user binds the same port while this process still has it. The
   kernel divides new connections between all sockets of a port. What waits in the queue of one that is closed is reset.
   So `retire` has the kernel send what is new to the successor, takes what has come before, and closes then.
+- **Shared for good** (`reuse_port`), by any number of processes, of which any may leave. Who leaves cannot say which of
+  the others is next. So the kernel drops the first packet of what is new; the client sends it again a second later, to
+  those who stayed.
 - **Inherited** from a service manager (`LISTEN_FDS`, as systemd passes it), by the name of the source or by the
   address. All processes that inherit it share one queue, which outlives them: it is only closed.
 """
@@ -20,6 +23,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Final
 
 import anyio
@@ -39,9 +43,27 @@ FIRST_INHERITED: Final = 3
 _ATTACH_REUSEPORT_CBPF: Final = 51
 _DETACH_REUSEPORT_BPF: Final = 68
 """Socket options of Linux; Python has no names for them."""
+_ATTACH_FILTER: Final = 26
+"""Socket option of Linux; Python has no name for it."""
+_DROP_NEW: Final = b"".join(
+    struct.pack("=HBBI", *instruction)
+    for instruction in (
+        (0x30, 0, 0, 13),  # load the flags of the TCP header
+        (0x54, 0, 0, 0x12),  # of them SYN and ACK
+        (0x15, 0, 1, 0x02),  # SYN alone: a new connection
+        (0x06, 0, 0, 0),  # drop it
+        (0x06, 0, 0, 0xFFFFFFFF),  # pass anything else: handshakes that have begun go on
+    )
+)
+"""A program that drops the packets that open a connection."""
 _RETURN_1: Final = struct.pack("=HBBI", 0x06, 0, 0, 1)
 """A program of one instruction, `return 1`: connections go to the second socket of the port in the order of binding.
 Where there is none, the kernel divides as ever. The first is the one that has been there longest."""
+
+_LISTENS: Final = "0A"
+"""The state of a socket that listens, in the tables of Linux."""
+IPV4: Final = 4
+SHARED: Final = "several processes listen there: set reuse_port = true where this one is to be another of them"
 
 _PROBES: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 """After a minute of silence the kernel asks whether the other end is there, and gives it up a minute later."""
@@ -117,6 +139,8 @@ class Listener(Struct, frozen=True):
     inherited: bool
     shared: bool = False
     """Whether somebody else listened there when it was bound, and gets a part of the connections."""
+    reuse_port: bool = False
+    """Whether others share the port for good, and not for the time of a handover alone."""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -131,17 +155,17 @@ class Listener(Struct, frozen=True):
         """
         if not self.inherited:
             with suppress(OSError):  # closed meanwhile, or a system without it: what is new may be ours until the end
-                _send_new_ones_elsewhere(self.sock)
+                (_drop_new_ones if self.reuse_port else _send_new_ones_elsewhere)(self.sock)
             await anyio.sleep(SETTLE_SECONDS)
             await _emptied(self.sock)
         close()
 
 
-def listener(name: str, host: str, port: int, passed: Inherited | None = None) -> Listener:
+def listener(name: str, host: str, port: int, passed: Inherited | None = None, *, reuse_port: bool = False) -> Listener:
     """Return the listening socket of the source `name` at `host`, an IPv6 address without brackets or any other.
 
     One that this process inherited (or that is in `passed`) is used where there is one. Whoever serves on it must pass
-    `BACKLOG` on: asyncio has a shorter one.
+    `BACKLOG` on: asyncio has a shorter one. Without `reuse_port` one other socket may listen there, the predecessor's.
 
     Raises OSError, which names the address, where it cannot be bound.
     """
@@ -152,7 +176,9 @@ def listener(name: str, host: str, port: int, passed: Inherited | None = None) -
         return Listener(sock, inherited=True)
     try:
         shared = _is_listened_on(host, port)
-        return Listener(_bound(host, port), inherited=False, shared=shared)
+        if shared and not reuse_port:
+            _refuse_third(host, port)
+        return Listener(_bound(host, port), inherited=False, shared=shared, reuse_port=reuse_port)
     except OSError as error:
         names = f"; the service manager passes {', '.join(passed.names)}, none for {name}" if passed.names else ""
         raise OSError(error.errno, f"{error.strerror}{names}", f"{host}:{port}") from error
@@ -173,6 +199,23 @@ def _is_listened_on(host: str, port: int) -> bool:
         except OSError as error:
             return error.errno == errno.EADDRINUSE
     return False
+
+
+def _refuse_third(host: str, port: int) -> None:
+    """Raise OSError where several listen already: one may be a predecessor, more are no handover."""
+    if listening(host, port) > 1:
+        raise OSError(errno.EADDRINUSE, SHARED)
+
+
+def listening(host: str, port: int) -> int:
+    """Return how many sockets listen at an address and port, as Linux says; 0 where it does not, and for a name."""
+    with suppress(ValueError, OSError):
+        address = ip_address(host)
+        words = struct.unpack(f"!{len(address.packed) // 4}I", address.packed)
+        wanted = f"{struct.pack(f'={len(words)}I', *words).hex().upper()}:{port:04X}"
+        table = Path("/proc/net/tcp" if address.version == IPV4 else "/proc/net/tcp6").read_text(encoding="ascii")
+        return sum(line.split()[1:4:2] == [wanted, _LISTENS] for line in table.splitlines())
+    return 0
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -196,6 +239,13 @@ def _send_new_ones_elsewhere(sock: socket.socket) -> None:
     instructions = ctypes.create_string_buffer(_RETURN_1, len(_RETURN_1))
     program = struct.pack("@HP", 1, ctypes.addressof(instructions))
     sock.setsockopt(socket.SOL_SOCKET, _ATTACH_REUSEPORT_CBPF, program)
+
+
+def _drop_new_ones(sock: socket.socket) -> None:
+    """Have the kernel drop what opens a connection here: the client tries again, and finds those who stay."""
+    instructions = ctypes.create_string_buffer(_DROP_NEW, len(_DROP_NEW))
+    program = struct.pack("@HP", len(_DROP_NEW) // 8, ctypes.addressof(instructions))
+    sock.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, program)
 
 
 async def _emptied(sock: socket.socket) -> None:

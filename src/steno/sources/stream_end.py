@@ -1,6 +1,6 @@
 """How a stream ends, live and in replay. It needs no event loop, so that replay imports none."""
 
-from steno.core.registry import Ending
+from steno.core.endings import Ending
 from steno.core.stream import Stream
 from steno.core.vocabulary import is_session_expiry
 from steno.sources.protocols import Feed

@@ -7,8 +7,8 @@ and `StreamSession.end` when the connection is over.
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import Final, Literal, Protocol, get_args
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Literal, Protocol, get_args
 
 import anyio
 import msgspec
@@ -26,6 +26,7 @@ from steno.sources.read_ahead import ReadAhead
 from steno.sources.recorder import Recorder, Recording
 from steno.sources.recording import TOO_BIG, Close, Gap, Missed
 from steno.sources.socket_budget import SocketBudget
+from steno.sources.straight import Straight
 from steno.sources.stream_end import end_stream
 from steno.sources.turns import Turns
 from steno.timestamps import Micros
@@ -170,7 +171,6 @@ class StreamSession:
         self.counters = counters
         self.ended: Callable[[StreamSession], None] = lambda _: None
         """Is called when the stream ends."""
-        self._log = structlog.get_logger().bind(source=stream.source, stream=stream.name)
         self.stream_end: StreamEnd | None = None
         """How it ended, once it has."""
         self._waited_until = -math.inf
@@ -197,6 +197,8 @@ class StreamSession:
         there is no room waits here, so that the queue exceeds its limit by the facts of one frame of one connection.
         """
         settle = getattr(connection, "settle", None)  # what counts what it reads ahead counts what waits here, too
+        if isinstance(connection, Straight):
+            connection.take = self.take_at_once
         pipeline, stream, recording, now = self._feed, self.stream, self._recording, self.now
         feed, receive = pipeline.feed, connection.recv
         while True:
@@ -204,6 +206,8 @@ class StreamSession:
                 if not pipeline.open:
                     await self._wait_for_room()
                 payload = await receive(decode=False)
+                if self.failed:
+                    return
                 if not pipeline.open:
                     await self._wait_for_room()
                     if settle:
@@ -218,6 +222,27 @@ class StreamSession:
                     return
                 del payload, frame  # a long frame is not kept until the next one comes
             await asyncio.sleep(0)  # `recv` does not wait while it has messages: the other tasks have their turn here
+
+    def take_at_once(self, payloads: Sequence[bytes]) -> int:
+        """Feed messages that came with one read, while there is room, and so many that the others have their turn.
+
+        Returns:
+            How many were fed. One at which our own code raised is not among them: `feed_from` gets it, and returns.
+        """
+        pipeline, stream, recording = self._feed, self.stream, self._recording
+        feed, at = pipeline.feed, self.now()
+        for number, payload in zip(AT_ONCE, payloads, strict=False):
+            if not pipeline.open:
+                return number
+            frame = Frame(payload, at)
+            if recording:
+                recording.frame(frame)
+            try:
+                feed(stream, frame)
+            except Exception:  # noqa: BLE001  # a mistake of ours must not end the other streams
+                self._fail()
+                return number
+        return min(len(payloads), len(AT_ONCE))
 
     def take(self, frame: Frame) -> bool:
         """Feed one frame that the source has received by itself; return False after an internal error.
@@ -258,7 +283,11 @@ class StreamSession:
     def _fail(self) -> None:
         self.failed = True
         self._feed.failed(self.stream)
-        self._log.exception("internal error: this stream ends, the others go on")
+        self._log().exception("internal error: this stream ends, the others go on")
+
+    def _log(self) -> Any:
+        """Return the logger, made anew: a stream says something at its end."""
+        return structlog.get_logger().bind(source=self.stream.source, stream=self.stream.name)
 
     @property
     def has_room(self) -> bool:
@@ -293,7 +322,7 @@ class StreamSession:
         if self._recording:
             self._recording.close(close)
         ending = end_stream(self._feed, self.stream, close)
-        level = self._log.bind(important=True).warning if gap else self._log.info
+        level = self._log().bind(important=True).warning if gap else self._log().info
         level("stream ended", reason=gap or ending, code=close.code, frames=self.stream.frames)
 
     def _gap(self, close: Close) -> Gap | None:

@@ -24,6 +24,7 @@ import anyio
 import structlog
 
 from steno.sources.backoff import Backoff
+from steno.sources.flag import Flag
 from steno.sources.protocols import Counters, Drains, Labels, Numbers, Problem, Reloads, Source, SourceConfig
 
 RESTART_SECONDS: Final = 0.5
@@ -95,11 +96,11 @@ class SupervisedSource:
         self._stopping = False
         self._stopped = False
         """Whether the source was asked to end what it still has."""
-        self._wake = anyio.Event()
+        self._wake = Flag()
         """Set to end the wait before it is made anew."""
         self._running: anyio.CancelScope | None = None
-        self._ended = anyio.Event()
-        self.drained = anyio.Event()
+        self._ended = Flag()
+        self.drained = Flag()
         """Set when no call of the source goes on that `stop` would not end at once."""
         self._logged: dict[tuple[str, str], float] = {}
         """The last failures by type and place, and when each was logged, by the clock of the event loop."""
@@ -182,7 +183,7 @@ class SupervisedSource:
                 self._report("a source that failed cannot be cleared up", error)
 
     async def _wait(self, seconds: float) -> None:
-        self._wake = anyio.Event()
+        self._wake = Flag()
         if not self._stopping:
             with anyio.move_on_after(seconds):
                 await self._wake.wait()

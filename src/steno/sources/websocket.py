@@ -68,15 +68,23 @@ class Pings(Struct, frozen=True):
 
 async def read_websocket(connection: Connection, session: Reading, pings: Pings) -> Close:
     """Feed the messages of `connection` until it ends, and return how; after an internal error it is still open."""
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_abort_when_silent, connection, session, pings)
-        try:
-            await session.feed_from(connection)
-        except ConnectionClosed as closed:
-            return close_of(closed, session.now())
-        finally:
-            tasks.cancel_scope.cancel()
+    watching = asyncio.ensure_future(_abort_when_silent(connection, session, pings))
+    watching.add_done_callback(lambda ended: _watched(ended, connection))
+    try:
+        await session.feed_from(connection)
+    except ConnectionClosed as closed:
+        return close_of(closed, session.now())
+    finally:
+        watching.cancel()
+        if watching.done() and not watching.cancelled():
+            watching.result()  # a mistake of ours is raised
     return Close(session.now(), None, "")
+
+
+def _watched(watching: asyncio.Future[None], connection: Connection) -> None:
+    """Break off a connection that nobody watches any more, by a mistake of ours."""
+    if not watching.cancelled() and watching.exception():
+        connection.transport.abort()
 
 
 def read_in_parts(connection: Connection) -> None:

@@ -8,6 +8,7 @@ import base64
 import binascii
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from heapq import nlargest, nsmallest
 from operator import attrgetter
 from typing import Any, Final
 
@@ -198,9 +199,11 @@ def page_of(rows: Iterable[Row], query: Query, at: float) -> Page:
     """Return the page of `rows` that is asked for, as of the Unix second `at`."""
     value = SORTS[query.sort]
     found = [(value(row), row.key, row) for row in rows if matches(row, query)]
-    known = sorted((each for each in found if each[0] is not None), key=_order, reverse=query.descending)
-    unknown = sorted((each for each in found if each[0] is None), key=_order)
-    rest = [*_behind(known, query), *_behind_unknown(unknown, query)]
+    known = _behind([each for each in found if each[0] is not None], query)
+    unknown = _behind_unknown([each for each in found if each[0] is None], query)
+    more = query.limit + 1  # one more says whether there is a next page. To sort all would hold the loop for long.
+    rest = (nlargest if query.descending else nsmallest)(more, known, _order)
+    rest += nsmallest(more - len(rest), unknown, _order)
     page = rest[: query.limit]
     last = page[-1] if len(rest) > query.limit else None
     return Page(at, len(found), _cursor_of(query, last) if last else None, [row for _, _, row in page])

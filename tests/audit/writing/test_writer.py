@@ -106,8 +106,8 @@ class Disk:
 class Watched(threading.Condition):
     """Keeps how long the thread meant to wait each time it began to."""
 
-    def __init__(self) -> None:
-        super().__init__(threading.Lock())
+    def __init__(self, lock: threading.Lock) -> None:
+        super().__init__(lock)
         self.waits: list[float | None] = []
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -148,7 +148,7 @@ def test_records_wait_for_others_no_longer_than_flush_seconds(tmp_path: Path) ->
 def test_flush_bytes_of_records_do_not_wait(tmp_path: Path, disk: Disk) -> None:
     log = opened(tmp_path)
     writer = writer_of(log, flush_seconds=NEVER, flush_bytes=3 * SIZE)
-    writer._queue._changed = watched = Watched()
+    writer._queue._changed = watched = Watched(writer._queue._lock)
     writer.start()
     until(lambda: bool(watched.waits))
     asked, waits = disk.asked, len(watched.waits)

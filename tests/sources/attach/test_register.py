@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from steno.attachments import OUTCOMES, AttachRequest, RefusedError, Requester
 from steno.limits import ATTACH_BURST, ATTACH_RATE
 from steno.output_errors import OutputErrors
+from steno.shards import Shard
 from steno.sources.attach import register
 from steno.sources.attach.journal import Journal
 from steno.sources.attach.register import REQUESTERS, Attachments
@@ -61,6 +62,22 @@ async def test_a_call_is_attached_once() -> None:
         ("http", "attached"): 1,
         ("webhook", "already_attached"): 1,
     }
+
+
+async def test_a_call_of_another_shard_is_refused() -> None:
+    """But not to a proxy of this process: nobody else has seen that call."""
+    calls, mine, other = desk("one"), "rtc_1", "rtc_5"
+    calls.shard = Shard(Shard(1, 2).of(mine), 2)
+    assert not calls.shard.has(other)
+
+    await calls.attach(AttachRequest(mine), "webhook")
+    for by in get_args(Requester):
+        if by != "proxy":
+            async with refused("other_shard"):
+                await calls.attach(AttachRequest(other), by)
+    await calls.attach(AttachRequest(other), "proxy")
+
+    assert [each.call_id for each in calls.listed().attachments] == [mine, other]
 
 
 async def test_a_call_of_another_source_is_refused() -> None:

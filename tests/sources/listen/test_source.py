@@ -1,5 +1,6 @@
 """`kind = "listen"`: what clients push, over real sockets."""
 
+import gc
 import json
 import os
 import socket
@@ -13,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from steno.core.facts import EventsMissed
 from steno.output_errors import OutputErrors
 from steno.sources.listen import source as module
+from steno.sources.listen.connection import PushConnection
 from steno.sources.listen.counters import OUTCOMES, ListenCounters
 from steno.sources.protocols import Problem
 from steno.sources.recorder import Recorder
@@ -54,6 +56,25 @@ async def test_frames_are_fed_as_they_come() -> None:
     assert play.ends == [("disconnected", 1000, None)]
     assert (play.outcomes, play.gaps) == ({"accepted": 1}, {})
     assert play.source.ready is False
+
+
+@pytest.mark.parametrize("abort", [False, True], ids=["in order", "broken off"])
+async def test_a_connection_that_has_ended_is_freed_without_the_collector(*, abort: bool) -> None:
+    """With its buffers and its stream: the daemon has the collector look at all objects seldom."""
+    play = Play()
+    gc.collect()
+    gc.disable()
+    try:
+        async with play.running():
+            async with play.client() as client:
+                await client.send(PING)
+                await until(lambda: play.fed == 1)
+                if abort:
+                    client.transport.abort()
+            await until(lambda: play.closed)
+            await until(lambda: not any(type(each) is PushConnection for each in gc.get_objects()))
+    finally:
+        gc.enable()
 
 
 async def test_lines_have_their_directions_and_plausible_times() -> None:

@@ -96,9 +96,11 @@ class Queue:
         self._flush_bytes = min(flush_bytes, queue_bytes)
         self._flush_seconds = flush_seconds
         self._sheds = sheds
-        self._changed = threading.Condition(threading.Lock())
-        """Held for moments only. The emptying thread alone waits for it."""
-        # What follows changes under `_changed`. Single attributes are read without it.
+        self._lock = threading.Lock()
+        """Held for moments only."""
+        self._changed = threading.Condition(self._lock)
+        """The emptying thread alone waits for it."""
+        # What follows changes under `_lock`. Single attributes are read without it.
         self._entries: list[QueueEntry] = []
         self._waiting_bytes = 0
         self._shed: Shed | None = None
@@ -135,8 +137,8 @@ class Queue:
     def put(self, record: Submission) -> bool:
         """Take one record, or drop it. Return whether the queue became full by it."""
         size = len(record) if isinstance(record, bytes) else record.size
-        with self._changed:
-            if self.drops and not self.whole:
+        with self._lock:
+            if self.full and self._sheds and not self.whole:
                 self._drop(record)
                 return False
             self._take_in(record, size)
@@ -151,7 +153,7 @@ class Queue:
             size = len(record)
         else:  # its work may be more than its half holds, and yet it is not to be dropped for ever
             size = record.size = min(record.size, self._half)
-        with self._changed:
+        with self._lock:
             if self.full or (self.bytes and self.bytes + size > self._half):
                 began = self._shed is None
                 self._drop(record, source)
@@ -161,21 +163,26 @@ class Queue:
             return False
 
     def _take_in(self, record: Submission, size: int) -> None:
-        self._push(record)
+        self._entries.append(record)
         self.position += 1
-        before = self._waiting_bytes
         self.bytes += size
-        self._waiting_bytes = before + size
-        # The thread is woken twice a batch, not once a record: by the first one that waits (`_push`), so that it waits
-        # for its time from then on, and by the one with which there is enough.
-        if before < self._flush_bytes <= self._waiting_bytes:
+        before = self._waiting_bytes
+        self._waiting_bytes = waiting = before + size
+        # The thread is woken twice a batch, not once a record: by the first one that waits, so that it waits for its
+        # time from then on, and by the one with which there is enough.
+        if self.since is None:
+            self._begin_waiting()
+        elif before < self._flush_bytes <= waiting:
             self._changed.notify()
 
     def _push(self, entry: QueueEntry) -> None:
         self._entries.append(entry)
         if self.since is None:
-            self.since = monotonic()
-            self._changed.notify()
+            self._begin_waiting()
+
+    def _begin_waiting(self) -> None:
+        self.since = monotonic()
+        self._changed.notify()
 
     def _drop(self, record: Submission, source: str | None = None) -> None:
         self.shed_records += 1
@@ -187,15 +194,14 @@ class Queue:
 
     def note(self, progress: Progress) -> None:
         """Put a mark of `progress` behind what is taken next, even where that is nothing."""
-        with self._changed:
+        with self._lock:
             self._noted.append(progress)
             if self.since is None:
-                self.since = monotonic()
-                self._changed.notify()
+                self._begin_waiting()
 
     def command(self, command: Rotation | Call | Marks) -> bool:
         """Take a command, full or not. Return False after `end`, when nobody would carry it out."""
-        with self._changed:
+        with self._lock:
             if self._ended:
                 return False
             self._push(command)
@@ -203,7 +209,7 @@ class Queue:
 
     def close(self, closing: Closing) -> None:
         """Let nothing more come. What waits is given out at once."""
-        with self._changed:
+        with self._lock:
             self._push_shed()
             self.closing = closing
             self._changed.notify()
@@ -215,7 +221,7 @@ class Queue:
 
     def give_up(self) -> None:
         """Ask the emptying thread to stop where a write fails."""
-        with self._changed:
+        with self._lock:
             self._given_up = True
             self._changed.notify()
 
@@ -231,7 +237,7 @@ class Queue:
         Returns:
             None when nothing more will come.
         """
-        with self._changed:
+        with self._lock:
             while not self._is_due():
                 if self.closing:
                     return None
@@ -264,7 +270,7 @@ class Queue:
 
     def written(self, size: int) -> bool:
         """Note that records of this length are on the disk. Return whether there is room again because of that."""
-        with self._changed:
+        with self._lock:
             self.bytes -= size
             if self.bytes > self._half:
                 return False
@@ -274,12 +280,12 @@ class Queue:
 
     def wait_given_up(self, timeout: float) -> bool:
         """Wait for `timeout` seconds or until `give_up`; return whether that was called."""
-        with self._changed:
+        with self._lock:
             return self._changed.wait_for(lambda: self._given_up, timeout)
 
     def end(self) -> list[QueueEntry]:
         """Take no more commands. Return what nobody will carry out or write."""
-        with self._changed:
+        with self._lock:
             self._ended = True
             entries, self._entries = self._entries, []
             return entries

@@ -16,7 +16,7 @@ from steno.audit.writing.interface import CompanionFiles, WriterObserver, Writer
 from steno.audit.writing.log import AuditLog
 from steno.audit.writing.maintenance import Maintenance
 from steno.audit.writing.progress import Mark, Marks
-from steno.audit.writing.queue import Call, Pending, Queue, QueueEntry, Rotation, Shed, Submission, size_of
+from steno.audit.writing.queue import Call, Pending, Queue, QueueEntry, Rotation, Shed, size_of
 from steno.audit.writing.retention import Retention
 from steno.output_errors import DISK_REASONS
 from steno.timestamps import Micros
@@ -102,7 +102,12 @@ class WriterLoop:
         size = 0
         marks: list[Mark] = []
         for entry in entries:
-            size += size_of(entry)
+            if isinstance(entry, bytes):  # nearly all
+                size += len(entry)
+                self._log.append(entry)
+                self._count_record()
+                continue
+            size += entry.size
             if isinstance(entry, Call):
                 # A call may read the log, and may add to it: all before it is on the disk, nothing after it is added.
                 if not self._persist(self._log.flush):
@@ -121,7 +126,7 @@ class WriterLoop:
             self._observer.flushed(marks)
         return True
 
-    def _add(self, entry: Submission | Rotation | Shed) -> None:
+    def _add(self, entry: Pending | Rotation | Shed) -> None:
         """Add to the log what is not on the disk yet."""
         if isinstance(entry, Rotation):
             self._log.rotate(entry.at, entry.settings)
@@ -130,7 +135,7 @@ class WriterLoop:
             body = (entry.count, entry.first_at, entry.last_at, entry.sources)
             self._log.append(log_records.gap(self._now(), "shed", *body))
         else:
-            self._log.append(entry if isinstance(entry, bytes) else self._encoded(entry))
+            self._log.append(self._encoded(entry))
         self._count_record()
 
     def _count_record(self) -> None:

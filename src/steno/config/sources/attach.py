@@ -70,6 +70,11 @@ class AttachSource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Largest bound: the longest time between the end of an outage and the next attempt."""
 
     @property
+    def everywhere(self) -> bool:
+        """Each of several processes with the same file runs it, for the calls of its shard."""
+        return True
+
+    @property
     def masked_url(self) -> str:
         """The URL as it may be shown."""
         return mask_url(self.url)

@@ -34,6 +34,11 @@ class Source(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         raise NotImplementedError
 
     @property
+    def everywhere(self) -> bool:
+        """Whether each of several processes with the same file runs it. Else one of them does."""
+        return False
+
+    @property
     def clients(self) -> int:
         """Sockets that it may hold for its clients at a time; none where it accepts no connections."""
         return 0

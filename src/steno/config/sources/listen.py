@@ -28,6 +28,9 @@ class ListenSource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True
     listen: Listen = LISTEN_DEFAULTS["listen"]
     """Address and port."""
 
+    reuse_port: bool = False
+    """Whether processes of one user share the port for good, each its part of what comes, as shards do."""
+
     tokens: FilePath | None = None
     """A file of bearer tokens, a line each: a name, a space, the token. Absent: no token, on loopback alone."""
 
@@ -59,6 +62,11 @@ class ListenSource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True
     def address(self) -> tuple[str, int]:
         """Host (IPv6 without brackets) and port of `listen`; port 0 stands for any free port."""
         return split_listen(self.listen) or ("", 0)  # validation makes sure that it is an address
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether each of several processes with the same file runs it."""
+        return self.reuse_port
 
     @property
     def private(self) -> bool:

@@ -31,6 +31,9 @@ class ProxySource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True)
     listen: Listen = LISTEN_DEFAULTS["proxy"]
     """Address and port."""
 
+    reuse_port: bool = False
+    """Whether processes of one user share the port for good, each its part of what comes, as shards do."""
+
     upstream: HttpUrl
     """The provider: `https://` or `http://`, a host, and the path that a client's path is appended to."""
 
@@ -74,6 +77,11 @@ class ProxySource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True)
         if address is None:
             raise ValueError("listen was not validated")
         return address
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether each of several processes with the same file runs it."""
+        return self.reuse_port
 
     @property
     def private(self) -> bool:

@@ -1,4 +1,4 @@
-"""A call that several sources follow is billed once.
+"""Who is billed, and by which prices: a call that several sources follow is billed once.
 
 The same call may come by a proxy and by a sideband, or by the application's own tap. Two conversations of different
 sources are the same call where they have a session id or a call id in common. The one that was known by it first is
@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable
 from typing import NamedTuple, Protocol
 
+from steno.core.billing.prices import PriceTable
 from steno.limits import CLAIMANTS, CLAIMS
 
 
@@ -41,11 +42,13 @@ class _Billed(NamedTuple):
 
 
 class Claims:
-    """Which open conversations are known by which ids, and whose usages were billed lately."""
+    """Which open conversations are known by which ids, and whose usages were billed lately. All share it."""
 
-    def __init__(self, streams: Collection[str]) -> None:
+    def __init__(self, streams: Collection[str], prices: PriceTable | None = None) -> None:
         """Know of nothing. `streams` has the names of those that are open."""
         self._streams = streams
+        self.prices = prices
+        """What usage that begins from now on is priced by."""
         self._known: dict[str, list[Claimant]] = {}
         """Id of a session or call to the open conversations that have it, the one that had it first in front."""
         self._sources: set[str] = set()

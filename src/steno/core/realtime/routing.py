@@ -68,7 +68,7 @@ class RealtimeRouter(Router):
             return self._of_shared(shared, stream, event, frame, identity)
         state = self._alone(stream, event)
         if state is not None and (_is_another(event, state) or is_elsewhere(state, event)):
-            shared = self._shared[stream.name] = SharedStream(stream.name, state)
+            shared = self._shared[stream.name] = SharedStream(stream.name, state, self._openings.watch)
             if not isinstance(event, SESSION_BEGINS):
                 shared.mix()
             return self._another(shared, stream, event, frame, identity)
@@ -192,6 +192,7 @@ class RealtimeRouter(Router):
             self._count(stream.name)
         state = self._open(stream.name, stream, event, frame)
         state.shared = shared.mixed
+        self._openings.watch(state)
         return state
 
     def _crowded(self, shared: SharedStream, stream: Stream, event: Event, frame: Frame) -> None:

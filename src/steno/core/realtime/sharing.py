@@ -38,6 +38,7 @@ What is remembered is bounded: `SESSIONS` sessions a stream, with `LINKED` ids o
 A session that has ended leaves its ids here, but not its state.
 """
 
+from collections.abc import Callable
 from typing import Any, Final, Literal
 
 from steno.core.bounded import BoundedSet
@@ -68,9 +69,10 @@ cannot be told."""
 class SharedStream:
     """The sessions that one stream carries, or carried one after the other."""
 
-    def __init__(self, name: str, first: RealtimeConversation) -> None:
-        """Begin with the conversation that the stream `name` was about."""
+    def __init__(self, name: str, first: RealtimeConversation, watch: Callable[[RealtimeConversation], None]) -> None:
+        """Begin with the conversation that the stream `name` was about; `watch` is called with each that is shared."""
         self.name = name
+        self._watch = watch
         self.current = Member(first)
         """The session that began last."""
         self.members = [self.current]
@@ -124,6 +126,7 @@ class SharedStream:
             for state in self.open_states():
                 state.turn = Turn()
                 state.shared = state.base == self.name
+                self._watch(state)
 
     def settle(self, at: Micros | None) -> RealtimeConversation | None:
         """Return the one conversation that the stream is about again; None while it may be about several."""

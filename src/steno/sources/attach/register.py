@@ -32,6 +32,7 @@ from steno.attachments import (
 from steno.key_shapes import find_keys
 from steno.limits import ATTACH_BURST, ATTACH_RATE, WEBHOOK_IDS
 from steno.output_errors import OutputErrors
+from steno.shards import Shard
 from steno.sources.attach.journal import Attached, Journal, Line
 from steno.sources.protocols import Numbers, Problem
 from steno.timestamps import Micros, timestamp
@@ -159,6 +160,8 @@ class Attachments:
         """
         self.followed: Callable[[str], str | None] = lambda _: None
         """Returns the source that a call came by otherwise, or None. Whoever knows sets it."""
+        self.shard: Shard | None = None
+        """Whose calls are followed, of those that anybody else than a proxy of this process asks for; None for all."""
         self._now = now
         self._journal = journal or Journal(None, OutputErrors())
         self._note = note
@@ -228,6 +231,9 @@ class Attachments:
     def _admit(self, request: AttachRequest, by: Requester) -> tuple[Call, bool]:
         self._check(request)
         self._allow(by)
+        if self.shard and by != "proxy" and not self.shard.has(request.call_id):
+            number = self.shard.of(request.call_id)
+            raise RefusedError("other_shard", f"this call belongs to shard {number}, and this is {self.shard}")
         source = self._source(request)
         present = self._find(request.call_id)
         if present is not None and present.attached.source == source:

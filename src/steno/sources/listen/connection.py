@@ -5,7 +5,7 @@ each.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 from websockets.asyncio.server import ServerConnection
@@ -48,6 +48,13 @@ class _Protocol(ServerProtocol):
         self.answered = True
         super().send_response(in_json(response))
 
+    def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
+        """Agree on CloudEvents where they are offered; a client that offers others alone gets none.
+
+        A function that is given to the library becomes a method that the protocol keeps: a circle.
+        """
+        return Subprotocol(CLOUD_EVENTS) if CLOUD_EVENTS in subprotocols else None
+
     def send_eof(self) -> None:
         """End our side, with an answer where there was none and the client is still there."""
         if not self.answered and self.state is CONNECTING and not self.reader.eof:
@@ -61,7 +68,7 @@ class PushConnection(Measured, ServerConnection):
 
     def __init__(self, read_ahead: ReadAhead, host: Host, arrival: Arrival, longest: int) -> None:
         """Take messages up to so many bytes."""
-        protocol = _Protocol(subprotocols=[Subprotocol(CLOUD_EVENTS)], select_subprotocol=_select, max_size=longest)
+        protocol = _Protocol(subprotocols=[Subprotocol(CLOUD_EVENTS)], max_size=longest)
         super().__init__(
             read_ahead,
             protocol,
@@ -108,6 +115,10 @@ class PushConnection(Measured, ServerConnection):
         """Count what comes towards the rates of `clients`."""
         self._rates, self._clients = rates, clients
 
+    def is_awaited(self) -> bool:
+        """Return whether what comes may go straight to who takes it: not while it is dropped."""
+        return not self.deaf and super().is_awaited()
+
     def data_received(self, data: bytes) -> None:
         """Take in what one read brought."""
         super().data_received(data)
@@ -120,8 +131,3 @@ class PushConnection(Measured, ServerConnection):
             if wait and not self.slowed:
                 self.slowed_seconds += wait
                 self.slow_down(wait)
-
-
-def _select(_protocol: ServerProtocol, offered: Any) -> Subprotocol | None:
-    """Agree on CloudEvents where they are offered; a client that offers others alone gets none."""
-    return Subprotocol(CLOUD_EVENTS) if CLOUD_EVENTS in offered else None

@@ -7,7 +7,7 @@ members it has.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 from websockets.asyncio.connection import Connection
@@ -17,6 +17,7 @@ from steno.core.frame import Frame
 from steno.sources.listen.acknowledgement import Acknowledgement
 from steno.sources.listen.handshake import NAME_CHARACTERS
 from steno.sources.recording import Close, Missed, conversation_of, parse
+from steno.sources.straight import Straight
 from steno.sources.stream_session import AT_ONCE, StreamSession
 from steno.timestamps import Micros
 
@@ -37,6 +38,10 @@ class Pushed:
         """How many messages came: lines of any kind."""
         self._begin = begin
         self._ended = False
+        self._over = False
+        """Whether nothing is to be read any more: `take_at_once` came to that."""
+        self._raised: Exception | None = None
+        """What it raised then, a mistake of ours."""
         self._cloud_events = cloud_events
 
     # What the reading of a websocket asks ----------------------------------------------------------------
@@ -67,11 +72,17 @@ class Pushed:
     async def feed_from(self, connection: Connection) -> None:
         """Take in each message of `connection` until `recv` raises; return only after an internal error."""
         settle = getattr(connection, "settle", lambda: None)
+        if isinstance(connection, Straight):
+            connection.take = self.take_at_once
         while True:
             for _ in AT_ONCE:
                 if not self.session.has_room:
                     await self.session.room()
                 message = await connection.recv(decode=False)
+                if self._over:
+                    if self._raised:
+                        raise self._raised
+                    return
                 if not self.session.has_room:
                     await self.session.room()
                     settle()
@@ -79,6 +90,19 @@ class Pushed:
                     return
                 del message
             await asyncio.sleep(0)  # `recv` does not wait while it has messages: the other tasks have their turn here
+
+    def take_at_once(self, messages: Sequence[bytes]) -> int:
+        """Take in what came with one read; see `StreamSession.take_at_once`. `feed_from` returns at the next one."""
+        for number, message in zip(AT_ONCE, messages, strict=False):
+            if not self.session.has_room:
+                return number
+            try:
+                self._over = not self.take(message)
+            except Exception as error:  # noqa: BLE001  # it ends this connection, in order: `feed_from` raises it
+                self._over, self._raised = True, error
+            if self._over:
+                return number
+        return min(len(messages), len(AT_ONCE))
 
     # Messages ---------------------------------------------------------------------------------------------
 

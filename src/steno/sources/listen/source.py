@@ -175,7 +175,7 @@ class ListenSource:
         if config.tls != former.tls and self.counters.certificate:
             self.counters.certificate.replace(config.tls)
         self.reload()
-        if config.listen != former.listen:
+        if (config.listen, config.reuse_port) != (former.listen, former.reuse_port):
             self._changed.set()
 
     def reload(self) -> None:
@@ -236,7 +236,7 @@ class ListenSource:
         if not self._tokens_read:
             self._read_tokens()
         self._read_certificate()
-        return listener(self.name, *self.config.address)
+        return listener(self.name, *self.config.address, reuse_port=self.config.reuse_port)
 
     def _read_tokens(self) -> None:
         file = self.config.tokens

@@ -25,7 +25,7 @@ BEGINNING: Final = 512
 be accepted, as long as that takes: all the clients of a server that was restarted come at once."""
 
 
-async def bind(name: str, host: str, port: int) -> list[sockets.Listener]:
+async def bind(name: str, host: str, port: int, *, reuse_port: bool = False) -> list[sockets.Listener]:
     """Return the sockets of the source `name` that listen on all addresses of `host`. Raises OSError."""
     found = await asyncio.get_running_loop().getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_ADDRCONFIG
@@ -33,7 +33,7 @@ async def bind(name: str, host: str, port: int) -> list[sockets.Listener]:
     opened: list[sockets.Listener] = []
     try:
         for address in dict.fromkeys(each[4][0] for each in found):
-            opened.append(sockets.listener(name, str(address), port))
+            opened.append(sockets.listener(name, str(address), port, reuse_port=reuse_port))
             if opened[-1].inherited:
                 break
     except BaseException:

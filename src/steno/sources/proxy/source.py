@@ -107,7 +107,7 @@ class ProxySource:
         config, changed = self.config, self._changed
         try:
             certificate = self._new_certificate(config)
-            sockets = await bind(self.name, *config.address)
+            sockets = await bind(self.name, *config.address, reuse_port=config.reuse_port)
         except CertificateError as error:
             self._fail(Problem("certificate", error.detail))
         except OSError as error:
@@ -196,11 +196,7 @@ class ProxySource:
         former, self.config = self.config, config
         self.upstream = Upstream.of(config.upstream)
         self.unreachable = None
-        if (former.listen, former.tls, former.handshake_seconds) != (
-            config.listen,
-            config.tls,
-            config.handshake_seconds,
-        ):
+        if _as_bound(former) != _as_bound(config):
             self._close_listener()
             self._changed.set()
 
@@ -270,3 +266,8 @@ class ProxySource:
     def read_along(self, conversation: str | None) -> ReadAlong:
         """Begin a stream."""
         return ReadAlong(self.name, self._sessions, self.counters, conversation, self.budget)
+
+
+def _as_bound(config: ProxyConfig) -> tuple[object, ...]:
+    """Return what its sockets are opened by."""
+    return config.listen, config.reuse_port, config.tls, config.handshake_seconds

@@ -1,7 +1,6 @@
-# ruff: noqa: INP001, T201  # a script of the house, in no package, that prints
-"""What a proxy adds to a call: latency, and CPU a frame, beside a direct connection and a bare relay in the same run.
+"""What a proxy adds to a call: CPU a frame and latency, beside a bare relay and a direct connection in the same run.
 
-    PYTHONPATH=.:benchmarks .venv/bin/python benchmarks/proxy.py [SECONDS]
+    PYTHONPATH=. .venv/bin/python -m benchmarks.rows.proxy [--json] [--full]
 
 The relay is what anyone would write: two connections of `websockets`, and a task a direction that receives and sends.
 The proxy reads along, with decoding, state and metrics. Each of them is a process of its own, and its CPU is its whole
@@ -15,16 +14,19 @@ import base64
 import resource
 import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, cycle, islice
 from random import Random
 from time import perf_counter
 from typing import Any, Final
 
-import mix
 import msgspec
+from msgspec import Struct
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
+
+from benchmarks import mix
+from benchmarks.figures import Figure, Scale, main
 
 CALLS: Final = 10
 RATE: Final = 60
@@ -33,7 +35,10 @@ SOUND_BYTES: Final = 3_200
 """Of one frame that a client sends: 67 ms of 24 kHz, 16 bit, mono."""
 FAST_FRAMES: Final = (6_500, 3_500)
 """Frames of a call at full speed, down and up, in each round."""
-ROUNDS: Final = 5
+SECONDS: Final = 3.0
+FULL_SECONDS: Final = 15.0
+"""Of calls at their rate, in each round."""
+BOUND: Final = 1.3
 LEAST_READ: Final = 0.99
 """Share of the frames that must have been read along as events. The first ones of a repeated conversation are not."""
 SIDES: Final = ("relay", "proxy")
@@ -73,10 +78,15 @@ async def middle(side: str, upstream: str) -> None:
     """Stand before `upstream`. Answer each line of standard input by the CPU taken, and the frames read along."""
     loop = asyncio.get_running_loop()
     port, read = await (_relay(upstream) if side == "relay" else _proxy(upstream))
-    print(port, flush=True)
+    _say(port)
     while await loop.run_in_executor(None, sys.stdin.readline):
         used = resource.getrusage(resource.RUSAGE_SELF)
-        print(used.ru_utime + used.ru_stime, read(), flush=True)
+        _say(used.ru_utime + used.ru_stime, read())
+
+
+def _say(*words: object) -> None:
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
 
 
 _kept: list[Any] = []
@@ -141,7 +151,8 @@ class Middle:
         """Start it."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            __file__,
+            "-m",
+            "benchmarks.rows.proxy",
             side,
             upstream,
             stdin=asyncio.subprocess.PIPE,
@@ -254,62 +265,90 @@ async def _closed(pairs: Pairs) -> None:
         await client.close()
 
 
-async def measured(
-    provider: Provider, urls: dict[str, str], middles: dict[str, Middle], seconds: float
-) -> tuple[dict[str, list[float]], dict[str, list[float]], dict[str, list[float]]]:
-    """Return latencies, and microseconds of CPU a frame at the rate and at full speed, by side."""
-    frames = Frames(100_000)  # no call hears a conversation again
-    took: dict[str, list[float]] = {side: [] for side in urls}
-    slow: dict[str, list[float]] = {side: [] for side in middles}
-    fast: dict[str, list[float]] = {side: [] for side in middles}
+class Taken(Struct):
+    """What was measured, by side."""
 
-    for _ in range(ROUNDS):
+    latencies: dict[str, list[float]]
+    """Seconds, of each frame at the rate."""
+    slow: dict[str, list[float]]
+    """Microseconds of CPU a frame at the rate, a round each."""
+    fast: dict[str, list[float]]
+    """The same at full speed."""
+
+
+async def measured(
+    provider: Provider, urls: dict[str, str], middles: dict[str, Middle], seconds: float, rounds: int
+) -> Taken:
+    """Measure all sides in turn, for so many seconds in each round."""
+    frames = Frames(100_000)  # no call hears a conversation again
+    taken = Taken({side: [] for side in urls}, {side: [] for side in middles}, {side: [] for side in middles})
+    for _ in range(rounds):
         pairs = {side: await opened(provider, url, CALLS) for side, url in urls.items()}
         before = {side: await each.cpu() for side, each in middles.items()}
-        for side, latencies in (await paced(pairs, frames, seconds / ROUNDS)).items():
-            took[side] += latencies
+        for side, latencies in (await paced(pairs, frames, seconds)).items():
+            taken.latencies[side] += latencies
             if side in middles:
-                slow[side].append((await middles[side].cpu() - before[side]) / len(latencies) * 1e6)
+                taken.slow[side].append((await middles[side].cpu() - before[side]) / len(latencies) * 1e6)
         for side, each in middles.items():
             start = await each.cpu()
             number = await full_speed(pairs[side], frames)
-            fast[side].append((await each.cpu() - start) / number * 1e6)
+            taken.fast[side].append((await each.cpu() - start) / number * 1e6)
         for opened_ in pairs.values():
             await _closed(opened_)
-    return took, slow, fast
+    return taken
 
 
-async def main(seconds: float) -> None:
-    """Measure, and print."""
+async def run(seconds: float, rounds: int) -> Taken:
+    """Start both sides, and measure."""
     provider = Provider()
     async with serve(provider.handle, "127.0.0.1", 0, compression=None, max_size=None) as server:
         direct = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
         middles = {side: await Middle.start(side, direct) for side in SIDES}
         urls = {"direct": direct, **{side: each.url for side, each in middles.items()}}
-        took, slow, fast = await measured(provider, urls, middles, seconds)
+        taken = await measured(provider, urls, middles, seconds, rounds)
         read = middles["proxy"].read
         for each in middles.values():
             await each.end()
-    passed = len(took["proxy"]) + ROUNDS * sum(FAST_FRAMES)
+    passed = len(taken.latencies["proxy"]) + rounds * sum(FAST_FRAMES)
     if read < passed * LEAST_READ:
         sys.exit(f"the proxy has read along {read} of {passed} frames: the figures are of no use")
-    _print(took, slow, fast)
+    return taken
 
 
-def _print(took: dict[str, list[float]], slow: dict[str, list[float]], fast: dict[str, list[float]]) -> None:
-    base = _quantiles(took["direct"])
-    print(f"{CALLS} calls, {RATE} frames a second each; {len(took['direct'])} frames a side")
-    print(f"{'':8} {'median':>10} {'p99':>10} {'added':>10} {'added p99':>10}   latency of a frame, ms")
-    for side, latencies in took.items():
-        middle_, late = _quantiles(latencies)
-        added = "" if side == "direct" else f"{middle_ - base[0]:10.3f} {late - base[1]:10.3f}"
-        print(f"{side:8} {middle_:10.3f} {late:10.3f} {added}")
-    for name, costs in (("at this rate", slow), ("at full speed", fast)):
-        relay, proxy = (statistics.median(costs[side]) for side in SIDES)
-        print(f"CPU a frame {name}: relay {relay:.1f} us, proxy {proxy:.1f} us, ratio {proxy / relay:.2f}")
+# The figures --------------------------------------------------------------------------------------------
+
+
+def rows(scale: Scale) -> Iterable[Figure]:
+    """Measure the proxy, the relay and a direct connection in turn."""
+    taken = asyncio.run(run(FULL_SECONDS if scale.full else SECONDS, scale.rounds))
+    for said, costs in ((f"at {RATE} frames a second", taken.slow), ("at full speed", taken.fast)):
+        relay, proxy = (costs[side] for side in SIDES)
+        yield Figure(
+            f"proxy, CPU a frame {said}",
+            "a bare relay of two connections",
+            tuple(a / b for a, b in zip(proxy, relay, strict=True)),
+            BOUND,
+            note=f"{statistics.median(proxy):.1f} and {statistics.median(relay):.1f} us",
+        )
+    yield from _latencies(taken.latencies)
+
+
+def _latencies(latencies: dict[str, list[float]]) -> Iterator[Figure]:
+    direct = _quantiles(latencies["direct"])
+    for place, name in enumerate(("median", "99th percentile")):
+        relay, proxy = (_quantiles(latencies[side])[place] - direct[place] for side in SIDES)
+        yield Figure(
+            f"proxy, latency that it adds, {name}",
+            "-",
+            (proxy,),
+            None,
+            "ms",
+            note=f"the relay {relay:.3f} ms; direct {direct[place]:.3f} ms",
+        )
 
 
 def _quantiles(values: list[float]) -> tuple[float, float]:
+    """Return the median and the 99th percentile of seconds, in milliseconds."""
     cuts = statistics.quantiles(values, n=100)
     return cuts[49] * 1e3, cuts[98] * 1e3
 
@@ -318,4 +357,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] and sys.argv[1] in SIDES:
         asyncio.run(middle(sys.argv[1], sys.argv[2]))
     else:
-        asyncio.run(main(float(sys.argv[1]) if sys.argv[1:] else 25.0))
+        main(rows)

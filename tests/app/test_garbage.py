@@ -1,0 +1,79 @@
+"""When the daemon has the collector look at all objects."""
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from steno.app.garbage import ALL, ENDED_LEAST, LONGEST_SECONDS, NEVER, YOUNG, Garbage
+
+
+class Play:
+    """A policy on a clock that is moved by hand, and how often it had all objects looked at."""
+
+    def __init__(self) -> None:
+        self.generations: list[int] = []
+        self.now = 100.0
+        self.garbage = Garbage(self.generations.append, lambda: self.now)
+
+    def end(self, streams: int, *, left: int = 0, conversations: int = 0) -> int:
+        """Let streams end, and a second pass; return how often all objects have been looked at."""
+        for _ in range(streams):
+            self.garbage.stream_ended()
+        self.now += 1
+        self.garbage.tick(left, conversations)
+        return self.generations.count(ALL)
+
+
+@pytest.fixture
+def play() -> Iterator[Play]:
+    """A policy that has begun, for the length of a test."""
+    play = Play()
+    play.garbage.start()
+    yield play
+    play.garbage.stop()
+
+
+def test_the_collector_is_off_until_the_daemon_runs() -> None:
+    garbage = Play().garbage
+    gc.disable()  # as `__main__` leaves it
+    try:
+        garbage.start()
+        assert gc.isenabled()
+    finally:
+        gc.enable()
+        garbage.stop()
+
+
+def test_the_collector_leaves_old_objects_alone_meanwhile() -> None:
+    """And is as it was at the end."""
+    before, garbage = gc.get_threshold(), Play().garbage
+    garbage.start()
+    during = gc.get_threshold(), gc.get_freeze_count() > 0
+    garbage.stop()
+    assert during == ((*before[:2], NEVER), True)
+    assert (gc.get_threshold(), gc.get_freeze_count()) == (before, 0)
+
+
+def test_it_collects_once_all_has_ended(play: Play) -> None:
+    """And not again before something else ends."""
+    assert [play.end(0), play.end(1), play.end(0), play.end(2)] == [0, 1, 1, 2]
+    assert play.generations == [YOUNG, ALL, YOUNG, ALL]
+
+
+@pytest.mark.parametrize("left", [1, 500])
+def test_while_something_is_open_it_waits_for_twice_as_many_to_end(play: Play, left: int) -> None:
+    """What it takes is in proportion to what there is."""
+    most = ENDED_LEAST + 2 * left
+    assert [play.end(most - 1, left=left), play.end(1, left=left), play.end(1, left=left)] == [0, 1, 1]
+
+
+def test_a_conversation_that_outlives_its_streams_is_something_open(play: Play) -> None:
+    """All objects are then not few."""
+    assert play.end(ENDED_LEAST - 1, conversations=3) == 0
+
+
+def test_it_collects_now_and_then_whatever_is_open(play: Play) -> None:
+    """Requests over HTTP leave garbage as well."""
+    play.now += LONGEST_SECONDS
+    assert [play.end(0, left=5), play.end(0, left=5)] == [1, 1]
