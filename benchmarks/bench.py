@@ -22,10 +22,12 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from threading import Timer
+from time import monotonic
 from typing import Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from benchmarks.figures import Figure
 from tools import revisions
@@ -48,6 +50,8 @@ class Subject(Struct, frozen=True):
     figures: tuple[Figure, ...]
     failure: str = ""
     """Why it did not come to its end; empty where it did."""
+    seconds: float = 0.0
+    """How long it took."""
 
 
 def names() -> list[str]:
@@ -140,6 +144,7 @@ def report(subjects: Sequence[Subject], *, full: bool) -> str:
             "[README.md](README.md) says what is measured, and how.",
             "",
             *(f"- {each}" for each in machine()),
+            f"- {sum(subject.seconds for subject in subjects) / 60:.0f} minutes",
             "",
             *table(subjects),
             "",
@@ -171,12 +176,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--full", action="store_true", help="all frames: an hour")
     parser.add_argument("subjects", nargs="*", choices=[[], *names()], metavar="SUBJECT", help=", ".join(names()))
     options = parser.parse_args(arguments)
-    subjects = []
+    subjects: list[Subject] = []
     for name in options.subjects or names():
         command = [sys.executable, "-m", f"benchmarks.rows.{name}", "--json", *(["--full"] if options.full else [])]
-        subjects.append(measured(name, command, FULL_SECONDS if options.full else QUICK_SECONDS, _say))
-        if subjects[-1].failure:
-            _say(f"{name} FAILED: {subjects[-1].failure}")
+        began = monotonic()
+        subject = measured(name, command, FULL_SECONDS if options.full else QUICK_SECONDS, _say)
+        subjects.append(replace(subject, seconds=monotonic() - began))
+        _say(f"{name} {f'FAILED: {subject.failure}' if subject.failure else f'took {subjects[-1].seconds:.0f} s'}")
     if not options.subjects:
         RESULTS.write_text(report(subjects, full=options.full), encoding="utf-8")
     return 1 if any(subject.failure for subject in subjects) else 0

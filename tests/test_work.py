@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import caps, hostile
 from benchmarks.work import Fed
-from steno.limits import STRUCTURE_ELEMENTS
+from steno.limits import LIST_ELEMENTS, STRUCTURE_ELEMENTS
 from tests.work_counter import Work, steps_of
 
 SHORT_BYTES = 1 << 16
@@ -42,7 +42,11 @@ def test_no_frame_makes_more_work_than_its_bound(kind: str) -> None:
 
 @pytest.mark.parametrize("name", caps.CAPS)
 def test_an_event_costs_at_a_limit_what_it_costs_elsewhere(name: str) -> None:
-    """On the average over some hundred events: what is dropped at a limit may be dropped many at a time."""
+    """On the average over some hundred events: what is dropped at a limit may be dropped many at a time.
+
+    The newest items may be looked at, as many as a list has elements: where the event itself is cheap, that is more
+    than it is.
+    """
     cap = caps.CAPS[name]
     payloads = [cap.event(number) for number in range(EVENTS)]
 
@@ -54,7 +58,7 @@ def test_an_event_costs_at_a_limit_what_it_costs_elsewhere(name: str) -> None:
         return work.steps
 
     norm, full = steps(caps.OPENING), steps((*caps.OPENING, *cap.fill()))
-    assert full <= 2.5 * norm, (norm, full)
+    assert full <= max(2.5 * norm, norm + EVENTS * (LIST_ELEMENTS + 10)), (norm, full)
 
 
 def test_the_counter_sees_loops_of_python_and_of_c() -> None:

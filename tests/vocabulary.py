@@ -7,7 +7,7 @@ from steno.core.routing import Handler
 from steno.wire import Event, name_of
 from steno.wire.fallback import Fallback
 
-decode = FAMILIES.decode
+decode = FAMILIES.decoder.decode
 second_look = Fallback({family.name: family.vocabulary for family in FAMILIES.members}).decode
 HANDLERS: Final[dict[type[Event], Handler]] = {
     kind: handler for family in FAMILIES.members for kind, handler in family.handlers.items()

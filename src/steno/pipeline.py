@@ -97,7 +97,8 @@ class Pipeline:
         self.open = True
         self.sources: dict[str, SourceCounts] = {}
         self.streams: dict[str, Stream] = {}
-        self._decode = families.decode
+        self._first_look = families.decoder.first_look
+        self._second_look = families.decoder.second_look
         self._routes = self.registry.routes
         self._feed = self.registry.feed
         self._sinks = tuple(sinks)
@@ -164,8 +165,14 @@ class Pipeline:
 
     # Frames ---------------------------------------------------------------------------------------------
 
-    def feed(self, stream: Stream, frame: Frame) -> None:
-        """Take in one frame: whatever it is, it is counted once, and the facts that follow from it are emitted."""
+    def feed(self, stream: Stream, frame: Frame, event: wire.Event | None = None) -> None:
+        """Take in one frame: whatever it is, it is counted once, and the facts that follow from it are emitted.
+
+        Args:
+            stream: what it came on.
+            frame: the frame.
+            event: what it is at the first look, where that was taken before.
+        """
         stream.frames += 1
         counts = self.sources[stream.source]
         payload, at = frame.payload, frame.at
@@ -177,16 +184,16 @@ class Pipeline:
             counts.last_event_at = at
             if at >= self._next_second:
                 self.tick(at)
-        event = self._decode(payload)
+        if event is None:
+            event = self._first_look(payload)
+            if event is None:
+                self._other(stream, counts, self._second_look(payload), frame, NO_ENVELOPE)
+                return
         kind = type(event)
-        route = self._routes.get(kind)  # type: ignore[arg-type]  # what is no event has no route
-        if route is None:
-            self._other(stream, counts, event, frame, NO_ENVELOPE)
-            return
-        rejected = self._feed(route, stream, event, frame)  # type: ignore[arg-type]  # it has a route: it is an event
+        rejected = self._feed(self._routes[kind], stream, event, frame)
         if rejected is None:
             events = counts.events
-            events[kind] = events.get(kind, 0) + 1  # type: ignore[index, arg-type]  # likewise
+            events[kind] = events.get(kind, 0) + 1
         else:
             counts.reject(rejected)
 

@@ -26,12 +26,13 @@ _RFC3339: Final = re.compile(
 def timestamp(at: Micros) -> str:
     """Return `at` as RFC 3339 in UTC, always with six fractional digits. Year 1 to year 9999."""
     second, micros = divmod(at, SECOND)
-    return f"{_written(second)}.{micros:06}Z"
+    return f"{written_second(second).decode()}.{micros:06}Z"
 
 
 @lru_cache(maxsize=256)  # records of one second share it
-def _written(second: int) -> str:
-    return (_EPOCH + timedelta(seconds=second)).isoformat()[:19]
+def written_second(second: int) -> bytes:
+    """Return a Unix second as RFC 3339 in UTC, without the fraction and the `Z` behind it."""
+    return (_EPOCH + timedelta(seconds=second)).isoformat()[:19].encode()
 
 
 def parse_timestamp(text: str) -> Micros:

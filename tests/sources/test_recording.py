@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steno.core.facts import MISSING
+from steno.core.families import FAMILIES
 from steno.core.frame import Frame
 from steno.sources.recording import (
     Close,
@@ -20,6 +21,7 @@ from steno.sources.recording import (
     frame_line,
     gap_line,
     parse,
+    quick,
     read_lines,
 )
 from steno.wire import Embedded, Malformed
@@ -215,14 +217,14 @@ def test_other_lines_name_no_conversation(line: bytes) -> None:
 
 
 class CountingFile(io.BytesIO):
-    """A file that knows the longest piece that was read of it."""
+    """A file that knows the longest piece that was asked of it."""
 
     longest = 0
 
-    def readline(self, size: int | None = -1) -> bytes:
-        line = super().readline(size)
-        self.longest = max(self.longest, len(line))
-        return line
+    def read(self, size: int | None = -1) -> bytes:
+        assert size is not None
+        self.longest = max(self.longest, size)
+        return super().read(size)
 
 
 TOO_LONG = b'{"dir":"close","code":1009,"reason":"","gap":"frame_too_big"}\n'
@@ -236,15 +238,62 @@ TOO_LONG = b'{"dir":"close","code":1009,"reason":"","gap":"frame_too_big"}\n'
         (b"abcd\nabcd", [b"abcd\n", b"abcd"]),
         (b"abcde\nabc\n", [TOO_LONG, b"abc\n"]),
         (b"abc\nabcde", [b"abc\n", TOO_LONG]),
-        (b"x" * 3_000_000 + b"\nabc\n" + b"y" * 3_000_000, [TOO_LONG, b"abc\n", TOO_LONG]),
+        (b"x" * 3_000 + b"\nabc\n" + b"y" * 3_000, [TOO_LONG, b"abc\n", TOO_LONG]),
         (b"\n\n", [b"\n", b"\n"]),
     ],
     ids=lambda value: repr(value)[:20],
 )
 def test_a_line_that_is_too_long_is_the_end_of_its_connection(content: bytes, lines: list[bytes]) -> None:
-    """As a frame that is too big is. Nothing longer than a MiB is held of it."""
+    """As a frame that is too big is. No more is read at a time than a line may have."""
     file = CountingFile(content)
 
-    assert list(read_lines(file, 4)) == lines
-    assert file.longest <= 1 << 20
+    assert [line for block in read_lines(file, 4) for line in block] == lines
+    assert 0 <= file.longest <= 4
     assert parse(TOO_LONG.rstrip()) == Close(None, 1009, "", gap="frame_too_big")
+
+
+@given(st.lists(st.binary(max_size=30)), st.integers(min_value=1, max_value=40))
+def test_lines_are_those_of_the_file_wherever_it_is_cut(parts: list[bytes], longest: int) -> None:
+    """Whatever is read at a time, a line comes whole, with its newline, or not at all."""
+    content = b"\n".join(parts)
+
+    read = [line for block in read_lines(io.BytesIO(content), longest) for line in block]
+
+    whole = io.BytesIO(content).readlines()
+    assert read == [line if len(line.rstrip(b"\n")) <= longest else TOO_LONG for line in whole]
+
+
+def test_what_is_quick_reads_the_same() -> None:
+    """A line in the usual form is cut. Its frame is that of `parse`, and other lines are left to that."""
+    payload = b'{"type":"x","n":{}}'
+    usual = [frame_line(Frame(payload, at, sent)) for at in (0, -1, AT) for sent in (False, True)]
+    assert [quick(line) for line in usual] == [parse(line.rstrip()) for line in usual]
+    assert quick(payload + b"\n") == Frame(payload, None)
+
+    for line in (
+        frame_line(Frame(payload, AT), "rtc_1"),
+        frame_line(Frame(payload, None)),
+        frame_line(Frame(b"\xff", AT)),
+        frame_line(Frame(b"[]", AT)),
+        usual[0].rstrip(),
+        usual[0].replace(b"Z", b"+00:00"),
+        usual[0].replace(b"000000Z", b"0000_0Z"),
+        usual[0].replace(b"-01T", b"-32T"),
+        usual[0].replace(b"}}\n", b"} }\n"),
+        usual[0].replace(b"}}\n", b"}} \n"),
+        usual[0].replace(b":{", b": {"),
+        close_line(Close(AT, 1000, "")),
+        b"\n",
+    ):
+        assert quick(line) is None, line
+
+
+@given(st.binary(max_size=40), st.sampled_from([b"", b'"dir":"sent",', b'"at":"x",', b'"data":1,']))
+def test_a_line_that_is_cut_and_holds_an_event_is_what_it_looks_like(junk: bytes, member: bytes) -> None:
+    """Where the payload that was cut out is an event at the first look, `parse` finds the same frame."""
+    event = b'{"type":"response.create","event_id":"%b"}' % junk.replace(b"\n", b"")
+    for payload in (event, event + b"," + member[:-1] + b',"x":{}', event + b"}", b"{" + member + event[1:]):
+        line = b'{"dir":"received","at":"2026-01-01T00:00:00.000001Z","data":%b}\n' % payload
+        frame = quick(line)
+        if frame is not None and FAMILIES.decoder.first_look(frame.payload) is not None:
+            assert parse(line.strip()) == frame

@@ -244,11 +244,16 @@ def test_what_only_looks_as_if_it_held_a_secret_stays_as_it_came() -> None:
 
 @pytest.mark.parametrize("key", [key for key in KEYS if " " not in key and "\n" not in key and "\\" not in key])
 def test_an_id_that_holds_a_key_is_known(key: str) -> None:
-    """Alone, and behind what ids of events begin with."""
+    """Alone, and behind what ids begin with."""
     assert is_keylike(key)
-    assert is_keylike(f"event_{key}")
-    assert not is_keylike("event_DHcAxyz1234AbC")
-    assert not is_keylike("item_DHcAxyz1234AbC")
+    for word in ("event", "item", "resp", "call", "conv", "sess", "thread", "run", "step", "msg", "asst"):
+        assert is_keylike(f"{word}_{key}")
+        assert not is_keylike(f"{word}_DHcAxyz1234AbC")
+
+
+def test_an_id_of_another_script_may_hold_a_key() -> None:
+    """A key begins behind what is no letter in keys, though that is a letter."""
+    assert is_keylike("event_é" + "AKIA" + "1234567890ABCDEF")
 
 
 def test_what_has_too_many_elements_is_masked_without_being_read() -> None:

@@ -33,7 +33,7 @@ from steno.metrics.exposition import replay_text
 from steno.metrics.labels import SourceLabels
 from steno.metrics.sink import Metrics
 from steno.pipeline import Pipeline, Sink
-from steno.sources.recording import Missed, conversation_of, parse, read_lines
+from steno.sources.recording import Missed, conversation_of, parse, quick, read_lines
 from steno.sources.stream_end import end_stream
 
 SOURCE = "replay"
@@ -135,17 +135,16 @@ def _longest_line(config: Config) -> int:
     return max(LINE_BYTES, *(8 * source.frame_bytes for source in config.sources), 0)
 
 
-def _lines(file: Path, stdin: IO[bytes], progress: Progress, longest: int) -> Iterable[bytes]:
+def _lines(file: Path, stdin: IO[bytes], progress: Progress, longest: int) -> Iterable[list[bytes]]:
+    """Yield the lines of a recording, many at a time."""
     try:
         with ExitStack() as stack:
             source = stdin if file == STANDARD_INPUT else stack.enter_context(file.open("rb"))
-            lines = read_lines(source, longest)
-            for number, line in enumerate(lines):
-                progress(len(line))
+            for number, lines in enumerate(read_lines(source, longest)):
                 if number == 0:
-                    _refuse_compressed(file, line)
-                if stripped := line.strip():
-                    yield stripped
+                    _refuse_compressed(file, lines[0])
+                progress(sum(map(len, lines)) + len(lines))
+                yield lines
     except OSError as error:
         raise DataError(f"cannot read {file}: {error.strerror}") from error
 
@@ -204,6 +203,23 @@ class _ReplayLog:
             raise UnavailableError(f"cannot write the audit log in {self._log.directory}: {error.strerror}") from error
 
 
+class _Read:
+    """What was read of one recording."""
+
+    __slots__ = ("bare", "events", "file", "frames")
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.frames = self.events = 0
+        self.bare = True
+        """Whether its streams begin with lines that are not in the form of a recording."""
+
+    def count(self, stream: Stream) -> None:
+        """Count what came on a stream that ended, or that the recording leaves open."""
+        self.frames += stream.frames
+        self.events += stream.events
+
+
 class _Replay:
     """The pipeline of one replay, and its outputs."""
 
@@ -243,30 +259,44 @@ class _Replay:
         if self._state:
             self._state.ended(stream)
 
-    def feed(self, file: Path, lines: Iterable[bytes]) -> None:
-        """Feed the recording `file`. What follows a close in it is another stream."""
-        frames = events = 0
-        bare = True
-        """Whether its streams begin with lines that are not in the form of a recording."""
+    def feed(self, file: Path, blocks: Iterable[list[bytes]]) -> None:
+        """Feed the recording `file`, some lines at a time. What follows a close in it is another stream."""
+        read = _Read(file)
         stream: Stream | None = None
-        for line in lines:
-            item = parse(line)
-            if stream is None:
-                bare &= isinstance(item, Frame) and item.payload is line
-                name = self._unused(stream_name(file))
-                stream = self._pipeline.stream_opened(name, SOURCE, item.at, conversation_of(line))
-            if isinstance(item, Frame):
-                self._pipeline.feed(stream, item)
-            elif isinstance(item, Missed):
-                self._pipeline.missed(stream, item.at, item.frames, item.reason)
-            else:
-                end_stream(self._pipeline, stream, item)
-                frames, events, stream = frames + stream.frames, events + stream.events, None
+        feed, first_look = self._pipeline.feed, self._pipeline.families.decoder.first_look
+        for lines in blocks:
+            for line in lines:
+                # Nearly every line is cut, not parsed: that there is an event in what was cut out shows that it may be.
+                if (
+                    stream is not None
+                    and (frame := quick(line)) is not None
+                    and (event := first_look(frame.payload)) is not None
+                ):
+                    feed(stream, frame, event)
+                elif stripped := line.strip():
+                    stream = self._parsed(read, stream, stripped)
         if stream is not None:
             self._pipeline.registry.settle(stream)
-            frames, events = frames + stream.frames, events + stream.events
-        if bare and frames and not events:
+            read.count(stream)
+        if read.bare and read.frames and not read.events:
             self._unreadable.append(file)
+
+    def _parsed(self, read: _Read, stream: Stream | None, line: bytes) -> Stream | None:
+        """Feed what `line` says to `stream`, or to a new one where it is None; return the stream that goes on."""
+        item = parse(line)
+        if stream is None:
+            read.bare &= isinstance(item, Frame) and item.payload is line
+            name = self._unused(stream_name(read.file))
+            stream = self._pipeline.stream_opened(name, SOURCE, item.at, conversation_of(line))
+        if isinstance(item, Frame):
+            self._pipeline.feed(stream, item)
+        elif isinstance(item, Missed):
+            self._pipeline.missed(stream, item.at, item.frames, item.reason)
+        else:
+            end_stream(self._pipeline, stream, item)
+            read.count(stream)
+            return None
+        return stream
 
     def _unused(self, name: str) -> str:
         """Return `name` with the next number that neither a stream nor a conversation has; the first one has none."""

@@ -156,11 +156,8 @@ class BodyEncoder:
         self._redactor = redactor
         self._digest_key = digest_key
         self._files = files
-
-    @property
-    def reads_content(self) -> bool:
+        self.reads_content = policy.keeps_content or digest_key is not None
         """Whether any content is kept or digested: to go through it is too slow for the loop that reads sockets."""
-        return self.policy.keeps_content or self._digest_key is not None
 
     def weight(self, content: Content) -> int:
         """Return how much of the queue `content` takes while it waits: a text that is to be redacted is work, too."""
@@ -180,6 +177,10 @@ class BodyEncoder:
         Raises NotImplementedError where a member is of a type that has no place in a fact, and OSError where a content
         file cannot be read.
         """
+        if not self.reads_content:
+            body = _LENGTHS.encode(fact)
+            if longest is None or len(body) <= longest:
+                return body
         # By identity: a body that is cut is encoded twice, and a text goes through the redactor and into its file once.
         fields: dict[int, ContentField] = {}
         budget = None if self._redactor is None or brief else self._redactor.budget()
@@ -197,8 +198,7 @@ class BodyEncoder:
 
     def _field(self, content: object, owner: str, budget: Any) -> ContentField:
         """Return what the policy lets a record hold of `content`; without a `budget` nothing is redacted."""
-        if not isinstance(content, Content):
-            raise NotImplementedError(f"a fact holds a {type(content).__name__}, which no content policy knows")
+        content = _content(content)
         rule = self.policy.rules.get(content.kind, "none")
         field = ContentField(content.kind, len(content.text), digest=self._digest(content.text))
         if rule == "none":
@@ -226,6 +226,23 @@ class BodyEncoder:
         if self._digest_key is None:
             return UNSET
         return hmac.digest(self._digest_key, _utf8(text), "sha256").hex()
+
+
+def _content(value: object) -> Content:
+    """Return `value`, which the encoder does not know, where it is content. Raises NotImplementedError otherwise."""
+    if not isinstance(value, Content):
+        raise NotImplementedError(f"a fact holds a {type(value).__name__}, which no content policy knows")
+    return value
+
+
+def length_alone(value: object) -> ContentField:
+    """Return what a record holds of content of which nothing is kept. Raises NotImplementedError for all else."""
+    content = _content(value)
+    return ContentField(content.kind, len(content.text))
+
+
+_LENGTHS: Final = msgspec.json.Encoder(enc_hook=length_alone)
+"""Encodes facts where nothing is kept of any content."""
 
 
 def _utf8(text: str) -> bytes:

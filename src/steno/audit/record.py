@@ -13,12 +13,14 @@ An entry is a record without its number and its hash: the members from `"at":` t
 import hashlib
 import hmac
 import re
+from binascii import hexlify
+from functools import lru_cache
 from typing import Final, Protocol
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
-from steno.timestamps import Micros, parse_timestamp, timestamp
+from steno.timestamps import SECOND, Micros, parse_timestamp, written_second
 
 SCHEMA: Final = "steno.audit/1"
 ALGORITHMS: Final = frozenset({"sha256", "hmac-sha256"})
@@ -42,17 +44,6 @@ CURSOR: Final = "log.cursor"
 """Says up to which message of a sender all that they led to stands before it."""
 
 # Records --------------------------------------------------------------------------------------------------
-
-
-class _Entry(Struct, frozen=True, gc=False):
-    """The members of an entry, in their order."""
-
-    at: str | None
-    fact: str
-    conversation: str | None
-    stream: str | None
-    event_id: str | None
-    body: Raw
 
 
 class LogOpened(Struct, frozen=True, kw_only=True):
@@ -96,18 +87,36 @@ def entry(
 
     Raises ValueError where `body` is not on one line.
     """
-    if b"\n" in body:  # Raw would copy it as it is
+    if b"\n" in body:
         raise ValueError("a record is one line")
-    when = None if at is None else timestamp(at)
+    about = _names(conversation, stream)
     try:
-        return _ENCODER.encode(_Entry(when, fact, conversation, stream, event_id, Raw(body)))[1:-1]
+        identity = _ENCODER.encode(event_id)
+    except UnicodeEncodeError:
+        identity = _string(event_id)
+    if at is None:
+        return b'"at":null,"fact":"%b",%b,"event_id":%b,"body":%b' % (fact.encode(), about, identity, body)
+    return b'"at":"%b.%06dZ","fact":"%b",%b,"event_id":%b,"body":%b' % (
+        written_second(at // SECOND),
+        at % SECOND,
+        fact.encode(),
+        about,
+        identity,
+        body,
+    )
+
+
+@lru_cache(maxsize=1_024)  # the records of a conversation share them
+def _names(conversation: str | None, stream: str | None) -> bytes:
+    """Return the two members of an entry that say what it is about."""
+    return b'"conversation":%b,"stream":%b' % (_string(conversation), _string(stream))
+
+
+def _string(name: str | None) -> bytes:
+    try:
+        return _ENCODER.encode(name)
     except UnicodeEncodeError:  # the name of a recording need not be text
-        names = (_text(conversation), _text(stream), _text(event_id))
-        return _ENCODER.encode(_Entry(when, fact, *names, Raw(body)))[1:-1]
-
-
-def _text(name: str | None) -> str | None:
-    return None if name is None else name.encode(errors="replace").decode()
+        return _ENCODER.encode((name or "").encode(errors="replace").decode())
 
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -143,7 +152,7 @@ def link(seq: int, entry: bytes, previous: bytes, key: bytes | None = None) -> t
     """
     proved = b'{"seq":%d,%b' % (seq, entry)
     hashed = digest(previous, proved, key)
-    return b'%b,"hash":"%b"}\n' % (proved, hashed.hex().encode()), hashed
+    return b'%b,"hash":"%b"}\n' % (proved, hexlify(hashed)), hashed
 
 
 def digest(previous: bytes, proved: bytes, key: bytes | None = None) -> bytes:

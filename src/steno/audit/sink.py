@@ -1,10 +1,8 @@
 """The sink that makes an audit record of each fact. It records all facts: no record means that nothing happened."""
 
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Final, Protocol
-
-from msgspec.structs import replace
 
 from steno.audit.content_policy import BodyEncoder, beginning
 from steno.audit.record import HASH_BYTES, entry
@@ -69,43 +67,39 @@ class AuditSink:
         self._resumed = resumed
         self._bodies = bodies
         self._longest = record_bytes - NUMBER_BYTES - HASH_BYTES
+        self._longest_start = self._longest * 7 // 8
 
     def emit(self, origin: Origin, fact: Fact) -> None:
         """Record `fact`. Where content is to be redacted, digested or put into a file, it is encoded later."""
         if self._resumed and self._resumed.resumed and self._resumed.is_recorded(origin, fact):
             return
-        record = self._record(origin, fact)
+        if self._bodies.reads_content and (contents := list(_contents(fact))):
+            record: Submission = self._pending(origin, fact, contents)
+        else:
+            record = self.entry(origin, fact)
         if self._sheds is not None and origin.source in self._sheds.shedding:
             self._sheds.submit_or_shed(record, origin.source)
         else:
             self._log.submit(record)
 
-    def _record(self, origin: Origin, fact: Fact) -> Submission:
-        if self._bodies.reads_content and (contents := list(_contents(fact))):
-            size = sum(map(self._bodies.weight, contents)) + BODY_BYTES
-            return _PendingRecord(self, origin, fact, size)
-        return self.entry(origin, fact)
+    def _pending(self, origin: Origin, fact: Fact, contents: Iterable[Content]) -> Submission:
+        return _PendingRecord(self, origin, fact, sum(map(self._bodies.weight, contents)) + BODY_BYTES)
 
     def entry(self, origin: Origin, fact: Fact, *, brief: bool = False) -> bytes:
         """Return the entry of `fact`, cut where it would be too long; `brief` as in `BodyEncoder.body`."""
-        start = self._start(origin, fact)
+        start = entry(origin.at, NAMES[type(fact)], origin.conversation, origin.stream, origin.event_id, b"")
+        if len(start) > self._longest_start:
+            start = self._shorter_start(origin, fact)
         owner = origin.conversation or origin.stream or ""
         record = start + self._bodies.body(fact, owner, self._longest - len(start), brief=brief)
         # Content is masked by the policy. What else upstream chooses are names and ids, and they may be keys too.
         return mask_text(record.decode()).encode() if _names_a_key(origin, fact) else record
 
-    def _start(self, origin: Origin, fact: Fact) -> bytes:
-        """Return what precedes the body. It leaves room for one, however long the names are."""
-        start = _start(origin, fact)
-        if len(start) <= self._longest * 7 // 8:
-            return start
+    def _shorter_start(self, origin: Origin, fact: Fact) -> bytes:
+        """Return what precedes the body, its names cut: it leaves room for a body, however long they are."""
         longest = self._longest // 4
         names = {name: _cut(getattr(origin, name), longest) for name in ("conversation", "stream", "event_id")}
-        return _start(replace(origin, **names), fact)
-
-
-def _start(origin: Origin, fact: Fact) -> bytes:
-    return entry(origin.at, NAMES[type(fact)], origin.conversation, origin.stream, origin.event_id, b"")
+        return entry(origin.at, NAMES[type(fact)], **names, body=b"")
 
 
 class _PendingRecord:
@@ -133,20 +127,22 @@ def _names_a_key(origin: Origin, fact: Fact) -> bool:
     """
     if origin.event_id is not None and is_keylike(origin.event_id):
         return True
-    for name in (origin.conversation, origin.stream):
-        if name is not None and is_known_keylike(name):
-            return True
-    for member in _ids(type(fact)):
+    if _is_about_a_key(origin.conversation, origin.stream):
+        return True
+    for member in _IDS[type(fact)]:
         name = getattr(fact, member)
         if name is not None and is_known_keylike(name):
             return True
     return False
 
 
-@cache
-def _ids(kind: type[Fact]) -> tuple[str, ...]:
-    """Return the members of a kind of fact that are ids."""
-    return tuple(name for name in kind.__struct_fields__ if name.endswith("_id"))
+@lru_cache(maxsize=1_024)  # the records of a conversation share them
+def _is_about_a_key(conversation: str | None, stream: str | None) -> bool:
+    return any(name is not None and is_keylike(name) for name in (conversation, stream))
+
+
+_IDS: Final = {kind: tuple(name for name in kind.__struct_fields__ if name.endswith("_id")) for kind in NAMES}
+"""Each fact to its members that are ids."""
 
 
 def _contents(fact: Fact) -> Iterator[Content]:

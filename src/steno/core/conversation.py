@@ -78,9 +78,11 @@ class Totals:
         """Add the buckets of one usage."""
         for each in buckets:
             key = (each.model, each.direction, each.modality, each.cached)
-            if key not in self.tokens and len(self.tokens) >= BUCKETS:
+            before = self.tokens.get(key)
+            if before is None and len(self.tokens) >= BUCKETS:
                 key = ("other", each.direction, each.modality, each.cached)
-            if key not in self.tokens:
+                before = self.tokens.get(key)
+            if before is None:
                 self._memory.charge(BUCKET_BYTES)
             self.tokens = counted(self.tokens, key, each.tokens)
 

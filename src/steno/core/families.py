@@ -21,7 +21,7 @@ class Families:
         """Join the `members`. Raises ValueError where two of them share an event, or a name on the wire."""
         self.members = tuple(members)
         self.names = tuple(family.name for family in members)
-        self.decode: Final = Decoder({family.name: family.vocabulary for family in members}).decode
+        self.decoder: Final = Decoder({family.name: family.vocabulary for family in members})
         self.of_event: dict[type[Event], Family] = {kind: family for family in members for kind in family.handlers}
         if len(self.of_event) < sum(len(family.handlers) for family in members):
             raise ValueError("two families handle the same event")

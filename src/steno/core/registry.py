@@ -180,7 +180,14 @@ class Registry:
             self._deadlines.watch(state)
         if len(facts) > FACTS_OF_A_KIND:
             facts = within_bounds(facts)
-        origin = _origin(state, at, stream, event)
+        origin = Origin(
+            at=at,
+            source=state.source,
+            stream=stream.name,
+            conversation=state.key,
+            family=state.family,
+            event_id=event_id_of(event),
+        )
         for fact in facts:
             self._emit(origin, fact)
         first = facts[0]

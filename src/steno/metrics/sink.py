@@ -89,18 +89,21 @@ class Metrics:
     def add(self, name: str, origin: Origin, *further: str, amount: float = 1) -> None:
         """Add to a counter of the source that `origin` names; `further` are the labels after `source`."""
         numbers, labels = self.numbers[name], (origin.source, *further)
-        if labels not in numbers:
-            labels = self._admitted(name, labels)
-        numbers[labels] += amount
+        known = numbers.get(labels)
+        if known is None:
+            numbers[self._admitted(name, labels)] += amount
+        else:
+            numbers[labels] = known + amount
 
     def observe(self, name: str, origin: Origin, *further: str, value: float | None) -> None:
         """Observe a duration; one that is not known is none. `further` are the labels after `source`."""
         if value is None:
             return
         histograms, labels = self.histograms[name], (origin.source, *further)
-        if labels not in histograms:
-            labels = self._admitted(name, labels)
         histogram = histograms.get(labels)
+        if histogram is None:
+            labels = self._admitted(name, labels)
+            histogram = histograms.get(labels)
         if histogram is None:
             histogram = histograms[labels] = Histogram(CONVERSATION_METRICS[name].buckets)
         histogram.observe(value)
@@ -174,10 +177,15 @@ class Metrics:
         """Count the tokens of one usage of `model`, and what it cost, or why that is not known."""
         family, billed = origin.family or NO_MODEL, self.model(origin, model)
         self.begin("usages", origin, family, billed)
+        numbers = self.numbers["steno_tokens_total"]
         for each in buckets:
             shown = billed if each.model == model else self.model(origin, each.model)
-            labels = (family, shown, each.direction, each.modality, "true" if each.cached else "false")
-            self.add("steno_tokens_total", origin, *labels, amount=each.tokens)
+            labels = (origin.source, family, shown, each.direction, each.modality, "true" if each.cached else "false")
+            known = numbers.get(labels)
+            if known is None:
+                numbers[self._admitted("steno_tokens_total", labels)] += each.tokens
+            else:  # most often: a usage has several buckets, and they come with each response
+                numbers[labels] = known + each.tokens
         if cost is None:
             return
         if cost.usd is not None:

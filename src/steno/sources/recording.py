@@ -11,7 +11,9 @@ is read as the end of its connection.
 
 import base64
 import binascii
+import io
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import IO, Final, Literal, get_args
 
 import msgspec
@@ -70,11 +72,13 @@ TOO_BIG: Final = 1009
 """The code by which a connection is closed over a message that is too big."""
 MISSED_MAX: Final = 2**53
 """Most missing frames that a line is believed. Past it a float, and so Prometheus, no longer counts by ones."""
-_SKIPPED_BYTES: Final = 1 << 20
+_BLOCK_BYTES: Final = 1 << 18
+"""How much of a recording is read at a time. A line that a block ends in is put together from its parts."""
 _LINE: Final = msgspec.json.Decoder(_Line)
 _JSON: Final = msgspec.json.Decoder(Raw)
 _PLAIN: Final = (b'{"type":', b'{"event":')
 """The begin of a line that is a bare frame, as most are: such a line need not be searched for `dir`."""
+_DATA: Final = b'Z","data":{'
 
 
 def frame_line(frame: Frame, conversation: str | None = None) -> bytes:
@@ -117,20 +121,62 @@ def _at(at: Micros | None) -> bytes:
     return b"" if at is None else b'"at":"%b",' % timestamp(at).encode()
 
 
-def read_lines(file: IO[bytes], longest: int = LINE_BYTES) -> Iterator[bytes]:
-    """Yield the lines of a recording, with their newlines.
+_TOO_LONG: Final = close_line(Close(None, TOO_BIG, "", gap="frame_too_big"))
+
+
+def read_lines(file: IO[bytes], longest: int = LINE_BYTES) -> Iterator[list[bytes]]:
+    """Yield the lines of a recording, with their newlines, many at a time.
 
     A line of more than `longest` bytes is not held. In its place stands the end of the connection, as the daemon
     records it where a frame is too big: what follows is another stream.
     """
-    while line := file.readline(longest + 1):
-        if len(line) > longest and not line.endswith(b"\n"):
-            line = b""
-            while (rest := file.readline(_SKIPPED_BYTES)) and not rest.endswith(b"\n"):
-                pass
-            yield close_line(Close(None, TOO_BIG, "", gap="frame_too_big"))
+    begun: list[bytes] = []
+    """The parts of a line whose end was not read yet."""
+    length = 0
+    while block := file.read(min(_BLOCK_BYTES, longest)):  # so that no line within a block is too long
+        lines, ends = io.BytesIO(block).readlines(), block.endswith(b"\n")
+        length += len(lines[0].removesuffix(b"\n"))
+        if length > longest:
+            begun = [_TOO_LONG]
         else:
-            yield line
+            begun.append(lines[0])
+        if ends or len(lines) > 1:
+            lines[0] = b"".join(begun)
+            begun = [] if ends else [lines.pop()]
+            length = sum(map(len, begun))
+            yield lines
+    if begun:
+        yield [b"".join(begun)]
+
+
+def quick(line: bytes) -> Frame | None:
+    """Return the frame of a `line`, with its newline, in the form that nearly all have; None of any other.
+
+    It is cut out of the line and not looked at, which takes a fifth of the time of `parse`. Where its payload is not
+    one JSON object, the line is not what it looks like, and is to be parsed.
+    """
+    begun = _begun(line[:44])
+    if begun is None:
+        return Frame(line[:-1], None) if line.startswith(_PLAIN) and line.endswith(b"}\n") else None
+    second, at, sent = begun
+    micros = line[at : at + 6]
+    if line[at + 6 : at + 17] != _DATA or line[-3:] != b"}}\n" or not micros.isdigit():
+        return None
+    return Frame(line[at + 16 : -2], second + int(micros), sent)
+
+
+@lru_cache(maxsize=256)  # frames of one second share it
+def _begun(text: bytes) -> tuple[Micros, int, bool] | None:
+    """Return the second of a line that begins with `text`, where its fraction stands, and whether it was sent.
+
+    None where it does not begin as lines of frames do.
+    """
+    for begin, sent in ((b'{"dir":"received","at":"', False), (b'{"dir":"sent","at":"', True)):
+        end = len(begin) + 20
+        second = _time(text[len(begin) : end].decode("latin-1") + "0Z") if text.startswith(begin) else None
+        if second is not None:
+            return second, end, sent
+    return None
 
 
 def parse(line: bytes) -> Frame | Missed | Close:

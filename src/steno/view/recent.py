@@ -170,8 +170,12 @@ class RecentFacts:
             value = getattr(fact, member)
             if value is None or value == ():
                 continue
-            held = tuple(map(self._held, value if type(value) is tuple else (value,)))
-            changes[member] = held if type(value) is tuple else held[0]
+            many = type(value) is tuple
+            if not self._kept_kinds:
+                changes[member] = tuple(map(_length_of, value)) if many else _length_of(value)
+                continue
+            held = tuple(map(self._held, value if many else (value,)))
+            changes[member] = held if many else held[0]
             size += sum(map(_weight, held))
         return (replace(fact, **changes) if changes else fact), size
 

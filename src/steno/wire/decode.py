@@ -16,8 +16,8 @@ There are two looks. The *first look* is this module: one pass of a decoder that
 events of a form. It reads the members that are declared and skips the rest unread. Nearly all frames end here, so
 nothing else may cost time here. It trusts no bytes that it did not check: UTF-8 is checked for the whole frame, since
 msgspec does not look into members that it skips. Nesting is checked after decoding, where the length allows for too
-much of it. A frame so long that it could be too complex (`STRUCTURE_ELEMENTS` bytes) is checked for both before, so
-that nothing is built of it.
+much of it. A frame so long that it could be too complex (`STRUCTURE_ELEMENTS` bytes) is left to the second look, which
+checks it for both before the first one may build anything of it.
 
 Whatever the first look refuses gets a *second look* in `fallback.py`. That is slow and lenient: it tries the forms in a
 fixed order (see there), then builds the event member by member.
@@ -95,24 +95,42 @@ class Decoder:
             `Embedded`, an event that came as a text; `Enveloped`, one of these inside a CloudEvent; or `Malformed`
             with a reason that repeats nothing.
         """
+        event = self.first_look(payload)
+        return self.second_look(payload, within, unfolded) if event is None else event
+
+    def first_look(self, payload: bytes, *, counted: bool = False) -> Event | None:
+        """Return the event that a `payload` in the ordinary form is; None where it takes a `second_look`.
+
+        A long one does, unless its characters and its structure were `counted` before.
+        """
         size = len(payload)
-        if not payload.isascii() and not is_utf8(payload):
-            return Malformed(reason="not_utf8")
-        # What is in an envelope was counted with it, unless it came as a text.
-        if size > STRUCTURE_ELEMENTS and (unfolded or not within) and (reason := refused(payload)):
-            return Malformed(reason=reason)
+        if size > STRUCTURE_ELEMENTS:
+            if not counted:
+                return None
+        elif not payload.isascii() and not is_utf8(payload):
+            return None
         try:
             if payload.startswith(b'{"event":'):
                 event: Event = self._paired.decode(payload)
                 if event.data is None:  # type: ignore[attr-defined]  # half a pair is none
-                    return self._fallback.decode(payload, self.decode, within=within, unfolded=unfolded)
+                    return None
             else:
                 event = self._typed.decode(payload)
         except (ValueError, RecursionError):  # msgspec's own errors, UnicodeDecodeError, and nesting without end
-            return self._fallback.decode(payload, self.decode, within=within, unfolded=unfolded)
-        if _NEST_BYTES < size <= STRUCTURE_ELEMENTS and too_deep(payload):
-            return Malformed(reason="too_deep")
-        return event
+            return None
+        return None if _NEST_BYTES < size <= STRUCTURE_ELEMENTS and too_deep(payload) else event
+
+    def second_look(self, payload: bytes, within: bool = False, unfolded: bool = False) -> Decoded:
+        """Return what a `payload` is at which the first look found no event. Takes and returns what `decode` does."""
+        if not payload.isascii() and not is_utf8(payload):
+            return Malformed(reason="not_utf8")
+        if len(payload) > STRUCTURE_ELEMENTS:
+            # What is in an envelope was counted with it, unless it came as a text.
+            if (unfolded or not within) and (reason := refused(payload)):
+                return Malformed(reason=reason)
+            if (event := self.first_look(payload, counted=True)) is not None:
+                return event
+        return self._fallback.decode(payload, self.decode, within=within, unfolded=unfolded)
 
 
 class _NoEvent(Event, frozen=True, tag_field="type", tag="\0"):

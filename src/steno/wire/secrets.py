@@ -71,6 +71,13 @@ _WITHIN: Final = re.compile(rf'"(?:{_NAMES}|expires_at)\\*+"\s*:|\\u00', re.IGNO
 _ESCAPED: Final = re.compile(r"(?<!\\)\\+u00(2[06bdefBDEF]|3[0-9dDfF]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aAeE])")
 """An escaped character of those that names and keys are made of."""
 
+_PLAIN_ID: Final = re.compile(
+    r"(?:event|item|resp|call|conv|sess|thread|run|step|msg|asst)_"
+    rf"(?!{'|'.join(key_shapes.ALPHANUMERIC)})[A-Za-z0-9]++"
+)
+"""What upstream calls things by. It is no key: three keys alone are of letters and digits only, and none of the words
+is the beginning of another one."""
+
 _ON_ONE_LINE: Final = bytes.maketrans(b"\r\n", b"  ")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 """Half a character: JSON can name it with an escape, UTF-8 cannot write it."""
@@ -103,8 +110,8 @@ def mask_text(text: str) -> str:
 
 def is_keylike(name: str) -> bool:
     """Return whether a name or an id holds what is shaped like a key or a token, or a URL with a secret."""
-    # Nearly all ids of events have this form, and each is new: three keys alone are of letters and digits only.
-    if name.startswith("event_") and name[6:].isalnum() and not name.startswith(key_shapes.ALPHANUMERIC, 6):
+    # Nearly all ids have this form, and most are new.
+    if _PLAIN_ID.fullmatch(name) is not None:
         return False
     return (key_shapes.may_hold_key(name) or "://" in name or "=" in name) and mask_text(name) != name
 

@@ -126,7 +126,7 @@ def test_the_frame_of_an_event(event: Event, frame: bytes | None) -> None:
 def test_the_decoder_knows_the_frame(event: Event, decoded: type) -> None:
     frame = frame_of(event)
     assert frame
-    found = FAMILIES.decode(frame)
+    found = FAMILIES.decoder.decode(frame)
 
     assert isinstance(found.event if isinstance(found, Embedded) else found, decoded)
 

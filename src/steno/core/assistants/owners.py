@@ -27,7 +27,7 @@ class Owners:
         if isinstance(event, assistants.RunEvent):
             self._end(thread, event)
             return
-        if not isinstance(event, assistants.StepEvent | assistants.MessageEvent):
+        if not isinstance(event, (assistants.StepEvent, assistants.MessageEvent)):
             return
         if event.data is None or event.data.id is None:
             return

@@ -109,7 +109,10 @@ class Claims:
 
     def _follows_another(self, state: Claimant) -> bool:
         """Return whether another source goes before that of `state`."""
-        return any(self._first(state, name) is not state for name in state.names)
+        for name in state.names:  # noqa: SIM110  # `any` makes a generator, for a name or two
+            if len(self._known[name]) > 1 and self._first(state, name) is not state:
+                return True
+        return False
 
     def _first(self, state: Claimant, name: str) -> Claimant:
         """Return who is billed of those that have `name`, as `state` has."""

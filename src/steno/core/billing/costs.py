@@ -10,7 +10,17 @@ from typing import Final
 from msgspec import Struct
 
 from steno.core.billing import usage
-from steno.core.billing.prices import DurationLine, Line, Priced, PriceTable, Unpriced, price, price_seconds, usd_text
+from steno.core.billing.prices import (
+    DurationLine,
+    Line,
+    Priced,
+    PriceTable,
+    Unpriced,
+    price,
+    price_seconds,
+    rate_text,
+    usd_text,
+)
 from steno.core.billing.usage import Measured
 from steno.core.conversation import Conversation
 from steno.core.facts import Cost, CostLine, Tokens
@@ -27,7 +37,7 @@ class Terms(Struct, frozen=True):
     prices: PriceTable | None
 
 
-class Bill(Struct, frozen=True):
+class Bill(Struct, frozen=True, gc=False):
     """What one usage was, and what it cost."""
 
     tokens: tuple[Tokens, ...]
@@ -89,18 +99,11 @@ def _added(state: Conversation, result: Priced | Unpriced) -> Cost:
         usd=usd_text(result.usd),
         model=result.model,
         table_version=result.table_version,
-        lines=tuple(_line(line) for line in result.lines),
+        lines=tuple(map(_line, result.lines)),
     )
 
 
 def _line(line: Line | DurationLine) -> CostLine:
-    if isinstance(line, DurationLine):
-        return CostLine(rate=usd_text(line.rate), per=line.per, quantity=usd_text(line.seconds))
-    return CostLine(
-        rate=usd_text(line.rate),
-        per="token",
-        quantity=str(line.tokens),
-        direction=line.direction,
-        modality=line.modality,
-        cached=line.cached,
-    )
+    if isinstance(line, Line):
+        return CostLine(rate_text(line.rate), "token", str(line.tokens), line.direction, line.modality, line.cached)
+    return CostLine(rate=rate_text(line.rate), per=line.per, quantity=usd_text(line.seconds))

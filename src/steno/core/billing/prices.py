@@ -6,6 +6,7 @@ costs 0 because its price is unknown. With a price there are the rates, the quan
 
 from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -26,6 +27,7 @@ __all__ = [
     "parse",
     "price",
     "price_seconds",
+    "rate_text",
     "resolve",
     "usd_text",
 ]
@@ -33,6 +35,7 @@ __all__ = [
 EXACT: Final = Context(prec=100, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
 """Wide enough for any rate times any count that is accepted: a price by tokens is never rounded."""
 
+_NOTHING: Final = Decimal(0)
 PICODOLLAR: Final = Decimal("1e-12")
 """What the price of a duration by the minute is rounded to, half to even, since a division by 60 may have no end."""
 
@@ -41,7 +44,7 @@ UnpricedReason = Literal["no_price_list", "no_model", "unknown_model", "unknown_
 report the modality of tokens, and the modalities' rates differ; the model has no rate for a bucket."""
 
 
-class Line(Struct, frozen=True):
+class Line(Struct, frozen=True, gc=False):
     """One bucket of a usage, and its rate in USD per token."""
 
     direction: str
@@ -59,7 +62,7 @@ class DurationLine(Struct, frozen=True):
     per: Literal["second", "minute"]
 
 
-class Priced(Struct, frozen=True):
+class Priced(Struct, frozen=True, gc=False):
     """The price of a usage and its calculation: the sum over `lines`, at the rates of `model` in a table of a version.
 
     `model` is the name that was found in the table, and None for a usage of no tokens, which costs nothing.
@@ -89,24 +92,28 @@ def price(table: PriceTable | None, buckets: Iterable[Tokens]) -> Priced | Unpri
     if table is None:
         return Unpriced("no_price_list")
     used = [bucket for bucket in buckets if bucket.tokens]
-    models = {bucket.model for bucket in used}
-    if len(models) > 1:
-        raise ValueError("the buckets of one usage name several models")
     if not used:
-        return Priced(Decimal(0), None, (), table.version)
-    found = _found(table, models.pop())
+        return Priced(_NOTHING, None, (), table.version)
+    model = used[0].model
+    for bucket in used:
+        if bucket.model != model:
+            raise ValueError("the buckets of one usage name several models")
+    found = _found(table, model)
     if isinstance(found, Unpriced):
         return found
     name, rates = found
     if rates.tier_tokens is not None and _input(used) > rates.tier_tokens:
         return Unpriced("no_rate")
     lines = []
+    usd = _NOTHING
     for bucket in used:
-        rate = _rate_of(rates, bucket)
-        if not isinstance(rate, Decimal):
-            return Unpriced(rate)
-        lines.append(Line(bucket.direction, bucket.modality, bucket.cached, bucket.tokens, rate))
-    return Priced(_sum(lines), name, tuple(lines), table.version)
+        direction, modality, cached, tokens = bucket.direction, bucket.modality, bucket.cached, bucket.tokens
+        rate = rates.tokens.get((direction, modality, cached)) or _rate_of(rates, bucket)
+        if type(rate) is not Decimal:
+            return Unpriced(rate)  # type: ignore[arg-type]  # it is no Decimal: it is why there is none
+        lines.append(Line(direction, modality, cached, tokens, rate))
+        usd = EXACT.fma(rate, tokens, usd)
+    return Priced(usd, name, tuple(lines), table.version)
 
 
 def price_seconds(table: PriceTable | None, model: str | None, seconds: float | Decimal) -> Priced | Unpriced:
@@ -139,7 +146,15 @@ def add_usd(usd: Decimal, further: Decimal) -> Decimal:
 
 def usd_text(usd: Decimal) -> str:
     """Return `usd` as a plain decimal: no exponent, no trailing zeros, `0` for nothing."""
-    return format(usd.normalize(EXACT), "f") if usd else "0"
+    if not usd:
+        return "0"
+    normal = usd.normalize(EXACT)
+    text = str(normal)
+    return format(normal, "f") if "E" in text else text
+
+
+rate_text: Final = lru_cache(maxsize=1_024)(usd_text)
+"""The same for a rate: of these there are few."""
 
 
 def _found(table: PriceTable, model: str | None) -> tuple[str, Rates] | Unpriced:
@@ -163,10 +178,3 @@ def _rate_of(rates: Rates, bucket: Tokens) -> Decimal | UnpricedReason:
 
 def _input(buckets: Iterable[Tokens]) -> int:
     return sum(bucket.tokens for bucket in buckets if bucket.direction == "input")
-
-
-def _sum(lines: Iterable[Line]) -> Decimal:
-    usd = Decimal(0)
-    for line in lines:
-        usd = add_usd(usd, EXACT.multiply(Decimal(line.tokens), line.rate))
-    return usd

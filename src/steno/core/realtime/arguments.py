@@ -75,7 +75,7 @@ def _begin(
     """Begin the call of `item`. A function call without a `call_id` waits for the event that has one."""
     owner = response.id if response else None
     item.response_id = item.response_id or owner
-    remote = isinstance(event, realtime.McpArgumentsDelta | realtime.McpArgumentsDone)
+    remote = isinstance(event, (realtime.McpArgumentsDelta, realtime.McpArgumentsDone))
     item.kind = item.kind or ("mcp_call" if remote else "function_call")
     item.call_id = _call_id(event) or item.call_id or ""
     name = event.name if isinstance(event, realtime.ArgumentsDone) else None
@@ -84,7 +84,7 @@ def _begin(
 
 
 def _call_id(event: ArgumentsEvent) -> str | None:
-    if isinstance(event, realtime.ArgumentsDelta | realtime.ArgumentsDone):
+    if isinstance(event, (realtime.ArgumentsDelta, realtime.ArgumentsDone)):
         return event.call_id or None
     return event.item_id or None
 

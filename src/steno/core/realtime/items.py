@@ -34,14 +34,15 @@ def item_added(state: RealtimeConversation, event: realtime.ItemAdded, frame: Fr
     known.placed |= state.transcript.place(item.id, event.previous_item_id)
     if item.role == "user" and any(part.type == "input_text" for part in item.content or ()):
         state.turn.typed()
-    for index, text in parts_of(item):
+    parts = parts_of(item)
+    for index, text in parts:
         if text:
             state.transcript.write(known, index, text)
     added = facts.ItemAdded(
         item_id=item.id,
         kind=short(item.type),
         role=short(item.role),
-        text=content_of(item) if item.type == "message" else None,
+        text=_content_in(item, parts) if item.type == "message" and parts else None,
     )
     begun = calls.of_conversation(state, item, known, frame.at, final=False)
     # A person is asked once the request is whole, which is in its final form. Beta has no event of that.
@@ -206,7 +207,7 @@ def settle_parts(
 
 def _settle(state: RealtimeConversation, known: ConversationItem, item: Item, frame: Frame) -> Sequence[Fact]:
     """Take the final form `item` of a `known` one: its text, and the end of the tool call that it may be."""
-    known.spoken = known.spoken or any(part.transcript is not None for part in item.content or ())
+    known.spoken = known.spoken or _is_spoken(item)
     finished = calls.settle(state, item, frame)
     member = "arguments" if item.type in CALL_KINDS else "content"
     return (*settle_parts(state, known, parts_of(item), member, _further(known, item)), *finished)
@@ -226,22 +227,44 @@ def parts_of(item: Item) -> list[tuple[int, str]]:
         return [] if item.arguments is None else [(0, item.arguments)]
     if item.type == "function_call_output":
         return [] if item.output is None else [(0, item.output)]
-    parts = enumerate(item.content or ())
-    texts = ((index, part.text if part.text is not None else part.transcript) for index, part in parts)
-    return [(index, text) for index, text in texts if text is not None]
+    return [
+        (index, text)
+        for index, part in enumerate(item.content or ())
+        if (text := part.transcript if part.text is None else part.text) is not None
+    ]
+
+
+def _is_spoken(item: Item) -> bool:
+    """Return whether a part of upstream's item is a transcript."""
+    for part in item.content or ():  # noqa: SIM110  # `any` makes a generator, for one part most often
+        if part.transcript is not None:
+            return True
+    return False
+
+
+def says_anything(item: Item) -> bool:
+    """Return whether upstream's item, a message, has any text."""
+    for part in item.content or ():  # noqa: SIM110  # as in `_is_spoken`
+        if part.transcript if part.text is None else part.text:
+            return True
+    return False
 
 
 def content_of(item: Item) -> Content | None:
     """Return the text of upstream's item as content of the kind that policies know; None where it is empty."""
-    text = "".join(text for _, text in parts_of(item))
+    return _content_in(item, parts_of(item))
+
+
+def _content_in(item: Item, parts: Sequence[tuple[int, str]]) -> Content | None:
+    """Return what `content_of` does, of `parts` that `parts_of` has returned."""
+    text = parts[0][1] if len(parts) == 1 else "".join([text for _, text in parts])
     if not text:
         return None
     if item.type in CALL_KINDS:
         return Content("arguments", text)
     if item.type == "function_call_output":
         return Content("output", text)
-    spoken = any(part.transcript is not None for part in item.content or ())
-    return Content("transcript" if spoken else "text", text)
+    return Content("transcript" if _is_spoken(item) else "text", text)
 
 
 def content_seen(item: ConversationItem) -> Content | None:

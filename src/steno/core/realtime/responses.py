@@ -311,7 +311,7 @@ def _answers_at_its_end(response: RealtimeResponse, opened: OpenResponse | None)
         return False
     if response.status_details and response.status_details.reason == "turn_detected":
         return True  # its end may come before the speech that cut it off
-    return any(item.type == "message" and items.content_of(item) for item in response.output or ())
+    return any(item.type == "message" and items.says_anything(item) for item in response.output or ())
 
 
 def _finish(
@@ -381,7 +381,7 @@ def _output_of(state: RealtimeConversation, response: RealtimeResponse) -> tuple
         contents = [items.content_of(item) for item in response.output]
     else:
         contents = [items.content_seen(item) for item in items.seen_of(state, response.id)]
-    return len(contents), tuple(content for content in contents if content is not None)
+    return len(contents), tuple([content for content in contents if content is not None])
 
 
 def _usage_of(event: realtime.ResponseDone, response: RealtimeResponse) -> Usage | None:
