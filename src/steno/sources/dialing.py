@@ -9,6 +9,7 @@ code.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, Protocol, cast
 from urllib.parse import urlsplit
@@ -120,7 +121,7 @@ class DialCounters(StreamCounters):
     def __init__(self) -> None:
         """Begin at zero."""
         super().__init__()
-        self.attempts: dict[str, int] = dict.fromkeys(("connected", *NAMES), 0)
+        self.attempts = defaultdict[str, int](int)
         """Attempts to connect, by outcome: `connected`, or a reason of `connect_errors`."""
         self.upstream_expiry: float | None = None
         """Until when the certificate of the last connection is valid, in Unix time; None where it has no TLS."""
@@ -132,7 +133,7 @@ class DialCounters(StreamCounters):
 
     def numbers(self) -> Mapping[str, Numbers]:
         """Return the values by metric and labels; see `protocols.Counters`."""
-        attempts: Numbers = {(reason,): count for reason, count in self.attempts.items()}
+        attempts: Numbers = {(reason,): self.attempts.get(reason, 0) for reason in ("connected", *NAMES)}
         expiry = self.upstream_expiry
         return {
             **super().numbers(),

@@ -6,7 +6,7 @@ and `StreamSession.end` when the connection is over.
 
 import asyncio
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, Protocol, get_args
 
@@ -57,14 +57,14 @@ class StreamCounters:
     def __init__(self) -> None:
         """Begin at zero."""
         self.open = 0
-        self.gaps: dict[Gap, int] = dict.fromkeys(get_args(Gap), 0)
+        self.gaps = defaultdict[Gap, int](int)
         """Streams after whose end events may be missing, by reason."""
 
     def numbers(self) -> Mapping[str, Numbers]:
         """Return the values by metric and labels; see `protocols.Counters`."""
         return {
             "steno_streams": {(): self.open},
-            "steno_stream_gaps_total": {(reason,): count for reason, count in self.gaps.items()},
+            "steno_stream_gaps_total": {(reason,): self.gaps.get(reason, 0) for reason in get_args(Gap)},
         }
 
 
