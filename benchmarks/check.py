@@ -31,16 +31,25 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from itertools import count, islice
-from math import ceil, inf
+from math import ceil
 from pathlib import Path
-from random import Random
 from statistics import median
 from time import monotonic
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from msgspec import Struct
 
 from benchmarks import instructions, mix
+from benchmarks.verdicts import (
+    SLOWER_AT,
+    WIDEST,
+    Estimate,
+    Run,
+    Verdict,
+    estimate,
+    overall,
+    verdict,
+)
 from tools import revisions
 from tools.revisions import RevisionError
 
@@ -53,12 +62,6 @@ RUNS_LEAST: Final = 20
 """Runs before an interval is believed: with fewer, it may be narrow by chance."""
 ROUNDS_A_LOOK: Final = 5
 """Runs of each workload between two looks at the intervals."""
-SLOWER_AT: Final = 1.03
-"""Ratio that the upper end of the interval must not pass."""
-WIDEST: Final = 0.03
-"""Widest interval that says anything."""
-CONFIDENCE: Final = 0.95
-RESAMPLES: Final = 1_000
 
 CONFIGURATION: Final = "[limits]\nkept_objects = 256\n"
 """As the daemon has it by default; a replay without it keeps everything."""
@@ -67,63 +70,6 @@ IDENTIFIER: Final = re.compile(
     rb'"((?:thread|run|step|msg|asst|call|resp|item|event|evt|sess|conv|rtc)_)(?=[A-Za-z0-9]{16,}")'
 )
 """Where an upstream identifier begins."""
-
-
-# Statistics -----------------------------------------------------------------------------------------------
-
-Run = tuple[tuple[float, float], ...]
-"""The CPU seconds of base and new, for each piece of a workload."""
-Verdict = Literal["ok", "faster", "slower", "inconclusive"]
-
-
-class Estimate(Struct, frozen=True):
-    """A ratio new / base with its confidence interval."""
-
-    ratio: float
-    low: float
-    high: float
-
-    @property
-    def width(self) -> float:
-        """How far apart the ends of the interval are."""
-        return self.high - self.low
-
-
-def estimate(runs: Sequence[Run]) -> Estimate:
-    """Return the ratio of a workload. The same runs give the same interval; one run has an interval without end."""
-    pieces = list(zip(*runs, strict=True))
-    weights = [median(base for base, _ in piece) for piece in pieces]
-    ratios = [[new / base for base, new in piece] for piece in pieces]
-    ratio = _mean(weights, ratios)
-    if len(runs) < 2:  # noqa: PLR2004  # one value does not vary
-        return Estimate(ratio, -inf, inf)
-    rng = Random(0)
-    drawn = (rng.choices(range(len(runs)), k=len(runs)) for _ in range(RESAMPLES))
-    means = sorted(_mean(weights, [[piece[run] for run in chosen] for piece in ratios]) for chosen in drawn)
-    outside = round(RESAMPLES * (1 - CONFIDENCE) / 2)
-    return Estimate(ratio, means[outside], means[-1 - outside])
-
-
-def _mean(weights: Sequence[float], ratios: Sequence[Sequence[float]]) -> float:
-    """Return the weighted mean of the medians."""
-    return sum(weight * median(piece) for weight, piece in zip(weights, ratios, strict=True)) / sum(weights)
-
-
-def verdict(found: Estimate) -> Verdict:
-    """Return what an interval says."""
-    if found.width > WIDEST:
-        return "inconclusive"
-    if found.high > SLOWER_AT:
-        return "slower"
-    return "faster" if found.high < 1 else "ok"
-
-
-def overall(verdicts: Sequence[Verdict]) -> Verdict:
-    """Return the verdict over several workloads: the worst, and `faster` where all are."""
-    for worst in ("slower", "inconclusive", "ok"):
-        if worst in verdicts:
-            return worst
-    return "faster"
 
 
 # Measuring ------------------------------------------------------------------------------------------------

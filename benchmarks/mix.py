@@ -7,37 +7,26 @@ responses with usage, transcriptions, tool calls, runs, steps and messages. Most
 imports steno: what is measured may be laid out in any way, and the simulator says the same lines again and again.
 """
 
-import base64
-import string
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator
 from itertools import cycle
 from random import Random
 from typing import Any, Final
 
-import msgspec
+from benchmarks.mix_assistants import assistants_stream
+from benchmarks.traffic import RECEIVED, Traffic
 
-BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 MODELS: Final = ("gpt-realtime", "gpt-realtime-mini")
-AUDIO_BYTES: Final = (5_760, 6_240)
-"""Least and most audio in a delta before base64: 120 to 130 ms of 24 kHz, 16 bit, mono."""
 AUDIO_A_WORD: Final = 0.97
 """Deltas of audio for each word that is spoken."""
 ARGUMENT_CHARACTERS: Final = 4
 """Of a delta of arguments."""
-RECEIVED: Final = b'{"dir":"received"'
-"""How the line of a frame begins."""
-RARE: Final = ("é", "ü", "日本", "\n", '"', "\\")
-"""Parts of one word in thirty: beyond ASCII, or escaped in JSON."""
-
-_ALPHABET: Final = string.ascii_letters + string.digits
 
 
 def lines(frames: int, seed: int = 1) -> Iterator[bytes]:
     """Yield the lines of a recording of at least `frames` frames: whole conversations, each on its own connection."""
-    traffic = _Traffic(Random(seed))
+    traffic = Traffic(Random(seed))
     written = 0
-    for conversation in cycle((_voice, _text, _voice, _assistants, _voice, _voice)):
+    for conversation in cycle((_voice, _text, _voice, assistants_stream, _voice, _voice)):
         if written >= frames:
             return
         conversation(traffic)
@@ -60,69 +49,13 @@ def begins(lines: Iterable[bytes], most: int) -> Iterator[bytes]:
 
 def session_lines(frames: int, seed: int = 1) -> Iterator[bytes]:
     """Yield the lines of one spoken session of at least `frames` frames, with about as much of each kind as the mix."""
-    traffic = _Traffic(Random(seed))
+    traffic = Traffic(Random(seed))
     session = _session(traffic, "audio")
     written = 0
     while written < frames:
         _turn(traffic, session)
         written += len(traffic.lines)
         yield from traffic.take()
-
-
-class _Traffic:
-    """Frames with their times. Time goes on from one conversation to the next."""
-
-    def __init__(self, rng: Random) -> None:
-        self.rng = rng
-        self.lines: list[bytes] = []
-        self._now = BEGIN
-
-    def send(self, kind: str, **members: Any) -> None:
-        """Add an event of a realtime session."""
-        self._add({"type": kind, "event_id": self.id("event"), **members})
-
-    def emit(self, kind: str, data: dict[str, Any]) -> None:
-        """Add an event of an assistants stream."""
-        self._add({"event": kind, "data": data})
-
-    def _add(self, event: dict[str, Any]) -> None:
-        self._now += timedelta(microseconds=self.rng.randint(2_000, 30_000))
-        payload = msgspec.json.encode(event)
-        self.lines.append(b'%b,"at":"%b","data":%b}\n' % (RECEIVED, self._timestamp(), payload))
-
-    def close(self) -> None:
-        """Add the end of the connection."""
-        self.lines.append(b'{"dir":"close","at":"%b","code":1000,"reason":""}\n' % self._timestamp())
-
-    def take(self) -> list[bytes]:
-        """Return the lines that were added since the last time."""
-        taken, self.lines = self.lines, []
-        return taken
-
-    def _timestamp(self) -> bytes:
-        return self._now.strftime("%Y-%m-%dT%H:%M:%S.%fZ").encode()
-
-    @property
-    def second(self) -> int:
-        """The present time in Unix seconds."""
-        return int(self._now.timestamp())
-
-    def id(self, prefix: str) -> str:
-        """Return a new identifier."""
-        return f"{prefix}_{''.join(self.rng.choices(_ALPHABET, k=21))}"
-
-    def words(self, least: int, most: int) -> list[str]:
-        """Return a text as a model streams it: words, each with the space before it."""
-        return [self.word() for _ in range(self.rng.randint(least, most))]
-
-    def word(self) -> str:
-        """Return a word with the space before it."""
-        letters = "".join(self.rng.choices(string.ascii_lowercase, k=self.rng.randint(3, 10)))
-        return f" {letters}{self.rng.choice(RARE)}" if self.rng.random() < 1 / 30 else f" {letters}"
-
-    def audio(self) -> str:
-        """Return the audio of a delta in base64."""
-        return base64.b64encode(self.rng.randbytes(self.rng.randint(*AUDIO_BYTES))).decode()
 
 
 # Single kinds --------------------------------------------------------------------------------------------
@@ -146,7 +79,7 @@ def audio_deltas(count: int) -> Iterator[bytes]:
 
 def responses(count: int) -> Iterator[bytes]:
     """Yield the lines of a session with `count` spoken responses: no deltas, but all around them."""
-    traffic = _Traffic(Random(count))
+    traffic = Traffic(Random(count))
     session = _session(traffic, "audio")
     for _ in range(count):
         response = _created(traffic, session)
@@ -158,9 +91,9 @@ def responses(count: int) -> Iterator[bytes]:
     yield from traffic.take()
 
 
-def _answering() -> tuple[_Traffic, dict[str, Any]]:
+def _answering() -> tuple[Traffic, dict[str, Any]]:
     """Return a session in the midst of a spoken answer, and which part a delta belongs to."""
-    traffic = _Traffic(Random(0))
+    traffic = Traffic(Random(0))
     response = _created(traffic, _session(traffic, "audio"))
     where = _part_added(traffic, response, _message(traffic, response), {"type": "audio", "transcript": ""})
     return traffic, where
@@ -169,14 +102,14 @@ def _answering() -> tuple[_Traffic, dict[str, Any]]:
 # Realtime -------------------------------------------------------------------------------------------------
 
 
-def _voice(t: _Traffic) -> None:
+def _voice(t: Traffic) -> None:
     """Add a voice session of some turns."""
     session = _session(t, "audio")
     for _ in range(t.rng.randint(3, 7)):
         _turn(t, session)
 
 
-def _turn(t: _Traffic, session: dict[str, Any]) -> None:
+def _turn(t: Traffic, session: dict[str, Any]) -> None:
     """Add a spoken turn; some are cut off by the caller, some have a tool call."""
     _caller_speaks(t)
     if t.rng.random() < 4 / 9:
@@ -185,7 +118,7 @@ def _turn(t: _Traffic, session: dict[str, Any]) -> None:
     t.send("rate_limits.updated", rate_limits=_rate_limits(t))
 
 
-def _text(t: _Traffic) -> None:
+def _text(t: Traffic) -> None:
     """Add a session that is typed."""
     session = _session(t, "text")
     for _ in range(t.rng.randint(2, 4)):
@@ -196,7 +129,7 @@ def _text(t: _Traffic) -> None:
         _write(t, session)
 
 
-def _session(t: _Traffic, modality: str) -> dict[str, Any]:
+def _session(t: Traffic, modality: str) -> dict[str, Any]:
     """Add the beginning of a session, and return the session."""
     session = {
         "type": "realtime",
@@ -205,7 +138,7 @@ def _session(t: _Traffic, modality: str) -> dict[str, Any]:
         "model": t.rng.choice(MODELS),
         "output_modalities": [modality],
         "instructions": "".join(t.words(40, 200)).strip(),
-        "tools": [_tool(t) for _ in range(t.rng.randint(0, 3))],
+        "tools": [t.tool() for _ in range(t.rng.randint(0, 3))],
         "tool_choice": "auto",
         "max_output_tokens": "inf",
         "truncation": "auto",
@@ -224,21 +157,14 @@ def _session(t: _Traffic, modality: str) -> dict[str, Any]:
     return session
 
 
-def _tool(t: _Traffic) -> dict[str, Any]:
-    properties = {name.strip(): {"type": "string"} for name in t.words(1, 4)}
-    parameters = {"type": "object", "properties": properties, "required": list(properties)}
-    description = "".join(t.words(5, 20)).strip()
-    return {"type": "function", "name": t.id("tool"), "description": description, "parameters": parameters}
-
-
-def _item(t: _Traffic, item: dict[str, Any]) -> None:
+def _item(t: Traffic, item: dict[str, Any]) -> None:
     """Add an item that is complete from the start."""
     previous = t.id("item")
     t.send("conversation.item.added", previous_item_id=previous, item=item)
     t.send("conversation.item.done", previous_item_id=previous, item=item)
 
 
-def _caller_speaks(t: _Traffic) -> None:
+def _caller_speaks(t: Traffic) -> None:
     """Add a spoken turn of the caller, and its transcription."""
     item_id, began = t.id("item"), t.rng.randint(0, 600_000)
     said = t.words(2, 8)
@@ -257,7 +183,7 @@ def _caller_speaks(t: _Traffic) -> None:
     t.send(f"{kind}.completed", **where, transcript="".join(said), usage={**usage, "input_token_details": details})
 
 
-def _speak(t: _Traffic, session: dict[str, Any], *, cut_off: bool) -> None:
+def _speak(t: Traffic, session: dict[str, Any], *, cut_off: bool) -> None:
     """Add a spoken answer; where the caller cuts it off, it ends as cancelled and is truncated."""
     said = t.words(12, 44)
     response = _created(t, session)
@@ -279,15 +205,15 @@ def _speak(t: _Traffic, session: dict[str, Any], *, cut_off: bool) -> None:
         t.send("conversation.item.truncated", item_id=item["id"], content_index=0, audio_end_ms=end)
 
 
-def _transcribed(t: _Traffic, where: dict[str, Any], word: str) -> None:
+def _transcribed(t: Traffic, where: dict[str, Any], word: str) -> None:
     t.send("response.output_audio_transcript.delta", **where, delta=word, obfuscation=t.id("x"))
 
 
-def _sounded(t: _Traffic, where: dict[str, Any]) -> None:
+def _sounded(t: Traffic, where: dict[str, Any]) -> None:
     t.send("response.output_audio.delta", **where, delta=t.audio())
 
 
-def _write(t: _Traffic, session: dict[str, Any]) -> None:
+def _write(t: Traffic, session: dict[str, Any]) -> None:
     """Add a written answer."""
     written = t.words(15, 45)
     response = _created(t, session)
@@ -303,14 +229,14 @@ def _write(t: _Traffic, session: dict[str, Any]) -> None:
     _done(t, response, [item], len(written))
 
 
-def _call_tool(t: _Traffic, session: dict[str, Any]) -> None:
+def _call_tool(t: Traffic, session: dict[str, Any]) -> None:
     """Add a response that calls a function, and the output that the client sends."""
     response, call_id, name = _created(t, session), t.id("call"), t.id("tool")
     item = {"id": t.id("item"), "type": "function_call", "status": "in_progress", "name": name, "call_id": call_id}
     item["arguments"] = ""
     _item_added(t, response, item)
     where = {"response_id": response["id"], "item_id": item["id"], "output_index": 0, "call_id": call_id}
-    arguments = _arguments(t)
+    arguments = t.arguments()
     for start in range(0, len(arguments), ARGUMENT_CHARACTERS):
         delta = arguments[start : start + ARGUMENT_CHARACTERS]
         t.send("response.function_call_arguments.delta", **where, delta=delta, obfuscation=t.id("x"))
@@ -318,16 +244,11 @@ def _call_tool(t: _Traffic, session: dict[str, Any]) -> None:
     item["arguments"] = arguments
     _item_done(t, response, item, "completed")
     _done(t, response, [item], len(arguments) // 4)
-    output = _arguments(t)
+    output = t.arguments()
     _item(t, {"id": t.id("item"), "type": "function_call_output", "call_id": call_id, "output": output})
 
 
-def _arguments(t: _Traffic) -> str:
-    members = {name.strip(): value.strip() for name, value in zip(t.words(4, 4), t.words(4, 4), strict=True)}
-    return msgspec.json.encode(members).decode()
-
-
-def _created(t: _Traffic, session: dict[str, Any]) -> dict[str, Any]:
+def _created(t: Traffic, session: dict[str, Any]) -> dict[str, Any]:
     """Add `response.created`, and return the response."""
     response = {
         "object": "realtime.response",
@@ -346,7 +267,7 @@ def _created(t: _Traffic, session: dict[str, Any]) -> dict[str, Any]:
     return response
 
 
-def _message(t: _Traffic, response: dict[str, Any]) -> dict[str, Any]:
+def _message(t: Traffic, response: dict[str, Any]) -> dict[str, Any]:
     """Add the beginning of a message of the model, and return its item."""
     item: dict[str, Any] = {"id": t.id("item"), "type": "message", "status": "in_progress", "role": "assistant"}
     item["content"] = []
@@ -354,18 +275,18 @@ def _message(t: _Traffic, response: dict[str, Any]) -> dict[str, Any]:
     return item
 
 
-def _item_added(t: _Traffic, response: dict[str, Any], item: dict[str, Any]) -> None:
+def _item_added(t: Traffic, response: dict[str, Any], item: dict[str, Any]) -> None:
     t.send("response.output_item.added", response_id=response["id"], output_index=0, item=item)
     t.send("conversation.item.added", previous_item_id=t.id("item"), item=item)
 
 
-def _item_done(t: _Traffic, response: dict[str, Any], item: dict[str, Any], status: str) -> None:
+def _item_done(t: Traffic, response: dict[str, Any], item: dict[str, Any], status: str) -> None:
     item["status"] = status
     t.send("conversation.item.done", previous_item_id=t.id("item"), item=item)
     t.send("response.output_item.done", response_id=response["id"], output_index=0, item=item)
 
 
-def _part_added(t: _Traffic, response: dict[str, Any], item: dict[str, Any], part: dict[str, str]) -> dict[str, Any]:
+def _part_added(t: Traffic, response: dict[str, Any], item: dict[str, Any], part: dict[str, str]) -> dict[str, Any]:
     """Add the beginning of a content part, and return the members that say which one a delta belongs to."""
     where = {"response_id": response["id"], "item_id": item["id"], "output_index": 0, "content_index": 0}
     t.send("response.content_part.added", **where, part=part)
@@ -373,7 +294,7 @@ def _part_added(t: _Traffic, response: dict[str, Any], item: dict[str, Any], par
 
 
 def _done(
-    t: _Traffic, response: dict[str, Any], output: list[dict[str, Any]], words: int, *, cut_off: bool = False
+    t: Traffic, response: dict[str, Any], output: list[dict[str, Any]], words: int, *, cut_off: bool = False
 ) -> None:
     """Add `response.done` with its usage."""
     status = "cancelled" if cut_off else "completed"
@@ -382,7 +303,7 @@ def _done(
     t.send("response.done", response=done)
 
 
-def _usage(t: _Traffic, words: int) -> dict[str, Any]:
+def _usage(t: Traffic, words: int) -> dict[str, Any]:
     read, heard, spoken = t.rng.randint(100, 4_000), t.rng.randint(0, 2_000), words * 3
     cached = t.rng.randint(0, read)
     return {
@@ -400,129 +321,9 @@ def _usage(t: _Traffic, words: int) -> dict[str, Any]:
     }
 
 
-def _rate_limits(t: _Traffic) -> list[dict[str, Any]]:
+def _rate_limits(t: Traffic) -> list[dict[str, Any]]:
     limits = (("requests", 5_000), ("tokens", 40_000))
     return [
         {"name": name, "limit": limit, "remaining": t.rng.randint(0, limit), "reset_seconds": t.rng.random()}
         for name, limit in limits
     ]
-
-
-# Assistants -----------------------------------------------------------------------------------------------
-
-
-def _assistants(t: _Traffic) -> None:
-    """Add runs on one thread: each may call a tool, and then writes a message."""
-    thread_id = t.id("thread")
-    t.emit("thread.created", {"id": thread_id, "object": "thread", "created_at": t.second, "metadata": {}})
-    for _ in range(t.rng.randint(2, 4)):
-        _run(t, thread_id)
-
-
-def _run(t: _Traffic, thread_id: str) -> None:
-    run = {
-        "id": t.id("run"),
-        "object": "thread.run",
-        "created_at": t.second,
-        "assistant_id": t.id("asst"),
-        "thread_id": thread_id,
-        "started_at": None,
-        "expires_at": t.second + 600,
-        "required_action": None,
-        "last_error": None,
-        "model": "gpt-4o",
-        "instructions": "".join(t.words(20, 100)).strip(),
-        "tools": [{"type": "function", "function": _tool(t)}],
-        "metadata": {"turn": t.id("turn")},
-        "usage": None,
-        "tool_choice": "auto",
-        "parallel_tool_calls": True,
-    }
-    for status, kind in (("queued", "created"), ("queued", "queued"), ("in_progress", "in_progress")):
-        t.emit(f"thread.run.{kind}", {**run, "status": status})
-    if t.rng.random() < 1 / 3:
-        _in_step(t, run, "tool_calls", _tool_calls)
-    _in_step(t, run, "message_creation", _message_creation)
-    t.emit("thread.run.completed", {**run, "status": "completed", "completed_at": t.second, "usage": _run_usage(t)})
-
-
-def _in_step(
-    t: _Traffic, run: dict[str, Any], kind: str, work: Callable[[_Traffic, dict[str, Any], str], dict[str, Any]]
-) -> None:
-    """Add a step around what `work` adds; that returns the details with which the step is completed."""
-    step = {
-        "id": t.id("step"),
-        "object": "thread.run.step",
-        "created_at": t.second,
-        "run_id": run["id"],
-        "assistant_id": run["assistant_id"],
-        "thread_id": run["thread_id"],
-        "type": kind,
-        "status": "in_progress",
-        "step_details": {"type": kind},
-        "usage": None,
-    }
-    t.emit("thread.run.step.created", step)
-    t.emit("thread.run.step.in_progress", step)
-    details = work(t, run, step["id"])
-    ended = {"status": "completed", "completed_at": t.second, "step_details": details, "usage": _run_usage(t)}
-    t.emit("thread.run.step.completed", {**step, **ended})
-
-
-def _tool_calls(t: _Traffic, run: dict[str, Any], step_id: str) -> dict[str, Any]:
-    arguments, output = _arguments(t), _arguments(t)
-    function: dict[str, Any] = {"name": t.id("tool"), "arguments": "", "output": None}
-    call: dict[str, Any] = {"id": t.id("call"), "type": "function", "function": function}
-    pieces: list[dict[str, Any]] = [call]
-    pieces += [{"type": "function", "function": {"arguments": word}} for word in t.words(3, 8)]
-    for piece in pieces:
-        details = {"type": "tool_calls", "tool_calls": [{"index": 0, **piece}]}
-        t.emit(
-            "thread.run.step.delta",
-            {"id": step_id, "object": "thread.run.step.delta", "delta": {"step_details": details}},
-        )
-    asked = {**call, "function": {**function, "arguments": arguments}}
-    action = {"type": "submit_tool_outputs", "submit_tool_outputs": {"tool_calls": [asked]}}
-    t.emit("thread.run.requires_action", {**run, "status": "requires_action", "required_action": action})
-    t.emit("thread.run.queued", {**run, "status": "queued", "started_at": t.second})
-    t.emit("thread.run.in_progress", {**run, "status": "in_progress", "started_at": t.second})
-    answered = {**asked, "function": {**function, "arguments": arguments, "output": output}}
-    return {"type": "tool_calls", "tool_calls": [answered]}
-
-
-def _message_creation(t: _Traffic, run: dict[str, Any], _step_id: str) -> dict[str, Any]:
-    message = {
-        "id": t.id("msg"),
-        "object": "thread.message",
-        "created_at": t.second,
-        "assistant_id": run["assistant_id"],
-        "thread_id": run["thread_id"],
-        "run_id": run["id"],
-        "status": "in_progress",
-        "role": "assistant",
-        "content": [],
-        "metadata": {},
-    }
-    t.emit("thread.message.created", message)
-    t.emit("thread.message.in_progress", message)
-    written = t.words(10, 50)
-    for word in written:
-        content = [{"index": 0, "type": "text", "text": {"value": word, "annotations": []}}]
-        t.emit(
-            "thread.message.delta",
-            {"id": message["id"], "object": "thread.message.delta", "delta": {"content": content}},
-        )
-    content = [{"type": "text", "text": {"value": "".join(written), "annotations": []}}]
-    t.emit("thread.message.completed", {**message, "status": "completed", "content": content})
-    return {"type": "message_creation", "message_creation": {"message_id": message["id"]}}
-
-
-def _run_usage(t: _Traffic) -> dict[str, Any]:
-    read, written = t.rng.randint(100, 4_000), t.rng.randint(5, 400)
-    return {
-        "prompt_tokens": read,
-        "completion_tokens": written,
-        "total_tokens": read + written,
-        "prompt_token_details": {"cached_tokens": t.rng.randint(0, read)},
-        "completion_tokens_details": {"reasoning_tokens": 0},
-    }

@@ -6,6 +6,7 @@ What a member is stands in its docstring, or else in `MEMBERS`. The same code gi
 
 import ast
 import inspect
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, NoneType, UnionType
@@ -182,13 +183,12 @@ def _replay(name: str, lines: bytes, sink: Examples) -> None:
 
 def page() -> str:
     """Return all of docs/facts.md."""
-    source = inspect.getsource(facts)
-    defined = {node.name: node for node in _classes(facts)}
+    defined = {node.name: node for module in (facts.base, *facts.SUBJECTS) for node in _classes(module)}
     found = examples()
     blocks = [INTRODUCTION]
     section = ""
-    for kind in sorted(NAMES, key=lambda each: defined[each.__name__].lineno):
-        heading = _section(source, defined[kind.__name__].lineno)
+    for kind in NAMES:
+        heading = _section(inspect.getsource(sys.modules[kind.__module__]), defined[kind.__name__].lineno)
         if heading != section:
             section = heading
             blocks.append(f"## {section}\n")

@@ -18,6 +18,7 @@ from benchmarks.check import renamed
 from benchmarks.figures import Figure, Scale, main, ratios
 from benchmarks.processes import FailedError, Running, expect, peer, program, running, steno, whole
 from benchmarks.programs.send import BEGUN_FRAMES
+from benchmarks.traffic import RECEIVED
 from tools import revisions
 
 FRAMES: Final = 200_000
@@ -47,7 +48,7 @@ class Recording:
         with self.path.open("wb") as file:
             for line in lines:
                 file.write(line)
-                self.frames += line.startswith(mix.RECEIVED)
+                self.frames += line.startswith(RECEIVED)
 
 
 # Replay -------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from steno.app.garbage import ALL, ENDED_LEAST, LONGEST_SECONDS, NEVER, YOUNG, Garbage
+from steno.app.garbage import ALL, ENDED_LEAST, LONGEST_SECONDS, NEVER, YOUNG, YOUNG_OF_A_REPLAY, Garbage, seldom
 
 
 class Play:
@@ -43,6 +43,15 @@ def test_the_collector_is_off_until_the_daemon_runs() -> None:
     finally:
         gc.enable()
         garbage.stop()
+
+
+def test_a_replay_looks_seldom_and_leaves_the_collector_as_it_was() -> None:
+    before = gc.get_threshold()
+    with seldom():
+        within, enabled, frozen = gc.get_threshold(), gc.isenabled(), gc.get_freeze_count()
+    assert (within, enabled) == ((YOUNG_OF_A_REPLAY, *before[1:]), True)
+    assert frozen > gc.get_freeze_count() == 0
+    assert gc.get_threshold() == before
 
 
 def test_the_collector_leaves_old_objects_alone_meanwhile() -> None:

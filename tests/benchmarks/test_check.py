@@ -10,9 +10,10 @@ from random import Random
 
 import pytest
 
-from benchmarks import check, instructions
-from benchmarks.check import EXIT_CODES, Estimate, Measured, Run, Verdict
+from benchmarks import check, instructions, verdicts
+from benchmarks.check import EXIT_CODES, Measured
 from benchmarks.instructions import Counted
+from benchmarks.verdicts import Estimate, Run, Verdict, overall
 from tools import revisions
 from tools.revisions import RevisionError
 
@@ -32,40 +33,40 @@ def noisy(ratio: float, noise: float, runs: int = 20, pieces: int = 10) -> list[
 
 def test_runs_that_do_not_vary_have_an_interval_without_width() -> None:
     """The ratio itself."""
-    assert check.estimate([((2.0, 3.0), (4.0, 6.0))] * 5) == Estimate(1.5, 1.5, 1.5)
+    assert verdicts.estimate([((2.0, 3.0), (4.0, 6.0))] * 5) == Estimate(1.5, 1.5, 1.5)
 
 
 def test_a_piece_counts_by_what_it_costs() -> None:
     """Three quarters of the cost did not change, one quarter doubled."""
-    assert check.estimate([((3.0, 3.0), (1.0, 2.0))] * 5).ratio == pytest.approx(1.25)
+    assert verdicts.estimate([((3.0, 3.0), (1.0, 2.0))] * 5).ratio == pytest.approx(1.25)
 
 
 def test_a_run_that_was_disturbed_does_not_move_the_ratio() -> None:
     """Nor its interval, where it is one of many."""
     runs: list[Run] = [((1.0, 1.0),)] * 19
 
-    assert check.estimate([*runs, ((1.0, 50.0),)]) == Estimate(1.0, 1.0, 1.0)
+    assert verdicts.estimate([*runs, ((1.0, 50.0),)]) == Estimate(1.0, 1.0, 1.0)
 
 
 def test_both_sides_slow_down_together_where_the_machine_does() -> None:
     """The ratio is that of neighbours."""
-    assert check.estimate([((slow, 1.1 * slow),) for slow in (1.0, 2.0, 3.0)]).ratio == pytest.approx(1.1)
+    assert verdicts.estimate([((slow, 1.1 * slow),) for slow in (1.0, 2.0, 3.0)]).ratio == pytest.approx(1.1)
 
 
 @pytest.mark.parametrize("ratio", [0.9, 1.0, 1.1])
 def test_the_interval_holds_the_ratio_and_narrows_with_more_runs(ratio: float) -> None:
     """The same runs give the same interval."""
-    few, many = (check.estimate(noisy(ratio, 0.03, runs)) for runs in (10, 40))
+    few, many = (verdicts.estimate(noisy(ratio, 0.03, runs)) for runs in (10, 40))
 
     assert few.low < ratio < few.high
     assert many.low < ratio < many.high
     assert many.width < few.width
-    assert check.estimate(noisy(ratio, 0.03, 10)) == few
+    assert verdicts.estimate(noisy(ratio, 0.03, 10)) == few
 
 
 def test_one_run_says_nothing() -> None:
     """Its interval has no end."""
-    assert check.estimate([((1.0, 1.0),)]) == Estimate(1.0, -inf, inf)
+    assert verdicts.estimate([((1.0, 1.0),)]) == Estimate(1.0, -inf, inf)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_one_run_says_nothing() -> None:
 )
 def test_verdict(low: float, high: float, said: Verdict) -> None:
     """Ok ends at 1.03 or below; wider than 3 % says nothing, however far from 1 it is."""
-    assert check.verdict(Estimate((low + high) / 2, low, high)) == said
+    assert verdicts.verdict(Estimate((low + high) / 2, low, high)) == said
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_verdict(low: float, high: float, said: Verdict) -> None:
 )
 def test_the_worst_verdict_is_that_of_all(verdicts: list[Verdict], said: Verdict, code: int) -> None:
     """Each has an exit code; not to know is not the same as to be slower."""
-    assert (check.overall(verdicts), EXIT_CODES[check.overall(verdicts)]) == (said, code)
+    assert (overall(verdicts), EXIT_CODES[overall(verdicts)]) == (said, code)
 
 
 # Measuring

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks import mix
+from benchmarks.traffic import RECEIVED
 from tools import revisions
 
 FRAMES = 3_000
@@ -53,7 +54,7 @@ def test_it_is_composed_as_it_says() -> None:
 
 
 def received(lines: Iterable[bytes]) -> list[bytes]:
-    return [line.partition(b'"data":')[2][:-2] for line in lines if line.startswith(mix.RECEIVED)]
+    return [line.partition(b'"data":')[2][:-2] for line in lines if line.startswith(RECEIVED)]
 
 
 def kind_of(payload: bytes) -> str:
@@ -77,7 +78,7 @@ def test_one_session_goes_on_as_the_mix_does() -> None:
 
 def test_sessions_can_be_cut() -> None:
     """Each connection keeps its first frames and its end."""
-    frame, end = mix.RECEIVED + b"}\n", b'{"dir":"close"}\n'
+    frame, end = RECEIVED + b"}\n", b'{"dir":"close"}\n'
 
     assert list(mix.begins([frame, frame, frame, end, frame, end], 2)) == [frame, frame, end, frame, end]
 

@@ -7,8 +7,8 @@ from steno.core.facts import NAMES, Content, Fact
 
 
 def concrete(base: type[Fact]) -> set[type[Fact]]:
-    """The facts of the module that no further ones derive from."""
-    kinds = [kind for kind in base.__subclasses__() if kind.__module__ == facts.__name__]
+    """The facts of the package that no further ones derive from."""
+    kinds = [kind for kind in base.__subclasses__() if kind.__module__.startswith(f"{facts.__name__}.")]
     return set().union(*map(concrete, kinds)) if kinds else {base}
 
 

@@ -18,7 +18,6 @@ import anyio
 import anyio.to_thread
 import msgspec
 import structlog
-from msgspec import Struct
 
 from steno import __version__
 from steno.admin.connections import ConnectionTable, Faces
@@ -27,26 +26,22 @@ from steno.admin.http import HEAD_SECONDS, application, face
 from steno.admin.page import page_routes
 from steno.admin.server import HttpServer
 from steno.app import control, descriptor_plan
-from steno.app.access import Access
 from steno.app.calls import Calls
 from steno.app.control_client import EraseRequest
-from steno.app.daemon_log import DaemonLog
+from steno.app.daemon_parts import DaemonParts
 from steno.app.drain import Drain
 from steno.app.garbage import Garbage
 from steno.app.health import Health
 from steno.app.loaded_config import LoadedConfig
 from steno.app.loop_lag import LoopLag
 from steno.app.memory_numbers import MemoryNumbers
-from steno.app.notify import Notifier, ServiceReports
+from steno.app.notify import ServiceReports
 from steno.app.price_list import configured_prices
 from steno.app.source_kinds import make_source, shedding
-from steno.app.state_output import StateOutput
 from steno.app.views import Views
 from steno.audit.content_store.erase import Erasure
-from steno.audit.service import AuditService
 from steno.config import Config
 from steno.config.sources import Source
-from steno.core.billing.prices import PriceTable
 from steno.core.conversation import Conversation
 from steno.core.stream import Stream
 from steno.errors import ConfigError
@@ -54,13 +49,8 @@ from steno.metrics.exemplars import ExemplarMetrics, exposed
 from steno.metrics.exposition import ProcessNumbers, daemon_registry
 from steno.metrics.labels import SourceLabels
 from steno.metrics.sink import Metrics
-from steno.otel.exporting import Exports
-from steno.output_errors import OutputErrors
 from steno.pipeline import Pipeline
-from steno.shards import Shard
-from steno.sources.attach.journal import Journal
-from steno.sources.clock import Clock, ClockWatch
-from steno.sources.recorder import Recorder
+from steno.sources.clock import ClockWatch
 from steno.sources.stream_session import StreamSessions
 from steno.sources.supervisor import SourceSupervisor
 
@@ -72,34 +62,6 @@ SHARE_OF_STATE: Final = 0.9
 
 BOUND_AT_START: Final = ("listen", "exemplars")
 """Keys of `[http]` that a reload does not change."""
-
-
-class DaemonParts(Struct, frozen=True, kw_only=True):
-    """What a daemon is wired from: what `serving.opened` has opened and read."""
-
-    clock: Clock
-    socket: socket.socket
-    """Where the HTTP face listens."""
-    audit: AuditService
-    prices: PriceTable
-    errors: OutputErrors
-    """Failures of the outputs that the daemon goes on without."""
-    recorder: Recorder | None = None
-    state: StateOutput | None = None
-    access: Access
-    """Who may ask for what over HTTP."""
-    shard: Shard | None = None
-    """Which of several processes with the same file this one is."""
-    journal: Journal
-    """Keeps the calls that are followed over a restart."""
-    log: DaemonLog | None = None
-    """The operational log, where it is the daemon's own."""
-    notifier: Notifier
-    """Where the service manager hears of the daemon."""
-    exports: Exports | None = None
-    """What is sent by OTLP, where anything is."""
-    load: Callable[[], Config] | None = None
-    """Reads the configuration again, where it came from a file."""
 
 
 class Daemon:

@@ -1,4 +1,4 @@
-"""When the daemon looks for garbage in circles, which nothing else frees: seldom, and never because it is busy.
+"""When a process looks for garbage in circles, which nothing else frees: seldom, and never because it is busy.
 
 Theory of operation
 -------------------
@@ -18,13 +18,17 @@ So:
 - They are looked at every `LONGEST_SECONDS`, for the circles of requests over HTTP.
 - What is there at the start stays: nobody looks at it until the daemon runs, and then it is frozen.
 
+A replay makes no more circles than a daemon, and is over soon: young objects are looked at once 50,000 more were made
+than freed (`seldom`).
+
 In CPython up to 3.13 the third threshold keeps the collector from looking at all objects by itself; the rule that it
 has of its own, a quarter more of old objects, comes after that. Where the collector works in increments, that threshold
 means nothing: it looks at an increment whenever it looks at young objects, and what is said here is done besides.
 """
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import Final
 
@@ -35,6 +39,22 @@ NEVER: Final = 1_000_000_000
 ENDED_LEAST: Final = 5_000
 """Streams that end before all objects are looked at while others are open: 10 MB."""
 LONGEST_SECONDS: Final = 6 * 3_600.0
+YOUNG_OF_A_REPLAY: Final = 50_000
+"""More objects made than freed at which a replay has young objects looked at: some 10 MB of them."""
+
+
+@contextmanager
+def seldom() -> Iterator[None]:
+    """Look seldom at what is made within, and not at what was made before."""
+    thresholds = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OF_A_REPLAY, *thresholds[1:])
+    gc.enable()
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 class Garbage:

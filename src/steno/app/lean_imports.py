@@ -1,4 +1,4 @@
-"""How a daemon imports what it is made of: about 800 modules, most of its start.
+"""How a daemon, and what takes as much, imports what it is made of: about 800 modules, most of its start.
 
 What an import makes stays, so the garbage collector finds nothing in it, and searches it again and again as it grows.
 And structlog imports rich where that is installed, to draw local variables, which the operational log never shows.

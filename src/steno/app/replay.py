@@ -6,42 +6,38 @@ same bytes.
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from steno.amounts import amount
+from steno.app import garbage
 from steno.app.files import METRICS_MODE, STATE_MODE, StateWriter, written
 from steno.app.tables import Row, row_of, sum_of
-from steno.audit.content_store.files import ContentFiles
-from steno.audit.setup import bodies_of, open_log
-from steno.audit.sink import AuditSink
-from steno.audit.writing.log import AuditLog
-from steno.audit.writing.queue import Pending
 from steno.config import Config
 from steno.core.billing.prices import PriceTable
 from steno.core.conversation import Conversation
 from steno.core.frame import Frame
 from steno.core.keys import conversation_key, numbered
 from steno.core.stream import Stream
-from steno.errors import DataError, UnavailableError
+from steno.errors import DataError
 from steno.limits import LINE_BYTES
-from steno.metrics.exposition import replay_text
 from steno.metrics.labels import SourceLabels
 from steno.metrics.sink import Metrics
 from steno.pipeline import Pipeline, Sink
 from steno.sources.recording import Missed, conversation_of, parse, quick, read_lines
 from steno.sources.stream_end import end_stream
 
+if TYPE_CHECKING:
+    from steno.app.replay_log import ReplayLog
+
 SOURCE = "replay"
 STANDARD_INPUT = Path("-")
 DEFAULTS: Final = {"limits": {"kept_objects": 10_000_000, "memory_bytes": 1 << 50}}
 """Defaults in place of the daemon's: a recording ends, so that all of it can be kept."""
-FLUSH_BYTES: Final = 1024 * 1024
-"""Records that are written together: enough that waiting for the disk costs little a record."""
 COMPRESSED: Final = {
     b"\x1f\x8b": ("gzip", "zcat"),
     b"\x28\xb5\x2f\xfd": ("zstd", "zstdcat"),
@@ -100,7 +96,7 @@ def replay(
     """
     for file in files:
         _refuse_compressed(file, _begin_of(file))
-    with ExitStack() as stack:
+    with garbage.seldom(), ExitStack() as stack:
         run = _Replay(config, outputs, prices, stack)
         for file in files:
             run.feed(file, _lines(file, stdin, progress, _longest_line(config)))
@@ -166,43 +162,6 @@ def _refuse_compressed(file: Path, begin: bytes) -> None:
             raise DataError(f"{_shown(file)} is compressed by {name}: {program} {quoted} | steno replay -")
 
 
-class _ReplayLog:
-    """The audit log of a replay. It is written without a thread, and content before the records that refer to it."""
-
-    def __init__(self, log: AuditLog, files: ContentFiles) -> None:
-        self._log = log
-        self._files = files
-
-    def submit(self, fact: bytes | Pending) -> None:
-        """Add one record. Raises UnavailableError where the disk does not take it."""
-        with self._writable():
-            self._log.append(fact if isinstance(fact, bytes) else fact.entry())
-            if self._log.unflushed_bytes >= FLUSH_BYTES:
-                self._files.flush()
-                self._log.flush()
-
-    def close(self) -> None:
-        """Flush all to the disk, and end the log in order. Raises UnavailableError as `submit` does."""
-        with self._writable():
-            self._files.flush()
-            self._log.close(None)
-
-    def leave(self) -> None:
-        """Keep what was written when the replay fails, but no record whose content could not be written."""
-        try:
-            self._files.flush()
-        except OSError:
-            self._log.release()
-
-    @contextmanager
-    def _writable(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            self._log.release()
-            raise UnavailableError(f"cannot write the audit log in {self._log.directory}: {error.strerror}") from error
-
-
 class _Read:
     """What was read of one recording."""
 
@@ -226,14 +185,13 @@ class _Replay:
     def __init__(self, config: Config, outputs: Outputs, prices: PriceTable, stack: ExitStack) -> None:
         self._metrics = Metrics(config.limits.label_values, prices, config.limits.series)
         self._metrics.labels = SourceLabels({each.name: each.labels for each in config.sources if each.name == SOURCE})
-        self._log: _ReplayLog | None = None
+        self._log: ReplayLog | None = None
         sinks: list[Sink] = [self._metrics]
         if outputs.audit is not None:
-            files = ContentFiles(outputs.audit)
-            bodies = bodies_of(config.audit, files)
-            self._log = _ReplayLog(stack.enter_context(open_log(outputs.audit, config, None)), files)
-            stack.callback(self._log.leave)
-            sinks.append(AuditSink(self._log, bodies, config.audit.record_bytes))
+            from steno.app.replay_log import opened  # noqa: PLC0415  # a fifth of a start, for those who ask for it
+
+            self._log, sink = opened(outputs.audit, config, stack)
+            sinks.append(sink)
         self._state = None
         if outputs.state is not None:
             self._state = StateWriter(stack.enter_context(written(outputs.state, STATE_MODE)))
@@ -317,6 +275,8 @@ class _Replay:
         if self._state:
             self._state.finish(still_open, streams)
         if outputs.metrics is not None:
+            from steno.metrics.exposition import replay_text  # noqa: PLC0415  # it brings an HTTP client along
+
             with written(outputs.metrics, METRICS_MODE) as file:
                 file.write(replay_text(self._pipeline, self._metrics))
         if self._log:

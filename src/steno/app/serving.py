@@ -12,8 +12,9 @@ from steno.admin.http import bind
 from steno.app.access import Access
 from steno.app.calls import journal_of
 from steno.app.check_start import unbindable
-from steno.app.daemon import Daemon, DaemonParts
+from steno.app.daemon import Daemon
 from steno.app.daemon_log import DaemonLog
+from steno.app.daemon_parts import DaemonParts
 from steno.app.event_loop import short_turns
 from steno.app.notify import Notifier
 from steno.app.price_list import configured_prices

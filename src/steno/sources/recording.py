@@ -133,7 +133,8 @@ def read_lines(file: IO[bytes], longest: int = LINE_BYTES) -> Iterator[list[byte
     begun: list[bytes] = []
     """The parts of a line whose end was not read yet."""
     length = 0
-    while block := file.read(min(_BLOCK_BYTES, longest)):  # so that no line within a block is too long
+    read = getattr(file, "read1", file.read)  # what a pipe has by now is read, and not waited for more
+    while block := read(min(_BLOCK_BYTES, longest)):  # so that no line within a block is too long
         lines, ends = io.BytesIO(block).readlines(), block.endswith(b"\n")
         length += len(lines[0].removesuffix(b"\n"))
         if length > longest:

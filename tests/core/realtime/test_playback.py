@@ -3,7 +3,7 @@
 import pytest
 
 from steno.core.facts import Content, ItemTruncated, PlaybackCleared, PlaybackStarted, PlaybackStopped
-from steno.core.realtime.state import ConversationItem
+from steno.core.realtime.conversation_item import ConversationItem
 from steno.core.transcript import GrowingText
 from tests.core.helpers import Play, audio, created, done, event, message, session
 

@@ -11,8 +11,10 @@ from steno.core.conversation import NOTHING
 from steno.core.facts import Fact
 from steno.core.frame import Frame
 from steno.core.realtime import items
+from steno.core.realtime.conversation_item import ConversationItem
+from steno.core.realtime.in_progress import OpenResponse
 from steno.core.realtime.responses import text_started, unannounced
-from steno.core.realtime.state import ConversationItem, OpenResponse, RealtimeConversation
+from steno.core.realtime.state import RealtimeConversation
 from steno.wire import realtime
 
 ArgumentsEvent = (

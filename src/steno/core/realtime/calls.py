@@ -13,7 +13,8 @@ from steno.core import facts, tools
 from steno.core.conversation import NOTHING, OpenCall
 from steno.core.facts import Fact
 from steno.core.frame import Frame
-from steno.core.realtime.state import ConversationItem, RealtimeConversation
+from steno.core.realtime.conversation_item import ConversationItem
+from steno.core.realtime.state import RealtimeConversation
 from steno.core.vocabulary import code, short
 from steno.timestamps import Micros
 from steno.wire import realtime

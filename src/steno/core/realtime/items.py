@@ -12,8 +12,10 @@ from steno.core.facts import Content, Fact
 from steno.core.frame import Frame
 from steno.core.realtime import calls
 from steno.core.realtime.calls import CALL_KINDS
+from steno.core.realtime.conversation_item import ConversationItem
+from steno.core.realtime.in_progress import OpenResponse
 from steno.core.realtime.names import are_two
-from steno.core.realtime.state import ConversationItem, OpenResponse, RealtimeConversation
+from steno.core.realtime.state import RealtimeConversation
 from steno.core.vocabulary import short
 from steno.wire import realtime, realtime_client
 from steno.wire.realtime_objects import Item

@@ -6,7 +6,8 @@ from itertools import islice
 from steno.core import facts
 from steno.core.facts import Content, Fact
 from steno.core.frame import Frame
-from steno.core.realtime.state import ConversationItem, RealtimeConversation
+from steno.core.realtime.conversation_item import ConversationItem
+from steno.core.realtime.state import RealtimeConversation
 from steno.limits import LIST_ELEMENTS
 from steno.wire import realtime
 

@@ -11,8 +11,10 @@ from steno.core.conversation import DUPLICATED, NOTHING, counted
 from steno.core.facts import Content, EventRejected, Fact
 from steno.core.frame import Frame
 from steno.core.realtime import calls, items
+from steno.core.realtime.audio_formats import format_of
+from steno.core.realtime.in_progress import OpenResponse
 from steno.core.realtime.names import speaks_by
-from steno.core.realtime.state import OpenResponse, RealtimeConversation, format_of
+from steno.core.realtime.state import RealtimeConversation
 from steno.core.transcript import PartName
 from steno.core.vocabulary import RESPONSE_ENDS, closed, response_reason, short
 from steno.wire import raw_object, realtime

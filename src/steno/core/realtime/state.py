@@ -1,7 +1,7 @@
 """The state of a realtime conversation: its session, its items in order, its turn, and the responses in progress."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from steno.core import tools
 from steno.core.billing import costs
@@ -9,186 +9,21 @@ from steno.core.billing.costs import Terms
 from steno.core.bounded import BoundedObjects, BoundedSet
 from steno.core.conversation import NOTHING, Conversation, Exported
 from steno.core.facts import Fact, ResponseAbandoned, SessionFinished, TranscriptionFinished, TurnUnanswered
-from steno.core.memory import Held, InProgress, text_bytes
+from steno.core.memory import InProgress, text_bytes
+from steno.core.realtime.audio_formats import MS_PER_BYTE
+from steno.core.realtime.conversation_item import ConversationItem, speech, transcript_entry
+from steno.core.realtime.in_progress import OpenResponse, OpenTranscription
 from steno.core.realtime.turn import WAITS, State, Turn
-from steno.core.transcript import Entry, PartName, Transcript
+from steno.core.transcript import Transcript
 from steno.core.vocabulary import short
 from steno.limits import ENDED_IDS, Limits
 from steno.timestamps import Micros
 from steno.wire import Event
 from steno.wire.realtime import SessionCreated
-from steno.wire.realtime_objects import AudioFormat, AudioOutput, RealtimeResponse
+from steno.wire.realtime_objects import RealtimeResponse
 
 SPOKEN: Final = "realtime"
 """The kind of a session that gives answers; others transcribe or translate."""
-PCM_24_KHZ: Final = 1 / 48
-G711_8_KHZ: Final = 1 / 8
-MS_PER_BYTE: Final = {
-    "pcm16": PCM_24_KHZ,
-    "audio/pcm": PCM_24_KHZ,
-    "g711_ulaw": G711_8_KHZ,
-    "g711_alaw": G711_8_KHZ,
-    "audio/pcmu": G711_8_KHZ,
-    "audio/pcma": G711_8_KHZ,
-}
-"""Audio format, by its beta and its GA name, to the milliseconds that a byte of it lasts: 16 bit at 24 kHz, or 8 bit
-at 8 kHz."""
-
-
-class ConversationItem(Entry):
-    """An item of the conversation: a message, a tool call, or the output of one."""
-
-    __slots__ = (
-        "added_as",
-        "audio_bytes",
-        "audio_done",
-        "audio_index",
-        "audio_name",
-        "audio_parts",
-        "call_id",
-        "heard_all",
-        "heard_ms",
-        "id",
-        "kind",
-        "ms_per_byte",
-        "out_of_band",
-        "placed",
-        "response_id",
-        "role",
-        "spoken",
-        "transcribed",
-    )
-
-    def __init__(self, key: str) -> None:
-        """Begin the item `key`, of which nothing else is known."""
-        super().__init__()
-        self.id = key
-        self.added_as: type[Event] | None = None
-        """The name of the event that added it to the conversation: there are two."""
-        self.call_id: str | None = None
-        """The id of the tool call that it is; None where it is none, empty where the id is not known yet."""
-        self.kind: str | None = None
-        self.role: str | None = None
-        self.response_id: str | None = None
-        self.transcribed: set[int] = set()
-        """The parts whose transcription was reported, and with it their usage."""
-        self.heard_all = False
-        """Whether playback reached the end of its response."""
-        self.out_of_band = False
-        """Whether a response out of band made it: then it is no turn of the conversation."""
-        self.placed = False
-        """Whether it was said to come after another item of the conversation."""
-        self.audio_bytes = 0
-        """Bytes of speech that deltas brought."""
-        self.audio_index: int | None = None
-        self.audio_name: PartName | None = None
-        self.audio_parts: dict[int | None, PartName] | None = None
-        self.audio_done: tuple[int | None, PartName] | None = None
-        """The part of its speech whose end was reported last, and the name of that report."""
-        self.ms_per_byte = MS_PER_BYTE["pcm16"]
-        self.spoken = False
-        """Whether its text was said, not written."""
-        self.heard_ms: float | None = None
-        """How much of its speech was played, where upstream or the playback reports it."""
-
-    def was_spoken(self) -> bool:
-        """Return whether its text is a transcript, by its final form or by the deltas that brought it."""
-        return self.spoken or any(
-            part.name is not None and part.name.kind == "transcript" for part in self.parts.values()
-        )
-
-    @property
-    def generated_ms(self) -> int | None:
-        """The length of its speech; None where no audio was seen."""
-        return round(self.audio_bytes * self.ms_per_byte) if self.audio_bytes else None
-
-    def heard(self) -> tuple[str | None, str]:
-        """Return the text that the caller heard, and how that is known.
-
-        `whole`: playback reported its end. `estimated`: the share of the text that is the played share of the speech,
-        cut at a word. `unknown`: nothing reports what was played, or how long the speech was.
-        """
-        if self.heard_all:
-            return self.text(), "whole"
-        generated = self.generated_ms
-        if self.heard_ms is None or generated is None:
-            return None, "unknown"
-        text = self.text()
-        if self.heard_ms >= generated:
-            return text, "estimated"
-        cut = round(len(text) * max(self.heard_ms, 0) / generated)
-        inside = cut < len(text) and not text[cut].isspace() and cut > 0 and not text[cut - 1].isspace()
-        return (text[:cut].rpartition(" ")[0] if inside else text[:cut]).rstrip(), "estimated"
-
-
-class OpenResponse(Held):
-    """A response in progress, and when it first brought a token and audio."""
-
-    __slots__ = (
-        "audio_bytes",
-        "audio_index",
-        "audio_name",
-        "audio_parts",
-        "conversation_id",
-        "created_at",
-        "first_audio_seconds",
-        "first_text_seconds",
-        "has_audio",
-        "has_text",
-        "id",
-        "model",
-        "ms_per_byte",
-        "out_of_band",
-        "prices",
-        "raw",
-        "turn_latency",
-    )
-
-    def __init__(self, key: str, created_at: Micros | None, terms: Terms, ms_per_byte: float, raw: bytes) -> None:
-        """Begin the response `key` under `terms`, in the audio format that the session has now.
-
-        `raw` is its object as it came, `created_at` is None where that was not seen.
-        """
-        super().__init__()
-        self.id = key
-        self.created_at = created_at
-        self.model = terms.model
-        self.prices = terms.prices
-        self.ms_per_byte = ms_per_byte
-        self.raw = raw
-        self.conversation_id: str | None = None
-        """Upstream's id of its conversation, where its beginning named one."""
-        self.out_of_band = False
-        """Whether it was asked for outside the conversation: then it answers nobody."""
-        self.has_text = False
-        """Whether it brought a piece of text, of a transcript, or of the arguments of a call."""
-        self.has_audio = False
-        self.first_text_seconds: float | None = None
-        """From its beginning to its first text; None where either is not known."""
-        self.first_audio_seconds: float | None = None
-        self.turn_latency: float | None = None
-        """How long the caller had waited for it; None where it answered no turn."""
-        self.audio_bytes = 0
-        self.audio_index: int | None = None
-        self.audio_name: PartName | None = None
-        self.audio_parts: dict[int | None, PartName] | None = None
-
-    def weight(self) -> int:
-        """Return how many bytes its object takes."""
-        return len(self.raw)
-
-
-class OpenTranscription(Held):
-    """The transcription of a part of what the user said. It begins when that is committed."""
-
-    __slots__ = ("grew", "terms")
-
-    def __init__(self, terms: Terms) -> None:
-        """Begin a transcription under `terms`."""
-        super().__init__()
-        self.terms = terms
-        self.grew = False
-        """Whether it brought words: then it was used, however it ends."""
 
 
 class RealtimeConversation(Conversation):
@@ -333,8 +168,8 @@ class RealtimeConversation(Conversation):
         turns = self._turns()
         return Exported(
             responses=self.responses.objects,
-            transcript=[_transcript_entry(item) for item in turns],
-            speech=[_speech(item) for item in turns if item.role == "assistant" and (item.spoken or item.audio_bytes)],
+            transcript=[transcript_entry(item) for item in turns],
+            speech=[speech(item) for item in turns if item.role == "assistant" and (item.spoken or item.audio_bytes)],
         )
 
     def _turns(self) -> list[ConversationItem]:
@@ -444,31 +279,6 @@ class RealtimeConversation(Conversation):
         )
 
 
-def format_of(output: AudioOutput | None, beta_format: str | None) -> str | None:
-    """Return the audio format that a response names, GA place first, then beta's."""
-    audio_format = output.format if output else None
-    return (audio_format.type if isinstance(audio_format, AudioFormat) else audio_format) or beta_format
-
-
 def _bytes_of_part(key: tuple[str, int]) -> int:
     """Return how many bytes the key of a transcription takes: an item, and which part of it."""
     return text_bytes(key[0])
-
-
-def _transcript_entry(item: ConversationItem) -> dict[str, Any]:
-    return {"item_id": item.id, "role": item.role, "text": item.text(), "heard": _heard(item)[0]}
-
-
-def _speech(item: ConversationItem) -> dict[str, Any]:
-    """Return how long the model's speech was, how much of it was played, and how `heard` is known."""
-    return {
-        "item_id": item.id,
-        "generated_ms": item.generated_ms,
-        "heard_ms": item.heard_ms,
-        "heard_how": _heard(item)[1],
-    }
-
-
-def _heard(item: ConversationItem) -> tuple[str | None, str]:
-    """Return what the caller heard of a turn, and how that is known. Only the model's turns are heard."""
-    return item.heard() if item.role == "assistant" else (None, "unknown")

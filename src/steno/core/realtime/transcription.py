@@ -23,7 +23,8 @@ from steno.core.billing.costs import Bill, part_key
 from steno.core.conversation import NOTHING
 from steno.core.facts import Content, Fact
 from steno.core.frame import Frame
-from steno.core.realtime.state import OpenTranscription, RealtimeConversation
+from steno.core.realtime.in_progress import OpenTranscription
+from steno.core.realtime.state import RealtimeConversation
 from steno.core.transcript import PARTS
 from steno.core.vocabulary import code
 from steno.wire import realtime

@@ -30,7 +30,7 @@ from steno.errors import ConfigError
 from steno.sources.backoff import Backoff
 from steno.sources.listen.arrivals import Arrival, Arrivals
 from steno.sources.listen.connection import TAKE_SECONDS, Host, PushConnection
-from steno.sources.listen.counters import ListenCounters, Outcome
+from steno.sources.listen.counters import ListenCounters
 from steno.sources.listen.handshake import (
     SLOW,
     Admitted,
@@ -40,6 +40,7 @@ from steno.sources.listen.handshake import (
 )
 from steno.sources.listen.rates import Rates
 from steno.sources.listen.reading import POLICY_VIOLATION, Reading
+from steno.sources.listen.refusals import Refusals
 from steno.sources.listen.tokens import Tokens, read_tokens
 from steno.sources.protocols import Problem
 from steno.sources.sockets import Listener, listener, problem_of
@@ -55,8 +56,6 @@ WAIT_MAX_SECONDS: Final = 30.0
 """Bounds of the wait before the port, the certificate or the tokens are tried again."""
 CANCEL_SECONDS: Final = 1.0
 """How long connections may take to end their streams once the source is cancelled."""
-REPEATED_SECONDS: Final = 10.0
-"""How often refusals for the same reason are logged."""
 
 
 class ListenSource:
@@ -82,9 +81,8 @@ class ListenSource:
         self._arriving: set[asyncio.Task[None]] = set()
         self._stopping = anyio.Event()
         self._changed = anyio.Event()
-        self._refused: dict[str, tuple[float, int]] = {}
-        """Reason to when it was logged last, and how many were refused since."""
         self._log = structlog.get_logger().bind(source=config.name)
+        self._refuse = Refusals(self.counters, self._log).refuse
 
     @property
     def _certificate(self) -> ServerCertificate | None:
@@ -385,21 +383,6 @@ class ListenSource:
         self._admitted[connection] = admitted
         connection.bind(self._rules.rates, admitted.clients)
         return None
-
-    def _refuse(self, outcome: Outcome, arrival: Arrival, *, detail: str = "") -> None:
-        """Count what did not become a connection, and log it now and then."""
-        if arrival.settled:
-            return
-        arrival.settled = True
-        self.counters.handshakes[outcome] += 1
-        now = asyncio.get_running_loop().time()
-        logged, more = self._refused.get(outcome, (float("-inf"), 0))
-        if now - logged < REPEATED_SECONDS:
-            self._refused[outcome] = (logged, more + 1)
-            return
-        self._refused[outcome] = (now, 0)
-        log = self._log.info if outcome in {"gone", "stopping"} else self._log.warning
-        log("client refused", reason=outcome, detail=detail, address=arrival.host, more=more)
 
 
 def _stopping() -> Refusal:

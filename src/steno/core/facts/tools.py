@@ -1,0 +1,64 @@
+"""What can have happened to calls of tools, and to what a person must allow."""
+
+from typing import ClassVar
+
+from steno.core.facts.base import Content, Fact
+
+# Tools ----------------------------------------------------------------------------------------------------
+
+
+class ToolCallStarted(Fact, frozen=True):
+    """The model began a tool call: function, mcp, code_interpreter, file_search.
+
+    It waits for the name of the tool where a later event has that, at most to the end of its response or of the call.
+    """
+
+    tag: ClassVar = "tool_call.started"
+    call_id: str | None
+    kind: str
+    name: str | None
+
+
+class ToolCallFinished(Fact, frozen=True):
+    """A tool call ended: completed, failed, abandoned. The duration runs from the complete call to its output.
+
+    It is null where either was not seen. A call that will not be answered is abandoned when that is known: with its
+    response, step, run or item, or with its session.
+    """
+
+    tag: ClassVar = "tool_call.finished"
+    call_id: str | None
+    kind: str
+    name: str | None
+    status: str
+    duration_seconds: float | None
+    arguments: Content | None
+    output: Content | None
+    arguments_whole: bool | None = None
+    """Whether the arguments are valid JSON: those that were cut off are not. Null for code, which is not JSON."""
+    error: str | None = None
+    """The code of a failure, where upstream reports one."""
+
+
+class ToolsListed(Fact, frozen=True):
+    """The list of an MCP server's tools was fetched: completed, failed."""
+
+    tag: ClassVar = "tools.listed"
+    item_id: str | None
+    status: str
+
+
+class ApprovalRequested(Fact, frozen=True):
+    """An MCP call waits for the approval of a person."""
+
+    tag: ClassVar = "approval.requested"
+    item_id: str | None
+    name: str | None
+
+
+class ApprovalGiven(Fact, frozen=True):
+    """A person approved or refused an MCP call."""
+
+    tag: ClassVar = "approval.given"
+    request_id: str | None
+    approved: bool | None
