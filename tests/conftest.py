@@ -1,6 +1,7 @@
 """How deep the tests go: fast at every turn, or deep by hand with `make test-deep`."""
 
 import os
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -8,6 +9,11 @@ from hypothesis import HealthCheck, settings
 
 DEEP: Final = os.environ.get("STENO_TESTS") == "deep"
 """The one place where that is read."""
+
+# Where Python was told to write no byte code, every process that a test starts would compile all of steno anew: as much
+# again as its start. The wish is kept for the tree: what is compiled lies in build/, for workers and processes alike.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(__file__).parents[1] / "build" / "bytecode"))
 
 # A busy machine is no fault, and tests run beside each other: no example has a deadline, and none is too slow to draw.
 PATIENT: Final = settings(settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -16,7 +16,7 @@ from steno.core.facts import Fact
 from steno.core.realtime.state import RealtimeConversation
 from steno.core.transcript import PARTS
 from steno.limits import ENDED_IDS
-from tests.core.helpers import Event, Play, assistants_streams, cloud_event, line_of, mutated, session, voice_session
+from tests.core.helpers import Event, Play, assistants_streams, cloud_event, mutated, session, voice_session
 from tests.vocabulary import CLIENT_EVENTS, HANDLERS, NAMES, decode
 
 SENT = {NAMES[kind] for kind in CLIENT_EVENTS}
@@ -105,10 +105,15 @@ def counted(play: Play) -> int:
     return sum(pipeline.events.values()) + sum(pipeline.others.values()) + sum(play.rejected.values())
 
 
-def lines(play: Play) -> dict[str, dict[str, Any]]:
-    """What is open, but for how much was counted."""
-    told = {key: line_of(state) for key, state in play.pipeline.registry.conversations.items()}
-    return {key: {name: line[name] for name in line.keys() - NOTHING_BUT_COUNTED} for key, line in told.items()}
+def written(play: Play) -> dict[str, bytes]:
+    """What is open, as it is exported: read only where it is compared, since reading costs more than writing."""
+    return {key: conversation_line(state) for key, state in play.pipeline.registry.conversations.items()}
+
+
+def lines(told: dict[str, bytes]) -> dict[str, dict[str, Any]]:
+    """What was open, but for how much was counted."""
+    read = {key: json.loads(line) for key, line in told.items()}
+    return {key: {name: line[name] for name in line.keys() - NOTHING_BUT_COUNTED} for key, line in read.items()}
 
 
 @settings(deadline=None)  # a busy machine is no fault
@@ -174,12 +179,15 @@ def test_what_is_rejected_changes_nothing(scene: Scene) -> None:
     """Disorder is counted and told, and the state is what it was."""
     play = Play()
     for what, how in scene:
-        before = lines(play)
+        before = written(play)
         told = act(play, what, how)
         if any(isinstance(fact, facts.EventRejected) for fact in told):
             opened = sum(isinstance(fact, facts.ConversationOpened) for fact in told)
             assert len(told) == 1 + opened
-            assert {key: line for key, line in lines(play).items() if key in before} == before
+            after = written(play)
+            # What is written alike need not be read.
+            changed = [key for key in before if after.get(key) != before[key]]
+            assert lines({key: after[key] for key in changed}) == lines({key: before[key] for key in changed})
 
 
 @settings(deadline=None)  # a busy machine is no fault
@@ -207,7 +215,7 @@ def test_the_same_frames_give_the_same_facts(scene: Scene) -> None:
     for what, how in scene:
         assert act(first, what, how) == act(second, what, how)
     assert first.emitted == second.emitted
-    assert lines(first) == lines(second)
+    assert lines(written(first)) == lines(written(second))
 
 
 @settings(deadline=None)  # a busy machine is no fault
@@ -222,7 +230,7 @@ def test_times_change_nothing_but_durations(scene: Scene) -> None:
             act(timed, what, how)
             act(untimed, what, how)
     assert [type(fact) for fact in timed.facts] == [type(fact) for fact in untimed.facts]
-    assert lines(timed) == lines(untimed)
+    assert lines(written(timed)) == lines(written(untimed))
 
 
 def test_the_frames_of_the_scenes_are_what_they_seem() -> None:

@@ -196,7 +196,8 @@ async def test_fragments_with_control_frames_in_between() -> None:
             head = await reader.readexactly(6)
             payload = await reader.readexactly(head[1] & 0x7F)
             answered.append(bytes(byte ^ head[2 + at % 4] for at, byte in enumerate(payload)))
-        await reader.read()
+        await reader.read(1)  # its close; waiting for the end of its bytes would last until it gives up
+        writer.close()
 
     async with raw(talk) as url, played(url) as play:
         await until(lambda: play.fed == 3)  # one of them is the honest source's

@@ -165,8 +165,9 @@ async def test_what_a_revoked_client_still_sends_is_dropped(tmp_path: Path) -> N
             writer.write(WireFrame(Opcode.TEXT, PING).serialize(mask=True))
             await asyncio.sleep(0)
         writer.write(WireFrame(Opcode.CLOSE, struct.pack("!H", 1008)).serialize(mask=True))
-        await until(lambda: play.closed)
+        await reader.read()  # to the end: the source waits for the client's end in turn
         writer.transport.abort()
+        await until(lambda: play.closed)
 
     assert closed[2:] == struct.pack("!H", 1008)
     assert play.fed == 1
