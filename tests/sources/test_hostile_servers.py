@@ -17,9 +17,9 @@ from websockets.utils import accept_key
 from steno.config import Connect
 from steno.sources.connect import ConnectSource
 from steno.sources.connect_errors import PROXY_ADVICE
-from steno.sources.stream_session import AT_ONCE
 from steno.sources.supervised import SupervisedSource
 from steno.sources.websocket import READ_BYTES, read_in_parts
+from steno.sources.work import FRAMES
 from tests.sources.helpers import Stage, counted, until
 
 pytestmark = pytest.mark.anyio
@@ -201,7 +201,7 @@ async def test_a_flood_of_small_frames_gives_the_others_their_turn() -> None:
                 turns += [stream.frames for stream in play.stage.pipeline.streams.values()]
             await play.source.stop()
 
-    assert max(later - before for before, later in pairwise(turns)) <= 2 * len(AT_ONCE)
+    assert max(later - before for before, later in pairwise(turns)) <= 2 * FRAMES
     assert play.stage.closed[0].frames == 20_000
 
 

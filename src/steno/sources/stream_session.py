@@ -4,7 +4,6 @@ A source calls `StreamSessions.begin` for each connection, `StreamSession.feed_f
 and `StreamSession.end` when the connection is over.
 """
 
-import asyncio
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +28,7 @@ from steno.sources.socket_budget import SocketBudget
 from steno.sources.straight import Straight
 from steno.sources.stream_end import end_stream
 from steno.sources.turns import Turns
+from steno.sources.work import Work
 from steno.timestamps import Micros
 
 CLEAN_CODES: Final = frozenset({1000, 1001})
@@ -37,11 +37,6 @@ CLEAN_CODES: Final = frozenset({1000, 1001})
 BLAMED_SECONDS: Final = 5.0
 """A connection that breaks within this time after a wait for room broke because of the wait: the other end gave up. It
 may last a moment, because what was received before is read first."""
-
-
-AT_ONCE: Final = range(256)
-"""Frames of one stream that are fed before the other streams have their turn. Of frames of 3 bytes, 87,000 come with
-one read of a socket."""
 
 
 class Receiver(Protocol):
@@ -89,6 +84,8 @@ class StreamSessions:
         self.read_ahead = ReadAhead((limits or Limits()).read_ahead_bytes, feed)
         self.turns = Turns()
         """Are taken to make a connection."""
+        self.work = Work()
+        """What is fed in a turn of the event loop."""
         self.sockets = SocketBudget()
         """How many connections of clients the sources that listen may hold."""
         self._clock = clock
@@ -122,7 +119,7 @@ class StreamSessions:
             if recording:
                 recording.close(Close(self._clock.now(), None, "", gap="internal_error"))
             raise
-        session = StreamSession(self._feed, self._clock, stream, recording, counters)
+        session = StreamSession(self._feed, self._clock, stream, recording, counters, self.work)
         session.ended = self._open.discard
         self._open.add(session)
         return session
@@ -154,7 +151,13 @@ class StreamSession:
     """One open stream. It ends by `end`, once."""
 
     def __init__(
-        self, feed: Feed, clock: Clock, stream: Stream, recording: Recording | None, counters: StreamCounters
+        self,
+        feed: Feed,
+        clock: Clock,
+        stream: Stream,
+        recording: Recording | None,
+        counters: StreamCounters,
+        work: Work,
     ) -> None:
         """Count the stream, which `StreamSessions.begin` opened, as open."""
         self.stream = stream
@@ -169,6 +172,8 @@ class StreamSession:
         self._feed = feed
         self._recording = recording
         self.counters = counters
+        self.work = work
+        """What all streams may feed in a turn of the event loop."""
         self.ended: Callable[[StreamSession], None] = lambda _: None
         """Is called when the stream ends."""
         self.stream_end: StreamEnd | None = None
@@ -200,28 +205,33 @@ class StreamSession:
         if isinstance(connection, Straight):
             connection.take = self.take_at_once
         pipeline, stream, recording, now = self._feed, self.stream, self._recording, self.now
-        feed, receive = pipeline.feed, connection.recv
+        feed, receive, work = pipeline.feed, connection.recv, self.work
+        share = 0
         while True:
-            for _ in AT_ONCE:
-                if not pipeline.open:
-                    await self._wait_for_room()
-                payload = await receive(decode=False)
-                if self.failed:
-                    return
-                if not pipeline.open:
-                    await self._wait_for_room()
-                    if settle:
-                        settle()
-                frame = Frame(payload, now())
-                if recording:
-                    recording.frame(frame)
-                try:
-                    feed(stream, frame)
-                except Exception:  # noqa: BLE001  # a mistake of ours must not end the other streams
-                    self._fail()
-                    return
-                del payload, frame  # a long frame is not kept until the next one comes
-            await asyncio.sleep(0)  # `recv` does not wait while it has messages: the other tasks have their turn here
+            if not pipeline.open:
+                await self._wait_for_room()
+            payload = await receive(decode=False)
+            if self.failed:
+                return
+            if share:
+                share -= 1
+            elif work.room():
+                work.fed(1)
+            else:  # `recv` does not wait while it has messages: the others have their turn here
+                share = await work.share() - 1
+            if not pipeline.open:
+                await self._wait_for_room()
+                if settle:
+                    settle()
+            frame = Frame(payload, now())
+            if recording:
+                recording.frame(frame)
+            try:
+                feed(stream, frame)
+            except Exception:  # noqa: BLE001  # a mistake of ours must not end the other streams
+                self._fail()
+                return
+            del payload, frame  # a long frame is not kept until the next one comes
 
     def take_at_once(self, payloads: Sequence[bytes]) -> int:
         """Feed messages that came with one read, while there is room, and so many that the others have their turn.
@@ -231,10 +241,12 @@ class StreamSession:
         """
         pipeline, stream, recording = self._feed, self.stream, self._recording
         feed, at = pipeline.feed, self.now()
-        for number, payload in zip(AT_ONCE, payloads, strict=False):
+        most = min(self.work.room(), len(payloads))
+        self.work.fed(most)
+        for number in range(most):
             if not pipeline.open:
                 return number
-            frame = Frame(payload, at)
+            frame = Frame(payloads[number], at)
             if recording:
                 recording.frame(frame)
             try:
@@ -242,7 +254,7 @@ class StreamSession:
             except Exception:  # noqa: BLE001  # a mistake of ours must not end the other streams
                 self._fail()
                 return number
-        return min(len(payloads), len(AT_ONCE))
+        return most
 
     def take(self, frame: Frame) -> bool:
         """Feed one frame that the source has received by itself; return False after an internal error.

@@ -6,7 +6,6 @@ stream; what comes after it is another one. With the subprotocol `cloudevents.js
 members it has.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
@@ -18,7 +17,7 @@ from steno.sources.listen.acknowledgement import Acknowledgement
 from steno.sources.listen.handshake import NAME_CHARACTERS
 from steno.sources.recording import Close, Missed, conversation_of, parse
 from steno.sources.straight import Straight
-from steno.sources.stream_session import AT_ONCE, StreamSession
+from steno.sources.stream_session import StreamSession
 from steno.timestamps import Micros
 
 Begin = Callable[[], StreamSession]
@@ -74,35 +73,43 @@ class Pushed:
         settle = getattr(connection, "settle", lambda: None)
         if isinstance(connection, Straight):
             connection.take = self.take_at_once
+        work, share = self.session.work, 0
         while True:
-            for _ in AT_ONCE:
-                if not self.session.has_room:
-                    await self.session.room()
-                message = await connection.recv(decode=False)
-                if self._over:
-                    if self._raised:
-                        raise self._raised
-                    return
-                if not self.session.has_room:
-                    await self.session.room()
-                    settle()
-                if not getattr(connection, "deaf", False) and not self.take(message):
-                    return
-                del message
-            await asyncio.sleep(0)  # `recv` does not wait while it has messages: the other tasks have their turn here
+            if not self.session.has_room:
+                await self.session.room()
+            message = await connection.recv(decode=False)
+            if self._over:
+                if self._raised:
+                    raise self._raised
+                return
+            if share:
+                share -= 1
+            elif work.room():
+                work.fed(1)
+            else:  # `recv` does not wait while it has messages: the others have their turn here
+                share = await work.share() - 1
+            if not self.session.has_room:
+                await self.session.room()
+                settle()
+            if not getattr(connection, "deaf", False) and not self.take(message):
+                return
+            del message
 
     def take_at_once(self, messages: Sequence[bytes]) -> int:
         """Take in what came with one read; see `StreamSession.take_at_once`. `feed_from` returns at the next one."""
-        for number, message in zip(AT_ONCE, messages, strict=False):
+        work = self.session.work
+        most = min(work.room(), len(messages))
+        work.fed(most)
+        for number in range(most):
             if not self.session.has_room:
                 return number
             try:
-                self._over = not self.take(message)
+                self._over = not self.take(messages[number])
             except Exception as error:  # noqa: BLE001  # it ends this connection, in order: `feed_from` raises it
                 self._over, self._raised = True, error
             if self._over:
                 return number
-        return min(len(messages), len(AT_ONCE))
+        return most
 
     # Messages ---------------------------------------------------------------------------------------------
 

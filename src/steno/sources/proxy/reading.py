@@ -1,6 +1,5 @@
 """Reading along: the messages of one call, fed after they have passed. Whatever happens here, the call goes on."""
 
-import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,7 +14,8 @@ from steno.sources.protocols import Numbers
 from steno.sources.proxy.frames import ENCODING, INTERNAL_ERROR, NO_MEMORY, TOO_BIG, UNFED, Budget, CloseFrame
 from steno.sources.proxy.refusal import REASONS
 from steno.sources.recording import Close, Gap
-from steno.sources.stream_session import AT_ONCE, StreamSession, StreamSessions
+from steno.sources.stream_session import StreamSession, StreamSessions
+from steno.sources.work import SHARE
 
 GAPS: dict[str, Gap] = {
     INTERNAL_ERROR: "internal_error",
@@ -68,7 +68,9 @@ class ReadAlong:
         self._log = structlog.get_logger().bind(source=source)
         self._waiting: deque[Frame] = deque()
         """What came with one read, beyond what is fed at once."""
-        self._handle: asyncio.Handle | None = None
+        self._work = sessions.work
+        self._asked = False
+        """Whether what waits is fed in its turn."""
         self._unfed: set[str] = set()
         self._session: StreamSession | None = None
         self._now = sessions.now
@@ -83,13 +85,14 @@ class ReadAlong:
     def take(self, messages: list[bytes], *, sent: bool) -> None:
         """Feed `messages`, which have passed."""
         at = self._now()
-        if self._waiting or len(messages) > len(AT_ONCE):
+        if self._waiting or len(messages) > self._work.room():
             if self._room.take(sum(map(_size, messages))):
                 self._waiting.extend(Frame(payload, at, sent) for payload in messages)
                 self._feed_later()
             else:
                 self.missed(NO_MEMORY, len(messages))
             return
+        self._work.fed(len(messages))
         for payload in messages:
             self._feed(Frame(payload, at, sent))
 
@@ -113,12 +116,15 @@ class ReadAlong:
             self._counters.unfed[INTERNAL_ERROR] += 1
 
     def _feed_later(self) -> None:
-        if self._handle is None:
-            self._handle = asyncio.get_running_loop().call_soon(self._feed_some)
+        if not self._asked:
+            self._asked = True
+            self._work.later(self._feed_some)
 
     def _feed_some(self) -> None:
-        self._handle = None
-        for _ in AT_ONCE:
+        if not self._asked:  # it has ended
+            return
+        self._asked = False
+        for _ in range(SHARE):
             if not self._waiting:
                 self.caught_up()
                 return
@@ -147,8 +153,7 @@ class ReadAlong:
 
     def end(self, close: CloseFrame | None, *, by_client: bool, local: bool, unresponsive: bool) -> None:
         """End the stream as the call ended: by `close`, or by none where it was broken off."""
-        if self._handle:
-            self._handle.cancel()
+        self._asked = False
         while self._waiting:
             self._feed_next()
         session, self._session = self._session, None

@@ -1,0 +1,66 @@
+"""How much is fed in one turn of the event loop, over all streams together.
+
+A bound for each stream is none for a hundred that bring much at once: their reads all come in one turn, and timers,
+pings and the scrape wait for the sum. So a turn has `FRAMES`; who finds them spent waits in the order of asking, and
+`WOKEN` at a time go on with `SHARE` frames each. While some wait, nothing goes past them.
+
+The loop does not say where a turn ends. Something of our own that is called in the next one says so, which costs as
+much as a frame. So it is only asked for once `UNCOUNTED` frames were fed, be it over many turns.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+FRAMES: Final = 256
+"""Frames that are fed in a turn where nobody waits: some 10 ms."""
+WOKEN: Final = 8
+SHARE: Final = FRAMES // WOKEN
+"""Frames of one that has waited."""
+UNCOUNTED: Final = 64
+
+
+class Work:
+    """The turns of the event loop of one process."""
+
+    def __init__(self) -> None:
+        """Begin with a turn in which nothing was fed."""
+        self._fed = 0
+        self._waiting: deque[Callable[[], object]] = deque()
+        self._asked = False
+        """Whether `_next` is called in the next turn."""
+
+    def room(self) -> int:
+        """Return how many frames may still be fed in this turn, by one that has not waited."""
+        return 0 if self._waiting else max(FRAMES - self._fed, 0)
+
+    def fed(self, frames: int) -> None:
+        """Count what was fed by one that has not waited."""
+        self._fed += frames
+        if self._fed >= UNCOUNTED and not self._asked:
+            self._ask()
+
+    def later(self, go_on: Callable[[], object]) -> None:
+        """Call `go_on` in its turn: it may feed `SHARE` frames."""
+        self._waiting.append(go_on)
+        if not self._asked:
+            self._ask()
+
+    async def share(self) -> int:
+        """Wait for a turn; return how many frames may be fed in it."""
+        turn = asyncio.Event()
+        self.later(turn.set)
+        await turn.wait()
+        return SHARE
+
+    def _ask(self) -> None:
+        self._asked = True
+        asyncio.get_running_loop().call_soon(self._next)
+
+    def _next(self) -> None:
+        self._fed, self._asked = 0, False
+        for _ in range(min(WOKEN, len(self._waiting))):
+            self._waiting.popleft()()
+        if self._waiting and not self._asked:
+            self._ask()
