@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from steno.app import replay as replaying
+from steno.app import replay_log
 from steno.app.price_list import configured_prices
 from steno.audit.content_policy import BodyEncoder, ContentPolicy
 from steno.audit.content_store.files import FOLDER
@@ -67,7 +68,7 @@ class _Closed:
 
 @pytest.mark.parametrize("name", sorted(each.parent.name for each in GOLDEN.glob("*/recording.jsonl")))
 def test_a_log_shows_what_the_daemon_showed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr(replaying, "AuditSink", _Both)
+    monkeypatch.setattr(replay_log, "AuditSink", _Both)
     _Both.recent = RecentFacts(1 << 30, KINDS)
     archive, _ = opened(written(tmp_path, GOLDEN / name / "recording.jsonl"))
     maker = RecordMaker(AuditSink(Nowhere(), BodyEncoder(ContentPolicy.of("full")), 16_384).entry)
