@@ -107,7 +107,7 @@ def loaded(items: Sequence[Item], kinds: Sequence[str]) -> Seconds:
 
 
 def _kind(item: Item) -> str:
-    return name_of(type(FAMILIES.decode(item.payload))) if isinstance(item, Frame) else ""  # type: ignore[arg-type]  # all of the mix are events
+    return name_of(type(FAMILIES.decoder.decode(item.payload))) if isinstance(item, Frame) else ""  # type: ignore[arg-type]  # all of the mix are events
 
 
 def rows(scale: Scale) -> Iterator[Figure]:

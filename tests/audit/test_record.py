@@ -36,6 +36,11 @@ NAMES = st.none() | st.text(max_size=20)
 # The record -----------------------------------------------------------------------------------------------
 
 
+def test_an_event_id_that_is_no_text_is_replaced() -> None:
+    """Half a character, which JSON can name and UTF-8 cannot."""
+    assert b'"event_id":"event_?"' in entry(AT, "item.added", None, None, "event_\ud800", b"{}")
+
+
 def test_entry_has_its_members_in_order() -> None:
     assert entry(AT, "item.added", "relay/a", "relay/1/1", "event_1", b'{"kind":"message"}') == (
         b'"at":"2026-01-01T00:00:00.123456Z","fact":"item.added","conversation":"relay/a","stream":"relay/1/1",'

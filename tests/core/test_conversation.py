@@ -2,7 +2,7 @@
 
 import pytest
 
-from steno.core.conversation import Conversation, Totals
+from steno.core.conversation import Conversation, EndedCall, Totals
 from steno.core.facts import Tokens
 from steno.limits import Limits
 
@@ -43,3 +43,15 @@ def test_raw_object_is_kept_up_to_its_limit(length: int, *, kept: bool) -> None:
     state = Conversation("relay/1", "relay", "relay/1", Limits(object_bytes=1024), named=False)
 
     assert state.within_limit(b"x" * length) == (b"x" * length if kept else b"")
+
+
+def test_a_conversation_that_keeps_no_object_notes_no_call() -> None:
+    state = Conversation("relay/a", "relay", "relay/1/1", Limits(kept_objects=0), named=True)
+
+    state.log_call(EndedCall("call_1", "function", "look_up", "completed"))
+
+    assert not state.tool_log
+
+
+def test_a_conversation_without_a_session_is_billed_by_no_model() -> None:
+    assert Conversation("relay/a", "relay", "relay/1/1", Limits(), named=True).billed_model is None

@@ -143,6 +143,27 @@ async def test_internal_error_ends_the_stream(monkeypatch: pytest.MonkeyPatch) -
     assert counted(counters.gaps) == {"internal_error": 1}
 
 
+async def test_internal_error_among_messages_of_one_read_ends_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message at which it came is not taken, and nothing is fed after it."""
+    fed: list[bytes] = []
+
+    def fail_at_second(stream: Stream, frame: Frame) -> None:
+        fed.append(frame.payload)
+        if len(fed) == 2:
+            raise ZeroDivisionError
+
+    stage = Stage()
+    session = stage.sessions.begin("relay", StreamCounters())
+    monkeypatch.setattr(stage.pipeline, "feed", fail_at_second)
+
+    with structlog.testing.capture_logs() as lines:
+        taken = session.take_at_once([b"1", b"2", b"3"])
+        await session.feed_from(Messages([b"2", b"3"]))
+
+    assert (taken, fed) == (1, [b"1", b"2"])
+    assert [line["event"] for line in lines] == ["internal error: this stream ends, the others go on"]
+
+
 # End ------------------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from steno.core.stream import Stream
 from steno.pipeline import Pipeline
 from steno.sources.recording import Close
 from steno.sources.stream_session import StreamCounters, StreamSession
-from steno.sources.websocket import Pings, _abort_when_silent, close_of, read_websocket
+from steno.sources.websocket import Pings, _abort_when_silent, _watched, close_of, read_websocket
 from tests.sources.helpers import PING, Handler, Stage, send_one, server, until
 
 pytestmark = pytest.mark.anyio
@@ -208,3 +208,20 @@ async def test_internal_error_leaves_the_connection_open(monkeypatch: pytest.Mon
         connected = play.connection.close_code is None
 
     assert (play.session.failed, play.end, connected) == (True, (None, ""), True)
+
+
+async def test_a_connection_whose_watch_failed_is_broken_off() -> None:
+    """By a mistake of ours: nobody would notice that its other end is gone."""
+
+    async def watch() -> None:
+        raise ZeroDivisionError
+
+    async def stay(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+
+    watching = asyncio.ensure_future(watch())
+    async with server(stay) as url, connect(url) as connection:
+        await asyncio.wait([watching])
+        _watched(watching, connection)
+        await connection.wait_closed()
+        assert connection.close_code == 1006
