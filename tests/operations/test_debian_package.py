@@ -39,12 +39,13 @@ def test_the_package_runs_and_is_the_same_twice(tmp_path: Path) -> None:
     root = tmp_path / "root"
     subprocess.run(["dpkg-deb", "--extract", package, root], check=True)
     python = root / "opt/steno/bin/python"
-
-    version, demo = (ran(python, "-m", "steno", *args) for args in (("--version",), ("demo", "--for", "1")))
-    fields = ran("dpkg-deb", "--showformat=${Package} ${Version}", "--show", package)
+    # Before anything runs: byte code that a run writes has the folder in it.
     traces = subprocess.run(
         ["grep", "-rlF", "-e", tmp_path, "-e", "/steno-deb-", root], check=False, capture_output=True, text=True
     )
+
+    version, demo = (ran(python, "-m", "steno", *args) for args in (("--version",), ("demo", "--for", "1")))
+    fields = ran("dpkg-deb", "--showformat=${Package} ${Version}", "--show", package)
 
     assert version == f"steno {steno.__version__}\n"
     assert "the audit log holds" in demo
