@@ -251,9 +251,9 @@ async def test_without_a_folder_the_daemon_says_what_a_restart_forgets(tmp_path:
         config.write_text(config.read_text().replace(f'directory = "{tmp_path}/audit"', ""))
         with running(config, LOGS_DIRECTORY="", STATE_DIRECTORY="") as daemon:
             await wait_until(lambda: daemon.port)
-            warned = [line["event"] for line in daemon.lines() if line["level"] == "warning"]
             refused = await command("attach", "rtc_1", "-c", config, LOGS_DIRECTORY="")
             await ended(daemon)
+            warned = [line["event"] for line in daemon.lines() if line["level"] == "warning"]
 
     assert "the calls that are followed are forgotten at a restart: set audit.directory or $STATE_DIRECTORY" in warned
     assert refused[0] == 64
