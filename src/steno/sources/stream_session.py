@@ -28,7 +28,7 @@ from steno.sources.socket_budget import SocketBudget
 from steno.sources.straight import Straight
 from steno.sources.stream_end import end_stream
 from steno.sources.turns import Turns
-from steno.sources.work import Work
+from steno.sources.work import Reader, Work
 from steno.timestamps import Micros
 
 CLEAN_CODES: Final = frozenset({1000, 1001})
@@ -205,20 +205,15 @@ class StreamSession:
         if isinstance(connection, Straight):
             connection.take = self.take_at_once
         pipeline, stream, recording, now = self._feed, self.stream, self._recording, self.now
-        feed, receive, work = pipeline.feed, connection.recv, self.work
-        share = 0
+        feed, receive, reader = pipeline.feed, connection.recv, Reader(self.work)
         while True:
             if not pipeline.open:
                 await self._wait_for_room()
             payload = await receive(decode=False)
             if self.failed:
                 return
-            if share:
-                share -= 1
-            elif work.room():
-                work.fed(1)
-            else:  # `recv` does not wait while it has messages: the others have their turn here
-                share = await work.share() - 1
+            if not reader.goes_on():  # `recv` does not wait while it has messages: the others have their turn here
+                await reader.wait()
             if not pipeline.open:
                 await self._wait_for_room()
                 if settle:
@@ -241,9 +236,8 @@ class StreamSession:
         """
         pipeline, stream, recording = self._feed, self.stream, self._recording
         feed, at = pipeline.feed, self.now()
-        most = min(self.work.room(), len(payloads))
-        self.work.fed(most)
-        for number in range(most):
+        granted = self.work.grant(len(payloads))
+        for number in range(granted):
             if not pipeline.open:
                 return number
             frame = Frame(payloads[number], at)
@@ -254,7 +248,7 @@ class StreamSession:
             except Exception:  # noqa: BLE001  # a mistake of ours must not end the other streams
                 self._fail()
                 return number
-        return most
+        return granted
 
     def take(self, frame: Frame) -> bool:
         """Feed one frame that the source has received by itself; return False after an internal error.

@@ -35,6 +35,12 @@ class Work:
         """Return how many frames may still be fed in this turn, by one that has not waited."""
         return 0 if self._waiting else max(FRAMES - self._fed, 0)
 
+    def grant(self, frames: int) -> int:
+        """Return how many of so many frames may be fed in this turn, and count them."""
+        granted = min(self.room(), frames)
+        self.fed(granted)
+        return granted
+
     def fed(self, frames: int) -> None:
         """Count what was fed by one that has not waited."""
         self._fed += frames
@@ -47,13 +53,6 @@ class Work:
         if not self._asked:
             self._ask()
 
-    async def share(self) -> int:
-        """Wait for a turn; return how many frames may be fed in it."""
-        turn = asyncio.Event()
-        self.later(turn.set)
-        await turn.wait()
-        return SHARE
-
     def _ask(self) -> None:
         self._asked = True
         asyncio.get_running_loop().call_soon(self._next)
@@ -64,3 +63,29 @@ class Work:
             self._waiting.popleft()()
         if self._waiting and not self._asked:
             self._ask()
+
+
+class Reader:
+    """Whoever feeds frames one after the other, as they are taken from a queue."""
+
+    __slots__ = ("_share", "_work")
+
+    def __init__(self, work: Work) -> None:
+        """Begin without having waited."""
+        self._work = work
+        self._share = 0
+        """Frames that may be fed without asking, since it has waited for them."""
+
+    def goes_on(self) -> bool:
+        """Return whether a frame may be fed in this turn, and count it; else `wait` is due."""
+        if self._share:
+            self._share -= 1
+            return True
+        return self._work.grant(1) == 1
+
+    async def wait(self) -> None:
+        """Wait for a turn in which the frame may be fed that `goes_on` held up."""
+        turn = asyncio.Event()
+        self._work.later(turn.set)
+        await turn.wait()
+        self._share = SHARE - 1

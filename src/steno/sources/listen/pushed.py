@@ -18,6 +18,7 @@ from steno.sources.listen.handshake import NAME_CHARACTERS
 from steno.sources.recording import Close, Missed, conversation_of, parse
 from steno.sources.straight import Straight
 from steno.sources.stream_session import StreamSession
+from steno.sources.work import Reader
 from steno.timestamps import Micros
 
 Begin = Callable[[], StreamSession]
@@ -73,7 +74,7 @@ class Pushed:
         settle = getattr(connection, "settle", lambda: None)
         if isinstance(connection, Straight):
             connection.take = self.take_at_once
-        work, share = self.session.work, 0
+        reader = Reader(self.session.work)
         while True:
             if not self.session.has_room:
                 await self.session.room()
@@ -82,12 +83,8 @@ class Pushed:
                 if self._raised:
                     raise self._raised
                 return
-            if share:
-                share -= 1
-            elif work.room():
-                work.fed(1)
-            else:  # `recv` does not wait while it has messages: the others have their turn here
-                share = await work.share() - 1
+            if not reader.goes_on():  # `recv` does not wait while it has messages: the others have their turn here
+                await reader.wait()
             if not self.session.has_room:
                 await self.session.room()
                 settle()
@@ -97,10 +94,8 @@ class Pushed:
 
     def take_at_once(self, messages: Sequence[bytes]) -> int:
         """Take in what came with one read; see `StreamSession.take_at_once`. `feed_from` returns at the next one."""
-        work = self.session.work
-        most = min(work.room(), len(messages))
-        work.fed(most)
-        for number in range(most):
+        granted = self.session.work.grant(len(messages))
+        for number in range(granted):
             if not self.session.has_room:
                 return number
             try:
@@ -109,7 +104,7 @@ class Pushed:
                 self._over, self._raised = True, error
             if self._over:
                 return number
-        return most
+        return granted
 
     # Messages ---------------------------------------------------------------------------------------------
 
