@@ -1,6 +1,7 @@
 # ruff: noqa: INP001  # a module of scripts, in no package
 """What is measured runs in a process of its own; here are its start, its end and the CPU that it took."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tools import revisions
 
@@ -35,16 +36,16 @@ def peer(name: str) -> Path | None:
 class Running:
     """A process that was started, and what it said."""
 
-    def __init__(self, command: Sequence[str | Path], folder: Path, *, speaks: bool) -> None:
+    def __init__(self, command: Sequence[str | Path], folder: Path, *, speaks: bool, **environ: str) -> None:
         """Start it on the code of the working tree. What it prints goes to a file in `folder`.
 
-        Where it `speaks`, its standard output is for `heard`.
+        Where it `speaks`, its standard output is for `heard`. `environ` are further variables.
         """
         self._printed = folder / f"printed-{os.urandom(4).hex()}"
         with self._printed.open("wb") as printed:
             self._process = subprocess.Popen(  # noqa: S603  # programs of the benchmarks
                 command,
-                env=revisions.environment(revisions.ROOT),
+                env={**revisions.environment(revisions.ROOT), **environ},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE if speaks else printed,
                 stderr=printed,
@@ -95,8 +96,31 @@ class Running:
             if pipe is not None:
                 pipe.close()
 
+    def printed(self) -> list[str]:
+        """Return the lines that it has printed by now."""
+        return self._printed.read_text(errors="replace").splitlines(keepends=True)
+
     def _said(self) -> str:
         return self._printed.read_text(errors="replace").strip()[-2_000:]
+
+
+class Daemon(Running):
+    """A daemon with an audit log of its own, and what it says in its operational log."""
+
+    def __init__(self, folder: Path, config: Path, *options: str, log: str = "log") -> None:
+        """Start it with a configuration; its audit log is in `log` below `folder`."""
+        super().__init__(steno("run", "-c", config, *options), folder, speaks=False, LOGS_DIRECTORY=str(folder / log))
+
+    def logged(self, event: str) -> dict[str, Any]:
+        """Wait until it has logged `event`, and return that line. Raises FailedError where it ended before."""
+        while True:
+            lines = (json.loads(line) for line in self.printed() if line.startswith("{") and line.endswith("}\n"))
+            found: dict[str, Any] | None = next((line for line in lines if line.get("event") == event), None)
+            if found is not None:
+                return found
+            if self._process.poll() is not None:
+                raise FailedError(f"a daemon ended before it said {event!r}: {self._said()}")
+            time.sleep(0.02)
 
 
 @contextmanager

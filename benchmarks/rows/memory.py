@@ -25,6 +25,7 @@ from typing import Final
 from websockets.asyncio.server import Server, ServerConnection, serve
 
 from benchmarks.figures import Figure, Scale, main
+from benchmarks.processes import running, steno
 
 KIB: Final = 1024
 PAGE: Final = 4 * KIB
@@ -201,17 +202,12 @@ def daemon_with(server: SilentServer, sources: int) -> int:
         place = Path(folder, "steno.toml")
         place.write_text("\n".join(lines), encoding="utf-8")
         before = server.connections
-        command = [sys.executable, "-m", "steno", "run", "-c", str(place)]
-        daemon = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=folder)  # noqa: S603  # this program itself
-        try:
+        with running(steno("run", "-c", place), Path(folder)) as daemon:
             until = monotonic() + PATIENCE_SECONDS
             while server.connections < before + sources and monotonic() < until:
                 sleep(0.1)
             sleep(3)  # the collector and the first ticks have their turn
             return resident_of(daemon.pid)
-        finally:
-            daemon.terminate()
-            daemon.wait()
 
 
 def idle_source(server: SilentServer) -> float:

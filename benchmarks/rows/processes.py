@@ -11,8 +11,6 @@ import asyncio
 import os
 import re
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -28,11 +26,11 @@ from msgspec import Struct
 
 from benchmarks import mix
 from benchmarks.figures import Figure, Scale, main, ratios
+from benchmarks.processes import Daemon
 
 CONNECTIONS: Final = 64
 """The kernel divides them by a hash: of so many each process gets about a half."""
 CHUNK: Final = 64 * 1024
-TICKS: Final = os.sysconf("SC_CLK_TCK")
 LONG: Final = 1 << 16
 SHORT: Final = 126
 CLOSE: Final = b"\x88\x82" + bytes(4) + b"\x03\xe8"
@@ -78,56 +76,22 @@ def parts(frames: int, seed: int = 1) -> list[bytes]:
 # The processes ------------------------------------------------------------------------------------------
 
 
-class Steno:
-    """`steno run`, one of `count` at a port."""
-
-    def __init__(self, folder: Path, number: int, count: int, port: int) -> None:
-        """Start it in `folder`. It has a log of its own there."""
-        config = folder / "steno.toml"
-        config.write_text(
-            f'[[sources]]\nname = "push"\nkind = "listen"\nlisten = "127.0.0.1:{port}"\nreuse_port = true\n'
-            "handshakes_per_minute = 1_000_000\n",
-            encoding="utf-8",
-        )
-        self._log = folder / f"{number}.log"
-        with self._log.open("wb") as log:
-            options = ["--shard", f"{number}/{count}", "--http-listen", "127.0.0.1:0"]
-            self._process = subprocess.Popen(  # noqa: S603  # this program itself
-                [sys.executable, "-m", "steno", "run", "-c", config, *options],
-                env={**os.environ, "LOGS_DIRECTORY": str(folder / str(number))},
-                stderr=log,
-            )
-        self._url = ""
-
-    def ready(self) -> bool:
-        """Return whether it accepts."""
-        lines = [
-            msgspec.json.decode(line) for line in self._log.read_bytes().splitlines(keepends=True) if b"\n" in line
-        ]
-        self._url = next((line["http"] for line in lines if line["event"] == "started"), "")
-        return any(line["event"] == "listening" for line in lines)
-
-    def events(self) -> int:
-        """Return how many events it has counted."""
-        with urlopen(f"{self._url}/metrics") as answer:  # noqa: S310  # it is on loopback
-            text = answer.read().decode()
-        return sum(int(float(value)) for value in re.findall(r"^steno_events_total\{.*\} (\S+)$", text, re.MULTILINE))
-
-    def cpu(self) -> float:
-        """Return the seconds of CPU that it has taken, user and system."""
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii").rpartition(") ")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
-
-    def end(self) -> None:
-        """End it, and wait for that."""
-        self._process.terminate()
-        self._process.wait()
+def started(folder: Path, number: int, count: int, port: int) -> Daemon:
+    """Start one of `count` daemons at a port."""
+    config = folder / "steno.toml"
+    config.write_text(
+        f'[[sources]]\nname = "push"\nkind = "listen"\nlisten = "127.0.0.1:{port}"\nreuse_port = true\n'
+        "handshakes_per_minute = 1_000_000\n",
+        encoding="utf-8",
+    )
+    return Daemon(folder, config, "--shard", f"{number}/{count}", "--http-listen", "127.0.0.1:0", log=str(number))
 
 
-def waited(condition: partial[bool], step: float = 0.02) -> None:
-    """Return when `condition` holds."""
-    while not condition():
-        time.sleep(step)
+def events_of(daemon: Daemon) -> int:
+    """Return how many events it has counted."""
+    with urlopen(f"{daemon.logged('started')['http']}/metrics") as answer:  # noqa: S310  # it is on loopback
+        text = answer.read().decode()
+    return sum(int(float(value)) for value in re.findall(r"^steno_events_total\{.*\} (\S+)$", text, re.MULTILINE))
 
 
 def run(count: int, warm: list[bytes], sent: list[bytes], frames: int) -> Run:
@@ -136,10 +100,11 @@ def run(count: int, warm: list[bytes], sent: list[bytes], frames: int) -> Run:
         kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         kept.bind(("127.0.0.1", 0))
         port = kept.getsockname()[1]
-        processes = [Steno(Path(folder), number, count, port) for number in range(1, count + 1)]
+        processes = [started(Path(folder), number, count, port) for number in range(1, count + 1)]
         for each in processes:
-            running.callback(each.end)
-        waited(partial(lambda all_: all(each.ready() for each in all_), processes))
+            running.callback(each.kill)
+        for each in processes:
+            each.logged("listening")
         for _ in processes:
             asyncio.run(send(port, warm))
         already = _settled(processes, 1)
@@ -153,12 +118,12 @@ def run(count: int, warm: list[bytes], sent: list[bytes], frames: int) -> Run:
         return Run(wall, frames, cpu, sender)
 
 
-def _settled(processes: list[Steno], least: int) -> int:
+def _settled(processes: list[Daemon], least: int) -> int:
     """Return how many events were counted, once there are so many and no more come."""
     events = 0
     while True:
         time.sleep(SETTLED_SECONDS)
-        former, events = events, sum(each.events() for each in processes)
+        former, events = events, sum(map(events_of, processes))
         if former == events >= least:
             return events
 

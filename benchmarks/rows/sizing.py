@@ -13,8 +13,6 @@ import base64
 import gc
 import gzip
 import multiprocessing
-import os
-import re
 import subprocess
 import sys
 import time
@@ -32,6 +30,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 
 from benchmarks.figures import Figure, Scale, main
+from benchmarks.processes import Daemon
 from steno.core.frame import Frame
 from steno.limits import Limits
 from steno.metrics.sink import Metrics
@@ -41,7 +40,6 @@ from steno.sources.recording import frame_line
 
 BEGIN: Final = 1_767_225_600
 KIB: Final = 1024
-TICKS: Final = os.sysconf("SC_CLK_TCK")
 TURN_SECONDS: Final = 20.0
 """A call of five minutes has 15 turns."""
 EVENTS_A_TURN: Final = 40
@@ -89,41 +87,6 @@ def spoken(size: int, kind: str, member: str) -> bytes:
 # Processor: real processes --------------------------------------------------------------------------------
 
 
-class Steno:
-    """`steno run` with one source."""
-
-    def __init__(self, folder: Path, source: str) -> None:
-        """Start it in `folder`."""
-        (folder / "steno.toml").write_text(
-            f'[http]\nlisten = "127.0.0.1:0"\n[[sources]]\nname = "x"\n{source}', encoding="utf-8"
-        )
-        self._log = folder / "steno.log"
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603  # this program itself
-                [sys.executable, "-m", "steno", "run", "-c", folder / "steno.toml"],
-                env={**os.environ, "LOGS_DIRECTORY": str(folder / "log")},
-                stderr=log,
-            )
-
-    def port(self) -> int:
-        """Return where its source listens, once it does."""
-        while True:
-            found = re.search(rb'"event":"listening".*?"port":(\d+)', self._log.read_bytes())
-            if found or self._process.poll() is not None:
-                return int(found[1]) if found else 0
-            time.sleep(0.02)
-
-    def cpu(self) -> float:
-        """Return the seconds of CPU that it has taken, user and system."""
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii").rpartition(") ")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
-
-    def end(self) -> None:
-        """End it at once."""
-        self._process.kill()
-        self._process.wait()
-
-
 async def at_rate(load: Load, number: int, send: Callable[[], "asyncio.Future[None]"]) -> int:
     """Call `send` at the rate of one call, out of step with the others; return how often that was."""
     loop = asyncio.get_running_loop()
@@ -136,7 +99,7 @@ async def at_rate(load: Load, number: int, send: Callable[[], "asyncio.Future[No
     return count
 
 
-async def pushed(steno: Steno, port: int, load: Load) -> Counted:
+async def pushed(steno: Daemon, port: int, load: Load) -> Counted:
     """Push the events of calls without their sound, as a tap does."""
     clients = [await connect(f"ws://127.0.0.1:{port}/v1/push", compression=None, proxy=None) for _ in range(load.calls)]
 
@@ -149,7 +112,7 @@ async def pushed(steno: Steno, port: int, load: Load) -> Counted:
     return counted
 
 
-async def proxied(steno: Steno, port: int, load: Load, arrived: "asyncio.Queue[ServerConnection]") -> Counted:
+async def proxied(steno: Daemon, port: int, load: Load, arrived: "asyncio.Queue[ServerConnection]") -> Counted:
     """Have calls go on through a proxy, with the sound of both sides."""
     url = f"ws://127.0.0.1:{port}/v1/realtime?model=gpt-realtime"
     pairs = []
@@ -185,7 +148,7 @@ def _talking(client: ClientConnection, provider: ServerConnection, seed: int) ->
     return send
 
 
-async def _counted(steno: Steno, load: Load, senders: list[Callable[[], "asyncio.Future[None]"]]) -> Counted:
+async def _counted(steno: Daemon, load: Load, senders: list[Callable[[], "asyncio.Future[None]"]]) -> Counted:
     before, began = steno.cpu(), time.monotonic()
     sent = sum(await asyncio.gather(*(at_rate(load, number, send) for number, send in enumerate(senders))))
     return Counted(steno.cpu() - before, sent, time.monotonic() - began)
@@ -204,12 +167,18 @@ def processor(kind: str, load: Load) -> Counted:
         async with serve(handle, "127.0.0.1", 0, compression=None, max_size=None) as server:
             upstream = next(iter(server.sockets)).getsockname()[1]
             more = f'upstream = "http://127.0.0.1:{upstream}"\n' if kind == "proxy" else ""
-            steno = Steno(folder, f'kind = "{kind}"\nlisten = "127.0.0.1:0"\n{more}')
+            config = folder / "steno.toml"
+            config.write_text(
+                f'[http]\nlisten = "127.0.0.1:0"\n[[sources]]\nname = "x"\nkind = "{kind}"\n'
+                f'listen = "127.0.0.1:0"\n{more}',
+                encoding="utf-8",
+            )
+            steno = Daemon(folder, config)
             try:
-                port = await asyncio.to_thread(steno.port)
+                port = (await asyncio.to_thread(steno.logged, "listening"))["port"]
                 return await (pushed(steno, port, load) if kind == "listen" else proxied(steno, port, load, arrived))
             finally:
-                steno.end()
+                steno.kill()
 
     with TemporaryDirectory(ignore_cleanup_errors=True) as name:
         return asyncio.run(run(Path(name)))
