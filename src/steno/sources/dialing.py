@@ -166,7 +166,7 @@ async def dial(target: Target, read_ahead: ReadAhead) -> MeasuredConnection:
             create_connection=read_ahead.connection,
         ),
     )
-    connection.forget_heads()
+    connection.forget_handshake()
     return connection
 
 
