@@ -216,12 +216,13 @@ def test_a_signal_ends_it_where_the_interpreter_drops_what_it_raises(
         interrupted.append(True)
         return []
 
+    before = signal.getsignal(signal.SIGINT)
     monkeypatch.setattr(Screen, "_lines", interrupt)
     with (tmp_path / "terminal").open("w") as output:
         Screen(Console(file=output), "http://127.0.0.1:1", Look()).run()
 
     assert interrupted == [True]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) == before
 
 
 async def test_a_terminal_that_is_closed_ends_it_quietly(tmp_path: Path) -> None:
