@@ -5,6 +5,7 @@
     conversations.py  conversations and sessions
     turns.py          what the user did, and the items of a conversation
     responses.py      responses, and what the caller heard of them
+    chains.py         responses that follow one another
     tools.py          calls of tools, and what a person must allow
     upstream.py       limits and errors of upstream
     assistants.py     threads, runs, steps and messages
@@ -19,7 +20,7 @@ remembered by the thousand for whoever looks at a conversation (`view/recent.py`
 
 from typing import Final
 
-from steno.core.facts import assistants, conversations, responses, streams, tools, turns, upstream
+from steno.core.facts import assistants, chains, conversations, responses, streams, tools, turns, upstream
 from steno.core.facts.assistants import (
     MessageFinished,
     RunAbandoned,
@@ -45,6 +46,14 @@ from steno.core.facts.base import (
     Unpriced,
     content,
     metadata_content,
+)
+from steno.core.facts.chains import (
+    ChainAnswered,
+    ContextResent,
+    ResponseRefused,
+    SteerAccepted,
+    SteerFailed,
+    SteerPending,
 )
 from steno.core.facts.conversations import (
     ConversationClosed,
@@ -110,7 +119,9 @@ __all__ = [
     "ApprovalGiven",
     "ApprovalRequested",
     "CacheWrite",
+    "ChainAnswered",
     "Content",
+    "ContextResent",
     "ConversationClosed",
     "ConversationOpened",
     "Cost",
@@ -137,6 +148,7 @@ __all__ = [
     "ResponseFinished",
     "ResponseInterrupted",
     "ResponseOutputStarted",
+    "ResponseRefused",
     "ResponseStarted",
     "RunAbandoned",
     "RunActionRequired",
@@ -153,6 +165,9 @@ __all__ = [
     "SessionOpened",
     "SpeechStarted",
     "SpeechStopped",
+    "SteerAccepted",
+    "SteerFailed",
+    "SteerPending",
     "StreamClosed",
     "StreamOpened",
     "StreamResumed",
@@ -171,7 +186,7 @@ __all__ = [
     "metadata_content",
 ]
 
-SUBJECTS: Final = (streams, conversations, turns, responses, tools, upstream, assistants)
+SUBJECTS: Final = (streams, conversations, turns, responses, chains, tools, upstream, assistants)
 """The modules of facts, in the order of docs/facts.md."""
 
 NAMES: Final[dict[type[Fact], str]] = {
