@@ -15,6 +15,7 @@ CALL_ENDS: Final = frozenset({"completed", "failed"})
 """How upstream ends a tool call. One that it leaves open is abandoned."""
 INTERRUPTIONS: Final = frozenset({"turn_detected", "client_cancelled", "max_output_tokens", "content_filter"})
 TOOL_KINDS: Final = frozenset({"function", "mcp", "code_interpreter", "file_search"})
+SERVICE_TIERS: Final = frozenset({"auto", "default", "flex", "priority", "fast", "scale", "ultrafast", "batch"})
 STEP_KINDS: Final = frozenset({"message_creation", "tool_calls"})
 
 _WORD: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/+ -]*")

@@ -68,11 +68,18 @@ OF_USAGES: Final[LabelSets] = {
 """Of a model that is billed in one family."""
 
 
+OF_DETAILS: Final[LabelSets] = {
+    "steno_cache_write_tokens_total": (("30m",), ("12h",)),
+    "steno_reasoning_tokens_total": _NOTHING_MORE,
+}
+"""Of a model whose responses report what their tokens were for."""
+
 OF_WORDS: Final[Mapping[str, LabelSets]] = {
     "responses": OF_RESPONSES,
     "runs": OF_RUNS,
     "tools": OF_TOOLS,
     "usages": OF_USAGES,
+    "details": OF_DETAILS,
 }
 """What a word of upstream's is used for, and what is there once it was first seen."""
 

@@ -12,9 +12,12 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from msgspec import UNSET
+
 from steno.core import facts
 from steno.core.billing.prices import PriceTable, resolve
 from steno.core.facts import Cost, Fact, Origin, Tokens
+from steno.core.vocabulary import SERVICE_TIERS, closed
 from steno.limits import Limits
 from steno.metrics.closed import OF_WORDS
 from steno.metrics.conversation_definitions import CONVERSATION_METRICS
@@ -290,8 +293,21 @@ def _response(metrics: Metrics, origin: Origin, fact: facts.ResponseFinished) ->
         reason = metrics.label_value(origin, "reason", fact.reason)
     metrics.add("steno_responses_total", origin, model, fact.status, reason)
     metrics.add_usage(origin, fact.model, fact.tokens, fact.cost)
+    _served(metrics, origin, model, fact)
     if fact.status == COMPLETED:
         metrics.observe("steno_response_duration_seconds", origin, model, value=fact.duration_seconds)
+
+
+def _served(metrics: Metrics, origin: Origin, model: str, fact: facts.ResponseFinished) -> None:
+    """Count what only some APIs report of a response."""
+    labels = (origin.family or NO_MODEL, model)
+    if fact.service_tier is not UNSET:
+        metrics.add("steno_response_service_tiers_total", origin, *labels, closed(fact.service_tier, SERVICE_TIERS))
+    if fact.reasoning_tokens is not UNSET:
+        metrics.begin("details", origin, *labels)
+        metrics.add("steno_reasoning_tokens_total", origin, *labels, amount=fact.reasoning_tokens)
+    for write in () if fact.cache_writes is UNSET else fact.cache_writes:
+        metrics.add("steno_cache_write_tokens_total", origin, *labels, write.kept, amount=write.tokens)
 
 
 def _interrupted(metrics: Metrics, origin: Origin, fact: facts.ResponseInterrupted) -> None:
@@ -313,6 +329,12 @@ def _billed(metrics: Metrics, origin: Origin, fact: facts.TranscriptionFinished 
 
 def _abandoned(metrics: Metrics, origin: Origin, fact: facts.ResponseAbandoned | facts.RunAbandoned) -> None:
     metrics.add_usage(origin, fact.model, (), fact.cost)
+
+
+def _tools_billed(metrics: Metrics, origin: Origin, fact: facts.ToolCallsBilled) -> None:
+    labels = (origin.family or NO_MODEL, metrics.model(origin, fact.model), fact.kind)
+    metrics.add("steno_billed_tool_calls_total", origin, *labels, amount=fact.calls)
+    metrics.add_usage(origin, fact.model, fact.tokens, fact.cost)
 
 
 def _tool_call(metrics: Metrics, origin: Origin, fact: facts.ToolCallFinished) -> None:
@@ -375,6 +397,7 @@ COUNTERS: Final[Mapping[type[Fact], Callable[[Metrics, Origin, Any], None]]] = {
     facts.TranscriptionFinished: _billed,
     facts.ToolCallStarted: _tool_started,
     facts.ToolCallFinished: _tool_call,
+    facts.ToolCallsBilled: _tools_billed,
     facts.RunStarted: _run_started,
     facts.RunFinished: _run,
     facts.RunStepFinished: _run_step,

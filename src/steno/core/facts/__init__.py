@@ -35,6 +35,7 @@ from steno.core.facts.assistants import (
 from steno.core.facts.base import (
     KINDS,
     UNPRICED,
+    CacheWrite,
     Content,
     Cost,
     CostLine,
@@ -77,7 +78,14 @@ from steno.core.facts.streams import (
     StreamOpened,
     StreamResumed,
 )
-from steno.core.facts.tools import ApprovalGiven, ApprovalRequested, ToolCallFinished, ToolCallStarted, ToolsListed
+from steno.core.facts.tools import (
+    ApprovalGiven,
+    ApprovalRequested,
+    ToolCallFinished,
+    ToolCallsBilled,
+    ToolCallStarted,
+    ToolsListed,
+)
 from steno.core.facts.turns import (
     DtmfReceived,
     InputCommitted,
@@ -101,6 +109,7 @@ __all__ = [
     "UNPRICED",
     "ApprovalGiven",
     "ApprovalRequested",
+    "CacheWrite",
     "Content",
     "ConversationClosed",
     "ConversationOpened",
@@ -152,6 +161,7 @@ __all__ = [
     "Tokens",
     "ToolCallFinished",
     "ToolCallStarted",
+    "ToolCallsBilled",
     "ToolsListed",
     "TranscriptionFinished",
     "TurnUnanswered",
