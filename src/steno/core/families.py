@@ -18,7 +18,7 @@ class Families:
     """Some families together: they share one decoder, and no two know the same event."""
 
     def __init__(self, members: Sequence[Family]) -> None:
-        """Join the `members`. Raises ValueError where two of them share an event, or a name on the wire."""
+        """Join the `members`. Raises ValueError where two share an event, or a name on the wire that no sign tells."""
         self.members = tuple(members)
         self.names = tuple(family.name for family in members)
         self.decoder: Final = Decoder({family.name: family.vocabulary for family in members})

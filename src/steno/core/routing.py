@@ -13,6 +13,7 @@ from steno.core.frame import Frame
 from steno.core.stream import Stream
 from steno.limits import ID_CHARACTERS, Limits
 from steno.wire import Event
+from steno.wire.spellings import fields_of
 
 AMBIGUOUS_SESSION: Final = "ambiguous_session"
 """Why an event is rejected that may be of any of several sessions of its stream."""
@@ -108,7 +109,7 @@ class Route:
         self.router = router
         self.sent = kind.sent
         """Whether it is the client that says it."""
-        self.identified = "event_id" in kind.__struct_fields__ and not kind.sent
+        self.identified = not kind.sent and any(name == "event_id" for name, _, _ in fields_of(kind))
         """Whether its `event_id` is an identity. Clients choose theirs and repeat them: those identify nothing."""
         self.follows = router.follows(kind)
         self.identifies = router.identifies(kind)

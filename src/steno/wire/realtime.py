@@ -7,8 +7,10 @@ Source: `type` and members as in the published API and in recordings; see `Typed
 
 from typing import Annotated, ClassVar, Final
 
+from msgspec import UNSET, UnsetType
+
 from steno.wire import realtime_client, sessions
-from steno.wire.base import BareObject, Bounded, Id, Index, Number, TypedEvent, Vocabulary, Wire
+from steno.wire.base import BareObject, Bounded, Id, Index, Number, Sign, TypedEvent, Vocabulary, Wire
 from steno.wire.realtime_objects import (
     ContentPart,
     ErrorDetail,
@@ -415,6 +417,10 @@ class RealtimeError(TypedEvent, frozen=True, tag="error"):
     """Something that was asked of upstream failed; the session goes on unless the code says otherwise."""
 
     error: ErrorDetail | None = None
+    status: UnsetType = UNSET
+    code: UnsetType = UNSET
+    message: UnsetType = UNSET
+    stream_id: UnsetType = UNSET
 
 
 SERVER_EVENTS: Final[tuple[type[TypedEvent], ...]] = (
@@ -440,4 +446,10 @@ VOCABULARY: Final = Vocabulary(
         "realtime.response": BareObject(ResponseDone, "response", in_progress=ResponseCreated),
     },
     client_secret=sessions.ClientSecretSeen,
+    signs=(
+        Sign(member="event_id", weight=2),
+        Sign(member="response", inner="object", begins="realtime.", weight=2),
+        Sign(member="response", event="response.create", weight=2),
+        Sign(member="response_id", weight=1),
+    ),
 )

@@ -2,6 +2,8 @@
 
 from typing import ClassVar, Final
 
+from msgspec import UNSET, UnsetType
+
 from steno.wire.base import Id, Index, Number, TypedEvent
 from steno.wire.realtime_objects import Item
 
@@ -68,7 +70,13 @@ class ItemDelete(ClientEvent, frozen=True, tag="conversation.item.delete"):
 
 
 class ResponseCreate(ClientEvent, frozen=True, tag="response.create"):
-    """The client asks for a response."""
+    """The client asks for a response, whose settings are in `response`. Beside it they are another family's."""
+
+    input: UnsetType = UNSET
+    model: UnsetType = UNSET
+    previous_response_id: UnsetType = UNSET
+    generate: UnsetType = UNSET
+    stream_id: UnsetType = UNSET
 
 
 class ResponseCancel(ClientEvent, frozen=True, tag="response.cancel"):
