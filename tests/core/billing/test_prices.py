@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steno.core.billing import usage
-from steno.core.billing.price_table import MINUTE_RATE, SECOND_RATE, TOKEN_RATES
 from steno.core.billing.prices import (
+    CallsLine,
     DurationLine,
     Line,
     Priced,
@@ -25,11 +25,13 @@ from steno.core.billing.prices import (
     merge,
     parse,
     price,
+    price_calls,
     price_seconds,
     resolve,
     usd_text,
 )
-from steno.core.facts import Tokens
+from steno.core.billing.rates import MINUTE_RATE, SECOND_RATE, TOKEN_RATES
+from steno.core.facts import CacheWrite, Tokens
 from steno.limits import TOKENS_MAX
 from steno.wire.usage import CompletionUsage, Usage
 
@@ -198,12 +200,126 @@ def test_cached_audio_does_not_cost_the_rate_of_cached_text() -> None:
     assert price(listed(m=rates), [bucket("m", "input", "audio", 1, cached=True)]) == Unpriced("no_rate")
 
 
-def test_usage_past_a_tier_has_no_price() -> None:
-    """The rates of further tiers are not read, and those of the first one do not hold."""
-    table = listed(m={"input_cost_per_token": 1, "input_cost_per_token_above_200k_tokens": 2})
+# Lengths, tiers and the cache ------------------------------------------------------------------------------------
+
+
+def test_a_long_input_costs_its_own_rates_from_the_first_token_on() -> None:
+    """Cached tokens are part of its length. A rate that the list does not have for it is not made up."""
+    table = listed(
+        m={
+            "input_cost_per_token": 1,
+            "input_cost_per_token_above_200k_tokens": 2,
+            "cache_read_input_token_cost": 0.5,
+            "output_cost_per_token": 3,
+        }
+    )
+    long = bucket("m", "input", "text", 200_001)
 
     assert priced(price(table, [bucket("m", "input", "text", 200_000)])).usd == Decimal(200_000)
-    assert price(table, [bucket("m", "input", "text", 200_001)]) == Unpriced("no_rate")
+    assert price(table, [long]) == Priced(
+        Decimal(400_002), "m", (Line("input", "text", False, 200_001, Decimal(2)),), table.version, above=200_000
+    )
+    assert price(table, [long, bucket("m", "output", "text", 1)]) == Unpriced("no_rate")
+    cached = bucket("m", "input", "text", 200_000, cached=True)
+    assert price(table, [cached, bucket("m", "input", "text", 1)]) == Unpriced("no_rate")
+
+
+SOL: Final[dict[str, Any]] = {
+    "input_cost_per_token": 4,
+    "cache_read_input_token_cost": 0.4,
+    "cache_creation_input_token_cost": 5,
+    "cache_creation_input_token_cost_above_12hr": 10,
+    "output_cost_per_token": 20,
+    "input_cost_per_token_flex": 2,
+    "cache_creation_input_token_cost_above_12hr_flex": 6,
+    "input_cost_per_token_above_272k_tokens": 8,
+    "cache_creation_input_token_cost_above_12hr_above_272k_tokens": 11,
+    "input_cost_per_token_above_272k_tokens_priority": 16,
+    "input_cost_per_token_batches": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("tier", "tokens", "usd", "named"),
+    [
+        (None, 1, 4, (None, None)),
+        ("default", 1, 4, (None, None)),
+        ("auto", 1, 4, (None, None)),
+        ("flex", 1, 2, ("flex", None)),
+        ("batch", 1, 1, ("batch", None)),
+        (None, 272_001, 2_176_008, (None, 272_000)),
+        ("priority", 272_001, 4_352_016, ("priority", 272_000)),
+        ("fast", 272_001, 4_352_016, ("priority", 272_000)),
+    ],
+)
+def test_the_service_tier_of_a_response_has_its_own_rates(
+    tier: str | None, tokens: int, usd: int, named: tuple[str | None, int | None]
+) -> None:
+    """Upstream says by which tier a response was served; one that it leaves to the project is the standard one."""
+    found = priced(price(listed(m=SOL), [bucket("m", "input", "unknown", tokens)], tier))
+
+    assert (found.usd, (found.tier, found.above)) == (Decimal(usd), named)
+
+
+@pytest.mark.parametrize(("tier", "tokens"), [("priority", 1), ("flex", 272_001), ("scale", 1), ("turbo", 1)])
+def test_no_tier_stands_for_another(tier: str, tokens: int) -> None:
+    """Capacity that was bought beforehand has no price a token, and a tier of tomorrow has none yet."""
+    assert price(listed(m=SOL), [bucket("m", "input", "text", tokens)], tier) == Unpriced("no_rate")
+
+
+def test_tokens_that_are_written_to_the_cache_cost_their_own_rate() -> None:
+    """They are part of the fresh input."""
+    used = [bucket("m", "input", "unknown", 9), bucket("m", "input", "unknown", 4, cached=True)]
+
+    found = priced(price(listed(m=SOL), used, None, (CacheWrite("30m", 5), CacheWrite("12h", 3))))
+
+    assert found.usd == 1 * 4 + 5 * 5 + 3 * 10 + 4 * Decimal("0.4")
+    assert found.lines == (
+        Line("input", "unknown", False, 1, Decimal(4)),
+        Line("input", "unknown", False, 5, Decimal(5), "30m"),
+        Line("input", "unknown", False, 3, Decimal(10), "12h"),
+        Line("input", "unknown", True, 4, Decimal("0.4")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "tier", "used"),
+    [
+        ("no_rate", "flex", [bucket("m", "input", "text", 9)]),
+        ("unknown_modality", None, [bucket("m", "input", "text", 9), bucket("m", "input", "unknown", 9)]),
+        ("no_rate", None, [bucket("m", "input", "audio", 9)]),
+    ],
+)
+def test_what_is_written_to_the_cache_has_no_other_rate(
+    reason: UnpricedReason, tier: str | None, used: list[Tokens]
+) -> None:
+    """Neither that of fresh input nor that of another time or tier."""
+    assert price(listed(m=SOL), used, tier, [CacheWrite("30m", 9)]) == Unpriced(reason)
+
+
+def test_calls_of_a_built_in_tool_have_a_price_each() -> None:
+    """A search of old costs what it always did. Rates that differ by what a search brings are not read."""
+    sizes = {f"search_context_size_{size}": 0.025 for size in ("low", "medium", "high")}
+    table = listed(
+        m={
+            "search_context_cost_per_query": sizes,
+            "web_search_cost_per_query": 0.01,
+            "file_search_cost_per_1k_calls": 2.5,
+        },
+        one={"search_context_cost_per_query": sizes},
+        many={"search_context_cost_per_query": {**sizes, "search_context_size_low": 0.02}},
+    )
+
+    assert price_calls(table, "m", "web_search", 3) == Priced(
+        Decimal("0.03"), "m", (CallsLine(3, Decimal("0.01")),), table.version
+    )
+    assert priced(price_calls(table, "m", "web_search_preview", 3)).usd == Decimal("0.075")
+    assert priced(price_calls(table, "m", "file_search", 3)).usd == Decimal("0.0075")
+    assert priced(price_calls(table, "one", "web_search", 1)).usd == Decimal("0.025")
+    assert price_calls(table, "many", "web_search", 1) == Unpriced("no_rate")
+    assert price_calls(table, "m", "code_interpreter", 1) == Unpriced("no_rate")
+    assert price_calls(None, "m", "web_search", 1) == Unpriced("no_price_list")
+    assert price_calls(table, "none", "web_search", 1) == Unpriced("unknown_model")
 
 
 # Durations ------------------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ from steno.core.facts.assistants import (
 from steno.core.facts.base import (
     KINDS,
     UNPRICED,
+    CacheWrite,
     Content,
     Cost,
     CostLine,
@@ -101,6 +102,7 @@ __all__ = [
     "UNPRICED",
     "ApprovalGiven",
     "ApprovalRequested",
+    "CacheWrite",
     "Content",
     "ConversationClosed",
     "ConversationOpened",
