@@ -24,7 +24,9 @@ from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from websockets.asyncio.client import ClientConnection
+from websockets.datastructures import Headers
 from websockets.frames import Frame
+from websockets.http11 import Response
 from websockets.protocol import Event
 
 from steno.sources import small_frames
@@ -159,6 +161,17 @@ class Measured(Straight):
     It stands before the library's class in the bases of `MeasuredConnection`, and of what a source accepts.
     """
 
+    __slots__ = (
+        "_in_hand",
+        "_messages",
+        "_read_ahead",
+        "_rooms",
+        "overdue",
+        "reads",
+        "slowed",
+        "waits",
+    )
+
     def __init__(self, read_ahead: ReadAhead, *args: Any, **kwargs: Any) -> None:
         """Begin as the library says, with `read_ahead` for what is long."""
         super().__init__(*args, **kwargs)
@@ -171,7 +184,7 @@ class Measured(Straight):
         self.slowed = False
         """Whether it is not read for a moment, since its other end sends more than it may."""
         self._read_ahead = read_ahead
-        self._rooms: list[Room] = []
+        self._rooms: tuple[Room, ...] = ()
         """Where it was granted room."""
         self._in_hand = False
         """Whether the message that it was granted for was taken, and is not fed yet."""
@@ -268,7 +281,7 @@ class Measured(Straight):
 
     def _hold(self, room: Room) -> None:
         """Read one message to its end, and no further."""
-        self._rooms.append(room)
+        self._rooms = (*self._rooms, room)
         self._set_messages(0)
         self.recv_messages.maybe_pause()
 
@@ -325,7 +338,7 @@ class Measured(Straight):
 
     def _let_go(self) -> None:
         self._set_messages(self._messages)
-        rooms, self._rooms = self._rooms, []
+        rooms, self._rooms = self._rooms, ()
         for room in rooms:
             room.give_back(self)
 
@@ -340,8 +353,13 @@ def _nothing() -> None:
 class MeasuredConnection(Measured, ClientConnection):
     """A connection that steno has opened."""
 
-    def forget_heads(self) -> None:
-        """Let go of what the handshake said, 2 KiB: nobody asks for it any more, and the library keeps it."""
-        for head in (self.request, self.response):
-            if head:
-                head.headers.clear()
+    __slots__ = ()
+
+    def forget_handshake(self) -> None:
+        """Let go of what only the handshake needed, 1 KiB: nobody asks for it any more, and the library keeps it."""
+        self.request, self.response = None, _SHAKEN
+        del self.response_rcvd
+
+
+_SHAKEN: Final = Response(101, "", Headers())
+"""The answer to every handshake that is over. The library tests that there is one."""

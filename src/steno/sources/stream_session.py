@@ -150,6 +150,21 @@ class StreamSessions:
 class StreamSession:
     """One open stream. It ends by `end`, once."""
 
+    __slots__ = (
+        "_feed",
+        "_recording",
+        "_waited_until",
+        "counters",
+        "ended",
+        "failed",
+        "now",
+        "stream",
+        "stream_end",
+        "unresponsive",
+        "waiting",
+        "work",
+    )
+
     def __init__(
         self,
         feed: Feed,

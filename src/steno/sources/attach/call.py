@@ -72,7 +72,7 @@ class FollowedCall:
             config.name,
             counters,
             sessions,
-            log,
+            lambda: log,
             self._is_over,
             repeats_logged=False,
             slow=FATAL.keys() - {"not_found"},  # a call may not be there yet
