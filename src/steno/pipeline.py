@@ -5,9 +5,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
-
-import anyio
+from typing import TYPE_CHECKING, Final, Protocol
 
 from steno import wire
 from steno.core.billing.prices import PriceTable
@@ -22,6 +20,9 @@ from steno.core.sequence import Sequences
 from steno.core.stream import Stream, StreamEnd
 from steno.limits import Limits
 from steno.timestamps import SECOND, Micros, seconds
+
+if TYPE_CHECKING:
+    import anyio
 
 INTERNAL_ERROR: Final = "internal_error"
 """Why a frame was rejected at which our own code raised. Its stream ends."""
@@ -101,7 +102,8 @@ class Pipeline:
         self._feed = self.registry.feed
         self._sinks = tuple(sinks)
         self._ended = ended
-        self._room = anyio.Event()
+        self._room: anyio.Event | None = None
+        """What is set when there is room again; None while there is."""
         self._next_second: Micros = 0
 
     def _emit(self, origin: Origin, fact: Fact) -> None:
@@ -272,18 +274,22 @@ class Pipeline:
 
     def hold(self) -> None:
         """Ask the sources to read no more, until `release`."""
-        if self.open:
-            self.open = False
+        import anyio  # noqa: PLC0415  # with asyncio a tenth of the start of a replay, which never waits
+
+        if self._room is None:
             self._room = anyio.Event()
+            self.open = False
 
     def release(self) -> None:
         """Let the sources read again."""
         self.open = True
-        self._room.set()
+        if self._room is not None:
+            self._room.set()
+            self._room = None
 
     async def room(self) -> None:
         """Wait until there is room again."""
-        while not self.open:
+        while self._room is not None:
             await self._room.wait()
 
 

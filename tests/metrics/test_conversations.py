@@ -51,6 +51,8 @@ def test_a_source_of_which_nothing_came_stands_at_0() -> None:
     assert {name for name, by in numbers.items() if not by} == {
         *("steno_responses_total", "steno_interruptions_total", "steno_runs_total"),  # have a model
         *("steno_tokens_total", "steno_cost_usd_total", "steno_tool_calls_total"),
+        *("steno_cache_write_tokens_total", "steno_reasoning_tokens_total", "steno_response_service_tiers_total"),
+        "steno_billed_tool_calls_total",
         *("steno_rate_limit_remaining", "steno_rate_limit_limit", "steno_rate_limit_reset_seconds"),  # not reported
     }
     assert len(numbers["steno_conversations_closed_total"]) == 3 * 6

@@ -19,6 +19,7 @@ SESSION_ENDS: Final = frozenset({"close_requested", "expired", "content", "remot
 """Why upstream closes a session, where it says so."""
 DELEGATION_TARGETS: Final = frozenset({"client", "responses", "decisions"})
 DELEGATION_ENDS: Final = frozenset({"answered", "failed", "orphaned"})
+SERVICE_TIERS: Final = frozenset({"auto", "default", "flex", "priority", "fast", "scale", "ultrafast", "batch"})
 STEP_KINDS: Final = frozenset({"message_creation", "tool_calls"})
 
 _WORD: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/+ -]*")

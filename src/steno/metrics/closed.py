@@ -87,6 +87,11 @@ OF_SESSIONS: Final[LabelSets] = {
 }
 """Of a model that speaks all the time and is billed by that."""
 
+OF_DETAILS: Final[LabelSets] = {
+    "steno_cache_write_tokens_total": (("30m",), ("12h",)),
+    "steno_reasoning_tokens_total": _NOTHING_MORE,
+}
+"""Of a model whose responses report what their tokens were for."""
 
 OF_WORDS: Final[Mapping[str, LabelSets]] = {
     "responses": OF_RESPONSES,
@@ -94,6 +99,7 @@ OF_WORDS: Final[Mapping[str, LabelSets]] = {
     "tools": OF_TOOLS,
     "usages": OF_USAGES,
     "sessions": OF_SESSIONS,
+    "details": OF_DETAILS,
 }
 """What a word of upstream's is used for, and what is there once it was first seen."""
 

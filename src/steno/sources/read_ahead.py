@@ -24,9 +24,7 @@ from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from websockets.asyncio.client import ClientConnection
-from websockets.datastructures import Headers
 from websockets.frames import Frame
-from websockets.http11 import Response
 from websockets.protocol import Event
 
 from steno.sources import small_frames
@@ -356,10 +354,8 @@ class MeasuredConnection(Measured, ClientConnection):
     __slots__ = ()
 
     def forget_handshake(self) -> None:
-        """Let go of what only the handshake needed, 1 KiB: nobody asks for it any more, and the library keeps it."""
-        self.request, self.response = None, _SHAKEN
+        """Let go of what only the handshake needed, 2 KiB: nobody asks for it any more, and the library keeps it."""
+        if self.response:  # which the library's parser keeps, too
+            self.response.headers.clear()
+        self.request = None
         del self.response_rcvd
-
-
-_SHAKEN: Final = Response(101, "", Headers())
-"""The answer to every handshake that is over. The library tests that there is one."""

@@ -37,8 +37,9 @@ _HEAD_END: Final = b"\r\n\r\n"
 class Straight(Connection):
     """Hands small messages to `take` as they come, while it waits in `recv` for the next one."""
 
-    __slots__ = ("_cut", "_head", "_left", "_masked", "_small", "take")
-    # The library has 26 members in an instance. Past 30 Python gives each instance a dictionary of its own, of 1.5 KiB.
+    __slots__ = ("_cut", "_head", "_left", "_masked", "_small", "recv_messages", "take", "transport")
+    # The library has 26 members, whose names the instances share. Python shares 30 names, fewer for each instance that
+    # is made before they are known, and else gives each a dictionary of 1.5 KiB. The library sets the last two late.
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Begin as the library says."""

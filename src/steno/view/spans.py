@@ -360,6 +360,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "deltas.differed": _note("the deltas differed from the final text", "item_id"),
     "tool_call.started": _call_started,
     "tool_call.finished": _call_finished,
+    "tool_calls.billed": _note("built-in tools were billed", "response_id", "kind", "calls"),
     "tools.listed": _note("tools were listed", "item_id", "status"),
     "approval.requested": _note("approval is asked for", "item_id", "name"),
     "approval.given": _note("approval was decided", "request_id", "approved"),

@@ -126,22 +126,18 @@ class SearchUsage(ClosedObject, frozen=True):
     num_requests: Tokens | None = None
 
 
-class CachedImageTokens(ClosedObject, frozen=True):
+class CachedImageTokens(ModalityTokens, frozen=True):
     """What of the input of image generation was cached."""
 
-    cached_text_tokens: Tokens | None = None
-    cached_image_tokens: Tokens | None = None
+    text_tokens: Tokens | None = field(default=None, name="cached_text_tokens")
+    image_tokens: Tokens | None = field(default=None, name="cached_image_tokens")
 
 
-class ImageUsage(ClosedObject, frozen=True):
+class ImageUsage(Usage, frozen=True):
     """Tokens of the model that drew the images of a response. They are no part of the response's own usage."""
 
-    input_tokens: Tokens | None = None
-    input_tokens_details: ModalityTokens | None = None
-    output_tokens: Tokens | None = None
-    output_tokens_details: ModalityTokens | None = None
-    total_tokens: Tokens | None = None
-    cached_tokens: Tokens | None = None
+    input_token_details: InputTokenDetails | None = field(default=None, name="input_tokens_details")
+    output_token_details: OutputTokenDetails | None = field(default=None, name="output_tokens_details")
     cached_tokens_details: CachedImageTokens | None = None
 
 

@@ -215,7 +215,7 @@ def test_calls_of_built_in_tools_are_billed_by_themselves() -> None:
     play.say(session(), on=tap)
     table = parse(b'{"sol": {"file_search_cost_per_1k_calls": 2.5}}')
     found = [
-        costs.bill_calls(state, kind, 2, Terms("sol", table), "resp_1")
+        costs.bill_calls(state, kind, 2, Terms("sol", table), f"resp_1 {kind}")
         for kind in ("file_search", "code_interpreter")
         for state in play.pipeline.registry.conversations.values()
     ]

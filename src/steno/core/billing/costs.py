@@ -81,8 +81,8 @@ def bill(state: Conversation, reported: Usage | None, terms: Terms, key: str | N
 
 
 def bill_calls(state: Conversation, kind: str, calls: int, terms: Terms, key: str | None) -> Cost:
-    """Return what `calls` of the built-in tool `kind` cost, added to the totals. `key` is that of its response."""
-    if state.claims is not None and not state.claims.bill(state, key and f"{key} {kind}"):
+    """Return what `calls` of the built-in tool `kind` cost, added to the totals. `key` names both."""
+    if state.claims is not None and not state.claims.bill(state, key):
         return _unpriced(state, DUPLICATE_SOURCE)
     return _added(state, price_calls(terms.prices, terms.model, kind, calls))
 

@@ -95,7 +95,14 @@ from steno.core.facts.streams import (
     StreamOpened,
     StreamResumed,
 )
-from steno.core.facts.tools import ApprovalGiven, ApprovalRequested, ToolCallFinished, ToolCallStarted, ToolsListed
+from steno.core.facts.tools import (
+    ApprovalGiven,
+    ApprovalRequested,
+    ToolCallFinished,
+    ToolCallsBilled,
+    ToolCallStarted,
+    ToolsListed,
+)
 from steno.core.facts.turns import (
     DtmfReceived,
     InputCommitted,
@@ -185,6 +192,7 @@ __all__ = [
     "Tokens",
     "ToolCallFinished",
     "ToolCallStarted",
+    "ToolCallsBilled",
     "ToolsListed",
     "TranscriptionFinished",
     "TurnUnanswered",

@@ -2,9 +2,12 @@
 
 from typing import Final
 
+from msgspec import UNSET
+
 from steno.core import facts
 from steno.core.facts import Origin
-from steno.metrics.tally import COMPLETED, FAILED, Counters, Tally
+from steno.core.vocabulary import SERVICE_TIERS, closed
+from steno.metrics.tally import COMPLETED, FAILED, NO_MODEL, Counters, Tally
 
 _FIRST_OUTPUT: Final = {"text": "steno_time_to_first_token_seconds", "audio": "steno_time_to_first_audio_seconds"}
 """Output of a response to the metric of its beginning."""
@@ -33,8 +36,21 @@ def _response(metrics: Tally, origin: Origin, fact: facts.ResponseFinished) -> N
         reason = metrics.label_value(origin, "reason", fact.reason)
     metrics.add("steno_responses_total", origin, model, fact.status, reason)
     metrics.add_usage(origin, fact.model, fact.tokens, fact.cost)
+    _served(metrics, origin, model, fact)
     if fact.status == COMPLETED:
         metrics.observe("steno_response_duration_seconds", origin, model, value=fact.duration_seconds)
+
+
+def _served(metrics: Tally, origin: Origin, model: str, fact: facts.ResponseFinished) -> None:
+    """Count what only some APIs report of a response."""
+    labels = (origin.family or NO_MODEL, model)
+    if fact.service_tier is not UNSET:
+        metrics.add("steno_response_service_tiers_total", origin, *labels, closed(fact.service_tier, SERVICE_TIERS))
+    if fact.reasoning_tokens is not UNSET:
+        metrics.begin("details", origin, *labels)
+        metrics.add("steno_reasoning_tokens_total", origin, *labels, amount=fact.reasoning_tokens)
+    for write in () if fact.cache_writes is UNSET else fact.cache_writes:
+        metrics.add("steno_cache_write_tokens_total", origin, *labels, write.kept, amount=write.tokens)
 
 
 def _interrupted(metrics: Tally, origin: Origin, fact: facts.ResponseInterrupted) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 from steno.core import facts
 from steno.core.facts import Origin
 from steno.core.vocabulary import SESSION_ENDS
-from steno.metrics.tally import OTHER, Counters, Tally
+from steno.metrics.tally import NO_MODEL, OTHER, Counters, Tally
 
 ABANDONED: Final = "abandoned"
 UNKNOWN: Final = "unknown"
@@ -33,9 +33,16 @@ def _abandoned(metrics: Tally, origin: Origin, fact: facts.ResponseAbandoned | f
     metrics.add_usage(origin, fact.model, (), fact.cost)
 
 
+def _tools(metrics: Tally, origin: Origin, fact: facts.ToolCallsBilled) -> None:
+    labels = (origin.family or NO_MODEL, metrics.model(origin, fact.model), fact.kind)
+    metrics.add("steno_billed_tool_calls_total", origin, *labels, amount=fact.calls)
+    metrics.add_usage(origin, fact.model, fact.tokens, fact.cost)
+
+
 COUNTERS: Final[Counters] = {
     facts.ResponseAbandoned: _abandoned,
     facts.RunAbandoned: _abandoned,
     facts.SessionFinished: _session,
+    facts.ToolCallsBilled: _tools,
     facts.TranscriptionFinished: _billed,
 }
