@@ -32,7 +32,7 @@ class Calls:
         self._now = now
         self._speed = speed
         self._tasks: set[asyncio.Task[None]] = set()
-        self._rooms: dict[str, Room] = {}
+        self._rooms: dict[str, Room[RealtimeSession]] = {}
 
     def begin(self, configuration: dict[str, Any]) -> str:
         """Begin a call whose session has `configuration`. Returns its id."""
@@ -58,7 +58,7 @@ class Calls:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def find(self, call_id: str) -> Room | None:
+    def find(self, call_id: str) -> Room[RealtimeSession] | None:
         """Return a call that has not ended, or None."""
         room = self._rooms.get(call_id)
         return room if room and not room.session.ended else None

@@ -7,6 +7,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from random import Random
 from typing import Final
@@ -20,10 +21,11 @@ from websockets.http11 import Request, Response
 
 from steno.simulate.access import Access, error_body, refusal, shown_key
 from steno.simulate.calls import Calls
+from steno.simulate.interactive.beta import ALIASES, from_beta, to_beta
 from steno.simulate.interactive.configuration import new_session, new_transcription_session
 from steno.simulate.interactive.errors import EventRefusedError
-from steno.simulate.interactive.session import RealtimeSession
-from steno.simulate.rooms import Guest, Room
+from steno.simulate.interactive.session import RealtimeSession, decoded
+from steno.simulate.rooms import Event, Guest, Room
 
 PATH: Final = "/v1/realtime"
 _OPENS: Final = ("model", "call_id", "intent")
@@ -32,6 +34,7 @@ _BETA_HEADER: Final = "realtime=v1"
 _NO_BETA: Final = EventRefusedError(
     "beta_api_shape_disabled", "The beta protocol is switched off here. Use /v1/realtime without the beta header."
 )
+_NOT_ON_SIDEBANDS: Final = frozenset({"response.output_audio.delta"})
 _TARGETS_MAX: Final = 10_000  # whose sessions are counted apart
 
 
@@ -91,7 +94,7 @@ class VoiceLine:
         if call_id is not None:
             room = self._calls.find(call_id)
             if room:
-                await room.attend(Guest(connection, "sideband", beta))
+                await room.attend(_guest(connection, room.session, beta=beta, sideband=True))
             return
         session = self._session(request)
         if beta and not self._beta:
@@ -100,7 +103,7 @@ class VoiceLine:
         room = Room(session, self._speed)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(room.run)
-            await room.attend(Guest(connection, "client", beta))
+            await room.attend(_guest(connection, session, beta=beta))
             tasks.cancel_scope.cancel()
 
     def _session(self, request: Request) -> RealtimeSession:
@@ -118,6 +121,26 @@ class VoiceLine:
         else:
             configuration = new_session(query.get("model", ""))
         return RealtimeSession(rng, self._now(), configuration)
+
+
+def _guest(connection: ServerConnection, session: RealtimeSession, *, beta: bool, sideband: bool = False) -> Guest:
+    """Return a connection to a session, in its protocol. The sound of a call goes to the caller, not to sidebands."""
+
+    def shown(event: Event) -> Event | None:
+        if sideband and event["type"] in _NOT_ON_SIDEBANDS:
+            return None
+        return to_beta(event) if beta else event
+
+    return Guest(connection, shown, partial(_receive_beta, session) if beta else None, sideband)
+
+
+def _receive_beta(session: RealtimeSession, frame: str | bytes) -> None:
+    try:
+        event = from_beta(decoded(frame))
+    except EventRefusedError as refused:
+        session.refuse(refused)
+    else:
+        session.receive(event, ALIASES)
 
 
 async def _refuse_beta(connection: ServerConnection, session: RealtimeSession) -> None:
