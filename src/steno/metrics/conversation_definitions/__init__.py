@@ -8,6 +8,7 @@ from typing import Final
 
 from steno.metrics.conversation_definitions.conversations import CONVERSATIONS
 from steno.metrics.conversation_definitions.frames import FRAMES
+from steno.metrics.conversation_definitions.live import LIVE
 from steno.metrics.conversation_definitions.responses import RESPONSES
 from steno.metrics.conversation_definitions.runs import RUNS
 from steno.metrics.conversation_definitions.sources import SOURCES
@@ -16,4 +17,6 @@ from steno.metrics.conversation_definitions.upstream import UPSTREAM
 from steno.metrics.conversation_definitions.usage import USAGE
 from steno.metrics.definition import table
 
-CONVERSATION_METRICS: Final = table(*FRAMES, *CONVERSATIONS, *RESPONSES, *TOOLS, *RUNS, *USAGE, *UPSTREAM, *SOURCES)
+CONVERSATION_METRICS: Final = table(
+    *FRAMES, *CONVERSATIONS, *RESPONSES, *TOOLS, *RUNS, *LIVE, *USAGE, *UPSTREAM, *SOURCES
+)
