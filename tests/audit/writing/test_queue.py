@@ -137,6 +137,17 @@ def test_a_queue_becomes_full_once_and_takes_what_comes_all_the_same() -> None:
     assert (waiting.full, waiting.shed_records) == (False, 0)
 
 
+def test_a_queue_becomes_full_again_by_what_waits_since_it_was_full() -> None:
+    waiting = queue(queue_bytes=8 * SIZE, flush_bytes=SIZE)
+    for number in range(6):
+        waiting.put(said(number))
+    take(waiting)
+
+    assert [waiting.put(said(number)) for number in range(3)] == [False, True, False]
+    assert waiting.written(6 * SIZE)
+    assert [waiting.put(said(number)) for number in range(5)] == [False, False, False, False, True]
+
+
 def test_what_was_shed_is_declared_in_its_place_when_there_is_room() -> None:
     waiting = queue(queue_bytes=2 * SIZE, sheds=True)
     for number in range(5):
