@@ -314,6 +314,8 @@ def test_facts_without_a_number_are_not_forgotten() -> None:
         facts.ApprovalRequested, facts.ApprovalGiven, facts.ThreadCreated, facts.ThreadDeleted,
         facts.RunActionRequired,
         facts.RunStepStarted, facts.RunStepAbandoned, facts.MessageFinished,
+        facts.SessionPaused, facts.SessionResumed, facts.InputMuted, facts.InputUnmuted, facts.ContextAppended,
+        facts.DelegationOpened, facts.CallRang, facts.CallAnswered, facts.CallFailed, facts.DtmfSent,
     }  # fmt: skip
 
     assert set(facts.NAMES) == for_the_log_alone | set(COUNTERS)
@@ -336,6 +338,8 @@ def test_names_follow_the_conventions() -> None:
         "kind",
         "code",
         "within",
+        "state",
+        "target",
     }
     for name, row in METRICS.items():
         assert name.startswith("steno_")

@@ -108,8 +108,8 @@ class Route:
         self.handle = handle
         self.router = router
         self.sent = kind.sent
-        """Whether it is the client that says it."""
-        self.identified = not kind.sent and any(name == "event_id" for name, _, _ in fields_of(kind))
+        """Whether it is the client that says it; None where upstream does, too."""
+        self.identified = kind.sent is False and any(name == "event_id" for name, _, _ in fields_of(kind))
         """Whether its `event_id` is an identity. Clients choose theirs and repeat them: those identify nothing."""
         self.follows = router.follows(kind)
         self.identifies = router.identifies(kind)

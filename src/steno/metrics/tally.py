@@ -150,6 +150,14 @@ class Tally:
             known.add(value)
         return value
 
+    def known(self, source: str, label: str, value: str | None) -> str:
+        """Return upstream's `value` as what was counted has it, `other` where it does not. For any thread."""
+        if value is None:
+            return NO_MODEL
+        labels = self._vocabularies.get(source)
+        known = labels.get(label) if labels is not None else None
+        return value if known is not None and value in known else OTHER
+
     def model(self, origin: Origin, model: str | None) -> str:
         """Return `model` as a label value. Past the budget of its source it is the name of its price, else `other`."""
         shown = self.label_value(origin, "model", model)

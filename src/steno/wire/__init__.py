@@ -15,7 +15,7 @@ from steno.wire.base import (
     Vocabulary,
     name_of,
 )
-from steno.wire.decode import Decoded, Decoder, StreamDecoder, raw_object
+from steno.wire.decode import Decoded, Decoder, StreamDecoder, raw_member, raw_object
 from steno.wire.fallback import Embedded, Enveloped
 from steno.wire.secrets import mask
 
@@ -35,5 +35,6 @@ __all__ = [
     "Vocabulary",
     "mask",
     "name_of",
+    "raw_member",
     "raw_object",
 ]

@@ -76,8 +76,8 @@ class Event(Wire, frozen=True):
 
     raw_member: ClassVar[str | None] = None
     """The member that holds an upstream object; empty where the frame is that object; None where there is none."""
-    sent: ClassVar[bool] = False
-    """Whether a client says it, not upstream."""
+    sent: ClassVar[bool | None] = False
+    """Whether a client says it, not upstream; None where both do."""
 
 
 class TypedEvent(Event, frozen=True, tag_field="type"):

@@ -197,14 +197,19 @@ def raw_object(event: Event, payload: bytes) -> bytes:
     name = event.raw_member
     if not name:
         return b"" if name is None else payload
+    return raw_member(name, payload) or payload  # a bare response is its own object
+
+
+def raw_member(name: str, payload: bytes) -> bytes:
+    """Return a copy of the bytes of the member `name` of the object `payload`; empty if it has none."""
     member = _member(name)
     try:
-        return bytes(getattr(member.decode(payload), name)) or payload  # a bare response is its own object
+        return bytes(getattr(member.decode(payload), name))
     except ValueError:  # half a character
         repaired = replace_lone_surrogates(payload) or payload  # of the same length
         kept = bytes(getattr(member.decode(repaired), name))
         start = repaired.find(kept)
-        return payload[start : start + len(kept)] or payload
+        return payload[start : start + len(kept)]
 
 
 @functools.cache

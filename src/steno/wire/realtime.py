@@ -53,6 +53,23 @@ class SessionClosed(TypedEvent, frozen=True, tag="session.closed"):
     usage: Usage | None = None
 
 
+class _TranslationDelta(TypedEvent, frozen=True):
+    start_ms: UnsetType = UNSET
+    end_ms: UnsetType = UNSET
+
+
+class TranslationInputDelta(_TranslationDelta, frozen=True, tag="session.input_transcript.delta"):
+    """A piece of what a translation session heard. Not read."""
+
+
+class TranslationOutputDelta(_TranslationDelta, frozen=True, tag="session.output_transcript.delta"):
+    """A piece of what it says in the other language. Not read."""
+
+
+class TranslationAudioDelta(_TranslationDelta, frozen=True, tag="session.output_audio.delta"):
+    """A piece of its speech. Not read."""
+
+
 class Conversation(Wire, frozen=True):
     """The conversation that a session speaks in."""
 
@@ -425,6 +442,7 @@ class RealtimeError(TypedEvent, frozen=True, tag="error"):
 
 SERVER_EVENTS: Final[tuple[type[TypedEvent], ...]] = (
     SessionCreated, SessionUpdated, SessionClosed, TranscriptionSessionCreated, TranscriptionSessionUpdated,
+    TranslationInputDelta, TranslationOutputDelta, TranslationAudioDelta,
     ConversationCreated, ItemAdded, ItemCreated, ItemDone, ItemRetrieved, ItemTruncated, ItemDeleted,
     TranscriptionDelta, TranscriptionCompleted, TranscriptionSegment, TranscriptionFailed,
     SpeechStarted, SpeechStopped, InputCommitted, InputCleared, InputTimeout, DtmfReceived,
@@ -448,6 +466,7 @@ VOCABULARY: Final = Vocabulary(
     client_secret=sessions.ClientSecretSeen,
     signs=(
         Sign(member="event_id", weight=2),
+        Sign(member="session", inner="object", begins="realtime.", weight=4),
         Sign(member="response", inner="object", begins="realtime.", weight=2),
         Sign(member="response", event="response.create", weight=2),
         Sign(member="response_id", weight=1),

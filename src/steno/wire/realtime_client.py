@@ -30,6 +30,10 @@ class TranslationAppend(ClientEvent, frozen=True, tag="session.input_audio_buffe
     """A piece of the audio that a session translates. Not read; it shows which kind of session it is."""
 
 
+class TranslationClose(ClientEvent, frozen=True, tag="session.close"):
+    """The client ends a session of translation; upstream answers with `session.closed`."""
+
+
 class InputCommit(ClientEvent, frozen=True, tag="input_audio_buffer.commit"):
     """The client ends the user's turn."""
 
@@ -86,7 +90,8 @@ class ResponseCancel(ClientEvent, frozen=True, tag="response.cancel"):
 
 
 CLIENT_EVENTS: Final[tuple[type[TypedEvent], ...]] = (
-    SessionUpdate, TranscriptionSessionUpdate, InputAppend, TranslationAppend, InputCommit, InputClear, PlaybackClear,
+    SessionUpdate, TranscriptionSessionUpdate, InputAppend, TranslationAppend, TranslationClose, InputCommit,
+    InputClear, PlaybackClear,
     ItemCreate, ItemRetrieve, ItemTruncate, ItemDelete, ResponseCreate, ResponseCancel,
 )  # fmt: skip
-"""What a client says: the 11 GA types, one of beta, and one of translation sessions."""
+"""What a client says: the 11 GA types, one of beta, and two of translation sessions."""

@@ -199,6 +199,8 @@ class RealtimeSessionCreateResponse(Wire, frozen=True):
     id: Id | None = None
     object: str | None = None
     type: str | None = None
+    status: Annotated[UnsetType, Meta(extra={SIGN: True})] = UNSET
+    """That of another family's session, in events of the same names."""
     model: str | None = None
     expires_at: UnixSeconds | None = None
     client_secret: ClientSecret | str | None = None

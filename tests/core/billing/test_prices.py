@@ -1,6 +1,7 @@
 """The price of a usage: exact, for all of it or none, and with its calculation."""
 
 import re
+from collections import Counter
 from contextlib import suppress
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -30,10 +31,19 @@ from steno.core.billing.prices import (
     resolve,
     usd_text,
 )
-from steno.core.billing.rates import MINUTE_RATE, SEARCH_RATES, SECOND_RATE, TOKEN_RATES, rates_of
+from steno.core.billing.rates import (
+    CALL_RATES,
+    MINUTE_RATE,
+    SEARCH_RATES,
+    SECOND_RATE,
+    STANDBY_RATE,
+    TOKEN_RATES,
+    WRITE_RATES,
+    rates_of,
+)
 from steno.core.facts import CacheWrite, Tokens
 from steno.limits import TOKENS_MAX
-from steno.wire.usage import CompletionUsage, Usage
+from steno.wire.usage import CompletionUsage, ResponseUsage, Usage
 
 SHIPPED: Final = (files("steno.core.billing") / "prices.json").read_bytes()
 TABLE: Final = parse(SHIPPED)
@@ -610,7 +620,10 @@ def test_data_that_is_no_price_list_is_refused(data: bytes, message: str) -> Non
         parse(data)
 
 
-@pytest.mark.parametrize("member", [*TOKEN_RATES, SECOND_RATE, MINUTE_RATE])
+@pytest.mark.parametrize(
+    "member",
+    [*TOKEN_RATES, SECOND_RATE, MINUTE_RATE, STANDBY_RATE, *WRITE_RATES, *CALL_RATES, "output_cost_per_token_flex"],
+)
 @pytest.mark.parametrize(
     "rate", ['"0.1"', "true", "[]", "{}", "-0.1", "-0.0", "1001", "1e-41", "1e999999999999999999999", "9" * 4_000]
 )
@@ -620,6 +633,19 @@ def test_refusal_of_a_rate_names_it_and_hides_its_value(member: str, rate: str) 
 
     with pytest.raises(ValueError, match=f"^'gpt-x': {member}: expected a number from 0 to 1000, in USD$"):
         parse(data)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ("5", "'m': search_context_cost_per_query: expected an object"),
+        ('{"search_context_size_low":"x"}', "'m': search_context_cost_per_query: search_context_size_low: expected"),
+    ],
+)
+def test_refusal_of_the_rates_of_searches_names_them(sizes: str, message: str) -> None:
+    """They are an object of rates."""
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        parse(f'{{"m":{{"search_context_cost_per_query":{sizes}}}}}'.encode())
 
 
 def test_refusal_is_bounded_in_length() -> None:
@@ -753,3 +779,51 @@ def test_any_bytes_are_a_price_list_or_refused(data: bytes) -> None:
     """With a ValueError, and nothing else."""
     with suppress(ValueError):
         assert isinstance(parse(data), PriceTable)
+
+
+ENDINGS: Final = st.sampled_from(
+    ["", "_above_1k_tokens", "_flex", "_above_1k_tokens_flex", "_above_2k_tokens_priority"]
+)
+AGENT: Final = st.dictionaries(
+    st.builds(
+        lambda member, ending: member + ending,
+        st.sampled_from(["input_cost_per_token", "cache_read_input_token_cost", "output_cost_per_token", *WRITE_RATES]),
+        ENDINGS,
+    ),
+    st.decimals(min_value=0, max_value=1, places=9),
+    min_size=1,
+)
+AGENT_USAGE: Final = st.fixed_dictionaries(
+    {
+        "input_tokens": st.integers(0, 3_000),
+        "input_tokens_details": st.fixed_dictionaries(
+            {"cached_tokens": st.integers(0, 500), "cache_write_tokens": st.integers(0, 500)},
+            optional={"cache_write_tokens_details": st.fixed_dictionaries({"ttl_12h_tokens": st.integers(0, 500)})},
+        ),
+        "output_tokens": st.integers(0, 3_000),
+    }
+)
+
+
+@given(AGENT, AGENT_USAGE, st.sampled_from([None, "auto", "default", "flex", "priority", "fast", "scale", "x"]))
+def test_price_of_a_response_is_that_of_its_lines(
+    model: dict[str, Decimal], reported: dict[str, Any], tier: str | None
+) -> None:
+    """They are its buckets, with what was written apart; or it has no price at all."""
+    table = table_of(model)
+    measured = usage.measure(msgspec.convert(reported, ResponseUsage), "m")
+    result = price(table, measured.tokens, tier, measured.writes)
+
+    if isinstance(result, Unpriced):
+        assert result.reason == "no_rate"
+        return
+    lines = [line for line in result.lines if isinstance(line, Line)]
+    sums: Counter[tuple[str, bool]] = Counter()
+    for line in lines:
+        assert line.tokens > 0
+        sums[line.direction, line.cached] += line.tokens
+    assert sums == Counter({(each.direction, each.cached): each.tokens for each in measured.tokens})
+    written = tuple(CacheWrite(line.cache_write, line.tokens) for line in lines if line.cache_write)
+    assert sorted(written, key=repr) == sorted(measured.writes, key=repr)
+    assert Fraction(result.usd) == sum((Fraction(line.rate) * line.tokens for line in lines), Fraction())
+    assert {line.rate for line in lines} <= set(model.values())

@@ -15,7 +15,7 @@ Other members are not read: regions are not in the stream, and reasoning is text
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import lru_cache
 from typing import Any, Final
 
@@ -69,6 +69,7 @@ RATE_MAX: Final = 1_000
 PLACES_MAX: Final = 40
 """Most decimal places of a rate; LiteLLM's have 24. The bound keeps sums within the precision of `prices.EXACT`."""
 
+_EXACT: Final = Context(prec=100)
 _RATE: Final = re.compile(
     rf"({'|'.join((*TOKEN_RATES, *sorted(WRITE_RATES, reverse=True)))})"
     rf"(?:_above_([0-9]{{1,6}})k_tokens)?(?:_({'|'.join(TIERS)}))?"
@@ -147,7 +148,7 @@ def _calls(model: str, members: Mapping[str, Any]) -> dict[str, Decimal]:
     for member, (kind, calls) in CALL_RATES.items():
         rate = _rate(model, member, members)
         if rate is not None:
-            found[kind] = rate / calls
+            found[kind] = _EXACT.divide(rate, calls)
     if SEARCH_OF_OLD in found:
         found.setdefault(SEARCH, found[SEARCH_OF_OLD])
     return found

@@ -8,6 +8,7 @@
     chains.py         responses that follow one another
     tools.py          calls of tools, and what a person must allow
     upstream.py       limits and errors of upstream
+    live.py           sessions that are spoken all the time: their time, segments, and delegated work
     assistants.py     threads, runs, steps and messages
 
 A fact holds identifiers, numbers, closed words and `Content`, never an upstream object. Its `Origin` says which
@@ -20,7 +21,7 @@ remembered by the thousand for whoever looks at a conversation (`view/recent.py`
 
 from typing import Final
 
-from steno.core.facts import assistants, chains, conversations, responses, streams, tools, turns, upstream
+from steno.core.facts import assistants, chains, conversations, live, responses, streams, tools, turns, upstream
 from steno.core.facts.assistants import (
     MessageFinished,
     RunAbandoned,
@@ -64,6 +65,22 @@ from steno.core.facts.conversations import (
     SessionFinished,
     SessionNearsEnd,
     SessionOpened,
+)
+from steno.core.facts.live import (
+    CallAnswered,
+    CallFailed,
+    CallRang,
+    ContextAppended,
+    DecisionMade,
+    DelegationFinished,
+    DelegationOpened,
+    DtmfSent,
+    InputMuted,
+    InputUnmuted,
+    SegmentFinished,
+    SessionMetered,
+    SessionPaused,
+    SessionResumed,
 )
 from steno.core.facts.responses import (
     DeltasDiffered,
@@ -119,22 +136,32 @@ __all__ = [
     "ApprovalGiven",
     "ApprovalRequested",
     "CacheWrite",
+    "CallAnswered",
+    "CallFailed",
+    "CallRang",
     "ChainAnswered",
     "Content",
+    "ContextAppended",
     "ContextResent",
     "ConversationClosed",
     "ConversationOpened",
     "Cost",
     "CostLine",
+    "DecisionMade",
+    "DelegationFinished",
+    "DelegationOpened",
     "DeltasDiffered",
     "DtmfReceived",
+    "DtmfSent",
     "EventRejected",
     "EventsMissed",
     "Fact",
     "FactsOmitted",
     "FrameRejected",
     "InputCommitted",
+    "InputMuted",
     "InputTimedOut",
+    "InputUnmuted",
     "ItemAdded",
     "ItemDeleted",
     "ItemTruncated",
@@ -157,12 +184,16 @@ __all__ = [
     "RunStepAbandoned",
     "RunStepFinished",
     "RunStepStarted",
+    "SegmentFinished",
     "SessionCancelled",
     "SessionChanged",
     "SessionExpired",
     "SessionFinished",
+    "SessionMetered",
     "SessionNearsEnd",
     "SessionOpened",
+    "SessionPaused",
+    "SessionResumed",
     "SpeechStarted",
     "SpeechStopped",
     "SteerAccepted",
@@ -186,7 +217,7 @@ __all__ = [
     "metadata_content",
 ]
 
-SUBJECTS: Final = (streams, conversations, turns, responses, chains, tools, upstream, assistants)
+SUBJECTS: Final = (streams, conversations, turns, responses, chains, tools, upstream, live, assistants)
 """The modules of facts, in the order of docs/facts.md."""
 
 NAMES: Final[dict[type[Fact], str]] = {

@@ -9,6 +9,7 @@ from typing import Final
 from steno.metrics.conversation_definitions.chains import CHAINS
 from steno.metrics.conversation_definitions.conversations import CONVERSATIONS
 from steno.metrics.conversation_definitions.frames import FRAMES
+from steno.metrics.conversation_definitions.live import LIVE
 from steno.metrics.conversation_definitions.responses import RESPONSES
 from steno.metrics.conversation_definitions.runs import RUNS
 from steno.metrics.conversation_definitions.sources import SOURCES
@@ -18,5 +19,5 @@ from steno.metrics.conversation_definitions.usage import USAGE
 from steno.metrics.definition import table
 
 CONVERSATION_METRICS: Final = table(
-    *FRAMES, *CONVERSATIONS, *RESPONSES, *CHAINS, *TOOLS, *RUNS, *USAGE, *UPSTREAM, *SOURCES
+    *FRAMES, *CONVERSATIONS, *RESPONSES, *CHAINS, *TOOLS, *RUNS, *LIVE, *USAGE, *UPSTREAM, *SOURCES
 )

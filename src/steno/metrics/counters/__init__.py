@@ -5,7 +5,7 @@ Kinds that are missing are for the audit log alone.
 
 from typing import Final
 
-from steno.metrics.counters import chains, conversations, responses, runs, streams, tools, upstream, usage
+from steno.metrics.counters import chains, conversations, live, responses, runs, streams, tools, upstream, usage
 from steno.metrics.tally import Counters
 
 COUNTERS: Final[Counters] = {
@@ -15,6 +15,7 @@ COUNTERS: Final[Counters] = {
     **chains.COUNTERS,
     **tools.COUNTERS,
     **runs.COUNTERS,
+    **live.COUNTERS,
     **usage.COUNTERS,
     **upstream.COUNTERS,
 }

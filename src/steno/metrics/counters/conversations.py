@@ -6,8 +6,8 @@ from steno.core import facts
 from steno.core.facts import Origin
 from steno.metrics.tally import NO_MODEL, Counters, Tally
 
-SPOKEN: Final = "realtime"
-"""The kind of a session that gives responses."""
+USES: Final = {"realtime": "responses", "live": "sessions"}
+"""Kind of a session to what its model is used for, where that is counted."""
 
 
 def _opened(metrics: Tally, origin: Origin, fact: facts.ConversationOpened) -> None:
@@ -23,8 +23,9 @@ def _session(metrics: Tally, origin: Origin, fact: facts.SessionOpened | facts.S
     """A session says its model before anything of it is counted."""
     if fact.model is None:
         return
-    if fact.kind == SPOKEN:
-        metrics.begin_model("responses", origin, fact.model)
+    use = USES.get(fact.kind)
+    if use is not None:
+        metrics.begin_model(use, origin, fact.model)
     else:
         metrics.begin("usages", origin, origin.family or NO_MODEL, metrics.model(origin, fact.model))
 
