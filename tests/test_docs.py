@@ -13,7 +13,7 @@ from steno.config import AttachSource, parse
 from steno.config.sources import SOURCES
 from steno.core.endings import Closing
 from steno.core.facts import MISSING, NAMES, REJECTED, UNPRICED
-from steno.core.realtime.handlers import passed
+from steno.core.routing import passed
 from steno.metrics.closed import SESSION_KINDS
 from steno.metrics.definitions import METRICS
 from steno.otel.collector import REASONS as NOT_EXPORTED
