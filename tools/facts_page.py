@@ -73,7 +73,7 @@ MEMBERS: Final = {
     "output": "What came of it.",
     "per": "What the rate is for: token, second, minute or call.",
     "prompt_tokens": "Tokens read.",
-    "quantity": "How many of them.",
+    "quantity": "How many of them; time in seconds, whatever its rate is for.",
     "reason": "Why.",
     "remaining": "What is left of it.",
     "request_id": "The request that is answered.",
