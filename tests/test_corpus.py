@@ -28,6 +28,7 @@ from tests.vocabulary import decode
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 CORPUS = Path(os.environ.get("STENO_CORPUS", BESIDE))
 OURS = ("rt-openai-*.jsonl", "rt-azure-*.jsonl", "asst-*.jsonl")
+LIVE = ("live-*.jsonl", "live__*.jsonl")
 DIALECTS = ("rt-xai_*.jsonl", "rt-azurevoicelive_*.jsonl")
 REPLIES = ("sessions-*.jsonl", "docs__objects.jsonl", "asst-*_rest_objects.jsonl")
 STEP_ENDS = {"completed", "failed", "cancelled", "expired"}
@@ -91,10 +92,10 @@ def replayed(file: Path) -> Replayed:
 
 def test_there_are_recordings() -> None:
     """A pattern that finds nothing proves nothing."""
-    assert [len(matching(pattern)) > 0 for pattern in (*OURS, *DIALECTS, *REPLIES)] == [True] * 8
+    assert [len(matching(pattern)) > 0 for pattern in (*OURS, *LIVE, *DIALECTS, *REPLIES)] == [True] * 10
 
 
-@each(*OURS)
+@each(*OURS, *LIVE)
 def test_nothing_is_malformed_or_unknown_or_lost(file: Path) -> None:
     """Every frame is an event that is known, and counts."""
     told = replayed(file)
@@ -423,7 +424,82 @@ def _modalities(usage: Usage) -> set[str]:
     return {bucket.modality for bucket in measure(usage, None).tokens}
 
 
-@each(*OURS, *DIALECTS)
+# Live -----------------------------------------------------------------------------------------------------------
+
+
+ENDS = {"response.completed", "response.failed", "response.incomplete"}
+
+
+@each(*LIVE)
+def test_live_objects_are_those_of_the_recording(file: Path) -> None:
+    """Member for member: the session that upstream sent last, and each response of a backend that ended."""
+    told = replayed(file)
+    (line,) = told.lines
+    inner = [event["event"] for event in told.events if event["type"] == "response.event"]
+    assert line["session"] == [event["session"] for event in told.events if "session" in event][-1]
+    assert line["responses"] == [event["response"] for event in inner if event["type"] in ENDS]
+    assert told.play.rejected == {}
+
+
+@each(*LIVE)
+def test_live_seconds_are_the_last_that_were_reported(file: Path) -> None:
+    """Each report replaces the one before it. None of the recordings has an end that upstream confirms."""
+    told = replayed(file)
+    (line,) = told.lines
+    reported = [event["usage"]["seconds"] for event in told.events if event["type"] == "session.usage.updated"]
+    assert [float(each["seconds"]) for each in line["totals"]["seconds"]] == reported[-1:]
+    assert [line["usage"]["seconds"], line["usage"]["usage_final"]] == [
+        str(int(reported[-1])) if reported else None,
+        False,
+    ]
+
+
+@each(*LIVE)
+def test_live_tokens_are_those_of_the_backends(file: Path) -> None:
+    told = replayed(file)
+    ended = [event["event"]["response"]["usage"] for event in told.events if event.get("event", {}).get("type") in ENDS]
+    expected = Counter(input=sum(u["input_tokens"] for u in ended), output=sum(u["output_tokens"] for u in ended))
+    assert told.tokens() == +expected
+
+
+@each(*LIVE)
+def test_live_words_are_those_of_the_recording(file: Path) -> None:
+    """Of both speakers all fragments in order, whatever segments they stand in, and no time without words."""
+    (line,) = replayed(file).lines
+    for role, kind in (("user", "session.input_transcript.delta"), ("assistant", "session.output_transcript.delta")):
+        fragments = [event for event in replayed(file).events if event["type"] == kind]
+        turns = [turn for turn in line["transcript"] if turn["role"] == role]
+        assert "".join(turn["text"] for turn in turns) == "".join(event["delta"] for event in fragments)
+        assert turns[0]["start_ms"] == fragments[0]["start_ms"]
+        assert turns[-1]["end_ms"] == fragments[-1]["end_ms"]
+
+
+@pytest.mark.parametrize(
+    ("name", "segments", "double_talk"),
+    [
+        (
+            "live__pydantic_delegated_tool_round",
+            [("user", 600, 4000), ("assistant", 4000, 5600), ("assistant", 6400, 9400)],
+            "0",
+        ),
+        ("live__pydantic_sideband_webrtc_call", [("user", 600, 3000), ("assistant", 2400, 3400)], "0.6"),
+        (
+            "live-real__travizm_gpt_live_session",
+            [("user", 600, 4800), ("assistant", 4800, 5800), ("assistant", 6800, 7400)],
+            "0",
+        ),
+    ],
+)
+def test_live_segments_follow_from_the_clock_of_the_server(
+    name: str, segments: list[tuple[str, int, int]], double_talk: str
+) -> None:
+    """As read by hand: a pause of 0.8 s and more stands between two things that the model says."""
+    (line,) = replayed(CORPUS / f"{name}.jsonl").lines
+    assert [(turn["role"], turn["start_ms"], turn["end_ms"]) for turn in line["transcript"]] == segments
+    assert line["double_talk_seconds"] == double_talk
+
+
+@each(*OURS, *LIVE, *DIALECTS)
 def test_a_recording_twice_is_the_same_twice(file: Path) -> None:
     """State and facts are a function of the frames."""
     first, second = Replayed(file), replayed(file)
@@ -446,7 +522,7 @@ def test_whatever_was_recorded_goes_through(file: Path) -> None:
 @given(st.data())
 def test_a_damaged_recording_goes_through_too(data: st.DataObject) -> None:
     """Frames that are lost, doubled or out of order make no sum negative, and lose no count."""
-    payloads = replayed(data.draw(st.sampled_from(files(*OURS, *DIALECTS)))).payloads
+    payloads = replayed(data.draw(st.sampled_from(files(*OURS, *LIVE, *DIALECTS)))).payloads
     chosen = data.draw(st.lists(st.sampled_from(payloads), max_size=60))
     play = Play(items=3, open_responses=2, kept_objects=2)
     for payload in chosen:

@@ -71,7 +71,7 @@ MEMBERS: Final = {
     "model": "The model.",
     "name": "Which tool.",
     "output": "What came of it.",
-    "per": "What the rate is for: token, second or minute.",
+    "per": "What the rate is for: token, second, minute or call.",
     "prompt_tokens": "Tokens read.",
     "quantity": "How many of them.",
     "reason": "Why.",
@@ -109,7 +109,13 @@ MEMBERS: Final = {
 """What a member is: by its name, or by its Struct and its name where that is more exact."""
 
 TYPES: Final[dict[Any, str]] = {str: "text", int: "whole number", float: "number", bool: "true or false"}
-PARTS: Final[tuple[type[Struct], ...]] = (facts.Tokens, facts.Cost, facts.CostLine, facts.Unpriced)
+PARTS: Final[tuple[type[Struct], ...]] = (
+    facts.Tokens,
+    facts.CacheWrite,
+    facts.Cost,
+    facts.CostLine,
+    facts.Unpriced,
+)
 
 INTRODUCTION: Final = """\
 # Facts

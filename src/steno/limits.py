@@ -187,8 +187,8 @@ WEBHOOK_IDS: Final = 32_768
 tolerance within which a webhook is accepted at all, so that no clock is needed to forget them."""
 
 GIVEN_UP_SECONDS: Final = 7_200.0
-"""How long a call is tried to be followed without a connection that was of use. A session of OpenAI lasts an hour at
-most: the call is over then, and its place is wanted."""
+"""How long a call is tried to be followed without a connection that was of use. A Realtime session of OpenAI lasts an
+hour at most, a Live session two: the call is over then, and its place is wanted."""
 
 RESUME_IDS: Final = 2_048
 """Senders of `listen` whose last message is remembered, so that they can go on after a break. Each takes some 1 KB, and

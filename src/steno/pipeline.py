@@ -5,9 +5,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
-
-import anyio
+from typing import TYPE_CHECKING, Final, Protocol
 
 from steno import wire
 from steno.core.billing.prices import PriceTable
@@ -22,6 +20,9 @@ from steno.core.sequence import Sequences
 from steno.core.stream import Stream, StreamEnd
 from steno.limits import Limits
 from steno.timestamps import SECOND, Micros, seconds
+
+if TYPE_CHECKING:
+    import anyio
 
 INTERNAL_ERROR: Final = "internal_error"
 """Why a frame was rejected at which our own code raised. Its stream ends."""
@@ -97,13 +98,12 @@ class Pipeline:
         self.open = True
         self.sources: dict[str, SourceCounts] = {}
         self.streams: dict[str, Stream] = {}
-        self._first_look = families.decoder.first_look
-        self._second_look = families.decoder.second_look
         self._routes = self.registry.routes
         self._feed = self.registry.feed
         self._sinks = tuple(sinks)
         self._ended = ended
-        self._room = anyio.Event()
+        self._room: anyio.Event | None = None
+        """What is set when there is room again; None while there is."""
         self._next_second: Micros = 0
 
     def _emit(self, origin: Origin, fact: Fact) -> None:
@@ -135,6 +135,7 @@ class Pipeline:
         self._advance(at)
         self.source(source)
         stream = Stream(name, source, conversation)
+        stream.decode_by(self.families.decoder)
         self.registry.stream_opened(stream, at)
         self.streams[name] = stream
         return stream
@@ -171,7 +172,7 @@ class Pipeline:
         Args:
             stream: what it came on.
             frame: the frame.
-            event: what it is at the first look, where that was taken before.
+            event: what it is at the first look of the stream, where that was taken before.
         """
         stream.frames += 1
         counts = self.sources[stream.source]
@@ -185,9 +186,9 @@ class Pipeline:
             if at >= self._next_second:
                 self.tick(at)
         if event is None:
-            event = self._first_look(payload)
+            event = stream.first_look(payload)
             if event is None:
-                self._other(stream, counts, self._second_look(payload), frame, NO_ENVELOPE)
+                self._other(stream, counts, stream.decoder.second_look(payload), frame, NO_ENVELOPE)
                 return
         kind = type(event)
         rejected = self._feed(self._routes[kind], stream, event, frame)
@@ -199,7 +200,11 @@ class Pipeline:
 
     def _event(self, stream: Stream, counts: SourceCounts, event: wire.Event, frame: Frame, envelope: Envelope) -> None:
         kind = type(event)
-        rejected = self._feed(self._routes[kind], stream, event, frame, envelope.subject, envelope.identity)
+        route = self._routes[kind]
+        decoder = self.families.decoder.of(route.family)
+        if decoder is not None and decoder is not stream.decoder:
+            stream.decode_by(decoder)  # the event is of that family for certain, or it would be of the one so far
+        rejected = self._feed(route, stream, event, frame, envelope.subject, envelope.identity)
         if rejected is None:
             counts.events[kind] = counts.events.get(kind, 0) + 1
         else:
@@ -269,18 +274,22 @@ class Pipeline:
 
     def hold(self) -> None:
         """Ask the sources to read no more, until `release`."""
-        if self.open:
-            self.open = False
+        import anyio  # noqa: PLC0415  # with asyncio a tenth of the start of a replay, which never waits
+
+        if self._room is None:
             self._room = anyio.Event()
+            self.open = False
 
     def release(self) -> None:
         """Let the sources read again."""
         self.open = True
-        self._room.set()
+        if self._room is not None:
+            self._room.set()
+            self._room = None
 
     async def room(self) -> None:
         """Wait until there is room again."""
-        while not self.open:
+        while self._room is not None:
             await self._room.wait()
 
 

@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import ssl
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import anyio
 import pytest
@@ -18,7 +21,8 @@ from steno.pipeline import Pipeline
 from steno.sources import websocket
 from steno.sources.recording import Close
 from steno.sources.stream_session import StreamCounters, StreamSession
-from steno.sources.websocket import Pings, Watch, close_of, read_websocket
+from steno.sources.websocket import TLS_BYTES, Pings, Watch, close_of, read_in_parts, read_websocket
+from tests.sources.certificates import Authority
 from tests.sources.helpers import PING, Handler, Stage, send_one, server, until
 
 pytestmark = pytest.mark.anyio
@@ -228,3 +232,31 @@ async def test_a_connection_whose_watch_failed_is_broken_off(monkeypatch: pytest
         with pytest.raises(ZeroDivisionError):
             await read_websocket(connection, session, OFTEN)
         assert connection.close_code == 1006
+
+
+# How it is read -------------------------------------------------------------------------------------------
+
+
+async def test_tls_has_a_small_buffer(tmp_path: Path) -> None:
+    """It stands as long as the connection, and asyncio makes it of 256 KiB. What is longer comes whole all the same."""
+    authority = Authority(tmp_path)
+    trust, tls = (ssl.SSLContext(protocol) for protocol in (ssl.PROTOCOL_TLS_CLIENT, ssl.PROTOCOL_TLS_SERVER))
+    trust.load_verify_locations(authority.certificate)
+    tls.load_cert_chain(*authority.issue())
+    message = bytes(5 * TLS_BYTES)
+
+    async def handle(connection: ServerConnection) -> None:
+        await connection.recv()
+        await connection.send(message)
+
+    tracemalloc.start()
+    async with server(handle, tls=tls) as url, connect(url, ssl=trust) as connection:
+        before = tracemalloc.get_traced_memory()[0]
+        read_in_parts(connection)
+        spared = before - tracemalloc.get_traced_memory()[0]
+        await connection.send("now")
+        received = await connection.recv()
+    tracemalloc.stop()
+
+    assert spared > 200_000
+    assert received == message

@@ -30,6 +30,7 @@ from steno.metrics.sink import Metrics
 from steno.pipeline import Pipeline, Sink
 from steno.sources.recording import Missed, conversation_of, parse, quick, read_lines
 from steno.sources.stream_end import end_stream
+from steno.wire import Event
 
 if TYPE_CHECKING:
     from steno.app.replay_log import ReplayLog
@@ -221,7 +222,8 @@ class _Replay:
         """Feed the recording `file`, some lines at a time. What follows a close in it is another stream."""
         read = _Read(file)
         stream: Stream | None = None
-        feed, first_look = self._pipeline.feed, self._pipeline.families.decoder.first_look
+        feed = self._pipeline.feed
+        first_look: Callable[[bytes], Event | None] = self._pipeline.families.decoder.first_look
         for lines in blocks:
             for line in lines:
                 # Nearly every line is cut, not parsed: that there is an event in what was cut out shows that it may be.
@@ -233,6 +235,8 @@ class _Replay:
                     feed(stream, frame, event)
                 elif stripped := line.strip():
                     stream = self._parsed(read, stream, stripped)
+                    if stream is not None:
+                        first_look = stream.first_look  # another one where the stream is of another family
         if stream is not None:
             self._pipeline.registry.settle(stream)
             read.count(stream)

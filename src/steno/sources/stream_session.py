@@ -81,11 +81,11 @@ class StreamSessions:
         self.attachments = attachments or Attachments(clock.now)
         self.acknowledgements: Acknowledgements | None = None
         """What says which messages are on the disk; None where no audit log is written."""
-        self.read_ahead = ReadAhead((limits or Limits()).read_ahead_bytes, feed)
         self.turns = Turns()
         """Are taken to make a connection."""
         self.work = Work()
-        """What is fed in a turn of the event loop."""
+        """What is parsed and fed in a turn of the event loop."""
+        self.read_ahead = ReadAhead((limits or Limits()).read_ahead_bytes, feed, self.work)
         self.sockets = SocketBudget()
         """How many connections of clients the sources that listen may hold."""
         self._clock = clock

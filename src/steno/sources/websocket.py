@@ -6,7 +6,7 @@ the pong is not read either, and a late pong says nothing about the other end.
 
 import asyncio
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
@@ -23,8 +23,10 @@ CLOSE_SECONDS: Final = 5.0
 """How long the other end may take to answer our close."""
 
 READ_BYTES: Final = 64 * 1024
-"""How much is read of a socket before the event loop goes on. asyncio takes four times as much, and the library parses
-all that came at once: 87,000 frames of 3 bytes, for half a second."""
+"""How much is read of a socket before the event loop goes on. asyncio takes four times as much."""
+
+TLS_BYTES: Final = 32 * 1024
+"""How much TLS reads of a socket at a time: a record, and the begin of the next one."""
 
 UNSENT_BYTES: Final = 1024 * 1024
 """Pongs that wait for the other end to take them: 8,000 of the longest. The library writes each without waiting."""
@@ -79,7 +81,15 @@ async def read_websocket(connection: Connection, session: Reading, pings: Pings)
 
 
 def read_in_parts(connection: Connection) -> None:
-    """Let `connection` read `READ_BYTES` at a time, where its transport can be asked for that."""
+    """Let `connection` read `READ_BYTES` at a time, where its transport can be asked for that.
+
+    Its TLS gets a buffer of `TLS_BYTES`: asyncio gives it one of 256 KiB, for as long as the connection stands.
+    """
+    tls: Any = getattr(connection.transport, "_ssl_protocol", None)
+    if tls is not None and hasattr(tls, "_ssl_buffer_view"):
+        tls.max_size = TLS_BYTES
+        tls._ssl_buffer = bytearray(TLS_BYTES)  # noqa: SLF001  # of asyncio, which has no option for it
+        tls._ssl_buffer_view = memoryview(tls._ssl_buffer)  # noqa: SLF001
     with suppress(AttributeError):  # of uvloop
         connection.transport.max_size = READ_BYTES  # type: ignore[attr-defined]  # of asyncio's own; see there
 

@@ -242,7 +242,9 @@ def _playback(tally: Tally, _origin: Origin, fact: facts.PlaybackStarted) -> Non
     tally.latency(fact.turn_latency_seconds)
 
 
-def _billed(tally: Tally, _origin: Origin, fact: facts.TranscriptionFinished | facts.SessionFinished) -> None:
+def _billed(
+    tally: Tally, _origin: Origin, fact: facts.TranscriptionFinished | facts.SessionFinished | facts.ToolCallsBilled
+) -> None:
     tally.use(fact.tokens, fact.cost)
 
 

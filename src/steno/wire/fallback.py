@@ -27,6 +27,7 @@ from steno.wire.base import (
     name_of,
 )
 from steno.wire.characters import replace_lone_surrogates
+from steno.wire.signs import Signs
 from steno.wire.structure import refused, too_deep
 
 Outcome = Event | Unknown | Malformed | Drifted
@@ -110,7 +111,12 @@ class Fallback:
 
     def __init__(self, vocabularies: Mapping[str, Vocabulary]) -> None:
         """Know the `vocabularies`, by name of the family."""
-        self._typed = {name_of(kind): kind for each in vocabularies.values() for kind in each.typed}
+        self._typed: dict[str, dict[str, type[Event]]] = {}
+        """Name to each family that has an event of it, the one that is listed first in front."""
+        for family, each in vocabularies.items():
+            for kind in each.typed:
+                self._typed.setdefault(name_of(kind), {})[family] = kind
+        self._signs = Signs(vocabularies)
         self._paired = {name_of(kind): kind for each in vocabularies.values() for kind in each.paired}
         self._objects = {name: bare for each in vocabularies.values() for name, bare in each.objects.items()}
         self._client_secret = next((each.client_secret for each in vocabularies.values() if each.client_secret), None)
@@ -119,13 +125,20 @@ class Fallback:
         self._paired_family = next((name for name, each in vocabularies.items() if each.paired), "")
 
     def decode(
-        self, payload: bytes, again: Callable[[bytes, bool, bool], Any], *, within: bool, unfolded: bool
+        self,
+        payload: bytes,
+        again: Callable[[bytes, bool, bool], Any],
+        so_far: str = "",
+        *,
+        within: bool,
+        unfolded: bool,
     ) -> Reading:
         """Decode a `payload` that is UTF-8.
 
         Args:
             payload: the bytes.
             again: decodes what is in an envelope or a text, and what was repaired, from the first look on.
+            so_far: the family that the stream was of so far, where that is known; see `signs.py`.
             within: whether the payload came in an envelope, which does not hold another.
             unfolded: whether the payload came in a text, which does not hold another.
         """
@@ -152,7 +165,7 @@ class Fallback:
             if within:
                 return Malformed(reason="bad_envelope")
             return _cloud_event(payload, lambda data: again(data, True, unfolded))
-        return self._bare(payload, header, unfold)
+        return self._bare(payload, header, unfold, so_far)
 
     def _server_sent(self, sent: texts.ServerSent, unfold: Callable[[bytes], Any]) -> Reading:
         """Decode a server-sent event: a pair where a pair has its name, else what its data is by itself."""
@@ -160,7 +173,7 @@ class Fallback:
             return _embedded(texts.pair(sent.name, sent.data), unfold)
         return _embedded(sent.data, unfold) if sent.is_object else Malformed(reason="not_json")
 
-    def _bare(self, payload: bytes, header: _Header, unfold: Callable[[bytes], Any] | None) -> Reading:
+    def _bare(self, payload: bytes, header: _Header, unfold: Callable[[bytes], Any] | None, so_far: str) -> Reading:
         """Decode what is in no envelope."""
         if header.event is not UNSET and header.data is not UNSET:
             name = _string(header.event)
@@ -179,15 +192,21 @@ class Fallback:
         if name is not None and header.sequence_number is not UNSET:
             # The Responses API's: some of its names are Realtime's too.
             return Unknown(type=name, family=self._typed_family)
-        return self._typed_event(name, payload)
+        return self._typed_event(name, payload, so_far)
 
-    def _typed_event(self, name: str | None, payload: bytes) -> Outcome:
+    def _typed_event(self, name: str | None, payload: bytes, so_far: str) -> Outcome:
         if name is None:
             return Malformed(reason="no_discriminator")
-        if (kind := self._typed.get(name)) is None:
-            owner = next((owner for prefix, owner in self._prefixes if name.startswith(prefix)), self._typed_family)
-            return Unknown(type=name, family=owner)
-        return admit_all(kind, lambda: members_of(payload))
+        kinds = self._typed.get(name)
+        if kinds is None:
+            return Unknown(type=name, family=self._owner(name, payload))
+        family = next(iter(kinds)) if len(kinds) == 1 else self._signs.family(payload, name, tuple(kinds), so_far)
+        return admit_all(kinds[family], lambda: members_of(payload))
+
+    def _owner(self, name: str, payload: bytes) -> str:
+        """Return the family that an event of no known `name` is counted under."""
+        owner = next((owner for prefix, owner in self._prefixes if name.startswith(prefix)), None)
+        return owner or self._signs.shown(payload, name) or self._typed_family
 
     def _paired_event(self, name: str | None, payload: bytes) -> Outcome:
         if name is None:

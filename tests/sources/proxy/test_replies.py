@@ -294,6 +294,52 @@ async def test_other_replies_name_no_call(path: str, method: str, status: str) -
     assert play.calls == []
 
 
+LIVE = b'{"session":{"id":"live_7"},"transport":{"type":"webrtc","sdp":"v=0"}}'
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/v1/live/sessions", reply(LIVE, OBJECT)),
+        ("/openai/v1/live/sessions/?api-version=1", reply(LIVE, OBJECT, status="201 Created")),
+        ("/v1/live/sessions/live_6/fork", reply(LIVE, OBJECT)),
+        ("/v1/live/sessions", reply(gzip.compress(LIVE), OBJECT, "Content-Encoding: gzip")),
+    ],
+)
+async def test_a_live_session_that_is_created_is_followed(path: str, answer: bytes) -> None:
+    """Its id stands in the body, of which nothing else is read."""
+    async with playing(answer) as play:
+        passed = await play.ask(path)
+
+    assert (answer.endswith(passed), play.calls, play.stage.facts) == (True, [("live_7", "proxy")], [])
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "body"),
+    [
+        ("/v1/live/sessions", "GET", LIVE),
+        ("/v1/live/sessions/live_7/hangup", "POST", LIVE),
+        ("/v1/live/sessions", "POST", b'{"session":{"id":7}}'),
+        ("/v1/live/sessions", "POST", b'{"session":{"id":"live 7"}}'),
+        ("/v1/live/sessions", "POST", b'{"session":null}'),
+        ("/v1/live/sessions", "POST", b"[" * 5000),
+        ("/v1/live/sessions", "POST", b""),
+    ],
+)
+async def test_other_bodies_name_no_live_session(path: str, method: str, body: bytes) -> None:
+    async with playing(reply(body, OBJECT)) as play:
+        passed = await play.ask(path, method)
+
+    assert (passed, play.calls, play.stage.closed, play.unfed) == (body, [], [], {})
+
+
+async def test_a_creation_that_breaks_off_names_no_live_session() -> None:
+    async with playing(reply(LIVE, OBJECT)[:-1]) as play:
+        await play.ask("/v1/live/sessions")
+
+    assert play.calls == []
+
+
 CREATED = reply(b"v=0", "Location: /v1/realtime/calls/rtc_7", status="201 Created")
 
 

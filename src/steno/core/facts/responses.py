@@ -2,7 +2,9 @@
 
 from typing import ClassVar
 
-from steno.core.facts.base import Content, Cost, Fact, Tokens
+from msgspec import UNSET, UnsetType
+
+from steno.core.facts.base import CacheWrite, Content, Cost, Fact, Tokens
 
 # Responses ------------------------------------------------------------------------------------------------
 
@@ -55,6 +57,12 @@ class ResponseFinished(Fact, frozen=True):
     cost: Cost | None = None
     metadata: Content | None = None
     """The metadata that the client attached, as JSON."""
+    service_tier: str | UnsetType = UNSET
+    """The service tier that it was served by, as upstream names it; absent where it names none."""
+    cache_writes: tuple[CacheWrite, ...] | UnsetType = UNSET
+    """What of the tokens was written to the prompt cache; absent where nothing was."""
+    reasoning_tokens: int | UnsetType = UNSET
+    """How many of the tokens of the output were reasoning; absent where upstream does not report it."""
 
 
 class ResponseInterrupted(Fact, frozen=True):
