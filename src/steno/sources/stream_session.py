@@ -88,6 +88,8 @@ class StreamSessions:
         self.read_ahead = ReadAhead((limits or Limits()).read_ahead_bytes, feed, self.work)
         self.sockets = SocketBudget()
         """How many connections of clients the sources that listen may hold."""
+        self.connections = 0
+        """Connections that were begun: of clients, and attempts to connect, whatever became of them."""
         self._clock = clock
         self._feed = feed
         self._recorder = recorder
