@@ -233,8 +233,8 @@ class StreamSession:
                 await reader.wait()
             if not pipeline.open:
                 await self._wait_for_room()
-                if settle:
-                    settle()
+            if settle:  # there may have been no room when the message was taken, and be some now
+                settle()
             frame = Frame(payload, now())
             if recording:
                 recording.frame(frame)
