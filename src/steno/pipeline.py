@@ -4,7 +4,7 @@
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from steno import wire
@@ -167,14 +167,8 @@ class Pipeline:
 
     # Frames ---------------------------------------------------------------------------------------------
 
-    def feed(self, stream: Stream, frame: Frame, event: wire.Event | None = None) -> None:
-        """Take in one frame: whatever it is, it is counted once, and the facts that follow from it are emitted.
-
-        Args:
-            stream: what it came on.
-            frame: the frame.
-            event: what it is at the first look, where that was taken before.
-        """
+    def feed(self, stream: Stream, frame: Frame) -> None:
+        """Take in one frame of `stream`: whatever it is, it is counted once, and the facts of it are emitted."""
         stream.frames += 1
         counts = self.sources[stream.source]
         payload, at = frame.payload, frame.at
@@ -186,11 +180,10 @@ class Pipeline:
             counts.last_event_at = at
             if at >= self._next_second:
                 self.tick(at)
+        event = self._first_look(payload)
         if event is None:
-            event = self._first_look(payload)
-            if event is None:
-                self._other(stream, counts, self._second_look(payload), frame, NO_ENVELOPE)
-                return
+            self._other(stream, counts, self._second_look(payload), frame, NO_ENVELOPE)
+            return
         kind = type(event)
         rejected = self._feed(self._routes[kind], stream, event, frame)
         if rejected is None:
@@ -198,6 +191,41 @@ class Pipeline:
             events[kind] = events.get(kind, 0) + 1
         else:
             counts.reject(rejected)
+
+    def feed_events(self, stream: Stream, frames: Iterable[tuple[Frame, wire.Event]]) -> None:
+        """Take in many frames of `stream`, each with the event that it is at the first look, as `feed` does with one.
+
+        Frames and bytes are counted once all of them are taken in: nobody looks meanwhile.
+        """
+        counts = self.sources[stream.source]
+        events, routes, feed = counts.events, self._routes, self._feed
+        number = received = sent = 0
+        last_at = counts.last_event_at
+        try:
+            for frame, event in frames:
+                number += 1
+                if frame.sent:
+                    sent += len(frame.payload)
+                else:
+                    received += len(frame.payload)
+                at = frame.at
+                if at is not None:
+                    last_at = at
+                    if at >= self._next_second:
+                        self.tick(at)
+                kind = type(event)
+                rejected = feed(routes[kind], stream, event, frame)
+                if rejected is not None:
+                    counts.reject(rejected)
+                elif kind in events:
+                    events[kind] += 1
+                else:
+                    events[kind] = 1
+        finally:
+            stream.frames += number
+            counts.received_bytes += received
+            counts.sent_bytes += sent
+            counts.last_event_at = last_at
 
     def _event(self, stream: Stream, counts: SourceCounts, event: wire.Event, frame: Frame, envelope: Envelope) -> None:
         kind = type(event)
