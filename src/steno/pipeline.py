@@ -66,6 +66,19 @@ class SourceCounts:
         self.frames_rejected[reason] = self.frames_rejected.get(reason, 0) + 1
 
 
+def _to_all(sinks: Sequence[Sink]) -> Callable[[Origin, Fact], None]:
+    """Return what emits a fact to each of `sinks`, in their order."""
+    if len(sinks) == 1:
+        return sinks[0].emit
+    emits = tuple(sink.emit for sink in sinks)
+
+    def emit(origin: Origin, fact: Fact) -> None:
+        for each in emits:
+            each(origin, fact)
+
+    return emit
+
+
 class Pipeline:
     """All conversations of one process, and the sinks that facts about them are emitted to.
 
@@ -94,6 +107,7 @@ class Pipeline:
             mixed: receives each stream once that carries several sessions, when an event of it is of none for certain.
         """
         self.families = families
+        self._emit = _to_all(sinks)
         self.registry = Registry(limits, families.members, self._emit, closed, prices, mixed)
         self.open = True
         self.sources: dict[str, SourceCounts] = {}
@@ -102,15 +116,10 @@ class Pipeline:
         self._second_look = families.decoder.second_look
         self._routes = self.registry.routes
         self._feed = self.registry.feed
-        self._sinks = tuple(sinks)
         self._ended = ended
         self._room: anyio.Event | None = None
         """What is set when there is room again; None while there is."""
         self._next_second: Micros = 0
-
-    def _emit(self, origin: Origin, fact: Fact) -> None:
-        for sink in self._sinks:
-            sink.emit(origin, fact)
 
     def source(self, name: str) -> SourceCounts:
         """Return the counts of the source `name`."""

@@ -179,14 +179,20 @@ class _Read:
         self.events += stream.events
 
 
+def _metrics(config: Config, prices: PriceTable) -> Metrics:
+    """Return what counts for `--metrics`."""
+    metrics = Metrics(config.limits.label_values, prices, config.limits.series)
+    metrics.labels = SourceLabels({each.name: each.labels for each in config.sources if each.name == SOURCE})
+    return metrics
+
+
 class _Replay:
     """The pipeline of one replay, and its outputs."""
 
     def __init__(self, config: Config, outputs: Outputs, prices: PriceTable, stack: ExitStack) -> None:
-        self._metrics = Metrics(config.limits.label_values, prices, config.limits.series)
-        self._metrics.labels = SourceLabels({each.name: each.labels for each in config.sources if each.name == SOURCE})
+        self._metrics = None if outputs.metrics is None else _metrics(config, prices)
         self._log: ReplayLog | None = None
-        sinks: list[Sink] = [self._metrics]
+        sinks: list[Sink] = [] if self._metrics is None else [self._metrics]
         if outputs.audit is not None:
             from steno.app.replay_log import opened  # noqa: PLC0415  # a fifth of a start, for those who ask for it
 
@@ -278,7 +284,7 @@ class _Replay:
         streams = list(self._pipeline.streams.values())
         if self._state:
             self._state.finish(still_open, streams)
-        if outputs.metrics is not None:
+        if outputs.metrics is not None and self._metrics is not None:
             from steno.metrics.exposition import replay_text  # noqa: PLC0415  # it brings an HTTP client along
 
             with written(outputs.metrics, METRICS_MODE) as file:
