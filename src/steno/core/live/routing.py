@@ -49,8 +49,8 @@ class LiveRouter(Router):
         """Source and session id to the key of its conversation."""
         self._generations: dict[str, int] = {}
         """Key without its `#n` to how many sessions it has had, where it had more than one."""
-        self._last: dict[str, str] = {}
-        """Stream to the id of the session that it was about last."""
+        self._last: dict[str, tuple[str, str | None]] = {}
+        """Stream to the id and the model of the session that it was about last."""
         self._mixed: dict[str, list[LiveConversation]] = {}
         """Stream to its sessions, where it has had more than one."""
 
@@ -79,6 +79,8 @@ class LiveRouter(Router):
             return state
         if state is None:
             state = self._open(self._base(stream, session), stream, event, frame)
+        if isinstance(event, live.LiveSessionClosed) and stream.name in state.streams:
+            return state  # the late end of a session that another one has followed
         return self._carry(stream, state)
 
     # Which one ------------------------------------------------------------------------------------------
@@ -125,13 +127,14 @@ class LiveRouter(Router):
         )
         state.base = base
         state.call_id = named[:ID_CHARACTERS] if named and named.startswith(SESSION_ID_PREFIX) else None
-        state.session_id = self._last.get(stream.name) if _session_of(event) is None else None
+        if _session_of(event) is None and stream.name in self._last:
+            state.session_id, state.model = self._last[stream.name]
         self._openings.open(state, stream, event, frame)
         return state
 
     def _base(self, stream: Stream, session: str | None) -> str:
         """Return the key, without its number, of a session that begins, or that goes on after it was evicted."""
-        session = session or self._last.get(stream.name)
+        session = session or self._last.get(stream.name, ("", None))[0]
         return conversation_key(stream.source, session) if session else stream.name
 
     # The streams of a session ---------------------------------------------------------------------------
@@ -196,7 +199,7 @@ class LiveRouter(Router):
         if state.session_id:
             self._sessions[state.source, state.session_id] = state.key
             for stream in state.streams:
-                self._last[stream] = state.session_id
+                self._last[stream] = (state.session_id, state.model)
 
     def forget(self, state: LiveConversation, reason: str) -> None:
         """Let nothing lead to `state`; a session that goes on under its name gets the next number."""
