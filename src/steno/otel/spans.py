@@ -47,8 +47,9 @@ from steno.wire.secrets import is_keylike, mask_text
 FAILED: Final = frozenset({"failed", "expired"})
 """What ended so is an error; what was cancelled or cut short is none."""
 REMEMBERED: Final = 32_768
-"""Responses, runs, tool calls and delegations that are known to be open, over all conversations: 10 MB, with the longest
-ids 40. Past it the conversation that was silent longest is forgotten, and what ends in it later stands under nothing."""
+"""Responses, runs, tool calls and delegations that are known to be open, over all conversations: 10 MB, with the
+longest ids 40. Past it the conversation that was silent longest is forgotten, and what ends in it later stands under
+nothing."""
 LATEST: Final = 2**63 // 1000
 """The latest time in microseconds that has room in nanoseconds, in the year 2262. A recording may tell any time."""
 _SAMPLED: Final = 1
