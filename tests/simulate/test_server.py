@@ -88,7 +88,7 @@ async def test_what_a_client_sends_changes_nothing() -> None:
         assert await listen(connection) == silent
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/realtime/", "/v1/responses", "/?/v1/realtime"])
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/realtime/", "/v1/responses/", "/?/v1/realtime"])
 async def test_any_other_path_is_refused(path: str) -> None:
     async with fast() as simulated:
         with pytest.raises(InvalidStatus) as refused:

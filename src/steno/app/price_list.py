@@ -9,8 +9,8 @@ from steno.core.billing.prices import PriceTable, merge, parse
 from steno.errors import ConfigError, ConfigFault
 from steno.regular_files import read_named
 
-LIST_BYTES: Final = 4 * 1024 * 1024
-"""Longest price list that is read: two hundred times the one that is shipped."""
+LIST_BYTES: Final = 8 * 1024 * 1024
+"""Longest price list that is read: twice as long as that of LiteLLM 1.110.2, which is whole."""
 
 
 def configured_prices(prices: Prices) -> PriceTable:

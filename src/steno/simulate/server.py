@@ -3,16 +3,16 @@
     async with provider(seed=7) as simulated:
         source = simulated.url("/v1/realtime?model=gpt-realtime")
 
-A target of the Realtime API opens a session that answers its client (`voice_line`). Other targets have stories: what is
-played to a client whatever it sends, for those who only listen. `find` maps targets to stories. Any other target is an
-HTTP 404. On the same port is the HTTP side (`http_api`, `assistants_api`).
+A target of an API opens a session that answers its client (`voice_line`, `responses/line`). Others have stories:
+what is played to a client whatever it sends, for those who only listen. `find` maps targets to stories. Any other
+target is an HTTP 404. On the same port is the HTTP side (`http_api`, `assistants_api`, `responses/http_api`).
 """
 
 import math
 import ssl
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from random import Random
@@ -33,9 +33,13 @@ from steno.simulate.access import Access, error_body
 from steno.simulate.assistants_api import AssistantsApi
 from steno.simulate.calls import Calls
 from steno.simulate.http_api import RealtimeApi
+from steno.simulate.lines import Line, query_of, response
 from steno.simulate.port import Port
+from steno.simulate.responses.http_api import ResponsesApi
+from steno.simulate.responses.line import ResponsesLine
+from steno.simulate.responses.store import Store
 from steno.simulate.steps import Cut, RawStep, Step
-from steno.simulate.voice_line import PATH, VoiceLine, opens_session, query_of, response
+from steno.simulate.voice_line import PATH, VoiceLine, opens_session
 
 Close = tuple[int | None, str]
 """The close code of the websocket, None where the connection breaks off, and the reason."""
@@ -83,10 +87,10 @@ class Provider:
         speed: float,
         now: Callable[[], int],
         find: Find,
-        line: VoiceLine,
+        lines: Sequence[Line],
         scheme: str = "ws",
     ) -> None:
-        """Play the stories that `find` finds, and serve the sessions of `line`."""
+        """Play the stories that `find` finds, and serve the sessions of `lines`."""
         self.port = 0
         """The TCP port it listens on."""
         self._host = host
@@ -94,7 +98,7 @@ class Provider:
         self._speed = speed
         self._now = now
         self._find = find
-        self._line = line
+        self._lines = lines
         self._scheme = scheme
         self._connections: Counter[str] = Counter()
         self._left: dict[str, list[list[Step]]] = {}
@@ -108,16 +112,23 @@ class Provider:
         """Return the response to a request for a websocket that is not to be served, or None."""
         if self._find(request.path):
             return None
-        if opens_session(request.path):
-            return self._line.check(request)
+        line = self._line(request.path)
+        if line:
+            return line.check(request)
         return response(HTTPStatus.NOT_FOUND, error_body("Nothing is simulated here.", None))
+
+    def _line(self, target: str) -> Line | None:
+        """Return the API whose sessions a target opens, or None."""
+        return next((line for line in self._lines if line.opens(target)), None)
 
     async def serve_client(self, connection: ServerConnection) -> None:
         """Serve a client until its story ends or it leaves."""
         request = cast("Request", connection.request)  # there is one after the handshake
         story = self._find(request.path)
         if story is None:
-            await self._line.serve(connection, request)
+            line = self._line(request.path)
+            if line:
+                await line.serve(connection, request)
             return
         async with anyio.create_task_group() as group:
             group.start_soon(_drain, connection, group.cancel_scope)
@@ -200,11 +211,13 @@ async def provider(
     """
     access = Access(key, Random(f"{seed}/keys"), now)
     calls = Calls(Random(f"{seed}/calls"), now, speed)
-    line = VoiceLine(access, calls, seed, speed, now, beta=beta)
-    simulated = Provider(host, seed, speed, now, find, line, "wss" if tls else "ws")
+    store = Store()
+    lines = (VoiceLine(access, calls, seed, speed, now, beta=beta), ResponsesLine(access, store, seed, speed, now))
+    simulated = Provider(host, seed, speed, now, find, lines, "wss" if tls else "ws")
     realtime = RealtimeApi(access, calls, Random(f"{seed}/http"), now)
     threads = AssistantsApi(access, Random(f"{seed}/threads"), now, speed)
-    app = Starlette(routes=[*realtime.routes(), *threads.routes()], middleware=[FROM_PAGES])
+    responses = ResponsesApi(access, store, Random(f"{seed}/responses"), now, speed)
+    app = Starlette(routes=[*realtime.routes(), *threads.routes(), *responses.routes()], middleware=[FROM_PAGES])
     listening = Port(simulated.serve_client, simulated.check, app)
     await listening.open(host, port, tls)
     simulated.port = listening.number

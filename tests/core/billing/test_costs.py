@@ -22,7 +22,8 @@ from steno.core.conversation import Conversation
 from steno.core.facts import CostLine
 from steno.limits import TOKENS_MAX
 from steno.metrics.sink import Metrics
-from steno.wire.usage import ResponseUsage, Usage
+from steno.wire.admission import read_object
+from steno.wire.usage import ResponseInputDetails, ResponseUsage, Usage
 from tests.core.helpers import USAGE, Play, created, delta, done, event, line_of, run, session
 from tests.processes import steno
 from tests.recordings import recording
@@ -155,6 +156,8 @@ def billed(reported: dict[str, Any], tier: str | None = None) -> tuple[costs.Bil
     return costs.bill(state, msgspec.convert(reported, ResponseUsage), Terms("sol", AGENTS, tier), "resp_1"), state
 
 
+RESPONSE_MEMBERS: Final = [field.encode_name for field in msgspec.structs.fields(ResponseUsage)]
+INPUT_MEMBERS: Final = [field.encode_name for field in msgspec.structs.fields(ResponseInputDetails)]
 AGENTS: Final = parse(
     b"""{"sol": {
         "input_cost_per_token": 0.000004, "cache_read_input_token_cost": 0.0000004,
@@ -205,6 +208,35 @@ def test_a_response_whose_usage_contradicts_itself_has_no_price() -> None:
 
     assert (bill.cost, dict(state.rejected)) == (facts.Cost(unpriced="no_usage"), {"contradictory_usage": 1})
     assert sum(each.tokens for each in state.totals.buckets()) == 14
+
+
+VALUE: st.SearchStrategy[Any] = st.sampled_from([None, 0, 1, 9, 2.5, -1, "7", TOKENS_MAX, TOKENS_MAX + 1, [], {}, True])
+WHATEVER: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
+    st.sampled_from([*RESPONSE_MEMBERS, *INPUT_MEMBERS, "unheard_of"]),
+    VALUE | st.dictionaries(st.sampled_from([*INPUT_MEMBERS, "ttl_30m_tokens", "reasoning_tokens"]), VALUE, max_size=4),
+    max_size=6,
+)
+
+
+@settings(deadline=None)  # a busy machine is no fault
+@given(WHATEVER, st.sampled_from([None, "flex", "auto", "x"]))
+def test_whatever_a_response_reports_it_is_billed_once(reported: dict[str, Any], tier: str | None) -> None:
+    """By a price, or for a reason; and what contradicts itself is noted."""
+    play = Play()
+    play.say(session())
+    (state,) = play.pipeline.registry.conversations.values()
+    used = read_object(ResponseUsage, msgspec.json.encode(reported))
+    bill = costs.bill(state, used, Terms("sol", AGENTS, tier), "resp_1")
+
+    assert (bill.cost.usd is None) != (bill.cost.unpriced is None)
+    assert state.totals.cost_usd() == bill.cost.usd
+    assert sum(each.tokens for each in state.totals.buckets()) == sum(each.tokens for each in bill.tokens)
+    assert (
+        used.input_tokens is None
+        or used.total_tokens == 0
+        or used.input_tokens == sum(each.tokens for each in bill.tokens if each.direction == "input")
+    )
+    assert bill.cost.unpriced == "no_usage" or not state.rejected
 
 
 def test_calls_of_built_in_tools_are_billed_by_themselves() -> None:

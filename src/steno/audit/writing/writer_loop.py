@@ -17,7 +17,7 @@ from steno.audit.writing.interface import CompanionFiles, WriterObserver, Writer
 from steno.audit.writing.log import AuditLog
 from steno.audit.writing.maintenance import Maintenance
 from steno.audit.writing.progress import Mark, Marks
-from steno.audit.writing.queue import Call, Pending, Queue, QueueEntry, Rotation, Shed, size_of
+from steno.audit.writing.queue import Call, Pending, Queue, QueueEntry, Rotation, Shed
 from steno.audit.writing.retention import Retention
 from steno.output_errors import DISK_REASONS
 from steno.timestamps import Micros
@@ -272,18 +272,16 @@ class WriterLoop:
         return True
 
 
-def _pieces(entries: Iterable[QueueEntry], size: int) -> Iterator[list[QueueEntry]]:
+def _pieces(entries: Sequence[QueueEntry], size: int) -> Iterator[Sequence[QueueEntry]]:
     """Yield what is written together: entries of about `size` bytes."""
-    piece: list[QueueEntry] = []
-    length = 0
-    for entry in entries:
+    first = length = 0
+    for place, entry in enumerate(entries):
         if length >= size and not isinstance(entry, Marks):  # they go with what stands before them
-            yield piece
-            piece, length = [], 0
-        piece.append(entry)
-        length += size_of(entry)
-    if piece:
-        yield piece
+            yield entries[first:place]
+            first, length = place, 0
+        length += len(entry) if isinstance(entry, bytes) else entry.size
+    if entries:
+        yield entries[first:]
 
 
 def _run_call(call: Call) -> None:

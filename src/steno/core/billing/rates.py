@@ -14,8 +14,9 @@ Other members are not read: regions are not in the stream, and reasoning is text
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
+from collections.abc import Mapping
+from decimal import Context, Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from msgspec import Struct
@@ -68,6 +69,7 @@ RATE_MAX: Final = 1_000
 PLACES_MAX: Final = 40
 """Most decimal places of a rate; LiteLLM's have 24. The bound keeps sums within the precision of `prices.EXACT`."""
 
+_EXACT: Final = Context(prec=100)
 _RATE: Final = re.compile(
     rf"({'|'.join((*TOKEN_RATES, *sorted(WRITE_RATES, reverse=True)))})"
     rf"(?:_above_([0-9]{{1,6}})k_tokens)?(?:_({'|'.join(TIERS)}))?"
@@ -105,14 +107,15 @@ def rates_of(model: str, members: Mapping[str, Any]) -> Rates:
     """Read the rates of `model`. Raises ValueError, which names the model and the member that is wrong."""
     tokens: dict[tuple[str, int], dict[RateKey, Decimal]] = {("", 0): {}}
     writes: dict[tuple[str, int], dict[str, Decimal]] = {("", 0): {}}
-    for member, base, special in _of_tokens(members):
-        rate = _rate(model, member, members)
-        if rate is None:
-            continue
-        if base in WRITE_RATES:
-            writes.setdefault(special, {})[WRITE_RATES[base]] = rate
-        else:
-            tokens.setdefault(special, {})[TOKEN_RATES[base]] = rate
+    lengths = set()
+    for member in members:
+        base, tier, length = _of_tokens(member)
+        lengths.add(length)
+        rate = _rate(model, member, members) if base else None
+        if base in WRITE_RATES and rate is not None:
+            writes.setdefault((tier, length), {})[WRITE_RATES[base]] = rate
+        elif base in TOKEN_RATES and rate is not None:
+            tokens.setdefault((tier, length), {})[TOKEN_RATES[base]] = rate
     return Rates(
         tokens.pop(("", 0)),
         writes.pop(("", 0)),
@@ -120,18 +123,23 @@ def rates_of(model: str, members: Mapping[str, Any]) -> Rates:
         minute=_rate(model, MINUTE_RATE, members),
         standby=_rate(model, STANDBY_RATE, members),
         calls=_calls(model, members),
-        lengths=tuple(sorted({int(found[1]) * 1_000 for found in map(_LONG.fullmatch, members) if found})),
-        special={key: TokenRates(rates, writes.get(key, {})) for key, rates in tokens.items()},
+        lengths=tuple(sorted(lengths - {0})),
+        special={key: TokenRates(tokens.get(key, {}), writes.get(key, {})) for key in (*tokens, *writes)},
     )
 
 
-def _of_tokens(members: Iterable[str]) -> Iterator[tuple[str, str, tuple[str, int]]]:
-    """Yield the members that are rates of tokens: as they are, without their endings, and what those say."""
-    for member in members:
-        found = _RATE.fullmatch(member)
-        if found:
-            base, length, tier = found.groups()
-            yield member, base, (TIERS[tier] if tier else "", int(length or 0) * 1_000)
+@lru_cache(maxsize=1_024)  # a list has some hundred different ones, over and over
+def _of_tokens(member: str) -> tuple[str, str, int]:
+    """Return a rate of tokens without its endings, the tier and the length of the input that those say.
+
+    The first is empty where the member is none that is read. It may say a length all the same.
+    """
+    found = _RATE.fullmatch(member)
+    if found:
+        base, length, tier = found.groups()
+        return base, TIERS[tier] if tier else "", int(length or 0) * 1_000
+    other = _LONG.fullmatch(member)
+    return "", "", int(other[1]) * 1_000 if other else 0
 
 
 def _calls(model: str, members: Mapping[str, Any]) -> dict[str, Decimal]:
@@ -140,7 +148,7 @@ def _calls(model: str, members: Mapping[str, Any]) -> dict[str, Decimal]:
     for member, (kind, calls) in CALL_RATES.items():
         rate = _rate(model, member, members)
         if rate is not None:
-            found[kind] = rate / calls
+            found[kind] = _EXACT.divide(rate, calls)
     if SEARCH_OF_OLD in found:
         found.setdefault(SEARCH, found[SEARCH_OF_OLD])
     return found

@@ -127,7 +127,7 @@ def _since(price: PriceOfTime, terms: Terms, was: Decimal, lasted: Decimal) -> P
     if isinstance(before, Unpriced) or isinstance(now, Unpriced):
         return now
     (line,) = now.lines
-    return replace(now, usd=add_usd(now.usd, -before.usd), lines=(replace(line, seconds=lasted - was),))
+    return replace(now, usd=add_usd(now.usd, before.usd.copy_negate()), lines=(replace(line, seconds=lasted - was),))
 
 
 def _joined(parts: Sequence[Priced]) -> Priced:
