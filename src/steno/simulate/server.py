@@ -38,6 +38,7 @@ from steno.simulate.live import story as live_story
 from steno.simulate.live.http_api import LiveApi
 from steno.simulate.live.line import LiveLine, LiveSessions
 from steno.simulate.port import Port
+from steno.simulate.responses import story as responses_story
 from steno.simulate.responses.http_api import ResponsesApi
 from steno.simulate.responses.line import ResponsesLine
 from steno.simulate.responses.store import Store
@@ -68,6 +69,7 @@ FROM_PAGES: Final = Middleware(
 STORIES: Final = {
     "/v1/realtime": Story(voice.session),
     "/v1/assistants": Story(assistants.stream),
+    "/v1/responses": Story(responses_story.session),
     "/v1/live/sessions": Story(live_story.webrtc),
 }
 """The default stories by path."""

@@ -72,6 +72,10 @@ class LiveSession:
         """Go on with what is due next, as if its time had come."""
         self._state.advance()
 
+    def wait(self, seconds: float) -> None:
+        """Let time pass in which nothing goes on."""
+        self._state.wait(seconds)
+
     def snapshot(self) -> Event:
         """Return the event with which a sideband begins."""
         identity = {"event_id": self._state.new_id("event"), "type": "session.started"}

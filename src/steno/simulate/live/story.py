@@ -6,7 +6,7 @@ function of its business, and sends the output whenever that is called.
 
 from collections.abc import Iterator, Sequence
 from random import Random
-from typing import Any
+from typing import Final
 
 import msgspec
 
@@ -14,13 +14,14 @@ from steno.simulate.interactive.items import Entry
 from steno.simulate.live.callers import Line
 from steno.simulate.live.configuration import Event
 from steno.simulate.live.session import LiveSession
+from steno.simulate.playing import React, played
 from steno.simulate.responses.answers import Plan
 from steno.simulate.responses.moves import Function, Move, Say, moves
 from steno.simulate.responses.request import Asked
 from steno.simulate.steps import Step
 from steno.simulate.voice_scripts import SCRIPTS, Script
 
-_WORKS_SECONDS = 0.4  # the client, for the output of a function
+_WORKS_SECONDS: Final = 0.4  # the client, for the output of a function
 
 
 def webrtc(rng: Random, started_at: int) -> Iterator[Step]:
@@ -42,7 +43,7 @@ def _call(rng: Random, started_at: int, line: Line) -> Iterator[Step]:
     session = LiveSession(rng, started_at, script=script, plan=plan_of(script), call=configuration(script), line=line)
     yield Step(0.0, session.snapshot())
     session.join()
-    yield from played(session, script)
+    yield from played(session, answering(script))
 
 
 def configuration(script: Script) -> Event:
@@ -78,38 +79,17 @@ def plan_of(script: Script) -> Plan:
     return plan
 
 
-def played(session: LiveSession, script: Script) -> Iterator[Step]:
-    """Yield what a session sends until it ends, while its client sends the output of each call of its function."""
+def answering(script: Script) -> React:
+    """Return a client that sends the output of each call of the function of a business."""
     outputs = {msgspec.json.encode(each.arguments).decode(): each.output for each in script.lookups}
-    called: list[tuple[float, dict[str, Any]]] = []
-    now = 0.0
-    pause = 0.0
-    while (due := session.due()) is not None or called:
-        if called and (due is None or called[0][0] <= now + due):
-            _answer(session, called.pop(0)[1], outputs)
-        else:
-            session.advance()
-            now += due or 0.0
-            pause += due or 0.0
-        for event in session.take():
-            yield Step(round(pause, 3), event)
-            pause = 0.0
-            item = _call_in(event)
-            if item:
-                called.append((now + _WORKS_SECONDS, item))
 
+    def react(event: Event) -> Iterator[tuple[float, Event]]:
+        inner = event.get("event") if event["type"] == "response.event" else None
+        item = inner["item"] if inner and inner["type"] == "response.output_item.done" else {}
+        if item.get("type") == "function_call":
+            output = outputs.get(item["arguments"], "{}")
+            given = {"type": "function_call_output", "call_id": item["call_id"], "output": output}
+            yield _WORKS_SECONDS, {"type": "response.item.create", "item": given}
+            yield _WORKS_SECONDS, {"type": "response.create"}
 
-def _call_in(event: Event) -> dict[str, Any] | None:
-    """Return the function call that an event of a backend completes, or None."""
-    inner = event.get("event") if event["type"] == "response.event" else None
-    if not isinstance(inner, dict) or inner["type"] != "response.output_item.done":
-        return None
-    item: dict[str, Any] = inner["item"]
-    return item if item["type"] == "function_call" else None
-
-
-def _answer(session: LiveSession, item: dict[str, Any], outputs: dict[str, str]) -> None:
-    output = outputs.get(item["arguments"], "{}")
-    given = {"type": "function_call_output", "call_id": item["call_id"], "output": output}
-    session.receive({"type": "response.item.create", "item": given})
-    session.receive({"type": "response.create"})
+    return react
