@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, UnsetType
 
 from steno.wire.base import SIGN, Bounded, Id, Number, UnixSeconds, Wire
-from steno.wire.usage import ResponseUsage
+from steno.wire.usage import ResponseUsage, ToolUsage
 
 
 class LiveAudioFormat(Wire, frozen=True):
@@ -103,6 +103,12 @@ class BackendPart(Wire, frozen=True):
     refusal: str | None = None
 
 
+class BackendAction(Wire, frozen=True):
+    """What a search of the web did: search, or open a page."""
+
+    type: str | None = None
+
+
 class BackendItem(Wire, frozen=True):
     """An item of a backend's response, or one that a client adds for it; which members it has follows from `type`."""
 
@@ -115,6 +121,7 @@ class BackendItem(Wire, frozen=True):
     arguments: str | None = None
     output: Any = None
     error: Any = None
+    action: BackendAction | None = None
 
 
 class BackendIncomplete(Wire, frozen=True):
@@ -134,6 +141,7 @@ class BackendResponse(Wire, frozen=True):
     incomplete_details: BackendIncomplete | None = None
     error: LiveError | None = None
     usage: ResponseUsage | None = None
+    tool_usage: ToolUsage | None = None
 
 
 class BackendEvent(Wire, frozen=True):

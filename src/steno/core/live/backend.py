@@ -13,6 +13,7 @@ from msgspec import UNSET
 
 from steno.core import facts, tools
 from steno.core.billing import costs
+from steno.core.billing import tools as tool_costs
 from steno.core.billing.costs import Terms
 from steno.core.conversation import NOTHING, counted
 from steno.core.facts import Content, Fact
@@ -48,6 +49,13 @@ OF_CLIENT: Final = frozenset({"function_call", "custom_tool_call"})
 """Those that the client answers; the others upstream makes itself."""
 OUTPUTS: Final = frozenset({"function_call_output", "custom_tool_call_output"})
 """Items that a client adds as the output of a call."""
+FEES: Final = {
+    "code_interpreter_call": "code_interpreter",
+    "file_search_call": "file_search",
+    "image_generation_call": "image_generation",
+    "web_search_call": "web_search",
+}
+"""Items that may be billed beside the tokens of a response, and the kind of tool."""
 
 
 def response_event(state: LiveConversation, event: live.BackendResponseEvent, frame: Frame) -> Sequence[Fact]:
@@ -166,6 +174,7 @@ def _item_done(
     if work is not None:
         work.items += 1
         _note_said(state, work, item)
+        _note_fee(work, item)
     begun = _call(state, event, item)
     key = _call_id(item)
     if item.type not in CALLS:
@@ -189,6 +198,14 @@ def _note_said(state: LiveConversation, work: BackendWork, item: BackendItem) ->
         work.said.append(Content(kind, text))
         work.said_bytes += text_bytes(text)
         state.backend.weigh(work.id)
+
+
+def _note_fee(work: BackendWork, item: BackendItem) -> None:
+    """Count a call of a tool of upstream's own that ended, and may be billed. To open a page is no search."""
+    kind = FEES.get(item.type or "")
+    opened = kind == "web_search" and item.action is not None and item.action.type not in {None, "search"}
+    if kind is not None and not opened and item.status not in {"failed", "incomplete", "in_progress"}:
+        work.fees = counted(work.fees, kind)
 
 
 def _call(state: LiveConversation, event: live.BackendResponseEvent, item: BackendItem | None) -> Sequence[Fact]:
@@ -241,7 +258,10 @@ def _finished(
     tier = short(response.service_tier)
     terms = Terms(short(response.model) or work.terms.model, work.terms.prices, tier)
     bill = costs.bill(state, response.usage, terms, work.id)
+    billed = tool_costs.bill(state, response.tool_usage, work.fees, terms, work.id)
     reason = _reason(response, status)
+    details = response.usage.output_token_details if response.usage else None
+    reasoning = details.reasoning_tokens if details else None
     finished: list[Fact] = [
         facts.ResponseFinished(
             response_id=work.id,
@@ -260,7 +280,9 @@ def _finished(
             cost=bill.cost,
             service_tier=tier or UNSET,
             cache_writes=bill.cache_writes or UNSET,
-        )
+            reasoning_tokens=UNSET if reasoning is None else reasoning,
+        ),
+        *billed,
     ]
     if status == "completed":
         return finished

@@ -1,8 +1,11 @@
 """Work that a Live session has delegated and that is not answered yet, and the responses that are made for it."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from steno.core.billing.costs import Terms
+from steno.core.conversation import NOTHING_COUNTED
 from steno.core.facts import Content
 from steno.core.memory import Held
 from steno.timestamps import Micros
@@ -42,6 +45,7 @@ class BackendWork(Held):
     __slots__ = (
         "created_at",
         "delegation_id",
+        "fees",
         "first_text_seconds",
         "has_text",
         "id",
@@ -65,6 +69,8 @@ class BackendWork(Held):
         self.items = 0
         self.is_round = False
         """Whether it calls a tool of the client's: then another response follows, with the output."""
+        self.fees: Mapping[str, int] = NOTHING_COUNTED
+        """Calls of tools of upstream's own that ended, by their kind."""
         self.said: list[Content] = []
         """What its items say. The object that ends it has none of them."""
         self.said_bytes = 0

@@ -154,8 +154,9 @@ class ResponsesConversation(Conversation):
 
     def add_tip(self, ended: EndedResponse) -> None:
         """Note a response that ended and may be followed. Past the limit the oldest is forgotten."""
+        if ended.id not in self.tips:
+            self.memory.charge(TIP_BYTES)
         self.tips[ended.id] = ended
-        self.memory.charge(TIP_BYTES)
         if len(self.tips) > LANES:
             self.tips.popitem(last=False)
             self.memory.charge(-TIP_BYTES)
