@@ -111,6 +111,16 @@ class EndedResponse(Struct, frozen=True):
     """When the first of them was asked for."""
 
 
+class Flight:
+    """How many responses are in progress on one connection, over all of its conversations."""
+
+    __slots__ = ("responses",)
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.responses = 0
+
+
 class OpenResponse(Held):
     """A response in progress."""
 
@@ -120,6 +130,7 @@ class OpenResponse(Held):
         "erred",
         "first_audio_seconds",
         "first_text_seconds",
+        "flight",
         "former",
         "has_audio",
         "has_text",
@@ -145,6 +156,8 @@ class OpenResponse(Held):
         self.terms = terms
         self.raw = b""
         """Its object as it came first."""
+        self.flight: Flight | None = None
+        """Where it is counted, while it is open."""
         self.request: Request | None = None
         self.requested_at = created_at
         """When it was asked for, or began where that was not seen."""
