@@ -11,7 +11,7 @@ Calls of two sorts are items of the output:
   them itself the output is an item of the same response.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -20,6 +20,7 @@ from msgspec import Raw
 from steno.core import facts, tools
 from steno.core.conversation import NOTHING
 from steno.core.facts import Fact
+from steno.core.responses.in_progress import OpenResponse
 from steno.core.responses.item import ResponsesItem
 from steno.core.responses.state import ResponsesConversation
 from steno.core.vocabulary import code, short
@@ -53,6 +54,10 @@ OUTPUTS: Final = frozenset(
     }
 )
 """Item types that are the output of a call."""
+APPROVAL: Final = "mcp_approval_request"
+_WITHIN: Final = frozenset(RUN_BY_UPSTREAM.values())
+"""Kinds of calls that return within their response, or not at all."""
+_NOT_ENDED: Final = frozenset({"failed", "incomplete", "in_progress"})
 _NOTHING_SAID: Final = (b"", b"null")
 
 
@@ -167,7 +172,7 @@ def answered_by(state: ResponsesConversation, item: InputItem, at: Micros | None
 
 def asked_or_listed(state: ResponsesConversation, item: ResponseItem) -> Sequence[Fact]:
     """Report that a call waits for a person, or that the tools of a server are listed: once for each item."""
-    if item.type == "mcp_approval_request":
+    if item.type == APPROVAL:
         if item.id is not None and not state.requested.add(item.id):
             return NOTHING
         return (facts.ApprovalRequested(item_id=item.id, name=short(item.name)),)
@@ -200,34 +205,51 @@ def end_with(state: ResponsesConversation, response: Response, *, broke_off: boo
             continue
         if call.outcome is not None:
             ended += tools.finish(state, key, *call.outcome)
-        elif not call.complete or (broke_off and tools.is_half(call)):
+        elif not call.complete or call.kind in _WITHIN or (broke_off and tools.is_half(call)):
             ended += tools.finish(state, key, "abandoned", None)
     return ended
 
 
-def waits(response: Response) -> bool:
-    """Return whether a response ended with calls whose output its client must send."""
-    made = {item.call_id for item in response.output or () if item.type in RUN_BY_CLIENT}
-    asked = any(item.type == "mcp_approval_request" for item in response.output or ())
-    return asked or bool(made - {item.call_id for item in response.output or () if item.type in OUTPUTS})
+def waits(state: ResponsesConversation, response: Response, opened: OpenResponse) -> bool:
+    """Return whether a response, whose calls `end_with` has ended, waits for outputs or for a decision."""
+    if response.id is not None and any(call.owner == response.id for call in state.calls.values()):
+        return True
+    return APPROVAL in {kind for kind, _ in _listed(state, response, opened)}
 
 
-def billed(response: Response) -> dict[str, int]:
-    """Return how many calls of each kind a response lists that ended and may be billed: see `billing.tools`."""
-    declared = {tool.type for tool in response.tools or ()}
-    of_old = not any((kind or "").startswith("web_search") and "preview" not in (kind or "") for kind in declared)
-    search = "web_search_preview" if of_old and any("preview" in (kind or "") for kind in declared) else "web_search"
+def _listed(
+    state: ResponsesConversation, response: Response, opened: OpenResponse
+) -> Iterator[tuple[str | None, ResponseItem | None]]:
+    """Yield the type of each item of a response, and the item: those that its end lists, else those that were seen."""
+    if response.output:
+        yield from ((item.type, item) for item in response.output)
+    else:
+        seen = (state.items.get(key) for key in opened.places.values())
+        yield from ((item.kind, None) for item in seen if item is not None)
+
+
+def billed(state: ResponsesConversation, response: Response, opened: OpenResponse) -> dict[str, int]:
+    """Return how many calls of each kind a response has that ended and may be billed: see `billing.tools`."""
     counts: dict[str, int] = {}
-    for item in response.output or ():
-        kind = RUN_BY_UPSTREAM.get(item.type or "")
-        if kind is None or kind == "mcp" or item.status in ("failed", "incomplete", "in_progress"):
+    search = _search(response)
+    for name, item in _listed(state, response, opened):
+        kind = RUN_BY_UPSTREAM.get(name or "")
+        if kind is None or kind == "mcp" or (item is not None and item.status in _NOT_ENDED):
             continue
         if kind == "web_search":
-            if not _searched(item.action):
+            if item is not None and not _searched(item.action):
                 continue
             kind = search
         counts[kind] = counts.get(kind, 0) + 1
     return counts
+
+
+def _search(response: Response) -> str:
+    """Return which of the two tools for searches of the web a response has."""
+    declared = {tool.type or "" for tool in response.tools or ()}
+    older = {kind for kind in declared if kind.startswith("web_search_preview")}
+    newer = {kind for kind in declared - older if kind.startswith("web_search")}
+    return "web_search_preview" if older and not newer else "web_search"
 
 
 class _Action(msgspec.Struct, frozen=True):

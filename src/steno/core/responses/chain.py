@@ -76,7 +76,7 @@ def _former(state: ResponsesConversation, opened: OpenResponse, response: Respon
         return state.last()
     if opened.request is not None and not opened.request.follows:
         return None
-    return state.last_of(opened.stream, opened.lane)
+    return state.last_of(opened.lane)
 
 
 def _after(former: EndedResponse) -> str:
@@ -107,7 +107,7 @@ def ended(
         _add_warm_up(state, opened, context)
         return resent
     former = opened.former
-    waits = status == COMPLETED and calls.waits(response)
+    waits = status == COMPLETED and calls.waits(state, response, opened)
     answered = status == COMPLETED and not waits
     rounds = (former.rounds if former else 0) + waits
     responses = (former.responses if former else 0) + 1

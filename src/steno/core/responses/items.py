@@ -16,7 +16,7 @@ from steno.core.responses.item import ResponsesItem
 from steno.core.responses.state import ResponsesConversation
 from steno.core.vocabulary import short
 from steno.timestamps import Micros
-from steno.wire.responses_objects import Part, ResponseItem
+from steno.wire.responses_objects import Part, Response, ResponseItem
 
 SUMMARY: Final = 128
 """The first part of the summary of reasoning, behind those of the reasoning itself."""
@@ -125,3 +125,19 @@ def content_of(item: ResponseItem) -> Content | None:
     if item.type in calls.OUTPUTS:
         return facts.content("output", calls.text_of(item.output))
     return facts.content("text", "".join(text for _, text in parts_of(item)))
+
+
+def contents(state: ResponsesConversation, response: Response, opened: OpenResponse) -> list[Content | None]:
+    """Return the content of each item of a response: of those that its end lists, else of those that were seen."""
+    if response.output:
+        return [content_of(item) for item in response.output]
+    seen = (state.items.get(key) for key in opened.places.values())
+    return [_content_seen(state, item) for item in seen if item is not None]
+
+
+def _content_seen(state: ResponsesConversation, item: ResponsesItem) -> Content | None:
+    """Return the text that was seen of an item; None where it is empty."""
+    if item.kind not in calls.KINDS:
+        return facts.content("text", item.text())
+    call = state.calls.get(item.call_id) if item.call_id is not None else None
+    return facts.content("arguments", item.text() or (call.arguments if call else None))

@@ -23,6 +23,8 @@ from steno.wire.responses_objects import Response, conversation_id_of
 UNDERWAY: Final = frozenset({"queued", "in_progress"})
 INCOMPLETE: Final = frozenset({"max_output_tokens", "max_messages", "content_filter", "steered"})
 """Why a response may be incomplete."""
+SPELLINGS: Final = {"max_tokens": "max_output_tokens"}
+"""An older word, and the one that it is now."""
 
 
 # The beginning --------------------------------------------------------------------------------------------
@@ -128,7 +130,7 @@ def _finish(
     )
     bill = costs.bill(state, response.usage, terms, response.id)
     billed = tool_costs.bill(
-        state, response.tool_usage, calls.billed(response), terms, response.id, calls.drawn_by(response)
+        state, response.tool_usage, calls.billed(state, response, opened), terms, response.id, calls.drawn_by(response)
     )
     finished = _finished(state, response, opened, terms, bill, status, frame)
     if finished.warm_up is UNSET:
@@ -152,7 +154,7 @@ def _finished(
     status: str,
     frame: Frame,
 ) -> facts.ResponseFinished:
-    contents = [items.content_of(item) for item in response.output or ()]
+    contents = items.contents(state, response, opened)
     details = response.usage.output_token_details if response.usage else None
     reasoning = details.reasoning_tokens if details else None
     return facts.ResponseFinished(
@@ -185,7 +187,7 @@ def _reason(response: Response, opened: OpenResponse, status: str) -> str | None
     if status == FAILED:
         return code(response.error) if response.error or not opened.erred else opened.erred[0]
     reason = response.incomplete_details.reason if response.incomplete_details else None
-    return closed(reason, INCOMPLETE) if reason else "unknown"
+    return closed(SPELLINGS.get(reason, reason), INCOMPLETE) if reason else "unknown"
 
 
 def _interrupted(state: ResponsesConversation, finished: facts.ResponseFinished) -> Sequence[Fact]:

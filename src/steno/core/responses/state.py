@@ -106,12 +106,18 @@ class ResponsesConversation(Conversation):
 
     def response_of(self, event: ResponsesEvent) -> OpenResponse | None:
         """Return the open response that an event is about which names none: the newest one of its lane."""
-        stream, lane = self.last_stream, event.stream_id
-        found = self.speaking
-        if found is None or found.lane != lane or found.stream != stream:
-            lanes = (each for each in reversed(self.open.values()) if each.lane == lane and each.stream == stream)
+        lane, found = event.stream_id, self.speaking
+        if found is None or found.lane != lane or not self.is_here(found.stream):
+            lanes = (each for each in reversed(self.open.values()) if each.lane == lane and self.is_here(each.stream))
             found = self.speaking = next(lanes, None)
         return found
+
+    def is_here(self, stream: str) -> bool:
+        """Return whether what came on `stream` is of the connection that was heard last.
+
+        A sender that names the conversation may go on with it on another stream.
+        """
+        return stream == self.last_stream or self.keeps
 
     def item(self, key: str) -> ResponsesItem:
         """Return the item `key`; a new one is added as the last."""
@@ -138,14 +144,14 @@ class ResponsesConversation(Conversation):
     def take_request(self, event: ResponsesEvent) -> Request | None:
         """Take the oldest request of the lane of `event`, which answers it; None where none was seen."""
         for number, request in self.requests.items():
-            if request.lane == event.stream_id and request.stream == self.last_stream:
+            if request.lane == event.stream_id and self.is_here(request.stream):
                 del self.requests[number]
                 return request
         return None
 
-    def last_of(self, stream: str, lane: str | None) -> EndedResponse | None:
+    def last_of(self, lane: str | None) -> EndedResponse | None:
         """Return the response of a lane that ended last."""
-        lanes = (each for each in reversed(self.tips.values()) if each.lane == lane and each.stream == stream)
+        lanes = (each for each in reversed(self.tips.values()) if each.lane == lane and self.is_here(each.stream))
         return next(lanes, None)
 
     def last(self) -> EndedResponse | None:
