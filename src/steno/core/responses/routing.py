@@ -12,8 +12,8 @@ Only the events that carry a whole response, and requests, say where they belong
 4. the lane that it came on: `<stream>/<stream_id>`, or `<stream>/default`. Where the source gives a stream a name, that
    name stands in place of the stream, alone for the lane that has no name of its own.
 
-All other events belong to the conversation that their lane was about last. A stream whose lanes are all about one
-conversation has that as its own, and the registry asks nobody (`Router.follows`).
+All other events belong to the conversation that their lane was about last. A stream without lanes has that as its own,
+and the registry asks nobody (`Router.follows`).
 
 The response of each id is remembered, with the conversation and the root of its chain. Conversations of lanes end with
 their stream. All others have a name that outlives it.
@@ -85,10 +85,11 @@ class _Connection:
         return former is not state
 
     def only(self) -> ResponsesConversation | None:
-        """Return the conversation that all lanes are about, where no envelope names them; None where there are two."""
-        states = list(self.lanes.values())
-        unnamed = all(name is None for name, _ in self.lanes)
-        return states[0] if states and unnamed and all(each is states[0] for each in states) else None
+        """Return the conversation that all is about; None where an envelope or an event names a lane.
+
+        Of a further lane nobody may have seen the beginning.
+        """
+        return self.lanes.get((None, None)) if len(self.lanes) == 1 else None
 
     def carried(self) -> list[ResponsesConversation]:
         """Return the open conversations that were spoken of last, or end with it."""
@@ -123,6 +124,10 @@ class ResponsesRouter(Router):
         if connection is None:
             connection = self._connections[stream.name] = _Connection(frame.at)
         lane = (name, event.stream_id)
+        if type(event) in _FOLLOWING:  # most events of a connection with lanes
+            last = connection.lanes.get(lane)
+            if last is not None:
+                return last
         found = _Search(self, stream, connection, lane, event, frame).state()
         if found is None:
             return None
