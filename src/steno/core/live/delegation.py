@@ -1,8 +1,11 @@
 """Work that a Live session has delegated and that is not answered yet, and the responses that are made for it."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from steno.core.billing.costs import Terms
+from steno.core.conversation import NOTHING_COUNTED
 from steno.core.facts import Content
 from steno.core.memory import Held
 from steno.timestamps import Micros
@@ -45,12 +48,13 @@ class BackendWork(Held):
         "first_text_seconds",
         "has_text",
         "id",
-        "is_round",
         "items",
+        "listed",
         "raw",
         "said",
         "said_bytes",
         "terms",
+        "waits_for",
     )
 
     def __init__(self, key: str, delegation_id: str | None, created_at: Micros | None, terms: Terms) -> None:
@@ -63,11 +67,13 @@ class BackendWork(Held):
         self.raw = b""
         """Its object as it came last."""
         self.items = 0
-        self.is_round = False
-        """Whether it calls a tool of the client's: then another response follows, with the output."""
+        self.waits_for: set[str] = set()
+        """Calls that the client has to answer, and requests for approval: another response follows."""
         self.said: list[Content] = []
         """What its items say. The object that ends it has none of them."""
         self.said_bytes = 0
+        self.listed: Mapping[str, int] = NOTHING_COUNTED
+        """The kind of a tool to how many of its calls ended that are billed by the call."""
         self.has_text = False
         self.first_text_seconds: float | None = None
 
