@@ -80,7 +80,7 @@ MEMBERS: Final = {
     "per": "What the rate is for: token, second, minute or call.",
     "previous_response_id": "The response before it.",
     "prompt_tokens": "Tokens read.",
-    "quantity": "How many of them.",
+    "quantity": "How many of them; time in seconds, whatever its rate is for.",
     "reason": "Why.",
     "remaining": "What is left of it.",
     "request_id": "The request that is answered.",

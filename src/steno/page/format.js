@@ -84,11 +84,15 @@ export function bucket(line) {
   return line.standby ? "time, paused" : "time";
 }
 
-const PER = { minute: " min", second: " s" };
+// What a rate is for, and how many seconds that is: time is counted in seconds, whatever its rate is for.
+const SECONDS = { minute: 60, second: 1 };
 
-/** How much of it: tokens and calls by number, time in its unit. */
+/** How much of it: tokens and calls by number, time in seconds. */
 export const quantity = (line) =>
-  Object.hasOwn(PER, line.per) ? `${line.quantity}${PER[line.per]}` : count(line.quantity);
+  Object.hasOwn(SECONDS, line.per) ? `${line.quantity} s` : count(line.quantity);
+
+/** What a line of a calculation comes to, in USD. */
+export const amount = (line) => (Number(line.rate) * Number(line.quantity)) / (SECONDS[line.per] ?? 1);
 
 /** A share, in percent. */
 export const percent = (share) => (known(share) ? `${(100 * share).toFixed(1)} %` : NONE);

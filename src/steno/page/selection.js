@@ -3,6 +3,7 @@
 import { fill, h, inert, table, tr, upstream } from "./dom.js";
 import {
   NONE,
+  amount,
   bucket,
   count,
   duration,
@@ -82,7 +83,7 @@ function plainly(value) {
 /** The calculation of a price: what was counted, at which rates. Without a price: what was counted. */
 function price(thing) {
   const counted = thing.cost?.lines ?? [];
-  const line = (each) => [bucket(each), quantity(each), rate(each), exactly(Number(each.rate) * Number(each.quantity))];
+  const line = (each) => [bucket(each), quantity(each), rate(each), exactly(amount(each))];
   const tokens = (each) => [bucket(each), count(each.tokens), "", ""];
   const heads = ["What", "#How much", "#Rate", "#USD"];
   return table(

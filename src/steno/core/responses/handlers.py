@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from steno.core import facts
-from steno.core.conversation import NOTHING
 from steno.core.facts import Content, Fact
 from steno.core.frame import Frame
 from steno.core.responses import lifecycle, output, requests
 from steno.core.responses.output import Handler
 from steno.core.responses.state import ResponsesConversation
+from steno.core.routing import passed
 from steno.core.session import EXPIRED
 from steno.core.vocabulary import code, short
 from steno.timestamps import SECOND
@@ -31,11 +31,6 @@ EFFECTS: Final = {
     "billing_hard_limit_reached": "final",
 }
 """The code of an error to what it means for what comes after it."""
-
-
-def passed(_state: ResponsesConversation, _event: ResponsesEvent, _frame: Frame) -> Sequence[Fact]:
-    """Do nothing: it is of no response."""
-    return NOTHING
 
 
 # Steering -------------------------------------------------------------------------------------------------
