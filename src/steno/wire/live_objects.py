@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from steno.wire.base import SIGN, Bounded, Id, Number, UnixSeconds, Wire
+from steno.wire.base import SIGN, Amount, Bounded, Id, Index, Number, UnixSeconds, Wire
 from steno.wire.responses_objects import Response, ResponseItem
 from steno.wire.usage import ResponseUsage
 
@@ -51,7 +51,7 @@ class LiveSession(Wire, frozen=True):
 class ContextWindow(Wire, frozen=True):
     """How full the context of the model is. It may fall after a compaction."""
 
-    usage_ratio: Number | None = None
+    usage_ratio: Amount | None = None
     """Tokens of the context by those that the model can hold."""
 
 
@@ -100,6 +100,7 @@ class BackendEvent(Wire, frozen=True):
     """What is read of the event of the Responses API that a `response.event` carries: members of all its types."""
 
     type: str | None = None
+    sequence_number: Index | None = None
     response: Response | None = None
     """Without input, instructions, tools or output: a Live session passes it on so."""
     item: ResponseItem | None = None

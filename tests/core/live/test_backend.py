@@ -300,3 +300,25 @@ def test_erased_content_is_gone() -> None:
     (ended,) = told.say(completed())
     assert isinstance(ended, facts.ResponseFinished)
     assert ended.output == ()
+
+
+def test_two_connections_bring_each_event_of_a_backend_twice() -> None:
+    """What it says, and what its tools cost, counts once."""
+    told = play(delegated())
+    side = told.open("relay/1/2")
+    told.say(started(), on=side)
+    numbered = [
+        created(),
+        item("message", id="msg_1", content=[{"type": "output_text", "text": "It rains."}]),
+        item("web_search_call", id="ws_1", status="completed"),
+        completed(),
+    ]
+    for number, each in enumerate(numbered):
+        each["event"]["sequence_number"] = number
+        told.say(each)
+        told.say(each, on=side)
+    (ended,) = told.of(facts.ResponseFinished)
+    assert isinstance(ended, facts.ResponseFinished)
+    assert (ended.items, ended.output) == (2, (Content("text", "It rains."),))
+    assert [fact.calls for fact in told.of(facts.ToolCallsBilled) if isinstance(fact, facts.ToolCallsBilled)] == [1]
+    assert told.line(KEY)["rejected"] == {"repeated": 2, "duplicate": 2}

@@ -15,7 +15,7 @@ from steno.core import facts, tools
 from steno.core.billing import costs
 from steno.core.billing import tools as tool_costs
 from steno.core.billing.costs import Terms
-from steno.core.conversation import NOTHING, counted
+from steno.core.conversation import DUPLICATED, NOTHING, counted
 from steno.core.facts import Content, Fact
 from steno.core.frame import Frame
 from steno.core.live.delegation import BackendWork, OpenDelegation
@@ -45,7 +45,15 @@ def response_event(state: LiveConversation, event: live.BackendResponseEvent, fr
     if inner is None or inner.type is None:
         return state.reject(event, "missing_object")
     handle = INNER.get(inner.type)
+    if inner.response is None and _came_before(state, event, inner):
+        return DUPLICATED
     return NOTHING if handle is None else handle(state, event, inner, frame)
+
+
+def _came_before(state: LiveConversation, event: live.BackendResponseEvent, inner: BackendEvent) -> bool:
+    """Return whether a piece of a response was delivered on another connection. Whole ones are known by their ids."""
+    work = _work(state, event)
+    return work is not None and not work.numbers.is_new(inner.sequence_number)
 
 
 # Its beginning --------------------------------------------------------------------------------------------
@@ -75,6 +83,7 @@ def _in_progress(
     work = state.backend.get(response.id)
     if work is None:
         return _open(state, event, response, frame, begins=False)
+    work.numbers.take(inner.sequence_number)
     _keep(state, work, event, frame)
     return NOTHING
 
@@ -94,6 +103,7 @@ def _open(
     if delegation is not None:
         delegation.responses += 1
     work = BackendWork(key, delegation_id, frame.at if begins else None, state.terms(short(response.model)))
+    work.numbers.is_new(event.event.sequence_number if event.event else None)
     state.backend[key] = work
     _keep(state, work, event, frame)
     started = facts.ResponseStarted(response_id=key, conversation_id=None, model=work.terms.model)

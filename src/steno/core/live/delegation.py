@@ -8,6 +8,7 @@ from steno.core.billing.costs import Terms
 from steno.core.conversation import NOTHING_COUNTED
 from steno.core.facts import Content
 from steno.core.memory import Held
+from steno.core.responses.in_progress import Numbers
 from steno.timestamps import Micros
 
 
@@ -50,6 +51,7 @@ class BackendWork(Held):
         "id",
         "items",
         "listed",
+        "numbers",
         "raw",
         "said",
         "said_bytes",
@@ -66,6 +68,8 @@ class BackendWork(Held):
         self.terms = terms
         self.raw = b""
         """Its object as it came last."""
+        self.numbers = Numbers()
+        """Which of its events came: two connections bring each twice."""
         self.items = 0
         self.waits_for: set[str] = set()
         """Calls that the client has to answer, and requests for approval: another response follows."""
