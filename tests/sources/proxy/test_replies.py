@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from steno.config.sources import ProxySource as Config
-from steno.core.facts import Fact, RunFinished, SessionOpened
+from steno.core.facts import Fact, ResponseFinished, RunFinished, SessionOpened
 from steno.sources.proxy.source import ProxySource
 from tests.sources.helpers import Stage, counted, until
 
@@ -41,6 +41,16 @@ EVENTS = (
     + event("thread.run.completed", ENDED)
     + b"event: done\ndata: [DONE]\n\n"
 )
+RESPONSE = {
+    "id": "resp_7",
+    "object": "response",
+    "status": "completed",
+    "model": "talker-2",
+    "output": [],
+    "usage": {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7},
+}
+BEGUN = {"type": "response.created", "response": {**RESPONSE, "status": "in_progress"}, "sequence_number": 0}
+DONE = {"type": "response.completed", "response": RESPONSE, "sequence_number": 1}
 STREAM = "Content-Type: text/event-stream; charset=utf-8"
 OBJECT = "Content-Type: application/json"
 
@@ -136,6 +146,22 @@ async def test_a_stream_of_events_is_read_along(path: str) -> None:
     assert (len(play.stage.closed), play.gaps, play.unfed) == (1, [None], {})
 
 
+@pytest.mark.parametrize("path", ["/v1/responses", "/openai/v1/responses/?x=1", "/v1/responses/resp_7?stream=true"])
+@pytest.mark.parametrize("separators", [(",", ":"), None])
+async def test_a_stream_whose_events_name_themselves(path: str, separators: tuple[str, str] | None) -> None:
+    """However they are spaced."""
+    events = b"".join(
+        f"event: {each['type']}\ndata: {json.dumps(each, separators=separators)}\n\n".encode() for each in (BEGUN, DONE)
+    )
+    async with playing(reply(events, STREAM)) as play:
+        passed = await play.ask(path)
+
+    (finished,) = play.facts(ResponseFinished)
+    assert isinstance(finished, ResponseFinished)
+    assert (passed, finished.response_id, finished.status) == (events, "resp_7", "completed")
+    assert (play.gaps, play.unfed) == ([None], {})
+
+
 @pytest.mark.parametrize("size", [1, 7, 100_000])
 async def test_it_may_come_in_any_parts(size: int) -> None:
     async with playing(chunked(EVENTS, size)) as play:
@@ -215,6 +241,7 @@ OBJECTS = [
     ("POST", "/v1/chatkit/sessions", {"id": "cksess_7", "object": "chatkit.session", "status": "active"}),
     ("POST", "/v1/chatkit/sessions/cksess_7/cancel", {"id": "cksess_7", "object": "chatkit.session"}),
     ("GET", "/v1/threads/thread_7/runs/run_7", ENDED),
+    ("POST", "/openai/v1/responses", RESPONSE),
 ]
 
 
@@ -238,7 +265,8 @@ async def test_the_session_of_a_client_secret_is_known_and_its_key_is_not_kept()
 LEFT_ALONE = [
     ("/v1/models", reply(b'{"object":"list","data":[]}', OBJECT)),
     ("/v1/threads/thread_7/messages", reply(b'{"object":"list","data":[]}', OBJECT)),
-    ("/v1/responses", reply(EVENTS, STREAM)),
+    ("/v1/chat/completions", reply(EVENTS, STREAM)),
+    ("/v1/responses", reply(b'{"object":"response.compaction"}', OBJECT)),
     ("/v1/threads/thread_7/runs", reply(b'{"object":"thread.run"', OBJECT)),
     ("/v1/threads/thread_7/runs", reply(json.dumps(ENDED).encode(), "Content-Type: text/plain")),
     ("/v1/threads/thread_7/runs", reply(json.dumps(ENDED).encode(), OBJECT, status="429 Slow Down")),
@@ -254,6 +282,16 @@ async def test_what_is_none_of_our_business_is_left_alone(path: str, answer: byt
 
     assert passed == answer.partition(b"\r\n\r\n")[2]
     assert (play.stage.facts, play.unfed, play.source.budget.held) == ([], {}, 0)
+
+
+async def test_a_response_that_is_asked_for_again_is_not_read_again() -> None:
+    """It was read when it was created; its usage is not to be counted twice."""
+    async with playing(reply(json.dumps(RESPONSE).encode(), OBJECT)) as play:
+        await play.ask("/v1/responses", "POST")
+        await play.ask("/v1/responses/resp_7", "GET")
+        await play.ask("/v1/responses", "GET")
+
+    assert len(play.facts(ResponseFinished)) == 1
 
 
 # Calls ----------------------------------------------------------------------------------------------------
