@@ -3,7 +3,7 @@
 Most of what passes is none of steno's business and is not looked at. What is read is chosen by the path of the request
 and by the head of the reply:
 
-- A stream of server-sent events of the Assistants API or of the Responses API. Each event is a frame, the reply a stream.
+- A stream of server-sent events of the Assistants or of the Responses API. Each event is a frame, the reply a stream.
 - An object in JSON that the decoder knows by its `object`, or a client secret. It is one frame of a stream of its own.
 - The creation of a call: its id stands in `Location`, that of a Live session in the body. `call_seen` gets it, and
   nothing of the request: the key that a client has is for its own call.
