@@ -21,18 +21,21 @@ from steno.core.export import conversation_line
 from steno.core.stream import Stream
 from steno.wire import assistants, realtime
 from steno.wire.realtime_objects import RealtimeResponse, RealtimeSessionCreateResponse
+from steno.wire.responses_objects import Response
 from steno.wire.usage import Usage
 from tests.core.helpers import Play, line_of
 from tests.vocabulary import decode
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 CORPUS = Path(os.environ.get("STENO_CORPUS", BESIDE))
-OURS = ("rt-openai-*.jsonl", "rt-azure-*.jsonl", "asst-*.jsonl")
+RESPONSES = ("responses-ws__*.jsonl", "responses__*.jsonl")
+OURS = ("rt-openai-*.jsonl", "rt-azure-*.jsonl", "asst-*.jsonl", *RESPONSES)
 LIVE = ("live-*.jsonl", "live__*.jsonl")
 DIALECTS = ("rt-xai_*.jsonl", "rt-azurevoicelive_*.jsonl")
 REPLIES = ("sessions-*.jsonl", "docs__objects.jsonl", "asst-*_rest_objects.jsonl")
 STEP_ENDS = {"completed", "failed", "cancelled", "expired"}
 RUN_ENDS = STEP_ENDS | {"incomplete"}
+RESPONSE_ENDS = {f"response.{end}" for end in ("done", "completed", "failed", "incomplete")}
 
 pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason=f"no recordings: {CORPUS} is no folder")
 
@@ -92,7 +95,7 @@ def replayed(file: Path) -> Replayed:
 
 def test_there_are_recordings() -> None:
     """A pattern that finds nothing proves nothing."""
-    assert [len(matching(pattern)) > 0 for pattern in (*OURS, *LIVE, *DIALECTS, *REPLIES)] == [True] * 10
+    assert [len(matching(pattern)) > 0 for pattern in (*OURS, *LIVE, *DIALECTS, *REPLIES)] == [True] * 12
 
 
 @each(*OURS, *LIVE)
@@ -123,12 +126,28 @@ def _is_unknown(payload: bytes) -> bool:
 def test_responses_are_those_of_the_recording(file: Path) -> None:
     """Member for member, in order, and each is told once."""
     told = replayed(file)
-    expected = [event["response"] for event in told.events if event.get("type") == "response.done"]
+    expected = [event["response"] for event in told.events if event.get("type") in RESPONSE_ENDS]
     assert told.told("responses") == expected
     finished = told.play.of(facts.ResponseFinished)
     assert [fact.response_id for fact in finished if isinstance(fact, facts.ResponseFinished)] == [
         response["id"] for response in expected
     ]
+
+
+@each(*RESPONSES)
+def test_responses_of_the_responses_api_are_in_its_family(file: Path) -> None:
+    """Numbered or not, and nothing of them is out of place."""
+    told = replayed(file)
+    assert {line["family"] for line in told.lines} == {"responses"}
+    assert told.play.rejected == {}
+
+
+def test_every_example_of_the_responses_api_is_known() -> None:
+    """A page of examples is no stream: what follows no beginning is of no response."""
+    told = replayed(CORPUS / "docs__responses_stream.jsonl")
+    assert (told.stream.malformed, told.stream.unknown) == ({}, {})
+    assert told.play.rejected.keys() <= {"unknown_response", "repeated", "ended", "unexpected_direction"}
+    assert {line["family"] for line in told.lines} == {"responses"}
 
 
 @each("asst-*.jsonl")
@@ -159,8 +178,10 @@ SESSION_EVENTS = {
     "transcription_session.created",
     "transcription_session.updated",
 }
+RESPONSE_EVENTS = RESPONSE_ENDS | {"response.created", "response.queued", "response.in_progress"}
 SHOWN = {
     "realtime.response": ("responses", "unfinished"),
+    "response": ("responses", "unfinished"),
     "realtime.session": ("session",),
     "realtime.transcription_session": ("session",),
     "thread.run": ("runs",),
@@ -174,7 +195,6 @@ NOT_SHOWN = {
     "thread.run.step.delta": "the step that it is a piece of is shown",
     "realtime.conversation": "its id is shown as `conversation_id`; it has nothing else",
     "realtime.item": "the response that made it is shown, and the words of all items as the transcript",
-    "response": "the Responses API's, which is another family",
 }
 """What the recordings hold besides, and why `--state` has no place for it."""
 SECRETS = {"client_secret", "credential"}
@@ -186,7 +206,7 @@ def carried(event: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
     match event:
         case {"event": _, "data": {"object": str(kind)} as whole}:
             return kind, whole
-        case {"type": "response.created" | "response.done", "response": {"object": str(kind)} as whole}:
+        case {"type": str(name), "response": {"object": str(kind)} as whole} if name in RESPONSE_EVENTS:
             return kind, whole
         case {"type": str(kind), "session": dict(whole)} if kind in SESSION_EVENTS:
             return "realtime.session", whole  # some servers leave `object` out
@@ -299,7 +319,7 @@ def _wholes(event: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield key, _words([part])
         case {"item": {"type": "message", "id": str(key), "content": list(content)}}:
             yield key, _words(content)
-        case {"type": "response.done", "response": {"output": list(items)}}:
+        case {"type": str(kind), "response": {"output": list(items)}} if kind in RESPONSE_ENDS:
             yield from ((item["id"], _words(item["content"])) for item in items if item["type"] == "message")
         case {"data": {"object": "thread.message", "id": str(key), "content": list(content)}}:
             yield key, _words(content)
@@ -317,6 +337,7 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "realtime.response": RealtimeResponse,
     "realtime.session": RealtimeSessionCreateResponse,
     "realtime.transcription_session": RealtimeSessionCreateResponse,
+    "response": Response,
     "thread.run": assistants.ThreadRun,
     "thread.run.step": assistants.RunStepObject,
 }
@@ -338,6 +359,17 @@ UNDECLARED: dict[type[msgspec.Struct], set[str]] = {
         # xAI: how audio is carried, and the form of a tool that Chat Completions has.
         "audio.input.transport", "audio.output.transport", "enable_noise_suppression", "enable_phonetic_spelling",
         "keep_context", "tools[].function",
+    },
+    Response: {
+        # What was asked for, and how: nothing here depends on it.
+        "input", "instructions", "frequency_penalty", "max_output_tokens", "max_tool_calls", "parallel_tool_calls",
+        "presence_penalty", "prompt_cache_key", "prompt_cache_retention", "reasoning", "reasoning_effort",
+        "safety_identifier", "store", "temperature", "text", "tool_choice", "top_logprobs", "top_p", "truncation",
+        "user", "tools[].description", "tools[].format", "tools[].name", "tools[].parameters", "tools[].strict",
+        # What a text cites, and how likely it was.
+        "output[].content[].annotations", "output[].content[].logprobs",
+        # Upstream's clock.
+        "completed_at", "created_at",
     },
     assistants.ThreadRun: {
         # How the model was asked: nothing here depends on it.
@@ -393,9 +425,9 @@ def _reported(event: dict[str, Any]) -> tuple[int, int]:
     """What an event says was used, read without any of the code under test."""
     match event:
         case {
-            "type": "response.done",
+            "type": str(kind),
             "response": {"usage": {"input_tokens": int(inputs), "output_tokens": int(outputs)}},
-        }:
+        } if kind in RESPONSE_ENDS:
             return inputs, outputs
         case {"type": "response.done", "usage": {"input_tokens": int(inputs), "output_tokens": int(outputs)}}:
             return inputs, outputs

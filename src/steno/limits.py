@@ -125,6 +125,14 @@ OWNERS: Final = 100_000
 """Open steps and messages whose thread is remembered, since their deltas name none; and names of conversations that
 were used more than once. Each takes a few MB."""
 
+CHAINED_RESPONSES: Final = 65_536
+"""Responses whose conversation is remembered, since those that follow them name nothing else: those of a busy day. Each
+takes some 400 bytes. A response that follows one which was forgotten begins a conversation of its own."""
+
+LANES: Final = 64
+"""Lanes of one connection, and requests of one conversation that were not answered yet, that are remembered. Upstream
+takes 32 lanes and 16 responses at once. Past it the one that was silent longest is forgotten."""
+
 SUPERSEDED_SECONDS: Final = 120.0
 """Silence after which a session that another one has followed on its stream is closed. In a call somebody speaks more
 often; shorter, and a call on hold that shares its stream would be cut in two."""

@@ -13,17 +13,10 @@ from contextlib import contextmanager
 @contextmanager
 def lean_imports() -> Iterator[None]:
     """Import what is imported within, without garbage collection, and structlog without rich."""
-    with uncollected():
-        _import_structlog()
-        yield
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Import what is imported within, without garbage collection."""
     collects = gc.isenabled()  # not where a daemon starts: `__main__`
     gc.disable()
     try:
+        _import_structlog()
         yield
     finally:
         if collects:

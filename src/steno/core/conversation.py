@@ -396,6 +396,10 @@ class Conversation:
         """Return the facts of what nobody will answer, since upstream or its client ended the session."""
         return NOTHING
 
+    def stream_over(self, stream: str) -> Sequence[Fact]:  # noqa: ARG002  # families have a use for it
+        """Give up what ended with a stream that the conversation outlives. Return the facts of that."""
+        return NOTHING
+
     def broke_off(self) -> None:
         """Note that its stream broke off, so that something may have come unseen."""
 

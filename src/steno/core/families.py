@@ -12,6 +12,7 @@ from steno.core.chatkit.family import FAMILY as CHATKIT
 from steno.core.family import Family
 from steno.core.live.family import FAMILY as LIVE
 from steno.core.realtime.family import FAMILY as REALTIME
+from steno.core.responses.family import FAMILY as RESPONSES
 from steno.wire import Decoder, Event
 
 
@@ -28,6 +29,6 @@ class Families:
             raise ValueError("two families handle the same event")
 
 
-FAMILIES: Final = Families((REALTIME, ASSISTANTS, CHATKIT, LIVE))
+FAMILIES: Final = Families((REALTIME, ASSISTANTS, CHATKIT, RESPONSES, LIVE))
 """The families that steno knows. An unknown event that no prefix assigns is counted under the first family that uses
 its form, typed or paired."""

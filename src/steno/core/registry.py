@@ -384,6 +384,9 @@ class Registry:
                 self._emit(_origin(state, at, stream, None), fact)
         if not state.named:
             self._close(state, reason, at, stream)
+            return
+        for fact in state.stream_over(stream.name):
+            self._emit(_origin(state, at, stream, None), fact)
 
     # Time -----------------------------------------------------------------------------------------------
 

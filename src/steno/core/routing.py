@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, Protocol
 
-from steno.core.conversation import Conversation
+from steno.core.conversation import NOTHING, Conversation
 from steno.core.facts import Fact
 from steno.core.frame import Frame
 from steno.core.stream import Stream
@@ -25,6 +25,11 @@ Handler = Callable[[Any, Any, Frame], Sequence[Fact]]
 
 Disorder moves nothing: it comes back as one `EventRejected`, and is counted in `Conversation.rejected`.
 """
+
+
+def passed(_state: Any, _event: object, _frame: Frame) -> Sequence[Fact]:
+    """Do nothing: another event reports the same, and more. A handler that is a decision, not an omission."""
+    return NOTHING
 
 
 class Openings(Protocol):

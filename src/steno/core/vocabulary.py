@@ -14,7 +14,12 @@ STEP_ENDS: Final = frozenset({"completed", "cancelled", "failed", "expired"})
 CALL_ENDS: Final = frozenset({"completed", "failed"})
 """How upstream ends a tool call. One that it leaves open is abandoned."""
 INTERRUPTIONS: Final = frozenset({"turn_detected", "client_cancelled", "max_output_tokens", "content_filter"})
-TOOL_KINDS: Final = frozenset({"function", "mcp", "code_interpreter", "file_search"})
+TOOL_KINDS: Final = frozenset(
+    {
+        *("function", "custom", "mcp", "code_interpreter", "file_search", "web_search", "image_generation"),
+        *("computer", "shell", "local_shell", "apply_patch", "tool_search", "program"),
+    }
+)
 SESSION_ENDS: Final = frozenset({"close_requested", "expired", "content", "remote_hangup", "connection_lost"})
 """Why upstream closes a session, where it says so."""
 DELEGATION_TARGETS: Final = frozenset({"client", "responses", "decisions"})

@@ -30,7 +30,7 @@ from steno.metrics.labels import Labels
 LabelSets = Mapping[str, tuple[Labels, ...]]
 """Metric to the values of its labels, without the source and the word that upstream chose, which come first."""
 
-SESSION_KINDS: Final = ("realtime", "transcription", "translation", "client_secret", "chatkit", "live")
+SESSION_KINDS: Final = ("realtime", "transcription", "translation", "client_secret", "chatkit", "responses", "live")
 METERED_KINDS: Final = ("translation", "live")
 """Kinds of sessions that are billed as a whole, so that their end is one."""
 CALL_KINDS: Final = (*sorted(TOOL_KINDS), "other")
@@ -93,6 +93,24 @@ OF_DETAILS: Final[LabelSets] = {
 }
 """Of a model whose responses report what their tokens were for."""
 
+OF_CHAINS: Final[LabelSets] = {
+    "steno_responses_total": (("incomplete", "steered"), ("incomplete", "max_messages")),
+    "steno_interruptions_total": (("steered",), ("max_messages",)),
+    "steno_resent_tokens_total": (("true",), ("false",)),
+    "steno_tool_rounds": _NOTHING_MORE,
+    "steno_chain_answer_seconds": _NOTHING_MORE,
+    "steno_warm_ups_total": _NOTHING_MORE,
+    "steno_refusals_total": _NOTHING_MORE,
+}
+"""Of a model whose responses follow one another."""
+
+OF_LANES: Final[LabelSets] = {
+    "steno_responses_in_flight": _NOTHING_MORE,
+    "steno_response_gap_seconds": (("tool_calls",), ("answer",), ("cut_off",)),
+    "steno_steers_total": (("accepted",), ("pending",), ("failed",)),
+}
+"""Of a source whose connections have several responses in progress."""
+
 OF_WORDS: Final[Mapping[str, LabelSets]] = {
     "responses": OF_RESPONSES,
     "runs": OF_RUNS,
@@ -100,6 +118,8 @@ OF_WORDS: Final[Mapping[str, LabelSets]] = {
     "usages": OF_USAGES,
     "sessions": OF_SESSIONS,
     "details": OF_DETAILS,
+    "chains": OF_CHAINS,
+    "lanes": OF_LANES,
 }
 """What a word of upstream's is used for, and what is there once it was first seen."""
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from steno.core.billing.prices import PriceTable, resolve
 from steno.core.facts import Cost, Fact, Origin, Tokens
+from steno.core.vocabulary import TOOL_KINDS
 from steno.limits import Limits
 from steno.metrics.closed import OF_WORDS
 from steno.metrics.conversation_definitions import CONVERSATION_METRICS
@@ -23,8 +24,8 @@ NO_MODEL: Final = "unknown"
 OTHER: Final = "other"
 COMPLETED: Final = "completed"
 FAILED: Final = "failed"
-BUILT_IN: Final = frozenset({"code_interpreter", "file_search"})
-"""Kinds of tools that upstream runs itself: each is one tool."""
+BUILT_IN: Final = frozenset(TOOL_KINDS - {"function", "custom", "mcp"})
+"""Kinds of tools that upstream defines itself: each is one tool. Others have names that an application chose."""
 
 
 class Histogram:

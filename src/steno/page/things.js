@@ -32,6 +32,7 @@ export const grave = (mark) => ["error", "gap", "missed"].includes(mark.kind);
 
 /** The sign of a span that did not end as it should, or nothing. */
 export function ending(span) {
+  if (span.detail?.reason === "steered") return ""; // as it was asked to: its successor has the rest
   if (FAILED.includes(span.status)) return "✕";
   return CUT.includes(span.status) ? "✂" : "";
 }

@@ -1,7 +1,8 @@
 """A session in real time, and who is connected to it: the client that opened it, or the sidebands of a call."""
 
+import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
 import anyio
@@ -97,6 +98,7 @@ class Room(Generic[SessionT]):
                     self._at = due
                     self.session.advance()
                     await self._send(self._guests)
+        await self._send(self._guests)
         for guest in list(self._guests):
             await guest.connection.close(1000)
 
@@ -164,3 +166,45 @@ class Room(Generic[SessionT]):
             encoded = msgspec.json.encode(event)
             for guest in [sender] if sender and event["type"] == "error" else list(guests):
                 await guest.send(event, encoded)
+
+
+class Rooms(Generic[SessionT]):
+    """The sessions of one provider that go on whoever is connected to them, by name."""
+
+    def __init__(self, speed: float, most: int) -> None:
+        """Keep `most` at the same time: the oldest ends when there is another one. `speed` divides every pause."""
+        self._speed = speed
+        self._most = most
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._rooms: dict[str, Room[SessionT]] = {}
+
+    def open(self, name: str, session: SessionT) -> Room[SessionT]:
+        """Let a session go on from now."""
+        if len(self._rooms) >= self._most:
+            next(iter(self._rooms.values())).end()
+        room = self._rooms[name] = Room(session, self._speed)
+        task = asyncio.create_task(self._run(name, room))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return room
+
+    async def _run(self, name: str, room: Room[SessionT]) -> None:
+        try:
+            await room.run()
+        finally:
+            del self._rooms[name]
+
+    def __iter__(self) -> Iterator[Room[SessionT]]:
+        """Iterate over the sessions, the oldest first."""
+        return iter(self._rooms.values())
+
+    def find(self, name: str) -> Room[SessionT] | None:
+        """Return a session that has not ended, or None."""
+        room = self._rooms.get(name)
+        return room if room and not room.session.ended else None
+
+    async def close(self) -> None:
+        """End all sessions."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

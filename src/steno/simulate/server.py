@@ -34,12 +34,16 @@ from steno.simulate.assistants_api import AssistantsApi
 from steno.simulate.calls import Calls
 from steno.simulate.http_api import RealtimeApi
 from steno.simulate.lines import Line, query_of, response
+from steno.simulate.live import story as live_story
+from steno.simulate.live.http_api import LiveApi
+from steno.simulate.live.line import LiveLine, LiveSessions
 from steno.simulate.port import Port
+from steno.simulate.responses import story as responses_story
 from steno.simulate.responses.http_api import ResponsesApi
 from steno.simulate.responses.line import ResponsesLine
 from steno.simulate.responses.store import Store
 from steno.simulate.steps import Cut, RawStep, Step
-from steno.simulate.voice_line import PATH, VoiceLine, opens_session
+from steno.simulate.voice_line import VoiceLine, opens_session
 
 Close = tuple[int | None, str]
 """The close code of the websocket, None where the connection breaks off, and the reason."""
@@ -62,19 +66,30 @@ FROM_PAGES: Final = Middleware(
 )
 """Pages of any origin may ask, as they may ask the real service: a browser begins a call by HTTP."""
 
-STORIES: Final = {"/v1/realtime": Story(voice.session), "/v1/assistants": Story(assistants.stream)}
+STORIES: Final = {
+    "/v1/realtime": Story(voice.session),
+    "/v1/assistants": Story(assistants.stream),
+    "/v1/responses": Story(responses_story.session),
+    "/v1/live/sessions": Story(live_story.webrtc),
+}
 """The default stories by path."""
-PUSH_LINE: Final = "push"
-"""The line of `/v1/realtime` that has a story of its own: `?line=push`."""
+LINES: Final = {
+    ("/v1/realtime", "push"): Story(voice_push.session),
+    ("/v1/live/sessions", "sip"): Story(live_story.sip),
+}
+"""Lines that have a story of their own, by path and name: `/v1/realtime?line=push`."""
+
+
+ANSWERED: Final = frozenset({"/v1/responses", "/v1/live/sessions"})
+"""Paths that have a story for those who name a line, and open a session for all others."""
 
 
 def plain_story(target: str) -> Story | None:
-    """Return the story of the path of `target`, or None where there is none, or where the query opens a session."""
-    if opens_session(target):
+    """Return the story of the path of `target`, or None where there is none, or where the target opens a session."""
+    path, line = urlsplit(target).path, query_of(target).get("line")
+    if opens_session(target) or (line is None and path in ANSWERED):
         return None
-    if query_of(target).get("line") == PUSH_LINE and urlsplit(target).path == PATH:
-        return Story(voice_push.session)
-    return STORIES.get(urlsplit(target).path)
+    return LINES.get((path, line or "")) or STORIES.get(path)
 
 
 class Provider:
@@ -212,12 +227,20 @@ async def provider(
     access = Access(key, Random(f"{seed}/keys"), now)
     calls = Calls(Random(f"{seed}/calls"), now, speed)
     store = Store()
-    lines = (VoiceLine(access, calls, seed, speed, now, beta=beta), ResponsesLine(access, store, seed, speed, now))
+    live = LiveSessions(Random(f"{seed}/live"), now, speed)
+    lines = (
+        VoiceLine(access, calls, seed, speed, now, beta=beta),
+        ResponsesLine(access, store, seed, speed, now),
+        LiveLine(access, live, seed),
+    )
     simulated = Provider(host, seed, speed, now, find, lines, "wss" if tls else "ws")
     realtime = RealtimeApi(access, calls, Random(f"{seed}/http"), now)
     threads = AssistantsApi(access, Random(f"{seed}/threads"), now, speed)
     responses = ResponsesApi(access, store, Random(f"{seed}/responses"), now, speed)
-    app = Starlette(routes=[*realtime.routes(), *threads.routes(), *responses.routes()], middleware=[FROM_PAGES])
+    app = Starlette(
+        routes=[*realtime.routes(), *threads.routes(), *responses.routes(), *LiveApi(access, live).routes()],
+        middleware=[FROM_PAGES],
+    )
     listening = Port(simulated.serve_client, simulated.check, app)
     await listening.open(host, port, tls)
     simulated.port = listening.number
@@ -226,6 +249,7 @@ async def provider(
     finally:
         await listening.close()
         await calls.close()
+        await live.close()
 
 
 async def _drain(connection: ServerConnection, playing: anyio.CancelScope) -> None:

@@ -56,6 +56,10 @@ class Tasks:
         except StopIteration:
             return
 
+    def wait(self, seconds: float) -> None:
+        """Let time pass in which no task goes on."""
+        self.now += seconds
+
     def due(self) -> float | None:
         """Return in how many seconds a task goes on, or None where none is under way."""
         while self._planned and self._planned[0][2] != self._planned[0][3].step:

@@ -308,6 +308,7 @@ class DialLoop:
 
     async def _attempt(self) -> Attempt:
         target = self._target
+        self._sessions.connections += 1
         try:
             connection = await self._dial(target)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is counted by a reason and tried again

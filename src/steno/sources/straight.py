@@ -20,8 +20,8 @@ KiB at most, as messages fifty times as much. So `pause_reading` and `resume_rea
 and not those of its transport.
 
 Of the library this overrides `data_received`, `process_event`, `connection_made`, `connection_lost`, `eof_received`
-and `send_data`, and reads what is not in its documentation: `recv_messages` (whether `get` is in progress,
-its queue, `put`, `pause`, `resume`) and `protocol.current_size`. The tests hold it against the library's own
+and `send_data`, and reads what is not in its documentation: `recv_messages` (whether `get` is in progress, its queue,
+`put`, `pause`, `resume`), `protocol.current_size` and `protocol.writes`. The tests hold it against the library's own
 connection, so that another version of it is noticed.
 """
 
@@ -31,7 +31,7 @@ from typing import Any, Final
 
 from websockets.asyncio.connection import Connection
 from websockets.frames import BINARY, TEXT, Frame
-from websockets.protocol import CLOSED, CONNECTING, OPEN, SERVER, Event
+from websockets.protocol import CLOSED, CONNECTING, OPEN, SEND_EOF, SERVER, Event
 
 from steno.sources.small_frames import LONGEST_BYTES, others_end, small_messages
 from steno.sources.work import Work
@@ -159,11 +159,14 @@ class Straight(Connection):
             pos, _ = self._take_frames(data, pos, room)
 
     def send_data(self) -> None:
-        """Send what the library has to say, where that can be sent: asyncio logs what is written after the end."""
+        """Send what the library has to say, all at once; nothing to what is broken off: asyncio logs each attempt."""
+        protocol = self.protocol
         if self.transport.is_closing():
-            self.protocol.data_to_send()
-        else:
-            super().send_data()
+            protocol.writes.clear()
+        elif len(protocol.writes) > 1:
+            end = [SEND_EOF] if protocol.writes[-1] == SEND_EOF else []
+            protocol.writes = [b"".join(protocol.writes), *end]
+        super().send_data()
 
     def eof_received(self) -> None:
         """Handle what was kept: nothing else comes."""

@@ -88,6 +88,8 @@ class StreamSessions:
         self.read_ahead = ReadAhead((limits or Limits()).read_ahead_bytes, feed, self.work)
         self.sockets = SocketBudget()
         """How many connections of clients the sources that listen may hold."""
+        self.connections = 0
+        """Connections that were begun: of clients, and attempts to connect, whatever became of them."""
         self._clock = clock
         self._feed = feed
         self._recorder = recorder
@@ -231,8 +233,8 @@ class StreamSession:
                 await reader.wait()
             if not pipeline.open:
                 await self._wait_for_room()
-                if settle:
-                    settle()
+            if settle:  # there may have been no room when the message was taken, and be some now
+                settle()
             frame = Frame(payload, now())
             if recording:
                 recording.frame(frame)

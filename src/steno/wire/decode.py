@@ -46,6 +46,7 @@ What is refused, and what is let through:
   what they were before. `data_base64` of a CloudEvent is its data. The object that is kept is that of the text.
 - An event whose name several families have is told apart by its members, and by what its stream was so far: see
   `signs.py`. Signs of another family are guards: where one is present the first look refuses, and the second decides.
+  So it is with a pair whose name a typed event has (`error`): its data may be that event.
 
 Two looks at one frame agree: where the first one accepts, the second would have returned the same event. A property
 test over mutated frames holds them to it.
@@ -60,7 +61,7 @@ import msgspec
 from msgspec import Raw
 
 from steno.limits import NESTING_DEPTH, STRUCTURE_ELEMENTS
-from steno.wire.base import Drifted, Event, Malformed, Unknown, Vocabulary
+from steno.wire.base import Drifted, Event, Malformed, Unknown, Vocabulary, name_of
 from steno.wire.characters import is_utf8, replace_lone_surrogates
 from steno.wire.fallback import Embedded, Enveloped, Fallback
 from steno.wire.signs import rivals
@@ -151,7 +152,10 @@ class Decoder(StreamDecoder):
         The names of their events must differ, but for those of families that have signs.
         """
         apart = rivals(vocabularies)
-        paired = _compiled([kind for each in vocabularies.values() for kind in each.paired])
+        shared = {name_of(kind) for each in vocabularies.values() for kind in each.typed}
+        every = [kind for each in vocabularies.values() for kind in each.paired]
+        _compiled(every)  # no two of one name
+        paired = _compiled([kind for kind in every if name_of(kind) not in shared])
         first = next((family for family in vocabularies if family in apart), "")
         super().__init__(first, _read_as(first, vocabularies, apart), paired, Fallback(vocabularies))
         self._of: dict[str, StreamDecoder] = {first: self} if first else {}

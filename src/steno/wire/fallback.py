@@ -70,7 +70,6 @@ class _Header(Struct, frozen=True, gc=False):
     value: Raw | UnsetType = UNSET
     expires_at: Raw | UnsetType = UNSET
     session: Raw | UnsetType = UNSET
-    sequence_number: Raw | UnsetType = UNSET
     type: Raw | UnsetType = UNSET
 
 
@@ -169,18 +168,14 @@ class Fallback:
 
     def _server_sent(self, sent: texts.ServerSent, unfold: Callable[[bytes], Any]) -> Reading:
         """Decode a server-sent event: a pair where a pair has its name, else what its data is by itself."""
-        if sent.name in self._paired:
+        if sent.name in self._paired and not (sent.is_object and self._names_itself(sent.name, sent.data)):
             return _embedded(texts.pair(sent.name, sent.data), unfold)
         return _embedded(sent.data, unfold) if sent.is_object else Malformed(reason="not_json")
 
     def _bare(self, payload: bytes, header: _Header, unfold: Callable[[bytes], Any] | None, so_far: str) -> Reading:
         """Decode what is in no envelope."""
         if header.event is not UNSET and header.data is not UNSET:
-            name = _string(header.event)
-            text = texts.text_in(header.data) if unfold and name in self._paired else None
-            if unfold and name and text is not None:
-                return _embedded(texts.pair(name, text), unfold)
-            return self._paired_event(name, payload)
+            return self._pair(_string(header.event), header.data, payload, unfold, so_far)
         object_name = _string(header.object)
         if object_name in self._objects:
             return _object(self._objects[object_name], payload)
@@ -189,10 +184,30 @@ class Fallback:
         name = _string(header.type)
         if name is None and object_name is not None:
             return Unknown(type=object_name, family=self._typed_family)
-        if name is not None and header.sequence_number is not UNSET:
-            # The Responses API's: some of its names are Realtime's too.
-            return Unknown(type=name, family=self._typed_family)
         return self._typed_event(name, payload, so_far)
+
+    def _pair(
+        self, name: str | None, data: Raw, payload: bytes, unfold: Callable[[bytes], Any] | None, so_far: str
+    ) -> Reading:
+        """Decode an event and data pair, whose data may be a text, or an event that names itself."""
+        text = texts.text_in(data) if unfold and (name in self._paired or name in self._typed) else None
+        within = bytes(data) if text is None else text
+        if name is not None and self._names_itself(name, within):
+            event = self._typed_event(name, within, so_far)
+            return Embedded(event=event, payload=within) if isinstance(event, Event | Drifted) else event
+        if unfold and name in self._paired and text is not None:
+            return _embedded(texts.pair(name, text), unfold)
+        return self._paired_event(name, payload)
+
+    def _names_itself(self, name: str, data: bytes) -> bool:
+        """Return whether the `data` of an event `name` is a typed event of that name: others leave the `type` out."""
+        if name not in self._typed:
+            return False
+        try:
+            named = _string(_HEADER.decode(data).type)
+        except (ValueError, RecursionError):  # no object
+            return False
+        return named == name or (named is None and name not in self._paired)
 
     def _typed_event(self, name: str | None, payload: bytes, so_far: str) -> Outcome:
         if name is None:

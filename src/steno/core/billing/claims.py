@@ -70,8 +70,8 @@ class Claims:
         self._sources.add(source)
 
     def learn(self, state: Claimant, names: Iterable[str]) -> None:
-        """Let `state` be known by `names`, and by the former ones no more."""
-        wanted = tuple(name for name in names if name in state.names or self._has_room(name))
+        """Let `state` be known by `names`, and by the former ones no more. A session may be named as its call is."""
+        wanted = tuple(name for name in dict.fromkeys(names) if name in state.names or self._has_room(name))
         if wanted == state.names:
             return
         for name in set(state.names) - set(wanted):

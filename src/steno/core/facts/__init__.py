@@ -5,6 +5,7 @@
     conversations.py  conversations and sessions
     turns.py          what the user did, and the items of a conversation
     responses.py      responses, and what the caller heard of them
+    chains.py         responses that follow one another
     tools.py          calls of tools, and what a person must allow
     upstream.py       limits and errors of upstream
     live.py           sessions that are spoken all the time: their time, segments, and delegated work
@@ -20,7 +21,7 @@ remembered by the thousand for whoever looks at a conversation (`view/recent.py`
 
 from typing import Final
 
-from steno.core.facts import assistants, conversations, live, responses, streams, tools, turns, upstream
+from steno.core.facts import assistants, chains, conversations, live, responses, streams, tools, turns, upstream
 from steno.core.facts.assistants import (
     MessageFinished,
     RunAbandoned,
@@ -46,6 +47,14 @@ from steno.core.facts.base import (
     Unpriced,
     content,
     metadata_content,
+)
+from steno.core.facts.chains import (
+    ChainAnswered,
+    ContextResent,
+    ResponseRefused,
+    SteerAccepted,
+    SteerFailed,
+    SteerPending,
 )
 from steno.core.facts.conversations import (
     ConversationClosed,
@@ -130,8 +139,10 @@ __all__ = [
     "CallAnswered",
     "CallFailed",
     "CallRang",
+    "ChainAnswered",
     "Content",
     "ContextAppended",
+    "ContextResent",
     "ConversationClosed",
     "ConversationOpened",
     "Cost",
@@ -164,6 +175,7 @@ __all__ = [
     "ResponseFinished",
     "ResponseInterrupted",
     "ResponseOutputStarted",
+    "ResponseRefused",
     "ResponseStarted",
     "RunAbandoned",
     "RunActionRequired",
@@ -184,6 +196,9 @@ __all__ = [
     "SessionResumed",
     "SpeechStarted",
     "SpeechStopped",
+    "SteerAccepted",
+    "SteerFailed",
+    "SteerPending",
     "StreamClosed",
     "StreamOpened",
     "StreamResumed",
@@ -202,7 +217,7 @@ __all__ = [
     "metadata_content",
 ]
 
-SUBJECTS: Final = (streams, conversations, turns, responses, tools, upstream, live, assistants)
+SUBJECTS: Final = (streams, conversations, turns, responses, chains, tools, upstream, live, assistants)
 """The modules of facts, in the order of docs/facts.md."""
 
 NAMES: Final[dict[type[Fact], str]] = {

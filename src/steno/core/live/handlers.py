@@ -9,14 +9,10 @@ from steno.core.frame import Frame
 from steno.core.live import backend, delegations, sessions, speech
 from steno.core.live.state import LiveConversation
 from steno.core.live.timeline import MODEL, USER
+from steno.core.routing import passed
 from steno.wire import Event, live, live_client
 
 Handler = Callable[[LiveConversation, Any, Frame], Sequence[Fact]]
-
-
-def passed(_state: LiveConversation, _event: object, _frame: Frame) -> Sequence[Fact]:
-    """Do nothing: another event reports the same, and more, or there is nothing to report."""
-    return NOTHING
 
 
 def dtmf_send(state: LiveConversation, event: live_client.DtmfSend, frame: Frame) -> Sequence[Fact]:

@@ -22,6 +22,7 @@ from steno.core.realtime import (
 )
 from steno.core.realtime.metered import TRANSLATION
 from steno.core.realtime.state import RealtimeConversation
+from steno.core.routing import passed
 from steno.core.session import EXPIRED
 from steno.core.vocabulary import closed, code, short
 from steno.wire import Event, raw_object, realtime, realtime_client, sessions
@@ -44,11 +45,6 @@ EFFECTS: Final = {
 """The code of an error to what it means for what comes after it: nothing, the end of this session, or that no further
 session will do better."""
 LIMIT_KINDS: Final = frozenset({"requests", "tokens"})
-
-
-def passed(_state: RealtimeConversation, _event: object, _frame: Frame) -> Sequence[Fact]:
-    """Do nothing: another event reports the same, and more."""
-    return NOTHING
 
 
 # Sessions -------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ a source stand behind it (`labels`). There is a module a subject, as there is in
 
 from typing import Final
 
+from steno.metrics.conversation_definitions.chains import CHAINS
 from steno.metrics.conversation_definitions.conversations import CONVERSATIONS
 from steno.metrics.conversation_definitions.frames import FRAMES
 from steno.metrics.conversation_definitions.live import LIVE
@@ -18,5 +19,5 @@ from steno.metrics.conversation_definitions.usage import USAGE
 from steno.metrics.definition import table
 
 CONVERSATION_METRICS: Final = table(
-    *FRAMES, *CONVERSATIONS, *RESPONSES, *TOOLS, *RUNS, *LIVE, *USAGE, *UPSTREAM, *SOURCES
+    *FRAMES, *CONVERSATIONS, *RESPONSES, *CHAINS, *TOOLS, *RUNS, *LIVE, *USAGE, *UPSTREAM, *SOURCES
 )

@@ -10,7 +10,7 @@ RESPONSES: Final = (
         "steno_responses_total",
         "counter",
         ("source", "model", "status", "reason"),
-        "Realtime responses that ended.",
+        "Responses that ended.",
     ),
     Definition(
         "steno_response_duration_seconds",

@@ -19,6 +19,12 @@ def _unanswered(metrics: Tally, origin: Origin, _fact: facts.TurnUnanswered) -> 
 
 def _response_started(metrics: Tally, origin: Origin, fact: facts.ResponseStarted) -> None:
     metrics.begin_model("responses", origin, fact.model)
+    if fact.in_flight is not UNSET:
+        metrics.begin("chains", origin, metrics.model(origin, fact.model))
+        metrics.begin("lanes", origin)
+        metrics.observe("steno_responses_in_flight", origin, value=fact.in_flight)
+    if fact.gap_seconds is not UNSET and fact.gap_after is not UNSET:
+        metrics.observe("steno_response_gap_seconds", origin, fact.gap_after, value=fact.gap_seconds)
 
 
 def _output_started(metrics: Tally, origin: Origin, fact: facts.ResponseOutputStarted) -> None:
@@ -31,6 +37,11 @@ def _output_started(metrics: Tally, origin: Origin, fact: facts.ResponseOutputSt
 def _response(metrics: Tally, origin: Origin, fact: facts.ResponseFinished) -> None:
     """A response that broke off is counted as such; its duration says little and would spoil the others'."""
     model = metrics.model(origin, fact.model)
+    if fact.warm_up is not UNSET:
+        metrics.add("steno_warm_ups_total", origin, model)
+        metrics.add_usage(origin, fact.model, fact.tokens, fact.cost)
+        _served(metrics, origin, model, fact)
+        return
     reason = fact.reason or "none"
     if fact.status == FAILED:  # then it is a code of upstream's; else it is of a closed list, which needs no budget
         reason = metrics.label_value(origin, "reason", fact.reason)
