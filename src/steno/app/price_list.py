@@ -1,14 +1,15 @@
 """The price list of this process: the one that is shipped, overridden by the operator's own."""
 
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from steno.config import Prices
+from steno.core import billing
 from steno.core.billing.prices import PriceTable, merge, parse
 from steno.errors import ConfigError, ConfigFault
 from steno.regular_files import read_named
 
+SHIPPED: Final = Path(billing.__file__).with_name("prices.json")
 LIST_BYTES: Final = 4 * 1024 * 1024
 """Longest price list that is read: two hundred times the one that is shipped."""
 
@@ -24,7 +25,7 @@ def load_prices(own: Path | None, named_by: str = "prices.file") -> PriceTable:
     Raises ConfigError, which names the file, where it cannot be read or is not a price list. `named_by` is the key or
     the option that names the file.
     """
-    shipped = parse(files("steno.core.billing").joinpath("prices.json").read_bytes())
+    shipped = parse(SHIPPED.read_bytes())
     if own is None:
         return shipped
     try:
