@@ -112,8 +112,6 @@ class Pipeline:
         self.open = True
         self.sources: dict[str, SourceCounts] = {}
         self.streams: dict[str, Stream] = {}
-        self._first_look = families.decoder.first_look
-        self._second_look = families.decoder.second_look
         self._routes = self.registry.routes
         self._feed = self.registry.feed
         self._ended = ended
@@ -146,6 +144,7 @@ class Pipeline:
         self._advance(at)
         self.source(source)
         stream = Stream(name, source, conversation)
+        stream.decode_by(self.families.decoder)
         self.registry.stream_opened(stream, at)
         self.streams[name] = stream
         return stream
@@ -189,9 +188,9 @@ class Pipeline:
             counts.last_event_at = at
             if at >= self._next_second:
                 self.tick(at)
-        event = self._first_look(payload)
+        event = stream.first_look(payload)
         if event is None:
-            self._other(stream, counts, self._second_look(payload), frame, NO_ENVELOPE)
+            self._other(stream, counts, stream.decoder.second_look(payload), frame, NO_ENVELOPE)
             return
         kind = type(event)
         rejected = self._feed(self._routes[kind], stream, event, frame)
@@ -238,7 +237,11 @@ class Pipeline:
 
     def _event(self, stream: Stream, counts: SourceCounts, event: wire.Event, frame: Frame, envelope: Envelope) -> None:
         kind = type(event)
-        rejected = self._feed(self._routes[kind], stream, event, frame, envelope.subject, envelope.identity)
+        route = self._routes[kind]
+        decoder = self.families.decoder.of(route.family)
+        if decoder is not None and decoder is not stream.decoder:
+            stream.decode_by(decoder)  # the event is of that family for certain, or it would be of the one so far
+        rejected = self._feed(route, stream, event, frame, envelope.subject, envelope.identity)
         if rejected is None:
             counts.events[kind] = counts.events.get(kind, 0) + 1
         else:

@@ -5,7 +5,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from steno.app.garbage import ALL, ENDED_LEAST, LONGEST_SECONDS, NEVER, YOUNG, YOUNG_OF_A_REPLAY, Garbage, seldom
+from steno.app.garbage import (
+    ALL,
+    BEGUN_LEAST,
+    ENDED_LEAST,
+    LONGEST_SECONDS,
+    NEVER,
+    YOUNG,
+    YOUNG_OF_A_REPLAY,
+    Garbage,
+    seldom,
+)
 
 
 class Play:
@@ -14,14 +24,16 @@ class Play:
     def __init__(self) -> None:
         self.generations: list[int] = []
         self.now = 100.0
+        self.begun = 0
         self.garbage = Garbage(self.generations.append, lambda: self.now)
 
-    def end(self, streams: int, *, left: int = 0, conversations: int = 0) -> int:
-        """Let streams end, and a second pass; return how often all objects have been looked at."""
+    def end(self, streams: int, *, left: int = 0, conversations: int = 0, refused: int = 0) -> int:
+        """Let streams end, connections be refused, and a second pass; return how often all was looked at."""
         for _ in range(streams):
             self.garbage.stream_ended()
+        self.begun += streams + refused
         self.now += 1
-        self.garbage.tick(left, conversations)
+        self.garbage.tick(left, conversations, self.begun)
         return self.generations.count(ALL)
 
 
@@ -80,6 +92,13 @@ def test_while_something_is_open_it_waits_for_twice_as_many_to_end(play: Play, l
 def test_a_conversation_that_outlives_its_streams_is_something_open(play: Play) -> None:
     """All objects are then not few."""
     assert play.end(ENDED_LEAST - 1, conversations=3) == 0
+
+
+def test_connections_that_come_to_nothing_count_too(play: Play) -> None:
+    """Each leaves garbage: whoever is refused all day must not fill the memory."""
+    quiet = [play.end(0, refused=refused) for refused in (BEGUN_LEAST - 1, 1, 1)]
+    busy = [play.end(0, left=500, refused=refused) for refused in (ENDED_LEAST + 998, 1, 1)]
+    assert (quiet, busy) == ([0, 1, 1], [1, 2, 2])
 
 
 def test_it_collects_now_and_then_whatever_is_open(play: Play) -> None:

@@ -14,8 +14,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side
 
+from steno.sources import work
 from steno.sources.small_frames import LONGEST_BYTES, small_messages
-from steno.sources.straight import Straight
+from steno.sources.straight import LAST_FRAMES, Straight
+from steno.sources.work import Work
 
 LONGEST = 70_000
 """The longest message that is accepted."""
@@ -45,6 +47,13 @@ class Transport(asyncio.Transport):
         super().__init__()
         self.written = bytearray()
         self.paused = False
+        self.aborted = 0
+
+    def abort(self) -> None:
+        self.aborted += 1
+
+    def is_closing(self) -> bool:
+        return self.aborted > 0
 
     def write(self, data: Any) -> None:
         self.written += data
@@ -64,16 +73,13 @@ class Transport(asyncio.Transport):
     def write_eof(self) -> None:
         self.written += b"(end)"
 
-    def is_closing(self) -> bool:
-        return False
-
 
 class Straightened(Straight):
     """A connection that is past the head of its handshake once that has come."""
 
-    def __init__(self, side: Side) -> None:
-        super().__init__(Protocol(side, max_size=LONGEST), ping_interval=None)
-        self._head, self._left = None, 0
+    def __init__(self, side: Side, shared: Work | None = None) -> None:
+        super().__init__(shared or Work(), Protocol(side, max_size=LONGEST), ping_interval=None)
+        self._head = None
 
 
 class Taker:
@@ -89,7 +95,8 @@ class Taker:
             connection.take = self.take
 
     def take(self, messages: Sequence[bytes]) -> int:
-        taken = messages[: next(self._willing)]
+        assert isinstance(self._connection, Straight)
+        taken = messages[: self._connection._work.grant(min(next(self._willing), len(messages)))]
         self.messages += taken
         self.straight += len(taken)
         return len(taken)
@@ -127,11 +134,20 @@ def on_wire(frame: Frame | bytes, side: Side) -> bytes:
     return frame if isinstance(frame, bytes) else frame.serialize(mask=side is Side.SERVER)
 
 
-@given(said, st.sampled_from(Side), st.lists(st.integers(0, 2000)), st.lists(st.integers(0, 5), min_size=1))
+@given(
+    said,
+    st.sampled_from(Side),
+    st.lists(st.integers(0, 2000)),
+    st.lists(st.integers(0, 5), min_size=1),
+    st.sampled_from([work.FRAMES, 3, 1]),
+)
 def test_any_frames_in_any_parts_are_what_the_library_has(
-    sent: list[Frame | bytes], side: Side, cuts: list[int], willing: list[int]
+    sent: list[Frame | bytes], side: Side, cuts: list[int], willing: list[int], turn: int
 ) -> None:
-    """Whatever comes, in whatever parts, and however busy the reader is: messages, answers and end are the same."""
+    """Whatever comes, in whatever parts, however busy the reader is, and however much a turn allows.
+
+    Messages, answers and end are the same.
+    """
 
     async def both() -> list[tuple[Taker, bytes]]:
         plain = Connection(Protocol(side, max_size=LONGEST), ping_interval=None)
@@ -142,6 +158,8 @@ def test_any_frames_in_any_parts_are_what_the_library_has(
     parts = [wire[start:end] for start, end in pairwise(edges)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(secrets, "token_bytes", bytes)  # masks of what is written
+        patch.setattr(work, "FRAMES", turn)
+        patch.setattr(work, "SHARE", min(turn, work.SHARE))
         (library, answered), (straight, answers) = asyncio.run(both())
 
     assert straight.messages == library.messages
@@ -177,7 +195,7 @@ def test_frames_behind_a_handshake_go_straight(monkeypatch: pytest.MonkeyPatch) 
 
     async def shaken(cut: int) -> tuple[bytes, int]:
         heads.clear()
-        connection = Straight(Protocol(Side.CLIENT), ping_interval=None)
+        connection = Straight(Work(), Protocol(Side.CLIENT), ping_interval=None)
         connection.connection_made(Transport())
         taker = Taker(connection, cycle([3]))
         connection.recv_messages.get_in_progress = True
@@ -192,5 +210,136 @@ def test_frames_behind_a_handshake_go_straight(monkeypatch: pytest.MonkeyPatch) 
 def test_messages_over_the_limit_are_the_librarys() -> None:
     """It says why the connection ends."""
     found: list[bytes] = []
-    assert small_messages(b"\x81\x03abc\x81\x04abcd", 0, 3, found, masked=False) == 5
+    assert small_messages(b"\x81\x03abc\x81\x04abcd", 0, 3, 9, found, masked=False) == 5
     assert found == [b"abc"]
+
+
+# Much at once ---------------------------------------------------------------------------------------------------------
+
+MANY = 2000
+TINY = {"pings": b"\x89\x00", "messages": b"\x81\x01x", "fragments": b"\x01\x00\x80\x00"}
+"""Frames of a server, or pairs of them."""
+
+
+class Frames:
+    """Counts the frames that connections handle, in each turn of the event loop."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.total = 0
+        self.turns: list[int] = []
+        honest = Straight._take_frames
+
+        def counted(connection: Straight, data: bytes, pos: int, most: int) -> tuple[int, int]:
+            pos, frames = honest(connection, data, pos, most)
+            self.total += frames
+            return pos, frames
+
+        patch.setattr(Straight, "_take_frames", counted)
+
+    async def watch(self) -> None:
+        """Watch turns until the task is cancelled."""
+        before = 0
+        while True:
+            self.turns.append(self.total - before)
+            before = self.total
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("kind", TINY)
+def test_reads_full_of_tiny_frames_are_handled_in_turns(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all connections together, whatever the frames are; nothing is read meanwhile, and nothing is lost."""
+
+    async def come() -> tuple[Frames, list[Taker]]:
+        frames, shared = Frames(monkeypatch), Work()
+        connections = [Straightened(Side.CLIENT, shared) for _ in range(5)]
+        watching = asyncio.ensure_future(frames.watch())
+        for connection in connections:
+            connection.connection_made(Transport())
+        takers = [Taker(connection, cycle([MANY])) for connection in connections]
+        readings = [asyncio.ensure_future(taker.run()) for taker in takers]
+        await asyncio.sleep(0)
+        for connection in connections:
+            connection.data_received(TINY[kind] * MANY)
+        while any(connection._held for connection in connections):
+            assert all(each.transport.paused == each._held for each in connections)  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        for connection in connections:
+            connection.connection_lost(None)
+        await asyncio.gather(*readings)
+        watching.cancel()
+        return frames, takers
+
+    frames, takers = asyncio.run(come())
+
+    assert max(frames.turns) <= 2 * work.FRAMES
+    assert frames.total == 5 * MANY * (2 if kind == "fragments" else 1)
+    assert [len(taker.messages) for taker in takers] == [0 if kind == "pings" else MANY] * 5
+
+
+def test_what_nobody_takes_is_kept_as_it_came() -> None:
+    """64 KiB of messages of a byte would be 3 MB of frames in the queue. All of them are there for who comes late."""
+
+    async def come() -> tuple[int, list[bytes]]:
+        connection = Straightened(Side.CLIENT)
+        connection.connection_made(Transport())
+        connection.data_received(TINY["messages"] * MANY)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        queued = len(connection.recv_messages.frames)
+        return queued, [await connection.recv(decode=False) for _ in range(MANY)]
+
+    queued, messages = asyncio.run(come())
+
+    assert queued <= work.FRAMES
+    assert messages == [b"x"] * MANY
+
+
+def test_what_was_kept_can_be_taken_after_the_connection_is_lost() -> None:
+    """Up to so many frames: who is lost does not wait for a turn, and what it sent must not hold up the others."""
+
+    async def come() -> list[bytes]:
+        connection = Straightened(Side.CLIENT)
+        connection.connection_made(Transport())
+        connection.data_received(TINY["messages"] * 2 * LAST_FRAMES)
+        connection.connection_lost(None)
+        taker = Taker(connection, cycle([0]))
+        await taker.run()
+        return taker.messages
+
+    found = len(asyncio.run(come()))
+    assert LAST_FRAMES <= found <= LAST_FRAMES + work.FRAMES
+
+
+def test_nothing_is_written_to_what_is_broken_off() -> None:
+    """For each pong a line would be logged."""
+
+    async def come() -> bytes:
+        connection = Straightened(Side.CLIENT)
+        transport = Transport()
+        connection.connection_made(transport)
+        transport.abort()
+        connection.data_received(TINY["pings"] * 9)
+        return bytes(transport.written)
+
+    assert asyncio.run(come()) == b""
+
+
+def test_a_mistake_in_a_later_turn_breaks_the_connection_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one at once does, by asyncio: nobody would read it any more. The others have their turns."""
+    raised: list[object] = []
+
+    async def come() -> tuple[int, int]:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(context["exception"]))
+        shared = Work()
+        broken, other = (Straightened(Side.CLIENT, shared) for _ in range(2))
+        for connection in (broken, other):
+            connection.connection_made(Transport())
+            connection.data_received(TINY["pings"] * MANY)
+        broken.data_received = lambda _: 1 // 0  # type: ignore[assignment, method-assign]
+        while other._held:  # noqa: ASYNC110  # what is waited for sets no event
+            await asyncio.sleep(0)
+        return broken.transport.aborted, other.transport.aborted  # type: ignore[attr-defined]
+
+    assert asyncio.run(come()) == (1, 0)
+    assert [type(error) for error in raised] == [ZeroDivisionError]

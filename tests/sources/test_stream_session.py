@@ -53,6 +53,21 @@ def recorded_lines(folder: Path) -> list[bytes]:
     return recording.read_bytes().splitlines()
 
 
+async def test_what_waits_for_room_is_settled_when_there_is_some() -> None:
+    """Also where the room came while it waited for its turn: its connection is not read until then."""
+    settled: list[int] = []
+
+    class Held(Messages):
+        def settle(self) -> None:
+            settled.append(session.frames)
+
+    session = Stage().sessions.begin("relay", StreamCounters())
+    with pytest.raises(Ended):
+        await session.feed_from(Held([PING, PING]))
+
+    assert settled == [0, 1]
+
+
 # Begin ----------------------------------------------------------------------------------------------------
 
 

@@ -2,21 +2,27 @@
 
 import asyncio
 import contextlib
+import ssl
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import anyio
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.connection import Connection
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosedError
 from websockets.frames import Close as CloseFrame
 
 from steno.core.stream import Stream
 from steno.pipeline import Pipeline
+from steno.sources import websocket
 from steno.sources.recording import Close
 from steno.sources.stream_session import StreamCounters, StreamSession
-from steno.sources.websocket import Pings, _abort_when_silent, _watched, close_of, read_websocket
+from steno.sources.websocket import TLS_BYTES, Pings, Watch, close_of, read_in_parts, read_websocket
+from tests.sources.certificates import Authority
 from tests.sources.helpers import PING, Handler, Stage, send_one, server, until
 
 pytestmark = pytest.mark.anyio
@@ -164,22 +170,23 @@ async def test_peer_that_sends_and_answers_no_ping_stays() -> None:
     session = Stage().sessions.begin("relay", StreamCounters())
     peer = BusyPeer(session.stream)
 
-    await _abort_when_silent(peer, session, Pings(0, 0))  # type: ignore[arg-type]  # it only pings
+    watch = Watch(peer, session, Pings(0, 0))  # type: ignore[arg-type]  # it only pings
+    await until(lambda: peer.pings == 3)
+    watch.stop()
 
     assert (peer.pings, session.unresponsive) == (3, False)
 
 
 async def test_peer_is_not_judged_while_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """While there is no room no ping is sent, and the connection stays. Then all of it is read."""
-    rounds: list[float] = []
+    rounds: list[bool] = []
 
-    async def count(seconds: float) -> None:
-        if seconds == PATIENT.interval_seconds:
-            rounds.append(seconds)
-        await honest(seconds)
+    def unread(connection: Connection, session: StreamSession) -> bool:
+        rounds.append(honest(connection, session))
+        return rounds[-1]
 
-    honest = anyio.sleep
-    monkeypatch.setattr(anyio, "sleep", count)
+    honest = websocket._unread
+    monkeypatch.setattr(websocket, "_unread", unread)
 
     async def handle(connection: ServerConnection) -> None:
         for _ in range(200):
@@ -210,18 +217,46 @@ async def test_internal_error_leaves_the_connection_open(monkeypatch: pytest.Mon
     assert (play.session.failed, play.end, connected) == (True, (None, ""), True)
 
 
-async def test_a_connection_whose_watch_failed_is_broken_off() -> None:
-    """By a mistake of ours: nobody would notice that its other end is gone."""
+async def test_a_connection_whose_watch_failed_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a mistake of ours, which is raised: nobody would notice that its other end is gone."""
 
-    async def watch() -> None:
+    def fail(*_: object) -> None:
         raise ZeroDivisionError
 
     async def stay(connection: ServerConnection) -> None:
         await connection.wait_closed()
 
-    watching = asyncio.ensure_future(watch())
+    monkeypatch.setattr(websocket, "_unread", fail)
+    session = Stage().sessions.begin("relay", StreamCounters())
     async with server(stay) as url, connect(url) as connection:
-        await asyncio.wait([watching])
-        _watched(watching, connection)
-        await connection.wait_closed()
+        with pytest.raises(ZeroDivisionError):
+            await read_websocket(connection, session, OFTEN)
         assert connection.close_code == 1006
+
+
+# How it is read -------------------------------------------------------------------------------------------
+
+
+async def test_tls_has_a_small_buffer(tmp_path: Path) -> None:
+    """It stands as long as the connection, and asyncio makes it of 256 KiB. What is longer comes whole all the same."""
+    authority = Authority(tmp_path)
+    trust, tls = (ssl.SSLContext(protocol) for protocol in (ssl.PROTOCOL_TLS_CLIENT, ssl.PROTOCOL_TLS_SERVER))
+    trust.load_verify_locations(authority.certificate)
+    tls.load_cert_chain(*authority.issue())
+    message = bytes(5 * TLS_BYTES)
+
+    async def handle(connection: ServerConnection) -> None:
+        await connection.recv()
+        await connection.send(message)
+
+    tracemalloc.start()
+    async with server(handle, tls=tls) as url, connect(url, ssl=trust) as connection:
+        before = tracemalloc.get_traced_memory()[0]
+        read_in_parts(connection)
+        spared = before - tracemalloc.get_traced_memory()[0]
+        await connection.send("now")
+        received = await connection.recv()
+    tracemalloc.stop()
+
+    assert spared > 200_000
+    assert received == message

@@ -273,7 +273,8 @@ class Daemon:
             now = self.clock.now()
             with self._guarded("time could not go on in order"):
                 self.pipeline.tick(now)
-            self.garbage.tick(len(self.pipeline.streams), len(self.pipeline.registry.conversations))
+            open_streams, conversations = len(self.pipeline.streams), len(self.pipeline.registry.conversations)
+            self.garbage.tick(open_streams, conversations, self._sessions.connections)
             self.health.ticked()
             if self._parts.recorder:
                 self._parts.recorder.flush()

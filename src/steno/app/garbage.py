@@ -15,6 +15,8 @@ So:
 - Where it never is that quiet, they are looked at once twice as many streams have ended as are open, and `ENDED_LEAST`
   more: garbage stays far below what is in use. Such a collection takes the longer the more is open: 0.1 to 0.3 s with
   10,000 conversations, for which at least 25,000 others have come and gone.
+- So they are once as many connections were begun, since one that is refused, or fails, ends no stream: at least
+  `BEGUN_LEAST`, also where nothing is open.
 - They are looked at every `LONGEST_SECONDS`, for the circles of requests over HTTP.
 - What is there at the start stays: nobody looks at it until the daemon runs, and then it is frozen.
 
@@ -38,6 +40,8 @@ ALL: Final = 2
 NEVER: Final = 1_000_000_000
 ENDED_LEAST: Final = 5_000
 """Streams that end before all objects are looked at while others are open: 10 MB."""
+BEGUN_LEAST: Final = 1_000
+"""Connections that begin before all objects are looked at where nothing is open: 2 MB."""
 LONGEST_SECONDS: Final = 6 * 3_600.0
 YOUNG_OF_A_REPLAY: Final = 50_000
 """More objects made than freed at which a replay has young objects looked at: some 10 MB of them."""
@@ -66,6 +70,8 @@ class Garbage:
         self._clock = clock
         self._ended = 0
         """Streams since the last collection."""
+        self._begun = 0
+        """Connections that had been begun by then."""
         self._collected_at = 0.0
         self._thresholds = gc.get_threshold()
 
@@ -86,10 +92,17 @@ class Garbage:
         """Note that a stream has ended, and its connection with it."""
         self._ended += 1
 
-    def tick(self, streams: int, conversations: int) -> None:
-        """Look at young objects, and at all where it is time. Called once a second, with how many of each are open."""
+    def tick(self, streams: int, conversations: int, begun: int) -> None:
+        """Look at young objects, and at all where it is time. Called once a second.
+
+        Args:
+            streams: how many are open.
+            conversations: how many are open.
+            begun: how many connections were begun since the start, whatever became of them.
+        """
         most = ENDED_LEAST + 2 * streams if streams or conversations else 1
-        whole = self._ended >= most or self._clock() >= self._collected_at + LONGEST_SECONDS
+        many = self._ended >= most or begun - self._begun >= max(most, BEGUN_LEAST)
+        whole = many or self._clock() >= self._collected_at + LONGEST_SECONDS
         if whole:
-            self._ended, self._collected_at = 0, self._clock()
+            self._ended, self._begun, self._collected_at = 0, begun, self._clock()
         self._collect(ALL if whole else YOUNG)

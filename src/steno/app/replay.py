@@ -246,7 +246,7 @@ class _Replay:
         if stream is None:
             return next(lines, None)
         others: list[bytes] = []
-        self._pipeline.feed_events(stream, frames_in(lines, self._pipeline.families.decoder.first_look, others))
+        self._pipeline.feed_events(stream, frames_in(lines, stream.first_look, others))
         return others[0] if others else None
 
     def _parsed(self, read: _Read, stream: Stream | None, line: bytes) -> Stream | None:

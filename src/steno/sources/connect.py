@@ -1,5 +1,8 @@
 """`kind = "connect"`: a websocket that the daemon opens, reads, and opens again when it ends. See `dialing`."""
 
+from collections.abc import Coroutine
+from typing import Any
+
 import structlog
 
 from steno.config.sources.connect import Connect
@@ -13,13 +16,17 @@ from steno.sources.websocket import conversation_name
 class ConnectSource:
     """One configured connection, over all its streams. It is ready while it is connected."""
 
+    __slots__ = ("_config", "_loop", "counters", "name")
+
     def __init__(self, config: Connect, sessions: StreamSessions) -> None:
         """Connect as `config` says, and begin streams by `sessions`."""
         self.name = config.name
         self.counters = DialCounters()
         self._config = config
-        log = structlog.get_logger().bind(source=config.name)
-        self._loop = DialLoop(_target(config), config.name, self.counters, sessions, log)
+        self._loop = DialLoop(_target(config), config.name, self.counters, sessions, self._log)
+
+    def _log(self) -> Any:
+        return structlog.get_logger().bind(source=self.name)
 
     @property
     def ready(self) -> bool:
@@ -31,9 +38,9 @@ class ConnectSource:
         """Why the last attempt failed, while it is not connected."""
         return None if self.ready else self._loop.problem
 
-    async def run(self) -> None:
+    def run(self) -> Coroutine[Any, Any, None]:
         """Connect and read, again and again, until `stop`."""
-        await self._loop.run(Backoff(self._config.backoff_seconds, self._config.backoff_max_seconds))
+        return self._loop.run(Backoff(self._config.backoff_seconds, self._config.backoff_max_seconds))
 
     async def stop(self) -> None:
         """Close the connection as going away, and connect no more."""

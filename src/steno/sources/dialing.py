@@ -166,12 +166,30 @@ async def dial(target: Target, read_ahead: ReadAhead) -> MeasuredConnection:
             create_connection=read_ahead.connection,
         ),
     )
-    connection.forget_heads()
+    connection.forget_handshake()
     return connection
 
 
 class DialLoop:
     """One connection after the other to one target, each a stream, until `stop` or until the target is `over`."""
+
+    __slots__ = (
+        "_connection",
+        "_counters",
+        "_dialing",
+        "_former",
+        "_log",
+        "_over",
+        "_repeats_logged",
+        "_sessions",
+        "_slow",
+        "_source",
+        "_stopping",
+        "_target",
+        "_wake",
+        "problem",
+        "session",
+    )
 
     def __init__(
         self,
@@ -179,7 +197,7 @@ class DialLoop:
         source: str,
         counters: DialCounters,
         sessions: StreamSessions,
-        log: Any,
+        log: Callable[[], Any],
         over: Callable[[Attempt], bool] = lambda _: False,
         *,
         repeats_logged: bool = True,
@@ -192,7 +210,7 @@ class DialLoop:
             source: the name of the source that the streams are of.
             counters: what is counted into.
             sessions: begins the streams.
-            log: the logger, bound to what identifies the loop.
+            log: returns a logger that is bound to what identifies the loop. One that is kept takes 300 bytes.
             over: is asked after each attempt whether there is nothing more to connect to.
             repeats_logged: whether a failure is logged that has the reason of the one before.
             slow: the reasons after which the longest wait follows.
@@ -251,7 +269,7 @@ class DialLoop:
         detail = {"detail": attempt.sentence} if attempt.sentence else {}
         advised = FATAL.get(attempt.failure or "")
         advice = {"advice": advised} if advised else {}
-        self._log.warning(
+        self._log().warning(
             "cannot connect" if attempt.close is None else "the server closes what it accepts",
             reason=attempt.failure,
             url=self._target.shown,
@@ -290,6 +308,7 @@ class DialLoop:
 
     async def _attempt(self) -> Attempt:
         target = self._target
+        self._sessions.connections += 1
         try:
             connection = await self._dial(target)
         except Exception as error:  # noqa: BLE001  # whatever it is, it is counted by a reason and tried again
@@ -332,7 +351,7 @@ class DialLoop:
             raise
         self._connection, self.session, self.problem = connection, session, None
         read_in_parts(connection)
-        self._log.info("connected", stream=session.stream.name, url=target.shown)
+        self._log().info("connected", stream=session.stream.name, url=target.shown)
         began = anyio.current_time()
         pings = Pings(target.endpoint.ping_interval_seconds, target.endpoint.ping_timeout_seconds)
         close: Close | None = None

@@ -29,6 +29,7 @@ from websockets.protocol import Event
 
 from steno.sources import small_frames
 from steno.sources.straight import Straight
+from steno.sources.work import Work
 
 SMALL_BYTES: Final = small_frames.LONGEST_BYTES
 """Length up to which a message needs no room. Most events are shorter."""
@@ -123,9 +124,10 @@ class Room:
 class ReadAhead:
     """What all connections together may read ahead: how many small messages, and room for the others."""
 
-    def __init__(self, limit: int, gate: Gate) -> None:
-        """Share `limit` bytes between the connections that are made by `connection`."""
+    def __init__(self, limit: int, gate: Gate, work: Work | None = None) -> None:
+        """Share `limit` bytes between the connections that are made by `connection`, and the turns of `work`."""
         self.gate = gate
+        self.work = work or Work()
         self.limit = limit
         self.connections = 0
         """Connections that are open."""
@@ -159,9 +161,20 @@ class Measured(Straight):
     It stands before the library's class in the bases of `MeasuredConnection`, and of what a source accepts.
     """
 
+    __slots__ = (
+        "_in_hand",
+        "_messages",
+        "_read_ahead",
+        "_rooms",
+        "overdue",
+        "reads",
+        "slowed",
+        "waits",
+    )
+
     def __init__(self, read_ahead: ReadAhead, *args: Any, **kwargs: Any) -> None:
         """Begin as the library says, with `read_ahead` for what is long."""
-        super().__init__(*args, **kwargs)
+        super().__init__(read_ahead.work, *args, **kwargs)
         self.overdue = False
         """Whether it was broken off because it kept others waiting."""
         self.waits: Room | None = None
@@ -171,7 +184,7 @@ class Measured(Straight):
         self.slowed = False
         """Whether it is not read for a moment, since its other end sends more than it may."""
         self._read_ahead = read_ahead
-        self._rooms: list[Room] = []
+        self._rooms: tuple[Room, ...] = ()
         """Where it was granted room."""
         self._in_hand = False
         """Whether the message that it was granted for was taken, and is not fed yet."""
@@ -214,6 +227,7 @@ class Measured(Straight):
         """Let the connection be freed with its last reference, and not by the collector."""
         if not self._rooms:
             self.recv_messages.resume = _nothing  # there is nothing to read on
+        self.recv_messages.pause = _nothing
         failed = self.protocol.parser_exc
         if failed:
             failed.__traceback__ = None  # whose frames know the protocol, which keeps it
@@ -256,7 +270,7 @@ class Measured(Straight):
             self._hold(room)
         else:
             self.waits = room
-            self.transport.pause_reading()
+            self.pause_reading()
 
     def _held_bytes(self) -> int:
         """Return how much of long messages there is: what came of one, or what waits in few."""
@@ -268,7 +282,7 @@ class Measured(Straight):
 
     def _hold(self, room: Room) -> None:
         """Read one message to its end, and no further."""
-        self._rooms.append(room)
+        self._rooms = (*self._rooms, room)
         self._set_messages(0)
         self.recv_messages.maybe_pause()
 
@@ -279,7 +293,7 @@ class Measured(Straight):
         if not self.unfinished and not len(self.recv_messages.frames):  # what asked for it was taken meanwhile
             self._let_go()
         if not self.recv_messages.paused and not self.slowed:
-            self.transport.resume_reading()
+            self.resume_reading()
 
     def _resume(self) -> None:
         """Read on where nothing keeps from it: a message was taken. Called by the library, where reading was paused."""
@@ -292,7 +306,7 @@ class Measured(Straight):
 
     def _read_on(self) -> None:
         if not self.waits and not self.slowed:
-            self.transport.resume_reading()
+            self.resume_reading()
 
     def settle(self) -> None:
         """Give back the room of a message that had to wait, and is fed now."""
@@ -305,13 +319,13 @@ class Measured(Straight):
         """Read nothing for so long."""
         if not self.slowed:
             self.slowed = True
-            self.transport.pause_reading()
+            self.pause_reading()
             self.loop.call_later(seconds, self._speed_up)
 
     def _speed_up(self) -> None:
         self.slowed = False
         if not self.waits and not self._in_hand and not self.recv_messages.paused and not self.transport.is_closing():
-            self.transport.resume_reading()
+            self.resume_reading()
 
     def leave(self) -> None:
         """Give back all room: nothing more is taken from this connection."""
@@ -321,11 +335,11 @@ class Measured(Straight):
         self._let_go()
         if waited:
             waited.give_back(self)
-            self.transport.resume_reading()  # for the other end's answer to a close
+            self.resume_reading()  # for the other end's answer to a close
 
     def _let_go(self) -> None:
         self._set_messages(self._messages)
-        rooms, self._rooms = self._rooms, []
+        rooms, self._rooms = self._rooms, ()
         for room in rooms:
             room.give_back(self)
 
@@ -340,8 +354,11 @@ def _nothing() -> None:
 class MeasuredConnection(Measured, ClientConnection):
     """A connection that steno has opened."""
 
-    def forget_heads(self) -> None:
-        """Let go of what the handshake said, 2 KiB: nobody asks for it any more, and the library keeps it."""
-        for head in (self.request, self.response):
-            if head:
-                head.headers.clear()
+    __slots__ = ()
+
+    def forget_handshake(self) -> None:
+        """Let go of what only the handshake needed, 2 KiB: nobody asks for it any more, and the library keeps it."""
+        if self.response:  # which the library's parser keeps, too
+            self.response.headers.clear()
+        self.request = None
+        del self.response_rcvd

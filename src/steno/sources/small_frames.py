@@ -22,13 +22,14 @@ _TWO_BYTES: Final = 126
 _EIGHT_BYTES: Final = 127
 
 
-def small_messages(data: bytes, pos: int, longest: int, messages: list[bytes], *, masked: bool) -> int:
+def small_messages(data: bytes, pos: int, longest: int, most: int, messages: list[bytes], *, masked: bool) -> int:
     """Append to `messages` those that stand in `data` from `pos` on, each a whole frame; return where others begin.
 
     Args:
         data: what came of a connection, which is between two messages at `pos`.
         pos: where a frame begins.
         longest: the longest message to take, in bytes: less than 64 KiB + 1.
+        most: how many to take.
         messages: where the payloads go.
         masked: whether frames must be masked: those of a client.
     """
@@ -46,25 +47,26 @@ def small_messages(data: bytes, pos: int, longest: int, messages: list[bytes], *
         if masked:
             body += 4
         stop = body + length
-        if stop > end or length > longest or data[pos] not in _WHOLE:
+        if stop > end or length > longest or data[pos] not in _WHOLE or len(messages) >= most:
             break
         messages.append(apply_mask(data[body:stop], data[body - 4 : body]) if masked else data[body:stop])
         pos = stop
     return pos
 
 
-def others_end(data: bytes, pos: int, *, unfinished: bool) -> int | None:
+def others_end(data: bytes, pos: int, most: int, *, unfinished: bool) -> tuple[int | None, int]:
     """Return where the frames end that begin at `pos` and are no small messages, which may be beyond `data`.
 
-    None where the head of the first one is cut. Where a message is `unfinished` all that follows is no small message.
+    None where the head of the first one is cut. With it comes how many they are: `most` at most. Where a message is
+    `unfinished` all that follows is no small message.
     """
-    stop = _frame_end(data, pos)
-    while stop is not None and stop < len(data) and (unfinished or data[stop] not in _WHOLE):
+    stop, frames = _frame_end(data, pos), 1
+    while stop is not None and stop < len(data) and frames < most and (unfinished or data[stop] not in _WHOLE):
         following = _frame_end(data, stop)
         if following is None:
             break
-        stop = following
-    return stop
+        stop, frames = following, frames + 1
+    return stop, frames
 
 
 def _frame_end(data: bytes, pos: int) -> int | None:

@@ -81,13 +81,15 @@ class StreamSessions:
         self.attachments = attachments or Attachments(clock.now)
         self.acknowledgements: Acknowledgements | None = None
         """What says which messages are on the disk; None where no audit log is written."""
-        self.read_ahead = ReadAhead((limits or Limits()).read_ahead_bytes, feed)
         self.turns = Turns()
         """Are taken to make a connection."""
         self.work = Work()
-        """What is fed in a turn of the event loop."""
+        """What is parsed and fed in a turn of the event loop."""
+        self.read_ahead = ReadAhead((limits or Limits()).read_ahead_bytes, feed, self.work)
         self.sockets = SocketBudget()
         """How many connections of clients the sources that listen may hold."""
+        self.connections = 0
+        """Connections that were begun: of clients, and attempts to connect, whatever became of them."""
         self._clock = clock
         self._feed = feed
         self._recorder = recorder
@@ -149,6 +151,21 @@ class StreamSessions:
 
 class StreamSession:
     """One open stream. It ends by `end`, once."""
+
+    __slots__ = (
+        "_feed",
+        "_recording",
+        "_waited_until",
+        "counters",
+        "ended",
+        "failed",
+        "now",
+        "stream",
+        "stream_end",
+        "unresponsive",
+        "waiting",
+        "work",
+    )
 
     def __init__(
         self,
@@ -216,8 +233,8 @@ class StreamSession:
                 await reader.wait()
             if not pipeline.open:
                 await self._wait_for_room()
-                if settle:
-                    settle()
+            if settle:  # there may have been no room when the message was taken, and be some now
+                settle()
             frame = Frame(payload, now())
             if recording:
                 recording.frame(frame)

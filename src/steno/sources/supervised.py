@@ -104,7 +104,11 @@ class SupervisedSource:
         """Set when no call of the source goes on that `stop` would not end at once."""
         self._logged: dict[tuple[str, str], float] = {}
         """The last failures by type and place, and when each was logged, by the clock of the event loop."""
-        self._log = structlog.get_logger().bind(source=config.name)
+
+    @property
+    def _log(self) -> Any:
+        """A logger, made anew: most sources never say anything."""
+        return structlog.get_logger().bind(source=self.name)
 
     def _first(self) -> Source:
         try:

@@ -6,7 +6,7 @@ the pong is not read either, and a late pong says nothing about the other end.
 
 import asyncio
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
@@ -23,8 +23,10 @@ CLOSE_SECONDS: Final = 5.0
 """How long the other end may take to answer our close."""
 
 READ_BYTES: Final = 64 * 1024
-"""How much is read of a socket before the event loop goes on. asyncio takes four times as much, and the library parses
-all that came at once: 87,000 frames of 3 bytes, for half a second."""
+"""How much is read of a socket before the event loop goes on. asyncio takes four times as much."""
+
+TLS_BYTES: Final = 32 * 1024
+"""How much TLS reads of a socket at a time: a record, and the begin of the next one."""
 
 UNSENT_BYTES: Final = 1024 * 1024
 """Pongs that wait for the other end to take them: 8,000 of the longest. The library writes each without waiting."""
@@ -68,27 +70,26 @@ class Pings(Struct, frozen=True):
 
 async def read_websocket(connection: Connection, session: Reading, pings: Pings) -> Close:
     """Feed the messages of `connection` until it ends, and return how; after an internal error it is still open."""
-    watching = asyncio.ensure_future(_abort_when_silent(connection, session, pings))
-    watching.add_done_callback(lambda ended: _watched(ended, connection))
+    watch = Watch(connection, session, pings)
     try:
         await session.feed_from(connection)
     except ConnectionClosed as closed:
         return close_of(closed, session.now())
     finally:
-        watching.cancel()
-        if watching.done() and not watching.cancelled():
-            watching.result()  # a mistake of ours is raised
+        watch.stop()
     return Close(session.now(), None, "")
 
 
-def _watched(watching: asyncio.Future[None], connection: Connection) -> None:
-    """Break off a connection that nobody watches any more, by a mistake of ours."""
-    if not watching.cancelled() and watching.exception():
-        connection.transport.abort()
-
-
 def read_in_parts(connection: Connection) -> None:
-    """Let `connection` read `READ_BYTES` at a time, where its transport can be asked for that."""
+    """Let `connection` read `READ_BYTES` at a time, where its transport can be asked for that.
+
+    Its TLS gets a buffer of `TLS_BYTES`: asyncio gives it one of 256 KiB, for as long as the connection stands.
+    """
+    tls: Any = getattr(connection.transport, "_ssl_protocol", None)
+    if tls is not None and hasattr(tls, "_ssl_buffer_view"):
+        tls.max_size = TLS_BYTES
+        tls._ssl_buffer = bytearray(TLS_BYTES)  # noqa: SLF001  # of asyncio, which has no option for it
+        tls._ssl_buffer_view = memoryview(tls._ssl_buffer)  # noqa: SLF001
     with suppress(AttributeError):  # of uvloop
         connection.transport.max_size = READ_BYTES  # type: ignore[attr-defined]  # of asyncio's own; see there
 
@@ -105,26 +106,69 @@ async def close_websocket(connection: Connection, reason: str = "", code: int = 
         connection.transport.abort()  # does nothing to what is closed
 
 
-async def _abort_when_silent(connection: Connection, session: Reading, pings: Pings) -> None:
-    """Break off a connection whose other end answers no ping and sends nothing else.
+class Watch:
+    """Breaks off a connection whose other end answers no ping and sends nothing else.
 
     Frames that came since the ping count as an answer, and parts of a long one: on a line that is full of them the pong
-    comes behind. Nothing is concluded while the session waits for room.
+    comes behind. Nothing is concluded while the session waits for room. Between two pings there is no task, only a
+    timer: most connections are silent for most of their time.
     """
-    while True:
-        await anyio.sleep(pings.interval_seconds)
+
+    __slots__ = ("_asking", "_connection", "_failure", "_pings", "_session", "_timer")
+
+    def __init__(self, connection: Connection, session: Reading, pings: Pings) -> None:
+        """Ask the other end of `connection` as `pings` say, until `stop`."""
+        self._connection = connection
+        self._session = session
+        self._pings = pings
+        self._asking: asyncio.Task[bool] | None = None
+        """A ping that is under way."""
+        self._failure: BaseException | None = None
+        """A mistake of ours."""
+        self._wait()
+
+    def stop(self) -> None:
+        """Ask no more. Raises what went wrong by a mistake of ours."""
+        self._timer.cancel()
+        if self._asking:
+            self._asking.cancel()
+        if self._failure:
+            raise self._failure
+
+    def _wait(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._pings.interval_seconds, self._begin)
+
+    def _begin(self) -> None:
+        self._asking = asyncio.get_running_loop().create_task(self._ask())
+        self._asking.add_done_callback(self._asked)
+
+    def _asked(self, asking: asyncio.Task[bool]) -> None:
+        """Wait for the next ping. After a mistake of ours break off: nobody would notice that the other end is gone."""
+        self._asking = None
+        if asking.cancelled():
+            return
+        self._failure = asking.exception()
+        if self._failure:
+            self._connection.transport.abort()
+        elif asking.result():
+            self._wait()
+
+    async def _ask(self) -> bool:
+        """Ask once, and judge the answer; return whether the other end is to be asked again."""
+        connection, session = self._connection, self._session
         if _unread(connection, session):
-            continue
+            return True
         heard = _heard(connection, session)
         try:
             pong = asyncio.ensure_future(await connection.ping())
         except ConnectionClosed:
-            return
-        await asyncio.wait([pong], timeout=pings.timeout_seconds)
-        if not pong.done() and _heard(connection, session) == heard and not _unread(connection, session):
-            session.unresponsive = True
-            connection.transport.abort()
-            return
+            return False
+        await asyncio.wait([pong], timeout=self._pings.timeout_seconds)
+        if pong.done() or _heard(connection, session) != heard or _unread(connection, session):
+            return True
+        session.unresponsive = True
+        connection.transport.abort()
+        return False
 
 
 def _heard(connection: Connection, session: Reading) -> tuple[int, int]:

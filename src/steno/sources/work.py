@@ -1,4 +1,4 @@
-"""How much is fed in one turn of the event loop, over all streams together.
+"""How much is done in one turn of the event loop, over all streams together: frames that are parsed, or fed.
 
 A bound for each stream is none for a hundred that bring much at once: their reads all come in one turn, and timers,
 pings and the scrape wait for the sum. So a turn has `FRAMES`; who finds them spent waits in the order of asking, and
@@ -30,10 +30,12 @@ class Work:
         self._waiting: deque[Callable[[], object]] = deque()
         self._asked = False
         """Whether `_next` is called in the next turn."""
+        self._share = 0
+        """What is left to the one that goes on now, since it has waited."""
 
     def room(self) -> int:
-        """Return how many frames may still be fed in this turn, by one that has not waited."""
-        return 0 if self._waiting else max(FRAMES - self._fed, 0)
+        """Return how many frames may still be fed in this turn, by one that has not waited or whose turn it is."""
+        return self._share or (0 if self._waiting else max(FRAMES - self._fed, 0))
 
     def grant(self, frames: int) -> int:
         """Return how many of so many frames may be fed in this turn, and count them."""
@@ -42,7 +44,10 @@ class Work:
         return granted
 
     def fed(self, frames: int) -> None:
-        """Count what was fed by one that has not waited."""
+        """Count what was fed by one that has not waited or whose turn it is."""
+        if self._share:
+            self._share = max(self._share - frames, 0)
+            return
         self._fed += frames
         if self._fed >= UNCOUNTED and not self._asked:
             self._ask()
@@ -59,10 +64,14 @@ class Work:
 
     def _next(self) -> None:
         self._fed, self._asked = 0, False
-        for _ in range(min(WOKEN, len(self._waiting))):
-            self._waiting.popleft()()
-        if self._waiting and not self._asked:
-            self._ask()
+        try:
+            for _ in range(min(WOKEN, len(self._waiting))):
+                self._share = SHARE
+                self._waiting.popleft()()
+        finally:
+            self._share = 0
+            if self._waiting and not self._asked:
+                self._ask()
 
 
 class Reader:

@@ -66,6 +66,8 @@ class _Protocol(ServerProtocol):
 class PushConnection(Measured, ServerConnection):
     """A connection that a client has opened."""
 
+    __slots__ = ("_clients", "_ending", "_rates", "arrival", "deaf", "slowed_seconds")
+
     def __init__(self, read_ahead: ReadAhead, host: Host, arrival: Arrival, longest: int) -> None:
         """Take messages up to so many bytes."""
         protocol = _Protocol(subprotocols=[Subprotocol(CLOUD_EVENTS)], max_size=longest)

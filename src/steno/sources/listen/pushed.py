@@ -87,7 +87,7 @@ class Pushed:
                 await reader.wait()
             if not self.session.has_room:
                 await self.session.room()
-                settle()
+            settle()  # there may have been no room when the message was taken, and be some now
             if not getattr(connection, "deaf", False) and not self.take(message):
                 return
             del message

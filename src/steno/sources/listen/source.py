@@ -269,6 +269,7 @@ class ListenSource:
         host = address[0] if isinstance(address, tuple) else ""
         arrival = Arrival(host, loop.time() + self.config.handshake_seconds)
         self.sessions.sockets.held += 1
+        self.sessions.connections += 1
         if self.sessions.sockets.spent and not self._arrivals.end_oldest():
             sock.close()
             self._refuse("descriptors", arrival)

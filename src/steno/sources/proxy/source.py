@@ -209,6 +209,7 @@ class ProxySource:
         self.counters.connections = before + 1
         sockets = self._sessions.sockets
         sockets.held += DESCRIPTORS
+        self._sessions.connections += 1
         if before >= self.config.connections + REFUSED_AT_ONCE or sockets.spent:
             connection.transport.abort()
         if before >= self.config.connections or sockets.full:
