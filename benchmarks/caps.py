@@ -80,6 +80,21 @@ def _message(number: int) -> bytes:
     )
 
 
+def _words(role: str, start: int, end: int) -> bytes:
+    return _typed(f"session.{role}_transcript.delta", delta="hi", start_ms=start, end_ms=end)
+
+
+def _delegation(number: int) -> bytes:
+    return _typed("session.delegation.created", delegation={"id": f"item_{number}", "target": "client"})
+
+
+def _backend(number: int) -> bytes:
+    response = {"id": f"resp_{number}", "status": "in_progress"}
+    return _typed(
+        "response.event", delegation_id=f"item_{number}", event={"type": "response.created", "response": response}
+    )
+
+
 def _many(make: Callable[[int], bytes], count: int) -> Callable[[], Iterator[bytes]]:
     """Return what fills a state with so many events, numbered below zero: none of them comes again."""
     return lambda: (make(-number) for number in range(1, count + 1))
@@ -114,6 +129,16 @@ CAPS: Final[Mapping[str, Cap]] = {
         lambda number: _typed("response.created", response={"id": f"r{number}"}),
     ),
     "open_responses, tool calls": Cap(_many(_call, 3 * LIMITS.open_responses), _call),
+    "items, segments": Cap(
+        lambda: (_words("input", 1_000 * number, 1_000 * number + 1) for number in range(LIMITS.items)),
+        lambda number: _words("input", 3_000_000 + 1_000 * number, 3_000_000 + 1_000 * number + 1),
+    ),
+    "pieces of speech": Cap(
+        lambda: (_words("input", 10 * number, 10 * number + 1) for number in range(200)),
+        lambda number: _words("output", 5 * number, 2_000 + 5 * number),
+    ),
+    "open_responses, delegations": Cap(_many(_delegation, 3 * LIMITS.open_responses), _delegation),
+    "open_responses, backends": Cap(_many(_backend, 3 * LIMITS.open_responses), _backend),
     "models of a conversation": Cap(
         _many(lambda number: _done(f"r{number}", f"m{number}"), 600), lambda number: _done(f"r{number}", f"m{number}")
     ),

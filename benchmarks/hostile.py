@@ -57,6 +57,13 @@ _CHATKIT: Final = (
     b'{"object":"chatkit.session","id":"cksess_h","status":"active","workflow":{"id":"wf_h","state_variables":{'
 )
 
+_WORDS: Final = b'{"type":"session.output_transcript.delta","start_ms":0,"end_ms":200,"delta":"'
+_BACKEND_ITEM: Final = (
+    b'{"type":"response.event","event":{"type":"response.output_item.done","item":{"id":"msg_h","type":"message",'
+    b'"content":['
+)
+_DECISION: Final = b'{"type":"decision.event","event":{"type":"decision.completed","decision":{"answers":['
+
 STRUCTURES: Final[Mapping[str, Maker]] = {
     "lists": _list(b"[", b"[]", b"]"),
     "numbers": _list(b"[", b"1", b"]"),
@@ -90,6 +97,7 @@ TEXTS: Final[Mapping[str, Maker]] = {
     "an identifier": lambda size: _filled(b'{"type":"input_audio_buffer.cleared","event_id":"', b"a", b'"}', size),
     "a type": lambda size: _filled(b'{"type":"', b"a", b'"}', size),
     "a type shaped like keys": lambda size: _filled(b'{"type":"', b"sk-aaaaaaaa ", b'"}', size),
+    "words of a live session": lambda size: _filled(_WORDS, b"a", b'"}', size),
     "audio": lambda size: _filled(_DELTA.replace(b"text", b"audio"), b"AAAA", b'"}', size),
     "a text that drifted": lambda size: _filled(_DELTA[:-9] + b'"delta":7,"text":"', b",", b'"}', size),
     "an error": lambda size: _filled(b'{"type":"error","error":{"code":"', b"a", b'"}}', size),
@@ -137,6 +145,9 @@ LISTS: Final[Mapping[str, Maker]] = {
         b'{"event":"thread.run.created","data":{"id":"run_h","thread_id":"thread_h","tools":[', b"{}", b"]}}"
     ),
     "state variables": _numbers(_CHATKIT, b'"%07d":1', b"}}}"),
+    "parts of a backend's item": _list(_BACKEND_ITEM, b'{"text":"a"}', b"]}}}"),
+    "parts of a backend's item that drifted": _list(_BACKEND_ITEM, b'{"text":1}', b"]}}}"),
+    "answers of a decision": _list(_DECISION, b'{"type":"refusal"}', b"]}}}"),
     "data that nobody reads": _list(b'{"event":"done","data":[', b"{}", b"]}"),
 }
 """Known members that hold much."""

@@ -45,6 +45,8 @@ KINDS: Final[dict[str, tuple[int, Callable[[int], Iterable[bytes]]]]] = {
 """The hottest ones: how many are counted, and what makes them. The third ends in `response.done`, the dearest event."""
 OPENING: Final = 20
 """Of each kind, before it counts: code is loaded, and what is remembered has its first size."""
+CLOSED: Final = b'{"dir":"close","code":1000,"reason":""}\n'
+"""Each kind is on a connection of its own: a stream that carries several sessions is looked at far more closely."""
 TRUNKS: Final = ("origin/main", "main")
 COLLECTED: Final = re.compile(r"^==\d+== Collected : (\d+)$", re.MULTILINE)
 
@@ -78,7 +80,7 @@ def counted(checkouts: Sequence[Path]) -> list[Counted]:
 
 def write(folder: Path) -> list[Path]:
     """Write the opening, and the opening followed by each kind; return the recordings in this order."""
-    opening = list(chain.from_iterable(make(OPENING) for _, make in KINDS.values()))
+    opening = list(chain.from_iterable((*make(OPENING), CLOSED) for _, make in KINDS.values()))
     recordings = [folder / f"{number}.jsonl" for number in range(len(KINDS) + 1)]
     recordings[0].write_bytes(b"".join(opening))
     for path, (count, make) in zip(recordings[1:], KINDS.values(), strict=True):

@@ -21,17 +21,21 @@ from steno.core.export import conversation_line
 from steno.core.stream import Stream
 from steno.wire import assistants, realtime
 from steno.wire.realtime_objects import RealtimeResponse, RealtimeSessionCreateResponse
+from steno.wire.responses_objects import Response
 from steno.wire.usage import Usage
 from tests.core.helpers import Play, line_of
 from tests.vocabulary import decode
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 CORPUS = Path(os.environ.get("STENO_CORPUS", BESIDE))
-OURS = ("rt-openai-*.jsonl", "rt-azure-*.jsonl", "asst-*.jsonl")
+RESPONSES = ("responses-ws__*.jsonl", "responses__*.jsonl")
+OURS = ("rt-openai-*.jsonl", "rt-azure-*.jsonl", "asst-*.jsonl", *RESPONSES)
+LIVE = ("live-*.jsonl", "live__*.jsonl")
 DIALECTS = ("rt-xai_*.jsonl", "rt-azurevoicelive_*.jsonl")
 REPLIES = ("sessions-*.jsonl", "docs__objects.jsonl", "asst-*_rest_objects.jsonl")
 STEP_ENDS = {"completed", "failed", "cancelled", "expired"}
 RUN_ENDS = STEP_ENDS | {"incomplete"}
+RESPONSE_ENDS = {f"response.{end}" for end in ("done", "completed", "failed", "incomplete")}
 
 pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason=f"no recordings: {CORPUS} is no folder")
 
@@ -91,10 +95,10 @@ def replayed(file: Path) -> Replayed:
 
 def test_there_are_recordings() -> None:
     """A pattern that finds nothing proves nothing."""
-    assert [len(matching(pattern)) > 0 for pattern in (*OURS, *DIALECTS, *REPLIES)] == [True] * 8
+    assert [len(matching(pattern)) > 0 for pattern in (*OURS, *LIVE, *DIALECTS, *REPLIES)] == [True] * 12
 
 
-@each(*OURS)
+@each(*OURS, *LIVE)
 def test_nothing_is_malformed_or_unknown_or_lost(file: Path) -> None:
     """Every frame is an event that is known, and counts."""
     told = replayed(file)
@@ -122,12 +126,28 @@ def _is_unknown(payload: bytes) -> bool:
 def test_responses_are_those_of_the_recording(file: Path) -> None:
     """Member for member, in order, and each is told once."""
     told = replayed(file)
-    expected = [event["response"] for event in told.events if event.get("type") == "response.done"]
+    expected = [event["response"] for event in told.events if event.get("type") in RESPONSE_ENDS]
     assert told.told("responses") == expected
     finished = told.play.of(facts.ResponseFinished)
     assert [fact.response_id for fact in finished if isinstance(fact, facts.ResponseFinished)] == [
         response["id"] for response in expected
     ]
+
+
+@each(*RESPONSES)
+def test_responses_of_the_responses_api_are_in_its_family(file: Path) -> None:
+    """Numbered or not, and nothing of them is out of place."""
+    told = replayed(file)
+    assert {line["family"] for line in told.lines} == {"responses"}
+    assert told.play.rejected == {}
+
+
+def test_every_example_of_the_responses_api_is_known() -> None:
+    """A page of examples is no stream: what follows no beginning is of no response."""
+    told = replayed(CORPUS / "docs__responses_stream.jsonl")
+    assert (told.stream.malformed, told.stream.unknown) == ({}, {})
+    assert told.play.rejected.keys() <= {"unknown_response", "repeated", "ended", "unexpected_direction"}
+    assert {line["family"] for line in told.lines} == {"responses"}
 
 
 @each("asst-*.jsonl")
@@ -158,8 +178,10 @@ SESSION_EVENTS = {
     "transcription_session.created",
     "transcription_session.updated",
 }
+RESPONSE_EVENTS = RESPONSE_ENDS | {"response.created", "response.queued", "response.in_progress"}
 SHOWN = {
     "realtime.response": ("responses", "unfinished"),
+    "response": ("responses", "unfinished"),
     "realtime.session": ("session",),
     "realtime.transcription_session": ("session",),
     "thread.run": ("runs",),
@@ -173,7 +195,6 @@ NOT_SHOWN = {
     "thread.run.step.delta": "the step that it is a piece of is shown",
     "realtime.conversation": "its id is shown as `conversation_id`; it has nothing else",
     "realtime.item": "the response that made it is shown, and the words of all items as the transcript",
-    "response": "the Responses API's, which is another family",
 }
 """What the recordings hold besides, and why `--state` has no place for it."""
 SECRETS = {"client_secret", "credential"}
@@ -185,7 +206,7 @@ def carried(event: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
     match event:
         case {"event": _, "data": {"object": str(kind)} as whole}:
             return kind, whole
-        case {"type": "response.created" | "response.done", "response": {"object": str(kind)} as whole}:
+        case {"type": str(name), "response": {"object": str(kind)} as whole} if name in RESPONSE_EVENTS:
             return kind, whole
         case {"type": str(kind), "session": dict(whole)} if kind in SESSION_EVENTS:
             return "realtime.session", whole  # some servers leave `object` out
@@ -298,7 +319,7 @@ def _wholes(event: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield key, _words([part])
         case {"item": {"type": "message", "id": str(key), "content": list(content)}}:
             yield key, _words(content)
-        case {"type": "response.done", "response": {"output": list(items)}}:
+        case {"type": str(kind), "response": {"output": list(items)}} if kind in RESPONSE_ENDS:
             yield from ((item["id"], _words(item["content"])) for item in items if item["type"] == "message")
         case {"data": {"object": "thread.message", "id": str(key), "content": list(content)}}:
             yield key, _words(content)
@@ -316,6 +337,7 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     "realtime.response": RealtimeResponse,
     "realtime.session": RealtimeSessionCreateResponse,
     "realtime.transcription_session": RealtimeSessionCreateResponse,
+    "response": Response,
     "thread.run": assistants.ThreadRun,
     "thread.run.step": assistants.RunStepObject,
 }
@@ -337,6 +359,17 @@ UNDECLARED: dict[type[msgspec.Struct], set[str]] = {
         # xAI: how audio is carried, and the form of a tool that Chat Completions has.
         "audio.input.transport", "audio.output.transport", "enable_noise_suppression", "enable_phonetic_spelling",
         "keep_context", "tools[].function",
+    },
+    Response: {
+        # What was asked for, and how: nothing here depends on it.
+        "input", "instructions", "frequency_penalty", "max_output_tokens", "max_tool_calls", "parallel_tool_calls",
+        "presence_penalty", "prompt_cache_key", "prompt_cache_retention", "reasoning", "reasoning_effort",
+        "safety_identifier", "store", "temperature", "text", "tool_choice", "top_logprobs", "top_p", "truncation",
+        "user", "tools[].description", "tools[].format", "tools[].name", "tools[].parameters", "tools[].strict",
+        # What a text cites, and how likely it was.
+        "output[].content[].annotations", "output[].content[].logprobs",
+        # Upstream's clock.
+        "completed_at", "created_at",
     },
     assistants.ThreadRun: {
         # How the model was asked: nothing here depends on it.
@@ -392,9 +425,9 @@ def _reported(event: dict[str, Any]) -> tuple[int, int]:
     """What an event says was used, read without any of the code under test."""
     match event:
         case {
-            "type": "response.done",
+            "type": str(kind),
             "response": {"usage": {"input_tokens": int(inputs), "output_tokens": int(outputs)}},
-        }:
+        } if kind in RESPONSE_ENDS:
             return inputs, outputs
         case {"type": "response.done", "usage": {"input_tokens": int(inputs), "output_tokens": int(outputs)}}:
             return inputs, outputs
@@ -423,7 +456,82 @@ def _modalities(usage: Usage) -> set[str]:
     return {bucket.modality for bucket in measure(usage, None).tokens}
 
 
-@each(*OURS, *DIALECTS)
+# Live -----------------------------------------------------------------------------------------------------------
+
+
+ENDS = {"response.completed", "response.failed", "response.incomplete"}
+
+
+@each(*LIVE)
+def test_live_objects_are_those_of_the_recording(file: Path) -> None:
+    """Member for member: the session that upstream sent last, and each response of a backend that ended."""
+    told = replayed(file)
+    (line,) = told.lines
+    inner = [event["event"] for event in told.events if event["type"] == "response.event"]
+    assert line["session"] == [event["session"] for event in told.events if "session" in event][-1]
+    assert line["responses"] == [event["response"] for event in inner if event["type"] in ENDS]
+    assert told.play.rejected == {}
+
+
+@each(*LIVE)
+def test_live_seconds_are_the_last_that_were_reported(file: Path) -> None:
+    """Each report replaces the one before it. None of the recordings has an end that upstream confirms."""
+    told = replayed(file)
+    (line,) = told.lines
+    reported = [event["usage"]["seconds"] for event in told.events if event["type"] == "session.usage.updated"]
+    assert [float(each["seconds"]) for each in line["totals"]["seconds"]] == reported[-1:]
+    assert [line["usage"]["seconds"], line["usage"]["usage_final"]] == [
+        str(int(reported[-1])) if reported else None,
+        False,
+    ]
+
+
+@each(*LIVE)
+def test_live_tokens_are_those_of_the_backends(file: Path) -> None:
+    told = replayed(file)
+    ended = [event["event"]["response"]["usage"] for event in told.events if event.get("event", {}).get("type") in ENDS]
+    expected = Counter(input=sum(u["input_tokens"] for u in ended), output=sum(u["output_tokens"] for u in ended))
+    assert told.tokens() == +expected
+
+
+@each(*LIVE)
+def test_live_words_are_those_of_the_recording(file: Path) -> None:
+    """Of both speakers all fragments in order, whatever segments they stand in, and no time without words."""
+    (line,) = replayed(file).lines
+    for role, kind in (("user", "session.input_transcript.delta"), ("assistant", "session.output_transcript.delta")):
+        fragments = [event for event in replayed(file).events if event["type"] == kind]
+        turns = [turn for turn in line["transcript"] if turn["role"] == role]
+        assert "".join(turn["text"] for turn in turns) == "".join(event["delta"] for event in fragments)
+        assert turns[0]["start_ms"] == fragments[0]["start_ms"]
+        assert turns[-1]["end_ms"] == fragments[-1]["end_ms"]
+
+
+@pytest.mark.parametrize(
+    ("name", "segments", "double_talk"),
+    [
+        (
+            "live__pydantic_delegated_tool_round",
+            [("user", 600, 4000), ("assistant", 4000, 5600), ("assistant", 6400, 9400)],
+            "0",
+        ),
+        ("live__pydantic_sideband_webrtc_call", [("user", 600, 3000), ("assistant", 2400, 3400)], "0.6"),
+        (
+            "live-real__travizm_gpt_live_session",
+            [("user", 600, 4800), ("assistant", 4800, 5800), ("assistant", 6800, 7400)],
+            "0",
+        ),
+    ],
+)
+def test_live_segments_follow_from_the_clock_of_the_server(
+    name: str, segments: list[tuple[str, int, int]], double_talk: str
+) -> None:
+    """As read by hand: a pause of 0.8 s and more stands between two things that the model says."""
+    (line,) = replayed(CORPUS / f"{name}.jsonl").lines
+    assert [(turn["role"], turn["start_ms"], turn["end_ms"]) for turn in line["transcript"]] == segments
+    assert line["double_talk_seconds"] == double_talk
+
+
+@each(*OURS, *LIVE, *DIALECTS)
 def test_a_recording_twice_is_the_same_twice(file: Path) -> None:
     """State and facts are a function of the frames."""
     first, second = Replayed(file), replayed(file)
@@ -446,7 +554,7 @@ def test_whatever_was_recorded_goes_through(file: Path) -> None:
 @given(st.data())
 def test_a_damaged_recording_goes_through_too(data: st.DataObject) -> None:
     """Frames that are lost, doubled or out of order make no sum negative, and lose no count."""
-    payloads = replayed(data.draw(st.sampled_from(files(*OURS, *DIALECTS)))).payloads
+    payloads = replayed(data.draw(st.sampled_from(files(*OURS, *LIVE, *DIALECTS)))).payloads
     chosen = data.draw(st.lists(st.sampled_from(payloads), max_size=60))
     play = Play(items=3, open_responses=2, kept_objects=2)
     for payload in chosen:

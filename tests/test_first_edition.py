@@ -103,6 +103,10 @@ ADDED: Final = {
     "steno_rate_limit_limit": "gauge",
     "steno_rate_limit_reset_seconds": "gauge",
     "steno_series_dropped": "counter",
+    "steno_cache_write_tokens": "counter",
+    "steno_reasoning_tokens": "counter",
+    "steno_response_service_tiers": "counter",
+    "steno_billed_tool_calls": "counter",
 }
 """Metrics that are new, and their types."""
 GONE: Final = ("steno_sessions_ending_60_seconds", "steno_sessions_ending_300_seconds")

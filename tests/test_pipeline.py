@@ -1,6 +1,7 @@
 """The seam: every frame counts once, time goes on, and sources can be asked to wait."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import anyio
@@ -8,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from steno import wire
 from steno.core import facts
 from steno.core.facts import Origin
 from steno.core.frame import Frame
 from steno.core.stream import Stream
 from steno.limits import Limits
 from steno.pipeline import Pipeline
+from steno.timestamps import SECOND
 from steno.wire import assistants, realtime
 from tests.core.helpers import (
     BEGIN,
@@ -70,6 +73,45 @@ def test_a_frame_counts_as_what_it_is() -> None:
         "drifted": 1,
     }
     assert play.stream.frames == 15
+
+
+def test_many_events_are_taken_in_as_each_by_itself() -> None:
+    """The same facts and the same counts, times and directions included; a mistake of ours counts what came before."""
+    said = [session(), created(), audio(), audio(response_id="resp_9"), audio(), event("session.update")]
+    frames = [
+        Frame(json.dumps(each).encode(), BEGIN + number * SECOND if number != 3 else None, number == len(said) - 1)
+        for number, each in enumerate(said)
+    ]
+    alone, together = Play(), Play()
+    for frame in frames:
+        alone.pipeline.feed(alone.stream, frame)
+    look = together.pipeline.families.decoder.first_look
+    events = [(frame, found) for frame in frames if (found := look(frame.payload)) is not None]
+
+    together.pipeline.feed_events(together.stream, events)
+
+    assert len(events) == len(frames)
+    assert together.emitted == alone.emitted
+    assert counts(together) == counts(alone)
+    assert seen(together) == seen(alone)
+
+
+def test_a_mistake_among_many_events_leaves_the_counts_of_those_before() -> None:
+    play = Play()
+    frame = Frame(json.dumps(session()).encode(), BEGIN)
+
+    def events() -> Iterator[tuple[Frame, wire.Event]]:
+        yield frame, realtime.SessionCreated()
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        play.pipeline.feed_events(play.stream, events())
+    assert seen(play) == (1, len(frame.payload), 0, BEGIN)
+
+
+def seen(play: Play) -> tuple[int, int, int, int | None]:
+    told = play.pipeline.source(SOURCE)
+    return play.stream.frames, told.received_bytes, told.sent_bytes, told.last_event_at
 
 
 def test_a_frame_that_is_no_event_is_told() -> None:

@@ -125,6 +125,14 @@ OWNERS: Final = 100_000
 """Open steps and messages whose thread is remembered, since their deltas name none; and names of conversations that
 were used more than once. Each takes a few MB."""
 
+CHAINED_RESPONSES: Final = 65_536
+"""Responses whose conversation is remembered, since those that follow them name nothing else: those of a busy day. Each
+takes some 400 bytes. A response that follows one which was forgotten begins a conversation of its own."""
+
+LANES: Final = 64
+"""Lanes of one connection, and requests of one conversation that were not answered yet, that are remembered. Upstream
+takes 32 lanes and 16 responses at once. Past it the one that was silent longest is forgotten."""
+
 SUPERSEDED_SECONDS: Final = 120.0
 """Silence after which a session that another one has followed on its stream is closed. In a call somebody speaks more
 often; shorter, and a call on hold that shares its stream would be cut in two."""
@@ -187,8 +195,8 @@ WEBHOOK_IDS: Final = 32_768
 tolerance within which a webhook is accepted at all, so that no clock is needed to forget them."""
 
 GIVEN_UP_SECONDS: Final = 7_200.0
-"""How long a call is tried to be followed without a connection that was of use. A session of OpenAI lasts an hour at
-most: the call is over then, and its place is wanted."""
+"""How long a call is tried to be followed without a connection that was of use. A Realtime session of OpenAI lasts an
+hour at most, a Live session two: the call is over then, and its place is wanted."""
 
 RESUME_IDS: Final = 2_048
 """Senders of `listen` whose last message is remembered, so that they can go on after a break. Each takes some 1 KB, and

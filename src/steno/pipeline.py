@@ -4,10 +4,8 @@
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Final, Protocol
-
-import anyio
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Final, Protocol
 
 from steno import wire
 from steno.core.billing.prices import PriceTable
@@ -22,6 +20,9 @@ from steno.core.sequence import Sequences
 from steno.core.stream import Stream, StreamEnd
 from steno.limits import Limits
 from steno.timestamps import SECOND, Micros, seconds
+
+if TYPE_CHECKING:
+    import anyio
 
 INTERNAL_ERROR: Final = "internal_error"
 """Why a frame was rejected at which our own code raised. Its stream ends."""
@@ -65,6 +66,19 @@ class SourceCounts:
         self.frames_rejected[reason] = self.frames_rejected.get(reason, 0) + 1
 
 
+def _to_all(sinks: Sequence[Sink]) -> Callable[[Origin, Fact], None]:
+    """Return what emits a fact to each of `sinks`, in their order."""
+    if len(sinks) == 1:
+        return sinks[0].emit
+    emits = tuple(sink.emit for sink in sinks)
+
+    def emit(origin: Origin, fact: Fact) -> None:
+        for each in emits:
+            each(origin, fact)
+
+    return emit
+
+
 class Pipeline:
     """All conversations of one process, and the sinks that facts about them are emitted to.
 
@@ -93,22 +107,17 @@ class Pipeline:
             mixed: receives each stream once that carries several sessions, when an event of it is of none for certain.
         """
         self.families = families
+        self._emit = _to_all(sinks)
         self.registry = Registry(limits, families.members, self._emit, closed, prices, mixed)
         self.open = True
         self.sources: dict[str, SourceCounts] = {}
         self.streams: dict[str, Stream] = {}
-        self._first_look = families.decoder.first_look
-        self._second_look = families.decoder.second_look
         self._routes = self.registry.routes
         self._feed = self.registry.feed
-        self._sinks = tuple(sinks)
         self._ended = ended
-        self._room = anyio.Event()
+        self._room: anyio.Event | None = None
+        """What is set when there is room again; None while there is."""
         self._next_second: Micros = 0
-
-    def _emit(self, origin: Origin, fact: Fact) -> None:
-        for sink in self._sinks:
-            sink.emit(origin, fact)
 
     def source(self, name: str) -> SourceCounts:
         """Return the counts of the source `name`."""
@@ -135,6 +144,7 @@ class Pipeline:
         self._advance(at)
         self.source(source)
         stream = Stream(name, source, conversation)
+        stream.decode_by(self.families.decoder)
         self.registry.stream_opened(stream, at)
         self.streams[name] = stream
         return stream
@@ -165,14 +175,8 @@ class Pipeline:
 
     # Frames ---------------------------------------------------------------------------------------------
 
-    def feed(self, stream: Stream, frame: Frame, event: wire.Event | None = None) -> None:
-        """Take in one frame: whatever it is, it is counted once, and the facts that follow from it are emitted.
-
-        Args:
-            stream: what it came on.
-            frame: the frame.
-            event: what it is at the first look, where that was taken before.
-        """
+    def feed(self, stream: Stream, frame: Frame) -> None:
+        """Take in one frame of `stream`: whatever it is, it is counted once, and the facts of it are emitted."""
         stream.frames += 1
         counts = self.sources[stream.source]
         payload, at = frame.payload, frame.at
@@ -184,11 +188,10 @@ class Pipeline:
             counts.last_event_at = at
             if at >= self._next_second:
                 self.tick(at)
+        event = stream.first_look(payload)
         if event is None:
-            event = self._first_look(payload)
-            if event is None:
-                self._other(stream, counts, self._second_look(payload), frame, NO_ENVELOPE)
-                return
+            self._other(stream, counts, stream.decoder.second_look(payload), frame, NO_ENVELOPE)
+            return
         kind = type(event)
         rejected = self._feed(self._routes[kind], stream, event, frame)
         if rejected is None:
@@ -197,9 +200,48 @@ class Pipeline:
         else:
             counts.reject(rejected)
 
+    def feed_events(self, stream: Stream, frames: Iterable[tuple[Frame, wire.Event]]) -> None:
+        """Take in many frames of `stream`, each with the event that it is at the first look, as `feed` does with one.
+
+        Frames and bytes are counted once all of them are taken in: nobody looks meanwhile.
+        """
+        counts = self.sources[stream.source]
+        events, routes, feed = counts.events, self._routes, self._feed
+        number = received = sent = 0
+        last_at = counts.last_event_at
+        try:
+            for frame, event in frames:
+                number += 1
+                if frame.sent:
+                    sent += len(frame.payload)
+                else:
+                    received += len(frame.payload)
+                at = frame.at
+                if at is not None:
+                    last_at = at
+                    if at >= self._next_second:
+                        self.tick(at)
+                kind = type(event)
+                rejected = feed(routes[kind], stream, event, frame)
+                if rejected is not None:
+                    counts.reject(rejected)
+                elif kind in events:
+                    events[kind] += 1
+                else:
+                    events[kind] = 1
+        finally:
+            stream.frames += number
+            counts.received_bytes += received
+            counts.sent_bytes += sent
+            counts.last_event_at = last_at
+
     def _event(self, stream: Stream, counts: SourceCounts, event: wire.Event, frame: Frame, envelope: Envelope) -> None:
         kind = type(event)
-        rejected = self._feed(self._routes[kind], stream, event, frame, envelope.subject, envelope.identity)
+        route = self._routes[kind]
+        decoder = self.families.decoder.of(route.family)
+        if decoder is not None and decoder is not stream.decoder:
+            stream.decode_by(decoder)  # the event is of that family for certain, or it would be of the one so far
+        rejected = self._feed(route, stream, event, frame, envelope.subject, envelope.identity)
         if rejected is None:
             counts.events[kind] = counts.events.get(kind, 0) + 1
         else:
@@ -269,18 +311,22 @@ class Pipeline:
 
     def hold(self) -> None:
         """Ask the sources to read no more, until `release`."""
-        if self.open:
-            self.open = False
+        import anyio  # noqa: PLC0415  # with asyncio a tenth of the start of a replay, which never waits
+
+        if self._room is None:
             self._room = anyio.Event()
+            self.open = False
 
     def release(self) -> None:
         """Let the sources read again."""
         self.open = True
-        self._room.set()
+        if self._room is not None:
+            self._room.set()
+            self._room = None
 
     async def room(self) -> None:
         """Wait until there is room again."""
-        while not self.open:
+        while self._room is not None:
             await self._room.wait()
 
 

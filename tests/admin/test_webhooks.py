@@ -129,12 +129,34 @@ async def test_other_events_are_acknowledged_and_counted(tmp_path: Path) -> None
     async with face(source(tmp_path, ONE)) as served:
         answers_ = [
             await served.send(event(kind=kind), signed(event(kind=kind), f"wh_{kind[:9]}"))
-            for kind in ("batch.completed", "live.transport.incoming", "made.up", "x" * 1_000)
+            for kind in ("batch.completed", "video.failed", "made.up", "x" * 1_000)
         ]
 
     assert answers_ == [(200, "ignored")] * 4
     assert (served.calls, served.counts) == ([], {"ignored": 4})
-    assert served.events == {"batch.completed": 1, "live.transport.incoming": 1, "other": 2}
+    assert served.events == {"batch.completed": 1, "video.failed": 1, "other": 2}
+
+
+@pytest.mark.parametrize("kind", ["live.transport.incoming", "live.transport.connected", "live.call.incoming"])
+async def test_a_live_session_that_is_announced_is_followed(tmp_path: Path, kind: str) -> None:
+    """Twice, where two endpoints of the provider announce it, is once."""
+    body = event("live_1", kind, "session_id")
+    async with face(source(tmp_path, ONE)) as served:
+        answers_ = [await served.send(body, signed(body, delivery)) for delivery in ("wh_1", "wh_2")]
+
+    assert (answers_, served.calls) == ([(200, "attached"), (200, "already_attached")], [("live_1", "webhook")])
+    assert served.events == {kind: 2}
+
+
+@pytest.mark.parametrize(
+    ("kind", "member"), [("live.transport.incoming", "call_id"), ("realtime.call.incoming", "session_id")]
+)
+async def test_an_announcement_that_names_no_call_is_malformed(tmp_path: Path, kind: str, member: str) -> None:
+    body = event("live_1", kind, member)
+    async with face(source(tmp_path, ONE)) as served:
+        answer = await served.send(body, signed(body))
+
+    assert (answer, served.calls, served.events) == ((400, "malformed"), [], {})
 
 
 async def test_a_source_may_only_count(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ ONE = "whsec_" + base64.b64encode(b"one secret of twenty-four").decode()
 TWO = "whsec_" + base64.b64encode(b"another secret of as many").decode()
 
 
-def event(call_id: str = "rtc_1", kind: str = "realtime.call.incoming") -> bytes:
+def event(call_id: str = "rtc_1", kind: str = "realtime.call.incoming", member: str = "call_id") -> bytes:
     headers = [{"name": "From", "value": "sip:+49300000000@carrier.example"}]
-    data = {"call_id": call_id, "sip_headers": headers}
+    data = {member: call_id, "sip_headers": headers}
     return json.dumps({"object": "event", "id": "evt_1", "type": kind, "created_at": 1, "data": data}).encode()
 
 

@@ -8,6 +8,19 @@ from typing import Any
 import anyio.to_thread
 
 from steno.app.daemon import Daemon
+from steno.core.facts import Fact, Origin
+from steno.pipeline import Sink
+
+
+def emit_to(daemon: Daemon, sink: Sink) -> None:
+    """Let a daemon emit what happens in conversations to `sink` besides."""
+    emit = daemon.pipeline.registry._emit
+
+    def emit_both(origin: Origin, fact: Fact) -> None:
+        emit(origin, fact)
+        sink.emit(origin, fact)
+
+    daemon.pipeline.registry._emit = emit_both
 
 
 async def get(daemon: Daemon, path: str) -> tuple[int, str]:

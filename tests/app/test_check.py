@@ -17,6 +17,10 @@ OWN_SESSION = (
     "opens a session of its own at the provider, which is billed and shows nobody's calls: name a running call by "
     'call_id=, or use a source of kind "proxy", "listen" or "attach"'
 )
+OWN_WEBSOCKET = (
+    "opens a websocket of its own at the provider, which shows nobody's events: use a source of kind "
+    '"proxy" or "listen", or for Live sessions "attach"'
+)
 
 
 def warned(*lines: str, url: str = URL, kind: str = "connect") -> list[Finding]:
@@ -54,6 +58,21 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_a_url_that_opens_a_session_is_doubtful(url: str, doubtful: bool) -> None:
     expected = [Finding("sources.relay.url", OWN_SESSION)] if doubtful else []
 
+    assert warned(url=f'url = "{url}"') == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "doubtful"),
+    [
+        ("wss://api.openai.com/v1/responses", True),
+        ("wss://api.x.ai/v1/responses/", True),
+        ("wss://desk.openai.azure.com/openai/v1/live/sessions", True),
+        ("wss://api.openai.com/v1/live/sessions/live_1/attach?graceful_close=true", False),
+        ("wss://relay.example/v1/responses", False),
+    ],
+)
+def test_a_url_that_opens_a_websocket_of_its_own_is_doubtful(url: str, doubtful: bool) -> None:
+    expected = [Finding("sources.relay.url", OWN_WEBSOCKET)] if doubtful else []
     assert warned(url=f'url = "{url}"') == expected
 
 

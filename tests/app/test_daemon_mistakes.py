@@ -13,6 +13,7 @@ from steno.config import Audit, Config, Connect, Http
 from steno.core.facts import ConversationClosed, Fact, Origin
 from steno.core.registry import Registry
 from steno.timestamps import Micros
+from tests.app.daemons import emit_to
 from tests.processes import steno
 from tests.sources.helpers import server, until
 
@@ -52,7 +53,7 @@ async def test_a_mistake_in_time_or_in_the_drain_ends_neither(tmp_path: Path, mo
         sources = (Connect(name="relay", kind="connect", url=url),)
         config = Config(http=Http(listen="127.0.0.1:0"), audit=Audit(directory=str(tmp_path)), sources=sources)
         with opened(config, {}) as daemon, capture_logs() as logs:
-            daemon.pipeline._sinks = (*daemon.pipeline._sinks, Failing())
+            emit_to(daemon, Failing())
 
             async def run() -> None:
                 results.append(await daemon.run())

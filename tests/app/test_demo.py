@@ -141,7 +141,7 @@ def test_what_it_tells_to_try_works() -> None:
     proved = typed(verify)
 
     assert [done.returncode for done in (*during, proved)] == [0, 0, 0]
-    assert b"4 of 4 sources ready" in during[0].stdout
+    assert b"6 of 6 sources ready" in during[0].stdout
     assert (metrics[0], page_shown[0], session) == (200, 200, (200, b'{"authorized":true}'))
     assert b"steno_events_total" in metrics[1]
     assert proved.stdout.startswith(b"the audit log holds")

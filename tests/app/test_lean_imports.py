@@ -32,3 +32,10 @@ def test_a_daemon_starts_without_what_it_is_not_configured_for(tmp_path: object)
         | {"steno.redaction", "steno.simulate", "steno.sources.connect", "steno.sources.follow"}
         | {"steno.sources.attach.source", "steno.sources.listen.source", "steno.sources.proxy.source"}
     )
+
+
+def test_a_replay_starts_without_what_a_daemon_waits_and_logs_by() -> None:
+    loaded = imported("replay", "/dev/null")
+
+    assert {"steno.app.replay", "steno.pipeline", "rich"} <= loaded
+    assert loaded.isdisjoint({"anyio", "asyncio", "ssl", "structlog", "steno.app.daemon", "steno.audit", "websockets"})

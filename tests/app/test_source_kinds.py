@@ -28,7 +28,7 @@ from steno.pipeline import Pipeline
 from steno.sources import recorder, recording, supervised
 from steno.sources.recording import Close
 from steno.sources.stream_session import StreamCounters, StreamSessions
-from tests.app.daemons import get
+from tests.app.daemons import emit_to, get
 from tests.sources.helpers import until
 
 pytestmark = pytest.mark.anyio
@@ -241,7 +241,7 @@ async def test_a_source_that_fails_is_started_again_and_no_other_notices(
     again = msgspec.structs.replace(config, sources=(Breaking(name=place, place=place, edition=2), honest))
 
     with opened(config, {}, record=tmp_path, load=lambda: again) as daemon:
-        daemon.pipeline._sinks = (*daemon.pipeline._sinks, gaps)
+        emit_to(daemon, gaps)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(daemon.run)
             restarts = daemon.sources.numbers

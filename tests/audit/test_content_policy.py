@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from msgspec import Struct
+from msgspec import Struct, UnsetType
 from msgspec.structs import fields
 
 from steno.audit.content_policy import NONE, BodyEncoder, ContentPolicy, ContentRule
@@ -179,7 +179,7 @@ def test_a_type_that_no_policy_knows_is_refused() -> None:
     assert str(caught.value) == "a fact holds a Disguise, which no content policy knows"
 
 
-PLAIN = {str, int, float, bool, type(None)}
+PLAIN = {str, int, float, bool, type(None), UnsetType}  # a member that is not set is not written
 
 
 def leaves(kind: Any) -> set[Any]:

@@ -50,6 +50,7 @@ def test_each_recording_is_the_opening_and_one_kind_more(tmp_path: Path) -> None
     opening, *kinds = [path.read_bytes() for path in instructions.write(tmp_path)]
 
     assert all(recording.startswith(opening) for recording in kinds)
+    assert opening.endswith(instructions.CLOSED), "what is counted would share its stream with the opening"
     added = [recording[len(opening) :] for recording in kinds]
     assert [
         (more.count(b'transcript.delta"'), more.count(b'audio.delta"'), more.count(b'"response.done"'))

@@ -119,7 +119,7 @@ def test_the_minimal_file_is_the_defaults_and_one_source() -> None:
     assert load(FOLDER / "minimal.toml") == Config(sources=(relay,))
 
 
-def test_the_demo_reads_three_voice_lines_and_a_back_office() -> None:
+def test_the_demo_reads_a_line_of_each_kind() -> None:
     config = load(FOLDER / "demo.toml")
 
     assert config.http.listen == "127.0.0.1:9464"
@@ -128,4 +128,6 @@ def test_the_demo_reads_three_voice_lines_and_a_back_office() -> None:
         "support": "ws://127.0.0.1:8765/v1/realtime?model=gpt-realtime&line=2",
         "field-radio": "ws://127.0.0.1:8765/v1/realtime?line=push",
         "back-office": "ws://127.0.0.1:8765/v1/assistants",
+        "agents": "ws://127.0.0.1:8765/v1/responses?line=1",
+        "kiosk": "ws://127.0.0.1:8765/v1/live/sessions?line=1",
     }

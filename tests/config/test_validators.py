@@ -38,6 +38,14 @@ def test_the_address_of_calls_names_no_call_and_no_model(name: str) -> None:
     assert faults_of(calls.format("?api-version=1&deployment=voice")) == []
 
 
+def test_the_address_of_live_sessions_names_none() -> None:
+    calls = '[[sources]]\nname = "calls"\nkind = "attach"\nurl = "wss://api.example/v1/live/sessions{}"'
+
+    fault = "must not name a session: end it with /live/sessions, each session is named by who asks for it"
+    assert faults_of(calls.format("/live_1/attach?graceful_close=true")) == [f"sources.calls.url: {fault}"]
+    assert faults_of(calls.format("/")) == []
+
+
 def test_a_header_is_set_once_whatever_the_case_of_its_letters() -> None:
     assert faults_of(source('headers = { Auth = { env = "A" }, auth = { env = "B" } }')) == [
         "sources.relay.headers: holds a header twice: the case of its letters does not count"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from steno.core import facts
 from steno.core.facts import Fact, Origin
 from steno.core.frame import Frame
-from steno.core.realtime.handlers import passed
+from steno.core.routing import passed
 from steno.wire import assistants, realtime
 from tests.conftest import DEEP
 from tests.core.helpers import BEGIN, Play, line_of

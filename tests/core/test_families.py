@@ -5,10 +5,11 @@ from typing import Any, Final
 
 import msgspec
 import pytest
+from msgspec import UNSET, UnsetType
 
 from steno.audit.content_policy import NONE, BodyEncoder
 from steno.audit.sink import AuditSink
-from steno.core.conversation import Conversation, Exported
+from steno.core.conversation import NOTHING, Conversation, Exported
 from steno.core.export import conversation_line
 from steno.core.facts import Content, Fact, MessageFinished
 from steno.core.families import FAMILIES, Families
@@ -20,7 +21,7 @@ from steno.limits import Limits
 from steno.metrics.exposition import replay_text
 from steno.metrics.sink import Metrics
 from steno.pipeline import Pipeline
-from steno.wire import Event, TypedEvent, Vocabulary, raw_object
+from steno.wire import Event, Sign, TypedEvent, Vocabulary, raw_object
 
 AT: Final = 1_790_000_000_000_000
 
@@ -147,6 +148,44 @@ def test_two_families_do_not_share_an_event() -> None:
         Families((WEATHER, WEATHER_AGAIN))
     with pytest.raises(ValueError, match="two events of one form have one name"):
         Families((WEATHER, rival))
+
+
+class Spoken(TypedEvent, frozen=True, tag="response.output_text.delta"):
+    """An event whose name is Realtime's, too."""
+
+    response_id: UnsetType = UNSET
+    place: str | None = None
+
+
+def on_spoken(state: WeatherConversation, event: Spoken, _frame: Frame) -> Sequence[Fact]:
+    """Do nothing: it is counted."""
+    assert (state.family, event.place) == ("weather", None)
+    return NOTHING
+
+
+SPOKEN: Final = Family(
+    name="weather",
+    vocabulary=Vocabulary(typed=(Forecast, Spoken), signs=(Sign(member="outlook", weight=1),)),
+    handlers={**HANDLERS, Spoken: on_spoken},
+    router=WeatherRouter,
+)
+MUTE: Final = b'{"type":"response.output_text.delta","delta":"x"}'
+CLOUD: Final = b'{"specversion":"1.0","id":"1","source":"s","data":%b}'
+FORECAST: Final = b'{"type":"weather.forecast","place":"Oslo","outlook":"rain"}'
+CREATED: Final = b'{"type":"response.created","event_id":"e1","response":{"id":"r"}}'
+
+
+@pytest.mark.parametrize("first", [FORECAST, CLOUD % FORECAST, b"data: " + FORECAST])
+def test_an_event_of_two_families_is_of_the_one_that_its_stream_is_of(first: bytes) -> None:
+    """Where nothing in it tells: the last one before it that was of one family for certain does, whatever its form."""
+    pipeline = Pipeline(Limits(), [], families=Families((*FAMILIES.members, SPOKEN)))
+    stream = pipeline.stream_opened("relay/1/1", "relay", AT)
+    families = []
+    for payload in (MUTE, first, MUTE, CLOUD % MUTE, CREATED, MUTE):
+        pipeline.feed(stream, Frame(payload, AT))
+        families.append(stream.decoder.family)
+    assert families == ["realtime", "weather", "weather", "weather", "realtime", "realtime"]
+    assert pipeline.events[Spoken] == 2
 
 
 WEATHER_AGAIN: Final = Family(name="again", vocabulary=Vocabulary(), handlers=HANDLERS, router=WeatherRouter)

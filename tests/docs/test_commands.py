@@ -45,7 +45,7 @@ SLOW: Final = {
 
 ELSEWHERE: Final = {
     r"make test.*": "runs this test, among others",
-    r"steno attach rtc_\S+ --label \S+": "tests/app/test_attach.py: it needs a provider that has the call",
+    r"steno attach (rtc_\S+ --label \S+|live_\S+)": "tests/app/test_attach.py: it needs a provider that has the call",
     r"steno erase .*": "tests/app/test_erase.py: it needs a call with content",
     r"steno verify /var/log/steno/a /var/log/steno/b": "tests/app/test_restart.py: the logs of both",
     r"steno (run|check) -c shards.toml --shard ./4.*": "tests/app/test_shards.py: real processes, and what is printed",

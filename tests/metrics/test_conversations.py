@@ -51,9 +51,14 @@ def test_a_source_of_which_nothing_came_stands_at_0() -> None:
     assert {name for name, by in numbers.items() if not by} == {
         *("steno_responses_total", "steno_interruptions_total", "steno_runs_total"),  # have a model
         *("steno_tokens_total", "steno_cost_usd_total", "steno_tool_calls_total"),
+        *("steno_cache_write_tokens_total", "steno_reasoning_tokens_total", "steno_response_service_tiers_total"),
+        "steno_billed_tool_calls_total",
+        *("steno_resent_tokens_total", "steno_warm_ups_total", "steno_refusals_total", "steno_steers_total"),
+        *("steno_live_seconds_total", "steno_double_talk_seconds_total"),
         *("steno_rate_limit_remaining", "steno_rate_limit_limit", "steno_rate_limit_reset_seconds"),  # not reported
+        "steno_context_window_ratio",
     }
-    assert len(numbers["steno_conversations_closed_total"]) == 3 * 6
+    assert len(numbers["steno_conversations_closed_total"]) == 5 * 6
     assert numbers["steno_last_event_timestamp_seconds"] == {("desk",): 0}
     assert numbers["steno_sessions_ending"]["desk", "realtime", "60s"] == 0
     assert ("desk", "realtime", "insufficient_quota") in numbers["steno_upstream_errors_total"]
@@ -64,7 +69,12 @@ def test_histograms_that_need_no_word_of_upstream_stand_at_0() -> None:
     histograms = ConversationNumbers(house.pipeline, house.metrics).histograms()
 
     assert {name: sorted(by) for name, by in histograms.items() if by} == {
-        "steno_conversation_duration_seconds": [("desk", "assistants"), ("desk", "chatkit"), ("desk", "realtime")],
+        "steno_conversation_duration_seconds": [
+            ("desk", family) for family in ("assistants", "chatkit", "live", "realtime", "responses")
+        ],
+        "steno_delegation_duration_seconds": [
+            *(("desk", "client"), ("desk", "decisions"), ("desk", "other"), ("desk", "responses")),
+        ],
         "steno_user_speech_duration_seconds": [("desk",)],
     }
 

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from steno.core import facts
 from steno.core.billing.prices import parse
-from steno.core.facts import Cost, Fact, Origin, Tokens
+from steno.core.facts import CacheWrite, Cost, Fact, Origin, Tokens
 from steno.metrics.definitions import CONVERSATION_METRICS, METRICS
 from steno.metrics.sink import COUNTERS, Histogram, Metrics, series_of
 
@@ -240,6 +240,52 @@ def test_runs_steps_tools_errors_and_limits() -> None:
     }
 
 
+def test_a_response_counts_its_tier_its_cache_and_its_reasoning() -> None:
+    """Where upstream reports them. A tier of tomorrow is `other`."""
+    metrics = told(
+        response(service_tier="flex", reasoning_tokens=7, cache_writes=(CacheWrite("30m", 5), CacheWrite("12h", 2))),
+        response(service_tier="turbo", reasoning_tokens=0),
+        response(),
+    )
+    of = ("relay", "realtime", "gpt-realtime")
+
+    assert {name: by for name, by in numbers(metrics).items() if name != "steno_responses_total"} == {
+        "steno_response_service_tiers_total": {(*of, "flex"): 1, (*of, "other"): 1},
+        "steno_reasoning_tokens_total": {of: 7},
+        "steno_cache_write_tokens_total": {(*of, "30m"): 5, (*of, "12h"): 2},
+    }
+    silent = told(response(reasoning_tokens=0))
+    assert dict(silent.numbers["steno_cache_write_tokens_total"]) == {(*of, "30m"): 0, (*of, "12h"): 0}
+
+
+def test_built_in_tools_are_billed_beside_the_tokens_of_a_response() -> None:
+    """By the call, or by the tokens of the model that drew."""
+    drawn = (Tokens("painter", "output", "image", False, 100),)
+    metrics = told(
+        facts.ToolCallsBilled(
+            response_id="resp_1", kind="web_search", model="sol", calls=3, tokens=(), cost=Cost(usd="0.03")
+        ),
+        facts.ToolCallsBilled(
+            response_id="resp_1",
+            kind="image_generation",
+            model="painter",
+            calls=1,
+            tokens=drawn,
+            cost=Cost(unpriced="no_usage"),
+        ),
+    )
+
+    assert numbers(metrics) == {
+        "steno_billed_tool_calls_total": {
+            ("relay", "realtime", "sol", "web_search"): 3,
+            ("relay", "realtime", "painter", "image_generation"): 1,
+        },
+        "steno_tokens_total": {("relay", "realtime", "painter", "output", "image", "false"): 100},
+        "steno_cost_usd_total": {("relay", "realtime", "sol"): 0.03},
+        "steno_unpriced_total": {("relay", "realtime", "no_usage"): 1},
+    }
+
+
 def test_playback_answers_a_turn_where_no_audio_is_carried() -> None:
     """On a sideband it is the start of playback that the caller waited for."""
     metrics = told(facts.PlaybackStarted(response_id="resp_1", model="gpt-realtime", turn_latency_seconds=0.9))
@@ -268,6 +314,8 @@ def test_facts_without_a_number_are_not_forgotten() -> None:
         facts.ApprovalRequested, facts.ApprovalGiven, facts.ThreadCreated, facts.ThreadDeleted,
         facts.RunActionRequired,
         facts.RunStepStarted, facts.RunStepAbandoned, facts.MessageFinished,
+        facts.SessionPaused, facts.SessionResumed, facts.InputMuted, facts.InputUnmuted, facts.ContextAppended,
+        facts.DelegationOpened, facts.CallRang, facts.CallAnswered, facts.CallFailed, facts.DtmfSent,
     }  # fmt: skip
 
     assert set(facts.NAMES) == for_the_log_alone | set(COUNTERS)
@@ -290,6 +338,8 @@ def test_names_follow_the_conventions() -> None:
         "kind",
         "code",
         "within",
+        "state",
+        "target",
     }
     for name, row in METRICS.items():
         assert name.startswith("steno_")

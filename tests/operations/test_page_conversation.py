@@ -104,3 +104,79 @@ def test_nothing_has_a_time(chromium: Any, served: StandIn) -> None:
 
         opened.page.locator(".as-table tbody tr").nth(1).wait_for()
         assert opened.page.locator(".as-table tbody tr").count() == 2
+
+
+def test_where_both_speak_at_once_is_drawn_in_what_the_model_says(chromium: Any, served: StandIn) -> None:
+    """A line of the transcript leads to who said it; what is written comes from the backend."""
+    spans = [
+        span("speech", "user", NOW - 40, NOW - 30, label="user"),
+        span("voice", "model", NOW - 32, NOW - 24, label="model", detail={"turn_latency_seconds": 1.0}),
+        span("response", "resp", NOW - 36, NOW - 33, label="small"),
+        span("pause", "pause", NOW - 20, NOW - 10, label="paused"),
+        span("session", "live", NOW - 41, None, label="live", detail={"context_window_ratio": 0.0625, "seconds": 41}),
+    ]
+    spoken = [
+        entry(None, NOW - 40, "user", "Are you open on Sundays?"),
+        entry(None, NOW - 32, "assistant", "From ten on."),
+        entry(None, NOW - 33, "assistant", "sunday: 10-16", kind="text"),
+    ]
+    with window(chromium, served.show(timeline(row("desk/live_1"), spans=spans, transcript=spoken))) as opened:
+        page = opened.page
+        width = "r => r.width.baseVal.value"
+        both = page.locator("g[data-id=model] rect.both").evaluate(width)
+        whole = page.locator("g[data-id=model] rect.bar").evaluate(width)
+        lanes = page.locator("svg.lanes text").all_text_contents()
+        who = page.locator(".transcript .who").all_inner_texts()
+        page.locator(".transcript li").nth(1).click()
+        chosen = page.locator("g.chosen").get_attribute("data-id")
+        page.locator("g[data-id=live]").click()
+        details = page.locator(".inspector").inner_text()
+
+    assert both == pytest.approx(whole / 4, rel=0.02)
+    assert lanes == ["Caller", "Model", "Responses", "Pauses", "Session"]
+    assert who == ["Caller", "Assistant", "Backend"]
+    assert chosen == "model"
+    assert "6.3 %" in details
+
+
+def test_the_lanes_of_a_connection_have_rows_of_their_own(chromium: Any, served: StandIn) -> None:
+    """As many as can be told apart; a response that was steered has not failed."""
+    names = [None, "left", "a-lane-with-a-long-name", *(f"lane {n}" for n in range(9))]
+    spans = [
+        span("response", f"r{n}", NOW - 40 + n, NOW - 30 + n, detail={"stream_id": name} if name else {})
+        for n, name in enumerate(names)
+    ]
+    spans[1] |= {"status": "incomplete", "detail": {"stream_id": "left", "reason": "steered"}}
+    with window(chromium, served.show(timeline(row("desk/resp", family="responses"), spans=spans))) as opened:
+        page = opened.page
+        page.locator("g[data-id=r1]").wait_for()
+        lanes = page.locator("svg.lanes text").all_text_contents()
+        signs = page.locator("g[data-id=r1] .end, g[data-id=r1] .flaw").count()
+
+    assert lanes == [
+        *("Responses", "· left", "· a-lane-wit…", *(f"· lane {n}" for n in range(5))),
+        "· others",
+    ]
+    assert signs == 0
+
+
+def test_what_is_billed_by_the_second_or_the_call_says_so(chromium: Any, served: StandIn) -> None:
+    lines = [
+        {"rate": "0.00083", "per": "second", "quantity": "30"},
+        {"rate": "0.00033", "per": "second", "quantity": "12", "standby": True},
+        {"rate": "0.01", "per": "call", "quantity": "3"},
+        {"rate": "0.000002", "per": "token", "quantity": "900", "modality": "text", "cache_write": "30m"},
+    ]
+    cost = {"usd": "0.06", "unpriced": None, "model": "gpt-live-1", "lines": lines}
+    spans = [span("session", "live", NOW - 41, None, label="live", cost=cost)]
+    with window(chromium, served.show(timeline(row("desk/live_1"), spans=spans))) as opened:
+        page = opened.page
+        page.locator("g[data-id=live]").click()
+        rows = [each.split("\t")[:2] for each in page.locator(".inspector tbody tr").all_inner_texts()]
+
+    assert rows == [
+        ["time", "30 s"],
+        ["time, paused", "12 s"],
+        ["tool calls", "3"],
+        ["text written to the cache for 30m", "900"],
+    ]

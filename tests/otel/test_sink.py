@@ -112,6 +112,16 @@ PLAY: list[tuple[Fact, sink.Item | None]] = [
         Ended(ORIGIN, "run_step", "step_1", None, "abandoned", None, parent="run_1"),
     ),
     (
+        facts.DelegationOpened(delegation_id="item_1", target="client", response_id=None, offset_ms=None),
+        Began(ORIGIN, "delegation", "item_1"),
+    ),
+    (
+        facts.DelegationFinished(
+            delegation_id="item_1", target="client", status="answered", responses=0, duration_seconds=2.0
+        ),
+        Ended(ORIGIN, "delegation", "item_1", None, "answered", 2.0, kind="client"),
+    ),
+    (
         facts.ConversationClosed(
             family="realtime", reason="idle", duration_seconds=None, events=1, responses=1, runs=0, tokens=()
         ),

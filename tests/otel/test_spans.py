@@ -102,6 +102,29 @@ def test_a_turn_stands_above_its_answer_and_a_tool_call_under_its_response() -> 
     assert {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.type": "function"}.items() <= shown(call).items()
 
 
+def test_the_responses_of_a_backend_stand_under_their_delegation_and_its_calls_under_them() -> None:
+    call, response, delegation, other = built(
+        Began(at(1.0), "delegation", "item_1"),
+        Began(at(1.5), "response", "resp_1"),
+        Began(at(2.0), "tool_call", "call_1"),
+        Ended(at(3.0), "tool_call", "call_1", "stock_of", "completed", 0.5, kind="function"),
+        Ended(at(4.0), "response", "resp_1", "m", "completed", 2.5),
+        Ended(at(4.0), "delegation", "item_1", None, "answered", 3.0, kind="responses"),
+        Began(at(5.0), "delegation", "item_2"),
+        Began(at(5.0), "delegation", "item_3"),
+        Began(at(6.0), "response", "resp_2"),
+        Ended(at(7.0), "response", "resp_2", "m", "completed", 1.0),
+    )
+
+    assert (call.parent_span_id, response.parent_span_id) == (response.span_id, delegation.span_id)
+    assert (delegation.name, delegation.kind, delegation.parent_span_id) == (
+        *("delegation responses", Span.SPAN_KIND_INTERNAL),
+        b"",
+    )
+    assert {"steno.kind": "responses", "steno.status": "answered"}.items() <= shown(delegation).items()
+    assert other.parent_span_id == b""
+
+
 def test_steps_and_tool_calls_stand_under_their_run() -> None:
     step, call, run, left = built(
         Began(at(1.0), "run", "run_1"),

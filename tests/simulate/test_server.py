@@ -88,7 +88,7 @@ async def test_what_a_client_sends_changes_nothing() -> None:
         assert await listen(connection) == silent
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/realtime/", "/v1/responses", "/?/v1/realtime"])
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/realtime/", "/v1/responses/", "/?/v1/realtime"])
 async def test_any_other_path_is_refused(path: str) -> None:
     async with fast() as simulated:
         with pytest.raises(InvalidStatus) as refused:
@@ -154,6 +154,12 @@ def test_a_url_names_host_and_port() -> None:
         ("/v1/realtime?call_id=rtc_1", False),
         ("/v1/realtime?intent=transcription", False),
         ("/v1/threads", False),
+        ("/v1/realtime?line=push", True),
+        ("/v1/responses?line=1", True),
+        ("/v1/responses", False),
+        ("/v1/live/sessions?line=sip", True),
+        ("/v1/live/sessions", False),
+        ("/v1/live/sessions/live_1/attach?line=1", False),
     ],
 )
 def test_a_target_that_opens_a_session_plays_no_story(target: str, plays: bool) -> None:

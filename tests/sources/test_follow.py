@@ -52,7 +52,7 @@ class Play(Stage):
             self.at.append((frame.at, frame.sent))
             feed(stream, frame)
 
-        self.pipeline.feed = fed  # type: ignore[method-assign, assignment]  # looks at what is fed
+        self.pipeline.feed = fed  # type: ignore[method-assign]  # looks at what is fed
 
     def append(self, text: str) -> None:
         with self.path.open("a") as file:

@@ -89,7 +89,7 @@ async def play(random: Random) -> None:
     def feed(stream: Stream, frame: Received, *_: object) -> None:
         fed.setdefault(stream.name, []).append(frame.payload)
 
-    stage.pipeline.feed = feed  # type: ignore[method-assign, assignment]  # what a message is does not matter
+    stage.pipeline.feed = feed  # type: ignore[method-assign]  # what a message is does not matter
     read_ahead = ReadAhead(ROOM, stage.pipeline, stage.sessions.work)
     lines = [Line(stage, read_ahead, random) for _ in range(random.randint(1, 4))]
     for _ in range(TURNS):

@@ -20,6 +20,7 @@ from steno.sources.recording import (
     close_line,
     conversation_of,
     frame_line,
+    frames_in,
     gap_line,
     parse,
     quick,
@@ -298,6 +299,44 @@ def test_what_is_quick_reads_the_same() -> None:
         b"\n",
     ):
         assert quick(line) is None, line
+
+
+def test_frames_are_cut_up_to_a_line_that_is_to_be_parsed() -> None:
+    """Of whichever second they are, and in either direction; that line is told apart, and the next ones are left."""
+    frames = [
+        Frame(b'{"n":%d}' % (at % 97), at, sent) for at in (0, 999_999, 1_000_000, AT, 5) for sent in (False, True)
+    ]
+    bare, close, after = b'{"type":"x"}\n', close_line(Close(AT, 1000, "")), frame_line(frames[0])
+    rest = iter([*map(frame_line, frames), bare, close, after])
+    others: list[bytes] = []
+
+    cut = list(frames_in(rest, len, others))
+
+    whole = [*frames, Frame(bare[:-1], None)]
+    assert cut == [(frame, len(frame.payload)) for frame in whole]
+    assert (others, list(rest)) == ([close], [after])
+
+
+def test_a_line_in_which_nothing_is_found_is_to_be_parsed() -> None:
+    """It may not be what it looks like."""
+    others: list[bytes] = []
+    line = frame_line(Frame(b"{}", AT))
+
+    assert list(frames_in(iter([line, line]), lambda _: None, others)) == []
+    assert others == [line]
+
+
+@given(st.lists(st.builds(Frame, st.just(b"{}"), st.none() | st.integers(-(10**9), AT), st.booleans()), max_size=9))
+def test_what_is_cut_of_many_lines_is_what_is_parsed_of_each(frames: list[Frame]) -> None:
+    lines = [frame_line(frame) for frame in frames]
+    rest = iter(lines)
+    read: list[object] = []
+    while len(read) < len(lines):
+        others: list[bytes] = []
+        read += [frame for frame, _ in frames_in(rest, len, others)]
+        read += [parse(line.rstrip()) for line in others]
+
+    assert read == [parse(line.rstrip()) for line in lines]
 
 
 @given(st.binary(max_size=40), st.sampled_from([b"", b'"dir":"sent",', b'"at":"x",', b'"data":1,']))

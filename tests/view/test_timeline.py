@@ -13,18 +13,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from steno.core.facts import NAMES, Content, Fact, Origin
-from steno.timestamps import parse_timestamp
-from steno.view.rows import counted_at_end, row_of
 from steno.view.shapes import Mark, Span, SpanMark
-from steno.view.tally import Tally
-from steno.view.timeline import Record, Timeline, timeline
+from steno.view.timeline import Record, Timeline
 from steno.view.transcript import Said
+from tests.view.records import BEGIN, finished, record, shown, text
 from tests.work_counter import Work
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-BEGIN = 1_767_225_600.0
-"""When each of the recordings begins."""
 
 
 def timelines(folder: Path, **options: Any) -> dict[str, Timeline]:
@@ -37,62 +32,9 @@ def timelines(folder: Path, **options: Any) -> dict[str, Timeline]:
     return {key: shown(key, each, **options) for key, each in records.items()}
 
 
-KINDS = {kind.tag: kind for kind in NAMES}
-
-
-def fact_of(record: Record) -> Fact | None:
-    """Return the fact that a record is of, without its texts."""
-    kind = KINDS.get(record.fact)
-    try:
-        return None if kind is None else msgspec.convert(record.body, kind, dec_hook=lambda *_: Content("", ""))
-    except msgspec.ValidationError:  # of the records that a test writes
-        return None
-
-
-def shown(key: str, records: list[Record], **options: Any) -> Timeline:
-    tally = Tally(key, "replay", "")
-    for each in records:
-        fact = fact_of(each)
-        at = None if each.at is None else parse_timestamp(each.at)
-        if fact is not None:
-            tally.add(Origin(at=at, source="replay", stream=each.stream), fact)
-    row = row_of(tally, counted_at_end(tally), {}, tally.last_at or 0)
-    return timeline(records, row, at=BEGIN, **{"content": "full", **options})
-
-
 def states(folder: Path) -> dict[str, dict[str, Any]]:
     documents = json.loads((folder / "state.json").read_text())
     return {each["key"]: each for each in documents if each["schema"] == "steno.conversation/1"}
-
-
-def record(fact: str, at: float | None, **body: Any) -> Record:
-    time = None if at is None else f"2026-01-01T00:00:{at:09.6f}Z"
-    return Record(time, fact, body, "relay/1/1")
-
-
-def text(kind: str, written: str) -> dict[str, Any]:
-    return {"kind": kind, "length": len(written), "text": written, "policy": "full"}
-
-
-RESPONSE: dict[str, Any] = {
-    "conversation_id": None,
-    "model": "gpt-realtime",
-    "items": 1,
-    "reason": None,
-    "audio_seconds": None,
-    "duration_seconds": None,
-    "time_to_first_token_seconds": None,
-    "time_to_first_audio_seconds": None,
-    "turn_latency_seconds": None,
-    "tokens": [],
-    "cost": None,
-}
-
-
-def finished(at: float, key: str, *said: dict[str, Any], **members: Any) -> Record:
-    return record(
-        "response.finished", at, response_id=key, output=list(said), **{**RESPONSE, "status": "completed", **members}
-    )
 
 
 # Against the state ------------------------------------------------------------------------------------------
@@ -334,6 +276,20 @@ def answers(number: int) -> list[Record]:
     return [*started, *added, *(record("response.finished", 0.0, response_id=f"r{n}") for n in range(number))]
 
 
+def metered(number: int) -> list[Record]:
+    """Return reports of a session's time, each by a rate of its own: steno writes none, but who can write a log can."""
+    return [
+        record(
+            "session.metered",
+            0.0,
+            session_id="s",
+            active_seconds=1.0,
+            cost={"usd": "1", "lines": [{"rate": str(n), "per": "second", "quantity": "1"}]},
+        )
+        for n in range(number)
+    ]
+
+
 @pytest.mark.parametrize(
     "made",
     [
@@ -343,6 +299,8 @@ def answers(number: int) -> list[Record]:
         many("speech.started", "transcription.finished", prefix="b"),
         many("response.interrupted", "response.interrupted", prefix="b"),
         many("session.opened", "conversation.closed"),
+        many("segment.finished", "segment.finished", role="user"),
+        metered,
         answers,
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from steno.core.families import FAMILIES
 from steno.limits import (
     HALF_CHARACTERS,
     ID_CHARACTERS_MAX,
@@ -19,6 +20,7 @@ from steno.limits import (
 )
 from steno.wire import (
     Drifted,
+    Embedded,
     Enveloped,
     Malformed,
     PairedEvent,
@@ -27,14 +29,28 @@ from steno.wire import (
     assistants,
     chatkit,
     realtime,
+    responses,
+    responses_objects,
+    responses_output,
     sessions,
 )
 from steno.wire import realtime_objects as objects
 from steno.wire.base import MalformedReason
-from steno.wire.decode import Decoded
+from steno.wire.decode import Decoded, StreamDecoder
+from steno.wire.responses_base import ResponsesEvent
 from steno.wire.usage import Usage
 from tests.core import helpers
 from tests.vocabulary import BARE_EVENTS, CLIENT_EVENTS, NAMES, decode, second_look
+
+
+def _of_responses() -> StreamDecoder:
+    decoder = FAMILIES.decoder.of("responses")
+    assert decoder is not None
+    return decoder
+
+
+RESPONSES = _of_responses()
+"""Decodes on streams of the family."""
 
 
 def names(text: str) -> list[str]:
@@ -74,7 +90,30 @@ CLIENT = names("""
     conversation.item.truncate response.create response.cancel transcription_session.update
 """)
 
-TRANSLATION = names("session.closed session.input_audio_buffer.append")
+TRANSLATION = names("""
+    session.closed session.input_transcript.delta session.output_transcript.delta session.output_audio.delta
+    session.input_audio_buffer.append session.close
+""")
+
+LIVE_SERVER = names("""
+    session.started session.updated session.closed session.paused session.resumed session.usage.updated
+    session.input_audio.muted session.input_audio.unmuted
+    session.input_transcript.delta session.output_transcript.delta session.output_audio.delta
+    session.instructions.appended session.thinking.appended session.commentary.appended
+    session.output_audio.fixture.playing session.output_audio.fixture.played
+    session.delegation.created response.event decision.event decision.item.created decision.item.deleted
+    transport.dtmf.received transport.dtmf.sent transport.ringing transport.answered transport.failed
+    info error
+""")
+
+LIVE_CLIENT = names("""
+    session.start session.update session.close
+    session.input_audio.append session.input_audio.mute session.input_audio.unmute session.output_audio.fixture.play
+    session.instructions.append session.thinking.append session.commentary.append
+    decision.create decision.item.create decision.item.delete response.item.create response.create
+    transport.dtmf.send
+""")
+"""Two of them upstream says as well: to a sideband the audio of the caller, in saved events a key that was sent."""
 
 ASSISTANTS = names("""
     thread.created
@@ -86,6 +125,39 @@ ASSISTANTS = names("""
     thread.message.incomplete
     error done
 """)
+
+RESPONSES_SERVER = names("""
+    response.created response.queued response.in_progress response.completed response.failed response.incomplete
+    response.output_item.added response.output_item.done response.content_part.added response.content_part.done
+    response.output_text.delta response.output_text.done response.output_text.annotation.added
+    response.refusal.delta response.refusal.done response.reasoning_text.delta response.reasoning_text.done
+    response.reasoning_summary_part.added response.reasoning_summary_part.done
+    response.reasoning_summary_text.delta response.reasoning_summary_text.done response.compaction.compacting
+    response.audio.delta response.audio.done response.audio.transcript.delta response.audio.transcript.done
+    response.function_call_arguments.delta response.function_call_arguments.done
+    response.custom_tool_call_input.delta response.custom_tool_call_input.done
+    response.mcp_call_arguments.delta response.mcp_call_arguments.done
+    response.mcp_call.in_progress response.mcp_call.completed response.mcp_call.failed
+    response.mcp_list_tools.in_progress response.mcp_list_tools.completed response.mcp_list_tools.failed
+    response.code_interpreter_call_code.delta response.code_interpreter_call_code.done
+    response.code_interpreter_call.in_progress response.code_interpreter_call.interpreting
+    response.code_interpreter_call.completed
+    response.web_search_call.in_progress response.web_search_call.searching response.web_search_call.completed
+    response.file_search_call.in_progress response.file_search_call.searching response.file_search_call.completed
+    response.image_generation_call.in_progress response.image_generation_call.generating
+    response.image_generation_call.partial_image response.image_generation_call.completed
+    response.shell_call_command.added response.shell_call_command.delta response.shell_call_command.done
+    response.shell_call_output_content.delta response.shell_call_output_content.done
+    response.steer.accepted response.steer.pending response.steer.failed error
+""")
+
+RESPONSES_BESIDE = names("""
+    response.done codex.rate_limits codex.response.metadata keepalive
+    response.apply_patch_call_operation_diff.delta response.apply_patch_call_operation_diff.done
+""")
+"""Seen, and not of the public API."""
+
+RESPONSES_CLIENT = names("response.create response.steer")
 
 BARE = names("""
     realtime.session realtime.client_secret chatkit.session
@@ -101,8 +173,13 @@ def told(value: Any) -> Decoded:
 
 
 def test_the_lists_are_as_long_as_the_published_ones() -> None:
-    """The protocol has 46 GA server events, 11 client events and one of beta, 24 Assistants events and `done`."""
+    """Realtime has 46 GA server events, 11 client events and one of beta; Assistants 24 events and `done`.
+
+    Responses has 62 and 2; Live has 30 that upstream sends, and 16 that its clients do.
+    """
     assert (len(GA_SERVER), len(CLIENT), len(ASSISTANTS)) == (46, 11 + 1, 24 + 1)
+    assert (len(RESPONSES_SERVER), len(RESPONSES_CLIENT)) == (62, 2)
+    assert (len(LIVE_SERVER), len(LIVE_CLIENT)) == (30 - 2, 16)
 
 
 @pytest.mark.parametrize("name", [*GA_SERVER, *BETA_SERVER, *CLIENT, *TRANSLATION])
@@ -111,6 +188,24 @@ def test_every_realtime_event_is_known_by_its_type(name: str) -> None:
     event = told({"type": name})
     assert isinstance(event, TypedEvent)
     assert NAMES[type(event)] == name
+
+
+@pytest.mark.parametrize("name", [*RESPONSES_SERVER, *RESPONSES_BESIDE, *RESPONSES_CLIENT])
+def test_every_event_of_responses_is_known_by_its_type(name: str) -> None:
+    """With a number that its events have, or on a stream of the family."""
+    for event in (told({"type": name, "sequence_number": 7}), RESPONSES.decode(b'{"type":"%b"}' % name.encode())):
+        assert isinstance(event, ResponsesEvent)
+        assert NAMES[type(event)] == name
+
+
+@pytest.mark.parametrize("name", [*LIVE_SERVER, *LIVE_CLIENT])
+def test_every_live_event_is_known_on_a_stream_of_that_family(name: str) -> None:
+    """Whatever other family has an event of the name."""
+    on_stream = FAMILIES.decoder.of("live")
+    assert on_stream is not None
+    event = on_stream.decode(json.dumps({"type": name}).encode())
+    assert FAMILIES.of_event[type(event)].name == "live"  # type: ignore[index]  # nothing else has a family
+    assert NAMES[type(event)] == name  # type: ignore[index]
 
 
 @pytest.mark.parametrize("name", ASSISTANTS)
@@ -123,8 +218,11 @@ def test_every_assistants_event_is_known_by_its_pair(name: str) -> None:
 
 def test_nothing_else_is_decoded() -> None:
     """Whatever has a Struct is on a list above, so that no event is invented here."""
-    assert sorted(NAMES.values()) == sorted([*GA_SERVER, *BETA_SERVER, *CLIENT, *TRANSLATION, *ASSISTANTS, *BARE])
-    assert sorted(NAMES[kind] for kind in CLIENT_EVENTS) == sorted([*CLIENT, *TRANSLATION[1:]])
+    realtime = [*GA_SERVER, *BETA_SERVER, *CLIENT, *TRANSLATION]
+    responses = [*RESPONSES_SERVER, *RESPONSES_BESIDE, *RESPONSES_CLIENT]
+    live = [*LIVE_SERVER, *LIVE_CLIENT]
+    assert sorted(NAMES.values()) == sorted([*realtime, *ASSISTANTS, *BARE, *live, *responses])
+    assert sorted(NAMES[kind] for kind in CLIENT_EVENTS) == sorted([*CLIENT, *TRANSLATION[-2:], *RESPONSES_CLIENT])
     assert sorted(NAMES[kind] for kind in BARE_EVENTS) == sorted(BARE)
 
 
@@ -270,10 +368,71 @@ def test_an_object_that_is_not_known_is_named() -> None:
 def test_events_of_the_responses_api_are_not_taken_for_their_namesakes() -> None:
     """They are counted by a sequence number, and differ in their members."""
     event = {"type": "response.output_text.delta", "item_id": "msg_1", "delta": "Hi"}
-    assert Unknown(type="response.output_text.delta", family="realtime") == told({**event, "sequence_number": 4})
-    assert Unknown(type="response.completed", family="realtime") == told(
-        {"type": "response.completed", "sequence_number": 5}
+    assert told(event) == realtime.TextDelta(item_id="msg_1", delta="Hi")
+    assert told({**event, "sequence_number": 4}) == responses_output.TextDelta(
+        item_id="msg_1", delta="Hi", sequence_number=4
     )
+    assert told({**event, "event_id": "e", "response_id": "r", "sequence_number": 4}) == told(
+        {**event, "sequence_number": 4}
+    )
+    assert told({"type": "response.new", "sequence_number": 5}) == Unknown(type="response.new", family="responses")
+
+
+@pytest.mark.parametrize(
+    ("event", "family"),
+    [
+        ({"type": "response.created", "response": {"id": "r", "object": "response"}}, "responses"),
+        ({"type": "response.created", "response": {"id": "r", "object": "realtime.response"}}, "realtime"),
+        ({"type": "response.created", "response": {"id": "r"}}, None),
+        ({"type": "response.created", "event_id": "e", "response": {"id": "r"}}, "realtime"),
+        ({"type": "response.output_text.delta", "response_id": "r", "item_id": "i", "delta": "x"}, "realtime"),
+        ({"type": "response.output_item.done", "output_index": 0, "item": {"id": "i"}}, None),
+        ({"type": "error", "error": {"code": "x"}}, None),
+        ({"type": "error", "error": {"code": "x"}, "status": 400}, "responses"),
+        ({"type": "error", "error": {"code": "x"}, "stream_id": "a"}, "responses"),
+        ({"type": "error", "code": "x", "message": "y"}, "responses"),
+        ({"type": "error", "event_id": "e", "error": {"code": "x"}, "status": 400}, "realtime"),
+        ({"type": "response.create"}, None),
+        ({"type": "response.create", "response": {"instructions": "x"}}, "realtime"),
+        ({"type": "response.create", "model": "m", "input": "x"}, "responses"),
+        ({"type": "response.create", "previous_response_id": "r"}, "responses"),
+        ({"type": "response.create", "stream_id": "a", "generate": False}, "responses"),
+    ],
+)
+def test_what_two_families_call_alike_is_told_by_its_members(event: dict[str, Any], family: str | None) -> None:
+    """Without any that tells, it is of the family of its stream."""
+    for decoder in (FAMILIES.decoder, RESPONSES):
+        told_by: Any = decoder.decode(json.dumps(event).encode())
+        assert FAMILIES.of_event[type(told_by)].name == (family or decoder.family)
+
+
+def test_a_pair_whose_data_names_itself_is_that_event() -> None:
+    """Server-sent events have both names. Of a name that pairs have too, the data tells."""
+    data = {"type": "error", "code": "x", "message": "y", "sequence_number": 3}
+    expected = responses.ResponsesError(code="x", message="y", sequence_number=3)
+    for frame in (
+        {"event": "error", "data": data},
+        {"event": "error", "data": json.dumps(data)},
+        f"event: error\ndata: {json.dumps(data)}\n\n",
+    ):
+        payload = frame.encode() if isinstance(frame, str) else json.dumps(frame).encode()
+        told_by = decode(payload)
+        assert isinstance(told_by, Embedded)
+        assert (told_by.event, json.loads(told_by.payload)) == (expected, data)
+    plain = {"event": "response.queued", "data": {"response": {"id": "r"}}}
+    assert told(plain) == Embedded(
+        event=responses.Queued(response=responses_objects.Response(id="r")),
+        payload=b'{"response": {"id": "r"}}',
+    )
+    assert isinstance(told({"event": "error", "data": {"error": {"message": "Gone."}}}), assistants.StreamError)
+    assert isinstance(told({"event": "error", "data": {"type": "server_error"}}), assistants.StreamError)
+
+
+def test_a_bare_response_of_the_responses_api_is_its_beginning_or_its_end() -> None:
+    """Its status tells which."""
+    for status, kind in (("in_progress", responses.InProgress), ("completed", responses.Done)):
+        event = told({"id": "r", "object": "response", "status": status})
+        assert event == kind(response=responses_objects.Response(id="r", object="response", status=status))
 
 
 def test_bare_objects_come_as_events() -> None:

@@ -156,7 +156,7 @@ def test_data_that_holds_no_object_reads_as_absent(data: str) -> None:
         (b"event: thread.run.queued\ndata: {}\n\nevent: thread.run.queued\ndata: {}\n\n", Malformed),
         (b'event: thread.run.queued\r\nid: 3\r\nretry: 5\r\n: new\r\ndata: {"id":\r\ndata:"a"}\r\n', Embedded),
         (b'event: response.done\ndata: {"type":"response.done"}', Embedded),
-        (b'event: response.done\ndata: {"type":"response.done","sequence_number":5}', Unknown),
+        (b'event: response.new\ndata: {"type":"response.new","sequence_number":5}', Unknown),
         (b"event: thread.run.queued\ndata: {}\nsomething: else\n", Malformed),
         (b'data: "{\\"type\\":\\"error\\"}"', Malformed),
         (b"\n" * LINES_MAX + b"data: {}", Malformed),

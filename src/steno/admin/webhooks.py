@@ -6,7 +6,7 @@ headers `webhook-id`, `webhook-timestamp` and `webhook-signature`). It sends aga
     signed by none of the secrets, too old, too new       401, no effect
     signed, and accepted before (the same id)              200, no effect
     signed, of a call of another shard                     200, that shard is sent it too
-    signed, of another type than `realtime.call.incoming`  200, counted
+    signed, of a type that announces no call               200, counted
     signed, and there is no place or it comes too often    503 or 429: the next delivery of the same id has its effect
     else                                                   200, and the call is followed
 
@@ -46,12 +46,16 @@ REPEATED_SECONDS: Final = 60.0
 SIGNATURE_CHARACTERS: Final = 1_024
 """Longest header of signatures: ten of them. Each is compared for each secret."""
 
-CALL_INCOMING: Final = "realtime.call.incoming"
+ANNOUNCED: Final[Mapping[str, str]] = {
+    "realtime.call.incoming": "call_id",
+    "live.call.incoming": "session_id",
+    "live.transport.incoming": "session_id",
+    "live.transport.connected": "session_id",
+}
+"""Types that announce a call, and the member that has its id. One call over SIP may come as one of Realtime and as one
+of Live: the provider serves the one that the application accepts, and knows no sideband of the other."""
 EVENTS: Final = (
-    CALL_INCOMING,
-    "live.call.incoming",
-    "live.transport.incoming",
-    "live.transport.connected",
+    *ANNOUNCED,
     *(f"response.{end}" for end in ("completed", "failed", "cancelled", "incomplete")),
     *(f"batch.{end}" for end in ("completed", "failed", "cancelled", "expired")),
     *(f"eval.run.{end}" for end in ("succeeded", "failed", "canceled")),
@@ -124,15 +128,16 @@ RECEIVE: Final = Operation(
 )
 
 
-class _Data(Struct):
-    call_id: CallId
-
-
 class _Event(Struct):
     type: str
 
 
-class _CallIncoming(Struct):
+class _Data(Struct):
+    call_id: CallId | None = None
+    session_id: CallId | None = None
+
+
+class _Announcement(Struct):
     data: _Data
 
 
@@ -230,10 +235,10 @@ class WebhookReceiver:
     async def _act(self, source: AttachSource, body: bytes, delivery: str) -> Outcome:
         """Do what a webhook is for, whose signature was verified."""
         kind = _decoded(body, _Event).type
-        if kind != CALL_INCOMING or not source.webhook_attach:
+        if kind not in ANNOUNCED or not source.webhook_attach:
             self._events[kind if kind in self._events else "other"] += 1
             return "ignored"
-        request = AttachRequest(_decoded(body, _CallIncoming).data.call_id, source=source.name)
+        request = AttachRequest(_announced(body, ANNOUNCED[kind]), source=source.name)
         try:
             _, new = await self._desk.attach(request, "webhook", delivery)
             outcome: Outcome = "attached" if new else "already_attached"
@@ -262,6 +267,14 @@ def _decoded(body: bytes, kind: type[S]) -> S:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise _malformed("the body is no event of the provider") from None
+
+
+def _announced(body: bytes, member: str) -> str:
+    """Return the id of the call that a webhook announces, which stands in `member`."""
+    call_id: str | None = getattr(_decoded(body, _Announcement).data, member)
+    if call_id is None:
+        raise _malformed("the body names no call")
+    return call_id
 
 
 def _signed_by(sources: Iterable[AttachSource], body: bytes, headers: Mapping[str, str]) -> AttachSource:

@@ -41,6 +41,8 @@ from steno.sources.trust import client_context
 
 PROVIDERS: Final = ("api.openai.com", ".openai.azure.com", ".cognitiveservices.azure.com", "api.x.ai")
 """Hosts at which a URL with a model opens a session of its own, instead of showing somebody else's."""
+ONES_OWN: Final = ("/live/sessions", "/responses")
+"""Ends of paths at which a websocket serves who has opened it, and nobody joins that of somebody else."""
 EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104  # it is compared with
 """All addresses of the machine, loopback among them."""
 DAY_SECONDS: Final = 86_400
@@ -227,13 +229,18 @@ def _of_limits(config: Config) -> Iterator[Finding]:
 def _of_url(source: Connect, at: str) -> Iterator[Finding]:
     parts = urlsplit(source.url)
     host, query = parts.hostname or "", parse_qs(parts.query)
-    if any(host == each or (each.startswith(".") and host.endswith(each)) for each in PROVIDERS) and (
-        "model" in query and "call_id" not in query
-    ):
+    at_provider = any(host == each or (each.startswith(".") and host.endswith(each)) for each in PROVIDERS)
+    if at_provider and "model" in query and "call_id" not in query:
         yield Finding(
             f"{at}.url",
             "opens a session of its own at the provider, which is billed and shows nobody's calls: name a running call "
             'by call_id=, or use a source of kind "proxy", "listen" or "attach"',
+        )
+    elif at_provider and parts.path.rstrip("/").endswith(ONES_OWN):
+        yield Finding(
+            f"{at}.url",
+            "opens a websocket of its own at the provider, which shows nobody's events: use a source of kind "
+            '"proxy" or "listen", or for Live sessions "attach"',
         )
 
 

@@ -6,7 +6,7 @@ same bytes.
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
@@ -28,7 +28,7 @@ from steno.limits import LINE_BYTES
 from steno.metrics.labels import SourceLabels
 from steno.metrics.sink import Metrics
 from steno.pipeline import Pipeline, Sink
-from steno.sources.recording import Missed, conversation_of, parse, quick, read_lines
+from steno.sources.recording import Missed, conversation_of, frames_in, parse, read_lines
 from steno.sources.stream_end import end_stream
 
 if TYPE_CHECKING:
@@ -179,14 +179,20 @@ class _Read:
         self.events += stream.events
 
 
+def _metrics(config: Config, prices: PriceTable) -> Metrics:
+    """Return what counts for `--metrics`."""
+    metrics = Metrics(config.limits.label_values, prices, config.limits.series)
+    metrics.labels = SourceLabels({each.name: each.labels for each in config.sources if each.name == SOURCE})
+    return metrics
+
+
 class _Replay:
     """The pipeline of one replay, and its outputs."""
 
     def __init__(self, config: Config, outputs: Outputs, prices: PriceTable, stack: ExitStack) -> None:
-        self._metrics = Metrics(config.limits.label_values, prices, config.limits.series)
-        self._metrics.labels = SourceLabels({each.name: each.labels for each in config.sources if each.name == SOURCE})
+        self._metrics = None if outputs.metrics is None else _metrics(config, prices)
         self._log: ReplayLog | None = None
-        sinks: list[Sink] = [self._metrics]
+        sinks: list[Sink] = [] if self._metrics is None else [self._metrics]
         if outputs.audit is not None:
             from steno.app.replay_log import opened  # noqa: PLC0415  # a fifth of a start, for those who ask for it
 
@@ -221,23 +227,27 @@ class _Replay:
         """Feed the recording `file`, some lines at a time. What follows a close in it is another stream."""
         read = _Read(file)
         stream: Stream | None = None
-        feed, first_look = self._pipeline.feed, self._pipeline.families.decoder.first_look
         for lines in blocks:
-            for line in lines:
-                # Nearly every line is cut, not parsed: that there is an event in what was cut out shows that it may be.
-                if (
-                    stream is not None
-                    and (frame := quick(line)) is not None
-                    and (event := first_look(frame.payload)) is not None
-                ):
-                    feed(stream, frame, event)
-                elif stripped := line.strip():
+            rest = iter(lines)
+            while (line := self._events(stream, rest)) is not None:
+                if stripped := line.strip():
                     stream = self._parsed(read, stream, stripped)
         if stream is not None:
             self._pipeline.registry.settle(stream)
             read.count(stream)
         if read.bare and read.frames and not read.events:
             self._unreadable.append(file)
+
+    def _events(self, stream: Stream | None, lines: Iterator[bytes]) -> bytes | None:
+        """Feed `lines` to `stream` as long as they are cut, not parsed, as nearly all are. Return the next one.
+
+        That there is an event in what was cut out of a line shows that it may be.
+        """
+        if stream is None:
+            return next(lines, None)
+        others: list[bytes] = []
+        self._pipeline.feed_events(stream, frames_in(lines, stream.first_look, others))
+        return others[0] if others else None
 
     def _parsed(self, read: _Read, stream: Stream | None, line: bytes) -> Stream | None:
         """Feed what `line` says to `stream`, or to a new one where it is None; return the stream that goes on."""
@@ -274,7 +284,7 @@ class _Replay:
         streams = list(self._pipeline.streams.values())
         if self._state:
             self._state.finish(still_open, streams)
-        if outputs.metrics is not None:
+        if outputs.metrics is not None and self._metrics is not None:
             from steno.metrics.exposition import replay_text  # noqa: PLC0415  # it brings an HTTP client along
 
             with written(outputs.metrics, METRICS_MODE) as file:

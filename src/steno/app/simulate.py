@@ -82,7 +82,9 @@ def _introduction(simulated: Provider, authority: Path | None, *, needs_key: boo
     http = simulated.url("/v1").replace("ws", "http", 1)
     yield f"provider   {http}   the base URL of a client"
     yield f"sessions   {simulated.url('/v1/realtime?model=gpt-realtime')}"
+    yield f"           {simulated.url('/v1/responses')}, {simulated.url('/v1/live/sessions')}"
     yield f"listeners  {simulated.url('/v1/realtime?line=1')}, {simulated.url('/v1/assistants')}"
+    yield f"           {simulated.url('/v1/responses?line=1')}, {simulated.url('/v1/live/sessions?line=1')}"
     yield f"key        {'the one that was given' if needs_key else 'any, or none'}"
     if authority:
         yield f"authority  {authority}   for SSL_CERT_FILE, NODE_EXTRA_CA_CERTS"

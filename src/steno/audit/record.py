@@ -10,11 +10,13 @@ stands, without being parsed or brought into a canonical form.
 An entry is a record without its number and its hash: the members from `"at":` to the end of the body.
 """
 
-import hashlib
 import hmac
+import math
 import re
 from binascii import hexlify
+from collections.abc import Iterable
 from functools import lru_cache
+from hashlib import sha256
 from typing import Final, Protocol
 
 import msgspec
@@ -150,15 +152,39 @@ def link(seq: int, entry: bytes, previous: bytes, key: bytes | None = None) -> t
         previous: the hash of the record before it, as 32 raw bytes; `GENESIS` before the first.
         key: the secret under which the log is hashed, if it is.
     """
-    proved = b'{"seq":%d,%b' % (seq, entry)
-    hashed = digest(previous, proved, key)
-    return b'%b,"hash":"%b"}\n' % (proved, hexlify(hashed)), hashed
+    line = bytearray()
+    _, hashed = link_all(line, (entry,), seq - 1, previous, key)
+    return bytes(line), hashed
+
+
+def link_all(
+    lines: bytearray,
+    entries: Iterable[bytes],
+    seq: int,
+    previous: bytes,
+    key: bytes | None = None,
+    longest: float = math.inf,
+) -> tuple[int, bytes]:
+    """Append records to `lines` until these are `longest` bytes long or more.
+
+    Returns the number and the hash of the last record. The arguments are those of `link`, but that `seq` is the number
+    of the record before. All that is written goes through this loop, so it calls nothing of ours.
+    """
+    for entry in entries:
+        if len(lines) >= longest:
+            break
+        seq += 1
+        proved = b'{"seq":%d,%b' % (seq, entry)
+        chained = previous + proved
+        previous = sha256(chained).digest() if key is None else hmac.digest(key, chained, "sha256")
+        lines += b'%b,"hash":"%b"}\n' % (proved, hexlify(previous))
+    return seq, previous
 
 
 def digest(previous: bytes, proved: bytes, key: bytes | None = None) -> bytes:
     """Return the hash, as 32 raw bytes, of a record whose line is `proved` up to its hash."""
     if key is None:
-        return hashlib.sha256(previous + proved).digest()
+        return sha256(previous + proved).digest()
     return hmac.digest(key, previous + proved, "sha256")
 
 

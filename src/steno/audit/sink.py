@@ -131,7 +131,7 @@ def _names_a_key(origin: Origin, fact: Fact) -> bool:
         return True
     for member in _IDS[type(fact)]:
         name = getattr(fact, member)
-        if name is not None and is_known_keylike(name):
+        if name and is_known_keylike(name):  # some are left out
             return True
     return False
 

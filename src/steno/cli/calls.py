@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @command(
     "Let a running daemon follow a call, or follow it no more.",
     "steno attach rtc_u1_9f86d081 --label team=sales",
+    "steno attach live_u1_9f86d081",
     "steno attach --list",
     "steno attach --end rtc_u1_9f86d081 --url https://steno.example:9464 --token-file token.txt",
 )
@@ -43,7 +44,9 @@ def attach(
     cert_file: Path | None,
     key_file: Path | None,
 ) -> int:
-    """Ask a running daemon to follow the call CALL_ID until it is over.
+    """Ask a running daemon to follow the call, or the Live session, CALL_ID until it is over.
+
+    Its id says which it is: that of a Live session begins with live_. Steno reads along, and ends no call.
 
     The daemon is asked by the control socket of the configured audit log, or by --url. Exit 1 when the answer is no:
     another source follows the call, or none does that is to be ended.

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from steno.app.lean_imports import lean_imports
 from steno.cli.options import CONFIG, FILE, FILE_PATH, command, faults_in
 from steno.cli.progress import progress_over
 from steno.errors import UsageError
@@ -47,11 +46,10 @@ def replay(
 
     A file that is compressed is refused: zcat FILE | steno replay -. Exit 65 when every line of a file was malformed.
     """
-    with lean_imports():
-        from steno.app import replay as replaying
-        from steno.app.price_list import configured_prices, load_prices
-        from steno.app.tables import console
-        from steno.config import find, load, parse
+    from steno.app import replay as replaying
+    from steno.app.price_list import configured_prices, load_prices
+    from steno.app.tables import console
+    from steno.config import find, load, parse
 
     if state is not None and state == metrics and str(state) == "-":
         raise UsageError("only one output can go to standard output")

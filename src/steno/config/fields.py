@@ -176,7 +176,7 @@ def label_value_fault(value: str) -> str | None:
 RESERVED_LABELS: Final = frozenset(
     (
         *("source", "family", "event", "model", "tool", "direction", "modality", "cached", "status", "reason", "kind"),
-        *("code", "within", "limit", "version", "le", "quantile", "job", "instance"),
+        *("code", "within", "limit", "version", "state", "target", "le", "quantile", "job", "instance"),
     )
 )
 """Labels that metrics have already, and that a scrape puts on all of them."""

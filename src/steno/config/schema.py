@@ -272,10 +272,11 @@ class Otel(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Prices(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`[prices]`: what usage costs."""
+    """`[prices]`: what usage costs. `docs/prices.md` says what a list may have."""
 
     file: FilePath | None = None
-    """A price list that replaces the one that is shipped, model by model: your own contract, or newer prices."""
+    """A price list that replaces the one that is shipped, model by model: your own contract, or newer prices. Its form
+    is that of LiteLLM's."""
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

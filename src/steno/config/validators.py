@@ -281,6 +281,10 @@ def _no_call_in_url(table: Table) -> Iterator[Flaw]:
     for name in ("call_id", "model"):
         if name in names:
             yield Flaw("url", f"must not hold {name}=: a call is named by who asks for it, and has a model already")
+    if urlsplit(table["url"]).path.rstrip("/").endswith("/attach"):
+        yield Flaw(
+            "url", "must not name a session: end it with /live/sessions, each session is named by who asks for it"
+        )
 
 
 DIAL_VALIDATORS: Final = (

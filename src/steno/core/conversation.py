@@ -173,10 +173,14 @@ class Exported(Struct, frozen=True, kw_only=True):
     runs: Sequence[bytes] = ()
     run_steps: Sequence[bytes] = ()
     messages: Sequence[bytes] = ()
+    decisions: Sequence[bytes] = ()
+    """What a Decisions API answered. Left out where there is none, as `further` is."""
     transcript: Sequence[Mapping[str, Any]] = ()
     """`item_id`, `role`, `text` and `heard` of each turn, in the order of the conversation."""
     speech: Sequence[Mapping[str, Any]] = ()
     """What is known of the model's speech: `item_id`, `generated_ms`, `heard_ms`, `heard_how`."""
+    further: Mapping[str, Any] = {}
+    """Members of the line that other families do not have: numbers, words and ids."""
 
 
 class Conversation:
@@ -300,6 +304,11 @@ class Conversation:
         """The model that the usages of the session are billed by; None where it is unknown or there is no session."""
         return None
 
+    @property
+    def context_window_ratio(self) -> float | None:
+        """How full the context of its model is, as upstream reported last; None where it does not."""
+        return None
+
     def elapsed(self, since: Micros | None, until: Micros | None) -> float | None:
         """Return the seconds from `since` to `until`; None where either is unknown, or where they run backwards.
 
@@ -385,6 +394,10 @@ class Conversation:
 
     def session_over(self, at: Micros | None) -> Sequence[Fact]:  # noqa: ARG002  # families have a use for it
         """Return the facts of what nobody will answer, since upstream or its client ended the session."""
+        return NOTHING
+
+    def stream_over(self, stream: str) -> Sequence[Fact]:  # noqa: ARG002  # families have a use for it
+        """Give up what ended with a stream that the conversation outlives. Return the facts of that."""
         return NOTHING
 
     def broke_off(self) -> None:

@@ -4,6 +4,7 @@ The operator asked for these lines, so they show content whatever the policy of 
 there as upstream sent them, unknown members included; secrets are masked.
 """
 
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -15,7 +16,7 @@ from steno.wire import mask
 
 CONVERSATION_SCHEMA: Final = "steno.conversation/1"
 STREAM_SCHEMA: Final = "steno.stream/1"
-OBJECTS: Final = ("responses", "runs", "run_steps", "messages", "unfinished")
+OBJECTS: Final = ("responses", "runs", "run_steps", "messages", "decisions", "unfinished")
 """Members of a conversation's line that are lists of upstream's objects."""
 
 
@@ -41,9 +42,11 @@ def snapshot(state: Conversation) -> dict[str, Any]:
         "runs": list(exported.runs),
         "run_steps": list(exported.run_steps),
         "messages": list(exported.messages),
+        **({"decisions": list(exported.decisions)} if exported.decisions else {}),
         "unfinished": state.unfinished(),
         "transcript": exported.transcript,
         "speech": exported.speech,
+        **exported.further,
         "tools": list(state.tool_log),
         "totals": totals_of(state),
         "rejected": dict(state.rejected),
@@ -53,7 +56,7 @@ def snapshot(state: Conversation) -> dict[str, Any]:
 
 def written(members: dict[str, Any]) -> bytes:
     """Return what `snapshot` returned as one line of JSON, newline included, without secrets. For any thread."""
-    objects = {name: [_object(raw) for raw in members[name]] for name in OBJECTS}
+    objects: dict[str, Any] = {name: [_object(raw) for raw in members[name]] for name in OBJECTS if name in members}
     session = members["session"]
     return _line({**members, **objects, "session": _object(session) if session else None})
 
@@ -98,6 +101,6 @@ def totals_of(state: Conversation) -> dict[str, Any]:
     }
 
 
-def seconds_text(value: float) -> str:
+def seconds_text(value: float | Decimal) -> str:
     """Return `value` as a decimal string: `3` and `3.25`, never `3.0`."""
     return f"{value:.6f}".rstrip("0").rstrip(".")

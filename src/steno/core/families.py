@@ -10,7 +10,9 @@ from typing import Final
 from steno.core.assistants.family import FAMILY as ASSISTANTS
 from steno.core.chatkit.family import FAMILY as CHATKIT
 from steno.core.family import Family
+from steno.core.live.family import FAMILY as LIVE
 from steno.core.realtime.family import FAMILY as REALTIME
+from steno.core.responses.family import FAMILY as RESPONSES
 from steno.wire import Decoder, Event
 
 
@@ -18,7 +20,7 @@ class Families:
     """Some families together: they share one decoder, and no two know the same event."""
 
     def __init__(self, members: Sequence[Family]) -> None:
-        """Join the `members`. Raises ValueError where two of them share an event, or a name on the wire."""
+        """Join the `members`. Raises ValueError where two share an event, or a name on the wire that no sign tells."""
         self.members = tuple(members)
         self.names = tuple(family.name for family in members)
         self.decoder: Final = Decoder({family.name: family.vocabulary for family in members})
@@ -27,6 +29,6 @@ class Families:
             raise ValueError("two families handle the same event")
 
 
-FAMILIES: Final = Families((REALTIME, ASSISTANTS, CHATKIT))
+FAMILIES: Final = Families((REALTIME, ASSISTANTS, CHATKIT, RESPONSES, LIVE))
 """The families that steno knows. An unknown event that no prefix assigns is counted under the first family that uses
 its form, typed or paired."""

@@ -134,7 +134,7 @@ class Registry:
             None, or why the event was rejected.
         """
         # The path of every event: a look-up, and no call but the handler's, where nothing is out of the ordinary.
-        if route.sent is not frame.sent:
+        if route.sent is not frame.sent and route.sent is not None:
             return self._reject(stream, event, frame, "unexpected_direction")
         if identity is None and route.identified:
             identity = event.event_id  # type: ignore[attr-defined]  # only events that have one are identified
@@ -384,6 +384,9 @@ class Registry:
                 self._emit(_origin(state, at, stream, None), fact)
         if not state.named:
             self._close(state, reason, at, stream)
+            return
+        for fact in state.stream_over(stream.name):
+            self._emit(_origin(state, at, stream, None), fact)
 
     # Time -----------------------------------------------------------------------------------------------
 

@@ -7,12 +7,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, Protocol
 
-from steno.core.conversation import Conversation
+from steno.core.conversation import NOTHING, Conversation
 from steno.core.facts import Fact
 from steno.core.frame import Frame
 from steno.core.stream import Stream
 from steno.limits import ID_CHARACTERS, Limits
 from steno.wire import Event
+from steno.wire.spellings import fields_of
 
 AMBIGUOUS_SESSION: Final = "ambiguous_session"
 """Why an event is rejected that may be of any of several sessions of its stream."""
@@ -24,6 +25,11 @@ Handler = Callable[[Any, Any, Frame], Sequence[Fact]]
 
 Disorder moves nothing: it comes back as one `EventRejected`, and is counted in `Conversation.rejected`.
 """
+
+
+def passed(_state: Any, _event: object, _frame: Frame) -> Sequence[Fact]:
+    """Do nothing: another event reports the same, and more. A handler that is a decision, not an omission."""
+    return NOTHING
 
 
 class Openings(Protocol):
@@ -107,8 +113,8 @@ class Route:
         self.handle = handle
         self.router = router
         self.sent = kind.sent
-        """Whether it is the client that says it."""
-        self.identified = "event_id" in kind.__struct_fields__ and not kind.sent
+        """Whether it is the client that says it; None where upstream does, too."""
+        self.identified = kind.sent is False and any(name == "event_id" for name, _, _ in fields_of(kind))
         """Whether its `event_id` is an identity. Clients choose theirs and repeat them: those identify nothing."""
         self.follows = router.follows(kind)
         self.identifies = router.identifies(kind)

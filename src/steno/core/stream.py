@@ -1,12 +1,13 @@
 """A stream: one websocket connection's frames in order, and what was counted of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
 from steno.core.conversation import NOTHING_COUNTED, Conversation, counted
 from steno.limits import ID_CHARACTERS, UNKNOWN_TYPES
 from steno.timestamps import Micros
+from steno.wire import Event, StreamDecoder
 from steno.wire.secrets import mask_text
 
 
@@ -22,10 +23,17 @@ class StreamEnd(Struct, frozen=True):
 class Stream:
     """The frames of one connection. `name` is unique; `conversation` is what its source calls its session."""
 
+    decoder: StreamDecoder
+    """What its frames are decoded by: which family it is of, where several have names of events in common."""
+    first_look: Callable[[bytes], Event | None]
+    """That of `decoder`, for the path of every frame."""
+
     __slots__ = (
         "ambiguous",
         "conversation",
         "current",
+        "decoder",
+        "first_look",
         "frames",
         "malformed",
         "name",
@@ -45,6 +53,11 @@ class Stream:
         self.malformed: Mapping[str, int] = NOTHING_COUNTED
         self.current: dict[str, Conversation] = {}
         """Family to the conversation that the stream is about, or spoke of last: what names none belongs to it."""
+
+    def decode_by(self, decoder: StreamDecoder) -> None:
+        """Decode its frames by `decoder` from now on."""
+        self.decoder = decoder
+        self.first_look = decoder.first_look
 
     @property
     def events(self) -> int:

@@ -2,10 +2,10 @@
 
 import re
 from functools import lru_cache
-from typing import Final
+from typing import Final, Protocol
 
 from steno.limits import CLOSED_WORD_CHARACTERS
-from steno.wire.realtime_objects import ErrorDetail, RealtimeResponseStatusDetail
+from steno.wire.realtime_objects import RealtimeResponseStatusDetail
 from steno.wire.secrets import mask_text
 
 RESPONSE_ENDS: Final = frozenset({"completed", "cancelled", "failed", "incomplete"})
@@ -14,7 +14,17 @@ STEP_ENDS: Final = frozenset({"completed", "cancelled", "failed", "expired"})
 CALL_ENDS: Final = frozenset({"completed", "failed"})
 """How upstream ends a tool call. One that it leaves open is abandoned."""
 INTERRUPTIONS: Final = frozenset({"turn_detected", "client_cancelled", "max_output_tokens", "content_filter"})
-TOOL_KINDS: Final = frozenset({"function", "mcp", "code_interpreter", "file_search"})
+TOOL_KINDS: Final = frozenset(
+    {
+        *("function", "custom", "mcp", "code_interpreter", "file_search", "web_search", "image_generation"),
+        *("computer", "shell", "local_shell", "apply_patch", "tool_search", "program"),
+    }
+)
+SESSION_ENDS: Final = frozenset({"close_requested", "expired", "content", "remote_hangup", "connection_lost"})
+"""Why upstream closes a session, where it says so."""
+DELEGATION_TARGETS: Final = frozenset({"client", "responses", "decisions"})
+DELEGATION_ENDS: Final = frozenset({"answered", "failed", "orphaned"})
+SERVICE_TIERS: Final = frozenset({"auto", "default", "flex", "priority", "fast", "scale", "ultrafast", "batch"})
 STEP_KINDS: Final = frozenset({"message_creation", "tool_calls"})
 
 _WORD: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/+ -]*")
@@ -25,7 +35,19 @@ def closed(word: str | None, known: frozenset[str]) -> str:
     return word if word in known else "other"
 
 
-def code(error: ErrorDetail | None) -> str:
+class Failure(Protocol):
+    """An error as upstream reports it, in whatever family."""
+
+    @property
+    def type(self) -> str | None:
+        """What kind of error it is."""
+
+    @property
+    def code(self) -> str | int | None:
+        """What went wrong."""
+
+
+def code(error: Failure | None) -> str:
     """Return the code of an error, else its type, else `unknown`. One that does not look like a name is `other`."""
     if error is None:
         return "unknown"

@@ -75,13 +75,21 @@ _SEVERITIES: Final[Mapping[str, str]] = {
     "run.abandoned": WARNING,
     "run_step.abandoned": WARNING,
     "turn.unanswered": WARNING,
+    "steer.failed": WARNING,
+    "call.failed": WARNING,
     "daemon.clock_changed": WARNING,
 }
 """Facts that are no news but a fault: of upstream's, of a peer's, of the log's. Others depend on what they say."""
+STEERED: Final = "steered"
 _FAILURES: Final = frozenset({"failed", "expired"})
 """Statuses of what ended that are failures."""
-_SHORT: Final = frozenset({"incomplete", "abandoned"})
+_SHORT: Final = frozenset({"incomplete", "abandoned", "orphaned"})
 """Statuses of what ended without having come to its end."""
+
+
+def _status(record: Record) -> object:
+    """Return how it ended. A response that was steered broke off as it was asked to: its successor has the rest."""
+    return STEERED if record.body.get("reason") == STEERED else record.body.get("status")
 
 
 def severity(record: Record) -> str:
@@ -89,7 +97,7 @@ def severity(record: Record) -> str:
     named = _SEVERITIES.get(record.fact)
     if named is not None:
         return named
-    status = record.body.get("status")
+    status = _status(record)
     if status in _FAILURES:
         return ERROR
     lost = record.body.get("gap") or record.body.get("recovered_bytes")
@@ -98,10 +106,10 @@ def severity(record: Record) -> str:
 
 def outcome(record: Record) -> str | None:
     """Return `success`, `failure` or `unknown` of what ended; None where the record says of nothing how it ended."""
-    status = record.body.get("status")
+    status = _status(record)
     if not record.fact.endswith((".finished", ".listed")) or not isinstance(status, str):
         return "failure" if severity(record) == ERROR else None
-    if status in {"completed", "closed"}:
+    if status in {"completed", "closed", "answered"}:
         return "success"
     return "failure" if status in _FAILURES | _SHORT else "unknown"
 
@@ -128,7 +136,7 @@ def gen_ai(record: Record) -> Iterator[tuple[str, str | int | list[str]]]:
         yield from _tool(body)
     if record.fact == "response.finished":
         yield "gen_ai.response.finish_reasons", [str(body.get("reason") or body.get("status"))]
-    if record.fact.endswith(".finished"):
+    if record.fact.endswith((".finished", ".made", ".billed")):
         yield from _usage(body.get("tokens"))
 
 

@@ -14,13 +14,25 @@ from typing import Final, get_args
 from steno.core import facts
 from steno.core.endings import Closing
 from steno.core.family import Family
-from steno.core.vocabulary import CALL_ENDS, INTERRUPTIONS, RUN_ENDS, STEP_ENDS, STEP_KINDS, TOOL_KINDS
+from steno.core.vocabulary import (
+    CALL_ENDS,
+    DELEGATION_ENDS,
+    DELEGATION_TARGETS,
+    INTERRUPTIONS,
+    RUN_ENDS,
+    SESSION_ENDS,
+    STEP_ENDS,
+    STEP_KINDS,
+    TOOL_KINDS,
+)
 from steno.metrics.labels import Labels
 
 LabelSets = Mapping[str, tuple[Labels, ...]]
 """Metric to the values of its labels, without the source and the word that upstream chose, which come first."""
 
-SESSION_KINDS: Final = ("realtime", "transcription", "translation", "client_secret", "chatkit")
+SESSION_KINDS: Final = ("realtime", "transcription", "translation", "client_secret", "chatkit", "responses", "live")
+METERED_KINDS: Final = ("translation", "live")
+"""Kinds of sessions that are billed as a whole, so that their end is one."""
 CALL_KINDS: Final = (*sorted(TOOL_KINDS), "other")
 _UNSAID: Final = ("unknown", "other")
 _CUT_OFF: Final = {
@@ -68,11 +80,46 @@ OF_USAGES: Final[LabelSets] = {
 """Of a model that is billed in one family."""
 
 
+OF_SESSIONS: Final[LabelSets] = {
+    "steno_live_seconds_total": (("active",), ("paused",)),
+    "steno_double_talk_seconds_total": _NOTHING_MORE,
+    "steno_turn_latency_seconds": _NOTHING_MORE,
+}
+"""Of a model that speaks all the time and is billed by that."""
+
+OF_DETAILS: Final[LabelSets] = {
+    "steno_cache_write_tokens_total": (("30m",), ("12h",)),
+    "steno_reasoning_tokens_total": _NOTHING_MORE,
+}
+"""Of a model whose responses report what their tokens were for."""
+
+OF_CHAINS: Final[LabelSets] = {
+    "steno_responses_total": (("incomplete", "steered"), ("incomplete", "max_messages")),
+    "steno_interruptions_total": (("steered",), ("max_messages",)),
+    "steno_resent_tokens_total": (("true",), ("false",)),
+    "steno_tool_rounds": _NOTHING_MORE,
+    "steno_chain_answer_seconds": _NOTHING_MORE,
+    "steno_warm_ups_total": _NOTHING_MORE,
+    "steno_refusals_total": _NOTHING_MORE,
+}
+"""Of a model whose responses follow one another."""
+
+OF_LANES: Final[LabelSets] = {
+    "steno_responses_in_flight": _NOTHING_MORE,
+    "steno_response_gap_seconds": (("tool_calls",), ("answer",), ("cut_off",)),
+    "steno_steers_total": (("accepted",), ("pending",), ("failed",)),
+}
+"""Of a source whose connections have several responses in progress."""
+
 OF_WORDS: Final[Mapping[str, LabelSets]] = {
     "responses": OF_RESPONSES,
     "runs": OF_RUNS,
     "tools": OF_TOOLS,
     "usages": OF_USAGES,
+    "sessions": OF_SESSIONS,
+    "details": OF_DETAILS,
+    "chains": OF_CHAINS,
+    "lanes": OF_LANES,
 }
 """What a word of upstream's is used for, and what is there once it was first seen."""
 
@@ -96,6 +143,9 @@ def of_source(families: Iterable[Family]) -> LabelSets:
         "steno_sessions_ending": tuple(product((*SESSION_KINDS, "run"), ("60s", "300s"))),
         "steno_unanswered_turns_total": _NOTHING_MORE,
         "steno_user_speech_duration_seconds": _NOTHING_MORE,
+        "steno_sessions_closed_total": tuple(product(METERED_KINDS, (*sorted(SESSION_ENDS), "unconfirmed", *_UNSAID))),
+        "steno_delegations_total": tuple(product((*sorted(DELEGATION_TARGETS), "other"), sorted(DELEGATION_ENDS))),
+        "steno_delegation_duration_seconds": tuple((target,) for target in (*sorted(DELEGATION_TARGETS), "other")),
         "steno_tool_calls_open": tuple((kind,) for kind in CALL_KINDS),
         "steno_run_steps_total": tuple(product((*sorted(STEP_KINDS), "other"), sorted(STEP_ENDS))),
         "steno_unpriced_total": tuple(product(names, facts.UNPRICED)),

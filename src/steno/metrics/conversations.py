@@ -63,7 +63,7 @@ class ConversationNumbers:
         counted: dict[str, Numbers] = {
             **self._metrics.numbers,
             **_of_frames(list(self._pipeline.sources.items()), self._pipeline.families),
-            **_of_conversations(self._pipeline),
+            **_of_conversations(self._pipeline, self._metrics),
             "steno_rate_limit_reset_seconds": _resets(self._metrics.resets, self._pipeline.now),
         }
         return {name: {**dict.fromkeys(self._known(name), 0), **dict(values)} for name, values in counted.items()}
@@ -115,18 +115,22 @@ def _events(families: Families, sources: Sequence[tuple[str, SourceCounts]]) -> 
             yield (name, family, "other"), count
 
 
-def _of_conversations(pipeline: Counts) -> dict[str, Numbers]:
+def _of_conversations(pipeline: Counts, metrics: Metrics) -> dict[str, Numbers]:
     """Return what is true of the open conversations, as of the last whole second."""
     conversations: Counter[Labels] = Counter()
     sessions: Counter[Labels] = Counter()
     ending: Counter[Labels] = Counter()
     calls: Counter[Labels] = Counter()
+    fullest: dict[Labels, float] = {}
     for state in list(pipeline.registry.conversations.values()):
         conversations[state.source, state.family] += 1
         if state.session_life.status == ACTIVE:
             sessions[state.source, state.session_life.kind] += 1
         for seconds, within in WITHIN.items():
             ending.update((state.source, kind, within) for kind in state.ending(seconds, pipeline.now))
+        if (ratio := state.context_window_ratio) is not None:
+            labels = (state.source, metrics.known(state.source, "model", state.billed_model))
+            fullest[labels] = max(ratio, fullest.get(labels, 0.0))
         if state.calls:
             calls.update((state.source, call.kind) for call in list(state.calls.values()))
     return {
@@ -134,6 +138,7 @@ def _of_conversations(pipeline: Counts) -> dict[str, Numbers]:
         "steno_sessions": sessions,
         "steno_sessions_ending": ending,
         "steno_tool_calls_open": calls,
+        "steno_context_window_ratio": fullest,
     }
 
 

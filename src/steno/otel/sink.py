@@ -18,6 +18,7 @@ TURN: Final = "turn"
 TOOL_CALL: Final = "tool_call"
 RUN: Final = "run"
 RUN_STEP: Final = "run_step"
+DELEGATION: Final = "delegation"
 ABANDONED: Final = "abandoned"
 ANSWERED: Final = "answered"
 UNANSWERED: Final = "unanswered"
@@ -25,7 +26,7 @@ UNANSWERED: Final = "unanswered"
 
 
 class Began(Struct, frozen=True, gc=False):
-    """A response, a run or a tool call began. It is no span: it says what later ones belong to."""
+    """A response, a run, a tool call or a delegation began. It is no span: it says what later ones belong to."""
 
     origin: Origin
     what: str
@@ -51,7 +52,7 @@ class Ended(Struct, frozen=True, gc=False):
     """How long it took; None where its beginning was not seen."""
     reason: str | None = None
     kind: str | None = None
-    """Of tool calls and steps."""
+    """Of tool calls and steps; of a delegation, whom the work was handed to."""
     parent: str | None = None
     """The id of the run that a step is of."""
     first_token: float | None = None
@@ -105,6 +106,10 @@ def _run_began(origin: Origin, fact: facts.RunStarted) -> Item:
 
 def _call_began(origin: Origin, fact: facts.ToolCallStarted) -> Item:
     return Began(origin, TOOL_CALL, fact.call_id)
+
+
+def _delegation_began(origin: Origin, fact: facts.DelegationOpened) -> Item:
+    return Began(origin, DELEGATION, fact.delegation_id)
 
 
 def _closed(origin: Origin, _fact: facts.ConversationClosed) -> Item:
@@ -192,10 +197,15 @@ def _run_step_abandoned(origin: Origin, fact: facts.RunStepAbandoned) -> Item:
     return Ended(origin, RUN_STEP, fact.step_id, None, ABANDONED, None, parent=fact.run_id)
 
 
+def _delegation(origin: Origin, fact: facts.DelegationFinished) -> Item:
+    return Ended(origin, DELEGATION, fact.delegation_id, None, fact.status, fact.duration_seconds, kind=fact.target)
+
+
 ITEMS: Final[Mapping[type[Fact], Callable[[Origin, Any], Item | None]]] = {
     facts.ResponseStarted: _response_began,
     facts.RunStarted: _run_began,
     facts.ToolCallStarted: _call_began,
+    facts.DelegationOpened: _delegation_began,
     facts.ConversationClosed: _closed,
     facts.ResponseOutputStarted: _answered,
     facts.PlaybackStarted: _answered,
@@ -203,6 +213,7 @@ ITEMS: Final[Mapping[type[Fact], Callable[[Origin, Any], Item | None]]] = {
     facts.ResponseFinished: _response,
     facts.ResponseAbandoned: _response_abandoned,
     facts.ToolCallFinished: _tool_call,
+    facts.DelegationFinished: _delegation,
     facts.RunFinished: _run,
     facts.RunAbandoned: _run_abandoned,
     facts.RunStepFinished: _run_step,

@@ -5,7 +5,7 @@ kept nowhere: they show nothing of what they name, and the same response of the 
 parent can be named whether it was sent or not.
 
 Which response a tool call belongs to is not in its facts: it is the only one that was open when the call began. Where
-several were, the call stands beside them.
+several were, the call stands beside them. So does a response stand under the only delegation that was open.
 
 Names of attributes are those of the GenAI conventions where `steno export` has them too (`steno.export.records`), else
 `steno.`'s own. The conventions are in development.
@@ -30,6 +30,7 @@ from steno.core.facts import Cost, Tokens
 from steno.otel.attributes import SCOPE, Value, key_values
 from steno.otel.sink import (
     ABANDONED,
+    DELEGATION,
     RESPONSE,
     RUN,
     RUN_STEP,
@@ -46,14 +47,20 @@ from steno.wire.secrets import is_keylike, mask_text
 FAILED: Final = frozenset({"failed", "expired"})
 """What ended so is an error; what was cancelled or cut short is none."""
 REMEMBERED: Final = 32_768
-"""Responses, runs and tool calls that are known to be open, over all conversations: 10 MB, with the longest ids 40.
-Past it the conversation that was silent longest is forgotten, and what ends in it later stands under nothing."""
+"""Responses, runs, tool calls and delegations that are known to be open, over all conversations: 10 MB, with the
+longest ids 40. Past it the conversation that was silent longest is forgotten, and what ends in it later stands under
+nothing."""
 LATEST: Final = 2**63 // 1000
 """The latest time in microseconds that has room in nanoseconds, in the year 2262. A recording may tell any time."""
 _SAMPLED: Final = 1
 """The flag of W3C's trace context: the span is to be kept."""
 _CALLED: Final = frozenset({RESPONSE, RUN})
 """What a model does, so that its span is of a client; all others are internal."""
+_UNDER: Final[Mapping[str, frozenset[str]]] = {
+    TOOL_CALL: _CALLED,
+    RESPONSE: frozenset({DELEGATION}),
+}
+"""What may stand under the only one of these that is open."""
 
 Attribute = tuple[str, Value]
 Labels = Mapping[str, Mapping[str, str]]
@@ -75,20 +82,29 @@ def rejected_spans(answer: bytes) -> int:
         raise ValueError("not an answer of OTLP") from None
 
 
+_Object = tuple[str, str]
+"""What it is, and its id."""
+
+
 class _Context:
     """What is open in a conversation."""
 
-    __slots__ = ("calls", "open")
+    __slots__ = ("open", "parents")
 
     def __init__(self) -> None:
-        self.open: dict[tuple[str, str], int] = {}
-        """What (response or run) and its id to when it began, in microseconds."""
-        self.calls: dict[str, tuple[str, str]] = {}
-        """Tool call to what it belongs to."""
+        self.open: dict[_Object, int] = {}
+        """Response, run or delegation to when it began, in microseconds."""
+        self.parents: dict[_Object, _Object] = {}
+        """Tool call or response to what it belongs to."""
 
     def __len__(self) -> int:
         """Return how much it remembers."""
-        return len(self.open) + len(self.calls)
+        return len(self.open) + len(self.parents)
+
+    def only(self, kinds: frozenset[str]) -> "_Object | None":
+        """Return what is open of some kinds, where that is one."""
+        found = [each for each in self.open if each[0] in kinds]
+        return found[0] if len(found) == 1 else None
 
 
 class SpanBuilder:
@@ -129,10 +145,11 @@ class SpanBuilder:
         context = self._contexts.setdefault(subject, _Context())
         self._contexts.move_to_end(subject)
         before = len(context)
+        parent = context.only(_UNDER[item.what]) if item.what in _UNDER else None
+        if parent is not None:
+            context.parents[item.what, item.id] = parent
         if item.what != TOOL_CALL:
             context.open[item.what, item.id] = item.origin.at or 0
-        elif len(context.open) == 1:
-            context.calls[item.id] = next(iter(context.open))
         self._remembered += len(context) - before
         while self._remembered > REMEMBERED:
             self._forget(next(iter(self._contexts)))
@@ -140,13 +157,13 @@ class SpanBuilder:
     def _forget(self, subject: str) -> None:
         self._remembered -= len(self._contexts.pop(subject, ()))
 
-    def _over(self, item: Ended) -> tuple[int | None, tuple[str, str] | None]:
+    def _over(self, item: Ended) -> tuple[int | None, _Object | None]:
         """Let `item` be open no more. Return when it began and what it belongs to, as far as the context knows."""
         context = self._contexts.get(_subject(item))
         if context is None or item.id is None:
             return None, None
         before = len(context)
-        parent = context.calls.pop(item.id, None) if item.what == TOOL_CALL else None
+        parent = context.parents.pop((item.what, item.id), None)
         began = context.open.pop((item.what, item.id), None)
         self._remembered -= before - len(context)
         if not len(context):
@@ -232,7 +249,7 @@ def _name(item: Ended) -> str:
     return f"{item.what} {of}" if of and item.what != TURN else item.what
 
 
-def _above(item: Ended, parent: tuple[str, str] | None) -> tuple[str, str] | None:
+def _above(item: Ended, parent: _Object | None) -> _Object | None:
     """Return what (and its id) `item` stands under; None where that is nothing, or is not known."""
     if item.what == RUN_STEP and item.parent is not None:
         return RUN, item.parent
@@ -251,7 +268,7 @@ def _of_kind(item: Ended) -> Iterator[Attribute]:
         return
     if item.name is not None:
         yield "gen_ai.response.model", item.name
-    if item.what == RUN_STEP and item.kind is not None:
+    if item.what in {RUN_STEP, DELEGATION} and item.kind is not None:
         yield "steno.kind", item.kind
     if item.what == RESPONSE and item.status != ABANDONED:
         yield "gen_ai.response.finish_reasons", [item.reason or item.status or "_OTHER"]
@@ -279,6 +296,7 @@ _ID_NAMES: Final = {
     TOOL_CALL: "gen_ai.tool.call.id",
     RUN: "steno.run.id",
     RUN_STEP: "steno.run_step.id",
+    DELEGATION: "steno.delegation.id",
 }
 """What a span's own id is called."""
 

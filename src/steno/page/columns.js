@@ -9,6 +9,7 @@ const STATES = {
   responding: "▶",
   tool: "◆",
   listening: "○",
+  paused: "‖",
   running: "▶",
   idle: "·",
   closed: "■",

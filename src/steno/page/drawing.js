@@ -3,7 +3,7 @@
 import { inert, s } from "./dom.js";
 import { age, duration, offset } from "./format.js";
 import { pack } from "./scale.js";
-import { LANES, ending, grave, markOf, sign, told } from "./things.js";
+import { LANES, doubleTalk, ending, grave, markOf, rowsWithin, sign, told } from "./things.js";
 
 const ROW = 24; // pixels, as all below
 const BAR = 16;
@@ -12,7 +12,8 @@ const LETTER = 6.4;
 const LEAST = 2; // the width of what lasts next to nothing
 const NEAR = 3; // pixels a second from which on the signs of single spans can be told apart
 const ROWS = 5; // of what goes on at the same time in a lane
-const LABELLED = ["tool", "run", "step"];
+const LABELLED = ["tool", "delegation", "run", "step", "pause"];
+const NAME = 11; // letters of the name of a row
 
 /** The rows of a timeline from top to bottom: `{ text, y, height, spans or marks }`. */
 export function rowsOf(spans, marks) {
@@ -25,10 +26,13 @@ export function rowsOf(spans, marks) {
   if (marks.length) add("Notes", 1, { marks });
   for (const [lane, [text]] of Object.entries(LANES)) {
     const own = spans.filter((span) => span.lane === lane);
-    if (own.length) add(text, pack(own, ROWS), { spans: own });
+    for (const within of own.length ? rowsWithin(own) : [])
+      add(within.name ? `· ${short(within.name)}` : text, pack(within.own, ROWS), { spans: within.own });
   }
   return rows;
 }
+
+const short = (name) => inert(name.length > NAME ? `${name.slice(0, NAME - 1)}…` : name);
 
 export const labels = (rows) => rows.map((row) => s("text", { x: 0, y: row.y + ROW / 2 + 4 }, row.text));
 
@@ -36,6 +40,7 @@ export const labels = (rows) => rows.map((row) => s("text", { x: 0, y: row.y + R
 export class Drawing {
   constructor(rows, scale, width, zero, now) {
     Object.assign(this, { rows, scale, width, zero, now, near: scale.rate >= NEAR });
+    this.both = doubleTalk(rows.flatMap((row) => row.spans ?? []).sort((a, b) => a.from - b.from));
     const last = rows.at(-1);
     this.height = last.y + last.height + 2;
   }
@@ -134,6 +139,7 @@ export class Drawing {
       bar("bar", Math.min(begun, heard), heard),
       bar("unheard", heard, right),
       bar("unheard", heard, right, { fill: "url(#hatch)", class: "hatched" }),
+      (this.both.get(span.id) ?? []).map(([from, to]) => bar("both", this.scale.x(from), this.scale.x(to))),
       this.near && [this.latency(span, y), this.points(span, y)],
       this.label(span, y, Math.max(begun, x), right, next),
       ending(span) &&
@@ -152,10 +158,11 @@ export class Drawing {
     return text && width < next - beside && s("text.label", { x: beside + 4, y: y + 12 }, text);
   }
 
-  /** How long the caller waited for a response: from the end of the turn to the first audio. */
+  /** How long the caller waited: from the end of the turn to the first audio, or to when the model spoke. */
   latency(span, y) {
-    const [first, waited] = [markOf(span, "first_audio"), span.detail?.turn_latency_seconds];
-    if (span.lane !== "response" || first === null || typeof waited !== "number") return null;
+    const first = span.lane === "voice" ? span.begin : span.lane === "response" ? markOf(span, "first_audio") : null;
+    const waited = span.detail?.turn_latency_seconds;
+    if (first === null || typeof waited !== "number") return null;
     const [from, to, text] = [this.scale.x(first - waited), this.scale.x(first), duration(waited)];
     const room = this.scale.x(span.from) - from;
     return [

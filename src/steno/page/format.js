@@ -75,11 +75,27 @@ export function rate(line) {
   return known(amount) ? `$${Number(amount.toPrecision(10))} / ${tokens ? "1M" : line.per}` : NONE;
 }
 
-/** What kind of tokens, or that it is time. */
+/** What kind of tokens, or that it is time or calls. */
 export function bucket(line) {
-  const words = [line.cached ? "cached" : "", line.modality, line.direction].filter(Boolean);
-  return words.length ? words.join(" ") : "time";
+  const kept = line.cache_write ? `written to the cache for ${line.cache_write}` : "";
+  const words = [line.cached ? "cached" : "", line.modality, line.direction, kept].filter(Boolean);
+  if (words.length) return words.join(" ");
+  if (line.per === "call") return "tool calls";
+  return line.standby ? "time, paused" : "time";
 }
+
+// What a rate is for, and how many seconds that is: time is counted in seconds, whatever its rate is for.
+const SECONDS = { minute: 60, second: 1 };
+
+/** How much of it: tokens and calls by number, time in seconds. */
+export const quantity = (line) =>
+  Object.hasOwn(SECONDS, line.per) ? `${line.quantity} s` : count(line.quantity);
+
+/** What a line of a calculation comes to, in USD. */
+export const amount = (line) => (Number(line.rate) * Number(line.quantity)) / (SECONDS[line.per] ?? 1);
+
+/** A share, in percent. */
+export const percent = (share) => (known(share) ? `${(100 * share).toFixed(1)} %` : NONE);
 
 /** `1 turn`, `2 turns`. */
 export const plural = (n, word) => `${count(n)} ${word}${n === 1 ? "" : "s"}`;

@@ -1,7 +1,22 @@
 // What is pointed at or chosen in a timeline, in words and numbers.
 
 import { fill, h, inert, table, tr, upstream } from "./dom.js";
-import { NONE, bucket, count, duration, exactly, instant, moment, money, offset, rate, words } from "./format.js";
+import {
+  NONE,
+  amount,
+  bucket,
+  count,
+  duration,
+  exactly,
+  instant,
+  moment,
+  money,
+  offset,
+  percent,
+  quantity,
+  rate,
+  words,
+} from "./format.js";
 import { lane, sign } from "./things.js";
 
 const HINT = "Point at the timeline, or walk through it with the arrow keys. Enter keeps a choice.";
@@ -50,7 +65,7 @@ function detailLines(thing) {
     ([name, value]) => value !== null && value !== "" && value !== thing.label && !DRAWN.includes(name),
   );
   return known.map(([name, value]) => {
-    const [, stem, unit] = typeof value === "number" ? (/^(.*)_(seconds|ms|at)$/.exec(name) ?? []) : [];
+    const [, stem, unit] = typeof value === "number" ? (/^(.*)_(seconds|ms|at|ratio)$/.exec(name) ?? []) : [];
     return UNITS[unit] ? [inert(words(stem)), UNITS[unit](value)] : [inert(words(name)), plainly(value)];
   });
 }
@@ -58,7 +73,7 @@ function detailLines(thing) {
 // Members of details that the span itself shows.
 const DRAWN = ["duration_seconds", "time_to_first_token_seconds", "time_to_first_audio_seconds"];
 // Members of details whose names say their unit.
-const UNITS = { seconds: duration, ms: (value) => duration(value / 1000), at: moment };
+const UNITS = { seconds: duration, ms: (value) => duration(value / 1000), at: moment, ratio: percent };
 
 function plainly(value) {
   if (typeof value === "boolean") return value ? "yes" : "no";
@@ -68,9 +83,7 @@ function plainly(value) {
 /** The calculation of a price: what was counted, at which rates. Without a price: what was counted. */
 function price(thing) {
   const counted = thing.cost?.lines ?? [];
-  const quantity = (line) =>
-    line.per === "token" ? count(line.quantity) : `${line.quantity} ${line.per === "minute" ? "min" : "s"}`;
-  const line = (each) => [bucket(each), quantity(each), rate(each), exactly(Number(each.rate) * Number(each.quantity))];
+  const line = (each) => [bucket(each), quantity(each), rate(each), exactly(amount(each))];
   const tokens = (each) => [bucket(each), count(each.tokens), "", ""];
   const heads = ["What", "#How much", "#Rate", "#USD"];
   return table(

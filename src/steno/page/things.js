@@ -6,18 +6,23 @@ import { duration, offset, words } from "./format.js";
 /** The lanes from top to bottom, and what one span of each is called. */
 export const LANES = {
   speech: ["Caller", "Speech"],
+  voice: ["Model", "Speech of the model"],
   response: ["Responses", "Response"],
   playback: ["Playback", "Playback"],
   tool: ["Tools", "Tool call"],
+  delegation: ["Delegated", "Delegation"],
   run: ["Runs", "Run"],
   step: ["Steps", "Step"],
+  pause: ["Pauses", "Pause"],
   session: ["Session", "Session"],
 };
 
 const FOLLOW_SECONDS = 60; // a conversation that is silent for longer ends, in the picture, with what came last
+const CONNECTION_LANES = 8; // of a connection, which may have 32
+const MORE = "others";
 const CUT = ["cancelled", "incomplete", "interrupted", "cleared"];
-const FAILED = ["failed", "expired", "abandoned"];
-const SIGNS = { error: "✕", gap: "‖", rejected: "▽", truncated: "✂", missed: "?", unanswered: "○", session: "◇" };
+const FAILED = ["failed", "expired", "abandoned", "orphaned"];
+const SIGNS = { error: "✕", gap: "‖", rejected: "▽", truncated: "✂", missed: "?", unanswered: "○", session: "◇", refused: "⊘" };
 
 export const lane = (span) => LANES[span.lane]?.[1] ?? inert(words(span.lane));
 export const sign = (mark) => (Object.hasOwn(SIGNS, mark.kind) ? SIGNS[mark.kind] : "•");
@@ -27,6 +32,7 @@ export const grave = (mark) => ["error", "gap", "missed"].includes(mark.kind);
 
 /** The sign of a span that did not end as it should, or nothing. */
 export function ending(span) {
+  if (span.detail?.reason === "steered") return ""; // as it was asked to: its successor has the rest
   if (FAILED.includes(span.status)) return "✕";
   return CUT.includes(span.status) ? "✂" : "";
 }
@@ -58,6 +64,35 @@ export function placed(doc) {
   const timed = (things) =>
     things.filter((thing) => thing.from !== null).sort((a, b) => a.from - b.from || a.to - b.to);
   return { spans: timed(doc.spans.map(span)), marks: timed(doc.marks.map(mark)), now: goes ? now : null };
+}
+
+/** Where both spoke at once: parts [from, to] of the model's speech by its id. `spans` are in order. */
+export function doubleTalk(spans) {
+  const caller = spans.filter((span) => span.lane === "speech");
+  let first = 0; // what is before it ended before the present one
+  const parts = (span) => {
+    while (first < caller.length && caller[first].to <= span.from) first++;
+    const found = [];
+    for (let i = first; i < caller.length && caller[i].from < span.to; i++)
+      found.push([Math.max(caller[i].from, span.from), Math.min(caller[i].to, span.to)]);
+    return found.filter(([from, to]) => to > from);
+  };
+  return new Map(spans.filter((span) => span.lane === "voice").map((span) => [span.id, parts(span)]));
+}
+
+/**
+ * What stands in rows of its own: the spans of a lane, by the lanes of their connection where these have names. Names
+ * past the most that are told apart share the last row.
+ */
+export function rowsWithin(spans) {
+  const rows = new Map();
+  for (const span of spans) {
+    const name = span.lane === "response" ? (span.detail?.stream_id ?? "") : "";
+    const row = rows.has(name) || rows.size < CONNECTION_LANES ? name : MORE;
+    if (rows.has(row)) rows.get(row).push(span);
+    else rows.set(row, [span]);
+  }
+  return [...rows].map(([name, own]) => ({ name: String(name), own }));
 }
 
 /** A span or mark in a sentence. `zero` is where its times begin. */

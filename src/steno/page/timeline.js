@@ -12,11 +12,14 @@ const FASTEST = 800; // pixels a second
 const LEGEND = [
   ["speech", "caller", ["speech"]],
   ["wait", "until the first output", ["response"]],
+  ["response", "model speaks", ["voice"]],
+  ["both", "both speak", ["voice"]],
   ["response", "response", ["response"]],
   ["heard", "played", ["playback"]],
   ["cut", "made, not played", ["playback"]],
   ["run", "run", ["run"]],
-  ["tool", "tool, step", ["tool", "step"]],
+  ["tool", "tool, step, delegation", ["tool", "step", "delegation"]],
+  ["pause", "pause", ["pause"]],
 ];
 const ENDINGS = { "✂": "cut off", "✕": "failed" };
 const HINT = "Timeline: arrow keys walk through it, + and − zoom";

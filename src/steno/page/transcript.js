@@ -43,8 +43,9 @@ export class Transcript {
         if (!entry) return setText(line, "Nothing was said so far.");
         const span = index.of(entry);
         line.span = span?.id ?? null;
-        const print = JSON.stringify([entry, zero, line.span]);
-        if (line.print !== print) paint(line, entry, zero, span);
+        const spoken = index.lanes.has("voice");
+        const print = JSON.stringify([entry, zero, line.span, spoken]);
+        if (line.print !== print) paint(line, entry, zero, span, spoken);
         line.print = print;
       },
     );
@@ -119,16 +120,18 @@ const suits = (span, entry) => lanesOf(entry).includes(span.lane);
 
 function lanesOf(entry) {
   if (Object.hasOwn(KINDS, entry.kind)) return ["tool"];
-  return entry.role === "user" ? ["speech"] : ["response", "run", "step"];
+  return entry.role === "user" ? ["speech"] : ["voice", "response", "run", "step"];
 }
 
-function speaker(entry) {
+/** Who said a line. Where the model speaks all the time, what is written comes from what it delegates to. */
+function speaker(entry, spoken) {
   if (KINDS[entry.kind]) return KINDS[entry.kind];
   if (entry.role === "user" && entry.kind === "text") return "User";
+  if (entry.role === "assistant" && entry.kind === "text" && spoken) return "Backend";
   return Object.hasOwn(WHO, entry.role) ? WHO[entry.role] : inert(words(entry.role ?? "unknown"));
 }
 
-function paint(line, entry, zero, span) {
+function paint(line, entry, zero, span, spoken) {
   const when = entry.at === null ? NONE : offset(entry.at - zero);
   line.className = line.span ? "linked" : "";
   line.classList.toggle("model", entry.role === "assistant");
@@ -140,7 +143,7 @@ function paint(line, entry, zero, span) {
       "div",
       h(
         "span.who",
-        speaker(entry),
+        speaker(entry, spoken),
         span?.lane === "tool" && [" ", upstream(span.label)],
         entry.status && entry.status !== "completed" && h("span.tag", inert(words(entry.status))),
       ),

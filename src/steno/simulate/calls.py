@@ -4,14 +4,13 @@ Nobody is on the line, and no sound is carried. The caller begins to speak when 
 that nobody would notice.
 """
 
-import asyncio
 import re
 from collections.abc import Callable
 from random import Random
 from typing import Any, Final
 
 from steno.simulate.interactive.session import RealtimeSession
-from steno.simulate.rooms import Room
+from steno.simulate.rooms import Rooms
 from steno.simulate.steps import Ids
 
 CALLS_MAX: Final = 200
@@ -22,46 +21,22 @@ _SECTION: Final = re.compile(r"^m=", re.MULTILINE)
 _SECTIONS_MAX: Final = 8
 
 
-class Calls:
+class Calls(Rooms[RealtimeSession]):
     """The calls of one provider, by id."""
 
     def __init__(self, rng: Random, now: Callable[[], int], speed: float) -> None:
         """`now` returns the Unix second, `speed` divides every pause."""
+        super().__init__(speed, CALLS_MAX)
         self._rng = rng
         self._ids = Ids(rng)
         self._now = now
-        self._speed = speed
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._rooms: dict[str, Room] = {}
 
     def begin(self, configuration: dict[str, Any]) -> str:
         """Begin a call whose session has `configuration`. Returns its id."""
         call_id = self._ids.dated("rtc", self._now())
-        session = RealtimeSession(Random(self._rng.getrandbits(64)), self._now(), configuration, call_id=call_id)
-        if len(self._rooms) >= CALLS_MAX:
-            next(iter(self._rooms.values())).end()
-        self._rooms[call_id] = Room(session, self._speed)
-        task = asyncio.create_task(self._run(call_id))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        rng = Random(self._rng.getrandbits(64))
+        self.open(call_id, RealtimeSession(rng, self._now(), configuration, call_id=call_id))
         return call_id
-
-    async def _run(self, call_id: str) -> None:
-        try:
-            await self._rooms[call_id].run()
-        finally:
-            del self._rooms[call_id]
-
-    async def close(self) -> None:
-        """End all calls."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def find(self, call_id: str) -> Room | None:
-        """Return a call that has not ended, or None."""
-        room = self._rooms.get(call_id)
-        return room if room and not room.session.ended else None
 
 
 def answer_to(offer: str, rng: Random) -> str:

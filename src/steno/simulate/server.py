@@ -3,16 +3,16 @@
     async with provider(seed=7) as simulated:
         source = simulated.url("/v1/realtime?model=gpt-realtime")
 
-A target of the Realtime API opens a session that answers its client (`voice_line`). Other targets have stories: what is
-played to a client whatever it sends, for those who only listen. `find` maps targets to stories. Any other target is an
-HTTP 404. On the same port is the HTTP side (`http_api`, `assistants_api`).
+A target of an API opens a session that answers its client (`voice_line`, `responses/line`). Others have stories:
+what is played to a client whatever it sends, for those who only listen. `find` maps targets to stories. Any other
+target is an HTTP 404. On the same port is the HTTP side (`http_api`, `assistants_api`, `responses/http_api`).
 """
 
 import math
 import ssl
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from random import Random
@@ -33,9 +33,17 @@ from steno.simulate.access import Access, error_body
 from steno.simulate.assistants_api import AssistantsApi
 from steno.simulate.calls import Calls
 from steno.simulate.http_api import RealtimeApi
+from steno.simulate.lines import Line, query_of, response
+from steno.simulate.live import story as live_story
+from steno.simulate.live.http_api import LiveApi
+from steno.simulate.live.line import LiveLine, LiveSessions
 from steno.simulate.port import Port
+from steno.simulate.responses import story as responses_story
+from steno.simulate.responses.http_api import ResponsesApi
+from steno.simulate.responses.line import ResponsesLine
+from steno.simulate.responses.store import Store
 from steno.simulate.steps import Cut, RawStep, Step
-from steno.simulate.voice_line import PATH, VoiceLine, opens_session, query_of, response
+from steno.simulate.voice_line import VoiceLine, opens_session
 
 Close = tuple[int | None, str]
 """The close code of the websocket, None where the connection breaks off, and the reason."""
@@ -58,19 +66,30 @@ FROM_PAGES: Final = Middleware(
 )
 """Pages of any origin may ask, as they may ask the real service: a browser begins a call by HTTP."""
 
-STORIES: Final = {"/v1/realtime": Story(voice.session), "/v1/assistants": Story(assistants.stream)}
+STORIES: Final = {
+    "/v1/realtime": Story(voice.session),
+    "/v1/assistants": Story(assistants.stream),
+    "/v1/responses": Story(responses_story.session),
+    "/v1/live/sessions": Story(live_story.webrtc),
+}
 """The default stories by path."""
-PUSH_LINE: Final = "push"
-"""The line of `/v1/realtime` that has a story of its own: `?line=push`."""
+LINES: Final = {
+    ("/v1/realtime", "push"): Story(voice_push.session),
+    ("/v1/live/sessions", "sip"): Story(live_story.sip),
+}
+"""Lines that have a story of their own, by path and name: `/v1/realtime?line=push`."""
+
+
+ANSWERED: Final = frozenset({"/v1/responses", "/v1/live/sessions"})
+"""Paths that have a story for those who name a line, and open a session for all others."""
 
 
 def plain_story(target: str) -> Story | None:
-    """Return the story of the path of `target`, or None where there is none, or where the query opens a session."""
-    if opens_session(target):
+    """Return the story of the path of `target`, or None where there is none, or where the target opens a session."""
+    path, line = urlsplit(target).path, query_of(target).get("line")
+    if opens_session(target) or (line is None and path in ANSWERED):
         return None
-    if query_of(target).get("line") == PUSH_LINE and urlsplit(target).path == PATH:
-        return Story(voice_push.session)
-    return STORIES.get(urlsplit(target).path)
+    return LINES.get((path, line or "")) or STORIES.get(path)
 
 
 class Provider:
@@ -83,10 +102,10 @@ class Provider:
         speed: float,
         now: Callable[[], int],
         find: Find,
-        line: VoiceLine,
+        lines: Sequence[Line],
         scheme: str = "ws",
     ) -> None:
-        """Play the stories that `find` finds, and serve the sessions of `line`."""
+        """Play the stories that `find` finds, and serve the sessions of `lines`."""
         self.port = 0
         """The TCP port it listens on."""
         self._host = host
@@ -94,7 +113,7 @@ class Provider:
         self._speed = speed
         self._now = now
         self._find = find
-        self._line = line
+        self._lines = lines
         self._scheme = scheme
         self._connections: Counter[str] = Counter()
         self._left: dict[str, list[list[Step]]] = {}
@@ -108,16 +127,23 @@ class Provider:
         """Return the response to a request for a websocket that is not to be served, or None."""
         if self._find(request.path):
             return None
-        if opens_session(request.path):
-            return self._line.check(request)
+        line = self._line(request.path)
+        if line:
+            return line.check(request)
         return response(HTTPStatus.NOT_FOUND, error_body("Nothing is simulated here.", None))
+
+    def _line(self, target: str) -> Line | None:
+        """Return the API whose sessions a target opens, or None."""
+        return next((line for line in self._lines if line.opens(target)), None)
 
     async def serve_client(self, connection: ServerConnection) -> None:
         """Serve a client until its story ends or it leaves."""
         request = cast("Request", connection.request)  # there is one after the handshake
         story = self._find(request.path)
         if story is None:
-            await self._line.serve(connection, request)
+            line = self._line(request.path)
+            if line:
+                await line.serve(connection, request)
             return
         async with anyio.create_task_group() as group:
             group.start_soon(_drain, connection, group.cancel_scope)
@@ -200,11 +226,21 @@ async def provider(
     """
     access = Access(key, Random(f"{seed}/keys"), now)
     calls = Calls(Random(f"{seed}/calls"), now, speed)
-    line = VoiceLine(access, calls, seed, speed, now, beta=beta)
-    simulated = Provider(host, seed, speed, now, find, line, "wss" if tls else "ws")
+    store = Store()
+    live = LiveSessions(Random(f"{seed}/live"), now, speed)
+    lines = (
+        VoiceLine(access, calls, seed, speed, now, beta=beta),
+        ResponsesLine(access, store, seed, speed, now),
+        LiveLine(access, live, seed),
+    )
+    simulated = Provider(host, seed, speed, now, find, lines, "wss" if tls else "ws")
     realtime = RealtimeApi(access, calls, Random(f"{seed}/http"), now)
     threads = AssistantsApi(access, Random(f"{seed}/threads"), now, speed)
-    app = Starlette(routes=[*realtime.routes(), *threads.routes()], middleware=[FROM_PAGES])
+    responses = ResponsesApi(access, store, Random(f"{seed}/responses"), now, speed)
+    app = Starlette(
+        routes=[*realtime.routes(), *threads.routes(), *responses.routes(), *LiveApi(access, live).routes()],
+        middleware=[FROM_PAGES],
+    )
     listening = Port(simulated.serve_client, simulated.check, app)
     await listening.open(host, port, tls)
     simulated.port = listening.number
@@ -213,6 +249,7 @@ async def provider(
     finally:
         await listening.close()
         await calls.close()
+        await live.close()
 
 
 async def _drain(connection: ServerConnection, playing: anyio.CancelScope) -> None:

@@ -91,6 +91,10 @@ class Ids:
             digits = _DIGITS[digit] + digits
         return f"{prefix}_{digits}{self._draw(16)}"
 
+    def live(self, at: float) -> str:
+        """Return the id of a Live session: as a realtime id, with 11 characters more."""
+        return f"{self.dated('live_u1', at)}{self._draw(11)}"
+
     def call(self) -> str:
         """Return the id of a realtime function call: 16 random characters."""
         return f"call_{self._draw(16)}"

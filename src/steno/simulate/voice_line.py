@@ -5,12 +5,11 @@
 ?call_id=rtc_...         a sideband of a call that is running
 """
 
-from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
-from random import Random
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import anyio
 import msgspec
@@ -20,10 +19,12 @@ from websockets.http11 import Request, Response
 
 from steno.simulate.access import Access, error_body, refusal, shown_key
 from steno.simulate.calls import Calls
+from steno.simulate.interactive.beta import ALIASES, from_beta, to_beta
 from steno.simulate.interactive.configuration import new_session, new_transcription_session
 from steno.simulate.interactive.errors import EventRefusedError
-from steno.simulate.interactive.session import RealtimeSession
-from steno.simulate.rooms import Guest, Room
+from steno.simulate.interactive.session import RealtimeSession, decoded
+from steno.simulate.lines import Seeds, query_of, response
+from steno.simulate.rooms import Event, Guest, Room
 
 PATH: Final = "/v1/realtime"
 _OPENS: Final = ("model", "call_id", "intent")
@@ -32,12 +33,7 @@ _BETA_HEADER: Final = "realtime=v1"
 _NO_BETA: Final = EventRefusedError(
     "beta_api_shape_disabled", "The beta protocol is switched off here. Use /v1/realtime without the beta header."
 )
-_TARGETS_MAX: Final = 10_000  # whose sessions are counted apart
-
-
-def query_of(target: str) -> dict[str, str]:
-    """Return the last value of each member of a target's query."""
-    return {name: values[-1] for name, values in parse_qs(urlsplit(target).query).items()}
+_NOT_ON_SIDEBANDS: Final = frozenset({"response.output_audio.delta"})
 
 
 def opens_session(target: str) -> bool:
@@ -62,11 +58,14 @@ class VoiceLine:
         """Serve the beta protocol to those who ask for it, if `beta`."""
         self._access = access
         self._calls = calls
-        self._seed = seed
+        self._seeds = Seeds(seed)
         self._speed = speed
         self._now = now
         self._beta = beta
-        self._opened: Counter[str] = Counter()
+
+    def opens(self, target: str) -> bool:
+        """Return whether a target is that of a session."""
+        return opens_session(target)
 
     def check(self, request: Request) -> Response | None:
         """Return the response to a request that opens nothing, or None."""
@@ -91,7 +90,7 @@ class VoiceLine:
         if call_id is not None:
             room = self._calls.find(call_id)
             if room:
-                await room.attend(Guest(connection, "sideband", beta))
+                await room.attend(_guest(connection, room.session, beta=beta, sideband=True))
             return
         session = self._session(request)
         if beta and not self._beta:
@@ -100,16 +99,12 @@ class VoiceLine:
         room = Room(session, self._speed)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(room.run)
-            await room.attend(Guest(connection, "client", beta))
+            await room.attend(_guest(connection, session, beta=beta))
             tasks.cancel_scope.cancel()
 
     def _session(self, request: Request) -> RealtimeSession:
         """Return a new session. The n-th of a target has its own seed."""
-        target, query = request.path, query_of(request.path)
-        if len(self._opened) > _TARGETS_MAX:
-            self._opened.clear()
-        self._opened[target] += 1
-        rng = Random(f"{self._seed}/{target}/{self._opened[target]}")
+        rng, query = self._seeds.of(request.path), query_of(request.path)
         grant = self._access.granted(shown_key(request.headers.raw_items()))
         if grant:
             configuration = grant.configuration
@@ -120,16 +115,29 @@ class VoiceLine:
         return RealtimeSession(rng, self._now(), configuration)
 
 
+def _guest(connection: ServerConnection, session: RealtimeSession, *, beta: bool, sideband: bool = False) -> Guest:
+    """Return a connection to a session, in its protocol. The sound of a call goes to the caller, not to sidebands."""
+
+    def shown(event: Event) -> Event | None:
+        if sideband and event["type"] in _NOT_ON_SIDEBANDS:
+            return None
+        return to_beta(event) if beta else event
+
+    return Guest(connection, shown, partial(_receive_beta, session) if beta else None, sideband)
+
+
+def _receive_beta(session: RealtimeSession, frame: str | bytes) -> None:
+    try:
+        event = from_beta(decoded(frame))
+    except EventRefusedError as refused:
+        session.refuse(refused)
+    else:
+        session.receive(event, ALIASES)
+
+
 async def _refuse_beta(connection: ServerConnection, session: RealtimeSession) -> None:
     session.take()
     session.refuse(_NO_BETA)
     for event in session.take():
         await connection.send(msgspec.json.encode(event), text=True)
     await connection.close(4000, f"invalid_request_error.{_NO_BETA.code}")
-
-
-def response(status: HTTPStatus, body: object) -> Response:
-    """Return an HTTP response with a JSON body to a request for a websocket."""
-    encoded = msgspec.json.encode(body)
-    headers = {"Content-Type": "application/json", "Content-Length": str(len(encoded)), "Connection": "close"}
-    return Response(status.value, status.phrase, Headers(headers), encoded)

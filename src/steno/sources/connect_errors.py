@@ -22,8 +22,8 @@ SERVER_ERRORS: Final = 500
 SHOWN_CHARACTERS: Final = 120
 """How much is shown of a text that a server sent."""
 NOT_FOUND: Final = 404
-UNKNOWN_CALL: Final = "call_id_not_found"
-"""The code in the body of a 404 by which the provider says that a call is not there, or is over."""
+UNKNOWN_CALL: Final = frozenset({"call_id_not_found", "session_id_not_found"})
+"""Codes in the body of a 404 by which the provider says that a call, or a Live session, is not there, or is over."""
 
 REASONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (CaFileError, "ca_file"),
@@ -165,4 +165,4 @@ def call_is_unknown(error: BaseException) -> bool:
     """Return whether `error` is the refusal of a server that knows no such call, in its own words."""
     if not isinstance(error, InvalidStatus) or error.response.status_code != NOT_FOUND:
         return False
-    return _refusal_code(error) == UNKNOWN_CALL
+    return _refusal_code(error) in UNKNOWN_CALL

@@ -12,9 +12,10 @@ is read as the end of its connection.
 import base64
 import binascii
 import io
-from collections.abc import Iterator
+import struct
+from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import IO, Final, Literal, get_args
+from typing import IO, Final, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -79,6 +80,15 @@ _JSON: Final = msgspec.json.Decoder(Raw)
 _PLAIN: Final = (b'{"type":', b'{"event":')
 """The begin of a line that is a bare frame, as most are: such a line need not be searched for `dir`."""
 _DATA: Final = b'Z","data":{'
+_RECEIVED: Final = b'{"dir":"received","at":"'
+_SECOND_BYTES: Final = 20
+"""Of a time up to its fraction, `2026-01-01T00:00:00.`"""
+_BEGUN_BYTES: Final = len(_RECEIVED) + _SECOND_BYTES
+_FRAME_AT: Final = _BEGUN_BYTES + len(b'000000Z","data":')
+_cut_received: Final = struct.Struct(f"{_BEGUN_BYTES}s6s{len(_DATA)}s").unpack_from
+"""The begin of a line up to the fraction of its second, that fraction, and what stands between it and the payload."""
+
+E = TypeVar("E")
 
 
 def frame_line(frame: Frame, conversation: str | None = None) -> bytes:
@@ -150,13 +160,42 @@ def read_lines(file: IO[bytes], longest: int = LINE_BYTES) -> Iterator[list[byte
         yield [b"".join(begun)]
 
 
+def frames_in(
+    lines: Iterator[bytes], look: Callable[[bytes], E | None], others: list[bytes]
+) -> Iterator[tuple[Frame, E]]:
+    """Yield the frames of `lines`, with their newlines, and what `look` finds in each, up to one that is to be parsed.
+
+    That line is added to `others`. As `quick` for each line, in half of the time: a second is read once.
+    """
+    begun, second = b"", 0
+    for line in lines:
+        try:
+            begin, micros, data = _cut_received(line)
+        except struct.error:  # a shorter line
+            begin = micros = data = b""
+        if begin == begun and data == _DATA and line[-3:] == b"}}\n" and micros.isdigit():
+            frame = Frame(line[_FRAME_AT:-2], second + int(micros))
+        elif (found := quick(line)) is None:
+            others.append(line)
+            return
+        else:
+            frame = found
+            if frame.at is not None and not frame.sent:
+                begun, second = begin, frame.at - int(micros)
+        event = look(frame.payload)
+        if event is None:  # the line may not be what it looks like
+            others.append(line)
+            return
+        yield frame, event
+
+
 def quick(line: bytes) -> Frame | None:
     """Return the frame of a `line`, with its newline, in the form that nearly all have; None of any other.
 
     It is cut out of the line and not looked at, which takes a fifth of the time of `parse`. Where its payload is not
     one JSON object, the line is not what it looks like, and is to be parsed.
     """
-    begun = _begun(line[:44])
+    begun = _begun(line[:_BEGUN_BYTES])
     if begun is None:
         return Frame(line[:-1], None) if line.startswith(_PLAIN) and line.endswith(b"}\n") else None
     second, at, sent = begun
@@ -172,8 +211,8 @@ def _begun(text: bytes) -> tuple[Micros, int, bool] | None:
 
     None where it does not begin as lines of frames do.
     """
-    for begin, sent in ((b'{"dir":"received","at":"', False), (b'{"dir":"sent","at":"', True)):
-        end = len(begin) + 20
+    for begin, sent in ((_RECEIVED, False), (b'{"dir":"sent","at":"', True)):
+        end = len(begin) + _SECOND_BYTES
         second = _time(text[len(begin) : end].decode("latin-1") + "0Z") if text.startswith(begin) else None
         if second is not None:
             return second, end, sent

@@ -7,7 +7,9 @@
     sources.py    the sources as lines of a table
     timeline.py   a conversation as spans and marks, out of the records of an audit log
     shapes.py     what a timeline is drawn of
-    spans.py      what each record adds to a timeline
+    spans.py      the spans and marks of a timeline so far
+    drawing/      what each record adds to them, a module a subject
+    upstream_clock.py  where a moment on upstream's clock lies in the time of receipt
     transcript.py what was said, out of the same records
     document.py   a conversation as `--state` has it, under the content policy
     recent.py     the sink that keeps the recent facts of a running daemon

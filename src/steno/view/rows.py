@@ -19,7 +19,7 @@ from steno.view.tally import Tally
 IDLE_SECONDS: Final = 60.0
 """Silence after which an open conversation counts as idle."""
 
-State = Literal["speaking", "waiting", "responding", "tool", "listening", "running", "idle", "closed"]
+State = Literal["speaking", "waiting", "responding", "tool", "listening", "paused", "running", "idle", "closed"]
 """What a conversation does now.
 
     speaking    the user speaks
@@ -27,7 +27,8 @@ State = Literal["speaking", "waiting", "responding", "tool", "listening", "runni
     responding  a response is under way
     tool        the model waits for the output of a tool
     running     a run is under way
-    listening   a session is open, and nobody says anything
+    listening   a session is open, and nobody is known to say anything
+    paused      upstream stopped the model of a session, since nobody spoke
     idle        nothing was received for a minute, or since its stream ended; or nothing is under way in a thread
     closed      it has ended
 """
@@ -181,6 +182,8 @@ def _state(tally: Tally, last_at: Micros | None, now: Micros) -> State:
         return "tool"
     if tally.open_runs:
         return "running"
+    if tally.paused:
+        return "paused"
     if last_at is None or now - last_at > IDLE_SECONDS * SECOND:
         return "idle"
     if tally.waiting:

@@ -5,9 +5,10 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
-Lane = Literal["speech", "response", "playback", "tool", "run", "step", "session"]
-SpanMarkKind = Literal["first_token", "first_audio", "interrupted", "committed"]
-MarkKind = Literal["error", "gap", "rejected", "session", "truncated", "missed", "unanswered", "note"]
+Lane = Literal["speech", "voice", "response", "playback", "tool", "delegation", "run", "step", "pause", "session"]
+"""`voice` is what the model says in a session that is spoken all the time; else `playback` is what is heard of it."""
+SpanMarkKind = Literal["first_token", "first_audio", "interrupted", "committed", "steered"]
+MarkKind = Literal["error", "gap", "rejected", "session", "truncated", "missed", "unanswered", "refused", "note"]
 Flat = str | float | bool | None
 Body = Mapping[str, Any]
 

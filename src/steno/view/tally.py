@@ -4,6 +4,9 @@ The same tally is kept by a running daemon, fact by fact, and made of the record
 
 A user turn is input that was committed, or a message that was typed; of a thread, a run. A caller who has spoken waits
 until audio, playback or a text comes. A response that only calls tools answers nobody.
+
+In a session that is spoken all the time a turn is a segment of the user. Its responses are those of a backend: they are
+not the model's that the conversation is with.
 """
 
 from collections.abc import Callable, Mapping
@@ -47,11 +50,13 @@ class Tally:
         "open_responses",
         "open_runs",
         "opened_at",
+        "paused",
         "records",
         "rejected",
         "responses",
         "source",
         "speaking",
+        "spoken",
         "stopped",
         "stream",
         "tokens_in",
@@ -91,6 +96,10 @@ class Tally:
         self.worst_latency: float | None = None
         self.speaking = False
         self.waiting = False
+        self.paused = False
+        """Whether upstream stopped the model, since nobody spoke."""
+        self.spoken = False
+        """Whether user and model speak all the time, so that responses are those of a backend."""
         self.stopped = False
         """Whether the end of speech was reported whose commit is still to come."""
         self.expects_silence = False
@@ -124,6 +133,11 @@ class Tally:
     def answered(self) -> None:
         """Note that who waited heard or read something."""
         self.waiting = False
+
+    def responds(self, model: str | None) -> None:
+        """Note the model of a response: the conversation's, unless it is a backend's."""
+        if model is not None and not (self.spoken and self.model):
+            self.model = model
 
     def latency(self, seconds: float | None) -> None:
         """Note how long a caller waited, where that is known."""
@@ -193,6 +207,30 @@ def _committed(tally: Tally, _origin: Origin, _fact: Fact) -> None:
     tally.speaking, tally.stopped = False, False
 
 
+def _segment(tally: Tally, _origin: Origin, fact: facts.SegmentFinished) -> None:
+    tally.spoken, tally.model = True, fact.model or tally.model
+    if fact.role == "user":
+        tally.turns += 1
+    tally.latency(fact.turn_latency_seconds)
+
+
+def _metered(tally: Tally, _origin: Origin, fact: facts.SessionMetered) -> None:
+    tally.spoken, tally.model = True, fact.model or tally.model
+    tally.use((), fact.cost)
+
+
+def _delegated(tally: Tally, _origin: Origin, _fact: facts.DelegationOpened) -> None:
+    tally.spoken = True
+
+
+def _paused(tally: Tally, _origin: Origin, _fact: facts.SessionPaused) -> None:
+    tally.paused = True
+
+
+def _resumed(tally: Tally, _origin: Origin, _fact: facts.SessionResumed) -> None:
+    tally.paused = False
+
+
 def _unanswered(tally: Tally, _origin: Origin, _fact: Fact) -> None:
     tally.unanswered += 1
     tally.waiting = False
@@ -210,7 +248,7 @@ def _item(tally: Tally, _origin: Origin, fact: facts.ItemAdded) -> None:
 
 def _response_started(tally: Tally, _origin: Origin, fact: facts.ResponseStarted) -> None:
     tally.open_responses = _with(tally.open_responses, fact.response_id)
-    tally.model = fact.model or tally.model
+    tally.responds(fact.model)
 
 
 def _output_started(tally: Tally, _origin: Origin, fact: facts.ResponseOutputStarted) -> None:
@@ -222,7 +260,7 @@ def _output_started(tally: Tally, _origin: Origin, fact: facts.ResponseOutputSta
 def _response_finished(tally: Tally, _origin: Origin, fact: facts.ResponseFinished) -> None:
     tally.open_responses = _without(tally.open_responses, fact.response_id)
     tally.responses += 1
-    tally.model = fact.model or tally.model
+    tally.responds(fact.model)
     if any(each.kind in SAID for each in fact.output):
         tally.answered()
     tally.use(fact.tokens, fact.cost)
@@ -242,7 +280,11 @@ def _playback(tally: Tally, _origin: Origin, fact: facts.PlaybackStarted) -> Non
     tally.latency(fact.turn_latency_seconds)
 
 
-def _billed(tally: Tally, _origin: Origin, fact: facts.TranscriptionFinished | facts.SessionFinished) -> None:
+def _billed(
+    tally: Tally,
+    _origin: Origin,
+    fact: facts.TranscriptionFinished | facts.SessionFinished | facts.ToolCallsBilled | facts.DecisionMade,
+) -> None:
     tally.use(fact.tokens, fact.cost)
 
 
@@ -303,6 +345,12 @@ HANDLERS: Final[Mapping[type[Fact], Callable[[Tally, Origin, Any], None]]] = {
     facts.InputCommitted: _committed,
     facts.InputTimedOut: _timed_out,
     facts.TurnUnanswered: _unanswered,
+    facts.SegmentFinished: _segment,
+    facts.SessionMetered: _metered,
+    facts.SessionPaused: _paused,
+    facts.SessionResumed: _resumed,
+    facts.DelegationOpened: _delegated,
+    facts.DecisionMade: _billed,
     facts.ItemAdded: _item,
     facts.ResponseStarted: _response_started,
     facts.ResponseOutputStarted: _output_started,

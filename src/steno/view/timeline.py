@@ -16,11 +16,13 @@ from msgspec import Struct
 from steno.core.export import seconds_text
 from steno.core.facts import Cost
 from steno.timestamps import SECOND, parse_timestamp
+from steno.view.drawing import HANDLERS
 from steno.view.rows import Row
 from steno.view.shapes import Mark, Span, Texts
 from steno.view.spans import Spans
 from steno.view.tally import Tally
 from steno.view.transcript import Said, Transcript
+from steno.view.upstream_clock import UpstreamClock
 
 ContentShown = Literal["none", "redacted", "full", "withheld"]
 """What is shown of texts: their lengths alone, what is left after redaction, all; or who asks may not see them."""
@@ -80,15 +82,18 @@ def timeline(
     """
     shown = texts or Texts()
     shown.withheld = content == "withheld"
-    spans, said, sums = Spans(shown), Transcript(shown), _Sums()
+    clock = UpstreamClock()
+    spans, said, sums = Spans(shown, clock), Transcript(shown, clock), _Sums()
     for record in records:
         when = seconds_of(record.at)
         try:
-            spans.add(when, record.fact, record.body)
+            if (draw := HANDLERS.get(record.fact)) is not None:
+                draw(spans, when, record.body)
             said.add(when, record.fact, record.body)
             sums.add(record.fact, record.body)
         except MALFORMED:
             spans.marks.append(Mark(when, "note", UNREADABLE, {"fact": record.fact}))
+    clock.settle()
     return Timeline(
         at=at,
         row=row,
@@ -150,7 +155,8 @@ class _Sums:
         self._use(body)
 
     def _use(self, body: Mapping[str, Any]) -> None:
-        for each in body.get("tokens") or ():
+        tokens = body.get("tokens")
+        for each in tokens if isinstance(tokens, list) else ():  # of some facts it is a number
             bucket = (each.get("model"), each.get("direction"), each.get("modality"), each.get("cached"))
             self._tokens[bucket] = self._tokens.get(bucket, 0) + each.get("tokens", 0)
         if isinstance(lasted := body.get("seconds"), float | int) and "tokens" in body:

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from steno.view.shapes import Body, Texts, characters
 from steno.view.tally import OPEN_MOST, SAID
+from steno.view.upstream_clock import UpstreamClock
 
 Kind = Literal["speech", "text", "tool_call", "tool_output"]
 
@@ -47,9 +48,12 @@ class _Response:
 class Transcript:
     """The turns of a conversation so far."""
 
-    def __init__(self, texts: Texts) -> None:
-        """Begin empty, and show what `texts` shows."""
+    def __init__(self, texts: Texts, clock: UpstreamClock) -> None:
+        """Begin empty, and show what `texts` shows. `clock` places what is said without turns."""
         self._texts = texts
+        self._clock = clock
+        self._segments = False
+        """Whether something was said without turns: it is reported after what has come meanwhile."""
         self._entries: list[Said] = []
         self._items: dict[str, Said] = {}
         self._responses: dict[str | None, _Response] = {}
@@ -67,7 +71,10 @@ class Transcript:
 
     def entries(self) -> list[Said]:
         """Return what was said, in order. Messages of the model that never said anything are left out."""
-        return [each for each in self._entries if each.characters is not None or each.status or each.kind != "speech"]
+        said = [each for each in self._entries if each.characters is not None or each.status or each.kind != "speech"]
+        if self._segments and all(each.at is not None for each in said):
+            said.sort(key=lambda each: each.at or 0)
+        return said
 
     def _item(self, at: float | None, item_id: str | None, role: str | None, kind: Kind) -> Said:
         """Return the turn that an item is; a new one is the last."""
@@ -157,6 +164,18 @@ class Transcript:
             entry.heard = _beginning(entry.text, played / response.audio_seconds)
             entry.status = "truncated"
 
+    def segment(self, at: float | None, body: Body) -> None:
+        """The user or the model spoke for a while. What was heard of the model is not known."""
+        entry = Said(at=at, item_id=None, role=body.get("role"), kind="speech")
+        self._write(entry, body.get("transcript"))
+        self._entries.append(entry)
+        self._segments = True
+
+        def place(begin: float | None, _end: float | None) -> None:
+            entry.at = entry.at if begin is None else begin
+
+        self._clock.wait(body.get("start_ms"), body.get("end_ms"), place)
+
     def truncated(self, at: float | None, body: Body) -> None:
         """Upstream says how much of an item was played."""
         entry = self._item(at, body.get("item_id"), "assistant", "speech")
@@ -206,6 +225,7 @@ _HANDLERS: Final[Mapping[str, Callable[[Transcript, float | None, Body], None]]]
     "playback.stopped": Transcript.played,
     "playback.cleared": Transcript.cleared,
     "item.truncated": Transcript.truncated,
+    "segment.finished": Transcript.segment,
     "message.finished": Transcript.message,
     "tool_call.started": Transcript.called,
     "tool_call.finished": Transcript.returned,

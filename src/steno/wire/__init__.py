@@ -9,12 +9,13 @@ from steno.wire.base import (
     Event,
     Malformed,
     PairedEvent,
+    Sign,
     TypedEvent,
     Unknown,
     Vocabulary,
     name_of,
 )
-from steno.wire.decode import Decoded, Decoder, raw_object
+from steno.wire.decode import Decoded, Decoder, StreamDecoder, raw_member, raw_object
 from steno.wire.fallback import Embedded, Enveloped
 from steno.wire.secrets import mask
 
@@ -27,10 +28,13 @@ __all__ = [
     "Event",
     "Malformed",
     "PairedEvent",
+    "Sign",
+    "StreamDecoder",
     "TypedEvent",
     "Unknown",
     "Vocabulary",
     "mask",
     "name_of",
+    "raw_member",
     "raw_object",
 ]

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct
 
 from steno.limits import MEMBERS_TRIED
-from steno.wire.base import IDENTIFYING, ClosedObject, Drifted, Event, Malformed
+from steno.wire.base import IDENTIFYING, SIGN, ClosedObject, Drifted, Event, Malformed
 from steno.wire.spellings import fields_of, respelled
 
 S = TypeVar("S", bound=Struct)
@@ -95,9 +95,10 @@ def _admit(raw: Raw, annotation: Any, look: _Look) -> Any:
         return _admit(number, annotation, look)
     if look.left > 0 and (within := _admit_within(raw, parts, look)) is not UNSET:
         return within
-    if any(_identifies(part) for part in parts):
+    if any(_is_marked(part, IDENTIFYING) for part in parts):
         raise _BadIdentifierError
-    look.dropped += 1
+    if not _is_marked(annotation, SIGN):
+        look.dropped += 1
     return UNSET
 
 
@@ -177,7 +178,7 @@ def _parts(annotation: Any) -> tuple[Any, ...]:
 
 
 @cache
-def _identifies(annotation: Any) -> bool:
+def _is_marked(annotation: Any, mark: str) -> bool:
     if get_origin(annotation) is not Annotated:
         return False
-    return any(isinstance(m, Meta) and (m.extra or {}).get(IDENTIFYING) for m in get_args(annotation)[1:])
+    return any(isinstance(m, Meta) and (m.extra or {}).get(mark) for m in get_args(annotation)[1:])

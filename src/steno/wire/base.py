@@ -18,6 +18,10 @@ MASK: Final = "***"
 IDENTIFYING: Final = "identifying"
 """Mark in `Meta.extra` of members that say what an event is about. Of a wrong type, they make the frame malformed."""
 
+SIGN: Final = "sign"
+"""Mark in `Meta.extra` of members whose value says which family an object is of. With another one the first look
+refuses the frame, and the member reads as absent: it is no drift."""
+
 Id = Annotated[str, Meta(max_length=ID_CHARACTERS_MAX, extra={IDENTIFYING: True})]
 Tokens = Annotated[int, Meta(ge=0, le=TOKENS_MAX)]
 Index = Annotated[int, Meta(ge=0, le=1 << 31)]
@@ -72,8 +76,8 @@ class Event(Wire, frozen=True):
 
     raw_member: ClassVar[str | None] = None
     """The member that holds an upstream object; empty where the frame is that object; None where there is none."""
-    sent: ClassVar[bool] = False
-    """Whether a client says it, not upstream."""
+    sent: ClassVar[bool | None] = False
+    """Whether a client says it, not upstream; None where both do."""
 
 
 class TypedEvent(Event, frozen=True, tag_field="type"):
@@ -81,8 +85,8 @@ class TypedEvent(Event, frozen=True, tag_field="type"):
 
     The guards below belong to no such event, and no value is of their type. Where one is present the compiled decoder
     refuses the frame, because it may only look like an event: it may be a CloudEvent (`specversion`), an event and
-    data pair (`data`), a bare object (`object`), a client secret (`value`), or an event of the Responses API, which
-    uses some of the same names (`sequence_number`).
+    data pair (`data`), a bare object (`object`), a client secret (`value`), or an event of another family, which uses
+    some of the same names (`sequence_number`; see `signs.py`).
     """
 
     event_id: Id | None = None
@@ -115,6 +119,20 @@ class BareObject(Struct, frozen=True):
     """The event that it is instead while its `status` is `in_progress`."""
 
 
+class Sign(Struct, frozen=True, kw_only=True):
+    """A member of an event that tells a family from others that have events of the same name. See `signs.py`."""
+
+    member: str
+    """A member of the event. Null is none."""
+    weight: int
+    event: str | None = None
+    """The only event that it is a sign of; None where it is one of all."""
+    inner: str | None = None
+    """A member of that member, a text, which the sign is; None where it is enough that the member is present."""
+    begins: str = ""
+    """How that text begins."""
+
+
 class Vocabulary(Struct, frozen=True, kw_only=True):
     """What one family says on the wire. The decoder is built from the vocabularies of all families."""
 
@@ -126,6 +144,8 @@ class Vocabulary(Struct, frozen=True, kw_only=True):
     """The reply to the creation of a client secret, which is known by `value`, `expires_at` and `session`."""
     prefixes: tuple[str, ...] = ()
     """How the names of its typed events begin, where that tells an event that nobody knows from other families'."""
+    signs: tuple[Sign, ...] = ()
+    """What tells its typed events from those of other families that have the same names."""
 
 
 class Unknown(Wire, frozen=True):

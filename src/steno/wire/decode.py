@@ -44,8 +44,9 @@ What is refused, and what is let through:
   whole frame is a JSON string that holds a JSON object, or the frame is the lines of one server-sent event (`event:`,
   `data:`). Such a text is read, one level deep. A text within a text is not, nor is one that holds no object: those are
   what they were before. `data_base64` of a CloudEvent is its data. The object that is kept is that of the text.
-- An event of another API that shares names with ours is told apart by guard members (`TypedEvent`): where one is
-  present the first look refuses, and the second one decides.
+- An event whose name several families have is told apart by its members, and by what its stream was so far: see
+  `signs.py`. Signs of another family are guards: where one is present the first look refuses, and the second decides.
+  So it is with a pair whose name a typed event has (`error`): its data may be that event.
 
 Two looks at one frame agree: where the first one accepts, the second would have returned the same event. A property
 test over mutated frames holds them to it.
@@ -53,16 +54,17 @@ test over mutated frames holds them to it.
 
 import functools
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
 
 from steno.limits import NESTING_DEPTH, STRUCTURE_ELEMENTS
-from steno.wire.base import Drifted, Event, Malformed, Unknown, Vocabulary
+from steno.wire.base import Drifted, Event, Malformed, Unknown, Vocabulary, name_of
 from steno.wire.characters import is_utf8, replace_lone_surrogates
 from steno.wire.fallback import Embedded, Enveloped, Fallback
+from steno.wire.signs import rivals
 from steno.wire.structure import refused, too_deep
 
 Decoded = Event | Unknown | Malformed | Drifted | Enveloped | Embedded
@@ -71,16 +73,19 @@ _NEST_BYTES: Final = 2 * NESTING_DEPTH
 """A shorter JSON text cannot nest too deep: what is opened is closed again."""
 
 
-class Decoder:
-    """Decodes frames in the vocabularies of all families."""
+class StreamDecoder:
+    """Decodes frames of streams that were of one family so far, where other families have names of its events."""
 
-    __slots__ = ("_fallback", "_paired", "_typed")
+    __slots__ = ("_fallback", "_paired", "_typed", "family")
 
-    def __init__(self, vocabularies: Mapping[str, Vocabulary]) -> None:
-        """Compile the `vocabularies`, by name of the family. The names of their events must differ."""
-        self._typed = _compiled([kind for each in vocabularies.values() for kind in each.typed])
-        self._paired = _compiled([kind for each in vocabularies.values() for kind in each.paired])
-        self._fallback = Fallback(vocabularies)
+    def __init__(
+        self, family: str, typed: Sequence[type[Event]], paired: msgspec.json.Decoder[Any], fallback: Fallback
+    ) -> None:
+        """Compile the `typed` events, no two of one name, that the first look takes on streams of `family`."""
+        self.family = family
+        self._typed = _compiled(typed)
+        self._paired = paired
+        self._fallback = fallback
 
     def decode(self, payload: bytes, within: bool = False, unfolded: bool = False) -> Decoded:
         """Decode the `payload` of one frame.
@@ -130,14 +135,53 @@ class Decoder:
                 return Malformed(reason=reason)
             if (event := self.first_look(payload, counted=True)) is not None:
                 return event
-        return self._fallback.decode(payload, self.decode, within=within, unfolded=unfolded)
+        return self._fallback.decode(payload, self.decode, self.family, within=within, unfolded=unfolded)
+
+
+class Decoder(StreamDecoder):
+    """Decodes frames in the vocabularies of all families, on streams of which nothing is known.
+
+    There, a name that several families have is that of the first one.
+    """
+
+    __slots__ = ("_of",)
+
+    def __init__(self, vocabularies: Mapping[str, Vocabulary]) -> None:
+        """Compile the `vocabularies`, by name of the family.
+
+        The names of their events must differ, but for those of families that have signs.
+        """
+        apart = rivals(vocabularies)
+        shared = {name_of(kind) for each in vocabularies.values() for kind in each.typed}
+        every = [kind for each in vocabularies.values() for kind in each.paired]
+        _compiled(every)  # no two of one name
+        paired = _compiled([kind for kind in every if name_of(kind) not in shared])
+        first = next((family for family in vocabularies if family in apart), "")
+        super().__init__(first, _read_as(first, vocabularies, apart), paired, Fallback(vocabularies))
+        self._of: dict[str, StreamDecoder] = {first: self} if first else {}
+        for family in apart:
+            if family != first:
+                typed = _read_as(family, vocabularies, apart)
+                self._of[family] = StreamDecoder(family, typed, paired, self._fallback)
+
+    def of(self, family: str) -> StreamDecoder | None:
+        """Return what decodes frames of streams of `family`; None where no other family has names of its events."""
+        return self._of.get(family)
+
+
+def _read_as(
+    family: str, vocabularies: Mapping[str, Vocabulary], apart: Mapping[str, frozenset[str]]
+) -> list[type[Event]]:
+    """Return the typed events that the first look takes on streams of `family`: all but those of its rivals."""
+    own = [name for name in vocabularies if name == family or name not in apart]
+    return [kind for name in own for kind in vocabularies[name].typed]
 
 
 class _NoEvent(Event, frozen=True, tag_field="type", tag="\0"):
     """Stands in for the events of a form in which no family has any."""
 
 
-def _compiled(kinds: list[type[Event]]) -> msgspec.json.Decoder[Any]:
+def _compiled(kinds: Sequence[type[Event]]) -> msgspec.json.Decoder[Any]:
     """Return a decoder of the union of `kinds`. Raises ValueError where two of them have one name."""
     try:
         return msgspec.json.Decoder(functools.reduce(operator.or_, kinds) if kinds else _NoEvent)
@@ -153,14 +197,19 @@ def raw_object(event: Event, payload: bytes) -> bytes:
     name = event.raw_member
     if not name:
         return b"" if name is None else payload
+    return raw_member(name, payload) or payload  # a bare response is its own object
+
+
+def raw_member(name: str, payload: bytes) -> bytes:
+    """Return a copy of the bytes of the member `name` of the object `payload`; empty if it has none."""
     member = _member(name)
     try:
-        return bytes(getattr(member.decode(payload), name)) or payload  # a bare response is its own object
+        return bytes(getattr(member.decode(payload), name))
     except ValueError:  # half a character
         repaired = replace_lone_surrogates(payload) or payload  # of the same length
         kept = bytes(getattr(member.decode(repaired), name))
         start = repaired.find(kept)
-        return payload[start : start + len(kept)] or payload
+        return payload[start : start + len(kept)]
 
 
 @functools.cache

@@ -27,6 +27,7 @@ from steno.wire.base import (
     name_of,
 )
 from steno.wire.characters import replace_lone_surrogates
+from steno.wire.signs import Signs
 from steno.wire.structure import refused, too_deep
 
 Outcome = Event | Unknown | Malformed | Drifted
@@ -69,7 +70,6 @@ class _Header(Struct, frozen=True, gc=False):
     value: Raw | UnsetType = UNSET
     expires_at: Raw | UnsetType = UNSET
     session: Raw | UnsetType = UNSET
-    sequence_number: Raw | UnsetType = UNSET
     type: Raw | UnsetType = UNSET
 
 
@@ -110,7 +110,12 @@ class Fallback:
 
     def __init__(self, vocabularies: Mapping[str, Vocabulary]) -> None:
         """Know the `vocabularies`, by name of the family."""
-        self._typed = {name_of(kind): kind for each in vocabularies.values() for kind in each.typed}
+        self._typed: dict[str, dict[str, type[Event]]] = {}
+        """Name to each family that has an event of it, the one that is listed first in front."""
+        for family, each in vocabularies.items():
+            for kind in each.typed:
+                self._typed.setdefault(name_of(kind), {})[family] = kind
+        self._signs = Signs(vocabularies)
         self._paired = {name_of(kind): kind for each in vocabularies.values() for kind in each.paired}
         self._objects = {name: bare for each in vocabularies.values() for name, bare in each.objects.items()}
         self._client_secret = next((each.client_secret for each in vocabularies.values() if each.client_secret), None)
@@ -119,13 +124,20 @@ class Fallback:
         self._paired_family = next((name for name, each in vocabularies.items() if each.paired), "")
 
     def decode(
-        self, payload: bytes, again: Callable[[bytes, bool, bool], Any], *, within: bool, unfolded: bool
+        self,
+        payload: bytes,
+        again: Callable[[bytes, bool, bool], Any],
+        so_far: str = "",
+        *,
+        within: bool,
+        unfolded: bool,
     ) -> Reading:
         """Decode a `payload` that is UTF-8.
 
         Args:
             payload: the bytes.
             again: decodes what is in an envelope or a text, and what was repaired, from the first look on.
+            so_far: the family that the stream was of so far, where that is known; see `signs.py`.
             within: whether the payload came in an envelope, which does not hold another.
             unfolded: whether the payload came in a text, which does not hold another.
         """
@@ -152,22 +164,18 @@ class Fallback:
             if within:
                 return Malformed(reason="bad_envelope")
             return _cloud_event(payload, lambda data: again(data, True, unfolded))
-        return self._bare(payload, header, unfold)
+        return self._bare(payload, header, unfold, so_far)
 
     def _server_sent(self, sent: texts.ServerSent, unfold: Callable[[bytes], Any]) -> Reading:
         """Decode a server-sent event: a pair where a pair has its name, else what its data is by itself."""
-        if sent.name in self._paired:
+        if sent.name in self._paired and not (sent.is_object and self._names_itself(sent.name, sent.data)):
             return _embedded(texts.pair(sent.name, sent.data), unfold)
         return _embedded(sent.data, unfold) if sent.is_object else Malformed(reason="not_json")
 
-    def _bare(self, payload: bytes, header: _Header, unfold: Callable[[bytes], Any] | None) -> Reading:
+    def _bare(self, payload: bytes, header: _Header, unfold: Callable[[bytes], Any] | None, so_far: str) -> Reading:
         """Decode what is in no envelope."""
         if header.event is not UNSET and header.data is not UNSET:
-            name = _string(header.event)
-            text = texts.text_in(header.data) if unfold and name in self._paired else None
-            if unfold and name and text is not None:
-                return _embedded(texts.pair(name, text), unfold)
-            return self._paired_event(name, payload)
+            return self._pair(_string(header.event), header.data, payload, unfold, so_far)
         object_name = _string(header.object)
         if object_name in self._objects:
             return _object(self._objects[object_name], payload)
@@ -176,18 +184,44 @@ class Fallback:
         name = _string(header.type)
         if name is None and object_name is not None:
             return Unknown(type=object_name, family=self._typed_family)
-        if name is not None and header.sequence_number is not UNSET:
-            # The Responses API's: some of its names are Realtime's too.
-            return Unknown(type=name, family=self._typed_family)
-        return self._typed_event(name, payload)
+        return self._typed_event(name, payload, so_far)
 
-    def _typed_event(self, name: str | None, payload: bytes) -> Outcome:
+    def _pair(
+        self, name: str | None, data: Raw, payload: bytes, unfold: Callable[[bytes], Any] | None, so_far: str
+    ) -> Reading:
+        """Decode an event and data pair, whose data may be a text, or an event that names itself."""
+        text = texts.text_in(data) if unfold and (name in self._paired or name in self._typed) else None
+        within = bytes(data) if text is None else text
+        if name is not None and self._names_itself(name, within):
+            event = self._typed_event(name, within, so_far)
+            return Embedded(event=event, payload=within) if isinstance(event, Event | Drifted) else event
+        if unfold and name in self._paired and text is not None:
+            return _embedded(texts.pair(name, text), unfold)
+        return self._paired_event(name, payload)
+
+    def _names_itself(self, name: str, data: bytes) -> bool:
+        """Return whether the `data` of an event `name` is a typed event of that name: others leave the `type` out."""
+        if name not in self._typed:
+            return False
+        try:
+            named = _string(_HEADER.decode(data).type)
+        except (ValueError, RecursionError):  # no object
+            return False
+        return named == name or (named is None and name not in self._paired)
+
+    def _typed_event(self, name: str | None, payload: bytes, so_far: str) -> Outcome:
         if name is None:
             return Malformed(reason="no_discriminator")
-        if (kind := self._typed.get(name)) is None:
-            owner = next((owner for prefix, owner in self._prefixes if name.startswith(prefix)), self._typed_family)
-            return Unknown(type=name, family=owner)
-        return admit_all(kind, lambda: members_of(payload))
+        kinds = self._typed.get(name)
+        if kinds is None:
+            return Unknown(type=name, family=self._owner(name, payload))
+        family = next(iter(kinds)) if len(kinds) == 1 else self._signs.family(payload, name, tuple(kinds), so_far)
+        return admit_all(kinds[family], lambda: members_of(payload))
+
+    def _owner(self, name: str, payload: bytes) -> str:
+        """Return the family that an event of no known `name` is counted under."""
+        owner = next((owner for prefix, owner in self._prefixes if name.startswith(prefix)), None)
+        return owner or self._signs.shown(payload, name) or self._typed_family
 
     def _paired_event(self, name: str | None, payload: bytes) -> Outcome:
         if name is None:

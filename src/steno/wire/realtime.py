@@ -7,8 +7,10 @@ Source: `type` and members as in the published API and in recordings; see `Typed
 
 from typing import Annotated, ClassVar, Final
 
+from msgspec import UNSET, UnsetType
+
 from steno.wire import realtime_client, sessions
-from steno.wire.base import BareObject, Bounded, Id, Index, Number, TypedEvent, Vocabulary, Wire
+from steno.wire.base import BareObject, Bounded, Id, Index, Number, Sign, TypedEvent, Vocabulary, Wire
 from steno.wire.realtime_objects import (
     ContentPart,
     ErrorDetail,
@@ -49,6 +51,23 @@ class SessionClosed(TypedEvent, frozen=True, tag="session.closed"):
     reason: str | None = None
     session: RealtimeSessionCreateResponse | None = None
     usage: Usage | None = None
+
+
+class _TranslationDelta(TypedEvent, frozen=True):
+    start_ms: UnsetType = UNSET
+    end_ms: UnsetType = UNSET
+
+
+class TranslationInputDelta(_TranslationDelta, frozen=True, tag="session.input_transcript.delta"):
+    """A piece of what a translation session heard. Not read."""
+
+
+class TranslationOutputDelta(_TranslationDelta, frozen=True, tag="session.output_transcript.delta"):
+    """A piece of what it says in the other language. Not read."""
+
+
+class TranslationAudioDelta(_TranslationDelta, frozen=True, tag="session.output_audio.delta"):
+    """A piece of its speech. Not read."""
 
 
 class Conversation(Wire, frozen=True):
@@ -415,10 +434,15 @@ class RealtimeError(TypedEvent, frozen=True, tag="error"):
     """Something that was asked of upstream failed; the session goes on unless the code says otherwise."""
 
     error: ErrorDetail | None = None
+    status: UnsetType = UNSET
+    code: UnsetType = UNSET
+    message: UnsetType = UNSET
+    stream_id: UnsetType = UNSET
 
 
 SERVER_EVENTS: Final[tuple[type[TypedEvent], ...]] = (
     SessionCreated, SessionUpdated, SessionClosed, TranscriptionSessionCreated, TranscriptionSessionUpdated,
+    TranslationInputDelta, TranslationOutputDelta, TranslationAudioDelta,
     ConversationCreated, ItemAdded, ItemCreated, ItemDone, ItemRetrieved, ItemTruncated, ItemDeleted,
     TranscriptionDelta, TranscriptionCompleted, TranscriptionSegment, TranscriptionFailed,
     SpeechStarted, SpeechStopped, InputCommitted, InputCleared, InputTimeout, DtmfReceived,
@@ -440,4 +464,11 @@ VOCABULARY: Final = Vocabulary(
         "realtime.response": BareObject(ResponseDone, "response", in_progress=ResponseCreated),
     },
     client_secret=sessions.ClientSecretSeen,
+    signs=(
+        Sign(member="event_id", weight=2),
+        Sign(member="session", inner="object", begins="realtime.", weight=4),
+        Sign(member="response", inner="object", begins="realtime.", weight=2),
+        Sign(member="response", event="response.create", weight=2),
+        Sign(member="response_id", weight=1),
+    ),
 )

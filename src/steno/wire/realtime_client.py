@@ -2,6 +2,8 @@
 
 from typing import ClassVar, Final
 
+from msgspec import UNSET, UnsetType
+
 from steno.wire.base import Id, Index, Number, TypedEvent
 from steno.wire.realtime_objects import Item
 
@@ -26,6 +28,10 @@ class InputAppend(ClientEvent, frozen=True, tag="input_audio_buffer.append"):
 
 class TranslationAppend(ClientEvent, frozen=True, tag="session.input_audio_buffer.append"):
     """A piece of the audio that a session translates. Not read; it shows which kind of session it is."""
+
+
+class TranslationClose(ClientEvent, frozen=True, tag="session.close"):
+    """The client ends a session of translation; upstream answers with `session.closed`."""
 
 
 class InputCommit(ClientEvent, frozen=True, tag="input_audio_buffer.commit"):
@@ -68,7 +74,13 @@ class ItemDelete(ClientEvent, frozen=True, tag="conversation.item.delete"):
 
 
 class ResponseCreate(ClientEvent, frozen=True, tag="response.create"):
-    """The client asks for a response."""
+    """The client asks for a response, whose settings are in `response`. Beside it they are another family's."""
+
+    input: UnsetType = UNSET
+    model: UnsetType = UNSET
+    previous_response_id: UnsetType = UNSET
+    generate: UnsetType = UNSET
+    stream_id: UnsetType = UNSET
 
 
 class ResponseCancel(ClientEvent, frozen=True, tag="response.cancel"):
@@ -78,7 +90,8 @@ class ResponseCancel(ClientEvent, frozen=True, tag="response.cancel"):
 
 
 CLIENT_EVENTS: Final[tuple[type[TypedEvent], ...]] = (
-    SessionUpdate, TranscriptionSessionUpdate, InputAppend, TranslationAppend, InputCommit, InputClear, PlaybackClear,
+    SessionUpdate, TranscriptionSessionUpdate, InputAppend, TranslationAppend, TranslationClose, InputCommit,
+    InputClear, PlaybackClear,
     ItemCreate, ItemRetrieve, ItemTruncate, ItemDelete, ResponseCreate, ResponseCancel,
 )  # fmt: skip
-"""What a client says: the 11 GA types, one of beta, and one of translation sessions."""
+"""What a client says: the 11 GA types, one of beta, and two of translation sessions."""

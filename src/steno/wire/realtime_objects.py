@@ -4,11 +4,11 @@ Source: the API description and recordings of OpenAI, Azure, Azure Voice Live an
 plain strings: an upstream that invents one must not make an event unreadable; the reducers know the closed sets.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
-from steno.wire.base import Bounded, Id, Number, UnixSeconds, Wire, conceal
+from steno.wire.base import SIGN, Bounded, Id, Number, UnixSeconds, Wire, conceal
 from steno.wire.usage import Usage
 
 
@@ -103,7 +103,8 @@ class RealtimeResponse(Wire, frozen=True):
     """
 
     id: Id | None = None
-    object: str | None = None
+    object: Annotated[Literal["realtime.response"] | None, Meta(extra={SIGN: True})] = None
+    """Another family has objects of other names in events of the same."""
     status: str | None = None
     status_details: RealtimeResponseStatusDetail | None = None
     output: Annotated[tuple[Item, ...], Bounded] | None = None
@@ -198,6 +199,8 @@ class RealtimeSessionCreateResponse(Wire, frozen=True):
     id: Id | None = None
     object: str | None = None
     type: str | None = None
+    status: Annotated[UnsetType, Meta(extra={SIGN: True})] = UNSET
+    """That of another family's session, in events of the same names."""
     model: str | None = None
     expires_at: UnixSeconds | None = None
     client_secret: ClientSecret | str | None = None

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Final
 
 from msgspec import field
 
-from steno.wire.base import Amount, ClosedObject, Tokens
+from steno.wire.base import Amount, ClosedObject, Tokens, Wire
 
 _DETAILS: Final = ("{}_token_details", "{}_tokens_details")
 
@@ -87,3 +87,71 @@ class CompletionUsage(Usage, frozen=True):
     output_tokens: Tokens | None = field(default=None, name="completion_tokens")
     input_token_details: InputTokenDetails | None = field(default=None, name="prompt_token_details")
     output_token_details: OutputTokenDetails | None = field(default=None, name="completion_tokens_details")
+
+
+class CacheWrites(ClosedObject, frozen=True):
+    """Tokens that were written to the prompt cache, by how long they are kept there."""
+
+    ttl_30m_tokens: Tokens | None = None
+    ttl_12h_tokens: Tokens | None = None
+
+
+class ResponseInputDetails(InputTokenDetails, frozen=True):
+    """What the input of a response consisted of. Tokens that were written to the cache are part of it as well."""
+
+    spellings: ClassVar[Mapping[str, str]] = {
+        **InputTokenDetails.spellings,
+        "cache_creation_tokens": "cache_write_tokens",
+        "cache_write_input_tokens": "cache_write_tokens",
+    }
+    cache_write_tokens: Tokens | None = None
+    cache_write_tokens_details: CacheWrites | None = None
+
+
+class ResponseUsage(Usage, frozen=True):
+    """What a response of the Responses API, or a decision, is billed by. The wire has the plural `tokens_details`."""
+
+    input_token_details: ResponseInputDetails | None = field(default=None, name="input_tokens_details")
+    output_token_details: OutputTokenDetails | None = field(default=None, name="output_tokens_details")
+    num_sources_used: Any = None
+    """xAI's, like the next: what its own tools did, and its own sum."""
+    num_server_side_tools_used: Any = None
+    server_side_tool_usage_details: Any = None
+    cost_in_usd_ticks: Any = None
+
+
+class SearchUsage(ClosedObject, frozen=True):
+    """Searches of the web that a response is billed by. Opening a page is none, and some searches are free."""
+
+    num_requests: Tokens | None = None
+
+
+class CachedImageTokens(ModalityTokens, frozen=True):
+    """What of the input of image generation was cached."""
+
+    text_tokens: Tokens | None = field(default=None, name="cached_text_tokens")
+    image_tokens: Tokens | None = field(default=None, name="cached_image_tokens")
+
+
+class ImageUsage(Usage, frozen=True):
+    """Tokens of the model that drew the images of a response. They are no part of the response's own usage."""
+
+    input_token_details: InputTokenDetails | None = field(default=None, name="input_tokens_details")
+    output_token_details: OutputTokenDetails | None = field(default=None, name="output_tokens_details")
+    cached_tokens_details: CachedImageTokens | None = None
+
+
+class ToolUsage(Wire, frozen=True):
+    """What the built-in tools of a response are billed by. Absent where upstream does not report it."""
+
+    web_search: SearchUsage | None = None
+    image_gen: ImageUsage | None = None
+
+
+class SessionUsage(ClosedObject, frozen=True):
+    """How long a Live session has lasted so far, in seconds. Each report replaces the one before it."""
+
+    seconds: Amount | None = None
+    active_seconds: Amount | None = None
+    """With the next, all of it. Reported only of sessions that can pause."""
+    paused_seconds: Amount | None = None

@@ -1,6 +1,7 @@
 """`steno top` on a terminal and on a pipe, with a real daemon."""
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import pty
@@ -17,7 +18,11 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 import pytest
+from rich.console import Console
+from rich.text import Text
 
+from steno.app.top.look import Look
+from steno.app.top.screen import Screen
 from tests.admin.test_views import CREATED, face
 from tests.processes import PATIENCE_SECONDS, program, steno, wait_for
 
@@ -197,6 +202,27 @@ async def test_a_signal_gives_the_terminal_back(end: str, tmp_path: Path) -> Non
         assert termios.tcgetattr(shown.slave) == shown.before
 
     assert b"\x1b[?1049l" in shown.output
+
+
+def test_a_signal_ends_it_where_the_interpreter_drops_what_it_raises(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As it does in a destructor."""
+    interrupted: list[bool] = []
+
+    def interrupt(_: Screen) -> list[Text]:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        interrupted.append(True)
+        return []
+
+    before = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(Screen, "_lines", interrupt)
+    with (tmp_path / "terminal").open("w") as output:
+        Screen(Console(file=output), "http://127.0.0.1:1", Look()).run()
+
+    assert interrupted == [True]
+    assert signal.getsignal(signal.SIGINT) == before
 
 
 async def test_a_terminal_that_is_closed_ends_it_quietly(tmp_path: Path) -> None:

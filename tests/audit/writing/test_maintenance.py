@@ -33,9 +33,10 @@ def test_a_checkpoint_is_due_after_its_time() -> None:
 def test_a_checkpoint_is_due_after_so_many_records() -> None:
     maintenance = begun()
 
-    assert [maintenance.record_added() for _ in range(RECORDS)] == [False, False, True]
+    assert [maintenance.records_added(1) for _ in range(RECORDS)] == [False, False, True]
     maintenance.checkpoint_added(1.0)
-    assert [maintenance.record_added() for _ in range(RECORDS)] == [False, False, True]
+    assert [maintenance.records_added(2), maintenance.records_left] == [False, RECORDS - 2]
+    assert maintenance.records_added(RECORDS - 2)
 
 
 def test_a_rollover_is_due_at_the_age_of_the_segment() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steno.audit.record import entry, time_of
-from steno.audit.writing.queue import Call, Closing, Queue, QueueEntry, Rotation, Shed, size_of
+from steno.audit.writing.queue import Call, Closing, Queue, QueueEntry, Rotation, Shed
 from tests.audit.helpers import AT, NEVER, said, terms
 
 SIZE = len(said(1))
@@ -18,6 +18,11 @@ SIZE = len(said(1))
 def queue(**changes: Any) -> Queue:
     """Return a queue whose records do not wait for others."""
     return Queue(**{"queue_bytes": 1 << 20, "flush_bytes": 1 << 20, "flush_seconds": 0.0, "sheds": False, **changes})
+
+
+def size_of(taken: QueueEntry) -> int:
+    """Return how many of the queue's bytes it takes."""
+    return len(taken) if isinstance(taken, bytes) else taken.size
 
 
 def take(waiting: Queue) -> list[QueueEntry] | None:
@@ -69,6 +74,60 @@ def test_a_record_wakes_the_thread_that_waits_for_one() -> None:
     assert taken == [[said(1)]]
 
 
+class Woken(threading.Condition):
+    """Counts how often the thread that waits is woken."""
+
+    times = 0
+
+    def notify(self, n: int = 1) -> None:
+        self.times += 1
+        super().notify(n)
+
+
+@given(
+    st.lists(st.sampled_from(["put", "shed", "command", "take", "write"]), max_size=80),
+    st.integers(1, 8 * SIZE),
+    st.integers(1, 8 * SIZE),
+)
+def test_the_thread_is_woken_by_the_first_entry_and_by_enough_and_the_sender_stopped_once_it_is_full(
+    steps: list[str], queue_bytes: int, flush_bytes: int
+) -> None:
+    waiting = queue(queue_bytes=queue_bytes, flush_bytes=flush_bytes)
+    enough = min(queue_bytes, flush_bytes)
+    waiting._changed = woken = Woken(waiting._lock)
+    length, unwritten = 0, 0
+    for step in steps:
+        times, began, full, size, before = woken.times, waiting.since is not None, waiting.full, waiting.bytes, length
+        match step:
+            case "put":
+                assert waiting.put(said(1)) == (not full and size + SIZE >= queue_bytes)
+                length += SIZE
+            case "shed":
+                waiting.put_or_shed(said(1), "b")
+                length += waiting.bytes - size
+                assert waiting.full == full
+            case "command":
+                waiting.command(Rotation(AT, terms()))
+            case "take":
+                unwritten += sum(map(size_of, waiting.take(0.0) or []))
+                length = 0
+            case "write":
+                waiting.written(unwritten)
+                unwritten = 0
+        assert waiting.bytes == length + unwritten
+        if waiting.since is not None and (not began or before < enough <= length):
+            assert woken.times > times
+
+
+def test_records_that_are_no_reason_wake_nobody() -> None:
+    waiting = queue(flush_bytes=100 * SIZE)
+    waiting._changed = woken = Woken(waiting._lock)
+    for _ in range(300):
+        waiting.put(said(1))
+
+    assert woken.times == 2
+
+
 def test_a_queue_becomes_full_once_and_takes_what_comes_all_the_same() -> None:
     waiting = queue(queue_bytes=2 * SIZE)
 
@@ -76,6 +135,17 @@ def test_a_queue_becomes_full_once_and_takes_what_comes_all_the_same() -> None:
     assert (waiting.full, waiting.bytes) == (True, 4 * SIZE)
     assert [waiting.written(SIZE) for _ in range(4)] == [False, False, True, False]
     assert (waiting.full, waiting.shed_records) == (False, 0)
+
+
+def test_a_queue_becomes_full_again_by_what_waits_since_it_was_full() -> None:
+    waiting = queue(queue_bytes=8 * SIZE, flush_bytes=SIZE)
+    for number in range(6):
+        waiting.put(said(number))
+    take(waiting)
+
+    assert [waiting.put(said(number)) for number in range(3)] == [False, True, False]
+    assert waiting.written(6 * SIZE)
+    assert [waiting.put(said(number)) for number in range(5)] == [False, False, False, False, True]
 
 
 def test_what_was_shed_is_declared_in_its_place_when_there_is_room() -> None:
@@ -139,7 +209,7 @@ def test_a_wait_ends_when_the_queue_is_given_up() -> None:
 
 
 def test_a_command_takes_no_room() -> None:
-    assert [size_of(entry) for entry in (said(1), Rotation(AT, terms()), Shed(2, AT, AT, {}))] == [SIZE, 0, 0]
+    assert [each.size for each in (Rotation(AT, terms()), Shed(2, AT, AT, {}))] == [0, 0]
 
 
 @given(st.lists(st.sampled_from(["put", "take", "write"]), max_size=60), st.integers(1, 5 * SIZE))

@@ -48,6 +48,16 @@ def test_one_session_of_two_sources_is_billed_to_the_first() -> None:
     assert billed(play, OTHER) == (0, {"duplicate_source": 2})
 
 
+def test_a_call_that_its_session_is_named_after_is_known_once() -> None:
+    """Its end takes it out, and the next one of that name is billed."""
+    play = Play(conversation="rtc_one")
+    play.say(session("rtc_one"), created(), done(usage=USAGE))
+    known = play.pipeline.registry.claims.follower("rtc_one")
+    play.pipeline.registry.close_all(play.now)
+
+    assert (known, play.pipeline.registry.claims.follower("rtc_one")) == ("relay", None)
+
+
 def test_a_call_by_name_is_the_call_of_a_sideband() -> None:
     play = Play(conversation="rtc_one")
     sideband = play.open("calls/1/1", "rtc_one", source="calls")

@@ -8,18 +8,22 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steno.app.tables import outcome_lines, row_of, sum_of
 from steno.core import facts
+from steno.core.billing import costs
+from steno.core.billing.costs import Terms
 from steno.core.billing.prices import add_usd, parse, usd_text
 from steno.core.conversation import Conversation
 from steno.core.facts import CostLine
 from steno.limits import TOKENS_MAX
 from steno.metrics.sink import Metrics
-from steno.wire.usage import Usage
+from steno.wire.admission import read_object
+from steno.wire.usage import ResponseInputDetails, ResponseUsage, Usage
 from tests.core.helpers import USAGE, Play, created, delta, done, event, line_of, run, session
 from tests.processes import steno
 from tests.recordings import recording
@@ -139,6 +143,122 @@ def test_replay_prices_by_the_list_it_is_given(tmp_path: Path) -> None:
     assert second["unpriced"]["no_rate"] > 0
     assert (bad.returncode, b"cheap" in bad.stderr) == (78, False)
     assert b"bad.json: is no price list (--prices): " in bad.stderr
+
+
+# The Responses API ----------------------------------------------------------------------------------------------
+
+
+def billed(reported: dict[str, Any], tier: str | None = None) -> tuple[costs.Bill, Conversation]:
+    """The bill of a response of a model of that API, in whatever conversation."""
+    play = Play()
+    play.say(session())
+    (state,) = play.pipeline.registry.conversations.values()
+    return costs.bill(state, msgspec.convert(reported, ResponseUsage), Terms("sol", AGENTS, tier), "resp_1"), state
+
+
+RESPONSE_MEMBERS: Final = [field.encode_name for field in msgspec.structs.fields(ResponseUsage)]
+INPUT_MEMBERS: Final = [field.encode_name for field in msgspec.structs.fields(ResponseInputDetails)]
+AGENTS: Final = parse(
+    b"""{"sol": {
+        "input_cost_per_token": 0.000004, "cache_read_input_token_cost": 0.0000004,
+        "cache_creation_input_token_cost": 0.000005, "output_cost_per_token": 0.00002,
+        "input_cost_per_token_flex": 0.000002, "output_cost_per_token_flex": 0.00001
+    }}"""
+)
+
+
+def test_a_response_says_by_which_tier_it_was_priced_and_what_was_written() -> None:
+    """An auditor can add it up: 3 x 4 + 5 x 5 + 2 x 0.4 + 4 x 20, in millionths."""
+    reported = {
+        "input_tokens": 10,
+        "input_tokens_details": {"cached_tokens": 2, "cache_write_tokens": 5},
+        "output_tokens": 4,
+        "total_tokens": 14,
+    }
+    bill, state = billed(reported)
+
+    assert msgspec.json.decode(msgspec.json.encode(bill.cost)) == {
+        "usd": "0.0001178",
+        "unpriced": None,
+        "model": "sol",
+        "table_version": AGENTS.version,
+        "lines": [
+            line("0.000004", "3", "input", cached=False),
+            {**line("0.000005", "5", "input", cached=False), "cache_write": "30m"},
+            line("0.0000004", "2", "input", cached=True),
+            line("0.00002", "4", "output", cached=False),
+        ],
+    }
+    assert bill.cache_writes == (facts.CacheWrite("30m", 5),)
+    assert sum(each.tokens for each in state.totals.buckets()) == 14
+
+    flex, _ = billed({**reported, "input_tokens_details": None}, "flex")
+    assert (flex.cost.usd, flex.cost.service_tier) == ("0.00006", "flex")
+
+
+def line(rate: str, quantity: str, direction: str, *, cached: bool) -> dict[str, Any]:
+    kind = {"direction": direction, "modality": "unknown", "cached": cached}
+    return {"rate": rate, "per": "token", "quantity": quantity, **kind}
+
+
+def test_a_response_whose_usage_contradicts_itself_has_no_price() -> None:
+    """More cached and written than there was: the tokens count, and it is noted."""
+    details = {"cached_tokens": 6, "cache_write_tokens": 5}
+    bill, state = billed({"input_tokens": 10, "input_tokens_details": details, "output_tokens": 4})
+
+    assert (bill.cost, dict(state.rejected)) == (facts.Cost(unpriced="no_usage"), {"contradictory_usage": 1})
+    assert sum(each.tokens for each in state.totals.buckets()) == 14
+
+
+VALUE: st.SearchStrategy[Any] = st.sampled_from([None, 0, 1, 9, 2.5, -1, "7", TOKENS_MAX, TOKENS_MAX + 1, [], {}, True])
+WHATEVER: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
+    st.sampled_from([*RESPONSE_MEMBERS, *INPUT_MEMBERS, "unheard_of"]),
+    VALUE | st.dictionaries(st.sampled_from([*INPUT_MEMBERS, "ttl_30m_tokens", "reasoning_tokens"]), VALUE, max_size=4),
+    max_size=6,
+)
+
+
+@settings(deadline=None)  # a busy machine is no fault
+@given(WHATEVER, st.sampled_from([None, "flex", "auto", "x"]))
+def test_whatever_a_response_reports_it_is_billed_once(reported: dict[str, Any], tier: str | None) -> None:
+    """By a price, or for a reason; and what contradicts itself is noted."""
+    play = Play()
+    play.say(session())
+    (state,) = play.pipeline.registry.conversations.values()
+    used = read_object(ResponseUsage, msgspec.json.encode(reported))
+    bill = costs.bill(state, used, Terms("sol", AGENTS, tier), "resp_1")
+
+    assert (bill.cost.usd is None) != (bill.cost.unpriced is None)
+    assert state.totals.cost_usd() == bill.cost.usd
+    assert sum(each.tokens for each in state.totals.buckets()) == sum(each.tokens for each in bill.tokens)
+    assert (
+        used.input_tokens is None
+        or used.total_tokens == 0
+        or used.input_tokens == sum(each.tokens for each in bill.tokens if each.direction == "input")
+    )
+    assert bill.cost.unpriced == "no_usage" or not state.rejected
+
+
+def test_calls_of_built_in_tools_are_billed_by_themselves() -> None:
+    """Each kind once a response, whoever follows it."""
+    play = Play()
+    tap = play.open("tap/1/1", source="tap")
+    play.say(session())
+    play.say(session(), on=tap)
+    table = parse(b'{"sol": {"file_search_cost_per_1k_calls": 2.5}}')
+    found = [
+        costs.bill_calls(state, kind, 2, Terms("sol", table), f"resp_1 {kind}")
+        for kind in ("file_search", "code_interpreter")
+        for state in play.pipeline.registry.conversations.values()
+    ]
+
+    assert [(cost.usd, cost.unpriced) for cost in found] == [
+        ("0.005", None),
+        (None, "duplicate_source"),
+        (None, "no_rate"),
+        (None, "duplicate_source"),
+    ]
+    assert found[0].lines == (CostLine(rate="0.0025", per="call", quantity="2"),)
 
 
 # What held when it began ----------------------------------------------------------------------------------------

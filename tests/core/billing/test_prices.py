@@ -1,6 +1,7 @@
 """The price of a usage: exact, for all of it or none, and with its calculation."""
 
 import re
+from collections import Counter
 from contextlib import suppress
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -13,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steno.core.billing import usage
-from steno.core.billing.price_table import MINUTE_RATE, SECOND_RATE, TOKEN_RATES
 from steno.core.billing.prices import (
+    CallsLine,
     DurationLine,
     Line,
     Priced,
@@ -25,18 +26,32 @@ from steno.core.billing.prices import (
     merge,
     parse,
     price,
+    price_calls,
     price_seconds,
     resolve,
     usd_text,
 )
-from steno.core.facts import Tokens
+from steno.core.billing.rates import (
+    CALL_RATES,
+    MINUTE_RATE,
+    SEARCH_RATES,
+    SECOND_RATE,
+    STANDBY_RATE,
+    TOKEN_RATES,
+    WRITE_RATES,
+    rates_of,
+)
+from steno.core.facts import CacheWrite, Tokens
 from steno.limits import TOKENS_MAX
-from steno.wire.usage import CompletionUsage, Usage
+from steno.wire.usage import CompletionUsage, ResponseUsage, Usage
 
 SHIPPED: Final = (files("steno.core.billing") / "prices.json").read_bytes()
 TABLE: Final = parse(SHIPPED)
+VERSION: Final = "2026-11-27"
 TEXT_IN: Final = ("input", "text", False)
 TEXT_OUT: Final = ("output", "text", False)
+TEXT_CACHED: Final = ("input", "text", True)
+IMAGE_OUT: Final = ("output", "image", False)
 
 
 def bucket(model: str | None, direction: str, modality: str, tokens: int, *, cached: bool = False) -> Tokens:
@@ -92,7 +107,7 @@ def test_spoken_answer_costs_the_sum_of_its_buckets() -> None:
             Line("output", "text", False, 40, Decimal("0.000016")),
             Line("output", "audio", False, 160, Decimal("0.000064")),
         ),
-        table_version="2026-11-21",
+        table_version=VERSION,
     )
 
 
@@ -110,7 +125,7 @@ def test_run_of_a_text_model_is_priced_without_modalities() -> None:
             Line("input", "unknown", True, 60, Decimal("0.00000125")),
             Line("output", "unknown", False, 10, Decimal("0.00001")),
         ),
-        table_version="2026-11-21",
+        table_version=VERSION,
     )
 
 
@@ -198,12 +213,126 @@ def test_cached_audio_does_not_cost_the_rate_of_cached_text() -> None:
     assert price(listed(m=rates), [bucket("m", "input", "audio", 1, cached=True)]) == Unpriced("no_rate")
 
 
-def test_usage_past_a_tier_has_no_price() -> None:
-    """The rates of further tiers are not read, and those of the first one do not hold."""
-    table = listed(m={"input_cost_per_token": 1, "input_cost_per_token_above_200k_tokens": 2})
+# Lengths, tiers and the cache ------------------------------------------------------------------------------------
+
+
+def test_a_long_input_costs_its_own_rates_from_the_first_token_on() -> None:
+    """Cached tokens are part of its length. A rate that the list does not have for it is not made up."""
+    table = listed(
+        m={
+            "input_cost_per_token": 1,
+            "input_cost_per_token_above_200k_tokens": 2,
+            "cache_read_input_token_cost": 0.5,
+            "output_cost_per_token": 3,
+        }
+    )
+    long = bucket("m", "input", "text", 200_001)
 
     assert priced(price(table, [bucket("m", "input", "text", 200_000)])).usd == Decimal(200_000)
-    assert price(table, [bucket("m", "input", "text", 200_001)]) == Unpriced("no_rate")
+    assert price(table, [long]) == Priced(
+        Decimal(400_002), "m", (Line("input", "text", False, 200_001, Decimal(2)),), table.version, above=200_000
+    )
+    assert price(table, [long, bucket("m", "output", "text", 1)]) == Unpriced("no_rate")
+    cached = bucket("m", "input", "text", 200_000, cached=True)
+    assert price(table, [cached, bucket("m", "input", "text", 1)]) == Unpriced("no_rate")
+
+
+SOL: Final[dict[str, Any]] = {
+    "input_cost_per_token": 4,
+    "cache_read_input_token_cost": 0.4,
+    "cache_creation_input_token_cost": 5,
+    "cache_creation_input_token_cost_above_12hr": 10,
+    "output_cost_per_token": 20,
+    "input_cost_per_token_flex": 2,
+    "cache_creation_input_token_cost_above_12hr_flex": 6,
+    "input_cost_per_token_above_272k_tokens": 8,
+    "cache_creation_input_token_cost_above_12hr_above_272k_tokens": 11,
+    "input_cost_per_token_above_272k_tokens_priority": 16,
+    "input_cost_per_token_batches": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("tier", "tokens", "usd", "named"),
+    [
+        (None, 1, 4, (None, None)),
+        ("default", 1, 4, (None, None)),
+        ("auto", 1, 4, (None, None)),
+        ("flex", 1, 2, ("flex", None)),
+        ("batch", 1, 1, ("batch", None)),
+        (None, 272_001, 2_176_008, (None, 272_000)),
+        ("priority", 272_001, 4_352_016, ("priority", 272_000)),
+        ("fast", 272_001, 4_352_016, ("priority", 272_000)),
+    ],
+)
+def test_the_service_tier_of_a_response_has_its_own_rates(
+    tier: str | None, tokens: int, usd: int, named: tuple[str | None, int | None]
+) -> None:
+    """Upstream says by which tier a response was served; one that it leaves to the project is the standard one."""
+    found = priced(price(listed(m=SOL), [bucket("m", "input", "unknown", tokens)], tier))
+
+    assert (found.usd, (found.tier, found.above)) == (Decimal(usd), named)
+
+
+@pytest.mark.parametrize(("tier", "tokens"), [("priority", 1), ("flex", 272_001), ("scale", 1), ("turbo", 1)])
+def test_no_tier_stands_for_another(tier: str, tokens: int) -> None:
+    """Capacity that was bought beforehand has no price a token, and a tier of tomorrow has none yet."""
+    assert price(listed(m=SOL), [bucket("m", "input", "text", tokens)], tier) == Unpriced("no_rate")
+
+
+def test_tokens_that_are_written_to_the_cache_cost_their_own_rate() -> None:
+    """They are part of the fresh input."""
+    used = [bucket("m", "input", "unknown", 9), bucket("m", "input", "unknown", 4, cached=True)]
+
+    found = priced(price(listed(m=SOL), used, None, (CacheWrite("30m", 5), CacheWrite("12h", 3))))
+
+    assert found.usd == 1 * 4 + 5 * 5 + 3 * 10 + 4 * Decimal("0.4")
+    assert found.lines == (
+        Line("input", "unknown", False, 1, Decimal(4)),
+        Line("input", "unknown", False, 5, Decimal(5), "30m"),
+        Line("input", "unknown", False, 3, Decimal(10), "12h"),
+        Line("input", "unknown", True, 4, Decimal("0.4")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "tier", "used"),
+    [
+        ("no_rate", "flex", [bucket("m", "input", "text", 9)]),
+        ("unknown_modality", None, [bucket("m", "input", "text", 9), bucket("m", "input", "unknown", 9)]),
+        ("no_rate", None, [bucket("m", "input", "audio", 9)]),
+    ],
+)
+def test_what_is_written_to_the_cache_has_no_other_rate(
+    reason: UnpricedReason, tier: str | None, used: list[Tokens]
+) -> None:
+    """Neither that of fresh input nor that of another time or tier."""
+    assert price(listed(m=SOL), used, tier, [CacheWrite("30m", 9)]) == Unpriced(reason)
+
+
+def test_calls_of_a_built_in_tool_have_a_price_each() -> None:
+    """A search of old costs what it always did. Rates that differ by what a search brings are not read."""
+    sizes = {f"search_context_size_{size}": 0.025 for size in ("low", "medium", "high")}
+    table = listed(
+        m={
+            "search_context_cost_per_query": sizes,
+            "web_search_cost_per_query": 0.01,
+            "file_search_cost_per_1k_calls": 2.5,
+        },
+        one={"search_context_cost_per_query": sizes},
+        many={"search_context_cost_per_query": {**sizes, "search_context_size_low": 0.02}},
+    )
+
+    assert price_calls(table, "m", "web_search", 3) == Priced(
+        Decimal("0.03"), "m", (CallsLine(3, Decimal("0.01")),), table.version
+    )
+    assert priced(price_calls(table, "m", "web_search_preview", 3)).usd == Decimal("0.075")
+    assert priced(price_calls(table, "m", "file_search", 3)).usd == Decimal("0.0075")
+    assert priced(price_calls(table, "one", "web_search", 1)).usd == Decimal("0.025")
+    assert price_calls(table, "many", "web_search", 1) == Unpriced("no_rate")
+    assert price_calls(table, "m", "code_interpreter", 1) == Unpriced("no_rate")
+    assert price_calls(None, "m", "web_search", 1) == Unpriced("no_price_list")
+    assert price_calls(table, "none", "web_search", 1) == Unpriced("unknown_model")
 
 
 # Durations ------------------------------------------------------------------------------------------------------
@@ -224,7 +353,7 @@ def test_duration_costs_by_the_second_or_by_the_minute(
     model: str, seconds: float | Decimal, usd: str, line: DurationLine
 ) -> None:
     """By the rate that the model has."""
-    assert price_seconds(TABLE, model, seconds) == Priced(Decimal(usd), model, (line,), "2026-11-21")
+    assert price_seconds(TABLE, model, seconds) == Priced(Decimal(usd), model, (line,), VERSION)
 
 
 def test_duration_without_a_price_has_a_reason() -> None:
@@ -309,12 +438,19 @@ def test_model_of_another_provider_has_the_price_of_its_own_entry() -> None:
 
 def test_shipped_table_has_a_version_and_a_date() -> None:
     """Both are shown to operators."""
-    assert (TABLE.version, TABLE.date) == ("2026-11-21", "2026-11-21")
+    assert (TABLE.version, TABLE.date) == (VERSION, VERSION)
     assert re.fullmatch("[0-9a-f]{64}", TABLE.digest)
 
 
 SHIPPED_MODELS: Final[dict[str, dict[str, Any]]] = msgspec.json.decode(SHIPPED)["models"]
 NOT_RATES: Final = {"mode", "source", "note", "deprecation_date"}
+SOURCES: Final = ("https://developers.openai.com/", "https://azure.microsoft.com/", "https://docs.x.ai/")
+
+
+def is_read(member: str) -> bool:
+    """Whether a member makes a difference."""
+    value = {"search_context_size_low": 1} if member == SEARCH_RATES else 1
+    return rates_of("m", {member: value}) != rates_of("m", {})
 
 
 @pytest.mark.parametrize("model", SHIPPED_MODELS)
@@ -326,22 +462,76 @@ def test_shipped_model_has_the_rates_that_its_mode_needs(model: str) -> None:
     cached = {("input", "text", True), ("input", "audio", True)}
     outputs = {("output", "text", False), ("output", "audio", False)}
     image = {("input", "image", False), ("input", "image", True)}
-    needs = {
+    needs: dict[str, list[set[Any]]] = {
         "realtime": [inputs | cached | outputs, inputs | cached | outputs | image],
         "audio_transcription": [inputs | {TEXT_OUT}],
-        "chat": [{TEXT_IN, TEXT_OUT}, {TEXT_IN, TEXT_OUT, ("input", "text", True)}],
+        "chat": [{TEXT_IN, TEXT_OUT}, {TEXT_IN, TEXT_OUT, TEXT_CACHED}],
+        "responses": [{TEXT_IN, TEXT_OUT}, {TEXT_IN, TEXT_OUT, TEXT_CACHED}],
+        "image_generation": [{TEXT_IN, TEXT_CACHED, *image, *out} for out in ({IMAGE_OUT}, {TEXT_OUT, IMAGE_OUT})],
+        "live": [set()],
     }
-    by_duration = not has and (rates.second is None) != (rates.minute is None) and entry["mode"] != "chat"
+    by_duration = not has and (rates.second is None) != (rates.minute is None)
 
-    assert entry.keys() <= NOT_RATES | TOKEN_RATES.keys() | {SECOND_RATE, MINUTE_RATE}
-    assert entry["source"].startswith("https://developers.openai.com/")
-    assert has in needs[entry["mode"]] or by_duration
+    assert all(member in NOT_RATES or is_read(member) for member in entry)
+    assert entry["source"].startswith(SOURCES)
+    assert has in needs[entry["mode"]] or entry["mode"] in {"audio_transcription", "realtime"}
+    assert bool(has) != by_duration
     assert all(rate > 0 for rate in rates.tokens.values())
     assert all(
         rates.tokens[direction, modality, True] < rates.tokens[direction, modality, False]
         for direction, modality, is_cached in has
         if is_cached
     )
+
+
+@pytest.mark.parametrize("model", [model for model, rates in TABLE.models.items() if rates.special])
+def test_shipped_rates_of_a_tier_and_of_a_length_are_whole(model: str) -> None:
+    """Each has what a usage needs; a long input costs no less than a short one, and flex and batches less than both."""
+    own = TABLE.models[model]
+    for (tier, length), rates in own.special.items():
+        assert {TEXT_IN, TEXT_OUT} <= set(rates.tokens) <= set(own.tokens)
+        assert set(rates.writes) <= set(own.writes)
+        assert length in {0, *own.lengths}
+        short = own.special.get((tier, 0)) if tier else own
+        assert short is None or all(rate >= short.tokens.get(key, 0) for key, rate in rates.tokens.items())
+        usual = own.special[("", length)] if length else own
+        cheaper = tier in {"flex", "batch"}
+        assert not cheaper or all(rate < usual.tokens[key] for key, rate in rates.tokens.items())
+
+
+def test_what_is_written_to_the_cache_costs_more_the_longer_it_is_kept() -> None:
+    """And more than what is not written; what is read costs least."""
+    written = {model: rates for model, rates in TABLE.models.items() if rates.writes}
+
+    assert {"gpt-5.6-sol", "gpt-6-luna", "gpt-6.2-sol", "azure/gpt-5.6-sol"} <= set(written)
+    for rates in written.values():
+        assert rates.tokens[TEXT_CACHED] < rates.tokens[TEXT_IN] < rates.writes["30m"]
+        assert rates.writes["30m"] < rates.writes.get("12h", Decimal(1))
+
+
+def test_models_of_xai_are_known_by_both_of_their_names() -> None:
+    """As its own API says them, and as gateways do."""
+    names = [name for name in TABLE.models if name.startswith("grok-")]
+
+    assert names
+    assert all(TABLE.models[name] == TABLE.models[f"xai/{name}"] for name in names)
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("gpt-4o-mini-2024-07-18", "gpt-4o-mini-2024-07-18"),
+        ("gpt-5.6-sol", "gpt-5.6-sol"),
+        ("gpt-5.4-2026-03-05", "gpt-5.4"),
+        ("gpt-5.3-chat-latest", "gpt-5.3-chat-latest"),
+        ("azure/gpt-5.6-sol-2026-07-09", "azure/gpt-5.6-sol"),
+        ("gpt-live-1.1", "gpt-live-1.1"),
+        ("grok-4.3-latest", "grok-4.3-latest"),
+    ],
+)
+def test_models_of_responses_and_live_sessions_have_a_price(model: str, name: str) -> None:
+    """Snapshots that cost what their name costs need no entry of their own."""
+    assert found(model) == name
 
 
 def test_snapshot_in_the_table_has_its_own_price() -> None:
@@ -372,7 +562,7 @@ def test_litellm_price_list_is_read_as_it_is() -> None:
     assert table.models["gpt-realtime-whisper"].second == Decimal("0.000283333333333")
 
 
-@pytest.mark.parametrize(("own", "shown"), [("2027-01-31", "2027-01-31"), ("2026-01-31", "2026-11-21")])
+@pytest.mark.parametrize(("own", "shown"), [("2027-01-31", "2027-01-31"), ("2026-01-31", VERSION)])
 def test_the_date_of_two_lists_is_the_newer_one(own: str, shown: str) -> None:
     override = parse(b'{"schema":"steno.prices/1","version":"own","date":"%b","models":{}}' % own.encode())
 
@@ -384,7 +574,7 @@ def test_override_replaces_whole_models() -> None:
     override = parse(LITELLM)
     table = merge(TABLE, override)
 
-    assert (table.version, table.date) == (f"2026-11-21+override:{override.digest[:12]}", "2026-11-21")
+    assert (table.version, table.date) == (f"{VERSION}+override:{override.digest[:12]}", VERSION)
     assert table.digest not in {TABLE.digest, override.digest}
     assert price(table, [bucket("gpt-realtime", "input", "text", 5)]) == Priced(
         Decimal("0.000022"), "gpt-realtime", (Line("input", "text", False, 5, Decimal("0.0000044")),), table.version
@@ -430,7 +620,10 @@ def test_data_that_is_no_price_list_is_refused(data: bytes, message: str) -> Non
         parse(data)
 
 
-@pytest.mark.parametrize("member", [*TOKEN_RATES, SECOND_RATE, MINUTE_RATE])
+@pytest.mark.parametrize(
+    "member",
+    [*TOKEN_RATES, SECOND_RATE, MINUTE_RATE, STANDBY_RATE, *WRITE_RATES, *CALL_RATES, "output_cost_per_token_flex"],
+)
 @pytest.mark.parametrize(
     "rate", ['"0.1"', "true", "[]", "{}", "-0.1", "-0.0", "1001", "1e-41", "1e999999999999999999999", "9" * 4_000]
 )
@@ -440,6 +633,19 @@ def test_refusal_of_a_rate_names_it_and_hides_its_value(member: str, rate: str) 
 
     with pytest.raises(ValueError, match=f"^'gpt-x': {member}: expected a number from 0 to 1000, in USD$"):
         parse(data)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ("5", "'m': search_context_cost_per_query: expected an object"),
+        ('{"search_context_size_low":"x"}', "'m': search_context_cost_per_query: search_context_size_low: expected"),
+    ],
+)
+def test_refusal_of_the_rates_of_searches_names_them(sizes: str, message: str) -> None:
+    """They are an object of rates."""
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        parse(f'{{"m":{{"search_context_cost_per_query":{sizes}}}}}'.encode())
 
 
 def test_refusal_is_bounded_in_length() -> None:
@@ -573,3 +779,51 @@ def test_any_bytes_are_a_price_list_or_refused(data: bytes) -> None:
     """With a ValueError, and nothing else."""
     with suppress(ValueError):
         assert isinstance(parse(data), PriceTable)
+
+
+ENDINGS: Final = st.sampled_from(
+    ["", "_above_1k_tokens", "_flex", "_above_1k_tokens_flex", "_above_2k_tokens_priority"]
+)
+AGENT: Final = st.dictionaries(
+    st.builds(
+        lambda member, ending: member + ending,
+        st.sampled_from(["input_cost_per_token", "cache_read_input_token_cost", "output_cost_per_token", *WRITE_RATES]),
+        ENDINGS,
+    ),
+    st.decimals(min_value=0, max_value=1, places=9),
+    min_size=1,
+)
+AGENT_USAGE: Final = st.fixed_dictionaries(
+    {
+        "input_tokens": st.integers(0, 3_000),
+        "input_tokens_details": st.fixed_dictionaries(
+            {"cached_tokens": st.integers(0, 500), "cache_write_tokens": st.integers(0, 500)},
+            optional={"cache_write_tokens_details": st.fixed_dictionaries({"ttl_12h_tokens": st.integers(0, 500)})},
+        ),
+        "output_tokens": st.integers(0, 3_000),
+    }
+)
+
+
+@given(AGENT, AGENT_USAGE, st.sampled_from([None, "auto", "default", "flex", "priority", "fast", "scale", "x"]))
+def test_price_of_a_response_is_that_of_its_lines(
+    model: dict[str, Decimal], reported: dict[str, Any], tier: str | None
+) -> None:
+    """They are its buckets, with what was written apart; or it has no price at all."""
+    table = table_of(model)
+    measured = usage.measure(msgspec.convert(reported, ResponseUsage), "m")
+    result = price(table, measured.tokens, tier, measured.writes)
+
+    if isinstance(result, Unpriced):
+        assert result.reason == "no_rate"
+        return
+    lines = [line for line in result.lines if isinstance(line, Line)]
+    sums: Counter[tuple[str, bool]] = Counter()
+    for line in lines:
+        assert line.tokens > 0
+        sums[line.direction, line.cached] += line.tokens
+    assert sums == Counter({(each.direction, each.cached): each.tokens for each in measured.tokens})
+    written = tuple(CacheWrite(line.cache_write, line.tokens) for line in lines if line.cache_write)
+    assert sorted(written, key=repr) == sorted(measured.writes, key=repr)
+    assert Fraction(result.usd) == sum((Fraction(line.rate) * line.tokens for line in lines), Fraction())
+    assert {line.rate for line in lines} <= set(model.values())

@@ -19,12 +19,24 @@ from steno.core.facts import Tokens
 TABLE: Final[PriceTable] = parse((files("steno.core.billing") / "prices.json").read_bytes())
 AS_OF: Final = datetime.fromisoformat(f"{TABLE.date}T12:00:00").replace(tzinfo=UTC)
 
-BY_TOKENS: Final = [model for model, rates in TABLE.models.items() if rates.tokens]
-BY_DURATION: Final = [model for model, rates in TABLE.models.items() if rates.second or rates.minute]
+ELSEWHERE: Final = ("azure/", "xai/")
+"""Prefixes of names that the oracle does not have. What xAI serves is compared under its own names."""
+BY_TOKENS: Final = [
+    model
+    for model, rates in TABLE.models.items()
+    if rates.tokens and ("output", "image", False) not in rates.tokens and not model.startswith(ELSEWHERE)
+]
+"""Without the models that draw, which the oracle has by the picture."""
+BY_DURATION: Final = [
+    model for model, rates in TABLE.models.items() if (rates.second or rates.minute) and not model.startswith(ELSEWHERE)
+]
 
 NOT_KNOWN: Final = {
     "gpt-4o-mini-transcribe-2025-03-20",
     "gpt-4o-mini-transcribe-2025-12-15",
+    "gpt-6.2-sol",
+    "grok-4.20-reasoning",
+    "grok-4.20-non-reasoning",
 }
 """Models that the oracle does not have."""
 
@@ -72,7 +84,8 @@ def asked(model: str, counts: Counts) -> Decimal:
         "output_audio_tokens": counts["output", "audio", False],
     }
     used = Usage(input_tokens=total(counts, "input"), output_tokens=total(counts, "output"), **apart)
-    return calc_price(used, model, provider_id="openai", genai_request_timestamp=AS_OF).total_price
+    provider = "x-ai" if model.startswith("grok") else "openai"
+    return calc_price(used, model, provider_id=provider, genai_request_timestamp=AS_OF).total_price
 
 
 def total(counts: Counts, direction: str, modality: str | None = None) -> int:
@@ -117,7 +130,7 @@ def test_bucket_without_a_rate_is_not_priced_here(model: str) -> None:
     assert {ours(model, counts) for counts in grid} <= {Unpriced("no_rate")}
 
 
-@pytest.mark.parametrize("model", BY_DURATION)
+@pytest.mark.parametrize("model", [model for model in BY_DURATION if model != "gpt-live-1.1"])  # too new
 @pytest.mark.parametrize("seconds", [0, 0.5, 1, 59.9, 60, 3_600, 86_399.999])
 def test_duration_costs_the_same(model: str, seconds: float) -> None:
     """To the picodollar, to which a price by the minute is rounded here."""

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from steno.core.billing import usage
 from steno.core.billing.usage import UNREPORTED, Measured
-from steno.core.facts import Tokens
+from steno.core.facts import CacheWrite, Tokens
 from steno.limits import TOKENS_MAX
-from steno.wire.usage import CompletionUsage, Usage
+from steno.wire.usage import CompletionUsage, ResponseUsage, Usage
 
 Buckets = list[tuple[str, str, bool, int]]
 
@@ -192,6 +192,57 @@ def test_transcription_by_tokens_has_buckets() -> None:
 def test_transcription_by_duration_has_no_buckets() -> None:
     """It is billed by seconds."""
     assert measured(type="duration", seconds=3) == Measured(seconds=3.0, whole=True)
+
+
+# The Responses API ----------------------------------------------------------------------------------------------
+
+
+def of_response(**reported: Any) -> Measured:
+    return usage.measure(msgspec.convert(reported, ResponseUsage), "m")
+
+
+@pytest.mark.parametrize(
+    ("details", "writes"),
+    [
+        ({"cached_tokens": 4}, ()),
+        ({"cached_tokens": 4, "cache_write_tokens": 6}, (CacheWrite("30m", 6),)),
+        ({"cached_tokens": 4, "cache_write_tokens": 6, "cache_write_tokens_details": {}}, (CacheWrite("30m", 6),)),
+        (
+            {"cache_write_tokens": 6, "cache_write_tokens_details": {"ttl_30m_tokens": 2, "ttl_12h_tokens": 4}},
+            (CacheWrite("30m", 2), CacheWrite("12h", 4)),
+        ),
+        ({"cache_write_tokens_details": {"ttl_12h_tokens": 6}}, (CacheWrite("12h", 6),)),
+        ({"cache_write_tokens": 0, "cache_write_tokens_details": {"ttl_30m_tokens": 0, "ttl_12h_tokens": 0}}, ()),
+    ],
+)
+def test_what_is_written_to_the_cache_is_part_of_the_fresh_input(
+    details: dict[str, Any], writes: tuple[CacheWrite, ...]
+) -> None:
+    """It changes no bucket. Where upstream does not say for how long, it is the shorter time."""
+    found = of_response(input_tokens=10, output_tokens=5, total_tokens=15, input_tokens_details=details)
+
+    cached = details.get("cached_tokens", 0)
+    hits = [("input", "unknown", True, cached)] if cached else []
+    assert shown(found.tokens) == [("input", "unknown", False, 10 - cached), *hits, ("output", "unknown", False, 5)]
+    assert (found.whole, found.writes, found.contradictory) == (True, writes, False)
+
+
+@pytest.mark.parametrize(
+    ("details", "cached"),
+    [
+        ({"cached_tokens": 11}, 10),
+        ({"cached_tokens": 4, "cache_write_tokens": 7}, 4),
+        ({"cached_tokens": 4, "cache_write_tokens": 2, "cache_write_tokens_details": {"ttl_12h_tokens": 3}}, 4),
+        ({"cached_tokens": 4, "cache_write_tokens": 3, "cache_write_tokens_details": {"ttl_12h_tokens": 2}}, 4),
+    ],
+)
+def test_a_usage_that_contradicts_itself_is_not_whole(details: dict[str, Any], cached: int) -> None:
+    """Its buckets add up to the sum all the same."""
+    found = of_response(input_tokens=10, output_tokens=0, input_tokens_details=details)
+
+    fresh = [("input", "unknown", False, 10 - cached)] if cached < 10 else []
+    assert shown(found.tokens) == [*fresh, ("input", "unknown", True, cached)]
+    assert (found.whole, found.writes, found.contradictory) == (False, (), True)
 
 
 # Units ----------------------------------------------------------------------------------------------------------
@@ -402,3 +453,35 @@ def test_any_usage_of_a_transcription_adds_up(
     sound(buckets)
     assert total(buckets, "input") == (split_of(details) if inputs is None else inputs)
     assert total(buckets, "output") == (outputs or 0)
+
+
+WRITTEN = st.none() | st.fixed_dictionaries({}, optional={"ttl_30m_tokens": COUNT, "ttl_12h_tokens": COUNT})
+READ = st.none() | st.fixed_dictionaries(
+    {}, optional={"cached_tokens": COUNT, "cache_write_tokens": COUNT, "cache_write_tokens_details": WRITTEN}
+)
+
+
+@settings(deadline=None)  # a busy machine is no fault
+@given(COUNT, COUNT, COUNT, READ, st.none() | st.fixed_dictionaries({}, optional={"reasoning_tokens": COUNT}))
+def test_any_usage_of_the_responses_api_adds_up(
+    inputs: int | None,
+    outputs: int | None,
+    whole: int | None,
+    read: dict[str, Any] | None,
+    written: dict[str, Any] | None,
+) -> None:
+    """What was written is never more than what is fresh, and what contradicts itself is never whole."""
+    found = of_response(
+        input_tokens=inputs,
+        output_tokens=outputs,
+        total_tokens=whole,
+        input_tokens_details=read,
+        output_tokens_details=written,
+    )
+    buckets = shown(found.tokens)
+    sound(buckets)
+    assert inputs is None or total(buckets, "input") == (0 if whole == 0 and not inputs else inputs)
+    fresh = sum(tokens for way, _, cached, tokens in buckets if way == "input" and not cached)
+    assert sum(write.tokens for write in found.writes) <= fresh
+    assert all(write.tokens > 0 for write in found.writes)
+    assert not (found.contradictory and (found.whole or found.writes))

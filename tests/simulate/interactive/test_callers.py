@@ -8,7 +8,7 @@ PLAYED = "output_audio_buffer"
 def call() -> Play:
     play = Play(call_id="rtc_1")
     assert play.sent == []  # a sideband has no session.created
-    play.session.begin_call()
+    play.session.join()
     return play
 
 
@@ -27,7 +27,7 @@ def test_a_caller_speaks_is_answered_and_hangs_up() -> None:
 
 def test_a_call_begins_once() -> None:
     play = call()
-    play.session.begin_call()
+    play.session.join()
     play.rest()
 
     assert sum(event["type"] == "input_audio_buffer.speech_started" for event in play.sent) == 5

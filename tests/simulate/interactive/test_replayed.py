@@ -23,7 +23,7 @@ def beta() -> list[Event]:
 
 def call() -> list[Event]:
     play = Play(call_id="rtc_1")
-    play.session.begin_call()
+    play.session.join()
     play.rest()
     return play.sent
 

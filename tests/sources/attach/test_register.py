@@ -142,6 +142,15 @@ async def test_a_key_in_the_wrong_place_is_not_taken(request_: AttachRequest) ->
     assert logs == []
 
 
+@pytest.mark.parametrize("call_id", ["resp_1", "conv_1"])
+async def test_what_has_no_sideband_is_refused_in_plain_words(call_id: str) -> None:
+    """It would be asked for in vain for two minutes."""
+    calls = desk("one")
+    with pytest.raises(RefusedError, match=r"which has no sideband: name a call \(rtc_.*kind = \"proxy\"") as error:
+        await calls.attach(AttachRequest(call_id), "http")
+    assert (error.value.code, calls.listed().attachments) == ("bad_request", ())
+
+
 async def test_labels_and_the_requester_are_logged() -> None:
     with capture_logs() as logs:
         await desk("one").attach(AttachRequest("rtc_1", {"desk": "berlin"}), "control")

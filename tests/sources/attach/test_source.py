@@ -21,7 +21,6 @@ from steno.core.facts import PlaybackStarted, ResponseFinished, SessionOpened, S
 from steno.output_errors import OutputErrors
 from steno.sources.attach import call as calls
 from steno.sources.attach import register
-from steno.sources.attach.call import call_url
 from steno.sources.attach.journal import Journal
 from steno.sources.attach.register import Attachments
 from steno.sources.attach.source import AttachSource
@@ -30,7 +29,7 @@ from tests.sources.helpers import PING, Stage, counted, server, until
 
 pytestmark = pytest.mark.anyio
 
-UNKNOWN = b'{"error":{"type":"invalid_request_error","code":"call_id_not_found","message":"No session"}}'
+UNKNOWN = b'{"error":{"type":"invalid_request_error","code":"%b_id_not_found","message":"No session"}}'
 
 Talk = Callable[[ServerConnection], Awaitable[None]]
 
@@ -59,21 +58,30 @@ class Provider:
         self.asked: Counter[str] = Counter()
         self.targets: list[str] = []
         self.tokens: list[str | None] = []
+        self.keys: list[str | None] = []
 
     def admit(self, connection: ServerConnection, request: Request) -> Response | None:
-        call_id = parse_qs(urlsplit(request.path).query)["call_id"][0]
+        call_id = named_by(request.path)
         self.asked[call_id] += 1
         self.targets.append(request.path)
         self.tokens.append(request.headers.get("Authorization"))
+        self.keys.append(request.headers.get("api-key"))
         if call_id in self.refused:
             return self.refused[call_id]
         if call_id in self.known:
             return None
-        return refusal(connection, HTTPStatus.NOT_FOUND, UNKNOWN)
+        code = b"session" if call_id.startswith("live_") else b"call"
+        return refusal(connection, HTTPStatus.NOT_FOUND, UNKNOWN % code)
 
     async def talk(self, connection: ServerConnection) -> None:
         assert connection.request is not None
-        await self.known[parse_qs(urlsplit(connection.request.path).query)["call_id"][0]](connection)
+        await self.known[named_by(connection.request.path)](connection)
+
+
+def named_by(target: str) -> str:
+    """Return the id of the call, or of the Live session, that is asked for."""
+    parts = urlsplit(target)
+    return parse_qs(parts.query)["call_id"][0] if "call_id=" in parts.query else parts.path.split("/")[-2]
 
 
 def refusal(connection: ServerConnection, status: HTTPStatus, body: bytes = b"") -> Response:
@@ -528,21 +536,80 @@ async def test_a_call_whose_model_nobody_said_has_none() -> None:
     assert (finished.model, {tokens.model for tokens in finished.tokens}) == (None, {None})
 
 
-# Addresses --------------------------------------------------------------------------------------------------
+# Live sessions ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("base", "url"),
-    [
-        ("wss://api.example/v1/realtime", "wss://api.example/v1/realtime?call_id=rtc_1"),
-        ("wss://x.azure.example/realtime?api-version=1", "wss://x.azure.example/realtime?api-version=1&call_id=rtc_1"),
-    ],
-)
-def test_the_address_of_a_call(base: str, url: str) -> None:
-    assert call_url(base, "rtc_1") == url
+async def test_a_live_session_is_followed_beside_calls() -> None:
+    """By the same source: its id says where."""
+    async with played({"rtc_1": stay, "live_1": stay}) as (play, provider):
+        await play.source.reconfigure(configured(f"{provider.url}/v1/realtime"))
+        await play.attach("rtc_1")
+        await play.attach("live_1")
+        await until(lambda: play.stage.fed == 2)
+        named = {stream.conversation for stream in play.stage.pipeline.streams.values()}
+
+    assert sorted(provider.targets) == [
+        "/v1/live/sessions/live_1/attach?graceful_close=true",
+        "/v1/realtime?call_id=rtc_1",
+    ]
+    assert named == {"rtc_1", "live_1"}
 
 
-def test_no_call_id_can_add_a_parameter() -> None:
-    """The register refuses such ids; this holds even so."""
-    assert call_url("wss://api.example", "a&model=b") == "wss://api.example?call_id=a%26model%3Db"
-    assert msgspec.structs.fields(AttachRequest)[0].name == "call_id"
+async def test_a_live_session_is_asked_for_again_after_a_close_in_order() -> None:
+    """The session may go on: it is over when the provider knows it no more."""
+
+    async def close(connection: ServerConnection) -> None:
+        await connection.send(PING)
+        await until(lambda: play.stage.fed == provider.asked["live_1"])
+        if provider.asked["live_1"] == 2:
+            del provider.known["live_1"]
+
+    async with played({"live_1": close}) as (play, provider):
+        await play.attach("live_1")
+        await until(lambda: play.released)
+
+    assert play.noted[-1] == ("call_released", "live_1", {"reason": "call_ended", "frames": 2})
+    assert counted(play.source.counters.attempts) == {"connected": 2, "not_found": 1}
+    assert [fact.gap for fact in play.closed] == [None, None]
+
+
+async def test_a_live_session_that_says_nothing_any_more_is_over() -> None:
+    """A gateway may accept what it does not follow, and close it in order."""
+
+    async def close(connection: ServerConnection) -> None:
+        if provider.asked["live_1"] == 1:
+            await connection.send(PING)
+
+    async with played({"live_1": close}) as (play, provider):
+        await play.attach("live_1")
+        await until(lambda: play.released)
+
+    assert play.released == [("live_1", "call_ended")]
+    assert counted(play.source.counters.attempts) == {"connected": 2}
+
+
+async def test_who_leaves_a_live_session_does_not_end_it() -> None:
+    """Released and asked for again, it is followed again."""
+    async with played({"live_1": stay}) as (play, provider):
+        await play.attach("live_1")
+        await until(lambda: play.stage.fed)
+        await play.desk.release("live_1", "control")
+        await until(lambda: counted(play.source.counters.ended))
+        again = await play.attach("live_1")
+        await until(lambda: play.stage.fed == 2)
+
+    assert (again, provider.asked["live_1"], play.released) == (True, 2, [("live_1", "released")])
+
+
+async def test_the_key_of_azure_stands_in_a_header_of_its_own(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("not-to-be-kept")
+    async with played({"live_1": stay}, headers={"api-key": SecretRef(file=str(key))}) as (play, provider):
+        await play.source.reconfigure(
+            configured(f"{provider.url}/openai/v1/live/sessions", headers={"api-key": SecretRef(file=str(key))})
+        )
+        await play.attach("live_1")
+        await until(lambda: play.stage.fed)
+
+    assert provider.targets == ["/openai/v1/live/sessions/live_1/attach?graceful_close=true"]
+    assert provider.keys == ["not-to-be-kept"]

@@ -42,7 +42,7 @@ class Play(Stage):
             self.frames.append(frame)
             feed(stream, frame)
 
-        self.pipeline.feed = fed  # type: ignore[method-assign, assignment]  # looks at what is fed
+        self.pipeline.feed = fed  # type: ignore[method-assign]  # looks at what is fed
 
     @asynccontextmanager
     async def running(self, *, ready: bool = True) -> AsyncIterator[None]:

@@ -290,7 +290,7 @@ async def test_a_mistake_of_ours_ends_its_own_connection(monkeypatch: pytest.Mon
             raise ZeroDivisionError
         feed(stream, frame)  # type: ignore[arg-type]  # likewise
 
-    play.pipeline.feed = fails  # type: ignore[method-assign, assignment]  # a mistake
+    play.pipeline.feed = fails  # type: ignore[method-assign]  # a mistake
     async with play.running(), play.client() as other:
         async with play.client() as client:
             with capture_logs():

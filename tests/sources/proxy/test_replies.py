@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from steno.config.sources import ProxySource as Config
-from steno.core.facts import Fact, RunFinished, SessionOpened
+from steno.core.facts import Fact, ResponseFinished, RunFinished, SessionOpened
 from steno.sources.proxy.source import ProxySource
 from tests.sources.helpers import Stage, counted, until
 
@@ -136,6 +136,61 @@ async def test_a_stream_of_events_is_read_along(path: str) -> None:
     assert (len(play.stage.closed), play.gaps, play.unfed) == (1, [None], {})
 
 
+RESPONSE = {"id": "resp_7", "object": "response", "model": "gpt-5.6", "status": "in_progress", "output": []}
+WHOLE = {**RESPONSE, "status": "completed", "usage": {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7}}
+
+
+def responses(*names: str) -> bytes:
+    """Return the events of a response, as server-sent events."""
+    events = [
+        event(f"response.{name}", {"type": f"response.{name}", "sequence_number": n, "response": object_})
+        for n, (name, object_) in enumerate(zip(names, (RESPONSE, RESPONSE, WHOLE), strict=True))
+    ]
+    return b"".join(events)
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/responses", "/openai/v1/responses/?api-version=1", "/backend-api/codex/responses"]
+)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply(responses("created", "in_progress", "completed"), STREAM),
+        reply(json.dumps(WHOLE).encode(), OBJECT),
+    ],
+    ids=["stream", "object"],
+)
+async def test_a_response_that_is_made_over_http_is_read_along(path: str, answer: bytes) -> None:
+    """As a stream of events, or as one object."""
+    async with playing(answer) as play:
+        passed = await play.ask(path)
+
+    (finished,) = play.facts(ResponseFinished)
+    assert isinstance(finished, ResponseFinished)
+    assert answer.endswith(passed)
+    assert (finished.response_id, finished.status, sum(each.tokens for each in finished.tokens)) == (
+        *("resp_7", "completed"),
+        7,
+    )
+    assert (len(play.stage.closed), play.gaps, play.unfed) == (1, [None], {})
+
+
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [
+        ("/v1/responses/resp_7", "GET"),
+        ("/v1/responses", "GET"),
+        ("/v1/responses/resp_7/cancel", "POST"),
+        ("/v1/responses/input_tokens", "POST"),
+    ],
+)
+async def test_a_response_that_is_asked_for_again_is_not_billed_again(path: str, method: str) -> None:
+    async with playing(reply(json.dumps(WHOLE).encode(), OBJECT)) as play:
+        await play.ask(path, method)
+
+    assert (play.facts(ResponseFinished), play.stage.closed) == ([], [])
+
+
 @pytest.mark.parametrize("size", [1, 7, 100_000])
 async def test_it_may_come_in_any_parts(size: int) -> None:
     async with playing(chunked(EVENTS, size)) as play:
@@ -238,7 +293,7 @@ async def test_the_session_of_a_client_secret_is_known_and_its_key_is_not_kept()
 LEFT_ALONE = [
     ("/v1/models", reply(b'{"object":"list","data":[]}', OBJECT)),
     ("/v1/threads/thread_7/messages", reply(b'{"object":"list","data":[]}', OBJECT)),
-    ("/v1/responses", reply(EVENTS, STREAM)),
+    ("/v1/chat/completions", reply(EVENTS, STREAM)),
     ("/v1/threads/thread_7/runs", reply(b'{"object":"thread.run"', OBJECT)),
     ("/v1/threads/thread_7/runs", reply(json.dumps(ENDED).encode(), "Content-Type: text/plain")),
     ("/v1/threads/thread_7/runs", reply(json.dumps(ENDED).encode(), OBJECT, status="429 Slow Down")),
@@ -290,6 +345,52 @@ async def test_a_call_that_is_created_is_followed(place: str, calls: list[str]) 
 async def test_other_replies_name_no_call(path: str, method: str, status: str) -> None:
     async with playing(reply(b"", "Location: /v1/realtime/calls/rtc_7", status=status)) as play:
         await play.ask(path, method)
+
+    assert play.calls == []
+
+
+LIVE = b'{"session":{"id":"live_7"},"transport":{"type":"webrtc","sdp":"v=0"}}'
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/v1/live/sessions", reply(LIVE, OBJECT)),
+        ("/openai/v1/live/sessions/?api-version=1", reply(LIVE, OBJECT, status="201 Created")),
+        ("/v1/live/sessions/live_6/fork", reply(LIVE, OBJECT)),
+        ("/v1/live/sessions", reply(gzip.compress(LIVE), OBJECT, "Content-Encoding: gzip")),
+    ],
+)
+async def test_a_live_session_that_is_created_is_followed(path: str, answer: bytes) -> None:
+    """Its id stands in the body, of which nothing else is read."""
+    async with playing(answer) as play:
+        passed = await play.ask(path)
+
+    assert (answer.endswith(passed), play.calls, play.stage.facts) == (True, [("live_7", "proxy")], [])
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "body"),
+    [
+        ("/v1/live/sessions", "GET", LIVE),
+        ("/v1/live/sessions/live_7/hangup", "POST", LIVE),
+        ("/v1/live/sessions", "POST", b'{"session":{"id":7}}'),
+        ("/v1/live/sessions", "POST", b'{"session":{"id":"live 7"}}'),
+        ("/v1/live/sessions", "POST", b'{"session":null}'),
+        ("/v1/live/sessions", "POST", b"[" * 5000),
+        ("/v1/live/sessions", "POST", b""),
+    ],
+)
+async def test_other_bodies_name_no_live_session(path: str, method: str, body: bytes) -> None:
+    async with playing(reply(body, OBJECT)) as play:
+        passed = await play.ask(path, method)
+
+    assert (passed, play.calls, play.stage.closed, play.unfed) == (body, [], [], {})
+
+
+async def test_a_creation_that_breaks_off_names_no_live_session() -> None:
+    async with playing(reply(LIVE, OBJECT)[:-1]) as play:
+        await play.ask("/v1/live/sessions")
 
     assert play.calls == []
 

@@ -168,7 +168,7 @@ async def test_what_is_fed_is_what_passed_and_says_who_said_it() -> None:
             fed.append((bytes(frame.payload), frame.sent))
             feed(stream, frame)
 
-        play.stage.pipeline.feed = keep  # type: ignore[method-assign, assignment]  # to look at what is fed
+        play.stage.pipeline.feed = keep  # type: ignore[method-assign]  # to look at what is fed
         async with connect(play.url) as client_:
             for message in (PING, b"x" * 200_000):
                 await client_.send(message)
@@ -701,7 +701,7 @@ async def test_a_call_goes_on_when_reading_along_fails() -> None:
 
         await client_.send("one")
         assert await client_.recv() == "one"
-        play.stage.pipeline.feed = fail  # type: ignore[method-assign, assignment]  # it fails from now on
+        play.stage.pipeline.feed = fail  # type: ignore[method-assign]  # it fails from now on
         for _ in range(3):
             await client_.send("two")
             assert await client_.recv() == "two"

@@ -32,6 +32,7 @@ STYLES: Final = {
     "running": "cyan",
     "tool": "magenta",
     "waiting": "yellow",
+    "paused": "dim",
     "idle": "dim",
     "closed": "dim",
 }
@@ -48,8 +49,8 @@ q          quit; Ctrl-C does too
 
 state      speaking: the user speaks. waiting: nothing has come back yet.
            responding, running: a response, a run is under way.
-           tool: the model waits for the output of a tool.
-           listening: nobody speaks. idle: nothing for a minute.
+           tool: the model waits for a tool. listening: nobody speaks.
+           paused: upstream stopped the model. idle: silent for a minute.
 worst      the longest wait for an answer    last  the latest one
 tools      tool calls that are done, x failed, + open
 cost       USD; + where usages have no price

@@ -55,6 +55,7 @@ class Screen:
         self._reading, self._writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="ignore")
         self._suspend = False
+        self._ended = False
         self._keyboard = os.isatty(INPUT)
 
     def tell(self, news: News) -> None:
@@ -72,7 +73,7 @@ class Screen:
     def run(self) -> None:
         """Show it until `q`, Ctrl-C or SIGTERM."""
         with self._signals():
-            while not self._look.over:
+            while not self._over():
                 with self._keys(), Live(console=self._console, screen=True, auto_refresh=False) as live:
                     self._show(live)
                 if self._suspend:
@@ -80,9 +81,12 @@ class Screen:
                     os.kill(os.getpid(), signal.SIGSTOP)  # the shell goes on from here, and so does SIGCONT
 
     def _show(self, live: Live) -> None:
-        while not self._look.over and not self._suspend:
+        while not self._over() and not self._suspend:
             live.update(Group(*self._lines()), refresh=True)
             self._wait()
+
+    def _over(self) -> bool:
+        return self._ended or self._look.over
 
     def _wait(self) -> None:
         """Wait for a key, for news or for a change of the size, or for a turn."""
@@ -139,7 +143,9 @@ class Screen:
     @contextmanager
     def _signals(self) -> Iterator[None]:
         def ends(*_: object) -> None:
-            raise KeyboardInterrupt
+            self._ended = True  # the interpreter drops what is raised while it destroys an object
+            self._wake()
+            raise KeyboardInterrupt  # it may wait for a terminal that takes nothing
 
         def stops(*_: object) -> None:
             self._suspend = True
@@ -148,6 +154,7 @@ class Screen:
         handlers: dict[int, Callable[[int, FrameType | None], object]] = {
             signal.SIGWINCH: self._wake,
             signal.SIGTSTP: stops,
+            signal.SIGINT: ends,
             signal.SIGTERM: ends,
             signal.SIGHUP: ends,
         }

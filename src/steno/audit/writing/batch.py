@@ -4,11 +4,16 @@ A batch that could not be written is thrown away. What it was made of still wait
 other numbers where need be.
 """
 
+import math
+from collections.abc import Iterable, Sequence
+from itertools import groupby, islice
+from typing import cast
+
 from msgspec import Struct
 
 from steno.audit import log_records
 from steno.audit.log_records import Ending, SegmentSettings
-from steno.audit.record import link
+from steno.audit.record import link_all
 from steno.timestamps import Micros
 
 
@@ -51,18 +56,22 @@ BatchEntry = bytes | CheckpointMark | Rollover
 """What a batch is made of: a record without its number, or a mark."""
 
 
+def records_from(entries: Sequence[object], first: int) -> list[bytes]:
+    """Return the records that stand together from place `first` on, where one stands."""
+    _, together = next(groupby(islice(entries, first, None), type))
+    return cast("list[bytes]", list(together))
+
+
 class Batch:
     """The lines of one write."""
 
-    __slots__ = ("_key", "checkpoint", "head", "lines", "rollover", "seq", "size", "taken")
+    __slots__ = ("_key", "checkpoint", "head", "lines", "rollover", "seq", "taken")
 
     def __init__(self, seq: int, head: bytes, key: bytes | None) -> None:
         """Follow record `seq`, whose hash is `head` as 32 raw bytes, in a segment that is hashed under `key`."""
         self.seq, self.head, self._key = seq, head, key
         """Number and hash of its last record."""
-        self.lines: list[bytes] = []
-        self.size = 0
-        """Length of all lines."""
+        self.lines = bytearray()
         self.taken = 0
         """How many of the entries that wait are in it."""
         self.checkpoint: ChainHead | None = None
@@ -72,10 +81,13 @@ class Batch:
 
     def add(self, entry: bytes) -> None:
         """Link one more record."""
-        self.seq += 1
-        line, self.head = link(self.seq, entry, self.head, self._key)
-        self.lines.append(line)
-        self.size += len(line)
+        self.add_all((entry,))
+
+    def add_all(self, entries: Iterable[bytes], longest: float = math.inf) -> int:
+        """Link records until the lines are `longest` bytes long or more; return how many of them."""
+        before = self.seq
+        self.seq, self.head = link_all(self.lines, entries, before, self.head, self._key, longest)
+        return self.seq - before
 
     def add_checkpoint(self, at: Micros | None) -> None:
         """Add a record that names the one before it."""

@@ -6,6 +6,7 @@ them. What could not be written still waits, and the next flush numbers it anew,
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,7 +15,15 @@ from steno.audit import log_records
 from steno.audit.directory import lock_folder, prepare
 from steno.audit.log_records import Damaged, SegmentSettings
 from steno.audit.record import time_of
-from steno.audit.writing.batch import Batch, BatchEntry, ChainHead, CheckpointMark, Rollover, SegmentStart
+from steno.audit.writing.batch import (
+    Batch,
+    BatchEntry,
+    ChainHead,
+    CheckpointMark,
+    Rollover,
+    SegmentStart,
+    records_from,
+)
 from steno.audit.writing.recovery import Recovered, cut, recover
 from steno.audit.writing.segment import Segment
 from steno.audit.writing.tamper_watch import TamperWatch
@@ -142,6 +151,11 @@ class AuditLog:
         self._add(entry)
         self.unflushed_bytes += len(entry)
 
+    def extend(self, entries: Sequence[bytes]) -> None:
+        """Add many, as `append` adds one."""
+        self._add(*entries)
+        self.unflushed_bytes += sum(map(len, entries))
+
     def add_checkpoint(self, at: Micros | None) -> None:
         """Add a `log.checkpoint`. The flush that writes it also looks closely for damage of closed segments."""
         self._add(CheckpointMark(at))
@@ -157,10 +171,10 @@ class AuditLog:
         self.settings = settings or self.settings
         self._add(Rollover(at, "rotated", self.settings))
 
-    def _add(self, entry: BatchEntry) -> None:
+    def _add(self, *entries: BatchEntry) -> None:
         if self._ending:
             raise ValueError("the audit log has ended")
-        self._waiting.append(entry)
+        self._waiting += entries
 
     # Written --------------------------------------------------------------------------------------------
 
@@ -180,7 +194,7 @@ class AuditLog:
 
     def _write_batch(self) -> None:
         batch = self._next_batch()
-        self._segment.write(b"".join(batch.lines))
+        self._segment.write(batch.lines)
         self._commit(batch)
 
     def _next_batch(self) -> Batch:
@@ -189,20 +203,20 @@ class AuditLog:
         if start := self._start:
             batch.add(self._opened(start))
         room = self._segment_bytes - self._segment.size
-        for entry in self._waiting:
+        if batch.seq == self._segment.first_seq:  # however small it is to be, a segment holds more than its beginning
+            room = max(room, len(batch.lines) + 1)
+        while batch.taken < len(self._waiting) and batch.rollover is None:
+            entry = self._waiting[batch.taken]
             if isinstance(entry, Rollover):
                 batch.taken += 1
                 batch.end_segment(entry)
-                break
-            # However small it is to be, a segment holds more than its beginning.
-            if batch.size >= room and batch.seq > self._segment.first_seq:
+            elif len(batch.lines) >= room:
                 batch.end_segment(Rollover(time_of(entry), "rotated", self._segment_settings))
-                break
-            batch.taken += 1
-            if isinstance(entry, bytes):
-                batch.add(entry)
-            else:
+            elif isinstance(entry, CheckpointMark):
+                batch.taken += 1
                 batch.add_checkpoint(entry.at)
+            else:
+                batch.taken += batch.add_all(records_from(self._waiting, batch.taken), room)
         return batch
 
     def _opened(self, start: SegmentStart) -> bytes:
@@ -217,8 +231,8 @@ class AuditLog:
 
     def _commit(self, batch: Batch) -> None:
         """Count what is on the disk now."""
+        self.flushed_records += batch.seq - self.flushed_seq
         self.flushed_seq, self.head = batch.seq, batch.head
-        self.flushed_records += len(batch.lines)
         del self._waiting[: batch.taken]
         self.unflushed_bytes = sum(len(each) for each in self._waiting if isinstance(each, bytes))
         self._start = None

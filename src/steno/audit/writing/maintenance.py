@@ -34,9 +34,14 @@ class Maintenance:
         """Return whether the last checkpoint is long enough ago for the next one."""
         return now >= self._checkpoint_since + self._checkpoint_seconds
 
-    def record_added(self) -> bool:
-        """Count a record; return whether a checkpoint is due because of it."""
-        self._unchecked_records += 1
+    @property
+    def records_left(self) -> int:
+        """With how many more records a checkpoint is due because of them."""
+        return self._checkpoint_records - self._unchecked_records
+
+    def records_added(self, count: int) -> bool:
+        """Count records; return whether a checkpoint is due because of them."""
+        self._unchecked_records += count
         return self._unchecked_records >= self._checkpoint_records
 
     def checkpoint_added(self, now: float) -> None:

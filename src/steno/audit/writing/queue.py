@@ -8,6 +8,7 @@ other half to those who wait. Whatever it sends, the queue never becomes full be
 between the last one that was taken before the `Shed` and the first one that is taken after it.
 """
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
@@ -81,11 +82,6 @@ class Closing(Struct, frozen=True):
 QueueEntry = Submission | Rotation | Call | Shed | Marks
 
 
-def size_of(entry: QueueEntry) -> int:
-    """Return how many of the queue's bytes an entry takes."""
-    return len(entry) if isinstance(entry, bytes) else entry.size
-
-
 class Queue:
     """Filled by any thread, emptied by one."""
 
@@ -103,6 +99,11 @@ class Queue:
         # What follows changes under `_lock`. Single attributes are read without it.
         self._entries: list[QueueEntry] = []
         self._waiting_bytes = 0
+        """Length of the records that wait."""
+        self._taken_bytes = 0
+        """Length of those that were taken and are not on the disk yet."""
+        self._looked_at = 0.0
+        """With how many bytes that wait `_look` is called. Where it is too low, that does no harm."""
         self._shed: Shed | None = None
         self._shed_sources: dict[str, int] = {}
         self._noted: list[Progress] = []
@@ -114,8 +115,6 @@ class Queue:
         """When the first entry that waits came, of `time.monotonic`."""
         self.taken_since: float | None = None
         """When the first of those came that were taken and are not on the disk yet."""
-        self.bytes = 0
-        """Length of the records that are not on the disk yet."""
         self.full = False
         """Whether it became full and has not become half empty since."""
         self.whole = False
@@ -126,6 +125,11 @@ class Queue:
         """Records taken so far."""
         self.senders: Callable[[], Iterable[Progress]] = tuple
         """Returns all senders that have a name."""
+
+    @property
+    def bytes(self) -> int:
+        """Length of the records that are not on the disk yet. Never too low, whoever reads it."""
+        return self._taken_bytes + self._waiting_bytes
 
     # Filled ---------------------------------------------------------------------------------------------
 
@@ -141,11 +145,7 @@ class Queue:
             if self.full and self._sheds and not self.whole:
                 self._drop(record)
                 return False
-            self._take_in(record, size)
-            if self.bytes < self._queue_bytes or self.full:
-                return False
-            self.full = True
-            return True
+            return self._take_in(record, size) and self._becomes_full()
 
     def put_or_shed(self, record: Submission, source: str) -> bool:
         """Take one record of a `source` that sheds, or drop it. Return whether it is the first that is dropped."""
@@ -162,18 +162,35 @@ class Queue:
             self._take_in(record, size)
             return False
 
-    def _take_in(self, record: Submission, size: int) -> None:
+    def _take_in(self, record: Submission, size: int) -> bool:
+        """Take one record. Return whether it is one of the few that may have made the queue full."""
         self._entries.append(record)
         self.position += 1
-        self.bytes += size
-        before = self._waiting_bytes
-        self._waiting_bytes = waiting = before + size
-        # The thread is woken twice a batch, not once a record: by the first one that waits, so that it waits for its
-        # time from then on, and by the one with which there is enough.
+        self._waiting_bytes = waiting = self._waiting_bytes + size
+        if waiting < self._looked_at:  # nearly all
+            return False
+        self._look(waiting)
+        return True
+
+    def _look(self, waiting: int) -> None:
+        """Wake the thread where there is a reason, and see with which record there may be the next one.
+
+        It is woken twice a batch, not once a record: by the first one that waits, so that it waits for its time from
+        then on, and by the one with which there is enough.
+        """
+        enough = waiting >= self._flush_bytes
         if self.since is None:
             self._begin_waiting()
-        elif before < self._flush_bytes <= waiting:
+        elif enough:
             self._changed.notify()
+        full = math.inf if self.full else self._queue_bytes - self._taken_bytes
+        self._looked_at = full if enough else min(self._flush_bytes, full)
+
+    def _becomes_full(self) -> bool:
+        if self.full or self.bytes < self._queue_bytes:
+            return False
+        self.full = True
+        return True
 
     def _push(self, entry: QueueEntry) -> None:
         self._entries.append(entry)
@@ -247,8 +264,10 @@ class Queue:
                 self._changed.wait(left)
             entries, self._entries = self._entries, []
             entries += self._marks(restate=restate)
-            self._waiting_bytes = 0
             # What was taken still counts in `bytes` and has its age until it is written: the disk may fail for hours.
+            self._taken_bytes += self._waiting_bytes
+            self._waiting_bytes = 0
+            self._looked_at = 0.0
             self.taken_since, self.since = self.since, None
             return entries
 
@@ -271,10 +290,11 @@ class Queue:
     def written(self, size: int) -> bool:
         """Note that records of this length are on the disk. Return whether there is room again because of that."""
         with self._lock:
-            self.bytes -= size
+            self._taken_bytes -= size
             if self.bytes > self._half:
                 return False
             was_full, self.full = self.full, False
+            self._looked_at = 0.0
             self._push_shed()  # here, before the next record is taken: it stands where the others are missing
             return was_full
 

@@ -75,7 +75,7 @@ class Segment:
 
     # Written --------------------------------------------------------------------------------------------
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray) -> None:
         """Append `data`, and return when it is on the disk.
 
         When this raises OSError, nothing of `data` counts. It may be written again: here, or elsewhere where the file
@@ -86,7 +86,7 @@ class Segment:
         else:
             self._extend(data, self.stamp)
 
-    def _make(self, data: bytes) -> None:
+    def _make(self, data: bytes | bytearray) -> None:
         """Make the file with mode 0640, whatever the umask. An existing one is never overwritten.
 
         Where that fails the file is deleted, and the next attempt makes another: nothing in it counts yet.
@@ -113,7 +113,7 @@ class Segment:
                 self.path.unlink()
             self.close()
 
-    def _extend(self, data: bytes, stamp: Stamp) -> None:
+    def _extend(self, data: bytes | bytearray, stamp: Stamp) -> None:
         self.cut_dirty_tail()
         self._dirty_tail = True
         try:
@@ -127,7 +127,7 @@ class Segment:
             raise
         self._dirty_tail = False
 
-    def _put(self, data: bytes) -> None:
+    def _put(self, data: bytes | bytearray) -> None:
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(self._descriptor, rest) :]

@@ -3,7 +3,7 @@
 Maintenance is what a log needs although no record comes: segments closed by their age, checkpoints, retention.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -12,11 +12,12 @@ from msgspec import UNSET
 
 from steno.audit import log_records
 from steno.audit.log_records import Cursor
+from steno.audit.writing.batch import records_from
 from steno.audit.writing.interface import CompanionFiles, WriterObserver, WriterOptions
 from steno.audit.writing.log import AuditLog
 from steno.audit.writing.maintenance import Maintenance
 from steno.audit.writing.progress import Mark, Marks
-from steno.audit.writing.queue import Call, Pending, Queue, QueueEntry, Rotation, Shed, size_of
+from steno.audit.writing.queue import Call, Pending, Queue, QueueEntry, Rotation, Shed
 from steno.audit.writing.retention import Retention
 from steno.output_errors import DISK_REASONS
 from steno.timestamps import Micros
@@ -97,16 +98,20 @@ class WriterLoop:
 
     # Records --------------------------------------------------------------------------------------------
 
-    def _write(self, entries: Iterable[QueueEntry]) -> bool:
+    def _write(self, entries: Sequence[QueueEntry]) -> bool:
         """Put a piece of the queue on the disk."""
         size = 0
         marks: list[Mark] = []
-        for entry in entries:
+        place = 0
+        while place < len(entries):
+            entry = entries[place]
             if isinstance(entry, bytes):  # nearly all
-                size += len(entry)
-                self._log.append(entry)
-                self._count_record()
+                records = records_from(entries, place)
+                place += len(records)
+                size += sum(map(len, records))
+                self._add_records(records)
                 continue
+            place += 1
             size += entry.size
             if isinstance(entry, Call):
                 # A call may read the log, and may add to it: all before it is on the disk, nothing after it is added.
@@ -133,14 +138,18 @@ class WriterLoop:
             return
         if isinstance(entry, Shed):
             body = (entry.count, entry.first_at, entry.last_at, entry.sources)
-            self._log.append(log_records.gap(self._now(), "shed", *body))
+            self._add_records([log_records.gap(self._now(), "shed", *body)])
         else:
-            self._log.append(self._encoded(entry))
-        self._count_record()
+            self._add_records([self._encoded(entry)])
 
-    def _count_record(self) -> None:
-        if self._maintenance.record_added():
-            self._add_checkpoint()
+    def _add_records(self, records: Sequence[bytes]) -> None:
+        """Add records to the log, and a checkpoint wherever they are enough for one."""
+        while records:
+            count = self._maintenance.records_left
+            self._log.extend(records[:count])
+            if self._maintenance.records_added(min(count, len(records))):
+                self._add_checkpoint()
+            records = records[count:]
 
     def _add_cursors(self, entry: Marks) -> None:
         """Add a cursor for each sender that has a name and news; for all of them where they are stated again."""
@@ -152,8 +161,7 @@ class WriterLoop:
                 parts = mark.former if len(mark.former) > 1 else UNSET
                 former = sum(mark.former)
                 body = Cursor(mark.progress.name or "", mark.stream, mark.frame, mark.records, former, of, parts)
-                self._log.append(log_records.cursor(self._now(), body))
-                self._count_record()
+                self._add_records([log_records.cursor(self._now(), body)])
 
     def _encoded(self, pending: Pending) -> bytes:
         brief = self._is_late(pending)
@@ -264,18 +272,16 @@ class WriterLoop:
         return True
 
 
-def _pieces(entries: Iterable[QueueEntry], size: int) -> Iterator[list[QueueEntry]]:
+def _pieces(entries: Sequence[QueueEntry], size: int) -> Iterator[Sequence[QueueEntry]]:
     """Yield what is written together: entries of about `size` bytes."""
-    piece: list[QueueEntry] = []
-    length = 0
-    for entry in entries:
+    first = length = 0
+    for place, entry in enumerate(entries):
         if length >= size and not isinstance(entry, Marks):  # they go with what stands before them
-            yield piece
-            piece, length = [], 0
-        piece.append(entry)
-        length += size_of(entry)
-    if piece:
-        yield piece
+            yield entries[first:place]
+            first, length = place, 0
+        length += len(entry) if isinstance(entry, bytes) else entry.size
+    if entries:
+        yield entries[first:]
 
 
 def _run_call(call: Call) -> None:

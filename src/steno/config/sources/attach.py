@@ -1,4 +1,4 @@
-"""`kind = "attach"`: the daemon follows calls that it is asked to follow, over the provider's sideband."""
+"""`kind = "attach"`: the daemon follows calls and Live sessions that it is asked to follow, over their sideband."""
 
 from typing import ClassVar, Literal
 
@@ -28,7 +28,8 @@ class AttachSource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Where frames come from."""
 
     url: Url = "wss://api.openai.com/v1/realtime"
-    """Where calls are followed; `?call_id=` is appended. The values of its query are masked wherever it is shown."""
+    """Where calls are followed: `?call_id=` is appended, and Live sessions are followed at `/live/sessions/...` beside
+    it, in place of `/realtime`. The values of its query are masked wherever it is shown."""
 
     headers: dict[HeaderName, SecretRef] = field(default_factory=dict)
     """Headers of the handshake. Each value is read from its place again at every attempt to connect."""
@@ -43,13 +44,14 @@ class AttachSource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Further such secrets: the one before and the one after, while they are exchanged."""
 
     webhook_attach: bool = True
-    """Whether a webhook that announces a call makes the daemon follow it. Else it is acknowledged and counted."""
+    """Whether a webhook that announces a call, or a Live session, makes the daemon follow it. Else it is acknowledged
+    and counted."""
 
     start_seconds: WaitSeconds = 120.0
     """How long a call is asked for that the provider does not know (yet): it rings until the application takes it."""
 
     calls: Count = 1000
-    """Calls that are followed at a time."""
+    """Calls and Live sessions that are followed at a time."""
 
     frame_bytes: FrameBytes = FRAME_BYTES_DEFAULT
     """Longest message that is accepted; a longer one ends the connection with 1009."""

@@ -65,10 +65,12 @@ class ProxySource(Source, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """Time without a sign of life after a ping after which a side is given up."""
 
     attach: SourceName | None = None
-    """The source of `kind = "attach"` that follows the calls which are created through here. Absent: none does."""
+    """The source of `kind = "attach"` that follows the calls and Live sessions which are created through here. Absent:
+    none does."""
 
     drain_seconds: LongSeconds = 3600.0
-    """How long calls may go on when steno is asked to stop. The longest session of OpenAI takes an hour."""
+    """How long calls may go on when steno is asked to stop. A Realtime session of OpenAI takes an hour at
+    most, a Live session two."""
 
     @property
     def address(self) -> tuple[str, int]:

@@ -9,14 +9,21 @@ place.
 Often that shows late, since a sideband is not sent its session's id. So a usage that has an id, that of its response,
 run or item, is billed once as well, unless two sessions are known to differ: some servers number their responses anew
 in each session. Within a source nothing is compared here: a conversation knows its own duplicates.
+
+A session that is billed by time reports it over and over. What was billed of it is remembered by its id, whoever
+followed it: one that comes late, or comes again, goes on from there.
 """
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
+from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from steno.core.billing.prices import PriceTable
 from steno.limits import CLAIMANTS, CLAIMS
+
+Times = tuple[Decimal, Decimal]
+"""How long a session was active and was paused, in seconds."""
 
 
 class Claimant(Protocol):
@@ -55,14 +62,16 @@ class Claims:
         """Sources that have had a stream. Where there is one, no usage needs to be remembered."""
         self._billed: OrderedDict[str, _Billed] = OrderedDict()
         """The newest ids of usages, and who was billed for each."""
+        self._metered: OrderedDict[str, Times] = OrderedDict()
+        """The newest sessions that are billed by time, and up to where each was billed."""
 
     def begin(self, source: str) -> None:
         """Take note that `source` has a stream."""
         self._sources.add(source)
 
     def learn(self, state: Claimant, names: Iterable[str]) -> None:
-        """Let `state` be known by `names`, and by the former ones no more."""
-        wanted = tuple(name for name in names if name in state.names or self._has_room(name))
+        """Let `state` be known by `names`, and by the former ones no more. A session may be named as its call is."""
+        wanted = tuple(name for name in dict.fromkeys(names) if name in state.names or self._has_room(name))
         if wanted == state.names:
             return
         for name in set(state.names) - set(wanted):
@@ -106,6 +115,20 @@ class Claims:
             if len(self._billed) > CLAIMS:
                 self._billed.popitem(last=False)
         return True
+
+    def meter(self, session: str | None, before: Times, now: Times) -> Times:
+        """Bill a `session` up to `now`; return up to where it was billed already.
+
+        That is `before`, as far as the caller knows, or further where another stream was billed; never past `now`.
+        """
+        if not session:
+            return before
+        known = self._metered.pop(session, before)
+        billed = max(known[0], before[0]), max(known[1], before[1])
+        self._metered[session] = max(billed[0], now[0]), max(billed[1], now[1])
+        if len(self._metered) > CLAIMS:
+            self._metered.popitem(last=False)
+        return min(billed[0], now[0]), min(billed[1], now[1])
 
     def _follows_another(self, state: Claimant) -> bool:
         """Return whether another source goes before that of `state`."""

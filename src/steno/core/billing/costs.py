@@ -7,23 +7,25 @@ A response, a run or a transcription is judged by what held when it began: its m
 from decimal import Decimal
 from typing import Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from steno.core.billing import usage
 from steno.core.billing.prices import (
+    CallsLine,
     DurationLine,
     Line,
     Priced,
     PriceTable,
     Unpriced,
     price,
+    price_calls,
     price_seconds,
     rate_text,
     usd_text,
 )
 from steno.core.billing.usage import Measured
 from steno.core.conversation import Conversation
-from steno.core.facts import Cost, CostLine, Tokens
+from steno.core.facts import CacheWrite, Cost, CostLine, Tokens
 from steno.wire.usage import Usage
 
 NO_USAGE: Final = "no_usage"
@@ -35,6 +37,8 @@ class Terms(Struct, frozen=True):
 
     model: str | None
     prices: PriceTable | None
+    tier: str | None = None
+    """The service tier that upstream says a response was served by; None where it names none."""
 
 
 class Bill(Struct, frozen=True, gc=False):
@@ -44,8 +48,12 @@ class Bill(Struct, frozen=True, gc=False):
     seconds: float | None
     """Where it is billed by duration."""
     cost: Cost
+    cache_writes: tuple[CacheWrite, ...] = ()
+    """What of the tokens was written to the prompt cache."""
 
 
+CONTRADICTORY: Final = "contradictory_usage"
+"""What is noted of a usage whose parts are more than the whole of it. What it costs is unknown."""
 DUPLICATE_SOURCE: Final = "duplicate_source"
 """Why there is no price where another source follows the same call, and is billed for it."""
 
@@ -64,10 +72,19 @@ def bill(state: Conversation, reported: Usage | None, terms: Terms, key: str | N
     if state.claims is not None and not state.claims.bill(state, key):
         return Bill((), None, _unpriced(state, DUPLICATE_SOURCE))
     measured = usage.measure(reported, terms.model)
+    if measured.contradictory:
+        state.note(CONTRADICTORY)
     state.totals.add_tokens(measured.tokens)
     if measured.seconds is not None:
         state.totals.add_seconds(terms.model, measured.seconds)
-    return Bill(measured.tokens, measured.seconds, _cost(state, measured, terms))
+    return Bill(measured.tokens, measured.seconds, _cost(state, measured, terms), measured.writes)
+
+
+def bill_calls(state: Conversation, kind: str, calls: int, terms: Terms, key: str | None) -> Cost:
+    """Return what `calls` of the built-in tool `kind` cost, added to the totals. `key` names both."""
+    if state.claims is not None and not state.claims.bill(state, key):
+        return _unpriced(state, DUPLICATE_SOURCE)
+    return _added(state, price_calls(terms.prices, terms.model, kind, calls))
 
 
 def of_no_usage(state: Conversation, key: str | None) -> Cost:
@@ -87,7 +104,7 @@ def _cost(state: Conversation, measured: Measured, terms: Terms) -> Cost:
     if measured.seconds:
         return _added(state, price_seconds(terms.prices, terms.model, Decimal(repr(measured.seconds))))
     if measured.tokens:
-        return _added(state, price(terms.prices, measured.tokens))
+        return _added(state, price(terms.prices, measured.tokens, terms.tier, measured.writes))
     return Cost(usd="0")  # whatever the model and the prices
 
 
@@ -95,15 +112,27 @@ def _added(state: Conversation, result: Priced | Unpriced) -> Cost:
     if isinstance(result, Unpriced):
         return _unpriced(state, result.reason)
     state.totals.add_cost(result.usd)
+    return cost_of(result)
+
+
+def cost_of(priced: Priced) -> Cost:
+    """Return what a fact says of a price."""
     return Cost(
-        usd=usd_text(result.usd),
-        model=result.model,
-        table_version=result.table_version,
-        lines=tuple(map(_line, result.lines)),
+        usd=usd_text(priced.usd),
+        model=priced.model,
+        table_version=priced.table_version,
+        lines=tuple(map(_line, priced.lines)),
+        service_tier=priced.tier or UNSET,
+        above_tokens=priced.above or UNSET,
     )
 
 
-def _line(line: Line | DurationLine) -> CostLine:
+def _line(line: Line | DurationLine | CallsLine) -> CostLine:
     if isinstance(line, Line):
-        return CostLine(rate_text(line.rate), "token", str(line.tokens), line.direction, line.modality, line.cached)
-    return CostLine(rate=rate_text(line.rate), per=line.per, quantity=usd_text(line.seconds))
+        kept = line.cache_write or UNSET
+        rate, tokens = rate_text(line.rate), str(line.tokens)
+        return CostLine(rate, "token", tokens, line.direction, line.modality, line.cached, kept)
+    if isinstance(line, CallsLine):
+        return CostLine(rate_text(line.rate), "call", str(line.calls))
+    standby = line.standby or UNSET
+    return CostLine(rate=rate_text(line.rate), per=line.per, quantity=usd_text(line.seconds), standby=standby)

@@ -4,17 +4,19 @@ A usage has a price for all of its buckets, or none. Without a price there is a 
 costs 0 because its price is unknown. With a price there are the rates, the quantities and the version of the table.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final, Literal
 
 from msgspec import Struct
 
-from steno.core.billing.price_table import PriceTable, Rates, merge, parse, resolve
-from steno.core.facts import Tokens
+from steno.core.billing.price_table import PriceTable, merge, parse, resolve
+from steno.core.billing.rates import Rates, TokenRates
+from steno.core.facts import CacheWrite, Tokens
 
 __all__ = [
+    "CallsLine",
     "DurationLine",
     "Line",
     "PriceTable",
@@ -26,7 +28,9 @@ __all__ = [
     "merge",
     "parse",
     "price",
+    "price_calls",
     "price_seconds",
+    "price_standby",
     "rate_text",
     "resolve",
     "usd_text",
@@ -41,7 +45,13 @@ PICODOLLAR: Final = Decimal("1e-12")
 
 UnpricedReason = Literal["no_price_list", "no_model", "unknown_model", "unknown_modality", "no_rate"]
 """Why there is no price: there is no table; upstream named no model; the model is not in the table; upstream did not
-report the modality of tokens, and the modalities' rates differ; the model has no rate for a bucket."""
+report the modality of tokens, and the modalities' rates differ; the model has no rate for a bucket, at this service
+tier and this length of the input."""
+
+STANDARD: Final = frozenset({None, "", "auto", "default"})
+"""The service tiers that are priced by the standard rates: `auto` is what the project has, which is this by default."""
+_TIERS: Final = {"fast": "priority"}
+"""Another name of a service tier."""
 
 
 class Line(Struct, frozen=True, gc=False):
@@ -52,6 +62,8 @@ class Line(Struct, frozen=True, gc=False):
     cached: bool
     tokens: int
     rate: Decimal
+    cache_write: str | None = None
+    """How long they are kept, where they were written to the cache."""
 
 
 class DurationLine(Struct, frozen=True):
@@ -60,6 +72,14 @@ class DurationLine(Struct, frozen=True):
     seconds: Decimal
     rate: Decimal
     per: Literal["second", "minute"]
+    standby: bool = False
+
+
+class CallsLine(Struct, frozen=True):
+    """Calls of a built-in tool, and the rate in USD of one."""
+
+    calls: int
+    rate: Decimal
 
 
 class Priced(Struct, frozen=True, gc=False):
@@ -70,8 +90,12 @@ class Priced(Struct, frozen=True, gc=False):
 
     usd: Decimal
     model: str | None
-    lines: tuple[Line | DurationLine, ...]
+    lines: tuple[Line | DurationLine | CallsLine, ...]
     table_version: str
+    tier: str | None = None
+    """The service tier that the rates are of; None for the standard one."""
+    above: int | None = None
+    """The length of the input past which the rates hold, in tokens; None for the first ones."""
 
 
 class Unpriced(Struct, frozen=True):
@@ -80,12 +104,20 @@ class Unpriced(Struct, frozen=True):
     reason: UnpricedReason
 
 
-def price(table: PriceTable | None, buckets: Iterable[Tokens]) -> Priced | Unpriced:
+def price(
+    table: PriceTable | None,
+    buckets: Iterable[Tokens],
+    tier: str | None = None,
+    writes: Sequence[CacheWrite] = (),
+) -> Priced | Unpriced:
     """Return the exact price of the `buckets` of one usage, which are of one model.
 
     Cached tokens are priced by a cached rate alone, never by the full rate or that of cached text. (LiteLLM falls back
     to those without saying so. A table for a model without a discount has the full rate in the cached member.) Tokens
     of unknown modality are priced where all modalities of their direction have the same rate, as in a model of text.
+
+    `tier` is the service tier that upstream names. `writes` are the tokens of the fresh input that were written to the
+    cache: these have rates of their own. No tier stands for another one, and no length of the input.
 
     Raises ValueError where the buckets name several models.
     """
@@ -102,18 +134,59 @@ def price(table: PriceTable | None, buckets: Iterable[Tokens]) -> Priced | Unpri
     if isinstance(found, Unpriced):
         return found
     name, rates = found
-    if rates.tier_tokens is not None and _input(used) > rates.tier_tokens:
+    held, tier, above = _holding(rates, tier, used)
+    if held is None:
         return Unpriced("no_rate")
     lines = []
-    usd = _NOTHING
     for bucket in used:
         direction, modality, cached, tokens = bucket.direction, bucket.modality, bucket.cached, bucket.tokens
-        rate = rates.tokens.get((direction, modality, cached)) or _rate_of(rates, bucket)
+        rate = held.tokens.get((direction, modality, cached)) or _rate_of(held, bucket)
         if type(rate) is not Decimal:
             return Unpriced(rate)  # type: ignore[arg-type]  # it is no Decimal: it is why there is none
         lines.append(Line(direction, modality, cached, tokens, rate))
-        usd = EXACT.fma(rate, tokens, usd)
-    return Priced(usd, name, tuple(lines), table.version)
+    if writes and (reason := _write(lines, writes, held)):
+        return Unpriced(reason)
+    usd = _NOTHING
+    for line in lines:
+        usd = EXACT.fma(line.rate, line.tokens, usd)
+    return Priced(usd, name, tuple(lines), table.version, tier, above)
+
+
+def _holding(
+    rates: Rates, tier: str | None, used: Iterable[Tokens]
+) -> tuple[TokenRates | None, str | None, int | None]:
+    """Return the rates of tokens that hold for a usage, None where there are none; their tier, and their length."""
+    if tier in STANDARD:
+        if not rates.lengths:
+            return rates, None, None
+        tier = None
+    tokens = _input(used)
+    above = max((length for length in rates.lengths if tokens > length), default=None)
+    if tier is None and above is None:
+        return rates, None, None
+    named = _TIERS.get(tier, tier) if tier else None
+    return rates.special.get((named or "", above or 0)), named, above
+
+
+def _write(lines: list[Line], writes: Iterable[CacheWrite], held: TokenRates) -> UnpricedReason | None:
+    """Let the tokens that were written to the cache have lines of their own. Return why they have no price, or None.
+
+    They are fresh input. Where that is of several modalities nothing says which of it was written.
+    """
+    fresh = [place for place, line in enumerate(lines) if line.direction == "input" and not line.cached]
+    if len(fresh) != 1 or lines[fresh[0]].modality not in {"text", "unknown"}:
+        return "unknown_modality"
+    rest = lines.pop(fresh[0])
+    left = rest.tokens
+    for number, write in enumerate(writes):
+        rate = held.writes.get(write.kept)
+        if rate is None:
+            return "no_rate"
+        left -= write.tokens
+        lines.insert(fresh[0] + number, Line("input", rest.modality, False, write.tokens, rate, write.kept))
+    if left:
+        lines.insert(fresh[0], Line("input", rest.modality, False, left, rest.rate))
+    return None
 
 
 def price_seconds(table: PriceTable | None, model: str | None, seconds: float | Decimal) -> Priced | Unpriced:
@@ -131,12 +204,44 @@ def price_seconds(table: PriceTable | None, model: str | None, seconds: float | 
         return found
     name, rates = found
     if rates.minute is not None:
-        usd = EXACT.divide(EXACT.multiply(duration, rates.minute), Decimal(60)).quantize(PICODOLLAR, context=EXACT)
-        return Priced(usd, name, (DurationLine(duration, rates.minute, "minute"),), table.version)
+        line = DurationLine(duration, rates.minute, "minute")
+        return Priced(_of_minutes(duration, rates.minute), name, (line,), table.version)
     if rates.second is not None:
         usd = EXACT.multiply(duration, rates.second)
         return Priced(usd, name, (DurationLine(duration, rates.second, "second"),), table.version)
     return Unpriced("no_rate")
+
+
+def _of_minutes(seconds: Decimal, rate: Decimal) -> Decimal:
+    return EXACT.divide(EXACT.multiply(seconds, rate), Decimal(60)).quantize(PICODOLLAR, context=EXACT)
+
+
+def price_standby(table: PriceTable | None, model: str | None, seconds: Decimal) -> Priced | Unpriced:
+    """Return the price of `seconds` in which a session of `model` was paused, to the 12th decimal place."""
+    if table is None:
+        return Unpriced("no_price_list")
+    found = _found(table, model)
+    if isinstance(found, Unpriced):
+        return found
+    name, rates = found
+    if rates.standby is None:
+        return Unpriced("no_rate")
+    line = DurationLine(seconds, rates.standby, "minute", standby=True)
+    return Priced(_of_minutes(seconds, rates.standby), name, (line,), table.version)
+
+
+def price_calls(table: PriceTable | None, model: str | None, kind: str, calls: int) -> Priced | Unpriced:
+    """Return the exact price of `calls` of the built-in tool `kind` by responses of `model`."""
+    if table is None:
+        return Unpriced("no_price_list")
+    found = _found(table, model)
+    if isinstance(found, Unpriced):
+        return found
+    name, rates = found
+    rate = rates.calls.get(kind)
+    if rate is None:
+        return Unpriced("no_rate")
+    return Priced(EXACT.multiply(rate, calls), name, (CallsLine(calls, rate),), table.version)
 
 
 def add_usd(usd: Decimal, further: Decimal) -> Decimal:
@@ -163,7 +268,7 @@ def _found(table: PriceTable, model: str | None) -> tuple[str, Rates] | Unpriced
     return resolve(table, model) or Unpriced("unknown_model")
 
 
-def _rate_of(rates: Rates, bucket: Tokens) -> Decimal | UnpricedReason:
+def _rate_of(rates: TokenRates, bucket: Tokens) -> Decimal | UnpricedReason:
     direction, cached = bucket.direction, bucket.cached
     if bucket.modality != "unknown":
         rate = rates.tokens.get((direction, bucket.modality, cached))

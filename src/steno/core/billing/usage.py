@@ -18,8 +18,15 @@ from typing import Final
 
 from msgspec import Struct
 
-from steno.core.facts import Tokens
-from steno.wire.usage import InputTokenDetails, ModalityTokens, OutputTokenDetails, Usage
+from steno.core.facts import CacheWrite, Tokens
+from steno.wire.usage import (
+    InputTokenDetails,
+    ModalityTokens,
+    OutputTokenDetails,
+    ResponseInputDetails,
+    ResponseUsage,
+    Usage,
+)
 
 DURATION: Final = "duration"
 TOKENS: Final = "tokens"
@@ -37,6 +44,10 @@ class Measured(Struct, frozen=True, gc=False):
     """How long it was, where it is billed by that; then `tokens` is empty."""
     whole: bool = False
     """Whether all that it is billed by was reported."""
+    writes: tuple[CacheWrite, ...] = ()
+    """What of the fresh input was written to the prompt cache."""
+    contradictory: bool = False
+    """Whether its parts are more than the whole of them; then it is not whole."""
 
 
 UNREPORTED: Final = Measured()
@@ -52,7 +63,38 @@ def measure(usage: Usage | None, model: str | None) -> Measured:
     put, got = _totals(usage)
     read = () if put is None else _input(put, usage, model)
     written = () if got is None else _output(got, put, usage, model)
-    return Measured((*read, *written), None, put is not None and got is not None)
+    found = Measured((*read, *written), None, put is not None and got is not None)
+    return found if put is None or not isinstance(usage, ResponseUsage) else _with_writes(found, usage, put)
+
+
+def _with_writes(measured: Measured, usage: ResponseUsage, total: int) -> Measured:
+    """Return `measured` with what of the `total` input was written to the cache.
+
+    Nobody knows what a usage costs that contradicts itself: more cached and written than there was, or a split by time
+    to live that is not the sum.
+    """
+    details = usage.input_token_details
+    if details is None and not usage.cached_tokens:
+        return measured
+    cached = _cached(details, usage, _split(details.cached_tokens_details if details else None))
+    writes = _writes(details)
+    if writes is None or cached + sum(write.tokens for write in writes) > total:
+        return Measured(measured.tokens, contradictory=True)
+    return Measured(measured.tokens, None, measured.whole, writes) if writes else measured
+
+
+def _writes(details: ResponseInputDetails | None) -> tuple[CacheWrite, ...] | None:
+    """Return the tokens that were written to the cache; None where their split is not their sum.
+
+    Without a split all of them are kept for 30 minutes, as all were before there was another time.
+    """
+    written = details.cache_write_tokens if details else None
+    kept = details.cache_write_tokens_details if details else None
+    split = (("30m", (kept and kept.ttl_30m_tokens) or 0), ("12h", (kept and kept.ttl_12h_tokens) or 0))
+    by_time = tuple(CacheWrite(time, tokens) for time, tokens in split if tokens)
+    if kept is None or (kept.ttl_30m_tokens, kept.ttl_12h_tokens) == (None, None):
+        return (CacheWrite("30m", written),) if written else ()
+    return by_time if written is None or written == sum(write.tokens for write in by_time) else None
 
 
 def is_whole(usage: Usage | None) -> bool:

@@ -5,8 +5,10 @@
     conversations.py  conversations and sessions
     turns.py          what the user did, and the items of a conversation
     responses.py      responses, and what the caller heard of them
+    chains.py         responses that follow one another
     tools.py          calls of tools, and what a person must allow
     upstream.py       limits and errors of upstream
+    live.py           sessions that are spoken all the time: their time, segments, and delegated work
     assistants.py     threads, runs, steps and messages
 
 A fact holds identifiers, numbers, closed words and `Content`, never an upstream object. Its `Origin` says which
@@ -19,7 +21,7 @@ remembered by the thousand for whoever looks at a conversation (`view/recent.py`
 
 from typing import Final
 
-from steno.core.facts import assistants, conversations, responses, streams, tools, turns, upstream
+from steno.core.facts import assistants, chains, conversations, live, responses, streams, tools, turns, upstream
 from steno.core.facts.assistants import (
     MessageFinished,
     RunAbandoned,
@@ -35,6 +37,7 @@ from steno.core.facts.assistants import (
 from steno.core.facts.base import (
     KINDS,
     UNPRICED,
+    CacheWrite,
     Content,
     Cost,
     CostLine,
@@ -45,6 +48,14 @@ from steno.core.facts.base import (
     content,
     metadata_content,
 )
+from steno.core.facts.chains import (
+    ChainAnswered,
+    ContextResent,
+    ResponseRefused,
+    SteerAccepted,
+    SteerFailed,
+    SteerPending,
+)
 from steno.core.facts.conversations import (
     ConversationClosed,
     ConversationOpened,
@@ -54,6 +65,22 @@ from steno.core.facts.conversations import (
     SessionFinished,
     SessionNearsEnd,
     SessionOpened,
+)
+from steno.core.facts.live import (
+    CallAnswered,
+    CallFailed,
+    CallRang,
+    ContextAppended,
+    DecisionMade,
+    DelegationFinished,
+    DelegationOpened,
+    DtmfSent,
+    InputMuted,
+    InputUnmuted,
+    SegmentFinished,
+    SessionMetered,
+    SessionPaused,
+    SessionResumed,
 )
 from steno.core.facts.responses import (
     DeltasDiffered,
@@ -77,7 +104,14 @@ from steno.core.facts.streams import (
     StreamOpened,
     StreamResumed,
 )
-from steno.core.facts.tools import ApprovalGiven, ApprovalRequested, ToolCallFinished, ToolCallStarted, ToolsListed
+from steno.core.facts.tools import (
+    ApprovalGiven,
+    ApprovalRequested,
+    ToolCallFinished,
+    ToolCallsBilled,
+    ToolCallStarted,
+    ToolsListed,
+)
 from steno.core.facts.turns import (
     DtmfReceived,
     InputCommitted,
@@ -101,20 +135,33 @@ __all__ = [
     "UNPRICED",
     "ApprovalGiven",
     "ApprovalRequested",
+    "CacheWrite",
+    "CallAnswered",
+    "CallFailed",
+    "CallRang",
+    "ChainAnswered",
     "Content",
+    "ContextAppended",
+    "ContextResent",
     "ConversationClosed",
     "ConversationOpened",
     "Cost",
     "CostLine",
+    "DecisionMade",
+    "DelegationFinished",
+    "DelegationOpened",
     "DeltasDiffered",
     "DtmfReceived",
+    "DtmfSent",
     "EventRejected",
     "EventsMissed",
     "Fact",
     "FactsOmitted",
     "FrameRejected",
     "InputCommitted",
+    "InputMuted",
     "InputTimedOut",
+    "InputUnmuted",
     "ItemAdded",
     "ItemDeleted",
     "ItemTruncated",
@@ -128,6 +175,7 @@ __all__ = [
     "ResponseFinished",
     "ResponseInterrupted",
     "ResponseOutputStarted",
+    "ResponseRefused",
     "ResponseStarted",
     "RunAbandoned",
     "RunActionRequired",
@@ -136,14 +184,21 @@ __all__ = [
     "RunStepAbandoned",
     "RunStepFinished",
     "RunStepStarted",
+    "SegmentFinished",
     "SessionCancelled",
     "SessionChanged",
     "SessionExpired",
     "SessionFinished",
+    "SessionMetered",
     "SessionNearsEnd",
     "SessionOpened",
+    "SessionPaused",
+    "SessionResumed",
     "SpeechStarted",
     "SpeechStopped",
+    "SteerAccepted",
+    "SteerFailed",
+    "SteerPending",
     "StreamClosed",
     "StreamOpened",
     "StreamResumed",
@@ -152,6 +207,7 @@ __all__ = [
     "Tokens",
     "ToolCallFinished",
     "ToolCallStarted",
+    "ToolCallsBilled",
     "ToolsListed",
     "TranscriptionFinished",
     "TurnUnanswered",
@@ -161,7 +217,7 @@ __all__ = [
     "metadata_content",
 ]
 
-SUBJECTS: Final = (streams, conversations, turns, responses, tools, upstream, assistants)
+SUBJECTS: Final = (streams, conversations, turns, responses, chains, tools, upstream, live, assistants)
 """The modules of facts, in the order of docs/facts.md."""
 
 NAMES: Final[dict[type[Fact], str]] = {

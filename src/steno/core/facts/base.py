@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from steno.timestamps import Micros
 
@@ -67,16 +67,29 @@ class Tokens(Struct, frozen=True, gc=False):
     tokens: int
 
 
+class CacheWrite(Struct, frozen=True, gc=False):
+    """Tokens of the fresh input that were written to the prompt cache, and how long they are kept there."""
+
+    kept: str
+    """30m or 12h."""
+    tokens: int
+
+
 class CostLine(Struct, frozen=True, gc=False):
-    """A quantity and its rate: the tokens of one bucket, or a duration. Decimals are exact strings."""
+    """A quantity and its rate: the tokens of one bucket, a duration, or calls of a tool. Decimals are exact strings."""
 
     rate: str
-    """USD a token, a second or a minute."""
+    """USD a token, a second, a minute or a call."""
     per: str
     quantity: str
     direction: str | None = None
     modality: str | None = None
     cached: bool | None = None
+    cache_write: str | UnsetType = UNSET
+    """How long these tokens of the bucket are kept in the cache that they were written to, 30m or 12h; absent where
+    they were not written, or cost nothing for it."""
+    standby: bool | UnsetType = UNSET
+    """True of the seconds in which a session was paused; else absent."""
 
 
 UNPRICED: Final = (
@@ -96,6 +109,10 @@ class Cost(Struct, frozen=True, kw_only=True, gc=False):
     """The name under which the rates were found."""
     table_version: str | None = None
     lines: tuple[CostLine, ...] = ()
+    service_tier: str | UnsetType = UNSET
+    """By whose rates it was priced: flex, priority, batch, scale, ultrafast; absent for the standard ones."""
+    above_tokens: int | UnsetType = UNSET
+    """The input was longer than this, and was priced by the rates for that; absent where they are not other ones."""
 
 
 class Unpriced(Struct, frozen=True, gc=False):

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from msgspec import UNSET, UnsetType
+
 from steno.core.facts.base import Content, Cost, Fact, Tokens, Unpriced
 
 # Conversations --------------------------------------------------------------------------------------------
@@ -38,7 +40,7 @@ class _SessionReported(Fact, frozen=True):
     model: str | None
     expires_at: float | None
     kind: str = "realtime"
-    """realtime, transcription, translation, client_secret or chatkit."""
+    """realtime, transcription, translation, client_secret, chatkit or live."""
     instructions: Content | None = None
     """The instructions of the model."""
     user: Content | None = None
@@ -87,7 +89,8 @@ class SessionCancelled(Fact, frozen=True):
 class SessionFinished(Fact, frozen=True):
     """Upstream closed a session (closed), or one that is billed as a whole ended without that (abandoned).
 
-    Translation sessions are billed as a whole. `cost` is null where the usage of the session was billed bit by bit.
+    Translation sessions and Live sessions are billed as a whole. `cost` is null where the usage of the session was
+    billed bit by bit.
     """
 
     tag: ClassVar = "session.finished"
@@ -100,3 +103,5 @@ class SessionFinished(Fact, frozen=True):
     seconds: float | None
     tokens: tuple[Tokens, ...]
     cost: Cost | None
+    usage_final: bool | UnsetType = UNSET
+    """Of a Live session: whether `seconds` is what upstream reported with its end. Else it lasted at least so long."""

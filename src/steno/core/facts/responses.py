@@ -2,7 +2,9 @@
 
 from typing import ClassVar
 
-from steno.core.facts.base import Content, Cost, Fact, Tokens
+from msgspec import UNSET, UnsetType
+
+from steno.core.facts.base import CacheWrite, Content, Cost, Fact, Tokens
 
 # Responses ------------------------------------------------------------------------------------------------
 
@@ -14,6 +16,17 @@ class ResponseStarted(Fact, frozen=True):
     response_id: str | None
     conversation_id: str | None
     model: str | None
+    previous_response_id: str | UnsetType = UNSET
+    """The response that it follows, where upstream names one; else absent, as are the next three where they are not
+    known."""
+    stream_id: str | UnsetType = UNSET
+    """The lane of its connection."""
+    in_flight: int | UnsetType = UNSET
+    """How many responses are in progress on its connection, itself included."""
+    gap_seconds: float | UnsetType = UNSET
+    """From the end of the response before it to its request, or to its beginning where requests are not seen."""
+    gap_after: str | UnsetType = UNSET
+    """What that one was: tool_calls (outputs of tools were waited for) or answer."""
 
 
 class ResponseOutputStarted(Fact, frozen=True):
@@ -55,6 +68,14 @@ class ResponseFinished(Fact, frozen=True):
     cost: Cost | None = None
     metadata: Content | None = None
     """The metadata that the client attached, as JSON."""
+    service_tier: str | UnsetType = UNSET
+    """The service tier that it was served by, as upstream names it; absent where it names none."""
+    cache_writes: tuple[CacheWrite, ...] | UnsetType = UNSET
+    """What of the tokens was written to the prompt cache; absent where nothing was."""
+    warm_up: bool | UnsetType = UNSET
+    """True where no output was asked for: it only prepared a context. Else absent. It is no answer."""
+    reasoning_tokens: int | UnsetType = UNSET
+    """How many of the tokens of the output were reasoning; absent where upstream does not report it."""
 
 
 class ResponseInterrupted(Fact, frozen=True):

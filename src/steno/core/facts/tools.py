@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from steno.core.facts.base import Content, Fact
+from steno.core.facts.base import Content, Cost, Fact, Tokens
 
 # Tools ----------------------------------------------------------------------------------------------------
 
@@ -38,6 +38,24 @@ class ToolCallFinished(Fact, frozen=True):
     """Whether the arguments are valid JSON: those that were cut off are not. Null for code, which is not JSON."""
     error: str | None = None
     """The code of a failure, where upstream reports one."""
+
+
+class ToolCallsBilled(Fact, frozen=True):
+    """What calls of one kind of built-in tool cost that a response made, beside its own tokens.
+
+    web_search, web_search_preview, file_search: a fee for each call. image_generation: the tokens of the model that
+    drew. code_interpreter: the time that its container is kept, which no response says.
+    """
+
+    tag: ClassVar = "tool_calls.billed"
+    response_id: str | None
+    kind: str
+    model: str | None
+    """The one that the price is of: that of the response, or the one that drew."""
+    calls: int
+    """How many are billed, as upstream reports it, or else as many as the response lists; 0 of another source's."""
+    tokens: tuple[Tokens, ...]
+    cost: Cost | None
 
 
 class ToolsListed(Fact, frozen=True):

@@ -22,6 +22,7 @@ from steno.core.realtime import (
 )
 from steno.core.realtime.metered import TRANSLATION
 from steno.core.realtime.state import RealtimeConversation
+from steno.core.routing import passed
 from steno.core.session import EXPIRED
 from steno.core.vocabulary import closed, code, short
 from steno.wire import Event, raw_object, realtime, realtime_client, sessions
@@ -44,11 +45,6 @@ EFFECTS: Final = {
 """The code of an error to what it means for what comes after it: nothing, the end of this session, or that no further
 session will do better."""
 LIMIT_KINDS: Final = frozenset({"requests", "tokens"})
-
-
-def passed(_state: RealtimeConversation, _event: object, _frame: Frame) -> Sequence[Fact]:
-    """Do nothing: another event reports the same, and more."""
-    return NOTHING
 
 
 # Sessions -------------------------------------------------------------------------------------------------
@@ -230,6 +226,9 @@ HANDLERS: Final[Mapping[type[Event], Handler]] = {
     realtime.SessionCreated: session_reported,
     realtime.SessionUpdated: session_reported,
     realtime.SessionClosed: metered.session_closed,
+    realtime.TranslationInputDelta: passed,
+    realtime.TranslationOutputDelta: passed,
+    realtime.TranslationAudioDelta: passed,
     realtime.TranscriptionSessionCreated: session_reported,
     realtime.TranscriptionSessionUpdated: session_reported,
     sessions.SessionSeen: session_reported,
@@ -288,6 +287,7 @@ HANDLERS: Final[Mapping[type[Event], Handler]] = {
     realtime_client.TranscriptionSessionUpdate: passed,
     realtime_client.InputAppend: passed,
     realtime_client.TranslationAppend: metered.translation_appended,
+    realtime_client.TranslationClose: passed,
     realtime_client.InputCommit: passed,
     realtime_client.InputClear: passed,
     realtime_client.PlaybackClear: passed,

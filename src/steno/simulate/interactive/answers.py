@@ -11,8 +11,9 @@ from steno.simulate.interactive.configuration import ResponseOptions
 from steno.simulate.interactive.items import Entry, checked_item, entry_of
 from steno.simulate.interactive.replies import Call, Words, reply
 from steno.simulate.interactive.sound import sound_base64
-from steno.simulate.interactive.state import Answer, CancelledError, State, Task, base_tokens
+from steno.simulate.interactive.state import Answer, State, base_tokens
 from steno.simulate.steps import pieces
+from steno.simulate.tasks import CancelledError, Task
 from steno.simulate.voice_answers import TOKEN_MS, Cue, plan, within
 from steno.simulate.voice_session import RATE_LIMITS_CHANCE, response_object
 from steno.simulate.voice_usage import Ledger, no_usage

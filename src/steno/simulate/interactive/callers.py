@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from steno.simulate.interactive.state import State, Task
+from steno.simulate.interactive.state import State
 from steno.simulate.interactive.turns import speech_started, speech_stopped
+from steno.simulate.tasks import Task
 from steno.simulate.voice_scripts import SCRIPTS
 
 TURNS: Final = 4

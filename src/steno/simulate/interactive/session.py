@@ -50,7 +50,7 @@ class RealtimeSession:
         """Go on with what is due next, as if its time had come."""
         self._state.advance()
 
-    def begin_call(self) -> None:
+    def join(self) -> None:
         """Let the caller of a simulated call speak. Without effect from the second time on."""
         if not self._called:
             self._called = True

@@ -1,11 +1,8 @@
 """The state of a session that answers its client: configuration, items, tasks, and what is to be sent.
 
-Time is the session's own. It stands still while the session waits for its client, and moves on to when a task goes on.
-A task is a generator that yields pauses in seconds, and emits events between them.
+Time is that of its tasks (`tasks`): it stands still while the session waits for its client.
 """
 
-import heapq
-from collections.abc import Generator
 from random import Random
 from typing import Any, Final
 
@@ -15,26 +12,12 @@ from steno.simulate.interactive.configuration import ResponseOptions
 from steno.simulate.interactive.hearing import Hearing
 from steno.simulate.interactive.items import Entry, Items
 from steno.simulate.steps import Ids
+from steno.simulate.tasks import Running, Tasks
 from steno.simulate.voice_session import SESSION_SECONDS
 from steno.simulate.voice_usage import Ledger
 
-Task = Generator[float, None, None]
-"""Something that takes time: it yields how many seconds it waits."""
-
 BASE_TOKENS: Final = 90
 """What the model reads beside instructions, tools and items."""
-
-
-class CancelledError(Exception):
-    """Thrown into the task of a response that is cut short. Its argument is the reason."""
-
-
-class Running(msgspec.Struct, eq=False):
-    """A task that has begun."""
-
-    task: Task
-    step: int = 0
-    """How often it was taken up. A planned step of another number is no longer due."""
 
 
 class Answer(msgspec.Struct, eq=False):
@@ -56,13 +39,13 @@ def base_tokens(configuration: dict[str, Any]) -> int:
     return BASE_TOKENS + len(configuration.get("instructions", "")) // 4 + tools
 
 
-class State:
+class State(Tasks):
     """The state of one session. `handlers`, `turns` and `answers` say what happens in it."""
 
     def __init__(self, rng: Random, started_at: int, configuration: dict[str, Any], call_id: str | None) -> None:
         """Begin at the Unix second `started_at`. `call_id` is that of a call, whose sound goes another way."""
+        super().__init__()
         self.rng = rng
-        self.now = 0.0
         self.out: list[dict[str, Any]] = []
         """Events that are to be sent."""
         self.call_id = call_id
@@ -82,8 +65,6 @@ class State:
         """Whether the session is over: the call was hung up."""
         self._started_at = started_at
         self._ids = Ids(rng)
-        self._planned: list[tuple[float, int, int, Running]] = []
-        self._steps = 0
         self.configuration = {**configuration, "id": self.new_id("sess"), "expires_at": started_at + SESSION_SECONDS}
         self.conversation_id = self.new_id("conv")
         self.ledger = Ledger(instruction_tokens=base_tokens(configuration))
@@ -132,39 +113,3 @@ class State:
         before = self.add_item(entry, previous)
         self.emit("conversation.item.done", previous_item_id=before, item=dict(entry.item))
         self.ledger.read(entry.text_tokens)
-
-    # Tasks.
-
-    def begin(self, task: Task) -> Running:
-        """Begin a task: it runs up to its first pause."""
-        running = Running(task)
-        self._step(running)
-        return running
-
-    def _step(self, running: Running) -> None:
-        running.step += 1
-        pause = next(running.task, None)
-        if pause is not None:
-            self._steps += 1
-            heapq.heappush(self._planned, (self.now + pause, self._steps, running.step, running))
-
-    @staticmethod
-    def interrupt(running: Running, reason: str) -> None:
-        """Throw `CancelledError` into a task, which ends by that."""
-        running.step += 1
-        try:
-            running.task.throw(CancelledError(reason))
-        except StopIteration:
-            return
-
-    def due(self) -> float | None:
-        """Return in how many seconds a task goes on, or None where all wait for the client."""
-        while self._planned and self._planned[0][2] != self._planned[0][3].step:
-            heapq.heappop(self._planned)
-        return max(self._planned[0][0] - self.now, 0.0) if self._planned else None
-
-    def advance(self) -> None:
-        """Move on to when the next task goes on, and let it run up to its next pause."""
-        if self.due() is not None:
-            self.now, _, _, running = heapq.heappop(self._planned)
-            self._step(running)

@@ -13,8 +13,9 @@ from steno.simulate.interactive.configuration import response_options
 from steno.simulate.interactive.errors import invalid_value
 from steno.simulate.interactive.hearing import Started
 from steno.simulate.interactive.items import Entry
-from steno.simulate.interactive.state import State, Task
+from steno.simulate.interactive.state import State
 from steno.simulate.steps import pieces
+from steno.simulate.tasks import Task
 from steno.simulate.voice_scripts import SCRIPTS
 from steno.simulate.voice_usage import transcription_usage
 

@@ -1,13 +1,14 @@
 """One call that is followed: its connections, from the first attempt until the call is over.
 
-A sideband stands as long as its call. So an end in order is the end of the call, and so is `call_id_not_found` once the
-call was there. Before that it says little: a webhook comes while the call rings, and the provider knows no sideband
-until the application has taken the call. All else is tried again, and visible meanwhile.
+The sideband of a Realtime call stands as long as the call: a close in order is its end. That of a Live session may be
+closed while the session goes on, so steno asks for it again; one that is closed in order again with nothing said is
+over. In both cases the provider's own word ends a call that was there: `call_id_not_found`, `session_id_not_found`.
+Before that it says little: a webhook comes while the call rings, and the provider knows no sideband until the
+application has taken the call. All else is tried again, and visible meanwhile.
 """
 
 import random
 from typing import Any, Final
-from urllib.parse import quote
 
 import anyio
 
@@ -15,6 +16,7 @@ from steno.attachments import CallState, EndReason
 from steno.config.sources.attach import AttachSource as Config
 from steno.limits import GIVEN_UP_SECONDS
 from steno.sources.attach.register import Call
+from steno.sources.attach.sidebands import address_of, ends_with_its_connection
 from steno.sources.backoff import Backoff
 from steno.sources.connect_errors import FATAL
 from steno.sources.dialing import STOPPING, Attempt, DialCounters, DialLoop, Target
@@ -26,11 +28,6 @@ SOON_TRIES: Final = 3
 within 2 seconds, and little of it is missed once it is there."""
 SPREAD_RATE: Final = 100
 """Calls a second that are connected to when a daemon goes on with many."""
-
-
-def call_url(base: str, call_id: str) -> str:
-    """Return where a call is followed. The query of `base` stays: Azure has `api-version` and `deployment` there."""
-    return f"{base}{'&' if '?' in base else '?'}call_id={quote(call_id, safe='')}"
 
 
 class FollowedCall:
@@ -79,7 +76,7 @@ class FollowedCall:
         )
 
     def _target(self, config: Config) -> Target:
-        url = call_url(config.url, self.call.call_id)
+        url = address_of(config.url, self.call.call_id)
         return Target(url=url, shown=config.masked_url, endpoint=config, conversation=self.call.call_id)
 
     # What is asked --------------------------------------------------------------------------------------
@@ -156,12 +153,17 @@ class FollowedCall:
             self._seen, self._missing_since, self._missed = True, None, 0
             if attempt.good:
                 self._good_at = anyio.current_time()
-            if attempt.close.code in CLEAN_CODES:
+            if attempt.close.code in CLEAN_CODES and self._says_the_end():
                 self.ended = "call_ended"
         elif attempt.failure == "not_found":
             self._missing(attempt)
         self._count_frames()
         return self.ended is not None or self._has_been_given_up()
+
+    def _says_the_end(self) -> bool:
+        """Return whether the close in order of the connection that was read is the end of the call."""
+        nothing_said = self._loop.session is None or not self._loop.session.stream.frames
+        return nothing_said or ends_with_its_connection(self.call.call_id)
 
     def _count_frames(self) -> None:
         """Take over the frames of a stream that has ended."""

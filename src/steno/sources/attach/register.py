@@ -34,6 +34,7 @@ from steno.limits import ATTACH_BURST, ATTACH_RATE, WEBHOOK_IDS
 from steno.output_errors import OutputErrors
 from steno.shards import Shard
 from steno.sources.attach.journal import Attached, Journal, Line
+from steno.sources.attach.sidebands import mistaken_for_a_call
 from steno.sources.protocols import Numbers, Problem
 from steno.timestamps import Micros, timestamp
 
@@ -251,9 +252,16 @@ class Attachments:
         return call, True
 
     def _check(self, request: AttachRequest) -> None:
-        """Refuse what looks like a key: all of a request stands in logs."""
+        """Refuse what looks like a key, since all of a request stands in logs, and the id of what has no sideband."""
         if any(any(find_keys(text)) for text in (request.call_id, *request.labels.values())):
             raise RefusedError("bad_request", "the call's id or a label looks like an API key, which is not kept")
+        mistaken = mistaken_for_a_call(request.call_id)
+        if mistaken is not None:
+            message = (
+                f"this is the id of {mistaken}, which has no sideband: name a call (rtc_...) or a Live session "
+                '(live_...), or let the application connect through a source of kind = "proxy"'
+            )
+            raise RefusedError("bad_request", message)
 
     def _allow(self, by: Requester) -> None:
         wait = self._allowances[by].wait()

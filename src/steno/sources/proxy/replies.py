@@ -3,10 +3,10 @@
 Most of what passes is none of steno's business and is not looked at. What is read is chosen by the path of the request
 and by the head of the reply:
 
-- A stream of server-sent events of the Assistants API. Each event is a frame; the reply is a stream.
+- A stream of server-sent events of the Assistants or the Responses API. Each event is a frame; the reply is a stream.
 - An object in JSON that the decoder knows by its `object`, or a client secret. It is one frame of a stream of its own.
-- The creation of a call: its id stands in `Location`. `call_seen` gets it, and nothing of the request: the key that a
-  client has is for its own call.
+- The creation of a call: its id stands in `Location`, that of a Live session in the body. `call_seen` gets it, and
+  nothing of the request: the key that a client has is for its own call.
 
 A body was forwarded before it comes here. What cannot be read is counted.
 """
@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from steno.attachments import CallId
 from steno.core.families import FAMILIES
 from steno.sources.proxy.frames import ENCODING, NO_MEMORY, TOO_BIG, Budget
 from steno.sources.proxy.heads import RequestHead, ResponseHead, words
@@ -29,11 +30,16 @@ from steno.sources.proxy.server_sent import DONE, Event, EventStream, frame_of
 _EVENTS: Final = re.compile(r"/threads/(?:runs|[^/]+/runs(?:/[^/]+/submit_tool_outputs)?)/?\Z")
 """The end of paths whose replies may be streams of events that are read. Before it stands a version, or what a provider
 has in its place."""
+_RESPONSES: Final = re.compile(r"/responses/?\Z")
+"""The end of paths where a response is made, as a stream of events or as an object. One that is asked for again, by its
+id, is not read: it was, when it was made."""
 _OBJECTS: Final = re.compile(
     r"/(?:realtime/(?:translations/)?(?:client_secrets|sessions|transcription_sessions)|chatkit/sessions(?:/[^/]+/cancel)?)/?\Z"
     r"|/threads(?:/.*)?\Z"
 )
 _CALLS: Final = re.compile(r"/realtime/calls/?\Z")
+_LIVE_SESSIONS: Final = re.compile(r"/live/sessions(?:/[^/]+/fork)?/?\Z")
+"""The end of paths where a Live session over WebRTC is created."""
 _CALL_ID: Final = re.compile(r"/realtime/calls/([A-Za-z0-9][A-Za-z0-9._:-]{0,127})/?(?:[?#].*)?\Z")
 _OK: Final = range(200, 300)
 _CREATED: Final = 201
@@ -60,13 +66,17 @@ class Replies(Struct, frozen=True):
         if request.method == b"POST" and response.status == _CREATED and _CALLS.search(path):
             self._call(response)
             return None
+        made = request.method == b"POST" and _RESPONSES.search(path) is not None
         kind = (words(response.headers, b"content-type") or [b""])[0].partition(b";")[0].strip()
-        if kind == b"text/event-stream" and _EVENTS.search(path):
+        if kind == b"text/event-stream" and (made or _EVENTS.search(path)):
             inflate = self._inflate(response)
             return _EventsRead(self, inflate) if inflate else None
-        if kind == b"application/json" and _OBJECTS.search(path):
+        if kind == b"application/json" and (made or _OBJECTS.search(path)):
             inflate = self._inflate(response)
-            return _ObjectRead(self, inflate) if inflate else None
+            return _ObjectRead(self, inflate, self._object) if inflate else None
+        if kind == b"application/json" and request.method == b"POST" and _LIVE_SESSIONS.search(path):
+            inflate = self._inflate(response)
+            return _ObjectRead(self, inflate, self._live_session) if inflate else None
         return None
 
     def _inflate(self, response: ResponseHead) -> Inflate | None:
@@ -81,14 +91,33 @@ class Replies(Struct, frozen=True):
         if found:
             self.call_seen(found[1])
 
-    def is_known(self, body: bytes) -> bool:
-        """Return whether the decoder knows the object that `body` is."""
+    def _live_session(self, body: bytes) -> None:
+        """Take the id of the Live session whose creation `body` confirms."""
         try:
-            head = _HEAD.decode(body)
+            session = _CREATION.decode(body).session
         except (ValueError, RecursionError):
-            return False
-        name = b"" if head.object is UNSET else bytes(head.object)
-        return name in KNOWN or UNSET not in (head.value, head.expires_at, head.session)
+            return
+        self.call_seen(session.id)
+
+    def _object(self, body: bytes) -> None:
+        """Read an object as one frame of a stream of its own, where the decoder knows it."""
+        if _is_known(body):
+            frames = self.begin()
+            frames.take([body], sent=False)
+            _end(frames, complete=True)
+
+
+class _LiveSession(Struct, frozen=True):
+    id: CallId
+
+
+class _Creation(Struct, frozen=True):
+    """What the creation of a Live session is answered by. The rest of it is for the client alone."""
+
+    session: _LiveSession
+
+
+_CREATION: Final = msgspec.json.Decoder(_Creation)
 
 
 class _Head(Struct, frozen=True):
@@ -101,6 +130,16 @@ class _Head(Struct, frozen=True):
 
 
 _HEAD: Final = msgspec.json.Decoder(_Head)
+
+
+def _is_known(body: bytes) -> bool:
+    """Return whether the decoder knows the object that `body` is."""
+    try:
+        head = _HEAD.decode(body)
+    except (ValueError, RecursionError):
+        return False
+    name = b"" if head.object is UNSET else bytes(head.object)
+    return name in KNOWN or UNSET not in (head.value, head.expires_at, head.session)
 
 
 class _Held:
@@ -175,9 +214,11 @@ class _EventsRead:
 class _ObjectRead:
     """An object in JSON, kept until it is whole."""
 
-    def __init__(self, replies: Replies, inflate: Inflate) -> None:
+    def __init__(self, replies: Replies, inflate: Inflate, then: Callable[[bytes], None]) -> None:
         self._replies = replies
         self._inflate: Inflate | None = inflate
+        self._then = then
+        """Gets the whole of it."""
         self._held = _Held(replies.room)
         self._body = bytearray()
 
@@ -207,10 +248,8 @@ class _ObjectRead:
     def end(self, *, complete: bool) -> None:
         body = bytes(self._body)
         self._clear()
-        if complete and self._replies.is_known(body):
-            frames = self._replies.begin()
-            frames.take([body], sent=False)
-            _end(frames, complete=True)
+        if complete and self._inflate is not None:
+            self._then(body)
 
 
 KNOWN: Final = frozenset(b'"%b"' % name.encode() for family in FAMILIES.members for name in family.vocabulary.objects)

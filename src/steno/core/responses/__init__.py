@@ -1,0 +1,1 @@
+"""The responses family: chains of responses of the Responses API, by websocket or as server-sent events."""

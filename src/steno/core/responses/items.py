@@ -1,0 +1,124 @@
+"""Items of responses: what deltas bring, their final form, and what upstream's item object says.
+
+An item is reported up to four times: when it begins, by the ends of its parts, by its own end, and in the output of the
+response. The last of these stands.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from steno.core import facts
+from steno.core.conversation import NOTHING
+from steno.core.facts import Content, Fact
+from steno.core.responses import calls
+from steno.core.responses.in_progress import OpenResponse
+from steno.core.responses.item import ResponsesItem
+from steno.core.responses.state import ResponsesConversation
+from steno.core.vocabulary import short
+from steno.timestamps import Micros
+from steno.wire.responses_objects import Part, ResponseItem
+
+SUMMARY: Final = 128
+"""The first part of the summary of reasoning, behind those of the reasoning itself."""
+
+
+def key_of(item: ResponseItem) -> str | None:
+    """Return what an item is kept under: its id, or that of its call where a server gives it none."""
+    return item.id or item.call_id
+
+
+def begin_output(
+    state: ResponsesConversation, key: str, response: OpenResponse, kind: str | None = None
+) -> ResponsesItem:
+    """Return the item `key` that an event of `response` names first."""
+    item = state.item(key)
+    item.response_id = response.id
+    item.kind = item.kind or kind
+    item.role = item.role or "assistant"
+    return item
+
+
+def output_added(
+    state: ResponsesConversation, item: ResponseItem, response: OpenResponse, at: Micros | None
+) -> Sequence[Fact]:
+    """Add an item of `response`, and the tool call that it may be."""
+    known = describe(state, item, response.id)
+    return calls.begin(state, item, known, response.id, at)
+
+
+def output_done(
+    state: ResponsesConversation, item: ResponseItem, response_id: str | None, model: str | None, at: Micros | None
+) -> Sequence[Fact]:
+    """Take the final form of an item of a response. It need not have been seen to begin."""
+    known = describe(state, item, response_id)
+    begun = calls.begin(state, item, known, response_id, None)
+    differed = settle_parts(state, known, parts_of(item), "arguments" if item.type in calls.KINDS else "content")
+    return (
+        *begun,
+        *differed,
+        *calls.settle(state, item, at),
+        *calls.asked_or_listed(state, item),
+        *_refused(state, item, response_id, model),
+    )
+
+
+def describe(state: ResponsesConversation, item: ResponseItem, response_id: str | None) -> ResponsesItem:
+    """Take over what upstream's item says of itself, but for its text. Return the item of the conversation."""
+    known = state.item(key_of(item) or "")
+    known.kind = short(item.type) or known.kind
+    known.role = short(item.role) or known.role
+    known.response_id = response_id
+    return known
+
+
+def settle_parts(
+    state: ResponsesConversation, known: ResponsesItem, parts: Sequence[tuple[int, str]], member: str
+) -> Sequence[Fact]:
+    """Replace what the deltas of an item built by its final text, and report it if they had led elsewhere."""
+    differs = state.transcript.settle(known, parts)
+    return (facts.DeltasDiffered(item_id=known.id, members=(member,)),) if differs else NOTHING
+
+
+def _refused(
+    state: ResponsesConversation, item: ResponseItem, response_id: str | None, model: str | None
+) -> Sequence[Fact]:
+    """Report that a message is a refusal, once for each item."""
+    if not any(part.refusal for part in _content(item)) or not state.requested.add(f"refused {key_of(item)}"):
+        return NOTHING
+    return (facts.ResponseRefused(response_id=response_id, item_id=item.id, model=model),)
+
+
+# Content --------------------------------------------------------------------------------------------------
+
+
+def _content(item: ResponseItem) -> tuple[Part, ...]:
+    return item.content if isinstance(item.content, tuple) else ()
+
+
+def text_of_part(part: Part) -> str | None:
+    """Return the text of a part: what was written, or how it was refused."""
+    return part.text if part.refusal is None else part.refusal
+
+
+def parts_of(item: ResponseItem) -> list[tuple[int, str]]:
+    """Return the text of upstream's item by part.
+
+    What a call of a shell or a patch was made with is an object of several texts: deltas bring some of them, and none
+    is held against the whole.
+    """
+    if item.type in calls.KINDS:
+        made = calls.made_with(item)
+        compared = item.type in ("function_call", "custom_tool_call", "mcp_call", "code_interpreter_call")
+        return [] if made is None or not compared else [(0, made)]
+    parts = [(index, text_of_part(part)) for index, part in enumerate(_content(item))]
+    parts += [(SUMMARY + index, part.text) for index, part in enumerate(item.summary or ())]
+    return [(index, text) for index, text in parts if text is not None]
+
+
+def content_of(item: ResponseItem) -> Content | None:
+    """Return the text of upstream's item as content of the kind that policies know; None where it is empty."""
+    if item.type in calls.KINDS:
+        return facts.content("arguments", calls.made_with(item))
+    if item.type in calls.OUTPUTS:
+        return facts.content("output", calls.text_of(item.output))
+    return facts.content("text", "".join(text for _, text in parts_of(item)))

@@ -1,0 +1,286 @@
+"""Which conversation an event of the Responses API belongs to.
+
+Theory of operation
+-------------------
+
+Only the events that carry a whole response, and requests, say where they belong. In this order it is
+
+1. the name that an envelope gives it,
+2. the conversation of upstream's that the response is kept in (`conversation`),
+3. the conversation of the response that it follows (`previous_response_id`), whichever stream that was on; where that
+   was not seen, or is over, the one of the chain's root, as far back as is known,
+4. the lane that it came on: `<stream>/<stream_id>`, or `<stream>/default`. Where the source gives a stream a name, that
+   name stands in place of the stream, alone for the lane that has no name of its own.
+
+All other events belong to the conversation that their lane was about last. A stream whose lanes are all about one
+conversation has that as its own, and the registry asks nobody (`Router.follows`).
+
+The response of each id is remembered, with the conversation and the root of its chain. Conversations of lanes end with
+their stream. All others have a name that outlives it.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any, Final
+
+from msgspec import Struct
+
+from steno.core.conversation import Conversation
+from steno.core.frame import Frame
+from steno.core.keys import conversation_key, key_part
+from steno.core.responses.state import ResponsesConversation
+from steno.core.routing import Openings, Router
+from steno.core.stream import Stream
+from steno.limits import CHAINED_RESPONSES, LANES
+from steno.timestamps import Micros
+from steno.wire import Event, responses
+from steno.wire.responses_objects import conversation_id_of
+from steno.wire.responses_output import OUTPUT_EVENTS
+
+DEFAULT: Final = "default"
+"""What the lane is called of requests that name none."""
+FAMILY: Final = ResponsesConversation.family
+_FOLLOWING: Final = frozenset({*OUTPUT_EVENTS, responses.ResponseMetadata, responses.KeptAlive})
+_STEERS: Final = (responses.SteerAccepted, responses.SteerPending, responses.SteerFailed)
+
+Lane = tuple[str | None, str | None]
+"""The name that an envelope gives an event, and its `stream_id`."""
+
+
+class _Link(Struct, frozen=True):
+    """Where a response leads to."""
+
+    key: str
+    """Its conversation."""
+    root: str
+    """The first response of its chain that is known."""
+
+
+class _Connection:
+    """What is known of one stream."""
+
+    __slots__ = ("begun_at", "lanes", "opened", "reported")
+
+    def __init__(self, begun_at: Micros | None) -> None:
+        self.begun_at = begun_at
+        self.reported = False
+        """Whether it was found to be a connection that upstream keeps for a time."""
+        self.lanes: OrderedDict[Lane, ResponsesConversation] = OrderedDict()
+        """The conversation that each lane was about last."""
+        self.opened: dict[str, ResponsesConversation] = {}
+        """The open conversations that end with it, by key."""
+
+    def about(self, lane: Lane, state: ResponsesConversation) -> None:
+        """Note that `lane` is about `state` now. Past the limit the lane that was silent longest is forgotten."""
+        self.lanes[lane] = state
+        self.lanes.move_to_end(lane)
+        if len(self.lanes) > LANES:
+            self.lanes.popitem(last=False)
+
+    def only(self) -> ResponsesConversation | None:
+        """Return the conversation that all lanes are about, where no envelope names them; None where there are two."""
+        states = list(self.lanes.values())
+        unnamed = all(name is None for name, _ in self.lanes)
+        return states[0] if states and unnamed and all(each is states[0] for each in states) else None
+
+    def carried(self) -> list[ResponsesConversation]:
+        """Return the open conversations that were spoken of last, or end with it."""
+        states = {state.key: state for state in self.lanes.values() if state.closed_reason is None}
+        return list({**self.opened, **states}.values())
+
+
+class ResponsesRouter(Router):
+    """Finds conversations by the responses in them, and by lane."""
+
+    def __init__(self, openings: Openings) -> None:
+        """Know of no response yet."""
+        super().__init__(openings)
+        self._links: OrderedDict[tuple[str, str], _Link] = OrderedDict()
+        """Source and response to where it leads."""
+        self._connections: dict[str, _Connection] = {}
+
+    def follows(self, kind: type[Event]) -> bool:
+        """Return whether events of `kind` say nothing of where they belong."""
+        return kind in _FOLLOWING
+
+    def find(
+        self,
+        stream: Stream,
+        event: Any,
+        frame: Frame,
+        name: str | None,
+        identity: str | None,  # noqa: ARG002  # a session that is replaced asks for it, not here
+    ) -> Conversation | None:
+        """Return the conversation of `event`, opened where it is new."""
+        connection = self._connections.get(stream.name)
+        if connection is None:
+            connection = self._connections[stream.name] = _Connection(frame.at)
+        lane = (name, event.stream_id)
+        found = _Search(self, stream, connection, lane, event, frame).state()
+        if found is None:
+            return None
+        if not isinstance(event, (responses.ResponseSteer, *_STEERS)):
+            connection.about(lane, found)
+        self._note(stream, connection, found, event)
+        only = connection.only()
+        if only is not None:
+            stream.current[FAMILY] = only
+        else:
+            stream.current.pop(FAMILY, None)
+        return found
+
+    def _note(self, stream: Stream, connection: _Connection, state: ResponsesConversation, event: Any) -> None:
+        """Note what an event says of responses, and of its connection."""
+        if isinstance(event, responses.OfResponse):
+            self._link(stream, state, event)
+            state.in_flight = sum(
+                response.stream == stream.name for each in connection.carried() for response in each.open.values()
+            )
+        elif isinstance(event, responses.ResponseCreate) and not connection.reported:
+            connection.reported = True
+            state.connection = (stream.name, connection.begun_at)
+
+    def _link(self, stream: Stream, state: ResponsesConversation, event: responses.OfResponse) -> None:
+        response = event.response
+        if response is None or response.id is None:
+            return
+        key = (stream.source, response.id)
+        known = self._links.get(key)
+        if known is None:
+            former = self.link(stream, response.previous_response_id)
+            root = former.root if former else response.previous_response_id or response.id
+            self._links[key] = _Link(state.key, root)
+            if len(self._links) > CHAINED_RESPONSES:
+                self._links.popitem(last=False)
+        elif known.key != state.key:
+            self._links[key] = _Link(state.key, known.root)
+
+    def link(self, stream: Stream, response_id: str | None) -> _Link | None:
+        """Return where a response leads to; None where it was not seen, or is forgotten."""
+        key = (stream.source, response_id or "")
+        found = self._links.get(key)
+        if found is not None:
+            self._links.move_to_end(key)
+        return found
+
+    def at(self, key: str) -> ResponsesConversation | None:
+        """Return the open conversation `key` of this family."""
+        state = self._openings.conversations.get(key)
+        return state if isinstance(state, ResponsesConversation) else None
+
+    def open(
+        self, key: str, stream: Stream, event: Event, frame: Frame, *, named: bool, keeps: bool
+    ) -> ResponsesConversation | None:
+        """Return the conversation `key`, opened where it is new; None where another family has one of that name."""
+        if key in self._openings.conversations:
+            return self.at(key)
+        state = ResponsesConversation(key, stream.source, stream.name, self._openings.limits, named=named, keeps=keeps)
+        self._openings.open(state, stream, event, frame)
+        return state
+
+    def carried(self, stream: Stream) -> Sequence[Conversation]:
+        """Return the open conversations of `stream`."""
+        connection = self._connections.get(stream.name)
+        return connection.carried() if connection is not None else ()
+
+    def stream_closed(self, stream: Stream) -> None:
+        """Forget the lanes of a stream that ended."""
+        self._connections.pop(stream.name, None)
+
+    def forget(self, state: ResponsesConversation, reason: str) -> None:  # noqa: ARG002  # whatever it is
+        """Let no lane lead to `state`."""
+        for name in (state.stream, state.last_stream):
+            connection = self._connections.get(name)
+            if connection is not None:
+                connection.opened.pop(state.key, None)
+                for lane in [lane for lane, about in connection.lanes.items() if about is state]:
+                    del connection.lanes[lane]
+
+
+class _Search:
+    """The search for the conversation of one event."""
+
+    __slots__ = ("_connection", "_event", "_frame", "_lane", "_router", "_stream")
+
+    def __init__(
+        self,
+        router: ResponsesRouter,
+        stream: Stream,
+        connection: _Connection,
+        lane: Lane,
+        event: Any,
+        frame: Frame,
+    ) -> None:
+        self._router = router
+        self._stream = stream
+        self._connection = connection
+        self._lane = lane
+        self._event = event
+        self._frame = frame
+
+    def state(self) -> ResponsesConversation | None:
+        """Return the conversation of the event."""
+        event = self._event
+        name = self._lane[0]
+        if name:
+            return self._named(name, keeps=True)
+        if isinstance(event, responses.OfResponse):
+            return self._of_response(event)
+        if isinstance(event, responses.ResponseCreate):
+            return self._by_names(conversation_id_of(event.conversation), event.previous_response_id)
+        if isinstance(event, responses.ResponseSteer):
+            return self._of_known(event.previous_response_id) or self._last()
+        if isinstance(event, _STEERS):
+            return self._of_known(event.steer.previous_response_id if event.steer else None) or self._last()
+        return self._last()
+
+    def _of_response(self, event: responses.OfResponse) -> ResponsesConversation | None:
+        response = event.response
+        if response is None or response.id is None:
+            return self._last()
+        known = self._of_known(response.id)
+        return known or self._by_names(conversation_id_of(response.conversation), response.previous_response_id)
+
+    def _of_known(self, response_id: str | None) -> ResponsesConversation | None:
+        """Return the open conversation of a response that was seen."""
+        link = self._router.link(self._stream, response_id)
+        return self._router.at(link.key) if link else None
+
+    def _by_names(self, conversation_id: str | None, previous: str | None) -> ResponsesConversation | None:
+        """Return the conversation by what a response, or a request, names."""
+        if conversation_id:
+            return self._named(conversation_id)
+        if not previous:
+            return self._of_lane()
+        known = self._of_known(previous)
+        if known is not None:
+            return known
+        if self._stream.conversation:
+            return self._of_lane()
+        link = self._router.link(self._stream, previous)
+        state = self._named(link.root if link else previous)
+        if state is not None and not state.events:
+            state.begins_late = True
+        return state
+
+    def _named(self, name: str, *, keeps: bool = False) -> ResponsesConversation | None:
+        key = conversation_key(self._stream.source, name)
+        return self._router.open(key, self._stream, self._event, self._frame, named=True, keeps=keeps)
+
+    def _last(self) -> ResponsesConversation | None:
+        """Return the conversation that the lane was about last."""
+        state = self._connection.lanes.get(self._lane)
+        return state if state is not None and state.closed_reason is None else self._of_lane()
+
+    def _of_lane(self) -> ResponsesConversation | None:
+        """Return the conversation of the lane itself."""
+        stream, lane = self._stream, self._lane[1]
+        if stream.conversation:
+            base = conversation_key(stream.source, stream.conversation)
+            key = f"{base}/{key_part(lane)}" if lane else base
+            return self._router.open(key, stream, self._event, self._frame, named=True, keeps=True)
+        key = f"{stream.name}/{key_part(lane or DEFAULT)}"
+        state = self._router.open(key, stream, self._event, self._frame, named=False, keeps=False)
+        if state is not None:
+            self._connection.opened[key] = state
+        return state
