@@ -92,3 +92,100 @@ def whole(key: str = "resp_1", *output: Event, lane: str | None = None, **member
     """A response that begins and completes."""
     told = Told(key, lane, **{name: members.pop(name) for name in ("previous_response_id",) if name in members})
     return [told.created(), told.ended("completed", *(output or (message(f"msg_{key}"),)), **members)]
+
+
+def connection() -> list[Event]:
+    """A connection with a question, a tool round, two lanes at once, a steer, a warm-up, and all kinds of calls."""
+    return [
+        create("Weather?"),
+        *_tool_round(),
+        *_lanes(),
+        create([], generate=False, previous_response_id="resp_2"),
+        *whole("resp_w", message("msg_w"), usage=usage(9, 0), previous_response_id="resp_2"),
+        *_steered(),
+        *_built_in(),
+        {"type": "codex.rate_limits", "rate_limits": {"primary": {"used_percent": 3, "reset_at": 1_790_000_100}}},
+        {"type": "error", "error": {"code": "server_error", "message": "Gone."}, "status": 500},
+        {"type": "keepalive", "sequence_number": 7},
+    ]
+
+
+def _tool_round() -> list[Event]:
+    one, two = Told("resp_1"), Told("resp_2", previous_response_id="resp_1")
+    made = call(arguments='{"city":"Bonn"}')
+    text = message("msg_2", "21 degrees")
+    return [
+        one.created(),
+        one.event("in_progress", response=response("resp_1")),
+        one.added({**made, "arguments": "", "status": "in_progress"}),
+        one.delta('{"city":', "function_call_arguments", "fc_1"),
+        one.delta('"Bonn"}', "function_call_arguments", "fc_1"),
+        one.about("function_call_arguments.done", "fc_1", arguments='{"city":"Bonn"}'),
+        one.done(made),
+        one.ended("completed", made, usage=usage(50, 15)),
+        create([output_of()], previous_response_id="resp_1"),
+        two.created(),
+        two.added(message("msg_2", content=[], status="in_progress")),
+        two.event("content_part.added", item_id="msg_2", content_index=0, part={"type": "output_text", "text": ""}),
+        two.delta("21 ", item="msg_2"),
+        two.delta("degrees", item="msg_2"),
+        two.about("output_text.done", "msg_2", content_index=0, text="21 degrees"),
+        two.about("content_part.done", "msg_2", content_index=0, part={"type": "output_text", "text": "21 degrees"}),
+        two.done(text),
+        two.ended("completed", text, usage=usage(80, 9, cached=64, reasoning=4)),
+    ]
+
+
+def _lanes() -> list[Event]:
+    told = [Told(f"resp_{lane}", lane) for lane in "ab"]
+    begun = [create("Hi", stream_id=each.lane) for each in told] + [each.created() for each in told]
+    words = [each.delta(piece, item=f"msg_{each.lane}") for piece in ("Good ", "day") for each in told]
+    ended = [
+        each.ended("completed", message(f"msg_{each.lane}", "Good day"), usage=usage(7, 3)) for each in reversed(told)
+    ]
+    return [*begun, *words, *ended]
+
+
+def _steered() -> list[Event]:
+    told = Told("resp_5")
+    steer = {"id": "steer_1", "previous_response_id": "resp_5"}
+    reason = {"incomplete_details": {"reason": "steered"}}
+    return [
+        create("Write"),
+        told.created(),
+        told.delta("Once ", item="msg_5"),
+        {"type": "response.steer", "previous_response_id": "resp_5", "input": "Shorter!"},
+        told.event("steer.accepted", steer=steer),
+        told.event("steer.pending", steer=steer, reason="waiting_for_required_input", required_input=[]),
+        told.ended("incomplete", message("msg_5", "Once "), usage=usage(20, 2), **reason),
+        told.event("steer.failed", steer=steer, error={"code": "response_not_active"}),
+        *whole("resp_6", message("msg_6"), usage=usage(25, 5), previous_response_id="resp_5"),
+    ]
+
+
+def _built_in() -> list[Event]:
+    told = Told("resp_7")
+    search = {"id": "ws_1", "type": "web_search_call", "status": "completed", "action": {"type": "search"}}
+    remote = {"id": "mcp_1", "type": "mcp_call", "name": "find", "arguments": "{}", "output": "found"}
+    thought = {"id": "rs_1", "type": "reasoning", "summary": [{"type": "summary_text", "text": "Sums"}]}
+    no = message("msg_7", content=[{"type": "refusal", "refusal": "No."}])
+    ask = {"id": "mcpr_1", "type": "mcp_approval_request", "name": "pay", "arguments": "{}"}
+    return [
+        told.created(),
+        told.delta("Sums", "reasoning_summary_text", "rs_1", summary_index=0),
+        told.done(thought),
+        told.added({**search, "status": "in_progress"}, 1),
+        told.about("web_search_call.searching", "ws_1"),
+        told.about("web_search_call.completed", "ws_1"),
+        told.done(search, 1),
+        told.added({**remote, "output": None}, 2),
+        told.about("mcp_call.in_progress", "mcp_1"),
+        told.about("mcp_call_arguments.done", "mcp_1", arguments="{}"),
+        told.about("mcp_call.failed", "mcp_1"),
+        told.done(remote, 2),
+        told.delta("No.", "refusal", "msg_7"),
+        told.about("refusal.done", "msg_7", content_index=0, refusal="No."),
+        told.done(no, 3),
+        told.done(ask, 4),
+        told.ended("completed", thought, search, remote, no, ask, usage=usage(90, 40)),
+    ]
