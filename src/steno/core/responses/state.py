@@ -47,6 +47,7 @@ class ResponsesConversation(Conversation):
     )
 
     family = "responses"
+    unique_usages = True
     begun_by = (responses.ResponseCreate, responses.Created)
     is_session = True
 
