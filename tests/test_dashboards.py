@@ -12,6 +12,7 @@ import pytest
 
 from steno.metrics.definitions import METRICS
 from tests.test_rules import faults
+from tools.dashboards.agents import AGENTS
 from tools.dashboards.overview import OVERVIEW
 from tools.dashboards.panels import Board, Panel, threshold
 from tools.dashboards.process import PROCESS
@@ -19,7 +20,7 @@ from tools.dashboards.upstream import UPSTREAM
 from tools.dashboards.voice import VOICE
 
 FOLDER: Final = Path(__file__).parents[1] / "deploy/grafana/dashboards"
-BOARDS: Final = (OVERVIEW, VOICE, UPSTREAM, PROCESS)
+BOARDS: Final = (OVERVIEW, VOICE, AGENTS, UPSTREAM, PROCESS)
 PANELS: Final = [panel for board in BOARDS for _, panels in board.rows for panel in panels]
 UNITS: Final = {"none", "short", "s", "percentunit", "currencyUSD", "bytes", "Bps", "eps", "wps"}
 

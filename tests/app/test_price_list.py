@@ -18,6 +18,10 @@ def test_without_a_list_of_its_own_the_shipped_one_is_used() -> None:
     assert "gpt-realtime" in shipped.models
 
 
+def test_the_shipped_list_is_read_once() -> None:
+    assert load_prices(None) is load_prices(None)
+
+
 def test_own_list_replaces_whole_models(tmp_path: Path) -> None:
     """A rate that the own list does not have is not taken from the shipped one. Other models stay."""
     own = tmp_path / "own.json"

@@ -288,6 +288,10 @@ OUTCOMES: Final = (
         "conversation",
         responses(completed="0+4x120", incomplete="0+1x120"),
         labels={"status": "incomplete"},
+        not_at=(
+            responses(completed="0+4x120")
+            | {f'steno_responses_total{{{MODEL}, status="incomplete", reason="steered"}}': "0+1x120"},
+        ),
     ),
     Play(
         "StenoRunsFail",
@@ -323,6 +327,58 @@ OUTCOMES: Final = (
         histogram(TOOL, FUNCTION, 30, 1, 1) | tool_calls(completed="0+1x120"),
         labels={"kind": "function", "tool": "find_rooms"},
         not_at=(histogram(TOOL, FUNCTION, 30, 1, 1) | tool_calls(completed="0x120"),),
+    ),
+)
+
+
+def closed(**reasons: str) -> Series:
+    return {f'steno_sessions_closed_total{{kind="live", reason="{name}"}}': of for name, of in reasons.items()}
+
+
+def delegations(**statuses: str) -> Series:
+    return {f'steno_delegations_total{{target="client", status="{name}"}}': of for name, of in statuses.items()}
+
+
+def rounds(rate: int) -> Series:
+    """Answers of which each took between 34 and 55 rounds: `rate` of them a minute."""
+    name = "steno_tool_rounds"
+    bounds = {"21": "0x120", "34": "0x120", "55": f"0+{rate}x120", "+Inf": f"0+{rate}x120"}
+    buckets = {f'{name}_bucket{{{MODEL}, le="{bound}"}}': of for bound, of in bounds.items()}
+    return {**buckets, f"{name}_count{{{MODEL}}}": f"0+{rate}x120"}
+
+
+FULL: Final = f"steno_context_window_ratio{{{MODEL}}}"
+
+AGENTS: Final = (
+    Play("StenoAgentLoops", "conversation", rounds(1), not_at=(rounds(0),)),
+    Play(
+        "StenoContextNearlyFull",
+        "conversation",
+        {FULL: "0.5x50 0.95x60"},
+        {FULL: "0.5x200"},
+        not_at=({FULL: "0.9x120"},),
+    ),
+    Play(
+        "StenoDelegationsUnanswered",
+        "conversation",
+        delegations(answered="0+2x120", orphaned="0+1x120"),
+        labels={"target": "client"},
+        at="90m",
+        not_at=(
+            delegations(answered="0+9x120", failed="0+1x120"),
+            delegations(answered="0x120", orphaned="0x50 1x60"),
+        ),
+    ),
+    Play(
+        "StenoSessionsUnconfirmed",
+        "conversation",
+        closed(close_requested="0+2x120", unconfirmed="0+1x120"),
+        labels={"kind": "live"},
+        at="90m",
+        not_at=(
+            closed(close_requested="0+9x120", unconfirmed="0+1x120"),
+            closed(close_requested="0x120", unconfirmed="0x50 1x60"),
+        ),
     ),
 )
 
@@ -461,4 +517,4 @@ THE_PROCESS: Final = (
     ),
 )
 
-PLAYS: Final = (*UP, *TRAFFIC, *AUDIT, *VOICE, *OUTCOMES, *MONEY, *THE_PROCESS)
+PLAYS: Final = (*UP, *TRAFFIC, *AUDIT, *VOICE, *OUTCOMES, *AGENTS, *MONEY, *THE_PROCESS)

@@ -33,13 +33,14 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from tools.dashboards.agents import AGENTS
 from tools.dashboards.overview import OVERVIEW
 from tools.dashboards.panels import DEPLOY, Board, Panel
 from tools.dashboards.process import PROCESS
 from tools.dashboards.upstream import UPSTREAM
 from tools.dashboards.voice import VOICE
 
-BOARDS: Final = (OVERVIEW, VOICE, UPSTREAM, PROCESS)
+BOARDS: Final = (OVERVIEW, VOICE, AGENTS, UPSTREAM, PROCESS)
 FOLDER: Final = DEPLOY / "grafana/dashboards"
 DATA: Final = DataSourceRef(type_val="prometheus", uid="$datasource")
 COLUMNS: Final = 24

@@ -10,6 +10,7 @@ from steno.admin.authorization import Authorization
 from steno.admin.operations import DescribedRoute
 from steno.admin.streaming import ChangeStream
 from steno.admin.views import Workers, view_routes
+from steno.app.rests import rested
 from steno.audit.content_policy import BodyEncoder, ContentPolicy, Redacts
 from steno.audit.setup import policy_of, redactor_of
 from steno.audit.sink import AuditSink
@@ -125,6 +126,7 @@ class Views:
             shown_by(self._policy),
             self._labels_of,
             sources.rows,
+            rested,
         )
         self._library = library
         self.changes = ChangeStream(library, Workers(1))  # who listens does not wait for who asks

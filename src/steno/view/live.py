@@ -87,6 +87,7 @@ class LiveView:
         content: ContentShown = "none",
         labels: Callable[[str], Mapping[str, str]] = lambda _: {},
         sources: Callable[[], list[SourceRow]] = list,
+        rested: Callable[[Iterable[KeptConversation]], Iterable[KeptConversation]] = iter,
     ) -> None:
         """Show what `recent` and `registry` hold.
 
@@ -98,6 +99,7 @@ class LiveView:
             content: what those hold of texts.
             labels: the operator's labels of a source.
             sources: returns the sources, in any order.
+            rested: yields what it is given, with rests in which the loop goes on.
         """
         self._recent = recent
         self._registry = registry
@@ -105,16 +107,17 @@ class LiveView:
         self._content: ContentShown = content
         self._labels = labels
         self._sources = sources
+        self._rested = rested
         self.now = now
 
     # Rows -----------------------------------------------------------------------------------------------
 
     def rows(self) -> list[Row]:
-        """Return the rows of all conversations, open or remembered. For any thread."""
+        """Return the rows of all conversations, open or remembered. For any thread but the loop's."""
         now = self.now()
         labels: dict[str, dict[str, str]] = {}
         rows = []
-        for kept in self._recent.conversations():
+        for kept in self._rested(self._recent.conversations()):
             source = kept.tally.source
             if source not in labels:
                 labels[source] = dict(self._labels(source))
@@ -130,11 +133,11 @@ class LiveView:
         return self._registry.conversations.get(kept.tally.key) if kept.tally.closed is None else None
 
     def fingerprints(self) -> dict[str, Fingerprint]:
-        """Return what differs where a row does. For any thread."""
+        """Return what differs where a row does. For any thread but the loop's."""
         now = self.now()
         states = self._registry.conversations
         marks: dict[str, Fingerprint] = {}
-        for kept in self._recent.conversations():
+        for kept in self._rested(self._recent.conversations()):
             tally = kept.tally
             state = states.get(tally.key)
             last_at = tally.last_at if state is None else state.last_at

@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from steno.config.sources import ProxySource as Config
-from steno.core.facts import Fact, RunFinished, SessionOpened
+from steno.core.facts import Fact, ResponseFinished, RunFinished, SessionOpened
 from steno.sources.proxy.source import ProxySource
 from tests.sources.helpers import Stage, counted, until
 
@@ -41,6 +41,16 @@ EVENTS = (
     + event("thread.run.completed", ENDED)
     + b"event: done\ndata: [DONE]\n\n"
 )
+RESPONSE = {
+    "id": "resp_7",
+    "object": "response",
+    "status": "completed",
+    "model": "talker-2",
+    "output": [],
+    "usage": {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7},
+}
+BEGUN = {"type": "response.created", "response": {**RESPONSE, "status": "in_progress"}, "sequence_number": 0}
+DONE = {"type": "response.completed", "response": RESPONSE, "sequence_number": 1}
 STREAM = "Content-Type: text/event-stream; charset=utf-8"
 OBJECT = "Content-Type: application/json"
 
@@ -136,6 +146,77 @@ async def test_a_stream_of_events_is_read_along(path: str) -> None:
     assert (len(play.stage.closed), play.gaps, play.unfed) == (1, [None], {})
 
 
+IN_PROGRESS = {"id": "resp_7", "object": "response", "model": "gpt-5.6", "status": "in_progress", "output": []}
+WHOLE = {**IN_PROGRESS, "status": "completed", "usage": {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7}}
+
+
+def responses(*names: str) -> bytes:
+    """Return the events of a response, as server-sent events."""
+    events = [
+        event(f"response.{name}", {"type": f"response.{name}", "sequence_number": n, "response": object_})
+        for n, (name, object_) in enumerate(zip(names, (IN_PROGRESS, IN_PROGRESS, WHOLE), strict=True))
+    ]
+    return b"".join(events)
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/responses", "/openai/v1/responses/?api-version=1", "/backend-api/codex/responses"]
+)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply(responses("created", "in_progress", "completed"), STREAM),
+        reply(json.dumps(WHOLE).encode(), OBJECT),
+    ],
+    ids=["stream", "object"],
+)
+async def test_a_response_that_is_made_over_http_is_read_along(path: str, answer: bytes) -> None:
+    """As a stream of events, or as one object."""
+    async with playing(answer) as play:
+        passed = await play.ask(path)
+
+    (finished,) = play.facts(ResponseFinished)
+    assert isinstance(finished, ResponseFinished)
+    assert answer.endswith(passed)
+    assert (finished.response_id, finished.status, sum(each.tokens for each in finished.tokens)) == (
+        *("resp_7", "completed"),
+        7,
+    )
+    assert (len(play.stage.closed), play.gaps, play.unfed) == (1, [None], {})
+
+
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [
+        ("/v1/responses/resp_7", "GET"),
+        ("/v1/responses", "GET"),
+        ("/v1/responses/resp_7/cancel", "POST"),
+        ("/v1/responses/input_tokens", "POST"),
+    ],
+)
+async def test_a_response_that_is_asked_for_again_is_not_billed_again(path: str, method: str) -> None:
+    async with playing(reply(json.dumps(WHOLE).encode(), OBJECT)) as play:
+        await play.ask(path, method)
+
+    assert (play.facts(ResponseFinished), play.stage.closed) == ([], [])
+
+
+@pytest.mark.parametrize("path", ["/v1/responses", "/openai/v1/responses/?x=1"])
+@pytest.mark.parametrize("separators", [(",", ":"), None])
+async def test_a_stream_whose_events_name_themselves(path: str, separators: tuple[str, str] | None) -> None:
+    """However they are spaced."""
+    events = b"".join(
+        f"event: {each['type']}\ndata: {json.dumps(each, separators=separators)}\n\n".encode() for each in (BEGUN, DONE)
+    )
+    async with playing(reply(events, STREAM)) as play:
+        passed = await play.ask(path)
+
+    (finished,) = play.facts(ResponseFinished)
+    assert isinstance(finished, ResponseFinished)
+    assert (passed, finished.response_id, finished.status) == (events, "resp_7", "completed")
+    assert (play.gaps, play.unfed) == ([None], {})
+
+
 @pytest.mark.parametrize("size", [1, 7, 100_000])
 async def test_it_may_come_in_any_parts(size: int) -> None:
     async with playing(chunked(EVENTS, size)) as play:
@@ -215,6 +296,7 @@ OBJECTS = [
     ("POST", "/v1/chatkit/sessions", {"id": "cksess_7", "object": "chatkit.session", "status": "active"}),
     ("POST", "/v1/chatkit/sessions/cksess_7/cancel", {"id": "cksess_7", "object": "chatkit.session"}),
     ("GET", "/v1/threads/thread_7/runs/run_7", ENDED),
+    ("POST", "/openai/v1/responses", RESPONSE),
 ]
 
 
@@ -238,7 +320,8 @@ async def test_the_session_of_a_client_secret_is_known_and_its_key_is_not_kept()
 LEFT_ALONE = [
     ("/v1/models", reply(b'{"object":"list","data":[]}', OBJECT)),
     ("/v1/threads/thread_7/messages", reply(b'{"object":"list","data":[]}', OBJECT)),
-    ("/v1/responses", reply(EVENTS, STREAM)),
+    ("/v1/chat/completions", reply(EVENTS, STREAM)),
+    ("/v1/responses", reply(b'{"object":"response.compaction"}', OBJECT)),
     ("/v1/threads/thread_7/runs", reply(b'{"object":"thread.run"', OBJECT)),
     ("/v1/threads/thread_7/runs", reply(json.dumps(ENDED).encode(), "Content-Type: text/plain")),
     ("/v1/threads/thread_7/runs", reply(json.dumps(ENDED).encode(), OBJECT, status="429 Slow Down")),

@@ -3,7 +3,7 @@
 Most of what passes is none of steno's business and is not looked at. What is read is chosen by the path of the request
 and by the head of the reply:
 
-- A stream of server-sent events of the Assistants API. Each event is a frame; the reply is a stream.
+- A stream of server-sent events of the Assistants or the Responses API. Each event is a frame; the reply is a stream.
 - An object in JSON that the decoder knows by its `object`, or a client secret. It is one frame of a stream of its own.
 - The creation of a call: its id stands in `Location`, that of a Live session in the body. `call_seen` gets it, and
   nothing of the request: the key that a client has is for its own call.
@@ -30,6 +30,9 @@ from steno.sources.proxy.server_sent import DONE, Event, EventStream, frame_of
 _EVENTS: Final = re.compile(r"/threads/(?:runs|[^/]+/runs(?:/[^/]+/submit_tool_outputs)?)/?\Z")
 """The end of paths whose replies may be streams of events that are read. Before it stands a version, or what a provider
 has in its place."""
+_RESPONSES: Final = re.compile(r"/responses/?\Z")
+"""The end of paths where a response is made, as a stream of events or as an object. One that is asked for again, by its
+id, is not read: it was, when it was made."""
 _OBJECTS: Final = re.compile(
     r"/(?:realtime/(?:translations/)?(?:client_secrets|sessions|transcription_sessions)|chatkit/sessions(?:/[^/]+/cancel)?)/?\Z"
     r"|/threads(?:/.*)?\Z"
@@ -63,11 +66,12 @@ class Replies(Struct, frozen=True):
         if request.method == b"POST" and response.status == _CREATED and _CALLS.search(path):
             self._call(response)
             return None
+        made = request.method == b"POST" and _RESPONSES.search(path) is not None
         kind = (words(response.headers, b"content-type") or [b""])[0].partition(b";")[0].strip()
-        if kind == b"text/event-stream" and _EVENTS.search(path):
+        if kind == b"text/event-stream" and (made or _EVENTS.search(path)):
             inflate = self._inflate(response)
             return _EventsRead(self, inflate) if inflate else None
-        if kind == b"application/json" and _OBJECTS.search(path):
+        if kind == b"application/json" and (made or _OBJECTS.search(path)):
             inflate = self._inflate(response)
             return _ObjectRead(self, inflate, self._object) if inflate else None
         if kind == b"application/json" and request.method == b"POST" and _LIVE_SESSIONS.search(path):
