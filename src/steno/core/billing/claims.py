@@ -13,7 +13,7 @@ where ids are unique whatever the session, as those of the Responses API are: a 
 conversation that it was billed in is over, was billed.
 
 A session that is billed by time reports it over and over. What was billed of it is remembered by its id, whoever
-followed it: one that comes late, or comes again, goes on from there.
+followed it: who comes late, or comes again, goes on from there.
 """
 
 from collections import OrderedDict
@@ -124,11 +124,15 @@ class Claims:
     def meter(self, session: str | None, before: Times, now: Times) -> Times:
         """Bill a `session` up to `now`; return up to where it was billed already.
 
-        That is `before`, as far as the caller knows, or further where another stream was billed; never past `now`.
+        That is `before`, as far as the caller knows, or further where another stream was billed; never past `now`. Who
+        hears of a session for the first time, and of less than was billed, hears of another one: some servers number
+        their sessions anew.
         """
         if not session:
             return before
         known = self._metered.pop(session, before)
+        if not any(before) and (now[0] < known[0] or now[1] < known[1]):
+            known = before
         billed = max(known[0], before[0]), max(known[1], before[1])
         self._metered[session] = max(billed[0], now[0]), max(billed[1], now[1])
         if len(self._metered) > CLAIMS:
