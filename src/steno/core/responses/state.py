@@ -46,6 +46,7 @@ class ResponsesConversation(ApprovingConversation):
     )
 
     family = "responses"
+    unique_usages = True
     begun_by = (responses.ResponseCreate, responses.Created)
     is_session = True
 
