@@ -108,6 +108,21 @@ def _crowded() -> Iterator[bytes]:
     yield _delta(f"item_{LIMITS.items - 1}", "x" * room)
 
 
+def _numbered(key: str, kind: str, status: str, lane: str, **members: Any) -> bytes:
+    response = {"id": key, "object": "response", "status": status, **members}
+    return _typed(f"response.{kind}", response=response, sequence_number=0, stream_id=lane)
+
+
+def _laned(lane: str) -> Callable[[int], bytes]:
+    """Return what begins a response of a conversation of upstream's; the lane may have its number."""
+    named = {"conversation": {"id": "conv_1"}}
+    return lambda number: _numbered(f"r{number}", "created", "in_progress", lane.format(number), **named)
+
+
+def _chained(number: int) -> bytes:
+    return _numbered(f"r{number}", "completed", "completed", "a", usage={"input_tokens": 7, "output_tokens": 5})
+
+
 _FULL_TEXT: Final = "x" * (LIMITS.transcript_bytes // LIMITS.items)
 
 CAPS: Final[Mapping[str, Cap]] = {
@@ -139,6 +154,9 @@ CAPS: Final[Mapping[str, Cap]] = {
     ),
     "open_responses, delegations": Cap(_many(_delegation, 3 * LIMITS.open_responses), _delegation),
     "open_responses, backends": Cap(_many(_backend, 3 * LIMITS.open_responses), _backend),
+    "open_responses, on one lane": Cap(_many(_laned("a"), LIMITS.open_responses), _laned("a")),
+    "open_responses, on lanes of their own": Cap(_many(_laned("l{}"), 2 * LIMITS.open_responses), _laned("l{}")),
+    "responses that may be followed": Cap(_many(_chained, 2 * LIMITS.kept_objects), _chained),
     "models of a conversation": Cap(
         _many(lambda number: _done(f"r{number}", f"m{number}"), 600), lambda number: _done(f"r{number}", f"m{number}")
     ),

@@ -53,6 +53,12 @@ _MESSAGE_DELTA: Final = b'{"event":"thread.message.delta","data":{"id":"msg_open
 _DELTA: Final = (
     b'{"type":"response.output_text.delta","response_id":"resp_open","item_id":"item_open","content_index":0,"delta":"'
 )
+_ENDED: Final = (
+    b'{"type":"response.completed","sequence_number":9,"response":{"id":"resp_h","object":"response",'
+    b'"status":"incomplete","output":['
+)
+REQUEST: Final = b'{"type":"response.create","model":"m","input":['
+"""How a frame begins that its client says."""
 _CHATKIT: Final = (
     b'{"object":"chatkit.session","id":"cksess_h","status":"active","workflow":{"id":"wf_h","state_variables":{'
 )
@@ -148,6 +154,23 @@ LISTS: Final[Mapping[str, Maker]] = {
     "parts of a backend's item": _list(_BACKEND_ITEM, b'{"text":"a"}', b"]}}}"),
     "parts of a backend's item that drifted": _list(_BACKEND_ITEM, b'{"text":1}', b"]}}}"),
     "answers of a decision": _list(_DECISION, b'{"type":"refusal"}', b"]}}}"),
+    "items of a numbered response": _list(_ENDED, b"{}", b"]}}"),
+    "items of a numbered response that drifted": _list(
+        _ENDED, b'{"id":"i","name":1,"role":2,"content":[{"text":1}]}', b"]}}"
+    ),
+    "calls that upstream ran": _numbers(
+        _ENDED, b'{"id":"i%07d","type":"web_search_call","action":{"type":"x"}}', b"]}}"
+    ),
+    "calls that wait": _numbers(_ENDED, b'{"id":"i%07d","type":"function_call","arguments":"{}"}', b"]}}"),
+    "outputs of calls": _numbers(_ENDED, b'{"call_id":"c%07d","type":"function_call_output","output":""}', b"]}}"),
+    "refusals": _numbers(_ENDED, b'{"id":"i%07d","type":"message","content":[{"refusal":"n"}]}', b"]}}"),
+    "parts of reasoning": _list(_ENDED + b'{"id":"i","type":"reasoning","summary":[', b'{"text":"a"}', b"]}]}}"),
+    "declared tools": _list(_ENDED + b'],"tools":[', b'{"type":"web_search_preview"}', b"]}}"),
+    "the input of a request": _numbers(REQUEST, b'{"call_id":"c%07d","type":"function_call_output"}', b"]}"),
+    "the input of a request that drifted": _list(REQUEST, b"1", b"]}"),
+    "messages in a request": _list(REQUEST, b'{"role":"user","content":[{"text":"a"},{"text":"b"}]}', b"]}"),
+    "a message in a request": _list(REQUEST + b'{"role":"user","content":[', b'{"text":"a"}', b"]}]}"),
+    "required input": _list(b'{"type":"response.steer.pending","steer":{"id":"s"},"required_input":[', b"{}", b"]}"),
     "data that nobody reads": _list(b'{"event":"done","data":[', b"{}", b"]}"),
 }
 """Known members that hold much."""

@@ -68,7 +68,7 @@ class Fed:
 
     def feed(self, payload: bytes) -> None:
         """Feed one frame."""
-        self.pipeline.feed(self.stream, Frame(payload, BEGIN))
+        self.pipeline.feed(self.stream, Frame(payload, BEGIN, payload.startswith(hostile.REQUEST)))
 
 
 def _best(measured: Callable[[], float]) -> float:

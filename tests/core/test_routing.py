@@ -17,6 +17,7 @@ from steno.core.realtime.state import RealtimeConversation
 from steno.core.transcript import PARTS
 from steno.limits import ENDED_IDS
 from tests.core.helpers import Event, Play, assistants_streams, cloud_event, mutated, session, voice_session
+from tests.core.responses.frames import connection
 from tests.vocabulary import CLIENT_EVENTS, HANDLERS, NAMES, decode
 
 SENT = {NAMES[kind] for kind in CLIENT_EVENTS}
@@ -32,10 +33,12 @@ FRAMES: list[Event] = [
     *voice_session(),
     session("sess_2"),
     *assistants_streams(),
+    *connection(),
     *CLIENT,
     *SESSIONS,
     *(cloud_event(each, "call-1") for each in voice_session()),
     *(cloud_event(each, "thread_1") for each in voice_session()[:8]),
+    *(cloud_event(each, "call-2") for each in connection()),
     *({**each, "data": {**each["data"], "thread_id": "thread_2"}} for each in assistants_streams()[1:8]),
 ]
 TIGHT: dict[str, Any] = {
@@ -73,7 +76,7 @@ def scenes() -> st.SearchStrategy[Scene]:
     silence = st.integers(0, 6_000).map(lambda milliseconds: ("wait", milliseconds))
     broken = st.sampled_from([("reopen", False), ("reopen", True)])
     drawn = st.lists(frames | frames | frames | silence | broken, max_size=40)
-    return drawn | st.sampled_from([voice_session(), assistants_streams(), FRAMES]).flatmap(damaged)
+    return drawn | st.sampled_from([voice_session(), assistants_streams(), connection(), FRAMES]).flatmap(damaged)
 
 
 @st.composite

@@ -40,6 +40,7 @@ from steno.wire.decode import Decoded, StreamDecoder
 from steno.wire.responses_base import ResponsesEvent
 from steno.wire.usage import Usage
 from tests.core import helpers
+from tests.core.responses.frames import connection
 from tests.vocabulary import BARE_EVENTS, CLIENT_EVENTS, NAMES, decode, second_look
 
 
@@ -50,6 +51,7 @@ def _of_responses() -> StreamDecoder:
 
 
 RESPONSES = _of_responses()
+ON_STREAMS = [decoder for name in FAMILIES.names if (decoder := FAMILIES.decoder.of(name)) is not None]
 """Decodes on streams of the family."""
 
 
@@ -788,7 +790,17 @@ def test_a_number_that_cannot_be_meant_reads_as_absent(number: str) -> None:
 
 # Whatever the bytes are -----------------------------------------------------------------------------------------
 
-FRAMES = [*helpers.voice_session(), *helpers.assistants_streams(), {**CLOUD, "data": TYPED}, OBJECT, SECRET, PAIR]
+FRAMES = [
+    *helpers.voice_session(),
+    *helpers.assistants_streams(),
+    *connection(),
+    *({"event": each["type"], "data": each} for each in connection()),
+    *({"type": "error", "error": {"code": "x"}, **sign} for sign in ({}, {"status": 400}, {"event_id": "e"})),
+    {**CLOUD, "data": TYPED},
+    OBJECT,
+    SECRET,
+    PAIR,
+]
 
 
 def test_a_generated_frame_decodes_to_itself() -> None:
@@ -830,6 +842,10 @@ def _sound(payload: bytes) -> None:
         assert first.reason in get_args(MalformedReason)
     if type(first) in NAMES:
         assert first == second_look(payload, decode, within=True, unfolded=True), "both looks see the same event"
+    for decoder in ON_STREAMS:
+        event = decoder.first_look(payload)
+        known = event is None or event == second_look(payload, decode, decoder.family, within=True, unfolded=True)
+        assert known, "so they do on a stream of any family"
 
 
 @pytest.mark.parametrize("member", ["id", "source", "subject"])

@@ -22,6 +22,10 @@ SUMMARY: Final = 128
 """The first part of the summary of reasoning, behind those of the reasoning itself."""
 
 
+_OF_ONE_TEXT: Final = frozenset({"function_call", "custom_tool_call", "mcp_call", "code_interpreter_call"})
+"""Calls that are made with one text, which deltas bring."""
+
+
 def key_of(item: ResponseItem) -> str | None:
     """Return what an item is kept under: its id, or that of its call where a server gives it none."""
     return item.id or item.call_id
@@ -51,15 +55,15 @@ def output_done(
 ) -> Sequence[Fact]:
     """Take the final form of an item of a response. It need not have been seen to begin."""
     known = describe(state, item, response_id)
-    begun = calls.begin(state, item, known, response_id, None)
-    differed = settle_parts(state, known, parts_of(item), "arguments" if item.type in calls.KINDS else "content")
-    return (
-        *begun,
-        *differed,
-        *calls.settle(state, item, at),
-        *calls.asked_or_listed(state, item),
-        *_refused(state, item, response_id, model),
-    )
+    if item.type in calls.KINDS:
+        begun = calls.begin(state, item, known, response_id, None)
+        # The call itself keeps what it was made with: here it is only held against the deltas, where any came.
+        differed = settle_parts(state, known, parts_of(item), "arguments") if known.grew else NOTHING
+        return (*begun, *differed, *calls.settle(state, item, at))
+    differed = settle_parts(state, known, parts_of(item), "content")
+    if item.type == "message":
+        return (*differed, *_refused(state, item, response_id, model))
+    return (*differed, *calls.settle(state, item, at), *calls.asked_or_listed(state, item))
 
 
 def describe(state: ResponsesConversation, item: ResponseItem, response_id: str | None) -> ResponsesItem:
@@ -108,8 +112,7 @@ def parts_of(item: ResponseItem) -> list[tuple[int, str]]:
     """
     if item.type in calls.KINDS:
         made = calls.made_with(item)
-        compared = item.type in ("function_call", "custom_tool_call", "mcp_call", "code_interpreter_call")
-        return [] if made is None or not compared else [(0, made)]
+        return [] if made is None or item.type not in _OF_ONE_TEXT else [(0, made)]
     parts = [(index, text_of_part(part)) for index, part in enumerate(_content(item))]
     parts += [(SUMMARY + index, part.text) for index, part in enumerate(item.summary or ())]
     return [(index, text) for index, text in parts if text is not None]

@@ -272,7 +272,7 @@ def call_done(
     """Take what a call is made with: it is complete, and what it returns is waited for."""
     made = _made(event)
     tools.called(state, item.call_id, frame.at, made)
-    return NOTHING if made is None else items.settle_parts(state, item, [(0, made)], "arguments")
+    return items.settle_parts(state, item, [(0, made)], "arguments") if made is not None and item.grew else NOTHING
 
 
 def _made(
