@@ -151,6 +151,9 @@ LISTS: Final[Mapping[str, Maker]] = {
         b'{"event":"thread.run.created","data":{"id":"run_h","thread_id":"thread_h","tools":[', b"{}", b"]}}"
     ),
     "state variables": _numbers(_CHATKIT, b'"%07d":1', b"}}}"),
+    "parts of a backend's item": _list(_BACKEND_ITEM, b'{"text":"a"}', b"]}}}"),
+    "parts of a backend's item that drifted": _list(_BACKEND_ITEM, b'{"text":1}', b"]}}}"),
+    "answers of a decision": _list(_DECISION, b'{"type":"refusal"}', b"]}}}"),
     "items of a numbered response": _list(_ENDED, b"{}", b"]}}"),
     "items of a numbered response that drifted": _list(
         _ENDED, b'{"id":"i","name":1,"role":2,"content":[{"text":1}]}', b"]}}"
@@ -168,9 +171,6 @@ LISTS: Final[Mapping[str, Maker]] = {
     "messages in a request": _list(REQUEST, b'{"role":"user","content":[{"text":"a"},{"text":"b"}]}', b"]}"),
     "a message in a request": _list(REQUEST + b'{"role":"user","content":[', b'{"text":"a"}', b"]}]}"),
     "required input": _list(b'{"type":"response.steer.pending","steer":{"id":"s"},"required_input":[', b"{}", b"]}"),
-    "parts of a backend's item": _list(_BACKEND_ITEM, b'{"text":"a"}', b"]}}}"),
-    "parts of a backend's item that drifted": _list(_BACKEND_ITEM, b'{"text":1}', b"]}}}"),
-    "answers of a decision": _list(_DECISION, b'{"type":"refusal"}', b"]}}}"),
     "data that nobody reads": _list(b'{"event":"done","data":[', b"{}", b"]}"),
 }
 """Known members that hold much."""

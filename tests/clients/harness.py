@@ -32,6 +32,8 @@ CLIENT_SECONDS: Final = 90.0
 SPEED: Final = 4.0
 """Of the provider: pauses that are short, and long enough for `response.cancel` to come before the first word."""
 
+_CLOSE: Final = b'{"dir":"close","code":1000,"reason":""}'
+
 State = list[dict[str, Any]]
 
 
@@ -197,7 +199,8 @@ def replayed(carried: Traffic, folder: Path) -> State:
     files = []
     for n, stream in enumerate(streams(carried)):
         files.append(folder / f"{n:03}.jsonl")
-        files[-1].write_bytes(b"\n".join(b'{"dir":"%s","data":%s}' % (way.encode(), data) for way, data in stream))
+        lines = [b'{"dir":"%b","data":%b}' % (way.encode(), data) for way, data in stream.frames]
+        files[-1].write_bytes(b"\n".join([*lines, _CLOSE] if stream.ended else lines))
     done = steno("replay", *files, "--state", folder / "replayed.jsonl")
     assert done.returncode == 0, done.stderr
     return _state(folder / "replayed.jsonl")

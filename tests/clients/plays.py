@@ -80,7 +80,7 @@ def short(frames: Counter[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
 
 def seen(carried: Traffic) -> Counter[tuple[str, bytes]]:
     """Return the frames that steno is to see."""
-    return Counter((way, _one_way(payload)) for stream in streams(carried) for way, payload in stream)
+    return Counter((way, _one_way(payload)) for stream in streams(carried) for way, payload in stream.frames)
 
 
 def recorded(run: Outcome) -> Counter[tuple[str, bytes]]:

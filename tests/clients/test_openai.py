@@ -1,4 +1,4 @@
-"""The unchanged `openai` SDK for Python: sync, async, beta namespace, plain HTTP."""
+"""The unchanged `openai` SDK for Python: sync, async, beta namespace, plain HTTP, responses, Live."""
 
 from pathlib import Path
 from typing import Final
@@ -8,10 +8,13 @@ import pytest
 from tests.clients import plays
 from tests.clients.environments import python
 
-WEBSOCKETS: Final = [("openai_sync.py", "realtime"), ("openai_sync.py", "beta"), ("openai_async.py",)]
-
-
-PROGRAMS: Final = [*WEBSOCKETS, ("openai_http.py",)]
+WEBSOCKETS: Final = [
+    ("openai_sync.py", "realtime"),
+    ("openai_sync.py", "beta"),
+    ("openai_async.py",),
+    ("openai_responses.py",),
+]
+PROGRAMS: Final = [*WEBSOCKETS, ("openai_http.py",), ("openai_responses_http.py",), ("openai_live.py",)]
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=" ".join)

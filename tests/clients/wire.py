@@ -111,14 +111,28 @@ def logged(lines: Iterable[bytes]) -> Traffic:
     return Traffic(calls, exchanges)
 
 
-def streams(carried: Traffic) -> Iterator[list[Part]]:
-    """Yield the frames of each stream that steno is to see: of the websockets, and of the replies that it knows."""
+class Stream(Struct, frozen=True):
+    """The frames of one stream that steno is to see."""
+
+    frames: list[Part]
+    ended: bool
+    """Whether it ends with them. A reply does; the end of a websocket is left to who compares."""
+
+
+def streams(carried: Traffic) -> Iterator[Stream]:
+    """Yield each stream that steno is to see: the websockets, and the replies that it knows."""
     for call in carried.calls:
-        yield call.order.messages
+        yield Stream(call.order.messages, ended=False)
     for exchange in carried.exchanges:
-        known = "/threads/" in exchange.target or exchange.target.endswith("/client_secrets")
-        if known and exchange.status == HTTPStatus.OK:
-            yield [(DOWN, frame) for frame in _frames_of(exchange.answered)]
+        if _is_read(exchange) and exchange.status == HTTPStatus.OK:
+            yield Stream([(DOWN, frame) for frame in _frames_of(exchange.answered)], ended=True)
+
+
+def _is_read(exchange: Exchange) -> bool:
+    """Return whether a reply is one that steno reads, as far as its request says."""
+    if exchange.target.endswith("/responses"):
+        return exchange.method == "POST"
+    return "/threads/" in exchange.target or exchange.target.endswith("/client_secrets")
 
 
 def _frames_of(body: bytes) -> Iterator[bytes]:
@@ -129,6 +143,9 @@ def _frames_of(body: bytes) -> Iterator[bytes]:
     for event in body.decode().rstrip("\n").split("\n\n"):
         members = dict(line.split(": ", 1) for line in event.splitlines())
         data = members["data"].encode() if members["data"].startswith("{") else msgspec.json.encode(members["data"])
+        if data.startswith(b'{"type":"%b"' % members["event"].encode()):
+            yield data
+            continue
         yield b'{"event":"%s","data":%s}' % (members["event"].encode(), data)
 
 

@@ -51,7 +51,7 @@ AGENTS: Final = Board(
                 Panel(
                     "Steering, warm-ups, refusals",
                     "none",
-                    "Within 15 minutes: input for responses in progress, responses that only prepare a context, refusals.",
+                    "In 15 minutes: input for responses in progress, responses that only prepare a context, refusals.",
                     (
                         (rises("steno_steers_total", "source, status") + " > 0", "{{source}} steer {{status}}"),
                         (rises("steno_warm_ups_total", "source") + " > 0", "{{source}} warm-up"),

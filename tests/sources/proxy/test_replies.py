@@ -41,6 +41,16 @@ EVENTS = (
     + event("thread.run.completed", ENDED)
     + b"event: done\ndata: [DONE]\n\n"
 )
+RESPONSE = {
+    "id": "resp_7",
+    "object": "response",
+    "status": "completed",
+    "model": "talker-2",
+    "output": [],
+    "usage": {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7},
+}
+BEGUN = {"type": "response.created", "response": {**RESPONSE, "status": "in_progress"}, "sequence_number": 0}
+DONE = {"type": "response.completed", "response": RESPONSE, "sequence_number": 1}
 STREAM = "Content-Type: text/event-stream; charset=utf-8"
 OBJECT = "Content-Type: application/json"
 
@@ -136,15 +146,15 @@ async def test_a_stream_of_events_is_read_along(path: str) -> None:
     assert (len(play.stage.closed), play.gaps, play.unfed) == (1, [None], {})
 
 
-RESPONSE = {"id": "resp_7", "object": "response", "model": "gpt-5.6", "status": "in_progress", "output": []}
-WHOLE = {**RESPONSE, "status": "completed", "usage": {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7}}
+IN_PROGRESS = {"id": "resp_7", "object": "response", "model": "gpt-5.6", "status": "in_progress", "output": []}
+WHOLE = {**IN_PROGRESS, "status": "completed", "usage": {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7}}
 
 
 def responses(*names: str) -> bytes:
     """Return the events of a response, as server-sent events."""
     events = [
         event(f"response.{name}", {"type": f"response.{name}", "sequence_number": n, "response": object_})
-        for n, (name, object_) in enumerate(zip(names, (RESPONSE, RESPONSE, WHOLE), strict=True))
+        for n, (name, object_) in enumerate(zip(names, (IN_PROGRESS, IN_PROGRESS, WHOLE), strict=True))
     ]
     return b"".join(events)
 
@@ -189,6 +199,22 @@ async def test_a_response_that_is_asked_for_again_is_not_billed_again(path: str,
         await play.ask(path, method)
 
     assert (play.facts(ResponseFinished), play.stage.closed) == ([], [])
+
+
+@pytest.mark.parametrize("path", ["/v1/responses", "/openai/v1/responses/?x=1"])
+@pytest.mark.parametrize("separators", [(",", ":"), None])
+async def test_a_stream_whose_events_name_themselves(path: str, separators: tuple[str, str] | None) -> None:
+    """However they are spaced."""
+    events = b"".join(
+        f"event: {each['type']}\ndata: {json.dumps(each, separators=separators)}\n\n".encode() for each in (BEGUN, DONE)
+    )
+    async with playing(reply(events, STREAM)) as play:
+        passed = await play.ask(path)
+
+    (finished,) = play.facts(ResponseFinished)
+    assert isinstance(finished, ResponseFinished)
+    assert (passed, finished.response_id, finished.status) == (events, "resp_7", "completed")
+    assert (play.gaps, play.unfed) == ([None], {})
 
 
 @pytest.mark.parametrize("size", [1, 7, 100_000])
@@ -270,6 +296,7 @@ OBJECTS = [
     ("POST", "/v1/chatkit/sessions", {"id": "cksess_7", "object": "chatkit.session", "status": "active"}),
     ("POST", "/v1/chatkit/sessions/cksess_7/cancel", {"id": "cksess_7", "object": "chatkit.session"}),
     ("GET", "/v1/threads/thread_7/runs/run_7", ENDED),
+    ("POST", "/openai/v1/responses", RESPONSE),
 ]
 
 
@@ -294,6 +321,7 @@ LEFT_ALONE = [
     ("/v1/models", reply(b'{"object":"list","data":[]}', OBJECT)),
     ("/v1/threads/thread_7/messages", reply(b'{"object":"list","data":[]}', OBJECT)),
     ("/v1/chat/completions", reply(EVENTS, STREAM)),
+    ("/v1/responses", reply(b'{"object":"response.compaction"}', OBJECT)),
     ("/v1/threads/thread_7/runs", reply(b'{"object":"thread.run"', OBJECT)),
     ("/v1/threads/thread_7/runs", reply(json.dumps(ENDED).encode(), "Content-Type: text/plain")),
     ("/v1/threads/thread_7/runs", reply(json.dumps(ENDED).encode(), OBJECT, status="429 Slow Down")),

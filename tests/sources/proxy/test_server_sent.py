@@ -99,6 +99,8 @@ def test_an_event_of_very_many_lines_is_too_long() -> None:
     ("event", "frame"),
     [
         (Event(b"thread.created", b'{"id":"thread_1"}'), b'{"event":"thread.created","data":{"id":"thread_1"}}'),
+        (Event(b"a.b", b'{"type":"a.b","x":1}'), b'{"type":"a.b","x":1}'),
+        (Event(b"a.b", b'{"type":"a.bc"}'), b'{"event":"a.b","data":{"type":"a.bc"}}'),
         (Event(b"done", b"[DONE]"), b'{"event":"done","data":"[DONE]"}'),
         (Event(b"error", b'{"a":1},"event":"x"'), b'{"event":"error","data":"{\\"a\\":1},\\"event\\":\\"x\\""}'),
         (Event(b'a"b', b"1"), b'{"event":"a\\"b","data":"1"}'),

@@ -18,9 +18,9 @@ import msgspec
 from msgspec import Raw
 
 from steno.core import facts, tools
-from steno.core.conversation import NOTHING
+from steno.core.conversation import NOTHING, Conversation
 from steno.core.facts import Fact
-from steno.core.responses.in_progress import OpenResponse
+from steno.core.responses.approving import ApprovingConversation
 from steno.core.responses.item import ResponsesItem
 from steno.core.responses.state import ResponsesConversation
 from steno.core.vocabulary import code, short
@@ -92,7 +92,7 @@ def runs(state: ResponsesConversation, known: ResponsesItem, at: Micros | None) 
         call.run_at = at
 
 
-def settle(state: ResponsesConversation, item: ResponseItem, at: Micros | None) -> Sequence[Fact]:
+def settle(state: Conversation, item: ResponseItem, at: Micros | None) -> Sequence[Fact]:
     """Take the final form of an item: a call is complete, and has returned where upstream ran it."""
     if item.type in OUTPUTS:
         status = "failed" if item.status == "failed" else "completed"
@@ -157,7 +157,7 @@ def text_of(raw: Raw) -> str | None:
 # What a response, or a request, says of several ------------------------------------------------------------
 
 
-def answered_by(state: ResponsesConversation, item: InputItem, at: Micros | None) -> Sequence[Fact]:
+def answered_by(state: ApprovingConversation, item: InputItem, at: Micros | None) -> Sequence[Fact]:
     """Take an item in the input of a request: the output of a call, or what a person decided."""
     if item.type in OUTPUTS:
         status = "failed" if item.status == "failed" else "completed"
@@ -170,7 +170,7 @@ def answered_by(state: ResponsesConversation, item: InputItem, at: Micros | None
     return (facts.ApprovalGiven(request_id=item.approval_request_id, approved=item.approve),)
 
 
-def asked_or_listed(state: ResponsesConversation, item: ResponseItem) -> Sequence[Fact]:
+def asked_or_listed(state: ApprovingConversation, item: ResponseItem) -> Sequence[Fact]:
     """Report that a call waits for a person, or that the tools of a server are listed: once for each item."""
     if item.type == APPROVAL:
         if item.id is not None and not state.requested.add(item.id):
@@ -181,7 +181,7 @@ def asked_or_listed(state: ResponsesConversation, item: ResponseItem) -> Sequenc
     return NOTHING
 
 
-def listed(state: ResponsesConversation, item_id: str | None, status: str) -> Sequence[Fact]:
+def listed(state: ApprovingConversation, item_id: str | None, status: str) -> Sequence[Fact]:
     """Report that the tools of a server were listed, or could not be: once for each item."""
     if item_id is not None and not state.requested.add(item_id):
         return NOTHING
@@ -210,29 +210,32 @@ def end_with(state: ResponsesConversation, response: Response, *, broke_off: boo
     return ended
 
 
-def waits(state: ResponsesConversation, response: Response, opened: OpenResponse) -> bool:
-    """Return whether a response, whose calls `end_with` has ended, waits for outputs or for a decision."""
+def waits(state: ResponsesConversation, response: Response, seen: Sequence[str | None] = ()) -> bool:
+    """Return whether a response, whose calls `end_with` has ended, waits for outputs or for a decision.
+
+    `seen` are the types of the items that were seen of it.
+    """
     if response.id is not None and any(call.owner == response.id for call in state.calls.values()):
         return True
-    return APPROVAL in {kind for kind, _ in _listed(state, response, opened)}
+    return APPROVAL in {kind for kind, _ in _listed(response, seen)}
 
 
-def _listed(
-    state: ResponsesConversation, response: Response, opened: OpenResponse
-) -> Iterator[tuple[str | None, ResponseItem | None]]:
+def _listed(response: Response, seen: Sequence[str | None]) -> Iterator[tuple[str | None, ResponseItem | None]]:
     """Yield the type of each item of a response, and the item: those that its end lists, else those that were seen."""
     if response.output:
         yield from ((item.type, item) for item in response.output)
     else:
-        seen = (state.items.get(key) for key in opened.places.values())
-        yield from ((item.kind, None) for item in seen if item is not None)
+        yield from ((kind, None) for kind in seen)
 
 
-def billed(state: ResponsesConversation, response: Response, opened: OpenResponse) -> dict[str, int]:
-    """Return how many calls of each kind a response has that ended and may be billed: see `billing.tools`."""
+def billed(response: Response, seen: Sequence[str | None] = ()) -> dict[str, int]:
+    """Return how many calls of each kind a response has that ended and may be billed: see `billing.tools`.
+
+    `seen` are the types of the items that were seen of it.
+    """
     counts: dict[str, int] = {}
     search = _search(response)
-    for name, item in _listed(state, response, opened):
+    for name, item in _listed(response, seen):
         kind = RUN_BY_UPSTREAM.get(name or "")
         if kind is None or kind == "mcp" or (item is not None and item.status in _NOT_ENDED):
             continue

@@ -98,7 +98,13 @@ def warms_up(opened: OpenResponse, response: Response, status: str) -> bool:
 
 
 def ended(
-    state: ResponsesConversation, opened: OpenResponse, response: Response, bill: Bill, status: str, at: Micros | None
+    state: ResponsesConversation,
+    opened: OpenResponse,
+    response: Response,
+    bill: Bill,
+    status: str,
+    seen: Sequence[str | None],
+    at: Micros | None,
 ) -> Sequence[Fact]:
     """Report what an ended response was billed for once more, and the answer that its chain may have come to."""
     resent = _resent(opened, response, bill)
@@ -107,7 +113,7 @@ def ended(
         _add_warm_up(state, opened, context)
         return resent
     former = opened.former
-    waits = status == COMPLETED and calls.waits(state, response, opened)
+    waits = status == COMPLETED and calls.waits(state, response, seen)
     answered = status == COMPLETED and not waits
     rounds = (former.rounds if former else 0) + waits
     responses = (former.responses if former else 0) + 1

@@ -127,12 +127,16 @@ def content_of(item: ResponseItem) -> Content | None:
     return facts.content("text", "".join(text for _, text in parts_of(item)))
 
 
+def seen_of(state: ResponsesConversation, opened: OpenResponse) -> list[ResponsesItem]:
+    """Return the items that were seen of a response, for where its end does not list them."""
+    return [item for key in opened.places.values() if (item := state.items.get(key)) is not None]
+
+
 def contents(state: ResponsesConversation, response: Response, opened: OpenResponse) -> list[Content | None]:
     """Return the content of each item of a response: of those that its end lists, else of those that were seen."""
     if response.output:
         return [content_of(item) for item in response.output]
-    seen = (state.items.get(key) for key in opened.places.values())
-    return [_content_seen(state, item) for item in seen if item is not None]
+    return [_content_seen(state, item) for item in seen_of(state, opened)]
 
 
 def _content_seen(state: ResponsesConversation, item: ResponsesItem) -> Content | None:

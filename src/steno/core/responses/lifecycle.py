@@ -128,9 +128,10 @@ def _finish(
         opened.terms.prices,
         short(response.service_tier) or opened.terms.tier,
     )
+    seen = [item.kind for item in items.seen_of(state, opened)]
     bill = costs.bill(state, response.usage, terms, response.id)
     billed = tool_costs.bill(
-        state, response.tool_usage, calls.billed(state, response, opened), terms, response.id, calls.drawn_by(response)
+        state, response.tool_usage, calls.billed(response, seen), terms, response.id, calls.drawn_by(response)
     )
     finished = _finished(state, response, opened, terms, bill, status, frame)
     if finished.warm_up is UNSET:
@@ -141,7 +142,7 @@ def _finish(
         *cut_off,
         *billed,
         *calls.end_with(state, response, broke_off=bool(cut_off)),
-        *chain.ended(state, opened, response, bill, status, frame.at),
+        *chain.ended(state, opened, response, bill, status, seen, frame.at),
     )
 
 

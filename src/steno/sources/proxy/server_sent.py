@@ -112,12 +112,15 @@ class EventStream:
 
 
 def frame_of(event: Event) -> bytes | None:
-    """Return the frame that an event is fed as: `{"event": ..., "data": ...}`; its data alone where it has no name.
+    """Return the frame that an event is fed as: `{"event": ..., "data": ...}`.
 
-    Data that is no object in JSON is a string in it. None for the end of a stream without a name.
+    Its data alone where it has no name, and where the data begin with the same name as their `type`: that is what a
+    websocket carries. Data that is no object in JSON is a string in it. None for the end of a stream without a name.
     """
     if not event.name:
         return None if event.data.strip() == DONE else event.data
+    if event.data.startswith(b'{"type":"%b"' % event.name):
+        return event.data
     name = msgspec.json.encode(event.name.decode(errors="replace"))
     return b'{"event":%b,"data":%b}' % (name, _json(event.data))
 
