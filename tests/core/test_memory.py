@@ -27,6 +27,7 @@ from steno.core.memory import (
     MemoryBudget,
     text_bytes,
 )
+from steno.core.responses.state import TIP_BYTES
 from steno.core.transcript import Entry, Transcript
 from steno.limits import Limits
 from tests.core.helpers import BEGIN, Event, Play, cloud_event, delta, done, event, line_of, note, run, session
@@ -152,6 +153,8 @@ def counted(state: Conversation) -> int:
         store = getattr(state, name, None)
         kept = [] if store is None else getattr(store.objects, "values", store.objects.copy)()
         size += sum(OBJECT_BYTES + len(raw) for raw in kept)
+    size += sum(OPEN_BYTES + each.weight() for each in getattr(state, "requests", {}).values())
+    size += TIP_BYTES * len(getattr(state, "tips", ()))
     for name in ("calls", "open", "open_runs", "open_steps", "delegations", "backend"):
         open_ones = getattr(state, name, InProgress(state.memory)).items()
         size += sum(OPEN_BYTES + text_bytes(key) + each.weight() for key, each in open_ones)
