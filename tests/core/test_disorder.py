@@ -22,7 +22,10 @@ from tests.scenarios import catalogue
 from tests.vocabulary import CLIENT_EVENTS, HANDLERS, NAMES, decode
 
 NAMES_OF_RECORDINGS = ["voice", "assistants", "responses", *catalogue.SCENARIOS]
-BILLED = (facts.ResponseFinished, facts.TranscriptionFinished, facts.RunFinished, facts.ToolCallsBilled)
+BILLED = (
+    *(facts.ResponseFinished, facts.TranscriptionFinished, facts.RunFinished, facts.ToolCallsBilled),
+    facts.DecisionMade,
+)
 SENT = {NAMES[kind] for kind in CLIENT_EVENTS}
 CONNECTION = "responses"
 """The kind of session that a stream itself is."""
