@@ -9,7 +9,18 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from steno.simulate.server import Story
-from tests.scenarios import assistants, dialects, envelopes, hostile, realtime, sessions, tools, user_input
+from tests.scenarios import (
+    assistants,
+    dialects,
+    envelopes,
+    hostile,
+    live,
+    realtime,
+    responses,
+    sessions,
+    tools,
+    user_input,
+)
 from tests.scenarios.scenario import Scenario
 
 PATH: Final = "/v1/scenarios"
@@ -17,7 +28,7 @@ PATH: Final = "/v1/scenarios"
 
 SCENARIOS: Final[Mapping[str, Scenario]] = {
     scenario.name: scenario
-    for part in (realtime, user_input, tools, sessions, dialects, assistants, envelopes, hostile)
+    for part in (realtime, user_input, tools, sessions, dialects, assistants, responses, live, envelopes, hostile)
     for scenario in part.SCENARIOS
 }
 """Every scenario by its name."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
+from tests.scenarios.responses_and_live_features import LIVE, RESPONSES
 from tests.simulate.shapes import Event
 
 Events = list[Event]
@@ -351,6 +352,8 @@ FEATURES: Mapping[str, Callable[[Events], bool]] = {
     **SESSIONS,
     **DIALECTS,
     **ASSISTANTS,
+    **RESPONSES,
+    **LIVE,
     **ENVELOPES,
     **HOSTILE,
 }
