@@ -107,6 +107,22 @@ ADDED: Final = {
     "steno_reasoning_tokens": "counter",
     "steno_response_service_tiers": "counter",
     "steno_billed_tool_calls": "counter",
+    # Of Live sessions, and of sessions that are billed as a whole.
+    "steno_live_seconds": "counter",
+    "steno_context_window_ratio": "gauge",
+    "steno_double_talk_seconds": "counter",
+    "steno_delegations": "counter",
+    "steno_delegation_duration_seconds": "histogram",
+    "steno_sessions_closed": "counter",
+    # Of chains of responses.
+    "steno_resent_tokens": "counter",
+    "steno_tool_rounds": "histogram",
+    "steno_chain_answer_seconds": "histogram",
+    "steno_response_gap_seconds": "histogram",
+    "steno_responses_in_flight": "histogram",
+    "steno_steers": "counter",
+    "steno_warm_ups": "counter",
+    "steno_refusals": "counter",
 }
 """Metrics that are new, and their types."""
 GONE: Final = ("steno_sessions_ending_60_seconds", "steno_sessions_ending_300_seconds")

@@ -24,8 +24,6 @@ from tools import revisions
 FRAMES: Final = 200_000
 """Few of them would measure the start-up."""
 RECORDED_FRAMES: Final = 100_000
-SDK_FRAMES: Final = 40_000
-"""At the quick scale: the SDK takes a fifth of a millisecond for each."""
 CONNECTIONS: Final = 600
 RATE: Final = 4
 """Events a second of each of them."""
@@ -215,9 +213,9 @@ def rows(scale: Scale) -> Iterable[Figure]:
         folder = Path(name)
         yield from replay_rows(Recording(folder / "mix.jsonl", mix.lines(FRAMES)), scale)
         yield recorded_row(folder, scale)
-        yield from live_rows(Recording(folder / "session.jsonl", mix.session_lines(FRAMES)), scale)
-        short = Recording(folder / "short.jsonl", mix.session_lines(FRAMES if scale.full else SDK_FRAMES))
-        yield from sdk_rows(short, scale)
+        session = Recording(folder / "session.jsonl", mix.session_lines(FRAMES))
+        yield from live_rows(session, scale)
+        yield from sdk_rows(session, scale)
         frames = RATE * (PACED_FULL_SECONDS if scale.full else PACED_SECONDS)
         sessions = mix.begins(mix.lines(CONNECTIONS * (frames + SESSION_FRAMES)), BEGUN_FRAMES + frames)
         yield from paced_rows(Recording(folder / "many.jsonl", sessions), scale, frames)

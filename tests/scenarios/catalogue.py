@@ -15,6 +15,7 @@ from tests.scenarios import (
     envelopes,
     hostile,
     live,
+    live_calls,
     realtime,
     responses,
     sessions,
@@ -28,7 +29,19 @@ PATH: Final = "/v1/scenarios"
 
 SCENARIOS: Final[Mapping[str, Scenario]] = {
     scenario.name: scenario
-    for part in (realtime, user_input, tools, sessions, dialects, assistants, responses, live, envelopes, hostile)
+    for part in (
+        realtime,
+        user_input,
+        tools,
+        sessions,
+        dialects,
+        assistants,
+        live,
+        live_calls,
+        responses,
+        envelopes,
+        hostile,
+    )
     for scenario in part.SCENARIOS
 }
 """Every scenario by its name."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
-from tests.scenarios.responses_and_live_features import LIVE, RESPONSES
+from tests.scenarios.responses_and_live_features import LIVE_CALLS, RESPONSES
 from tests.simulate.shapes import Event
 
 Events = list[Event]
@@ -345,6 +345,20 @@ HOSTILE: Mapping[str, Callable[[Events], bool]] = {
     "indices_out_of_this_world": lambda t: {-1, 2**63} < {event.get("content_index") for event in t},
 }
 
+LIVE: Mapping[str, Callable[[Events], bool]] = {
+    "live_call": lambda e: (
+        [each["event"]["type"] for each in of(e, "response.event") if "response" in each["event"]]
+        == ["response.created", "response.completed"] * 2
+    ),
+    "live_double_talk": lambda e: (
+        of(e, "session.output_transcript.delta")[0]["start_ms"]
+        < max(each["end_ms"] for each in of(e, "session.input_transcript.delta")[:8])
+        and not of(e, "session.closed")
+    ),
+    "live_telephone": lambda e: [each["reason"] for each in of(e, "session.closed")] == ["remote_hangup"],
+    "live_call_that_is_not_made": lambda e: kinds(e)[-2:] == ["transport.failed", "session.closed"],
+}
+
 FEATURES: Mapping[str, Callable[[Events], bool]] = {
     **REALTIME,
     **INPUT,
@@ -352,8 +366,9 @@ FEATURES: Mapping[str, Callable[[Events], bool]] = {
     **SESSIONS,
     **DIALECTS,
     **ASSISTANTS,
-    **RESPONSES,
     **LIVE,
+    **LIVE_CALLS,
+    **RESPONSES,
     **ENVELOPES,
     **HOSTILE,
 }

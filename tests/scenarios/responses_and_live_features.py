@@ -46,13 +46,12 @@ RESPONSES: Mapping[str, Callable[[Events], bool]] = {
     "broken_off_in_a_call": lambda t: t[-1]["type"] == "response.function_call_arguments.delta",
 }
 
-LIVE: Mapping[str, Callable[[Events], bool]] = {
+LIVE_CALLS: Mapping[str, Callable[[Events], bool]] = {
     "live_standby": lambda t: 0 < t[-1]["usage"]["paused_seconds"] < t[-1]["usage"]["active_seconds"],
-    "live_telephone": lambda t: (
+    "live_keys": lambda t: (
         len(_of(t, "transport.dtmf.sent")) == len(_of(t, "transport.dtmf.received")) == 1
         and bool(_of(t, "transport.answered"))
     ),
-    "live_telephone_fails": lambda t: t[-1]["type"] == "transport.failed" and not _of(t, "transport.answered"),
     "live_cut_off": lambda t: not _of(t, "session.closed") and len(_seconds(t)) == 1,
     "live_usage_goes_back": lambda t: any(later < earlier for earlier, later in pairwise(_seconds(t))),
     "live_backend_of_no_delegation": lambda t: (

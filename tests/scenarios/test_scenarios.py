@@ -104,7 +104,6 @@ def test_how_scenarios_end() -> None:
         "beta_refused": (4000, "invalid_request_error.beta_api_shape_disabled"),
         "connection_cap": (1001, ""),
         "broken_off_in_a_call": (None, ""),
-        "live_telephone_fails": (None, ""),
         "live_cut_off": (None, ""),
     }
 

@@ -418,6 +418,22 @@ async def test_a_source_that_goes_on_after_its_stop_is_cancelled(monkeypatch: py
     assert band.calls == ["run low", "stop", "stop"]
 
 
+@pytest.mark.parametrize("during", ["run", "clear up", "wait"])
+async def test_it_ends_at_once_when_its_time_is_over(during: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it does then; nothing is cleared up, and it is not made anew."""
+    monkeypatch.setattr(Backoff, "wait", lambda _: 3600.0)
+    band = Band(forever if during == "run" else raising(KeyError("x")))
+    band.stops = forever if during == "clear up" else nothing
+    expected = ["run low"] if during == "run" else ["run low", "stop"]
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(band.source.run)
+        await until(lambda: band.calls == expected)
+        await anyio.lowlevel.checkpoint()
+        band.source.cancel()
+
+    assert (band.calls, len(band.made)) == (expected, 1)
+
+
 async def test_cancellation_from_outside_is_no_failure() -> None:
     """The end of the drain cancels what has not stopped in time."""
     band = Band(forever)

@@ -1,7 +1,7 @@
 """Sources start, stop and change with the configuration, whatever their kind."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import anyio
@@ -9,6 +9,7 @@ import anyio.lowlevel
 import pytest
 from msgspec import Struct
 
+from steno.sources.backoff import Backoff
 from steno.sources.protocols import Numbers, Source, SourceConfig
 from steno.sources.supervisor import Changes, SourceSupervisor
 from tests.sources.helpers import until
@@ -159,6 +160,54 @@ async def test_each_says_itself_whether_it_is_ready() -> None:
     belfry = Belfry(Bell("one"), Bell("two", tone="off"))
 
     assert belfry.supervisor.ready() == {"one": True, "two": False}
+
+
+async def test_what_has_not_ended_in_time_is_cancelled_with_the_group() -> None:
+    """Also where the source itself does something else first: it is cancelled until it ends."""
+    ended: list[str] = []
+
+    class Deaf(BellSource):
+        async def run(self) -> None:
+            self._calls.append(f"{self._label} runs")
+            try:
+                await anyio.sleep_forever()
+            finally:
+                with suppress(anyio.get_cancelled_exc_class()):
+                    await anyio.sleep(60)
+                ended.append(self.name)
+
+    belfry = Belfry()
+    belfry.supervisor = SourceSupervisor([Bell("one"), Bell("two")], lambda config: Deaf(config, belfry.calls))  # type: ignore[arg-type]  # they are bells
+    async with anyio.create_task_group() as tasks:
+        belfry.supervisor.start(tasks)
+        await belfry.called("bell one runs", "bell two runs")
+        tasks.cancel_scope.cancel()
+
+    assert (sorted(ended), belfry.calls) == (["one", "two"], [])
+
+
+async def test_a_mistake_beside_those_of_sources_ends_the_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is raised, and no source goes on without being supervised."""
+
+    def fail(*_: object) -> float:
+        raise ZeroDivisionError
+
+    async def run(source: BellSource) -> None:
+        if source.name == "two":
+            raise LookupError
+        await anyio.sleep_forever()
+
+    monkeypatch.setattr(Backoff, "wait", fail)
+    monkeypatch.setattr(BellSource, "run", run)
+    raised: list[BaseException] = []
+    try:
+        async with anyio.create_task_group() as tasks:
+            Belfry(Bell("one"), Bell("two")).supervisor.start(tasks)
+            tasks.start_soon(anyio.sleep_forever)
+    except* ZeroDivisionError as group:
+        raised += group.exceptions
+
+    assert len(raised) == 1
 
 
 # Another configuration ------------------------------------------------------------------------------------

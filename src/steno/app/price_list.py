@@ -1,15 +1,16 @@
 """The price list of this process: the one that is shipped, overridden by the operator's own."""
 
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from steno.config import Prices
+from steno.core import billing
 from steno.core.billing.prices import PriceTable, merge, parse
 from steno.errors import ConfigError, ConfigFault
 from steno.regular_files import read_named
 
+SHIPPED: Final = Path(billing.__file__).with_name("prices.json")
 LIST_BYTES: Final = 8 * 1024 * 1024
 """Longest price list that is read: twice as long as that of LiteLLM 1.110.2, which is whole."""
 
@@ -42,4 +43,4 @@ def load_prices(own: Path | None, named_by: str = "prices.file") -> PriceTable:
 
 @cache  # it does not change, and SIGHUP asks for it in the event loop
 def _shipped() -> PriceTable:
-    return parse(files("steno.core.billing").joinpath("prices.json").read_bytes())
+    return parse(SHIPPED.read_bytes())

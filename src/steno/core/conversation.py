@@ -222,6 +222,8 @@ class Conversation:
 
     family = ""
     """The name of its family."""
+    unique_usages: ClassVar[bool] = False
+    """Whether the ids of its usages are unique, whatever the session."""
     begun_by: ClassVar[tuple[type[Event], ...]] = ()
     """The kinds of events that upstream begins one with."""
     is_session = False

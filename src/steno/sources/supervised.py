@@ -94,11 +94,13 @@ class SupervisedSource:
         self._failing = False
         """Whether it waits to be made anew."""
         self._stopping = False
+        self._cancelled = False
         self._stopped = False
         """Whether the source was asked to end what it still has."""
         self._wake = Flag()
         """Set to end the wait before it is made anew."""
         self._running: anyio.CancelScope | None = None
+        """What it does now: runs, clears up, or waits."""
         self._ended = Flag()
         self.drained = Flag()
         """Set when no call of the source goes on that `stop` would not end at once."""
@@ -165,6 +167,8 @@ class SupervisedSource:
                 self._failed(error)
             except Exception as error:  # noqa: BLE001  # whatever it is, it is counted, logged and tried again
                 self._failed(error)
+        if self._cancelled:
+            return True
         await self._clear_up()
         return self._stopping
 
@@ -180,7 +184,7 @@ class SupervisedSource:
             return
         self._failing = True
         self._guarded(lambda: self._left(self._source.counters))
-        with anyio.move_on_after(ANSWER_SECONDS):
+        with anyio.move_on_after(ANSWER_SECONDS) as self._running:
             try:
                 await self._source.stop()
             except Exception as error:  # noqa: BLE001  # it has failed already
@@ -189,7 +193,7 @@ class SupervisedSource:
     async def _wait(self, seconds: float) -> None:
         self._wake = Flag()
         if not self._stopping:
-            with anyio.move_on_after(seconds):
+            with anyio.move_on_after(seconds) as self._running:
                 await self._wake.wait()
 
     @property
@@ -240,6 +244,12 @@ class SupervisedSource:
             with anyio.move_on_after(ANSWER_SECONDS):
                 await self._ended.wait()
         self._running.cancel()
+
+    def cancel(self) -> None:
+        """End what it does, at once: its time is over."""
+        self._stopping = self._cancelled = True
+        if self._running:
+            self._running.cancel()
 
     def reload(self) -> None:
         """Let the source read its own files again, if it has any."""

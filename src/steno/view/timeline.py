@@ -152,9 +152,9 @@ class _Sums:
         if fact == "conversation.closed":
             self._end = {name: shaped(body[name]) for name, shaped in _AT_END.items() if name in body}
             return
-        self._use(body)
+        self._use(fact, body)
 
-    def _use(self, body: Mapping[str, Any]) -> None:
+    def _use(self, fact: FactName, body: Mapping[str, Any]) -> None:
         tokens = body.get("tokens")
         for each in tokens if isinstance(tokens, list) else ():  # of some facts it is a number
             bucket = (each.get("model"), each.get("direction"), each.get("modality"), each.get("cached"))
@@ -162,6 +162,10 @@ class _Sums:
         if isinstance(lasted := body.get("seconds"), float | int) and "tokens" in body:
             model = body.get("model")
             self._seconds[model] = self._seconds.get(model, 0) + lasted
+        if fact == "session.metered":
+            model = body.get("model")
+            more = (body.get("active_seconds") or 0) + (body.get("paused_seconds") or 0)
+            self._seconds[model] = self._seconds.get(model, 0) + more
         if isinstance(cost := body.get("cost"), dict):
             self._tally.use((), msgspec.convert(cost, Cost))
 

@@ -52,8 +52,8 @@ class Transcript:
         """Begin empty, and show what `texts` shows. `clock` places what is said without turns."""
         self._texts = texts
         self._clock = clock
-        self._segments = False
-        """Whether something was said without turns: it is reported after what has come meanwhile."""
+        self._segments: list[tuple[float, int]] = []
+        """What was said without turns: its place on upstream's clock, and where it stands. It is reported late."""
         self._entries: list[Said] = []
         self._items: dict[str, Said] = {}
         self._responses: dict[str | None, _Response] = {}
@@ -71,10 +71,19 @@ class Transcript:
 
     def entries(self) -> list[Said]:
         """Return what was said, in order. Messages of the model that never said anything are left out."""
+        self._order_segments()
         said = [each for each in self._entries if each.characters is not None or each.status or each.kind != "speech"]
         if self._segments and all(each.at is not None for each in said):
             said.sort(key=lambda each: each.at or 0)
         return said
+
+    def _order_segments(self) -> None:
+        """Let the segments stand in the order in which they were said, each where one of them stood."""
+        places = [place for _, place in self._segments]
+        ordered = [self._entries[place] for _, place in sorted(self._segments)]
+        for place, entry in zip(places, ordered, strict=True):
+            self._entries[place] = entry
+        self._segments = [(start, place) for (start, _), place in zip(sorted(self._segments), places, strict=True)]
 
     def _item(self, at: float | None, item_id: str | None, role: str | None, kind: Kind) -> Said:
         """Return the turn that an item is; a new one is the last."""
@@ -168,13 +177,15 @@ class Transcript:
         """The user or the model spoke for a while. What was heard of the model is not known."""
         entry = Said(at=at, item_id=None, role=body.get("role"), kind="speech")
         self._write(entry, body.get("transcript"))
+        start = body.get("start_ms")
+        if isinstance(start, int | float):
+            self._segments.append((start, len(self._entries)))
         self._entries.append(entry)
-        self._segments = True
 
         def place(begin: float | None, _end: float | None) -> None:
             entry.at = entry.at if begin is None else begin
 
-        self._clock.wait(body.get("start_ms"), body.get("end_ms"), place)
+        self._clock.wait(start, body.get("end_ms"), place)
 
     def truncated(self, at: float | None, body: Body) -> None:
         """Upstream says how much of an item was played."""

@@ -7,7 +7,7 @@ So the direction of a frame tells none of them from what upstream says (`sent` i
 from typing import ClassVar, Final
 
 from steno.wire.base import Id, TypedEvent
-from steno.wire.live_objects import BackendItem
+from steno.wire.responses_objects import InputItem
 
 
 class LiveClientEvent(TypedEvent, frozen=True):
@@ -76,7 +76,7 @@ class DecisionItemDelete(LiveClientEvent, frozen=True, tag="decision.item.delete
 class ResponseItemCreate(LiveClientEvent, frozen=True, tag="response.item.create"):
     """The client adds an item to the backend's input, such as the output of a tool."""
 
-    item: BackendItem | None = None
+    item: InputItem | None = None
 
 
 class BackendResponseCreate(LiveClientEvent, frozen=True, tag="response.create"):

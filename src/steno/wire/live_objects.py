@@ -4,12 +4,13 @@ Source: the published types of the Live API; recordings of OpenAI. Statuses and 
 families: the reducers know the closed sets.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from steno.wire.base import SIGN, Bounded, Id, Number, UnixSeconds, Wire
-from steno.wire.usage import ResponseUsage, ToolUsage
+from steno.wire.base import SIGN, Amount, Bounded, Id, Index, Number, UnixSeconds, Wire
+from steno.wire.responses_objects import Response, ResponseItem
+from steno.wire.usage import ResponseUsage
 
 
 class LiveAudioFormat(Wire, frozen=True):
@@ -50,7 +51,7 @@ class LiveSession(Wire, frozen=True):
 class ContextWindow(Wire, frozen=True):
     """How full the context of the model is. It may fall after a compaction."""
 
-    usage_ratio: Number | None = None
+    usage_ratio: Amount | None = None
     """Tokens of the context by those that the model can hold."""
 
 
@@ -95,60 +96,13 @@ class DecisionOutcome(Wire, frozen=True):
     decision: Decision | None = None
 
 
-class BackendPart(Wire, frozen=True):
-    """One part of a message: its text, or why the model refused."""
-
-    type: str | None = None
-    text: str | None = None
-    refusal: str | None = None
-
-
-class BackendAction(Wire, frozen=True):
-    """What a search of the web did: search, or open a page."""
-
-    type: str | None = None
-
-
-class BackendItem(Wire, frozen=True):
-    """An item of a backend's response, or one that a client adds for it; which members it has follows from `type`."""
-
-    id: Id | None = None
-    type: str | None = None
-    status: str | None = None
-    content: Annotated[tuple[BackendPart, ...], Bounded] | None = None
-    name: str | None = None
-    call_id: Id | None = None
-    arguments: str | None = None
-    output: Any = None
-    error: Any = None
-    action: BackendAction | None = None
-
-
-class BackendIncomplete(Wire, frozen=True):
-    """Why a response of a backend is not whole."""
-
-    reason: str | None = None
-
-
-class BackendResponse(Wire, frozen=True):
-    """A response of the Responses API, as a Live session passes it on: without input, instructions, tools or output."""
-
-    id: Id | None = None
-    object: str | None = None
-    status: str | None = None
-    model: str | None = None
-    service_tier: str | None = None
-    incomplete_details: BackendIncomplete | None = None
-    error: LiveError | None = None
-    usage: ResponseUsage | None = None
-    tool_usage: ToolUsage | None = None
-
-
 class BackendEvent(Wire, frozen=True):
     """What is read of the event of the Responses API that a `response.event` carries: members of all its types."""
 
     type: str | None = None
-    response: BackendResponse | None = None
-    item: BackendItem | None = None
+    sequence_number: Index | None = None
+    response: Response | None = None
+    """Without input, instructions, tools or output: a Live session passes it on so."""
+    item: ResponseItem | None = None
     code: str | int | None = None
     message: str | None = None

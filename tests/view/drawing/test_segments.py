@@ -70,11 +70,20 @@ def test_words_stand_in_the_order_in_which_they_were_said() -> None:
     ]
 
 
-def test_without_times_words_stand_as_they_were_reported() -> None:
-    made = shown("k", [segment(None, "assistant", 400, 900, "One"), segment(None, "user", 100, 300, "Two")])
+def test_without_times_words_stand_by_upstreams_clock() -> None:
+    """Each in a place of one of them; what has none stands where it was reported."""
+    made = shown(
+        "k",
+        [
+            segment(None, "assistant", 400, 900, "One"),
+            segment(None, "user", None, None, "Two"),
+            record("tool_call.started", None, call_id="c", kind="function", name="hours"),
+            segment(None, "user", 100, 300, "Three"),
+        ],
+    )
 
-    assert [(span.begin, span.end) for span in made.spans] == [(None, None), (None, None)]
-    assert [said.text for said in made.transcript] == ["One", "Two"]
+    assert [(span.begin, span.end) for span in made.spans] == [(None, None)] * 4
+    assert [said.text or said.kind for said in made.transcript] == ["Three", "Two", "tool_call", "One"]
 
 
 def test_a_pause_lasts_until_the_model_wakes_or_the_session_ends() -> None:

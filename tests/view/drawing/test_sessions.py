@@ -54,7 +54,7 @@ def test_a_session_costs_what_its_reports_add_up_to() -> None:
         "active_seconds": 20.0,
         "paused_seconds": 10.0,
     }
-    assert made.totals["cost_usd"] == "0.02"
+    assert (made.totals["cost_usd"], made.totals["seconds"]) == ("0.02", [{"model": "gpt-live-1", "seconds": "30"}])
 
 
 def test_reports_of_a_session_whose_beginning_is_not_here_are_its_span() -> None:

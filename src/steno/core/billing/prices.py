@@ -134,38 +134,42 @@ def price(
     if isinstance(found, Unpriced):
         return found
     name, rates = found
-    held, tier, above = _holding(rates, tier, used)
-    if held is None:
-        return Unpriced("no_rate")
-    lines = []
-    for bucket in used:
-        direction, modality, cached, tokens = bucket.direction, bucket.modality, bucket.cached, bucket.tokens
-        rate = held.tokens.get((direction, modality, cached)) or _rate_of(held, bucket)
-        if type(rate) is not Decimal:
-            return Unpriced(rate)  # type: ignore[arg-type]  # it is no Decimal: it is why there is none
-        lines.append(Line(direction, modality, cached, tokens, rate))
-    if writes and (reason := _write(lines, writes, held)):
-        return Unpriced(reason)
+    held, named, length = _holding(rates, tier, used)
+    lines = "no_rate" if held is None else _lines(held, used, writes)
+    if isinstance(lines, str):
+        return Unpriced(lines)
     usd = _NOTHING
     for line in lines:
         usd = EXACT.fma(line.rate, line.tokens, usd)
-    return Priced(usd, name, tuple(lines), table.version, tier, above)
+    return Priced(usd, name, tuple(lines), table.version, named, length)
 
 
 def _holding(
     rates: Rates, tier: str | None, used: Iterable[Tokens]
 ) -> tuple[TokenRates | None, str | None, int | None]:
-    """Return the rates of tokens that hold for a usage, None where there are none; their tier, and their length."""
-    if tier in STANDARD:
-        if not rates.lengths:
-            return rates, None, None
-        tier = None
-    tokens = _input(used)
-    above = max((length for length in rates.lengths if tokens > length), default=None)
-    if tier is None and above is None:
+    """Return the rates that hold for a usage, None where there are none; and the tier and the length that they are of.
+
+    The two are None for the standard tier and for a short input.
+    """
+    if tier in STANDARD and not rates.lengths:  # most often
         return rates, None, None
-    named = _TIERS.get(tier, tier) if tier else None
-    return rates.special.get((named or "", above or 0)), named, above
+    named = "" if tier in STANDARD else _TIERS.get(tier or "", tier or "")
+    tokens = _input(used)
+    length = max((length for length in rates.lengths if tokens > length), default=0)
+    held = rates.special.get((named, length)) if named or length else rates
+    return held, named or None, length or None
+
+
+def _lines(held: TokenRates, used: Iterable[Tokens], writes: Sequence[CacheWrite]) -> list[Line] | UnpricedReason:
+    """Return each bucket with its rate, or why one has none."""
+    lines = []
+    for bucket in used:
+        direction, modality, cached, tokens = bucket.direction, bucket.modality, bucket.cached, bucket.tokens
+        rate = held.tokens.get((direction, modality, cached)) or _rate_of(held, bucket)
+        if isinstance(rate, str):
+            return rate
+        lines.append(Line(direction, modality, cached, tokens, rate))
+    return (_write(lines, writes, held) if writes else None) or lines
 
 
 def _write(lines: list[Line], writes: Iterable[CacheWrite], held: TokenRates) -> UnpricedReason | None:

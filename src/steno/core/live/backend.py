@@ -9,22 +9,25 @@ the next response of the delegation begins, which upstream makes of that output.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from steno.core import facts, tools
 from steno.core.billing import costs
 from steno.core.billing import tools as tool_costs
 from steno.core.billing.costs import Terms
-from steno.core.conversation import NOTHING, counted
+from steno.core.conversation import DUPLICATED, NOTHING, counted
 from steno.core.facts import Content, Fact
 from steno.core.frame import Frame
 from steno.core.live.delegation import BackendWork, OpenDelegation
 from steno.core.live.state import LiveConversation
 from steno.core.memory import text_bytes
-from steno.core.vocabulary import INTERRUPTIONS, RESPONSE_ENDS, closed, code, short
+from steno.core.responses import calls, items
+from steno.core.responses.lifecycle import INCOMPLETE
+from steno.core.vocabulary import RESPONSE_ENDS, closed, code, short
 from steno.limits import LIST_ELEMENTS
 from steno.wire import live, live_client, raw_member, raw_object
-from steno.wire.live_objects import BackendEvent, BackendItem, BackendResponse
+from steno.wire.live_objects import BackendEvent
+from steno.wire.responses_objects import Response, ResponseItem
 
 Inner = Callable[[LiveConversation, live.BackendResponseEvent, BackendEvent, Frame], Sequence[Fact]]
 
@@ -32,30 +35,8 @@ ENDS: Final = {
     "response.completed": "completed",
     "response.incomplete": "incomplete",
     "response.failed": "failed",
-    "response.cancelled": "cancelled",
 }
 """The events that end a response, and its status where the object does not say it."""
-
-CALLS: Final = {
-    "function_call": "function",
-    "custom_tool_call": "custom",
-    "mcp_call": "mcp",
-    "code_interpreter_call": "code_interpreter",
-    "file_search_call": "file_search",
-    "web_search_call": "web_search",
-}
-"""Items that are calls of tools, and the kind of tool."""
-OF_CLIENT: Final = frozenset({"function_call", "custom_tool_call"})
-"""Those that the client answers; the others upstream makes itself."""
-OUTPUTS: Final = frozenset({"function_call_output", "custom_tool_call_output"})
-"""Items that a client adds as the output of a call."""
-FEES: Final = {
-    "code_interpreter_call": "code_interpreter",
-    "file_search_call": "file_search",
-    "image_generation_call": "image_generation",
-    "web_search_call": "web_search",
-}
-"""Items that may be billed beside the tokens of a response, and the kind of tool."""
 
 
 def response_event(state: LiveConversation, event: live.BackendResponseEvent, frame: Frame) -> Sequence[Fact]:
@@ -64,7 +45,15 @@ def response_event(state: LiveConversation, event: live.BackendResponseEvent, fr
     if inner is None or inner.type is None:
         return state.reject(event, "missing_object")
     handle = INNER.get(inner.type)
+    if inner.response is None and _came_before(state, event, inner):
+        return DUPLICATED
     return NOTHING if handle is None else handle(state, event, inner, frame)
+
+
+def _came_before(state: LiveConversation, event: live.BackendResponseEvent, inner: BackendEvent) -> bool:
+    """Return whether a piece of a response was delivered on another connection. Whole ones are known by their ids."""
+    work = _work(state, event)
+    return work is not None and not work.numbers.is_new(inner.sequence_number)
 
 
 # Its beginning --------------------------------------------------------------------------------------------
@@ -94,6 +83,7 @@ def _in_progress(
     work = state.backend.get(response.id)
     if work is None:
         return _open(state, event, response, frame, begins=False)
+    work.numbers.take(inner.sequence_number)
     _keep(state, work, event, frame)
     return NOTHING
 
@@ -101,7 +91,7 @@ def _in_progress(
 def _open(
     state: LiveConversation,
     event: live.BackendResponseEvent,
-    response: BackendResponse,
+    response: Response,
     frame: Frame,
     *,
     begins: bool = True,
@@ -113,6 +103,7 @@ def _open(
     if delegation is not None:
         delegation.responses += 1
     work = BackendWork(key, delegation_id, frame.at if begins else None, state.terms(short(response.model)))
+    work.numbers.is_new(event.event.sequence_number if event.event else None)
     state.backend[key] = work
     _keep(state, work, event, frame)
     started = facts.ResponseStarted(response_id=key, conversation_id=None, model=work.terms.model)
@@ -157,10 +148,10 @@ def _text_delta(
 
 
 def _item_added(
-    state: LiveConversation, event: live.BackendResponseEvent, inner: BackendEvent, _frame: Frame
+    state: LiveConversation, event: live.BackendResponseEvent, inner: BackendEvent, frame: Frame
 ) -> Sequence[Fact]:
     """Begin the call that an item is."""
-    return _call(state, event, inner.item)
+    return _call(state, event, inner.item, frame)
 
 
 def _item_done(
@@ -172,62 +163,59 @@ def _item_done(
         return state.reject(event, "missing_object")
     work = _work(state, event)
     if work is not None:
-        work.items += 1
-        _note_said(state, work, item)
-        _note_fee(work, item)
-    begun = _call(state, event, item)
-    key = _call_id(item)
-    if item.type not in CALLS:
-        return begun
-    tools.called(state, key, frame.at if item.type in OF_CLIENT else None, item.arguments)
-    if item.type in OF_CLIENT:
-        if work is not None:
-            work.is_round = True
-        return begun
-    status = "failed" if item.error is not None or item.status in {"failed", "incomplete"} else "completed"
-    return (*begun, *tools.finish(state, key, status, frame.at))
+        _note(state, work, item)
+    return (
+        *_call(state, event, item, frame),
+        *calls.settle(state, item, frame.at),
+        *calls.asked_or_listed(state, item),
+    )
 
 
-def _note_said(state: LiveConversation, work: BackendWork, item: BackendItem) -> None:
-    """Note what an item says, until its response ends; nothing of what is too long together to be kept."""
-    if item.type in CALLS:
-        text, kind = item.arguments or "", "arguments"
-    else:
-        text, kind = "".join(part.text or part.refusal or "" for part in item.content or ()), "text"
-    if text and len(work.said) < LIST_ELEMENTS and work.said_bytes + text_bytes(text) <= state.limits.object_bytes:
-        work.said.append(Content(kind, text))
-        work.said_bytes += text_bytes(text)
+def _note(state: LiveConversation, work: BackendWork, item: ResponseItem) -> None:
+    """Note what an item of a response says and calls, until that ends; no text that is too long to be kept."""
+    work.items += 1
+    _note_waits(work, item)
+    for kind, number in calls.billed(Response(output=(item,))).items():
+        work.listed = counted(work.listed, kind, number)
+    said = items.content_of(item)
+    size = text_bytes(said.text) if said is not None else 0
+    if said is not None and len(work.said) < LIST_ELEMENTS and work.said_bytes + size <= state.limits.object_bytes:
+        work.said.append(said)
+        work.said_bytes += size
         state.backend.weigh(work.id)
 
 
-def _note_fee(work: BackendWork, item: BackendItem) -> None:
-    """Count a call of a tool of upstream's own that ended, and may be billed. To open a page is no search."""
-    kind = FEES.get(item.type or "")
-    opened = kind == "web_search" and item.action is not None and item.action.type not in {None, "search"}
-    if kind is not None and not opened and item.status not in {"failed", "incomplete", "in_progress"}:
-        work.fees = counted(work.fees, kind)
+def _note_waits(work: BackendWork, item: ResponseItem) -> None:
+    """Note that a response waits for its client, or waits no more: upstream may run a shell itself."""
+    if item.type in calls.OUTPUTS:
+        work.waits_for.discard(item.call_id or "")
+    elif len(work.waits_for) < LIST_ELEMENTS:
+        key = calls.key_of(item) if item.type in calls.RUN_BY_CLIENT else None
+        if item.type == "mcp_approval_request":
+            key = item.id
+        if key is not None:
+            work.waits_for.add(key)
 
 
-def _call(state: LiveConversation, event: live.BackendResponseEvent, item: BackendItem | None) -> Sequence[Fact]:
-    if item is None or item.type not in CALLS:
+def _call(
+    state: LiveConversation, event: live.BackendResponseEvent, item: ResponseItem | None, frame: Frame
+) -> Sequence[Fact]:
+    """Begin the call that an item is, or learn more of it."""
+    key = calls.key_of(item) if item is not None else None
+    if item is None or item.type not in calls.KINDS or key is None:
         return NOTHING
     work = _work(state, event)
     owner = event.delegation_id or (work.id if work else None)
-    return tools.start(state, _call_id(item), CALLS[item.type], item.name, owner, item.id)
-
-
-def _call_id(item: BackendItem) -> str | None:
-    """Return what a call is known by: a client's by its `call_id`, upstream's own by its item."""
-    return item.call_id if item.type in OF_CLIENT else item.id
+    begun = tools.start(state, key, calls.KINDS[item.type], item.name, owner, item.id)
+    call = state.calls.get(key)
+    if call is not None and call.run_at is None and item.type in calls.RUN_BY_UPSTREAM:
+        call.run_at = frame.at
+    return begun
 
 
 def item_create(state: LiveConversation, event: live_client.ResponseItemCreate, frame: Frame) -> Sequence[Fact]:
-    """Take what the client adds to the backend's input: the output of a call ends it."""
-    item = event.item
-    if item is None or item.type not in OUTPUTS:
-        return NOTHING
-    output = item.output if isinstance(item.output, str) else None
-    return tools.finish(state, item.call_id, "completed", frame.at, output)
+    """Take what the client adds to the backend's input: the output of a call, or what a person decided."""
+    return NOTHING if event.item is None else calls.answered_by(state, event.item, frame.at)
 
 
 # Its end --------------------------------------------------------------------------------------------------
@@ -252,16 +240,11 @@ def _ended(
     return (*begun, *finished, *_settle(state, work, status, frame))
 
 
-def _finished(
-    state: LiveConversation, work: BackendWork, response: BackendResponse, status: str, frame: Frame
-) -> list[Fact]:
+def _finished(state: LiveConversation, work: BackendWork, response: Response, status: str, frame: Frame) -> list[Fact]:
     tier = short(response.service_tier)
     terms = Terms(short(response.model) or work.terms.model, work.terms.prices, tier)
     bill = costs.bill(state, response.usage, terms, work.id)
-    billed = tool_costs.bill(state, response.tool_usage, work.fees, terms, work.id)
     reason = _reason(response, status)
-    details = response.usage.output_token_details if response.usage else None
-    reasoning = details.reasoning_tokens if details else None
     finished: list[Fact] = [
         facts.ResponseFinished(
             response_id=work.id,
@@ -280,34 +263,39 @@ def _finished(
             cost=bill.cost,
             service_tier=tier or UNSET,
             cache_writes=bill.cache_writes or UNSET,
-            reasoning_tokens=UNSET if reasoning is None else reasoning,
+            reasoning_tokens=_reasoning(response),
         ),
-        *billed,
+        *tool_costs.bill(state, response.tool_usage, work.listed, terms, work.id, calls.drawn_by(response)),
     ]
     if status == "completed":
         return finished
-    cause = "failed" if status == "failed" else closed(reason, INTERRUPTIONS)
+    cause = "failed" if status == "failed" else reason or "unknown"
     state.totals.interrupt(cause)
     failure = reason if status == "failed" else None
     interrupted = facts.ResponseInterrupted(response_id=work.id, reason=cause, model=terms.model, code=failure)
     return [*finished, interrupted]
 
 
-def _reason(response: BackendResponse, status: str) -> str | None:
+def _reasoning(response: Response) -> int | UnsetType:
+    details = response.usage.output_token_details if response.usage else None
+    return UNSET if details is None or details.reasoning_tokens is None else details.reasoning_tokens
+
+
+def _reason(response: Response, status: str) -> str | None:
     """Return why a response ended with `status`; None if it was completed."""
     if status == "completed":
         return None
     if status == "failed":
         return code(response.error)
     details = response.incomplete_details
-    return closed(details.reason, INTERRUPTIONS) if details and details.reason else "unknown"
+    return closed(details.reason, INCOMPLETE) if details and details.reason else "unknown"
 
 
 def _settle(state: LiveConversation, work: BackendWork, status: str, frame: Frame) -> list[Fact]:
     """End the delegation of a response that ended, unless another response follows, with the outputs of its calls."""
     if status != "completed":
         over = tools.finish_all(state, work.delegation_id or work.id, "abandoned", None)
-    elif work.is_round:
+    elif work.waits_for:
         return []
     else:
         over = []

@@ -8,6 +8,7 @@ from steno.core.billing.costs import Terms
 from steno.core.conversation import NOTHING_COUNTED
 from steno.core.facts import Content
 from steno.core.memory import Held
+from steno.core.responses.in_progress import Numbers
 from steno.timestamps import Micros
 
 
@@ -45,16 +46,17 @@ class BackendWork(Held):
     __slots__ = (
         "created_at",
         "delegation_id",
-        "fees",
         "first_text_seconds",
         "has_text",
         "id",
-        "is_round",
         "items",
+        "listed",
+        "numbers",
         "raw",
         "said",
         "said_bytes",
         "terms",
+        "waits_for",
     )
 
     def __init__(self, key: str, delegation_id: str | None, created_at: Micros | None, terms: Terms) -> None:
@@ -66,14 +68,16 @@ class BackendWork(Held):
         self.terms = terms
         self.raw = b""
         """Its object as it came last."""
+        self.numbers = Numbers()
+        """Which of its events came: two connections bring each twice."""
         self.items = 0
-        self.is_round = False
-        """Whether it calls a tool of the client's: then another response follows, with the output."""
-        self.fees: Mapping[str, int] = NOTHING_COUNTED
-        """Calls of tools of upstream's own that ended, by their kind."""
+        self.waits_for: set[str] = set()
+        """Calls that the client has to answer, and requests for approval: another response follows."""
         self.said: list[Content] = []
         """What its items say. The object that ends it has none of them."""
         self.said_bytes = 0
+        self.listed: Mapping[str, int] = NOTHING_COUNTED
+        """The kind of a tool to how many of its calls ended that are billed by the call."""
         self.has_text = False
         self.first_text_seconds: float | None = None
 

@@ -92,7 +92,7 @@ def decided(state: LiveConversation, event: live.DecisionEvent, frame: Frame) ->
     decision = event.event.decision if event.event else None
     if decision is None:
         return state.reject(event, "missing_object")
-    state.decisions.add(raw_member("decision", raw_object(event, frame.payload)))
+    state.decided.add(raw_member("decision", raw_object(event, frame.payload)))
     delegation = state.delegations.get(event.delegation_id or "")
     answered = () if delegation is None else (state.finish_delegation(delegation, ANSWERED, frame.at),)
     return (_made(state, event, decision), *answered)

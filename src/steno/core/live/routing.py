@@ -205,6 +205,9 @@ class LiveRouter(Router):
         """Let nothing lead to `state`; a session that goes on under its name gets the next number."""
         if state.known_session:
             self._sessions.pop((state.source, state.known_session), None)
+        for stream in state.streams:
+            if state in self._mixed.get(stream, ()):
+                self._mixed[stream].remove(state)
         goes_on = reason in ("replaced", "evicted") or state.shared
         if state.base and goes_on and state.key == self._key(state.base):
             self._generations[state.base] = self._generations.pop(state.base, 1) + 1

@@ -12,6 +12,7 @@ from steno.core.live.state import LIVE, LiveConversation
 from steno.core.session import CLOSED, EXPIRED
 from steno.core.vocabulary import SESSION_ENDS, closed, code, short
 from steno.wire import live, raw_object
+from steno.wire.live_client import LiveClientEvent
 from steno.wire.live_objects import LiveSession
 
 EFFECTS: Final = {
@@ -37,7 +38,7 @@ def reported(
     if raw and raw == state.session and isinstance(event, live.SessionStarted):
         return NOTHING  # each connection that follows a session is told of it
     kind = facts.SessionOpened if state.session_life.status is None else facts.SessionChanged
-    if kind is facts.SessionOpened and isinstance(event, live.SessionStarted):
+    if isinstance(event, live.SessionStarted) and issubclass(state.opened_by or type(event), LiveClientEvent):
         state.opened_by = live.SessionStarted  # its client spoke first
     _configure(state, session, raw, frame)
     return (

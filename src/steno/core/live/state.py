@@ -9,12 +9,13 @@ from steno.core.billing import costs
 from steno.core.billing.costs import Terms
 from steno.core.billing.sessions import Meter
 from steno.core.bounded import BoundedObjects, BoundedSet
-from steno.core.conversation import Conversation, Exported
+from steno.core.conversation import Exported
 from steno.core.export import seconds_text
 from steno.core.facts import Content, Fact
 from steno.core.live.delegation import BackendWork, EndedDelegation, OpenDelegation
 from steno.core.live.timeline import Segment, Speaker, Timeline
 from steno.core.memory import ENDED_CALL_BYTES, InProgress, text_bytes
+from steno.core.responses.approving import ApprovingConversation
 from steno.core.session import CLOSED
 from steno.core.transcript import Transcript
 from steno.limits import ENDED_IDS, Limits
@@ -27,7 +28,7 @@ ABANDONED: Final = "abandoned"
 ORPHANED: Final = "orphaned"
 
 
-class LiveConversation(Conversation):
+class LiveConversation(ApprovingConversation):
     """A Live session: all streams that follow it within one source."""
 
     __slots__ = (
@@ -38,7 +39,7 @@ class LiveConversation(Conversation):
         "backend",
         "base",
         "context_ratio",
-        "decisions",
+        "decided",
         "delegation_log",
         "delegations",
         "known_session",
@@ -91,7 +92,7 @@ class LiveConversation(Conversation):
         """Commentary that the client was seen to add, and upstream has not acknowledged yet."""
         self.backend: InProgress[str, BackendWork] = InProgress(self.memory)
         self.responses = BoundedObjects(limits, self.memory)
-        self.decisions = BoundedObjects(limits, self.memory)
+        self.decided = BoundedObjects(limits, self.memory)
         self._ended_delegations: BoundedSet | None = None
         self._ended_responses: BoundedSet | None = None
 
@@ -226,13 +227,13 @@ class LiveConversation(Conversation):
 
     def dropped_objects(self) -> int:
         """Return how many raw objects could not be kept."""
-        return self.responses.dropped + self.decisions.dropped
+        return self.responses.dropped + self.decided.dropped
 
     def erase_content(self) -> None:
         """Drop all words, and the raw objects that hold them."""
         super().erase_content()
         self.responses.drop_all()
-        self.decisions.drop_all()
+        self.decided.drop_all()
         for key, work in self.backend.items():
             work.raw = b""
             work.said = []
@@ -270,7 +271,7 @@ class LiveConversation(Conversation):
         """Return the responses of its backends, what was said, its time, and the work that was delegated."""
         return Exported(
             responses=self.responses.objects,
-            decisions=self.decisions.objects,
+            decisions=self.decided.objects,
             transcript=[_turn(segment) for segment in self._in_order()],
             further={
                 "usage": self._usage(),

@@ -18,8 +18,9 @@ import msgspec
 from msgspec import Raw
 
 from steno.core import facts, tools
-from steno.core.conversation import NOTHING
+from steno.core.conversation import NOTHING, Conversation
 from steno.core.facts import Fact
+from steno.core.responses.approving import ApprovingConversation
 from steno.core.responses.item import ResponsesItem
 from steno.core.responses.state import ResponsesConversation
 from steno.core.vocabulary import code, short
@@ -87,7 +88,7 @@ def runs(state: ResponsesConversation, known: ResponsesItem, at: Micros | None) 
         call.run_at = at
 
 
-def settle(state: ResponsesConversation, item: ResponseItem, at: Micros | None) -> Sequence[Fact]:
+def settle(state: Conversation, item: ResponseItem, at: Micros | None) -> Sequence[Fact]:
     """Take the final form of an item: a call is complete, and has returned where upstream ran it."""
     if item.type in OUTPUTS:
         status = "failed" if item.status == "failed" else "completed"
@@ -152,7 +153,7 @@ def text_of(raw: Raw) -> str | None:
 # What a response, or a request, says of several ------------------------------------------------------------
 
 
-def answered_by(state: ResponsesConversation, item: InputItem, at: Micros | None) -> Sequence[Fact]:
+def answered_by(state: ApprovingConversation, item: InputItem, at: Micros | None) -> Sequence[Fact]:
     """Take an item in the input of a request: the output of a call, or what a person decided."""
     if item.type in OUTPUTS:
         status = "failed" if item.status == "failed" else "completed"
@@ -165,7 +166,7 @@ def answered_by(state: ResponsesConversation, item: InputItem, at: Micros | None
     return (facts.ApprovalGiven(request_id=item.approval_request_id, approved=item.approve),)
 
 
-def asked_or_listed(state: ResponsesConversation, item: ResponseItem) -> Sequence[Fact]:
+def asked_or_listed(state: ApprovingConversation, item: ResponseItem) -> Sequence[Fact]:
     """Report that a call waits for a person, or that the tools of a server are listed: once for each item."""
     if item.type == "mcp_approval_request":
         if item.id is not None and not state.requested.add(item.id):
@@ -176,7 +177,7 @@ def asked_or_listed(state: ResponsesConversation, item: ResponseItem) -> Sequenc
     return NOTHING
 
 
-def listed(state: ResponsesConversation, item_id: str | None, status: str) -> Sequence[Fact]:
+def listed(state: ApprovingConversation, item_id: str | None, status: str) -> Sequence[Fact]:
     """Report that the tools of a server were listed, or could not be: once for each item."""
     if item_id is not None and not state.requested.add(item_id):
         return NOTHING

@@ -8,9 +8,10 @@ from steno.core import tools
 from steno.core.billing import costs
 from steno.core.billing.costs import Terms
 from steno.core.bounded import BoundedObjects, BoundedSet
-from steno.core.conversation import NOTHING, Conversation, Exported, counted
+from steno.core.conversation import NOTHING, Exported, counted
 from steno.core.facts import Fact, ResponseAbandoned, ResponseFinished, ResponseInterrupted
 from steno.core.memory import InProgress
+from steno.core.responses.approving import ApprovingConversation
 from steno.core.responses.in_progress import EndedResponse, OpenResponse, Request
 from steno.core.responses.item import ResponsesItem, transcript_entry
 from steno.core.transcript import Transcript
@@ -24,14 +25,12 @@ TIP_BYTES: Final = 640
 """A response that ended and may be followed."""
 
 
-class ResponsesConversation(Conversation):
+class ResponsesConversation(ApprovingConversation):
     """A conversation of upstream's, a chain of responses, or what is said on a lane of a connection."""
 
     __slots__ = (
-        "_decisions",
         "_ended_responses",
         "_request_number",
-        "_requested",
         "_said",
         "begins_late",
         "connection",
@@ -47,6 +46,7 @@ class ResponsesConversation(Conversation):
     )
 
     family = "responses"
+    unique_usages = True
     begun_by = (responses.ResponseCreate, responses.Created)
     is_session = True
 
@@ -73,8 +73,6 @@ class ResponsesConversation(Conversation):
         self.tips: OrderedDict[str, EndedResponse] = OrderedDict()
         """The newest responses that ended, the last one behind: others may follow them."""
         self._ended_responses: BoundedSet | None = None
-        self._requested: BoundedSet | None = None
-        self._decisions: BoundedSet | None = None
 
     @property
     def ended_responses(self) -> BoundedSet:
@@ -82,20 +80,6 @@ class ResponsesConversation(Conversation):
         if self._ended_responses is None:
             self._ended_responses = BoundedSet(ENDED_IDS, self.memory)
         return self._ended_responses
-
-    @property
-    def requested(self) -> BoundedSet:
-        """The newest items that asked a person, or listed tools: each is reported once."""
-        if self._requested is None:
-            self._requested = BoundedSet(ENDED_IDS, self.memory)
-        return self._requested
-
-    @property
-    def decisions(self) -> BoundedSet:
-        """The newest requests for approval that a person has decided about."""
-        if self._decisions is None:
-            self._decisions = BoundedSet(ENDED_IDS, self.memory)
-        return self._decisions
 
     @property
     def complete(self) -> bool:
