@@ -102,3 +102,9 @@ def test_a_session_whose_model_was_stopped_is_paused_until_it_wakes() -> None:
         "listening",
     ]
     assert row(opened(), pause, started("gpt-5.6")).state == "responding"
+
+
+def test_a_response_that_was_steered_is_not_cut_off() -> None:
+    broke = [facts.ResponseInterrupted(response_id="r", reason=each, model=None) for each in ("steered", "failed")]
+
+    assert row(*broke).interruptions == 1

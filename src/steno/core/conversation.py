@@ -255,7 +255,7 @@ class Conversation:
         self.call_id: str | None = None
         self.session: bytes = b""
         """The raw object of the session; empty where none was reported, or it is too long to be kept."""
-        self.session_life = SessionLife()
+        self.session_life = SessionLife(self.family)
         self.expired = False
         """Whether upstream said that the session reached its longest duration."""
         self.events = 0

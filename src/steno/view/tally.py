@@ -266,8 +266,10 @@ def _response_finished(tally: Tally, _origin: Origin, fact: facts.ResponseFinish
     tally.use(fact.tokens, fact.cost)
 
 
-def _interrupted(tally: Tally, _origin: Origin, _fact: Fact) -> None:
-    tally.interruptions += 1
+def _interrupted(tally: Tally, _origin: Origin, fact: facts.ResponseInterrupted) -> None:
+    """Count a response that broke off. One that was steered did so as it was asked to, and has a successor."""
+    if fact.reason != "steered":
+        tally.interruptions += 1
 
 
 def _response_abandoned(tally: Tally, _origin: Origin, fact: facts.ResponseAbandoned) -> None:

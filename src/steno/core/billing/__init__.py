@@ -9,5 +9,5 @@
     tools.py        what built-in tools cost beside the tokens of a response
     claims.py       who is billed where several sources follow one call
 
-Time and price lists arrive as data.
+The price list arrives as data. A usage that was not reported has no price and a reason; it is not zero.
 """
