@@ -26,6 +26,7 @@ from steno.core.memory import (
     MemoryBudget,
     text_bytes,
 )
+from steno.core.responses.state import TIP_BYTES
 from steno.core.transcript import Entry, Transcript
 from steno.limits import Limits
 from tests.core.helpers import BEGIN, Event, Play, cloud_event, delta, done, event, line_of, note, run, session
@@ -137,7 +138,7 @@ def counted(state: Conversation) -> int:
     size: int = CONVERSATION_BYTES + len(state.session)
     size += BUCKET_BYTES * (len(state.totals.tokens) + len(state.totals.seconds))
     size += sum(ENDED_CALL_BYTES + text_bytes(each.call_id) for each in state.tool_log)
-    for name in ("ended", "seen", "ended_responses", "ended_ids", "approvals", "decisions", "deleted"):
+    for name in ("ended", "seen", "ended_responses", "ended_ids", "approvals", "requested", "decisions", "deleted"):
         ids = getattr(state, name, BoundedSet(1))
         if ids._memory is state.memory:  # a session that replaces another takes over what was seen
             size += ID_BYTES * ids._room
@@ -145,6 +146,8 @@ def counted(state: Conversation) -> int:
         store = getattr(state, name, None)
         kept = [] if store is None else getattr(store.objects, "values", store.objects.copy)()
         size += sum(OBJECT_BYTES + len(raw) for raw in kept)
+    size += sum(OPEN_BYTES + each.weight() for each in getattr(state, "requests", {}).values())
+    size += TIP_BYTES * len(getattr(state, "tips", ()))
     for name in ("calls", "open", "open_runs", "open_steps"):
         open_ones = getattr(state, name, InProgress(state.memory)).items()
         size += sum(OPEN_BYTES + text_bytes(key) + each.weight() for key, each in open_ones)

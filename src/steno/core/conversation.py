@@ -222,6 +222,8 @@ class Conversation:
 
     family = ""
     """The name of its family."""
+    unique_usages: ClassVar[bool] = False
+    """Whether the ids of its usages are unique, whatever the session."""
     begun_by: ClassVar[tuple[type[Event], ...]] = ()
     """The kinds of events that upstream begins one with."""
     is_session = False
@@ -253,7 +255,7 @@ class Conversation:
         self.call_id: str | None = None
         self.session: bytes = b""
         """The raw object of the session; empty where none was reported, or it is too long to be kept."""
-        self.session_life = SessionLife()
+        self.session_life = SessionLife(self.family)
         self.expired = False
         """Whether upstream said that the session reached its longest duration."""
         self.events = 0

@@ -19,8 +19,8 @@ Every event that is not rejected moves exactly one conversation. Which one is de
 
 A conversation has a key that no other open one has: `<source>/<name>` where something names it, else the name of its
 stream. Keys of all families share one table, so that a name belongs to one family at a time; an event of another family
-with that name is rejected as `no_conversation`. A session that replaces another under the same key opens `<key>#2`, and
-so on.
+with that name is rejected as `no_conversation`. Two families that speak on one stream would both have its name: the
+second one's has a `~` behind it. A session that replaces another under the same key opens `<key>#2`, and so on.
 
 Conversations end for one reason of a closed list (`endings.Closing`). One without a name ends with its stream. One with
 a name, and every thread, outlives its streams: it ends when it is idle or evicted, or with the stream that it was last
@@ -212,6 +212,8 @@ class Registry:
         """Open `state`, which `event` is the first of; past the limit the one that was silent longest is evicted."""
         if len(self.conversations) >= self.limits.conversations:
             self._replace_one(stream, event, frame)
+        while state.key in self.conversations:  # of another family, which spoke on the same stream
+            state.key += "~"
         self._opened += 1
         state.number = self._opened
         state.opened_by = type(event)

@@ -15,14 +15,14 @@ CLOSED: Final = "closed"
 
 
 class SessionLife:
-    """What is known of a session's end. `kind` is realtime, transcription, translation, client_secret or chatkit."""
+    """What is known of a session's end. `kind` is what upstream calls it, until then the name of its family."""
 
     __slots__ = ("deadline", "id", "kind", "passed", "reported", "status")
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str) -> None:
         """Begin with a session that was not reported yet."""
         self.id: str | None = None
-        self.kind = "realtime"
+        self.kind = kind
         self.status: str | None = None
         """active, expired, cancelled or closed; None before the session was reported."""
         self.deadline: Micros | None = None

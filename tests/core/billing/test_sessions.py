@@ -165,18 +165,29 @@ def test_a_session_that_two_sources_follow_is_billed_to_the_first() -> None:
 
 
 def test_who_comes_late_goes_on_from_what_was_billed() -> None:
-    """Where its first report is of less than that, nothing is left to be billed."""
+    """Upstream reports the whole of the session to each."""
     call = Call("gpt-live-1", "tap")
     call.says(seconds=30)
     call.play.close(code=None)
 
-    assert call.says("tap", seconds=24) == Increase(24.0, 0, 0, None)
+    assert call.says("tap", seconds=30) == Increase(30.0, 0, 0, None)
     assert call.says("tap", seconds=60) == Increase(
         60.0,
         30.0,
         0,
         Cost(usd="0.025", model="gpt-live-1", table_version="7", lines=(CostLine("0.05", "minute", "30"),)),
     )
+
+
+def test_a_session_that_begins_anew_is_another_one_of_its_id() -> None:
+    """Some servers number their sessions from the beginning when they start."""
+    call = Call("gpt-live-1", "tap")
+    call.says(seconds=30)
+    call.play.close(code=None)
+
+    for seconds in (15, 30):
+        call.says("tap", seconds=seconds)
+    assert call.totals("tap") == ("0.025", {"gpt-live-1": 30.0}, {})
 
 
 # Whatever upstream says -----------------------------------------------------------------------------------------

@@ -108,6 +108,15 @@ def test_a_name_of_another_family_is_none_of_its_own() -> None:
     assert told.rejected == {"no_conversation": 1}
 
 
+def test_a_stream_of_two_families_has_a_conversation_of_each() -> None:
+    """Whichever spoke first has the name of the stream as its key."""
+    told = Play()
+    told.say(heard(0, 200), event("session.created", session={"id": "sess_1"}), heard(200, 400))
+    assert [(key, told.state(key).family) for key in told.open_keys] == [(f"{STREAM}~", "realtime"), (STREAM, "live")]
+    told.close()
+    assert told.open_keys == []
+
+
 def test_an_evicted_session_that_goes_on_is_billed_for_what_is_new() -> None:
     """Its connection still tells which one it is."""
     told = Play(conversations=1)

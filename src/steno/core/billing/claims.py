@@ -8,16 +8,18 @@ place.
 
 Often that shows late, since a sideband is not sent its session's id. So a usage that has an id, that of its response,
 run or item, is billed once as well, unless two sessions are known to differ: some servers number their responses anew
-in each session. Within a source nothing is compared here: a conversation knows its own duplicates.
+in each session. Within a source nothing is compared here: a conversation knows its own duplicates. It is otherwise
+where ids are unique whatever the session, as those of the Responses API are: a response that is fetched anew, after the
+conversation that it was billed in is over, was billed.
 
 A session that is billed by time reports it over and over. What was billed of it is remembered by its id, whoever
-followed it: one that comes late, or comes again, goes on from there.
+followed it: who comes late, or comes again, goes on from there.
 """
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 from steno.core.billing.prices import PriceTable
 from steno.limits import CLAIMANTS, CLAIMS
@@ -33,6 +35,8 @@ class Claimant(Protocol):
     last_stream: str
     names: tuple[str, ...]
     """Ids of its session and call under which it is known here."""
+    unique_usages: ClassVar[bool]
+    """Whether the ids of its usages are unique, whatever the session."""
 
     @property
     def session_name(self) -> str | None:
@@ -110,7 +114,8 @@ class Claims:
         """Claim a usage for `state`, to be billed. Return False where another source has it."""
         if self.elsewhere(state, usage):
             return False
-        if usage is not None and len(self._sources) > 1 and usage not in self._billed:
+        many = len(self._sources) > 1 or state.unique_usages
+        if usage is not None and many and usage not in self._billed:
             self._billed[usage] = _Billed(state.source, state.session_name)
             if len(self._billed) > CLAIMS:
                 self._billed.popitem(last=False)
@@ -119,11 +124,15 @@ class Claims:
     def meter(self, session: str | None, before: Times, now: Times) -> Times:
         """Bill a `session` up to `now`; return up to where it was billed already.
 
-        That is `before`, as far as the caller knows, or further where another stream was billed; never past `now`.
+        That is `before`, as far as the caller knows, or further where another stream was billed; never past `now`. Who
+        hears of a session for the first time, and of less than was billed, hears of another one: some servers number
+        their sessions anew.
         """
         if not session:
             return before
         known = self._metered.pop(session, before)
+        if not any(before) and (now[0] < known[0] or now[1] < known[1]):
+            known = before
         billed = max(known[0], before[0]), max(known[1], before[1])
         self._metered[session] = max(billed[0], now[0]), max(billed[1], now[1])
         if len(self._metered) > CLAIMS:
@@ -148,6 +157,10 @@ class Claims:
 
     def _was_billed(self, state: Claimant, usage: str) -> bool:
         billed = self._billed.get(usage)
-        if billed is None or billed.source == state.source:
+        if billed is None:
+            return False
+        if state.unique_usages:
+            return True
+        if billed.source == state.source:
             return False
         return not billed.session or not state.session_name or billed.session == state.session_name

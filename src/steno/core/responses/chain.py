@@ -46,7 +46,6 @@ def started(state: ResponsesConversation, opened: OpenResponse, response: Respon
     """Report that a response began, and that the calls of the one before it were answered."""
     join(state, opened, response)
     former = opened.former
-    in_flight, state.in_flight = state.in_flight, 0
     gap = state.elapsed(former.at, opened.requested_at) if former else None
     begun = facts.ResponseStarted(
         response_id=opened.id,
@@ -54,7 +53,7 @@ def started(state: ResponsesConversation, opened: OpenResponse, response: Respon
         model=opened.terms.model,
         previous_response_id=response.previous_response_id or UNSET,
         stream_id=opened.lane or UNSET,
-        in_flight=in_flight + 1,
+        in_flight=state.flight.responses,
         gap_seconds=UNSET if gap is None else gap,
         gap_after=UNSET if gap is None or former is None else _after(former),
     )

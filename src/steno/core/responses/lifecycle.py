@@ -47,8 +47,7 @@ def _begun(state: ResponsesConversation, event: responses.OfResponse, frame: Fra
     failed = _failed_before(state, event)
     opened = _open(state, event, response, frame, created=created)
     opened.raw = state.within_limit(raw_object(event, frame.payload))
-    state.open[response.id] = opened
-    state.speaking = opened
+    state.open_response(opened)
     return (*failed, *chain.started(state, opened, response), *_too_many(state))
 
 

@@ -240,8 +240,8 @@ def item_added(
     key = items.key_of(item) if item else None
     if item is None or key is None:
         return state.reject(event, "missing_object")
-    if event.output_index is not None and len(response.places) < PARTS:
-        response.places[event.output_index] = key
+    if response.put(event.output_index, key):
+        state.open.weigh(response.id)
     return items.output_added(state, item, response, frame.at)
 
 
@@ -254,8 +254,8 @@ def item_done(
     key = items.key_of(item) if item else None
     if item is None or key is None:
         return state.reject(event, "missing_object")
-    if event.output_index is not None and len(response.places) < PARTS:
-        response.places[event.output_index] = key
+    if response.put(event.output_index, key):
+        state.open.weigh(response.id)
     return items.output_done(state, item, response.id, response.terms.model, frame.at)
 
 

@@ -28,6 +28,7 @@ from msgspec import Struct
 from steno.core.conversation import Conversation
 from steno.core.frame import Frame
 from steno.core.keys import conversation_key, key_part
+from steno.core.responses.in_progress import Flight
 from steno.core.responses.state import ResponsesConversation
 from steno.core.routing import Openings, Router
 from steno.core.stream import Stream
@@ -59,10 +60,11 @@ class _Link(Struct, frozen=True):
 class _Connection:
     """What is known of one stream."""
 
-    __slots__ = ("begun_at", "lanes", "opened", "reported")
+    __slots__ = ("begun_at", "flight", "lanes", "opened", "reported")
 
     def __init__(self, begun_at: Micros | None) -> None:
         self.begun_at = begun_at
+        self.flight = Flight()
         self.reported = False
         """Whether it was found to be a connection that upstream keeps for a time."""
         self.lanes: OrderedDict[Lane, ResponsesConversation] = OrderedDict()
@@ -70,12 +72,17 @@ class _Connection:
         self.opened: dict[str, ResponsesConversation] = {}
         """The open conversations that end with it, by key."""
 
-    def about(self, lane: Lane, state: ResponsesConversation) -> None:
-        """Note that `lane` is about `state` now. Past the limit the lane that was silent longest is forgotten."""
+    def about(self, lane: Lane, state: ResponsesConversation) -> bool:
+        """Note that `lane` is about `state` now; return whether that is news.
+
+        Past the limit the lane that was silent longest is forgotten.
+        """
+        former = self.lanes.get(lane)
         self.lanes[lane] = state
         self.lanes.move_to_end(lane)
         if len(self.lanes) > LANES:
             self.lanes.popitem(last=False)
+        return former is not state
 
     def only(self) -> ResponsesConversation | None:
         """Return the conversation that all lanes are about, where no envelope names them; None where there are two."""
@@ -119,23 +126,21 @@ class ResponsesRouter(Router):
         found = _Search(self, stream, connection, lane, event, frame).state()
         if found is None:
             return None
-        if not isinstance(event, (responses.ResponseSteer, *_STEERS)):
-            connection.about(lane, found)
+        found.flight = connection.flight
+        steers = isinstance(event, (responses.ResponseSteer, *_STEERS))
+        if not steers and connection.about(lane, found):
+            only = connection.only()
+            if only is not None:
+                stream.current[FAMILY] = only
+            else:
+                stream.current.pop(FAMILY, None)
         self._note(stream, connection, found, event)
-        only = connection.only()
-        if only is not None:
-            stream.current[FAMILY] = only
-        else:
-            stream.current.pop(FAMILY, None)
         return found
 
     def _note(self, stream: Stream, connection: _Connection, state: ResponsesConversation, event: Any) -> None:
         """Note what an event says of responses, and of its connection."""
         if isinstance(event, responses.OfResponse):
             self._link(stream, state, event)
-            state.in_flight = sum(
-                response.stream == stream.name for each in connection.carried() for response in each.open.values()
-            )
         elif isinstance(event, responses.ResponseCreate) and not connection.reported:
             connection.reported = True
             state.connection = (stream.name, connection.begun_at)

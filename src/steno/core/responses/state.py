@@ -12,7 +12,7 @@ from steno.core.conversation import NOTHING, Exported, counted
 from steno.core.facts import Fact, ResponseAbandoned, ResponseFinished, ResponseInterrupted
 from steno.core.memory import InProgress
 from steno.core.responses.approving import ApprovingConversation
-from steno.core.responses.in_progress import EndedResponse, OpenResponse, Request
+from steno.core.responses.in_progress import EndedResponse, Flight, OpenResponse, Request
 from steno.core.responses.item import ResponsesItem, transcript_entry
 from steno.core.transcript import Transcript
 from steno.limits import ENDED_IDS, LANES, Limits
@@ -34,7 +34,7 @@ class ResponsesConversation(ApprovingConversation):
         "_said",
         "begins_late",
         "connection",
-        "in_flight",
+        "flight",
         "items",
         "keeps",
         "open",
@@ -46,6 +46,7 @@ class ResponsesConversation(ApprovingConversation):
     )
 
     family = "responses"
+    unique_usages = True
     begun_by = (responses.ResponseCreate, responses.Created)
     is_session = True
 
@@ -58,8 +59,8 @@ class ResponsesConversation(ApprovingConversation):
         self.connection: tuple[str, Micros | None] | None = None
         """A stream that turned out to be a connection with a longest duration, and when it began, until that is
         reported."""
-        self.in_flight = 0
-        """How many responses were in progress on the stream of the response that begins, before it."""
+        self.flight = Flight()
+        """What is in progress on the stream that it was heard on last."""
         self.transcript: Transcript[ResponsesItem] = Transcript(limits, self.rejected, self.memory, newest_last=True)
         self.items = self.transcript.entries
         self.open: InProgress[str, OpenResponse] = InProgress(self.memory)
@@ -137,15 +138,24 @@ class ResponsesConversation(ApprovingConversation):
 
     def add_tip(self, ended: EndedResponse) -> None:
         """Note a response that ended and may be followed. Past the limit the oldest is forgotten."""
+        if ended.id not in self.tips:
+            self.memory.charge(TIP_BYTES)
         self.tips[ended.id] = ended
-        self.memory.charge(TIP_BYTES)
         if len(self.tips) > LANES:
             self.tips.popitem(last=False)
             self.memory.charge(-TIP_BYTES)
 
+    def open_response(self, response: OpenResponse) -> None:
+        """Let a response be open."""
+        self.open[response.id] = response
+        self.speaking = response
+        response.flight = self.flight
+        self.flight.responses += 1
+
     def close_response(self, response: OpenResponse) -> None:
         """Let a response be open no more."""
-        self.open.pop(response.id, None)
+        if self.open.pop(response.id, None) is not None and response.flight is not None:
+            response.flight.responses -= 1
         if self.speaking is response:
             self.speaking = None
 
