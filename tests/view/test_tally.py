@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from steno.core import facts
 from steno.core.facts import Cost, Fact, Origin, Tokens
 from steno.timestamps import SECOND
@@ -108,3 +110,9 @@ def test_a_response_that_was_steered_is_not_cut_off() -> None:
     broke = [facts.ResponseInterrupted(response_id="r", reason=each, model=None) for each in ("steered", "failed")]
 
     assert row(*broke).interruptions == 1
+
+
+def test_a_response_that_only_prepared_a_context_is_no_answer() -> None:
+    warm = msgspec.structs.replace(finished("gpt-5.6"), warm_up=True)
+
+    assert (row(warm).responses, row(warm, finished("gpt-5.6")).responses) == (0, 1)

@@ -259,7 +259,7 @@ def _output_started(tally: Tally, _origin: Origin, fact: facts.ResponseOutputSta
 
 def _response_finished(tally: Tally, _origin: Origin, fact: facts.ResponseFinished) -> None:
     tally.open_responses = _without(tally.open_responses, fact.response_id)
-    tally.responses += 1
+    tally.responses += fact.warm_up is not True
     tally.responds(fact.model)
     if any(each.kind in SAID for each in fact.output):
         tally.answered()
