@@ -72,10 +72,9 @@ def text_delta(
         return state.reject(event, "missing_id")
     if not event.delta:
         return NOTHING
-    item = state.items.get(event.item_id)
-    if item is None:
-        item = items.begin_output(state, event.item_id, response, "message")
-    state.transcript.grow(item, event.content_index, event.delta)
+    item = state.items.get(event.item_id) or _item_of(state, event, response, "message")
+    if item is not None:
+        state.transcript.grow(item, event.content_index, event.delta)
     return NOTHING if response.has_text else text_started(state, response, frame)
 
 
@@ -93,9 +92,7 @@ def _started(response: OpenResponse, kind: str, after: float | None) -> Fact:
 
 def _item_of(state: ResponsesConversation, event: OfItem, response: OpenResponse, kind: str) -> ResponsesItem | None:
     """Return the item that an event names by its id, or by its place in the output; None where it names none."""
-    key = event.item_id
-    if key is None and event.output_index is not None:
-        key = response.places.get(event.output_index)
+    key = items.key_at(state, response, event.item_id, event.output_index)
     if key is None:
         return None
     return state.items.get(key) or items.begin_output(state, key, response, kind)
@@ -240,8 +237,7 @@ def item_added(
     key = items.key_of(item) if item else None
     if item is None or key is None:
         return state.reject(event, "missing_object")
-    if event.output_index is not None and len(response.places) < PARTS:
-        response.places[event.output_index] = key
+    _place(response, event, key)
     return items.output_added(state, item, response, frame.at)
 
 
@@ -254,9 +250,15 @@ def item_done(
     key = items.key_of(item) if item else None
     if item is None or key is None:
         return state.reject(event, "missing_object")
+    key = items.key_at(state, response, key, event.output_index, item.type) or key
+    _place(response, event, key)
+    return items.output_done(state, key, item, response, frame.at)
+
+
+def _place(response: OpenResponse, event: output.OutputItemAdded | output.OutputItemDone, key: str) -> None:
+    """Note where in the output an item stands."""
     if event.output_index is not None and len(response.places) < PARTS:
         response.places[event.output_index] = key
-    return items.output_done(state, item, response.id, response.terms.model, frame.at)
 
 
 # Calls ----------------------------------------------------------------------------------------------------
