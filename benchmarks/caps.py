@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from steno.limits import Limits
+from steno.limits import LANES, Limits
 
 LIMITS: Final = Limits()
 
@@ -119,6 +119,10 @@ def _laned(lane: str) -> Callable[[int], bytes]:
     return lambda number: _numbered(f"r{number}", "created", "in_progress", lane.format(number), **named)
 
 
+def _lane(number: int) -> bytes:
+    return _numbered(f"r{number}", "created", "in_progress", f"l{number}")
+
+
 def _chained(number: int) -> bytes:
     return _numbered(f"r{number}", "completed", "completed", "a", usage={"input_tokens": 7, "output_tokens": 5})
 
@@ -144,6 +148,10 @@ CAPS: Final[Mapping[str, Cap]] = {
         lambda number: _typed("response.created", response={"id": f"r{number}"}),
     ),
     "open_responses, tool calls": Cap(_many(_call, 3 * LIMITS.open_responses), _call),
+    "open_responses, on one lane": Cap(_many(_laned("a"), LIMITS.open_responses), _laned("a")),
+    "open_responses, on lanes of their own": Cap(_many(_laned("l{}"), 2 * LIMITS.open_responses), _laned("l{}")),
+    "lanes of a connection": Cap(_many(_lane, 3 * LANES), _lane),
+    "responses that may be followed": Cap(_many(_chained, 2 * LIMITS.kept_objects), _chained),
     "items, segments": Cap(
         lambda: (_words("input", 1_000 * number, 1_000 * number + 1) for number in range(LIMITS.items)),
         lambda number: _words("input", 3_000_000 + 1_000 * number, 3_000_000 + 1_000 * number + 1),
@@ -154,9 +162,6 @@ CAPS: Final[Mapping[str, Cap]] = {
     ),
     "open_responses, delegations": Cap(_many(_delegation, 3 * LIMITS.open_responses), _delegation),
     "open_responses, backends": Cap(_many(_backend, 3 * LIMITS.open_responses), _backend),
-    "open_responses, on one lane": Cap(_many(_laned("a"), LIMITS.open_responses), _laned("a")),
-    "open_responses, on lanes of their own": Cap(_many(_laned("l{}"), 2 * LIMITS.open_responses), _laned("l{}")),
-    "responses that may be followed": Cap(_many(_chained, 2 * LIMITS.kept_objects), _chained),
     "models of a conversation": Cap(
         _many(lambda number: _done(f"r{number}", f"m{number}"), 600), lambda number: _done(f"r{number}", f"m{number}")
     ),

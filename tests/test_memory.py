@@ -24,6 +24,8 @@ from steno.core.assistants import state as thread_state
 from steno.core.frame import Frame
 from steno.core.realtime import routing as realtime_routing
 from steno.core.realtime import state as realtime_state
+from steno.core.responses import routing as responses_routing
+from steno.core.responses import state as responses_state
 from steno.core.stream import Stream
 from steno.limits import Limits
 from steno.metrics.sink import Metrics
@@ -47,6 +49,10 @@ SMALL: Final = (
     (owners, "OWNERS"),
     (realtime_routing, "OWNERS"),
     (sequence, "SENDERS"),
+    (responses_state, "ENDED_IDS"),
+    (responses_state, "LANES"),
+    (responses_routing, "LANES"),
+    (responses_routing, "CHAINED_RESPONSES"),
 )
 """Limits of ours that a million ids would hardly reach."""
 SMALLER: Final = 50
@@ -137,6 +143,29 @@ THREAD: Final = [
 ]
 """One thread that goes on and on."""
 
+
+def numbered(kind: str, **members: Any) -> dict[str, Any]:
+    """An event of the Responses API."""
+    return {"type": kind, "sequence_number": 1, **members}
+
+
+WHOLE: Final = {"object": "response", "model": "m-#", "status": "completed", "output": [MESSAGE, CALL], "usage": USAGE}
+
+AGENT: Final = [
+    numbered("response.created", response={"id": "@begun", "object": "response"}),
+    numbered("response.output_item.added", output_index=0, item=CALL),
+    numbered("response.output_text.delta", item_id="@message", content_index=0, delta="Hi"),
+    numbered("response.output_item.done", output_index=1, item={"type": "mcp_approval_request", "id": "@asked"}),
+    numbered("response.completed", response={**WHOLE, "id": "@begun"}),
+    numbered("response.steer.accepted", steer={"id": "@steer", "previous_response_id": "@steered"}),
+    numbered("response.created", response={"id": "@left open", "object": "response"}),
+    numbered("response.created", stream_id="@lane", response={"id": "@on a lane", "object": "response"}),
+    numbered("response.completed", response={**WHOLE, "id": "@kept", "conversation": {"id": "@conversation"}}),
+    numbered("response.completed", response={**WHOLE, "id": "@following", "previous_response_id": "@followed"}),
+    numbered("error", error={"code": "code-#"}, stream_id="@refused lane"),
+]
+"""A connection that goes on and on, over ever new lanes."""
+
 NEW: Final = [
     event("session.created", session={"id": "@session", "model": "m-#"}),
     enveloped(event("session.created", session={"id": "@first of two"})),
@@ -162,7 +191,7 @@ def templates(frames: list[dict[str, Any]]) -> list[bytes]:
 
 def ids_a_round() -> int:
     """How many different ids are new in each round."""
-    return len(set(ID.findall(json.dumps([VOICE, THREAD, NEW, BRIEF]))))
+    return len(set(ID.findall(json.dumps([VOICE, THREAD, AGENT, NEW, BRIEF]))))
 
 
 # What is measured -----------------------------------------------------------------------------------------------
@@ -178,7 +207,7 @@ class Listener:
         self.round = 0
         self.streams = [
             (self.pipeline.stream_opened(name, "relay", self.now), templates(frames))
-            for name, frames in (("voice", VOICE), ("threads", THREAD), ("new", NEW))
+            for name, frames in (("voice", VOICE), ("threads", THREAD), ("agent", AGENT), ("new", NEW))
         ]
         self.short = templates(BRIEF)
 

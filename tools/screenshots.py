@@ -94,6 +94,9 @@ def _wanted(chromium: Any, address: str) -> Iterator[tuple[str, str, tuple[int, 
     yield "page-call-dark", "dark", WIDE, call
     yield "page-call-narrow", "dark", NARROW, call
     yield "page-thread", "light", WIDE, thread
+    for family in ("live", "responses"):
+        ended = [row for row in rows if row["family"] == family and not row["open"]]
+        yield f"page-{family}", "light", WIDE, max(ended, key=lambda row: row["age_seconds"])["key"]
 
 
 def _window(chromium: Any, address: str, scheme: str, size: tuple[int, int]) -> Any:

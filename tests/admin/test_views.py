@@ -14,13 +14,15 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from steno.admin.views import WAITING, WORKERS
+from steno.admin.views import FREED, WAITING, WORKERS
 from steno.app.control_client import SOCKET
 from steno.app.daemon import Daemon
 from steno.app.serving import opened
 from steno.config import parse
 from steno.core.frame import Frame
 from steno.view.live import LiveView
+from steno.view.rows import Row
+from tests.app.top.rows import PLAIN
 from tests.core.helpers import Event, event
 from tests.sources.helpers import until
 
@@ -128,6 +130,27 @@ NO_KEYS = [
     *("/relay/call-7", "/relay%2Fnobody", "/relay%2Fcall-7/other", "/", "//timeline", "/%ff", "/%"),
     "/relay%2Fcall-7/timeline/",
 ]
+
+
+class Rows(list[Row]):
+    """Rows that count how many of them are let go at once."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        super().__init__(rows)
+        self.freed: list[int] = []
+
+    def __delitem__(self, place: Any) -> None:
+        self.freed.append(len(self[place]))
+        super().__delitem__(place)
+
+
+async def test_very_many_rows_are_not_freed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = Rows([PLAIN] * (2 * FREED + 1))
+    monkeypatch.setattr(LiveView, "rows", lambda _: rows)
+    async with face(tmp_path) as served:
+        status, page = await served.get("/v1/conversations?limit=1")
+
+    assert (status, page["total"], rows.freed) == (200, 2 * FREED + 1, [FREED, FREED, 1])
 
 
 async def test_what_is_no_key_is_not_found(tmp_path: Path) -> None:

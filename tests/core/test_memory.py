@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from steno.core import facts
 from steno.core.bounded import BoundedObjects, BoundedSet, LatestById
 from steno.core.conversation import Conversation, OpenCall
+from steno.core.live.timeline import RUN_BYTES
 from steno.core.memory import (
     BUCKET_BYTES,
     CONVERSATION_BYTES,
@@ -26,6 +27,7 @@ from steno.core.memory import (
     MemoryBudget,
     text_bytes,
 )
+from steno.core.responses.state import TIP_BYTES
 from steno.core.transcript import Entry, Transcript
 from steno.limits import Limits
 from tests.core.helpers import BEGIN, Event, Play, cloud_event, delta, done, event, line_of, note, run, session
@@ -132,22 +134,34 @@ def test_what_is_in_progress_is_charged_until_it_leaves() -> None:
     assert Held().weight() == 0
 
 
+SETS_OF_IDS = (
+    *("ended_responses", "ended_ids", "ended_delegations", "approvals", "requested", "decisions", "deleted"),
+)
+"""What some conversations know of by its id alone."""
+
+
 def counted(state: Conversation) -> int:
     """What `state` must be charged for, from what it holds now."""
     size: int = CONVERSATION_BYTES + len(state.session)
     size += BUCKET_BYTES * (len(state.totals.tokens) + len(state.totals.seconds))
     size += sum(ENDED_CALL_BYTES + text_bytes(each.call_id) for each in state.tool_log)
-    for name in ("ended", "seen", "ended_responses", "ended_ids", "approvals", "decisions", "deleted"):
+    for name in ("ended", "seen", *SETS_OF_IDS):
         ids = getattr(state, name, BoundedSet(1))
         if ids._memory is state.memory:  # a session that replaces another takes over what was seen
             size += ID_BYTES * ids._room
-    for name in ("responses", "runs", "run_steps", "message_objects"):
+    for name in ("responses", "runs", "run_steps", "message_objects", "decided"):
         store = getattr(state, name, None)
         kept = [] if store is None else getattr(store.objects, "values", store.objects.copy)()
         size += sum(OBJECT_BYTES + len(raw) for raw in kept)
-    for name in ("calls", "open", "open_runs", "open_steps"):
+    size += sum(OPEN_BYTES + each.weight() for each in getattr(state, "requests", {}).values())
+    size += TIP_BYTES * len(getattr(state, "tips", ()))
+    for name in ("calls", "open", "open_runs", "open_steps", "delegations", "backend"):
         open_ones = getattr(state, name, InProgress(state.memory)).items()
         size += sum(OPEN_BYTES + text_bytes(key) + each.weight() for key, each in open_ones)
+    size += sum(ENDED_CALL_BYTES + text_bytes(each.delegation_id) for each in getattr(state, "delegation_log", ()))
+    timeline = getattr(state, "timeline", None)
+    if timeline is not None:
+        size += RUN_BYTES * sum(len(speaker.runs._pieces) for speaker in (timeline.user, timeline.model))
     jobs = getattr(state, "transcriptions", {}).items()
     size += sum(OPEN_BYTES + text_bytes(item_id) + each.weight() for (item_id, _), each in jobs)
     transcript = getattr(state, "transcript", None)

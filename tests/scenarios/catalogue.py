@@ -9,7 +9,19 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from steno.simulate.server import Story
-from tests.scenarios import assistants, dialects, envelopes, hostile, live, realtime, sessions, tools, user_input
+from tests.scenarios import (
+    assistants,
+    dialects,
+    envelopes,
+    hostile,
+    live,
+    live_calls,
+    realtime,
+    responses,
+    sessions,
+    tools,
+    user_input,
+)
 from tests.scenarios.scenario import Scenario
 
 PATH: Final = "/v1/scenarios"
@@ -17,7 +29,19 @@ PATH: Final = "/v1/scenarios"
 
 SCENARIOS: Final[Mapping[str, Scenario]] = {
     scenario.name: scenario
-    for part in (realtime, user_input, tools, sessions, dialects, assistants, live, envelopes, hostile)
+    for part in (
+        realtime,
+        user_input,
+        tools,
+        sessions,
+        dialects,
+        assistants,
+        live,
+        live_calls,
+        responses,
+        envelopes,
+        hostile,
+    )
     for scenario in part.SCENARIOS
 }
 """Every scenario by its name."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
+from tests.scenarios.responses_and_live_features import LIVE_CALLS, RESPONSES
 from tests.simulate.shapes import Event
 
 Events = list[Event]
@@ -366,6 +367,8 @@ FEATURES: Mapping[str, Callable[[Events], bool]] = {
     **DIALECTS,
     **ASSISTANTS,
     **LIVE,
+    **LIVE_CALLS,
+    **RESPONSES,
     **ENVELOPES,
     **HOSTILE,
 }

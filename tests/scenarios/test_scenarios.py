@@ -78,7 +78,7 @@ def test_a_scenario_is_a_function_of_its_seed_and_its_start(name: str) -> None:
 def test_most_scenarios_differ_from_seed_to_seed() -> None:
     fixed = {name for name in SCENARIOS if payloads(name, 1) == payloads(name, 2)}
 
-    assert fixed == {"beta_refused", "identifiers_of_wrong_types", "malformed_frames"}
+    assert fixed == {"beta_refused", "identifiers_of_wrong_types", "malformed_frames", "refused_chain"}
 
 
 @every_scenario
@@ -102,6 +102,9 @@ def test_how_scenarios_end() -> None:
         "session_cap_without_error": (1001, EXPIRY),
         "broken_off": (None, ""),
         "beta_refused": (4000, "invalid_request_error.beta_api_shape_disabled"),
+        "connection_cap": (1001, ""),
+        "broken_off_in_a_call": (None, ""),
+        "live_cut_off": (None, ""),
     }
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from steno.core import facts
 from steno.core.facts import Cost, Fact, Origin, Tokens
 from steno.timestamps import SECOND
@@ -102,3 +104,15 @@ def test_a_session_whose_model_was_stopped_is_paused_until_it_wakes() -> None:
         "listening",
     ]
     assert row(opened(), pause, started("gpt-5.6")).state == "responding"
+
+
+def test_a_response_that_was_steered_is_not_cut_off() -> None:
+    broke = [facts.ResponseInterrupted(response_id="r", reason=each, model=None) for each in ("steered", "failed")]
+
+    assert row(*broke).interruptions == 1
+
+
+def test_a_response_that_only_prepared_a_context_is_no_answer() -> None:
+    warm = msgspec.structs.replace(finished("gpt-5.6"), warm_up=True)
+
+    assert (row(warm).responses, row(warm, finished("gpt-5.6")).responses) == (0, 1)

@@ -12,7 +12,16 @@ from steno.wire import Drifted, realtime
 from steno.wire.admission import read_object
 from steno.wire.assistants import RunEvent
 from steno.wire.decode import Decoded
-from steno.wire.usage import CompletionUsage, InputTokenDetails, ModalityTokens, OutputTokenDetails, Usage
+from steno.wire.usage import (
+    CacheWrites,
+    CompletionUsage,
+    InputTokenDetails,
+    ModalityTokens,
+    OutputTokenDetails,
+    ResponseInputDetails,
+    ResponseUsage,
+    Usage,
+)
 from tests.core.helpers import done, event, run, step
 from tests.vocabulary import decode, second_look
 
@@ -238,3 +247,33 @@ def test_a_usage_of_very_many_members_is_drift_that_nobody_looks_at() -> None:
     usage = {f"x{number}": 1 for number in range(300)} | {"input_tokens": 5, "completion_tokens": 7}
     assert of_response(usage) == (Usage(input_tokens=5), 301)
     assert of_response({"-" * 100_000: 1}) == (Usage(), 1)
+
+
+WRITTEN = ResponseUsage(
+    input_tokens=70,
+    input_token_details=ResponseInputDetails(
+        cached_tokens=16,
+        cache_write_tokens=20,
+        cache_write_tokens_details=CacheWrites(ttl_30m_tokens=15, ttl_12h_tokens=5),
+    ),
+    output_tokens=20,
+)
+
+
+@pytest.mark.parametrize(
+    ("details", "read", "written", "split"),
+    [
+        ("input_tokens_details", "cached_tokens", "cache_write_tokens", "cache_write_tokens_details"),
+        ("inputTokensDetails", "cachedTokens", "cacheWriteTokens", "cacheWriteTokensDetails"),
+        ("prompt_tokens_details", "cache_read_tokens", "cache_creation_tokens", "cache_write_tokens_details"),
+        ("input_token_details", "cache_read_input_tokens", "cache_creation_input_tokens", "cache_write_tokens_details"),
+    ],
+)
+def test_what_was_written_to_the_cache_is_read_under_its_names(
+    details: str, read: str, written: str, split: str
+) -> None:
+    """Those of the Responses API, and those that gateways write."""
+    inner = {read: 16, written: 20, split: {"ttl_30m_tokens": 15, "ttl_12h_tokens": 5}}
+    reported = json.dumps({"input_tokens": 70, details: inner, "output_tokens": 20}).encode()
+
+    assert read_object(ResponseUsage, reported) == WRITTEN

@@ -3,7 +3,7 @@
 import { fill, h, inert, setText, table, tr, upstream } from "./dom.js";
 import { NONE, count, money, offset, plural, words } from "./format.js";
 import { lasting } from "./selection.js";
-import { grave, lane, markOf, sign } from "./things.js";
+import { grave, lane, markOf, outcome, sign } from "./things.js";
 
 const sum = (buckets, direction) =>
   (buckets ?? []).filter((each) => each.direction === direction).reduce((all, each) => all + each.tokens, 0);
@@ -16,7 +16,7 @@ export function paintMoney(element, spans, totals, zero, choose) {
       { type: "button", title: "Show with its rates", onclick: () => choose(span.id) },
       offset(span.from - zero),
     );
-    const status = span.status && span.status !== "completed" && h("span.tag", inert(words(span.status)));
+    const status = outcome(span) && h("span.tag", inert(words(outcome(span))));
     const cost = span.cost?.unpriced ? h("span.warn", inert(words(span.cost.unpriced))) : money(span.cost?.usd);
     const cells = [
       button,

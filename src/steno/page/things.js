@@ -21,6 +21,7 @@ const FOLLOW_SECONDS = 60; // a conversation that is silent for longer ends, in 
 const CONNECTION_LANES = 8; // of a connection, which may have 32
 const MORE = "others";
 const CUT = ["cancelled", "incomplete", "interrupted", "cleared"];
+const ORDERLY = ["completed", "closed", "finished", "answered"];
 const FAILED = ["failed", "expired", "abandoned", "orphaned"];
 const SIGNS = { error: "✕", gap: "‖", rejected: "▽", truncated: "✂", missed: "?", unanswered: "○", session: "◇", refused: "⊘" };
 
@@ -29,6 +30,9 @@ export const sign = (mark) => (Object.hasOwn(SIGNS, mark.kind) ? SIGNS[mark.kind
 
 /** Whether a mark says that something was lost. */
 export const grave = (mark) => ["error", "gap", "missed"].includes(mark.kind);
+
+/** How a span ended, where that is worth a word. */
+export const outcome = (span) => (span.status && !ORDERLY.includes(span.status) ? span.status : null);
 
 /** The sign of a span that did not end as it should, or nothing. */
 export function ending(span) {

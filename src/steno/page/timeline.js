@@ -12,7 +12,7 @@ const FASTEST = 800; // pixels a second
 const LEGEND = [
   ["speech", "caller", ["speech"]],
   ["wait", "until the first output", ["response"]],
-  ["response", "model speaks", ["voice"]],
+  ["heard", "model speaks", ["voice"]],
   ["both", "both speak", ["voice"]],
   ["response", "response", ["response"]],
   ["heard", "played", ["playback"]],

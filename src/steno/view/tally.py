@@ -259,15 +259,17 @@ def _output_started(tally: Tally, _origin: Origin, fact: facts.ResponseOutputSta
 
 def _response_finished(tally: Tally, _origin: Origin, fact: facts.ResponseFinished) -> None:
     tally.open_responses = _without(tally.open_responses, fact.response_id)
-    tally.responses += 1
+    tally.responses += fact.warm_up is not True
     tally.responds(fact.model)
     if any(each.kind in SAID for each in fact.output):
         tally.answered()
     tally.use(fact.tokens, fact.cost)
 
 
-def _interrupted(tally: Tally, _origin: Origin, _fact: Fact) -> None:
-    tally.interruptions += 1
+def _interrupted(tally: Tally, _origin: Origin, fact: facts.ResponseInterrupted) -> None:
+    """Count a response that broke off. One that was steered did so as it was asked to, and has a successor."""
+    if fact.reason != "steered":
+        tally.interruptions += 1
 
 
 def _response_abandoned(tally: Tally, _origin: Origin, fact: facts.ResponseAbandoned) -> None:

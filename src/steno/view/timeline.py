@@ -142,10 +142,12 @@ class _Sums:
         self._counts: dict[str, dict[str, int]] = {name: {} for name, _ in _COUNTED.values()}
         self._tokens: dict[tuple[Any, ...], int] = {}
         self._seconds: dict[str | None, float] = {}
+        self._metered: set[str | None] = set()
+        """Sessions whose time was reported bit by bit: their end has the sum of it."""
         self._end: dict[str, Any] = {}
 
     def add(self, fact: FactName, body: Mapping[str, Any]) -> None:
-        if fact in _COUNTED:
+        if fact in _COUNTED and not body.get("warm_up"):  # which is no answer
             total, member = _COUNTED[fact]
             counts, value = self._counts[total], str(body.get(member))
             counts[value] = counts.get(value, 0) + 1
@@ -159,15 +161,21 @@ class _Sums:
         for each in tokens if isinstance(tokens, list) else ():  # of some facts it is a number
             bucket = (each.get("model"), each.get("direction"), each.get("modality"), each.get("cached"))
             self._tokens[bucket] = self._tokens.get(bucket, 0) + each.get("tokens", 0)
-        if isinstance(lasted := body.get("seconds"), float | int) and "tokens" in body:
+        lasted = self._lasted(fact, body)
+        if isinstance(lasted, float | int):
             model = body.get("model")
             self._seconds[model] = self._seconds.get(model, 0) + lasted
-        if fact == "session.metered":
-            model = body.get("model")
-            more = (body.get("active_seconds") or 0) + (body.get("paused_seconds") or 0)
-            self._seconds[model] = self._seconds.get(model, 0) + more
         if isinstance(cost := body.get("cost"), dict):
             self._tally.use((), msgspec.convert(cost, Cost))
+
+    def _lasted(self, fact: FactName, body: Mapping[str, Any]) -> object:
+        """Return what a record adds to the time that is billed; None where it adds nothing."""
+        if fact == "session.metered":
+            self._metered.add(body.get("session_id"))
+            return (body.get("active_seconds") or 0) + (body.get("paused_seconds") or 0)
+        if "tokens" not in body or body.get("session_id") in self._metered:
+            return None
+        return body.get("seconds")
 
     def totals(self) -> dict[str, Any]:
         """Return them; the end of the conversation stands above what was added up."""

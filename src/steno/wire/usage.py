@@ -102,6 +102,7 @@ class ResponseInputDetails(InputTokenDetails, frozen=True):
     spellings: ClassVar[Mapping[str, str]] = {
         **InputTokenDetails.spellings,
         "cache_creation_tokens": "cache_write_tokens",
+        "cache_creation_input_tokens": "cache_write_tokens",
         "cache_write_input_tokens": "cache_write_tokens",
     }
     cache_write_tokens: Tokens | None = None

@@ -368,11 +368,30 @@ def test_speech() -> None:
     ]  # fmt: skip
 
 
+def test_a_place_in_the_output_is_enough() -> None:
+    """Some servers leave the id of the item out."""
+    play, told = begun()
+    play.say(told.added(message(content=[]), 2))
+    assert len(play.say(told.event("output_text.delta", delta="Hi", output_index=2))) == 1
+    assert play.say(told.event("output_text.done", text="Hi", output_index=2)) == []
+    assert of(play.say(told.ended("completed", message(text="Hi"))), facts.DeltasDiffered) == []
+
+
+def test_a_call_that_returned_no_more_is_lost_with_its_response() -> None:
+    """One that upstream runs is not waited for."""
+    play, told = begun()
+    item = {"id": "mcp_1", "type": "mcp_call", "name": "find", "arguments": ""}
+    play.say(told.added(item), told.about("mcp_call_arguments.done", "mcp_1", arguments="{}"))
+    said = play.say(told.ended("completed", message()))
+    assert summary(said) == [("mcp", "find", "abandoned", None)]
+    assert [fact.tool_rounds for fact in of(said, facts.ChainAnswered)] == [0]
+
+
 def test_an_event_that_says_too_little_is_rejected() -> None:
     """It moves nothing."""
     play, told = begun()
     for each in (
-        told.event("output_text.delta", delta="x"),
+        told.event("output_text.delta", delta="x", output_index=3),
         told.event("output_text.done", text="x"),
         told.event("function_call_arguments.delta", delta="x", output_index=7),
         told.event("output_item.added"),

@@ -7,7 +7,7 @@ import pytest
 
 from steno.core import facts
 from steno.core.facts import Content, EventRejected, Fact, Tokens
-from tests.core.helpers import STREAM, UNPRICED, Event, Play
+from tests.core.helpers import BEGIN, STREAM, UNPRICED, Event, Play
 from tests.core.responses.frames import MODEL, Told, call, create, message, output_of, response, usage, whole
 
 LANE = f"{STREAM}/default"
@@ -78,6 +78,7 @@ def test_a_response_from_beginning_to_end() -> None:
         ("failed", {}, "failed", "unknown"),
         ("incomplete", {"incomplete_details": {"reason": "max_output_tokens"}}, "incomplete", "max_output_tokens"),
         ("incomplete", {"incomplete_details": {"reason": "steered"}}, "incomplete", "steered"),
+        ("incomplete", {"incomplete_details": {"reason": "max_tokens"}}, "incomplete", "max_output_tokens"),
         ("incomplete", {"incomplete_details": {"reason": "new"}}, "incomplete", "other"),
         ("incomplete", {}, "incomplete", "unknown"),
         ("completed", {"status": "incomplete"}, "incomplete", "unknown"),
@@ -150,6 +151,33 @@ def test_a_bare_object_is_a_response() -> None:
     finished = play.say(response("resp_1", "completed", output=[message()], usage=usage(3, 4)))[0]
     assert isinstance(finished, facts.ResponseFinished)
     assert play.line(LANE)["responses"] == [response("resp_1", "completed", output=[message()], usage=usage(3, 4))]
+
+
+@pytest.mark.parametrize("output", [{"output": []}, {"output": None}])
+def test_an_end_that_lists_nothing_has_what_was_seen(output: dict[str, Any]) -> None:
+    """The backend of an agent leaves the output out: its items, words and calls are those that came."""
+    play, told = Play(), Told()
+    search = {"id": "ws_1", "type": "web_search_call", "status": "completed"}
+    play.say(told.created(), told.done(message(text="Hi")), told.done(search, 1), told.added(call(arguments=""), 2))
+    play.say(told.delta("{}", "function_call_arguments", "fc_1"), told.done(call(), 2))
+    said = play.say(told.ended("completed", usage=usage(5, 6), **output))
+    (finished,) = of(said, facts.ResponseFinished)
+    assert (finished.items, finished.output) == (3, (Content("text", "Hi"), Content("arguments", "{}")))
+    assert [(fact.kind, fact.calls) for fact in of(said, facts.ToolCallsBilled)] == [("web_search", 1)]
+    assert of(said, facts.ChainAnswered) == []
+    assert [fact.status for fact in of(play.close(), facts.ToolCallFinished)] == ["abandoned"]
+
+
+def test_a_named_conversation_goes_on_on_another_stream() -> None:
+    """With the response that was in progress, and the request that was not answered."""
+    play = Play(conversation="desk-7")
+    told = Told()
+    play.say(create(generate=False), sent=True)
+    play.say(told.created(), told.delta("Good "), create(), told.added(message()))
+    play.close()
+    play.stream = play.open(f"relay/{BEGIN}/2", "desk-7")
+    play.say(told.delta("day"), told.ended("completed", message(text="Good day")))
+    assert (play.of(facts.DeltasDiffered), play.rejected) == ([], {"unexpected_direction": 1})
 
 
 # Errors ---------------------------------------------------------------------------------------------------------

@@ -8,4 +8,6 @@
     sessions.py     what a Live session costs, which reports its time over and over
     tools.py        what built-in tools cost beside the tokens of a response
     claims.py       who is billed where several sources follow one call
+
+The price list arrives as data. A usage that was not reported has no price and a reason; it is not zero.
 """

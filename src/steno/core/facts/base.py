@@ -110,7 +110,7 @@ class Cost(Struct, frozen=True, kw_only=True, gc=False):
     table_version: str | None = None
     lines: tuple[CostLine, ...] = ()
     service_tier: str | UnsetType = UNSET
-    """By whose rates it was priced: flex, priority, batch, scale, ultrafast; absent for the standard ones."""
+    """By whose rates it was priced: flex, priority, batch, scale, ultrafast, decisions; absent for standard ones."""
     above_tokens: int | UnsetType = UNSET
     """The input was longer than this, and was priced by the rates for that; absent where they are not other ones."""
 

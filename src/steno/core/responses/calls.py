@@ -11,7 +11,7 @@ Calls of two sorts are items of the output:
   them itself the output is an item of the same response.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -55,6 +55,10 @@ OUTPUTS: Final = frozenset(
     }
 )
 """Item types that are the output of a call."""
+APPROVAL: Final = "mcp_approval_request"
+_WITHIN: Final = frozenset(RUN_BY_UPSTREAM.values())
+"""Kinds of calls that return within their response, or not at all."""
+_NOT_ENDED: Final = frozenset({"failed", "incomplete", "in_progress"})
 _NOTHING_SAID: Final = (b"", b"null")
 _BRING_CUSTOM: Final = frozenset({"custom", "namespace", "tool_search"})
 """Kinds of tools by which a client declares its own custom ones."""
@@ -191,7 +195,7 @@ def answered_by(state: ApprovingConversation, item: InputItem, at: Micros | None
 
 def asked_or_listed(state: ApprovingConversation, item: ResponseItem) -> Sequence[Fact]:
     """Report that a call waits for a person, or that the tools of a server are listed: once for each item."""
-    if item.type == "mcp_approval_request":
+    if item.type == APPROVAL:
         if item.id is not None and not state.requested.add(item.id):
             return NOTHING
         return (facts.ApprovalRequested(item_id=item.id, name=short(item.name)),)
@@ -224,7 +228,7 @@ def end_with(state: ResponsesConversation, response: Response, *, broke_off: boo
             continue
         if call.outcome is not None:
             ended += tools.finish(state, key, *call.outcome)
-        elif not call.complete or (broke_off and tools.is_half(call)):
+        elif not call.complete or call.kind in _WITHIN or (broke_off and tools.is_half(call)):
             ended += tools.finish(state, key, "abandoned", None)
         elif call.kind == "custom" and _runs_custom(response):
             ended += tools.finish(state, key, "completed", None)
@@ -240,36 +244,49 @@ def _runs_custom(response: Response) -> bool:
     return bool(declared) and not declared & _BRING_CUSTOM
 
 
-def _is_of_client(response: Response, item: ResponseItem) -> bool:
-    """Return whether an item is a call whose output the client must send."""
-    if item.type not in RUN_BY_CLIENT or is_of_upstream(item):
-        return False
-    return item.type != "custom_tool_call" or not _runs_custom(response)
+def waits(state: ResponsesConversation, response: Response, seen: Sequence[str | None] = ()) -> bool:
+    """Return whether a response, whose calls `end_with` has ended, waits for outputs or for a decision.
+
+    `seen` are the types of the items that were seen of it.
+    """
+    if response.id is not None and any(call.owner == response.id for call in state.calls.values()):
+        return True
+    return APPROVAL in {kind for kind, _ in _listed(response, seen)}
 
 
-def waits(response: Response) -> bool:
-    """Return whether a response ended with calls whose output its client must send."""
-    made = {item.call_id for item in response.output or () if _is_of_client(response, item)}
-    asked = any(item.type == "mcp_approval_request" for item in response.output or ())
-    return asked or bool(made - {item.call_id for item in response.output or () if item.type in OUTPUTS})
+def _listed(response: Response, seen: Sequence[str | None]) -> Iterator[tuple[str | None, ResponseItem | None]]:
+    """Yield the type of each item of a response, and the item: those that its end lists, else those that were seen."""
+    if response.output:
+        yield from ((item.type, item) for item in response.output)
+    else:
+        yield from ((kind, None) for kind in seen)
 
 
-def billed(response: Response) -> dict[str, int]:
-    """Return how many calls of each kind a response lists that ended and may be billed: see `billing.tools`."""
-    declared = {tool.type for tool in response.tools or ()}
-    of_old = not any((kind or "").startswith("web_search") and "preview" not in (kind or "") for kind in declared)
-    search = "web_search_preview" if of_old and any("preview" in (kind or "") for kind in declared) else "web_search"
+def billed(response: Response, seen: Sequence[str | None] = ()) -> dict[str, int]:
+    """Return how many calls of each kind a response has that ended and may be billed: see `billing.tools`.
+
+    `seen` are the types of the items that were seen of it.
+    """
     counts: dict[str, int] = {}
-    for item in response.output or ():
-        kind = RUN_BY_UPSTREAM.get(item.type or "")
-        if kind is None or kind == "mcp" or item.status in ("failed", "incomplete", "in_progress"):
+    search = _search(response)
+    for name, item in _listed(response, seen):
+        kind = RUN_BY_UPSTREAM.get(name or "")
+        if kind is None or kind == "mcp" or (item is not None and item.status in _NOT_ENDED):
             continue
         if kind == "web_search":
-            if not _searched(item.action):
+            if item is not None and not _searched(item.action):
                 continue
             kind = search
         counts[kind] = counts.get(kind, 0) + 1
     return counts
+
+
+def _search(response: Response) -> str:
+    """Return which of the two tools for searches of the web a response has."""
+    declared = {tool.type or "" for tool in response.tools or ()}
+    older = {kind for kind in declared if kind.startswith("web_search_preview")}
+    newer = {kind for kind in declared - older if kind.startswith("web_search")}
+    return "web_search_preview" if older and not newer else "web_search"
 
 
 class _Action(msgspec.Struct, frozen=True):

@@ -46,7 +46,6 @@ def started(state: ResponsesConversation, opened: OpenResponse, response: Respon
     """Report that a response began, and that the calls of the one before it were answered."""
     join(state, opened, response)
     former = opened.former
-    in_flight, state.in_flight = state.in_flight, 0
     gap = state.elapsed(former.at, opened.requested_at) if former else None
     begun = facts.ResponseStarted(
         response_id=opened.id,
@@ -54,7 +53,7 @@ def started(state: ResponsesConversation, opened: OpenResponse, response: Respon
         model=opened.terms.model,
         previous_response_id=response.previous_response_id or UNSET,
         stream_id=opened.lane or UNSET,
-        in_flight=in_flight + 1,
+        in_flight=state.flight.responses,
         gap_seconds=UNSET if gap is None else gap,
         gap_after=UNSET if gap is None or former is None else _after(former),
     )
@@ -77,7 +76,7 @@ def _former(state: ResponsesConversation, opened: OpenResponse, response: Respon
         return state.last()
     if opened.request is not None and not opened.request.follows:
         return None
-    return state.last_of(opened.stream, opened.lane)
+    return state.last_of(opened.lane)
 
 
 def _after(former: EndedResponse) -> str:
@@ -99,7 +98,13 @@ def warms_up(opened: OpenResponse, response: Response, status: str) -> bool:
 
 
 def ended(
-    state: ResponsesConversation, opened: OpenResponse, response: Response, bill: Bill, status: str, at: Micros | None
+    state: ResponsesConversation,
+    opened: OpenResponse,
+    response: Response,
+    bill: Bill,
+    status: str,
+    seen: Sequence[str | None],
+    at: Micros | None,
 ) -> Sequence[Fact]:
     """Report what an ended response was billed for once more, and the answer that its chain may have come to."""
     resent = _resent(opened, response, bill)
@@ -108,7 +113,7 @@ def ended(
         _add_warm_up(state, opened, context)
         return resent
     former = opened.former
-    waits = status == COMPLETED and calls.waits(response)
+    waits = status == COMPLETED and calls.waits(state, response, seen)
     answered = status == COMPLETED and not waits
     rounds = (former.rounds if former else 0) + waits
     responses = (former.responses if former else 0) + 1

@@ -6,9 +6,14 @@ from msgspec import Struct
 
 from steno.core.billing.costs import Terms
 from steno.core.memory import Held, text_bytes
+from steno.core.transcript import PARTS
 from steno.timestamps import Micros
 
-GAPS: Final = 256
+RESPONSE_BYTES: Final = 2_560
+"""A response in progress, besides its object and its places: its numbers, and those that it has left out."""
+PLACE_BYTES: Final = 128
+"""A place in the output, besides the id of its item."""
+GAPS: Final = 32
 """Numbers that a response has left out and that may come late. Past it the oldest are forgotten."""
 PROVEN: Final = 2
 """Numbers in a row after which a response counts its events. Some servers give all events one number."""
@@ -106,6 +111,16 @@ class EndedResponse(Struct, frozen=True):
     """When the first of them was asked for."""
 
 
+class Flight:
+    """How many responses are in progress on one connection, over all of its conversations."""
+
+    __slots__ = ("responses",)
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.responses = 0
+
+
 class OpenResponse(Held):
     """A response in progress."""
 
@@ -115,12 +130,14 @@ class OpenResponse(Held):
         "erred",
         "first_audio_seconds",
         "first_text_seconds",
+        "flight",
         "former",
         "has_audio",
         "has_text",
         "id",
         "lane",
         "numbers",
+        "place_bytes",
         "places",
         "raw",
         "request",
@@ -139,6 +156,8 @@ class OpenResponse(Held):
         self.terms = terms
         self.raw = b""
         """Its object as it came first."""
+        self.flight: Flight | None = None
+        """Where it is counted, while it is open."""
         self.request: Request | None = None
         self.requested_at = created_at
         """When it was asked for, or began where that was not seen."""
@@ -149,6 +168,7 @@ class OpenResponse(Held):
         self.numbers = Numbers()
         self.places: dict[int, str] = {}
         """Place in the output to the item there: some events name nothing else."""
+        self.place_bytes = 0
         self.has_text = False
         self.has_audio = False
         self.first_text_seconds: float | None = None
@@ -156,6 +176,14 @@ class OpenResponse(Held):
         self.erred: tuple[str, Micros | None] | None = None
         """The code of an error that came while it was in progress, and when: its end, unless another one comes."""
 
+    def put(self, place: int | None, item: str) -> bool:
+        """Note which item is at a place of the output. Return whether it takes more memory now."""
+        if place is None or place in self.places or len(self.places) >= PARTS:
+            return False
+        self.places[place] = item
+        self.place_bytes += PLACE_BYTES + text_bytes(item)
+        return True
+
     def weight(self) -> int:
-        """Return how many bytes its object takes."""
-        return len(self.raw)
+        """Return how many bytes its object takes, its numbers, and its places."""
+        return len(self.raw) + RESPONSE_BYTES + self.place_bytes

@@ -16,7 +16,7 @@ from steno.core.responses.item import ResponsesItem
 from steno.core.responses.state import ResponsesConversation
 from steno.core.vocabulary import short
 from steno.timestamps import Micros
-from steno.wire.responses_objects import Part, ResponseItem
+from steno.wire.responses_objects import Part, Response, ResponseItem
 
 SUMMARY: Final = 128
 """The first part of the summary of reasoning, behind those of the reasoning itself."""
@@ -51,7 +51,9 @@ def key_at(
     over, or not of `kind`: some servers give all items one place.
     """
     known = _at(state, response, key, place)
-    return key if known is None or known.is_done or not _may_be(known, kind) else known.id
+    if known is None or (key is not None and (known.is_done or not _may_be(known, kind))):
+        return key
+    return known.id
 
 
 def key_in_output(state: ResponsesConversation, response: OpenResponse, item: ResponseItem, place: int) -> str:
@@ -159,3 +161,23 @@ def content_of(item: ResponseItem) -> Content | None:
     if item.type in calls.OUTPUTS:
         return facts.content("output", calls.text_of(item.output))
     return facts.content("text", "".join(text for _, text in parts_of(item)))
+
+
+def seen_of(state: ResponsesConversation, opened: OpenResponse) -> list[ResponsesItem]:
+    """Return the items that were seen of a response, for where its end does not list them."""
+    return [item for key in opened.places.values() if (item := state.items.get(key)) is not None]
+
+
+def contents(state: ResponsesConversation, response: Response, opened: OpenResponse) -> list[Content | None]:
+    """Return the content of each item of a response: of those that its end lists, else of those that were seen."""
+    if response.output:
+        return [content_of(item) for item in response.output]
+    return [_content_seen(state, item) for item in seen_of(state, opened)]
+
+
+def _content_seen(state: ResponsesConversation, item: ResponsesItem) -> Content | None:
+    """Return the text that was seen of an item; None where it is empty."""
+    if item.kind not in calls.KINDS:
+        return facts.content("text", item.text())
+    call = state.calls.get(item.call_id) if item.call_id is not None else None
+    return facts.content("arguments", item.text() or (call.arguments if call else None))

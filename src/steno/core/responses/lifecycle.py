@@ -24,6 +24,8 @@ from steno.wire.responses_objects import Response, conversation_id_of
 UNDERWAY: Final = frozenset({"queued", "in_progress"})
 INCOMPLETE: Final = frozenset({"max_output_tokens", "max_messages", "content_filter", "steered"})
 """Why a response may be incomplete."""
+SPELLINGS: Final = {"max_tokens": "max_output_tokens"}
+"""An older word, and the one that it is now."""
 
 
 # The beginning --------------------------------------------------------------------------------------------
@@ -48,8 +50,7 @@ def _begun(state: ResponsesConversation, event: responses.OfResponse, frame: Fra
     failed = _failed_before(state, event)
     opened = _open(state, event, response, frame, created=created)
     opened.raw = state.within_limit(raw_object(event, frame.payload))
-    state.open[response.id] = opened
-    state.speaking = opened
+    state.open_response(opened)
     return (*failed, *chain.started(state, opened, response), *_too_many(state))
 
 
@@ -143,9 +144,10 @@ def _finish(
         opened.terms.prices,
         short(response.service_tier) or opened.terms.tier,
     )
+    seen = [item.kind for item in items.seen_of(state, opened)]
     bill = costs.bill(state, response.usage, terms, response.id)
     billed = tool_costs.bill(
-        state, response.tool_usage, calls.billed(response), terms, response.id, calls.drawn_by(response)
+        state, response.tool_usage, calls.billed(response, seen), terms, response.id, calls.drawn_by(response)
     )
     finished = _finished(state, response, opened, terms, bill, status, frame)
     if finished.warm_up is UNSET:
@@ -156,7 +158,7 @@ def _finish(
         *cut_off,
         *billed,
         *calls.end_with(state, response, broke_off=bool(cut_off)),
-        *chain.ended(state, opened, response, bill, status, frame.at),
+        *chain.ended(state, opened, response, bill, status, seen, frame.at),
     )
 
 
@@ -169,7 +171,7 @@ def _finished(
     status: str,
     frame: Frame,
 ) -> facts.ResponseFinished:
-    contents = [items.content_of(item) for item in response.output or ()]
+    contents = items.contents(state, response, opened)
     details = response.usage.output_token_details if response.usage else None
     reasoning = details.reasoning_tokens if details else None
     return facts.ResponseFinished(
@@ -202,7 +204,7 @@ def _reason(response: Response, opened: OpenResponse, status: str) -> str | None
     if status == FAILED:
         return code(response.error) if response.error or not opened.erred else opened.erred[0]
     reason = response.incomplete_details.reason if response.incomplete_details else None
-    return closed(reason, INCOMPLETE) if reason else "unknown"
+    return closed(SPELLINGS.get(reason, reason), INCOMPLETE) if reason else "unknown"
 
 
 def _interrupted(state: ResponsesConversation, finished: facts.ResponseFinished) -> Sequence[Fact]:

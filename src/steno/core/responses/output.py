@@ -68,13 +68,14 @@ def text_delta(
         numbers.run += 1
     elif not numbers.is_new(event.sequence_number):
         return DUPLICATED
-    if event.item_id is None:
-        return state.reject(event, "missing_id")
     if not event.delta:
         return NOTHING
-    item = state.items.get(event.item_id) or _item_of(state, event, response, "message")
-    if item is not None:
-        state.transcript.grow(item, event.content_index, event.delta)
+    item = state.items.get(event.item_id) if event.item_id is not None else None
+    if item is None:
+        item = _item_of(state, event, response, "message")
+        if item is None:
+            return state.reject(event, "missing_id")
+    state.transcript.grow(item, event.content_index, event.delta)
     return NOTHING if response.has_text else text_started(state, response, frame)
 
 
@@ -192,16 +193,23 @@ def transcript_delta(
 # Parts and items ------------------------------------------------------------------------------------------
 
 
-@of_item("message")
-def text_done(
-    state: ResponsesConversation,
-    event: output.TextDone | output.RefusalDone | output.ContentPartDone | output.ReasoningDone,
-    _frame: Frame,
-    item: ResponsesItem,
-) -> Sequence[Fact]:
-    """Take the final text of a part."""
-    text = _text_of(event)
-    return NOTHING if text is None else items.settle_parts(state, item, [(event.content_index or 0, text)], "content")
+def text_done(kind: str) -> Handler:
+    """Return the handler of the ends of parts, of an item of `kind` where it is new."""
+
+    @of_item(kind)
+    def part_done(
+        state: ResponsesConversation,
+        event: output.TextDone | output.RefusalDone | output.ContentPartDone | output.ReasoningDone,
+        _frame: Frame,
+        item: ResponsesItem,
+    ) -> Sequence[Fact]:
+        """Take the final text of a part."""
+        text = _text_of(event)
+        if text is None:
+            return NOTHING
+        return items.settle_parts(state, item, [(event.content_index or 0, text)], "content")
+
+    return part_done
 
 
 def _text_of(
@@ -237,7 +245,8 @@ def item_added(
     key = items.key_of(item) if item else None
     if item is None or key is None:
         return state.reject(event, "missing_object")
-    _place(response, event, key)
+    if response.put(event.output_index, key):
+        state.open.weigh(response.id)
     return items.output_added(state, item, response, frame.at)
 
 
@@ -251,14 +260,9 @@ def item_done(
     if item is None or key is None:
         return state.reject(event, "missing_object")
     key = items.key_at(state, response, key, event.output_index, item.type) or key
-    _place(response, event, key)
+    if response.put(event.output_index, key):
+        state.open.weigh(response.id)
     return items.output_done(state, key, item, response, frame.at)
-
-
-def _place(response: OpenResponse, event: output.OutputItemAdded | output.OutputItemDone, key: str) -> None:
-    """Note where in the output an item stands."""
-    if event.output_index is not None and len(response.places) < PARTS:
-        response.places[event.output_index] = key
 
 
 # Calls ----------------------------------------------------------------------------------------------------

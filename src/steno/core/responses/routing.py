@@ -12,8 +12,8 @@ Only the events that carry a whole response, and requests, say where they belong
 4. the lane that it came on: `<stream>/<stream_id>`, or `<stream>/default`. Where the source gives a stream a name, that
    name stands in place of the stream, alone for the lane that has no name of its own.
 
-All other events belong to the conversation that their lane was about last. A stream whose lanes are all about one
-conversation has that as its own, and the registry asks nobody (`Router.follows`).
+All other events belong to the conversation that their lane was about last. A stream without lanes has that as its own,
+and the registry asks nobody (`Router.follows`).
 
 The response of each id is remembered, with the conversation and the root of its chain. Conversations of lanes end with
 their stream. All others have a name that outlives it.
@@ -28,6 +28,7 @@ from msgspec import Struct
 from steno.core.conversation import Conversation
 from steno.core.frame import Frame
 from steno.core.keys import conversation_key, key_part
+from steno.core.responses.in_progress import Flight
 from steno.core.responses.state import ResponsesConversation
 from steno.core.routing import Openings, Router
 from steno.core.stream import Stream
@@ -59,10 +60,11 @@ class _Link(Struct, frozen=True):
 class _Connection:
     """What is known of one stream."""
 
-    __slots__ = ("begun_at", "lanes", "opened", "reported")
+    __slots__ = ("begun_at", "flight", "lanes", "opened", "reported")
 
     def __init__(self, begun_at: Micros | None) -> None:
         self.begun_at = begun_at
+        self.flight = Flight()
         self.reported = False
         """Whether it was found to be a connection that upstream keeps for a time."""
         self.lanes: OrderedDict[Lane, ResponsesConversation] = OrderedDict()
@@ -70,18 +72,24 @@ class _Connection:
         self.opened: dict[str, ResponsesConversation] = {}
         """The open conversations that end with it, by key."""
 
-    def about(self, lane: Lane, state: ResponsesConversation) -> None:
-        """Note that `lane` is about `state` now. Past the limit the lane that was silent longest is forgotten."""
+    def about(self, lane: Lane, state: ResponsesConversation) -> bool:
+        """Note that `lane` is about `state` now; return whether that is news.
+
+        Past the limit the lane that was silent longest is forgotten.
+        """
+        former = self.lanes.get(lane)
         self.lanes[lane] = state
         self.lanes.move_to_end(lane)
         if len(self.lanes) > LANES:
             self.lanes.popitem(last=False)
+        return former is not state
 
     def only(self) -> ResponsesConversation | None:
-        """Return the conversation that all lanes are about, where no envelope names them; None where there are two."""
-        states = list(self.lanes.values())
-        unnamed = all(name is None for name, _ in self.lanes)
-        return states[0] if states and unnamed and all(each is states[0] for each in states) else None
+        """Return the conversation that all is about; None where an envelope or an event names a lane.
+
+        Of a further lane nobody may have seen the beginning.
+        """
+        return self.lanes.get((None, None)) if len(self.lanes) == 1 else None
 
     def carried(self) -> list[ResponsesConversation]:
         """Return the open conversations that were spoken of last, or end with it."""
@@ -116,26 +124,28 @@ class ResponsesRouter(Router):
         if connection is None:
             connection = self._connections[stream.name] = _Connection(frame.at)
         lane = (name, event.stream_id)
+        if type(event) in _FOLLOWING:  # most events of a connection with lanes
+            last = connection.lanes.get(lane)
+            if last is not None:
+                return last
         found = _Search(self, stream, connection, lane, event, frame).state()
         if found is None:
             return None
-        if not isinstance(event, (responses.ResponseSteer, *_STEERS)):
-            connection.about(lane, found)
+        found.flight = connection.flight
+        steers = isinstance(event, (responses.ResponseSteer, *_STEERS))
+        if not steers and connection.about(lane, found):
+            only = connection.only()
+            if only is not None:
+                stream.current[FAMILY] = only
+            else:
+                stream.current.pop(FAMILY, None)
         self._note(stream, connection, found, event)
-        only = connection.only()
-        if only is not None:
-            stream.current[FAMILY] = only
-        else:
-            stream.current.pop(FAMILY, None)
         return found
 
     def _note(self, stream: Stream, connection: _Connection, state: ResponsesConversation, event: Any) -> None:
         """Note what an event says of responses, and of its connection."""
         if isinstance(event, responses.OfResponse):
             self._link(stream, state, event)
-            state.in_flight = sum(
-                response.stream == stream.name for each in connection.carried() for response in each.open.values()
-            )
         elif isinstance(event, responses.ResponseCreate) and not connection.reported:
             connection.reported = True
             state.connection = (stream.name, connection.begun_at)

@@ -12,7 +12,7 @@ from steno.core.conversation import NOTHING, Exported, counted
 from steno.core.facts import Fact, ResponseAbandoned, ResponseFinished, ResponseInterrupted
 from steno.core.memory import InProgress
 from steno.core.responses.approving import ApprovingConversation
-from steno.core.responses.in_progress import EndedResponse, OpenResponse, Request
+from steno.core.responses.in_progress import EndedResponse, Flight, OpenResponse, Request
 from steno.core.responses.item import ResponsesItem, transcript_entry
 from steno.core.transcript import Transcript
 from steno.limits import ENDED_IDS, LANES, Limits
@@ -34,7 +34,7 @@ class ResponsesConversation(ApprovingConversation):
         "_said",
         "begins_late",
         "connection",
-        "in_flight",
+        "flight",
         "items",
         "keeps",
         "open",
@@ -59,8 +59,8 @@ class ResponsesConversation(ApprovingConversation):
         self.connection: tuple[str, Micros | None] | None = None
         """A stream that turned out to be a connection with a longest duration, and when it began, until that is
         reported."""
-        self.in_flight = 0
-        """How many responses were in progress on the stream of the response that begins, before it."""
+        self.flight = Flight()
+        """What is in progress on the stream that it was heard on last."""
         self.transcript: Transcript[ResponsesItem] = Transcript(limits, self.rejected, self.memory, newest_last=True)
         self.items = self.transcript.entries
         self.open: InProgress[str, OpenResponse] = InProgress(self.memory)
@@ -90,12 +90,18 @@ class ResponsesConversation(ApprovingConversation):
 
     def response_of(self, event: ResponsesEvent) -> OpenResponse | None:
         """Return the open response that an event is about which names none: the newest one of its lane."""
-        stream, lane = self.last_stream, event.stream_id
-        found = self.speaking
-        if found is None or found.lane != lane or found.stream != stream:
-            lanes = (each for each in reversed(self.open.values()) if each.lane == lane and each.stream == stream)
+        lane, found = event.stream_id, self.speaking
+        if found is None or found.lane != lane or not self.is_here(found.stream):
+            lanes = (each for each in reversed(self.open.values()) if each.lane == lane and self.is_here(each.stream))
             found = self.speaking = next(lanes, None)
         return found
+
+    def is_here(self, stream: str) -> bool:
+        """Return whether what came on `stream` is of the connection that was heard last.
+
+        A sender that names the conversation may go on with it on another stream.
+        """
+        return stream == self.last_stream or self.keeps
 
     def item(self, key: str) -> ResponsesItem:
         """Return the item `key`; a new one is added as the last."""
@@ -122,14 +128,14 @@ class ResponsesConversation(ApprovingConversation):
     def take_request(self, event: ResponsesEvent) -> Request | None:
         """Take the oldest request of the lane of `event`, which answers it; None where none was seen."""
         for number, request in self.requests.items():
-            if request.lane == event.stream_id and request.stream == self.last_stream:
+            if request.lane == event.stream_id and self.is_here(request.stream):
                 del self.requests[number]
                 return request
         return None
 
-    def last_of(self, stream: str, lane: str | None) -> EndedResponse | None:
+    def last_of(self, lane: str | None) -> EndedResponse | None:
         """Return the response of a lane that ended last."""
-        lanes = (each for each in reversed(self.tips.values()) if each.lane == lane and each.stream == stream)
+        lanes = (each for each in reversed(self.tips.values()) if each.lane == lane and self.is_here(each.stream))
         return next(lanes, None)
 
     def last(self) -> EndedResponse | None:
@@ -138,15 +144,24 @@ class ResponsesConversation(ApprovingConversation):
 
     def add_tip(self, ended: EndedResponse) -> None:
         """Note a response that ended and may be followed. Past the limit the oldest is forgotten."""
+        if ended.id not in self.tips:
+            self.memory.charge(TIP_BYTES)
         self.tips[ended.id] = ended
-        self.memory.charge(TIP_BYTES)
         if len(self.tips) > LANES:
             self.tips.popitem(last=False)
             self.memory.charge(-TIP_BYTES)
 
+    def open_response(self, response: OpenResponse) -> None:
+        """Let a response be open."""
+        self.open[response.id] = response
+        self.speaking = response
+        response.flight = self.flight
+        self.flight.responses += 1
+
     def close_response(self, response: OpenResponse) -> None:
         """Let a response be open no more."""
-        self.open.pop(response.id, None)
+        if self.open.pop(response.id, None) is not None and response.flight is not None:
+            response.flight.responses -= 1
         if self.speaking is response:
             self.speaking = None
 
