@@ -38,6 +38,8 @@ class ResponseItem(Wire, frozen=True):
     """A text where it is the input of a request."""
     summary: Annotated[tuple[Part, ...], Bounded] | None = None
     call_id: Id | None = None
+    execution: str | None = None
+    """Who runs a search of tools: `server` or `client`."""
     name: str | None = None
     arguments: Raw = Raw()
     input: str | None = None
