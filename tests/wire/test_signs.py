@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec import UNSET, Meta, UnsetType
 
-from steno.wire import Decoder, Drifted, Sign, TypedEvent, Unknown, Vocabulary
+from steno.wire import Decoder, Drifted, PairedEvent, Sign, TypedEvent, Unknown, Vocabulary
 from steno.wire.base import SIGN, Wire
 
 
@@ -151,6 +151,21 @@ def test_families_whose_names_nobody_has_need_no_decoder_of_their_own() -> None:
     assert DECODER.of("sea") is DECODER
     assert DECODER.of("air") is None
     assert Decoder({"air": AIR}).of("air") is None
+
+
+def test_two_events_of_one_family_have_no_name_in_common() -> None:
+    """Nor two pairs of any."""
+
+    class Again(TypedEvent, frozen=True, tag="wind"):
+        """Another event of the name."""
+
+    class Pair(PairedEvent, frozen=True, tag="gust"):
+        """A pair."""
+
+    pairs = Vocabulary(paired=(Pair,))
+    for wrong in ({"air": Vocabulary(typed=(Wind, Again))}, {"air": pairs, "sea": pairs}):
+        with pytest.raises(ValueError, match="two events of one form have one name"):
+            Decoder(wrong)
 
 
 def test_an_unknown_event_is_counted_under_the_family_that_it_shows_signs_of() -> None:

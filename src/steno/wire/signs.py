@@ -23,25 +23,36 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from steno.wire.base import Sign, TypedEvent, Vocabulary, name_of
+from steno.wire.base import Event, Sign, TypedEvent, Vocabulary, name_of
 
 _NULL: Final = b"null"
+_ONE_NAME: Final = "two events of one form have one name"
 
 
 def rivals(vocabularies: Mapping[str, Vocabulary]) -> dict[str, frozenset[str]]:
     """Return each family with the others that have names of its typed events; those without any are left out.
 
-    Raises ValueError where two families have a name in common, and neither has a sign.
+    Raises ValueError where two events of one form have one name, unless they are typed events of two families of which
+    one has a sign.
     """
-    names = {family: {name_of(kind) for kind in each.typed} for family, each in vocabularies.items()}
+    names = {family: _names(each.typed) for family, each in vocabularies.items()}
+    _names([kind for each in vocabularies.values() for kind in each.paired])
     found: dict[str, frozenset[str]] = {}
     for family, own in names.items():
         others = frozenset(other for other in names if other != family and own & names[other])
         if any(not vocabularies[family].signs and not vocabularies[other].signs for other in others):
-            raise ValueError("two events of one form have one name")
+            raise ValueError(_ONE_NAME)
         if others:
             found[family] = others
     return found
+
+
+def _names(kinds: Sequence[type[Event]]) -> frozenset[str]:
+    """Return the names of events of one form. Raises ValueError where two have one name."""
+    names = frozenset(map(name_of, kinds))
+    if len(names) < len(kinds):
+        raise ValueError(_ONE_NAME)
+    return names
 
 
 class Signs:
