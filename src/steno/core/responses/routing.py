@@ -12,9 +12,11 @@ Only the events that carry a whole response, and requests, say where they belong
 4. the lane that it came on: `<stream>/<stream_id>`, or `<stream>/default`. Where the source gives a stream a name, that
    name stands in place of the stream, alone for the lane that has no name of its own.
 
-All other events belong to the conversation that their lane was about last. Of more than `LANES` that end with a
-connection the one that it was about longest ago ends as `replaced`, so that no connection has the room of others. A stream without lanes has that as its own,
+All other events belong to the conversation that their lane was about last. A stream without lanes has that as its own,
 and the registry asks nobody (`Router.follows`).
+
+Of more than `LANES` conversations that end with a connection, the one that it was about longest ago ends as `replaced`:
+no connection has the room of others.
 
 The response of each id is remembered, with the conversation and the root of its chain. Conversations of lanes end with
 their stream. All others have a name that outlives it.
