@@ -212,6 +212,17 @@ def test_lanes_and_responses_are_remembered_up_to_a_bound(monkeypatch: pytest.Mo
     assert play.open_keys == [f"{SOURCE}/resp_0"]
 
 
+def test_no_connection_has_the_room_of_others() -> None:
+    """Of too many conversations that end with it, the one that it was about longest ago ends before."""
+    play = Play()
+    for number in range(LANES):
+        play.say(*whole(f"resp_{number}", lane=f"lane_{number}"))
+    play.say(*whole("resp_x", lane="lane_0"), *whole("resp_y", lane="lane_y"))
+    assert [state.key for state in play.closed] == [f"{STREAM}/lane_1"]
+    assert play.closed[0].closed_reason == "replaced"
+    assert len(play.open_keys) == LANES
+
+
 def test_two_sources_know_nothing_of_each_other() -> None:
     """A chain is one source's."""
     play = Play()

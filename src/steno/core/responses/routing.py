@@ -15,6 +15,9 @@ Only the events that carry a whole response, and requests, say where they belong
 All other events belong to the conversation that their lane was about last. A stream without lanes has that as its own,
 and the registry asks nobody (`Router.follows`).
 
+Of more than `LANES` conversations that end with a connection, the one that it was about longest ago ends as `replaced`:
+no connection has the room of others.
+
 The response of each id is remembered, with the conversation and the root of its chain. Conversations of lanes end with
 their stream. All others have a name that outlives it.
 """
@@ -71,14 +74,16 @@ class _Connection:
         self.lanes: OrderedDict[Lane, str] = OrderedDict()
         """The key of the conversation that each lane was about last. That may be over: it may have been heard of on
         other connections, too."""
-        self.opened: dict[str, ResponsesConversation] = {}
-        """The open conversations that end with it, by key."""
+        self.opened: OrderedDict[str, ResponsesConversation] = OrderedDict()
+        """The open conversations that end with it, by key, the one that was spoken of last behind."""
 
     def about(self, lane: Lane, state: ResponsesConversation) -> bool:
         """Note that `lane` is about `state` now; return whether that is news.
 
         Past the limit the lane that was silent longest is forgotten.
         """
+        if state.key in self.opened:
+            self.opened.move_to_end(state.key)
         former = self.lanes.get(lane)
         self.lanes[lane] = state.key
         self.lanes.move_to_end(lane)
@@ -191,6 +196,10 @@ class ResponsesRouter(Router):
         self._openings.open(state, stream, event, frame)
         return state
 
+    def replace(self, state: ResponsesConversation, stream: Stream, event: Event, frame: Frame) -> None:
+        """Close `state`, since its connection has too many lanes."""
+        self._openings.replace(state, stream, event, frame)
+
     def carried(self, stream: Stream) -> Sequence[Conversation]:
         """Return the open conversations that `stream` was about last, or that end with it."""
         connection = self._connections.get(stream.name)
@@ -299,4 +308,6 @@ class _Search:
         state = self._router.open(key, stream, self._event, self._frame, named=False, keeps=False)
         if state is not None:
             self._connection.opened[key] = state
+            if len(self._connection.opened) > LANES:
+                self._router.replace(next(iter(self._connection.opened.values())), stream, self._event, self._frame)
         return state
