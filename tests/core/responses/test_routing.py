@@ -73,6 +73,58 @@ def test_a_chain_goes_on_on_another_stream() -> None:
     assert play.line(f"{SOURCE}/resp_9")["totals"]["complete"] is False
 
 
+MISSING = {"type": "error", "error": {"code": "previous_response_not_found", "message": "Gone."}, "status": 400}
+
+
+@pytest.mark.parametrize("named", [{"previous_response_id": "resp_0"}, {"conversation": "conv_0"}])
+def test_a_refused_request_opens_nothing_that_outlives_its_stream(named: dict[str, str]) -> None:
+    """Upstream knows nothing of what it would go on with. Its session ends with its connection."""
+    play = Play()
+    play.say(create(**named), sent=True)
+    key = f"{SOURCE}/{next(iter(named.values()))}"
+    state = play.state(key)
+    (erred,) = play.say(MISSING)
+    assert isinstance(erred, facts.UpstreamErred)
+    play.say(create(), sent=True)
+    play.say(*whole("resp_1"))
+    assert (play.open_keys, state.session_life.status) == ([key, f"{STREAM}/default"], "active")
+    closed = [fact.reason for fact in play.close() if isinstance(fact, facts.ConversationClosed)]
+    assert (closed, play.open_keys) == (["disconnected"] * 2, [])
+
+
+def test_a_refused_request_is_forgotten_in_silence() -> None:
+    """Its connection may last for much longer, and ask again."""
+    play = Play(idle_seconds=60)
+    play.say(create(previous_response_id="resp_0"), sent=True)
+    play.say(MISSING)
+    play.wait(60_000)
+    assert [fact.reason for fact in play.tick() if isinstance(fact, facts.ConversationClosed)] == ["idle"]
+    play.say(create(previous_response_id="resp_0"), sent=True)
+    assert play.open_keys == [f"{SOURCE}/resp_0"]
+
+
+def test_a_chain_that_upstream_goes_on_with_outlives_the_stream() -> None:
+    """Once a response of it is seen. The session is its connection's alone."""
+    play = Play()
+    play.say(create(previous_response_id="resp_0"), sent=True)
+    play.say(*whole("resp_1", previous_response_id="resp_0"))
+    play.say(create(), sent=True)
+    play.say(*whole("resp_2"))
+    state = play.state(f"{SOURCE}/resp_0")
+    play.close()
+    assert responses_in(play) == {f"{SOURCE}/resp_0": ["resp_1"]}
+    assert (state.session_life.status, state.named) == ("closed", True)
+
+
+def test_the_session_of_a_named_stream_ends_with_its_connection() -> None:
+    """Its conversation goes on."""
+    play = Play(conversation="desk-7")
+    play.say(create(), sent=True)
+    play.say(*whole("resp_1"))
+    play.close()
+    assert play.state(f"{SOURCE}/desk-7").session_life.status == "closed"
+
+
 def test_an_envelope_names_the_conversation() -> None:
     """Before all that its event says, and its stream carries several of them."""
     play = Play()

@@ -19,7 +19,8 @@ Of more than `LANES` conversations that end with a connection, the one that it w
 no connection has the room of others.
 
 The response of each id is remembered, with the conversation and the root of its chain. Conversations of lanes end with
-their stream. All others have a name that outlives it.
+their stream. All others have a name that outlives it. One that only a request has named ends with its stream as well,
+or when it is idle, until a response of it is seen: upstream may know nothing of what the request goes on with.
 """
 
 from collections import OrderedDict
@@ -64,13 +65,13 @@ class _Link(Struct, frozen=True):
 class _Connection:
     """What is known of one stream."""
 
-    __slots__ = ("begun_at", "flight", "lanes", "opened", "reported")
+    __slots__ = ("begun_at", "flight", "lanes", "opened", "session")
 
     def __init__(self, begun_at: Micros | None) -> None:
         self.begun_at = begun_at
         self.flight = Flight()
-        self.reported = False
-        """Whether it was found to be a connection that upstream keeps for a time."""
+        self.session: str | None = None
+        """The key of the conversation whose request showed that it is a connection that upstream keeps for a time."""
         self.lanes: OrderedDict[Lane, str] = OrderedDict()
         """The key of the conversation that each lane was about last. That may be over: it may have been heard of on
         other connections, too."""
@@ -154,9 +155,18 @@ class ResponsesRouter(Router):
         """Note what an event says of responses, and of its connection."""
         if isinstance(event, responses.OfResponse):
             self._link(stream, state, event)
-        elif isinstance(event, responses.ResponseCreate) and not connection.reported:
-            connection.reported = True
+            if state.shared:
+                self._confirm(state)
+        elif isinstance(event, responses.ResponseCreate) and connection.session is None:
+            connection.session = state.key
             state.connection = (stream.name, connection.begun_at)
+
+    def _confirm(self, state: ResponsesConversation) -> None:
+        """Let a conversation that a request had named outlive its stream, since a response of it was seen."""
+        state.named, state.shared = True, False
+        connection = self._connections.get(state.stream)
+        if connection is not None:
+            connection.opened.pop(state.key, None)
 
     def _link(self, stream: Stream, state: ResponsesConversation, event: responses.OfResponse) -> None:
         response = event.response
@@ -187,12 +197,24 @@ class ResponsesRouter(Router):
         return state if isinstance(state, ResponsesConversation) else None
 
     def open(
-        self, key: str, stream: Stream, event: Event, frame: Frame, *, named: bool, keeps: bool
+        self,
+        key: str,
+        stream: Stream,
+        event: Event,
+        frame: Frame,
+        *,
+        named: bool,
+        keeps: bool,
+        asked: bool = False,
     ) -> ResponsesConversation | None:
-        """Return the conversation `key`, opened where it is new; None where another family has one of that name."""
+        """Return the conversation `key`, opened where it is new; None where another family has one of that name.
+
+        One that is only `asked` for ends with its stream, and in silence as well.
+        """
         if key in self._openings.conversations:
             return self.at(key)
         state = ResponsesConversation(key, stream.source, stream.name, self._openings.limits, named=named, keeps=keeps)
+        state.shared = asked
         self._openings.open(state, stream, event, frame)
         return state
 
@@ -201,13 +223,13 @@ class ResponsesRouter(Router):
         self._openings.replace(state, stream, event, frame)
 
     def carried(self, stream: Stream) -> Sequence[Conversation]:
-        """Return the open conversations that `stream` was about last, or that end with it."""
+        """Return the open conversations that `stream` was about last, or that end with it, in the order they began."""
         connection = self._connections.get(stream.name)
         if connection is None:
             return ()
-        states = (self.at(key) for key in connection.lanes.values())
-        spoken_of = {state.key: state for state in states if state is not None}
-        return list({**connection.opened, **spoken_of}.values())
+        keys = (connection.session, *connection.lanes.values())
+        spoken_of = {state.key: state for state in map(self.at, keys) if state is not None}
+        return sorted({**connection.opened, **spoken_of}.values(), key=lambda state: state.number)
 
     def stream_closed(self, stream: Stream) -> None:
         """Forget the lanes of a stream that ended."""
@@ -291,7 +313,13 @@ class _Search:
 
     def _named(self, name: str, *, keeps: bool = False) -> ResponsesConversation | None:
         key = conversation_key(self._stream.source, name)
-        return self._router.open(key, self._stream, self._event, self._frame, named=True, keeps=keeps)
+        asked = not keeps and isinstance(self._event, responses.ResponseCreate)
+        state = self._router.open(
+            key, self._stream, self._event, self._frame, named=not asked, keeps=keeps, asked=asked
+        )
+        if state is not None and state.shared and not state.events:
+            self._connection.opened[key] = state
+        return state
 
     def _last(self) -> ResponsesConversation | None:
         """Return the conversation that the lane was about last."""
