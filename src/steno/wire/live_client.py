@@ -82,14 +82,14 @@ class ResponseItemCreate(LiveClientEvent, frozen=True, tag="response.item.create
 
 
 class BackendResponseCreate(LiveClientEvent, frozen=True, tag="response.create"):
-    """The client asks the backend to go on. What it is asked for elsewhere is another family's."""
+    """The client asks the backend to go on. What it says beside that is another family's."""
 
+    response: UnsetType = UNSET
     input: UnsetType = UNSET
     model: UnsetType = UNSET
     previous_response_id: UnsetType = UNSET
     generate: UnsetType = UNSET
     stream_id: UnsetType = UNSET
-    response: UnsetType = UNSET
 
 
 class DtmfSend(LiveClientEvent, frozen=True, tag="transport.dtmf.send"):
