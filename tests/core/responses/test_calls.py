@@ -258,6 +258,22 @@ def test_calls_are_billed_by_kind() -> None:
     assert {fact.kind: fact.calls for fact in billed} == {"web_search_preview": 1}
 
 
+def test_a_program_goes_on_over_several_responses() -> None:
+    """Upstream runs it, the client its calls. Its output comes where it ends, even if no request was seen."""
+    play, told = begun()
+    program: Event = {"id": "cm_1", "type": "program", "call_id": "call_p", "code": "await tools.look_up({})"}
+    play.say(told.added({**program, "code": ""}), told.done(program), told.done(call(), 1))
+    play.say(told.ended("completed", program, call()))
+    play.wait(400)
+    later = Told("resp_2")
+    assert summary(play.say(later.created())) == [("function", "look_up", "completed", None)]
+    output = {"id": "cmo_1", "type": "program_output", "call_id": "call_p", "status": "completed", "result": "42"}
+    (finished,) = of(play.say(later.done(output)), facts.ToolCallFinished)
+    assert (finished.kind, finished.duration_seconds, finished.output.text) == ("program", 0.4, "42")
+    said = play.say(later.done(message(), 1), later.ended("completed", output, message()))
+    assert [fact.tool_rounds for fact in of(said, facts.ChainAnswered)] == [1]
+
+
 def test_a_search_of_tools_that_upstream_runs() -> None:
     """It has no call id, nor has its output, and nobody waits for it."""
     play, told = begun()

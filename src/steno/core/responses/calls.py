@@ -55,6 +55,7 @@ OUTPUTS: Final = frozenset(
     }
 )
 """Item types that are the output of a call."""
+PROGRAM: Final = "program"
 APPROVAL: Final = "mcp_approval_request"
 _WITHIN: Final = frozenset(RUN_BY_UPSTREAM.values())
 """Kinds of calls that return within their response, or not at all."""
@@ -120,7 +121,7 @@ def settle(state: Conversation, item: ResponseItem, key: str | None, at: Micros 
     """Take the final form of an item: a call, known by `key`, is complete, and has returned where upstream ran it."""
     if item.type in OUTPUTS:
         status = "failed" if item.status == "failed" else "completed"
-        return tools.finish(state, item.call_id, status, at, text_of(item.output))
+        return tools.finish(state, item.call_id, status, at, put_out(item))
     if item.type not in KINDS or key is None:
         return NOTHING
     if not is_of_upstream(item):
@@ -162,6 +163,11 @@ def made_with(item: ResponseItem) -> str | None:
             return text_of(item.arguments)
         case _:
             return text_of(item.action)
+
+
+def put_out(item: ResponseItem) -> str | None:
+    """Return what an item says that is the output of a call."""
+    return text_of(item.result if item.type == "program_output" else item.output)
 
 
 def text_of(raw: Raw) -> str | None:
@@ -212,8 +218,13 @@ def listed(state: ApprovingConversation, item_id: str | None, status: str) -> Se
 
 
 def follow(state: ResponsesConversation, former: str) -> list[Fact]:
-    """End the calls of a response that another one follows: they were answered, nobody saw when."""
-    waiting = [key for key, call in state.calls.items() if call.owner == former and call.complete]
+    """End the calls of a response that another one follows: they were answered, nobody saw when.
+
+    A program goes on, with the calls that it makes, until a response has its output.
+    """
+    waiting = [
+        key for key, call in state.calls.items() if call.owner == former and call.complete and call.kind != PROGRAM
+    ]
     return [fact for key in waiting for fact in tools.finish(state, key, "completed", None)]
 
 

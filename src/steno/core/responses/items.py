@@ -159,7 +159,7 @@ def content_of(item: ResponseItem) -> Content | None:
     if item.type in calls.KINDS:
         return facts.content("arguments", calls.made_with(item))
     if item.type in calls.OUTPUTS:
-        return facts.content("output", calls.text_of(item.output))
+        return facts.content("output", calls.put_out(item))
     return facts.content("text", "".join(text for _, text in parts_of(item)))
 
 
