@@ -164,6 +164,17 @@ def test_a_session_that_two_sources_follow_is_billed_to_the_first() -> None:
     assert call.totals("tap") == (None, {"gpt-live-1": 30.0}, {"duplicate_source": 1})
 
 
+def test_what_the_first_source_did_not_hear_is_billed_to_the_next() -> None:
+    """It had heard that already, while the first one went before it."""
+    call = Call("gpt-live-1", "tap")
+    call.says(seconds=15)
+    call.says("tap", seconds=30)
+    call.play.close(code=None)
+    call.says("tap", seconds=60)
+
+    assert (call.totals()[1], call.totals("tap")[1]) == ({"gpt-live-1": 15.0}, {"gpt-live-1": 45.0})
+
+
 def test_who_comes_late_goes_on_from_what_was_billed() -> None:
     """Upstream reports the whole of the session to each."""
     call = Call("gpt-live-1", "tap")

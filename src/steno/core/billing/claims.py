@@ -121,19 +121,20 @@ class Claims:
                 self._billed.popitem(last=False)
         return True
 
-    def meter(self, session: str | None, before: Times, now: Times) -> Times:
+    def meter(self, session: str | None, heard: Times, own: Times, now: Times) -> Times:
         """Bill a `session` up to `now`; return up to where it was billed already.
 
-        That is `before`, as far as the caller knows, or further where another stream was billed; never past `now`. Who
-        hears of a session for the first time, and of less than was billed, hears of another one: some servers number
-        their sessions anew.
+        That is `own`, up to where the caller was billed, or further where another stream was; never past `now`. What
+        the caller `heard` while another source went before it may have been billed to nobody: that one may have left
+        before it heard the same. Where nothing tells which session it is, it was. Who hears of a session for the first
+        time, and of less than was billed, hears of another one: some servers number their sessions anew.
         """
         if not session:
-            return before
-        known = self._metered.pop(session, before)
-        if not any(before) and (now[0] < known[0] or now[1] < known[1]):
-            known = before
-        billed = max(known[0], before[0]), max(known[1], before[1])
+            return heard
+        known = self._metered.pop(session, own)
+        if not any(heard) and (now[0] < known[0] or now[1] < known[1]):
+            known = own
+        billed = max(known[0], own[0]), max(known[1], own[1])
         self._metered[session] = max(billed[0], now[0]), max(billed[1], now[1])
         if len(self._metered) > CLAIMS:
             self._metered.popitem(last=False)

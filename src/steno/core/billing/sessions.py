@@ -39,6 +39,8 @@ class Meter(Struct, gc=False):
     terms: Terms
     active: Decimal = _NONE
     paused: Decimal = _NONE
+    billed: Times = (_NONE, _NONE)
+    """Up to where this was billed. The rest another source was, or nobody."""
     unpriced: str | None = None
     """Why the session has no price, where that was said: it is said once."""
 
@@ -71,12 +73,13 @@ def report(state: Conversation, meter: Meter, reported: SessionUsage | None, key
     if times[0] < meter.active or times[1] < meter.paused:
         state.note(DECREASED)
         return None
-    before = (meter.active, meter.paused)
+    heard = before = (meter.active, meter.paused)
     meter.active, meter.paused = times
     if state.claims is not None:
         if not state.claims.bill(state, None):
             return Increase(float(sum(times)), 0, 0, _unpriced(state, meter, DUPLICATE_SOURCE))
-        before = state.claims.meter(key, before, times)
+        before = state.claims.meter(key, heard, meter.billed, times)
+    meter.billed = times
     active, paused = times[0] - before[0], times[1] - before[1]
     if not active and not paused:
         return Increase(float(sum(times)), 0, 0, None)
