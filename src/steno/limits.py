@@ -130,8 +130,9 @@ CHAINED_RESPONSES: Final = 65_536
 takes some 400 bytes. A response that follows one which was forgotten begins a conversation of its own."""
 
 LANES: Final = 64
-"""Lanes of one connection, and requests of one conversation that were not answered yet, that are remembered. Upstream
-takes 32 lanes and 16 responses at once. Past it the one that was silent longest is forgotten."""
+"""Lanes of one connection, and requests of one conversation that were not answered yet, that are remembered; and the
+conversations that end with a connection. Upstream takes 32 lanes and 16 responses at once. Past it the one that was
+silent longest is forgotten; a conversation is closed (`replaced`)."""
 
 SUPERSEDED_SECONDS: Final = 120.0
 """Silence after which a session that another one has followed on its stream is closed. In a call somebody speaks more

@@ -311,8 +311,8 @@ def test_replies_of_one_chain_are_one_conversation(tmp_path: Path) -> None:
 
 
 def answered(key: str, former: str | None = None) -> bytes:
-    whole = {"id": key, "object": "response", "status": "completed", "previous_response_id": former, "output": []}
-    return json.dumps(whole).encode()
+    members = {"object": "response", "status": "completed", "previous_response_id": former}
+    return json.dumps({"id": key, **members}).encode()
 
 
 def session(key: str) -> bytes:

@@ -195,6 +195,17 @@ def test_a_refused_request_is_forgotten_in_silence() -> None:
     assert play.open_keys == [f"{SOURCE}/resp_0"]
 
 
+def test_refused_requests_take_no_room_of_others() -> None:
+    """One connection may ask for any number of chains that are not known."""
+    play = Play()
+    for n in range(LANES + 2):
+        play.say(create(previous_response_id=f"resp_{n}"), sent=True)
+        play.say(MISSING)
+    assert play.open_keys == [f"{SOURCE}/resp_{n}" for n in range(2, LANES + 2)]
+    closed = [fact.reason for fact in play.facts if isinstance(fact, facts.ConversationClosed)]
+    assert closed == ["replaced"] * 2
+
+
 def test_a_chain_that_upstream_goes_on_with_outlives_the_stream() -> None:
     """Once a response of it is seen. The session is its connection's alone."""
     play = Play()
@@ -293,6 +304,43 @@ def test_a_lane_changes_its_conversation() -> None:
     assert play.open_keys == [f"{SOURCE}/conv_1"]
 
 
+def test_a_request_waits_for_the_response_on_its_lane() -> None:
+    """What comes until that ends is not of the conversation that the request names."""
+    play = Play()
+    one, two = Told("resp_1"), Told("resp_2", conversation={"id": "conv_1"})
+    play.say(one.created())
+    play.say(create(conversation="conv_1"), sent=True)
+    play.say(one.delta("Hi"), one.ended("completed", message(text="Hi")))
+    play.say(two.created(), two.delta("Ho", item="m2"), two.ended("completed", message("m2", "Ho")))
+    assert responses_in(play) == {f"{STREAM}/default": ["resp_1"], f"{SOURCE}/conv_1": ["resp_2"]}
+    assert play.rejected == {}
+
+
+def test_a_response_that_an_error_came_for_holds_nothing_up() -> None:
+    """The next error is of the request behind it."""
+    play = Play()
+    error = {"type": "error", "error": {"code": "server_error"}}
+    play.say(Told("resp_1").created(), error)
+    play.say(create(conversation="conv_1"), sent=True)
+    play.say(error)
+    assert not play.state(f"{SOURCE}/conv_1").requests
+
+
+def test_a_conversation_that_three_streams_carried_is_over_on_all_of_them() -> None:
+    """What comes on the second one afterwards is of its lane."""
+    play = Play(idle_seconds=5)
+    streams = [play.stream, *(play.open(f"relay/{BEGIN}/{number}") for number in (2, 3))]
+    for number, stream in enumerate(streams):
+        told = Told(f"resp_{number}", conversation={"id": "conv_1"})
+        play.say(told.created(), told.ended(), on=stream)
+    play.wait(10_000)
+    play.tick()
+    assert play.open_keys == []
+    play.say(Told().delta("Hi"), on=streams[1])
+    assert play.open_keys == [f"relay/{BEGIN}/2/default"]
+    assert play.rejected == {"unknown_response": 1}
+
+
 def test_an_evicted_conversation_is_left() -> None:
     """What comes of it later begins anew."""
     play = Play(conversations=1)
@@ -317,6 +365,17 @@ def test_lanes_and_responses_are_remembered_up_to_a_bound(monkeypatch: pytest.Mo
     assert responses_in(play)[f"{SOURCE}/resp_0"] == ["resp_y"]
     play.close()
     assert play.open_keys == [f"{SOURCE}/resp_0"]
+
+
+def test_no_connection_has_the_room_of_others() -> None:
+    """Of too many conversations that end with it, the one that it was about longest ago ends before."""
+    play = Play()
+    for number in range(LANES):
+        play.say(*whole(f"resp_{number}", lane=f"lane_{number}"))
+    play.say(*whole("resp_x", lane="lane_0"), *whole("resp_y", lane="lane_y"))
+    assert [state.key for state in play.closed] == [f"{STREAM}/lane_1"]
+    assert play.closed[0].closed_reason == "replaced"
+    assert len(play.open_keys) == LANES
 
 
 def test_two_sources_know_nothing_of_each_other() -> None:

@@ -17,6 +17,9 @@ Only the events that carry a whole response, and requests, say where they belong
 All other events belong to the conversation that their lane was about last. A stream without lanes has that as its own,
 and the registry asks nobody (`Router.follows`).
 
+Of more than `LANES` conversations that end with a connection, the one that it was about longest ago ends as `replaced`:
+no connection has the room of others.
+
 The response of each id is remembered, with the conversation and the root of its chain. Conversations of lanes end with
 their stream. All others have a name that outlives it. One that only a request has named ends with its stream as well,
 or when it is idle, until a response of it is seen: upstream may know nothing of what the request goes on with.
@@ -46,6 +49,7 @@ DEFAULT: Final = "default"
 FAMILY: Final = ResponsesConversation.family
 _FOLLOWING: Final = frozenset({*OUTPUT_EVENTS, responses.ResponseMetadata, responses.KeptAlive})
 _STEERS: Final = (responses.SteerAccepted, responses.SteerPending, responses.SteerFailed)
+_OF_STEERING: Final = (responses.ResponseSteer, *_STEERS)
 
 Lane = tuple[str | None, str | None]
 """The name that an envelope gives an event, and its `stream_id`."""
@@ -70,34 +74,30 @@ class _Connection:
         self.flight = Flight()
         self.session: str | None = None
         """The key of the conversation whose request showed that it is a connection that upstream keeps for a time."""
-        self.lanes: OrderedDict[Lane, ResponsesConversation] = OrderedDict()
-        """The conversation that each lane was about last."""
-        self.opened: dict[str, ResponsesConversation] = {}
-        """The open conversations that end with it, by key."""
+        self.lanes: OrderedDict[Lane, str] = OrderedDict()
+        """The key of the conversation that each lane was about last. That may be over: it may have been heard of on
+        other connections, too."""
+        self.opened: OrderedDict[str, ResponsesConversation] = OrderedDict()
+        """The open conversations that end with it, by key, the one that was spoken of last behind."""
 
     def about(self, lane: Lane, state: ResponsesConversation) -> bool:
         """Note that `lane` is about `state` now; return whether that is news.
 
         Past the limit the lane that was silent longest is forgotten.
         """
+        if state.key in self.opened:
+            self.opened.move_to_end(state.key)
         former = self.lanes.get(lane)
-        self.lanes[lane] = state
+        self.lanes[lane] = state.key
         self.lanes.move_to_end(lane)
         if len(self.lanes) > LANES:
             self.lanes.popitem(last=False)
-        return former is not state
+        return former != state.key
 
-    def only(self) -> ResponsesConversation | None:
-        """Return the conversation that all is about; None where an envelope or an event names a lane.
-
-        Of a further lane nobody may have seen the beginning.
-        """
-        return self.lanes.get((None, None)) if len(self.lanes) == 1 else None
-
-    def carried(self) -> list[ResponsesConversation]:
-        """Return the open conversations that were spoken of last, or end with it."""
-        states = {state.key: state for state in self.lanes.values() if state.closed_reason is None}
-        return list({**self.opened, **states}.values())
+    @property
+    def has_one_lane(self) -> bool:
+        """Whether no envelope and no event names a lane. Of a further one nobody may have seen the beginning."""
+        return len(self.lanes) == 1 and (None, None) in self.lanes
 
 
 class ResponsesRouter(Router):
@@ -128,22 +128,30 @@ class ResponsesRouter(Router):
             connection = self._connections[stream.name] = _Connection(frame.at)
         lane = (name, event.stream_id)
         if type(event) in _FOLLOWING:  # most events of a connection with lanes
-            last = connection.lanes.get(lane)
+            last = self.at(connection.lanes.get(lane))
             if last is not None:
                 return last
         found = _Search(self, stream, connection, lane, event, frame).state()
         if found is None:
             return None
         found.flight = connection.flight
-        steers = isinstance(event, (responses.ResponseSteer, *_STEERS))
-        if not steers and connection.about(lane, found):
-            only = connection.only()
-            if only is not None:
-                stream.current[FAMILY] = only
+        if self._moves(stream, connection, lane, event) and connection.about(lane, found):
+            if connection.has_one_lane:
+                stream.current[FAMILY] = found
             else:
                 stream.current.pop(FAMILY, None)
         self._note(stream, connection, found, event)
         return found
+
+    def _moves(self, stream: Stream, connection: _Connection, lane: Lane, event: Event) -> bool:
+        """Return whether the next events of a lane are about what `event` is about.
+
+        A request waits while another response is in progress on its lane: until then that one goes on.
+        """
+        if isinstance(event, responses.ResponseCreate):
+            last = self.at(connection.lanes.get(lane))
+            return last is None or not last.is_busy(stream.name, event.stream_id)
+        return not isinstance(event, _OF_STEERING)
 
     def _note(self, stream: Stream, connection: _Connection, state: ResponsesConversation, event: Any) -> None:
         """Note what an event says of responses, and of its connection."""
@@ -185,9 +193,9 @@ class ResponsesRouter(Router):
             self._links.move_to_end(key)
         return found
 
-    def at(self, key: str) -> ResponsesConversation | None:
+    def at(self, key: str | None) -> ResponsesConversation | None:
         """Return the open conversation `key` of this family."""
-        state = self._openings.conversations.get(key)
+        state = self._openings.conversations.get(key) if key is not None else None
         return state if isinstance(state, ResponsesConversation) else None
 
     def open(
@@ -212,13 +220,18 @@ class ResponsesRouter(Router):
         self._openings.open(state, stream, event, frame)
         return state
 
+    def replace(self, state: ResponsesConversation, stream: Stream, event: Event, frame: Frame) -> None:
+        """Close `state`, since its connection has too many lanes."""
+        self._openings.replace(state, stream, event, frame)
+
     def carried(self, stream: Stream) -> Sequence[Conversation]:
-        """Return the open conversations of `stream`."""
+        """Return the open conversations that `stream` was about last, or that end with it, in the order they began."""
         connection = self._connections.get(stream.name)
         if connection is None:
             return ()
-        carried, session = connection.carried(), self.at(connection.session or "")
-        return carried if session is None or session in carried else [session, *carried]
+        keys = (connection.session, *connection.lanes.values())
+        spoken_of = {state.key: state for state in map(self.at, keys) if state is not None}
+        return sorted({**connection.opened, **spoken_of}.values(), key=lambda state: state.number)
 
     def stream_closed(self, stream: Stream) -> None:
         """Forget the lanes of a stream that ended."""
@@ -230,7 +243,7 @@ class ResponsesRouter(Router):
             connection = self._connections.get(name)
             if connection is not None:
                 connection.opened.pop(state.key, None)
-                for lane in [lane for lane, about in connection.lanes.items() if about is state]:
+                for lane in [lane for lane, key in connection.lanes.items() if key == state.key]:
                     del connection.lanes[lane]
 
 
@@ -310,13 +323,12 @@ class _Search:
             key, self._stream, self._event, self._frame, named=not asked, keeps=keeps, asked=asked
         )
         if state is not None and state.shared and not state.events:
-            self._connection.opened[key] = state
+            self._ends_here(state)
         return state
 
     def _last(self) -> ResponsesConversation | None:
         """Return the conversation that the lane was about last."""
-        state = self._connection.lanes.get(self._lane)
-        return state if state is not None and state.closed_reason is None else self._of_lane()
+        return self._router.at(self._connection.lanes.get(self._lane)) or self._of_lane()
 
     def _of_lane(self) -> ResponsesConversation | None:
         """Return the conversation of the lane itself."""
@@ -328,5 +340,12 @@ class _Search:
         key = f"{stream.name}/{key_part(lane or DEFAULT)}"
         state = self._router.open(key, stream, self._event, self._frame, named=False, keeps=False)
         if state is not None:
-            self._connection.opened[key] = state
+            self._ends_here(state)
         return state
+
+    def _ends_here(self, state: ResponsesConversation) -> None:
+        """Let `state` end with its stream. Past the limit the one that was spoken of longest ago ends now."""
+        opened = self._connection.opened
+        opened[state.key] = state
+        if len(opened) > LANES:
+            self._router.replace(next(iter(opened.values())), self._stream, self._event, self._frame)

@@ -96,6 +96,10 @@ class ResponsesConversation(ApprovingConversation):
             found = self.speaking = next(lanes, None)
         return found
 
+    def is_busy(self, stream: str, lane: str | None) -> bool:
+        """Return whether a response is in progress on a `lane` of a `stream`, which no error came for."""
+        return any(each.lane == lane and each.stream == stream and each.erred is None for each in self.open.values())
+
     def is_here(self, stream: str) -> bool:
         """Return whether what came on `stream` is of the connection that was heard last.
 
