@@ -218,15 +218,15 @@ async def test_a_source_that_fails_is_started_again_and_no_other_notices(
             raise ZeroDivisionError
         feed(pipeline, stream, frame)
 
-    def failing_begin(pipeline: Pipeline, name: str, source: str, *more: Any) -> Stream:
+    def failing_begin(pipeline: Pipeline, name: str, source: str, *more: Any, **further: Any) -> Stream:
         if source == "begin":
             raise ZeroDivisionError
-        return opened_stream(pipeline, name, source, *more)
+        return opened_stream(pipeline, name, source, *more, **further)
 
-    def failing_line(frame: Frame, conversation: str | None) -> bytes:
+    def failing_line(frame: Frame, conversation: str | None, *, reply: bool) -> bytes:
         if frame.payload == b'{"type":"record"}':
             raise RecursionError
-        return line(frame, conversation)
+        return line(frame, conversation, reply=reply)
 
     monkeypatch.setitem(SOURCE_KINDS, "metronome", MetronomeSource)
     monkeypatch.setitem(SOURCE_KINDS, "breaking", BreakingSource)

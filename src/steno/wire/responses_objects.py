@@ -104,6 +104,8 @@ class Response(Wire, frozen=True):
     conversation: ConversationReference | Id | None = None
     previous_response_id: Id | None = None
     background: bool | None = None
+    store: bool | None = None
+    """Whether upstream keeps it, so that another one may go on with it. Where it says nothing, it does."""
     model: str | None = None
     service_tier: str | None = None
     output: Annotated[tuple[ResponseItem, ...], Bounded] | None = None

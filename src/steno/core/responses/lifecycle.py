@@ -107,9 +107,10 @@ def ended(state: ResponsesConversation, event: responses.Ended, frame: Frame) ->
     if response.id is not None and response.id in state.ended_responses:
         return state.reject(event, "repeated")
     opened = _known(state, event, response.id)
+    answered: Sequence[Fact] = NOTHING
     if opened is None:
         opened = _open(state, event, response, frame, created=False)
-        chain.join(state, opened, response)
+        answered = chain.join(state, opened, response)
     state.close_response(opened)
     if response.id is not None:
         state.ended_responses.add(response.id)
@@ -117,7 +118,7 @@ def ended(state: ResponsesConversation, event: responses.Ended, frame: Frame) ->
         state.ended_responses.add(opened.id)
         response = replace(response, id=opened.id)
     state.responses.add(raw_object(event, frame.payload))
-    return (*_settled(state, response, opened, frame), *_finish(state, event, response, opened, frame))
+    return (*answered, *_settled(state, response, opened, frame), *_finish(state, event, response, opened, frame))
 
 
 def _settled(state: ResponsesConversation, response: Response, opened: OpenResponse, frame: Frame) -> Sequence[Fact]:

@@ -9,7 +9,9 @@ Only the events that carry a whole response, and requests, say where they belong
 2. the conversation of upstream's that the response is kept in (`conversation`),
 3. the conversation of the response that it follows (`previous_response_id`), whichever stream that was on; where that
    was not seen, or is over, the one of the chain's root, as far back as is known,
-4. the lane that it came on: `<stream>/<stream_id>`, or `<stream>/default`. Where the source gives a stream a name, that
+4. where its stream is the reply to one request (`Stream.reply`), the response itself, which begins a chain: further
+   replies go on with it. One that upstream does not store ends with its reply, since nothing can go on with it.
+5. the lane that it came on: `<stream>/<stream_id>`, or `<stream>/default`. Where the source gives a stream a name, that
    name stands in place of the stream, alone for the lane that has no name of its own.
 
 All other events belong to the conversation that their lane was about last. A stream without lanes has that as its own,
@@ -286,20 +288,23 @@ class _Search:
         response = event.response
         if response is None or response.id is None:
             return self._last()
-        known = self._of_known(response.id)
-        return known or self._by_names(conversation_id_of(response.conversation), response.previous_response_id)
+        begins = response.id if self._stream.reply and response.store is not False else None
+        named = conversation_id_of(response.conversation)
+        return self._of_known(response.id) or self._by_names(named, response.previous_response_id, begins)
 
     def _of_known(self, response_id: str | None) -> ResponsesConversation | None:
         """Return the open conversation of a response that was seen."""
         link = self._router.link(self._stream, response_id)
         return self._router.at(link.key) if link else None
 
-    def _by_names(self, conversation_id: str | None, previous: str | None) -> ResponsesConversation | None:
-        """Return the conversation by what a response, or a request, names."""
+    def _by_names(
+        self, conversation_id: str | None, previous: str | None, begins: str | None = None
+    ) -> ResponsesConversation | None:
+        """Return the conversation by what a response, or a request, names; else the chain that it `begins`."""
         if conversation_id:
             return self._named(conversation_id)
         if not previous:
-            return self._of_lane()
+            return self._named(begins) if begins and not self._stream.conversation else self._of_lane()
         known = self._of_known(previous)
         if known is not None:
             return known
@@ -318,7 +323,7 @@ class _Search:
             key, self._stream, self._event, self._frame, named=not asked, keeps=keeps, asked=asked
         )
         if state is not None and state.shared and not state.events:
-            self._connection.opened[key] = state
+            self._ends_here(state)
         return state
 
     def _last(self) -> ResponsesConversation | None:
@@ -335,7 +340,12 @@ class _Search:
         key = f"{stream.name}/{key_part(lane or DEFAULT)}"
         state = self._router.open(key, stream, self._event, self._frame, named=False, keeps=False)
         if state is not None:
-            self._connection.opened[key] = state
-            if len(self._connection.opened) > LANES:
-                self._router.replace(next(iter(self._connection.opened.values())), stream, self._event, self._frame)
+            self._ends_here(state)
         return state
+
+    def _ends_here(self, state: ResponsesConversation) -> None:
+        """Let `state` end with its stream. Past the limit the one that was spoken of longest ago ends now."""
+        opened = self._connection.opened
+        opened[state.key] = state
+        if len(opened) > LANES:
+            self._router.replace(next(iter(opened.values())), self._stream, self._event, self._frame)
