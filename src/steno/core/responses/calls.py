@@ -88,9 +88,8 @@ def begin(
         return NOTHING
     known.call_id = key
     begun = tools.start(state, key, kind, item.name, response_id, known.id)
-    call = state.calls.get(key)
-    if call is not None and call.run_at is None and is_of_upstream(item):
-        call.run_at = at
+    if at is not None and is_of_upstream(item):
+        runs(state, known, at)
     return begun
 
 
@@ -131,12 +130,13 @@ def settle(state: Conversation, item: ResponseItem, key: str | None, at: Micros 
     tools.called(state, key, None, made_with(item))
     if item.status == "incomplete":
         return tools.finish(state, key, "abandoned", None)
-    failed = item.error is not None or item.status == "failed"
-    status = "failed" if failed else "completed"
+    status = "failed" if item.error is not None or item.status == "failed" else "completed"
     call = state.calls.get(key)
     if call is not None and call.outcome is not None:
         call.outcome = (status, call.outcome[1])
-    return tools.finish(state, key, status, at, _returned(item), _error_code(item.error) if failed else None)
+    return tools.finish(
+        state, key, status, at, _returned(item), _error_code(item.error) if status == "failed" else None
+    )
 
 
 def _error_code(error: ErrorDetail | str | None) -> str:
