@@ -331,9 +331,10 @@ def test_what_a_response_waits_for_is_charged_for() -> None:
     work = said.state(KEY).backend["resp_1"]
 
     def grows(*items: Event) -> int:
-        before = work.held
+        before: int = work.held
         said.say(*(backend("response.output_item.done", item=item) for item in items))
-        return work.held - before
+        after: int = work.held
+        return after - before
 
     calls = [{"type": "shell_call", "id": f"sh_{n}", "call_id": f"{n}" * 300, "status": "incomplete"} for n in range(9)]
     outputs = [{"type": "shell_call_output", "call_id": call["call_id"]} for call in calls]
