@@ -129,6 +129,10 @@ CHAINED_RESPONSES: Final = 65_536
 """Responses whose conversation is remembered, since those that follow them name nothing else: those of a busy day. Each
 takes some 400 bytes. A response that follows one which was forgotten begins a conversation of its own."""
 
+CHAINED_BYTES: Final = 16 * 1024 * 1024
+"""The ids of these responses and the keys of their conversations. Real ones take some 200 bytes each, 13 MB in all; ids
+may have ten times that."""
+
 LANES: Final = 64
 """Lanes of one connection, and requests of one conversation that were not answered yet, that are remembered; and the
 conversations that end with a connection. Upstream takes 32 lanes and 16 responses at once. Past it the one that was

@@ -6,6 +6,7 @@ import pytest
 
 from steno.core import facts
 from steno.core.facts import Content, Cost, Tokens
+from steno.core.live.delegation import WAIT_BYTES
 from tests.core.helpers import NO_USAGE, UNPRICED, Event, Play, event
 from tests.core.live.plays import USAGE, backend, closed, delegated, response, started
 
@@ -322,3 +323,20 @@ def test_two_connections_bring_each_event_of_a_backend_twice() -> None:
     assert (ended.items, ended.output) == (2, (Content("text", "It rains."),))
     assert [fact.calls for fact in told.of(facts.ToolCallsBilled) if isinstance(fact, facts.ToolCallsBilled)] == [1]
     assert told.line(KEY)["rejected"] == {"repeated": 2, "duplicate": 2}
+
+
+def test_what_a_response_waits_for_is_charged_for() -> None:
+    """The ids of its calls, until their outputs come."""
+    said = play(delegated(), backend("response.created", response=response("resp_1")))
+    work = said.state(KEY).backend["resp_1"]
+
+    def grows(*items: Event) -> int:
+        before: int = work.held
+        said.say(*(backend("response.output_item.done", item=item) for item in items))
+        after: int = work.held
+        return after - before
+
+    calls = [{"type": "shell_call", "id": f"sh_{n}", "call_id": f"{n}" * 300, "status": "incomplete"} for n in range(9)]
+    outputs = [{"type": "shell_call_output", "call_id": call["call_id"]} for call in calls]
+    assert grows(*calls, *calls) == 9 * (300 + WAIT_BYTES)
+    assert grows(*outputs, *outputs) == -9 * (300 + WAIT_BYTES)

@@ -367,6 +367,20 @@ def test_lanes_and_responses_are_remembered_up_to_a_bound(monkeypatch: pytest.Mo
     assert play.open_keys == [f"{SOURCE}/resp_0"]
 
 
+def test_long_ids_are_remembered_up_to_a_bound_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chain that is forgotten begins anew. Going on elsewhere counts its texts once."""
+    monkeypatch.setattr(routing, "CHAINED_BYTES", 1_100)
+    play = Play()
+    ids = [f"resp_{n}".ljust(200, "x") for n in range(3)]
+    for lane, each in enumerate(ids):
+        play.say(*whole(each, lane=f"l{lane}"))
+    for name in "abababab":
+        play.say(cloud_event(Told("r" * 100).created(), name))
+    play.say(*whole("resp_x", previous_response_id=ids[0]), *whole("resp_y", previous_response_id=ids[2]))
+    assert responses_in(play)[f"{STREAM}/l2"] == [ids[2], "resp_y"]
+    assert responses_in(play)[f"{SOURCE}/{ids[0]}"] == ["resp_x"]
+
+
 def test_no_connection_has_the_room_of_others() -> None:
     """Of too many conversations that end with it, the one that it was about longest ago ends before."""
     play = Play()

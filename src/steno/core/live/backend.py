@@ -182,19 +182,19 @@ def _note(state: LiveConversation, work: BackendWork, item: ResponseItem) -> Non
     if said is not None and len(work.said) < LIST_ELEMENTS and work.said_bytes + size <= state.limits.object_bytes:
         work.said.append(said)
         work.said_bytes += size
-        state.backend.weigh(work.id)
+    state.backend.weigh(work.id)
 
 
 def _note_waits(work: BackendWork, item: ResponseItem) -> None:
     """Note that a response waits for its client, or waits no more: upstream may run a shell itself."""
     if item.type in calls.OUTPUTS:
-        work.waits_for.discard(item.call_id or "")
+        work.wait_no_more_for(item.call_id or "")
     elif len(work.waits_for) < LIST_ELEMENTS:
         key = calls.key_of(item) if item.type in calls.RUN_BY_CLIENT and not calls.is_of_upstream(item) else None
         if item.type == "mcp_approval_request":
             key = item.id
         if key is not None:
-            work.waits_for.add(key)
+            work.wait_for(key)
 
 
 def _call(

@@ -1,15 +1,19 @@
 """Work that a Live session has delegated and that is not answered yet, and the responses that are made for it."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from msgspec import Struct
 
 from steno.core.billing.costs import Terms
 from steno.core.conversation import NOTHING_COUNTED
 from steno.core.facts import Content
-from steno.core.memory import Held
+from steno.core.memory import Held, text_bytes
 from steno.core.responses.in_progress import Numbers
 from steno.timestamps import Micros
+
+WAIT_BYTES: Final = 64
+"""What a response waits for, besides its id."""
 
 
 class OpenDelegation(Held):
@@ -56,6 +60,7 @@ class BackendWork(Held):
         "said",
         "said_bytes",
         "terms",
+        "waits_bytes",
         "waits_for",
     )
 
@@ -73,6 +78,7 @@ class BackendWork(Held):
         self.items = 0
         self.waits_for: set[str] = set()
         """Calls that the client has to answer, and requests for approval: another response follows."""
+        self.waits_bytes = 0
         self.said: list[Content] = []
         """What its items say. The object that ends it has none of them."""
         self.said_bytes = 0
@@ -82,5 +88,17 @@ class BackendWork(Held):
         self.first_text_seconds: float | None = None
 
     def weight(self) -> int:
-        """Return how many bytes it holds: its object, and what its items say."""
-        return len(self.raw) + self.said_bytes
+        """Return how many bytes it holds: its object, what its items say, and the ids of what it waits for."""
+        return len(self.raw) + self.said_bytes + self.waits_bytes
+
+    def wait_for(self, key: str) -> None:
+        """Wait for a call or an approval."""
+        if key not in self.waits_for:
+            self.waits_for.add(key)
+            self.waits_bytes += WAIT_BYTES + text_bytes(key)
+
+    def wait_no_more_for(self, key: str) -> None:
+        """Wait for a call no more."""
+        if key in self.waits_for:
+            self.waits_for.remove(key)
+            self.waits_bytes -= WAIT_BYTES + text_bytes(key)

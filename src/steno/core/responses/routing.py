@@ -34,11 +34,12 @@ from msgspec import Struct
 from steno.core.conversation import Conversation
 from steno.core.frame import Frame
 from steno.core.keys import conversation_key, key_part
+from steno.core.memory import text_bytes
 from steno.core.responses.in_progress import Flight
 from steno.core.responses.state import ResponsesConversation
 from steno.core.routing import Openings, Router
 from steno.core.stream import Stream
-from steno.limits import CHAINED_RESPONSES, LANES
+from steno.limits import CHAINED_BYTES, CHAINED_RESPONSES, LANES
 from steno.timestamps import Micros
 from steno.wire import Event, responses
 from steno.wire.responses_objects import conversation_id_of
@@ -108,6 +109,7 @@ class ResponsesRouter(Router):
         super().__init__(openings)
         self._links: OrderedDict[tuple[str, str], _Link] = OrderedDict()
         """Source and response to where it leads."""
+        self._links_bytes = 0
         self._connections: dict[str, _Connection] = {}
 
     def follows(self, kind: type[Event]) -> bool:
@@ -179,11 +181,17 @@ class ResponsesRouter(Router):
         if known is None:
             former = self.link(stream, response.previous_response_id)
             root = former.root if former else response.previous_response_id or response.id
-            self._links[key] = _Link(state.key, root)
-            if len(self._links) > CHAINED_RESPONSES:
-                self._links.popitem(last=False)
+            self._remember(key, _Link(state.key, root))
         elif known.key != state.key:
-            self._links[key] = _Link(state.key, known.root)
+            self._links_bytes -= _link_bytes(key, known)
+            self._remember(key, _Link(state.key, known.root))
+
+    def _remember(self, key: tuple[str, str], link: _Link) -> None:
+        """Note where a response leads to. Past the limits the one that was asked for longest ago is forgotten."""
+        self._links[key] = link
+        self._links_bytes += _link_bytes(key, link)
+        while len(self._links) > CHAINED_RESPONSES or self._links_bytes > CHAINED_BYTES:
+            self._links_bytes -= _link_bytes(*self._links.popitem(last=False))
 
     def link(self, stream: Stream, response_id: str | None) -> _Link | None:
         """Return where a response leads to; None where it was not seen, or is forgotten."""
@@ -245,6 +253,11 @@ class ResponsesRouter(Router):
                 connection.opened.pop(state.key, None)
                 for lane in [lane for lane, key in connection.lanes.items() if key == state.key]:
                     del connection.lanes[lane]
+
+
+def _link_bytes(key: tuple[str, str], link: _Link) -> int:
+    """Return how many bytes the texts of a link take at most."""
+    return text_bytes(key[1]) + text_bytes(link.key) + text_bytes(link.root)
 
 
 class _Search:
