@@ -6,7 +6,7 @@ like a key wherever they stand. A null is left: it tells that there is no secret
 
 import json
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -51,30 +51,39 @@ _LETTERS: Final = (
 )
 """Without one of these, in lower case, there is no `_HINT`. Searched for first: audio is long, and has none."""
 
-_HINT: Final = re.compile(
-    rb"secret|authorization|headers|api[-_]?key|(?:access|refresh|id|bearer)[-_]?token|credential|password"
-    rb"|\\u00|\"value\"|://[^\s/@\":]*+:[^\s/@\"]*+@"
+# These patterns are compiled when they are first searched for.
+_HINT: Final = cache(
+    lambda: re.compile(
+        rb"secret|authorization|headers|api[-_]?key|(?:access|refresh|id|bearer)[-_]?token|credential|password"
+        rb"|\\u00|\"value\"|://[^\s/@\":]*+:[^\s/@\"]*+@"
+    )
 )
 """What bytes that hold a secret must hold, in lower case. An escaped letter (`\\u00..`) may hide a name."""
 
-_URL: Final = re.compile(
-    rf"([?&](?:{_NAMES})=)[^\s&#\"'<>\\]+|(://[^\s/?#:@\"\\]*+:)[^\s/?#@\"\\]+(?=@)",
-    re.IGNORECASE | re.ASCII,
+_URL: Final = cache(
+    lambda: re.compile(
+        rf"([?&](?:{_NAMES})=)[^\s&#\"'<>\\]+|(://[^\s/?#:@\"\\]*+:)[^\s/?#@\"\\]+(?=@)",
+        re.IGNORECASE | re.ASCII,
+    )
 )
 """In a URL, a parameter that is named as a secret, or a password before the host. What is shown of it comes first."""
 
-_MEMBER: Final = re.compile(
-    rf"""("(?:{_NAMES})\\*+"\s*:\s*)"""
-    r"""(?!null\b|"\*{3}")("[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{\\].*|[^\s"\[{,\]}]++)""",
-    re.IGNORECASE | re.DOTALL,
+_MEMBER: Final = cache(
+    lambda: re.compile(
+        rf"""("(?:{_NAMES})\\*+"\s*:\s*)"""
+        r"""(?!null\b|"\*{3}")("[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{\\].*|[^\s"\[{,\]}]++)""",
+        re.IGNORECASE | re.DOTALL,
+    )
 )
 """A secret member where there is no JSON, only text that begins like it. What a list, an object or a text within a text
 holds is not looked for: all that follows it goes."""
 
-_WITHIN: Final = re.compile(rf'"(?:{_NAMES}|expires_at)\\*+"\s*:|\\u00', re.IGNORECASE)
+_WITHIN: Final = cache(lambda: re.compile(rf'"(?:{_NAMES}|expires_at)\\*+"\s*:|\\u00', re.IGNORECASE))
 """What a text must hold that is itself JSON, such as the arguments of a call, and has a secret member."""
 
-_ESCAPED: Final = re.compile(r"(?<!\\)\\+u00(2[06bdefBDEF]|3[0-9dDfF]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aAeE])")
+_ESCAPED: Final = cache(
+    lambda: re.compile(r"(?<!\\)\\+u00(2[06bdefBDEF]|3[0-9dDfF]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aAeE])")
+)
 """An escaped character of those that names and keys are made of."""
 
 _PLAIN_ID: Final = re.compile(
@@ -85,7 +94,7 @@ _PLAIN_ID: Final = re.compile(
 is the beginning of another one."""
 
 _ON_ONE_LINE: Final = bytes.maketrans(b"\r\n", b"  ")
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_SURROGATE: Final = cache(lambda: re.compile("[\ud800-\udfff]"))
 """Half a character: JSON can name it with an escape, UTF-8 cannot write it."""
 
 
@@ -111,7 +120,7 @@ def mask(payload: bytes) -> bytes:
 
 def mask_text(text: str) -> str:
     """Return `text` with words shaped like API keys, client secrets and bearer tokens hidden, in URLs passwords too."""
-    return key_shapes.mask_keys(_URL.sub(lambda match: f"{match[1] or match[2]}{MASK}", text), MASK)
+    return key_shapes.mask_keys(_URL().sub(lambda match: f"{match[1] or match[2]}{MASK}", text), MASK)
 
 
 def is_keylike(name: str) -> bool:
@@ -128,13 +137,13 @@ is_known_keylike = lru_cache(maxsize=256)(is_keylike)
 
 def _masked_damage(text: str) -> str:
     """Return what was to be JSON with its secrets hidden, those that are spelt with escapes too."""
-    plain = _ESCAPED.sub(lambda escape: chr(int(escape[1], 16)), text)
-    return mask_text(_MEMBER.sub(rf'\1"{MASK}"', plain))
+    plain = _ESCAPED().sub(lambda escape: chr(int(escape[1], 16)), text)
+    return mask_text(_MEMBER().sub(rf'\1"{MASK}"', plain))
 
 
 def _hints(payload: bytes) -> bool:
     lower = payload.lower()
-    named = any(letters in lower for letters in _LETTERS) and _HINT.search(lower) is not None
+    named = any(letters in lower for letters in _LETTERS) and _HINT().search(lower) is not None
     return named or key_shapes.holds_key(payload, lower)
 
 
@@ -150,7 +159,7 @@ def _masked(value: Any) -> Any:
     if isinstance(value, dict):
         secret = {"value", "expires_at"} <= value.keys()  # a client secret, alone or inside a reply
         return {
-            _SURROGATE.sub("\ufffd", mask_text(name)): MASK
+            _SURROGATE().sub("\ufffd", mask_text(name)): MASK
             if member is not None and ((_is_secret(name) and not _describes(member)) or (secret and name == "value"))
             else _masked(member)
             for name, member in value.items()
@@ -166,10 +175,10 @@ def _describes(value: Any) -> bool:
 
 
 def _masked_text(text: str) -> str | Raw:
-    if _WITHIN.search(text):
+    if _WITHIN().search(text):
         text = mask(text.encode(errors="replace")).decode()
     masked = mask_text(text)
-    return Raw(json.dumps(masked).encode()) if _SURROGATE.search(masked) else masked
+    return Raw(json.dumps(masked).encode()) if _SURROGATE().search(masked) else masked
 
 
 def _is_secret(name: str) -> bool:
