@@ -372,7 +372,7 @@ UNDECLARED: dict[type[msgspec.Struct], set[str]] = {
         # What was asked for, and how: nothing here depends on it.
         "input", "instructions", "frequency_penalty", "max_output_tokens", "max_tool_calls", "parallel_tool_calls",
         "presence_penalty", "prompt_cache_key", "prompt_cache_retention", "reasoning", "reasoning_effort",
-        "safety_identifier", "store", "temperature", "text", "tool_choice", "top_logprobs", "top_p", "truncation",
+        "safety_identifier", "temperature", "text", "tool_choice", "top_logprobs", "top_p", "truncation",
         "user", "tools[].description", "tools[].format", "tools[].name", "tools[].parameters", "tools[].strict",
         # What a text cites, and how likely it was.
         "output[].content[].annotations", "output[].content[].logprobs",
