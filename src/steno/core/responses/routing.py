@@ -215,7 +215,8 @@ class ResponsesRouter(Router):
             return ()
         states = (self.at(key) for key in connection.lanes.values())
         spoken_of = {state.key: state for state in states if state is not None}
-        return list({**connection.opened, **spoken_of}.values())
+        opened = sorted(connection.opened.items(), key=lambda each: each[1].number)  # as they began
+        return list({**dict(opened), **spoken_of}.values())
 
     def stream_closed(self, stream: Stream) -> None:
         """Forget the lanes of a stream that ended."""
