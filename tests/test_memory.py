@@ -21,6 +21,7 @@ import pytest
 from steno.core import conversation, sequence
 from steno.core.assistants import owners
 from steno.core.assistants import state as thread_state
+from steno.core.billing import claims
 from steno.core.frame import Frame
 from steno.core.realtime import routing as realtime_routing
 from steno.core.realtime import state as realtime_state
@@ -49,6 +50,7 @@ SMALL: Final = (
     (owners, "OWNERS"),
     (realtime_routing, "OWNERS"),
     (sequence, "SENDERS"),
+    (claims, "CLAIMS"),
     (responses_state, "ENDED_IDS"),
     (responses_state, "LANES"),
     (responses_routing, "LANES"),

@@ -139,11 +139,13 @@ class Pipeline:
 
     # Streams --------------------------------------------------------------------------------------------
 
-    def stream_opened(self, name: str, source: str, at: Micros | None, conversation: str | None = None) -> Stream:
+    def stream_opened(
+        self, name: str, source: str, at: Micros | None, conversation: str | None = None, *, reply: bool = False
+    ) -> Stream:
         """Begin the stream `name` of `source`."""
         self._advance(at)
         self.source(source)
-        stream = Stream(name, source, conversation)
+        stream = Stream(name, source, conversation, reply=reply)
         stream.decode_by(self.families.decoder)
         self.registry.stream_opened(stream, at)
         self.streams[name] = stream

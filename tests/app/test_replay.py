@@ -297,6 +297,24 @@ def test_stream_names(tmp_path: Path) -> None:
     ]
 
 
+def test_replies_of_one_chain_are_one_conversation(tmp_path: Path) -> None:
+    """As they were when they were recorded. Of a connection the lane is one."""
+    line, reply = b'{"dir":"received",%b"data":%b}', b'"reply":true,'
+    one, two, three = answered("resp_1"), answered("resp_2", "resp_1"), answered("resp_3")
+    files = [
+        write(tmp_path, "one.jsonl", [line % (reply, one), CLOSE]),
+        write(tmp_path, "two.jsonl", [line % (reply, two), CLOSE]),
+        write(tmp_path, "three.jsonl", [line % (b"", three), CLOSE]),
+    ]
+
+    assert keys_of(tmp_path, *files) == [("replay/one", "replay/resp_1"), ("replay/three", "replay/three/default")]
+
+
+def answered(key: str, former: str | None = None) -> bytes:
+    members = {"object": "response", "status": "completed", "previous_response_id": former}
+    return json.dumps({"id": key, **members}).encode()
+
+
 def session(key: str) -> bytes:
     return json.dumps({"type": "session.created", "session": {"id": key}}).encode()
 

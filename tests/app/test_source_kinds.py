@@ -166,9 +166,9 @@ async def test_a_made_up_kind_of_source(monkeypatch: pytest.MonkeyPatch) -> None
             tasks.start_soon(daemon.run)
             await until(lambda: daemon.pipeline.others.get("realtime") == 1)
             first, series = await readiness(daemon), await counted(daemon)
-            daemon.reload()
+            await daemon.reload()
             await until(lambda: daemon.pipeline.others.get("realtime") == 2)
-            daemon.reload()
+            await daemon.reload()
             await until(lambda: {stream.source for stream in daemon.pipeline.streams.values()} == {"tack"})
             second = await readiness(daemon)
             daemon.stop()
@@ -218,15 +218,15 @@ async def test_a_source_that_fails_is_started_again_and_no_other_notices(
             raise ZeroDivisionError
         feed(pipeline, stream, frame)
 
-    def failing_begin(pipeline: Pipeline, name: str, source: str, *more: Any) -> Stream:
+    def failing_begin(pipeline: Pipeline, name: str, source: str, *more: Any, **further: Any) -> Stream:
         if source == "begin":
             raise ZeroDivisionError
-        return opened_stream(pipeline, name, source, *more)
+        return opened_stream(pipeline, name, source, *more, **further)
 
-    def failing_line(frame: Frame, conversation: str | None) -> bytes:
+    def failing_line(frame: Frame, conversation: str | None, *, reply: bool) -> bytes:
         if frame.payload == b'{"type":"record"}':
             raise RecursionError
-        return line(frame, conversation)
+        return line(frame, conversation, reply=reply)
 
     monkeypatch.setitem(SOURCE_KINDS, "metronome", MetronomeSource)
     monkeypatch.setitem(SOURCE_KINDS, "breaking", BreakingSource)
@@ -246,7 +246,7 @@ async def test_a_source_that_fails_is_started_again_and_no_other_notices(
             tasks.start_soon(daemon.run)
             restarts = daemon.sources.numbers
             await until(lambda: restarts()["steno_source_restarts_total"][place,] >= 3)
-            daemon.reload()
+            await daemon.reload()
             since = restarts()["steno_source_restarts_total"][place,]
             await until(lambda: restarts()["steno_source_restarts_total"][place,] >= since + 2)
             alive = await readiness(daemon)
@@ -397,7 +397,7 @@ async def test_a_source_that_becomes_one_that_sheds_sheds_after_a_reload(
             tasks.start_soon(daemon.run)
             await until(lambda: daemon.sources.ready() == {"one": True})
             sheds = [sink._sheds.shedding]  # type: ignore[union-attr]  # a log is written
-            daemon.reload()
+            await daemon.reload()
             sheds.append(sink._sheds.shedding)  # type: ignore[union-attr]  # as above
             await until(lambda: daemon.sources.ready() == {"one": True})
             daemon.stop()

@@ -11,7 +11,7 @@ from msgspec import Struct, UnsetType
 
 from steno.core.frame import Frame
 from steno.simulate import assistants, voice
-from steno.wire import Event, PairedEvent
+from steno.wire import Event, PairedEvent, responses_output
 from steno.wire.base import IDENTIFYING
 from tests.canary.canaries import Canaries, planted_text, unknown_members
 from tests.scenarios import catalogue
@@ -77,14 +77,15 @@ def _is_identifier(kind: Any) -> bool:
     return any((getattr(meta, "extra", None) or {}).get(IDENTIFYING) for meta in get_args(kind)[1:])
 
 
-def every_type(planter: Planter) -> Iterator[tuple[str, Frame]]:
-    """Yield a frame of each type of event, and of each bare object, with what it is."""
+def every_type(planter: Planter) -> Iterator[tuple[str, list[Frame]]]:
+    """Yield a frame of each type of event, and of each bare object, with what it is, and with what must precede it."""
     for kind, name in _NAMED.items():
-        yield name, Frame(_encoded(_event(planter, kind, name)), AT, kind in CLIENT_EVENTS)
+        frame = Frame(_encoded(_event(planter, kind, name)), AT, kind in CLIENT_EVENTS)
+        yield name, [*_OPENING, frame] if kind in _OF_OPEN_RESPONSE else [frame]
     for name, object_ in OBJECTS.items():
         bare = planter.value(_type_of(object_.event, object_.member), f"bare {name}", 0)
-        yield f"bare {name}", Frame(_encoded({**bare, "object": name}), AT)
-    yield "bare client secret", Frame(_encoded(_client_secret(planter)), AT)
+        yield f"bare {name}", [Frame(_encoded({**bare, "object": name}), AT)]
+    yield "bare client secret", [Frame(_encoded(_client_secret(planter)), AT)]
 
 
 def _event(planter: Planter, kind: type[Event], name: str) -> dict[str, Any]:
@@ -104,17 +105,17 @@ def _client_secret(planter: Planter) -> dict[str, Any]:
     return {"value": value, "expires_at": SECONDS + 600, "session": session}
 
 
-def enveloped(canaries: Canaries, frame: Frame, number: int) -> Frame:
-    """Return a frame in a CloudEvent with canaries in its attributes."""
+def enveloped(canaries: Canaries, frame: Frame, identity: str, call: int) -> Frame:
+    """Return a frame of a call in a CloudEvent, with canaries in its attributes."""
     attributes = {
         "specversion": "1.0",
-        "id": f"{number}",
-        "source": f"/relay/{number}",
+        "id": identity,
+        "source": f"/relay/{call}",
         "type": canaries.content("envelope.type"),
         "datacontenttype": canaries.content("envelope.datacontenttype"),
         "time": canaries.content("envelope.time"),
         "sequence": canaries.content("envelope.sequence"),
-        "subject": f"call-{number}",
+        "subject": f"call-{call}",
         **{name.lower(): value for name, value in unknown_members(canaries, "envelope").items()},
     }
     return Frame(_encoded({**attributes, "data": json.loads(frame.payload)}), AT, frame.sent)
@@ -122,6 +123,14 @@ def enveloped(canaries: Canaries, frame: Frame, number: int) -> Frame:
 
 def _encoded(value: Any) -> bytes:
     return msgspec.json.encode(value)
+
+
+_OF_OPEN_RESPONSE: Final = frozenset(responses_output.OUTPUT_EVENTS)
+"""Events that name no response: they are of the one in progress, and of none where none is."""
+_RESPONSE: Final = {"id": "id_1", "object": "response", "status": "in_progress"}
+_OPENING: Final = (
+    Frame(_encoded({"type": "response.created", "sequence_number": 0, "stream_id": "id_1", "response": _RESPONSE}), AT),
+)
 
 
 # Stories --------------------------------------------------------------------------------------------------------

@@ -37,9 +37,10 @@ def play(folder: Path, canaries: Canaries, identifier: Any) -> Outputs:
     outputs = Outputs(folder)
     for structs_first in (True, False):
         planter = Planter(canaries, identifier, structs_first=structs_first)
-        for number, (name, frame) in enumerate(every_type(planter)):
-            outputs.feed(f"{name}/{structs_first}", [frame])
-            outputs.feed(f"{name}/{structs_first}/envelope", [enveloped(canaries, frame, number)])
+        for number, (name, frames) in enumerate(every_type(planter)):
+            outputs.feed(f"{name}/{structs_first}", frames)
+            wrapped = [enveloped(canaries, frame, f"{number}-{place}", number) for place, frame in enumerate(frames)]
+            outputs.feed(f"{name}/{structs_first}/envelope", wrapped)
     return outputs
 
 

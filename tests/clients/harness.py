@@ -199,7 +199,8 @@ def replayed(carried: Traffic, folder: Path) -> State:
     files = []
     for n, stream in enumerate(streams(carried)):
         files.append(folder / f"{n:03}.jsonl")
-        lines = [b'{"dir":"%b","data":%b}' % (way.encode(), data) for way, data in stream.frames]
+        reply = b'"reply":true,' if stream.ended else b""
+        lines = [b'{"dir":"%b",%b"data":%b}' % (way.encode(), reply, data) for way, data in stream.frames]
         files[-1].write_bytes(b"\n".join([*lines, _CLOSE] if stream.ended else lines))
     done = steno("replay", *files, "--state", folder / "replayed.jsonl")
     assert done.returncode == 0, done.stderr

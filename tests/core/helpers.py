@@ -51,9 +51,9 @@ class Play:
         """Take a fact, as the sink of the pipeline."""
         self.emitted.append((origin, fact))
 
-    def open(self, name: str, conversation: str | None = None, source: str = SOURCE) -> Stream:
+    def open(self, name: str, conversation: str | None = None, source: str = SOURCE, *, reply: bool = False) -> Stream:
         """Open a further stream, of the same source unless another one is named."""
-        return self.pipeline.stream_opened(name, source, self.now, conversation)
+        return self.pipeline.stream_opened(name, source, self.now, conversation, reply=reply)
 
     def close(
         self, stream: Stream | None = None, code: int | None = 1000, *, expired: bool = False, shutdown: bool = False

@@ -21,7 +21,7 @@ from steno.limits import Limits
 from steno.metrics.exposition import replay_text
 from steno.metrics.sink import Metrics
 from steno.pipeline import Pipeline
-from steno.wire import Event, Sign, TypedEvent, Vocabulary, raw_object
+from steno.wire import Event, Sign, TypedEvent, Vocabulary, decode, name_of, raw_object
 
 AT: Final = 1_790_000_000_000_000
 
@@ -186,6 +186,27 @@ def test_an_event_of_two_families_is_of_the_one_that_its_stream_is_of(first: byt
         families.append(stream.decoder.family)
     assert families == ["realtime", "weather", "weather", "weather", "realtime", "realtime"]
     assert pipeline.events[Spoken] == 2
+
+
+def test_a_decoder_is_compiled_when_a_stream_first_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One for streams of which nothing is known, and one for a family whose names others have: once a process each."""
+    compiled = []
+    compile_kinds = decode._compiled
+
+    def noting(kinds: Sequence[type[Event]]) -> msgspec.json.Decoder[Any]:
+        compiled.append({name for name in ("weather", "session") for kind in kinds if name_of(kind).startswith(name)})
+        return compile_kinds(kinds)
+
+    monkeypatch.setattr(decode, "_compiled", noting)
+    pipeline = Pipeline(Limits(), [], families=Families((*FAMILIES.members, SPOKEN)))
+    counts = [len(compiled)]
+    for number in range(2):
+        stream = pipeline.stream_opened(f"relay/1/{number}", "relay", AT)
+        for payload in (CREATED, FORECAST, MUTE, CREATED):
+            pipeline.feed(stream, Frame(payload, AT))
+            counts.append(len(compiled))
+    assert counts == [0, 2, 3, 3, 3, 3, 3, 3, 3]
+    assert compiled == [set(), {"session"}, {"weather"}]
 
 
 WEATHER_AGAIN: Final = Family(name="again", vocabulary=Vocabulary(), handlers=HANDLERS, router=WeatherRouter)

@@ -254,6 +254,9 @@ def test_a_response_counts_its_tier_its_cache_and_its_reasoning() -> None:
         "steno_reasoning_tokens_total": {of: 7},
         "steno_cache_write_tokens_total": {(*of, "30m"): 5, (*of, "12h"): 2},
     }
+    warm_up = told(response(warm_up=True, service_tier="flex", cache_writes=(CacheWrite("30m", 5),)))
+    assert warm_up.numbers["steno_response_service_tiers_total"] == {}, "it is no response"
+    assert warm_up.numbers["steno_cache_write_tokens_total"][(*of, "30m")] == 5, "and is billed"
     silent = told(response(reasoning_tokens=0))
     assert dict(silent.numbers["steno_cache_write_tokens_total"]) == {(*of, "30m"): 0, (*of, "12h"): 0}
 

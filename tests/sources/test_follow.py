@@ -87,6 +87,18 @@ async def test_lines_are_fed_as_they_come(tmp_path: Path) -> None:
     assert play.source.ready is False
 
 
+async def test_a_line_that_begins_a_stream_says_that_it_is_a_reply(tmp_path: Path) -> None:
+    """A chain of responses goes on over such streams."""
+    play = Play(tmp_path / "frames.jsonl", "beginning")
+    line = '{{"dir":"received","reply":true,"data":{{"id":"{}","object":"response","status":"completed"{}}}}}\n'
+    close = '{"dir":"close","code":1000}\n'
+    play.append(line.format("resp_1", "") + close + line.format("resp_2", ',"previous_response_id":"resp_1"') + close)
+
+    async with play.running():
+        await until(lambda: len(play.closed) == 2)
+        assert list(play.pipeline.registry.conversations) == ["archive/resp_1"]
+
+
 async def test_what_the_file_holds_is_read_where_that_is_asked_for(tmp_path: Path) -> None:
     play = Play(tmp_path / "frames.jsonl", "beginning")
     play.append(LINE * 3)

@@ -22,6 +22,7 @@ from steno.sources.recording import (
     frame_line,
     frames_in,
     gap_line,
+    is_reply,
     parse,
     quick,
     read_lines,
@@ -207,6 +208,24 @@ def test_first_line_names_the_conversation() -> None:
     assert line == b'{"dir":"received","conversation":"rtc_1","data":{"type":"ping"}}'
     assert conversation_of(line) == "rtc_1"
     assert parse(line) == Frame(b'{"type":"ping"}', None)
+
+
+def test_first_line_says_that_a_stream_is_a_reply() -> None:
+    """Another one may go on where it ends."""
+    line = frame_line(Frame(b'{"type":"ping"}', None), "rtc_1", reply=True).removesuffix(b"\n")
+
+    assert line == b'{"dir":"received","conversation":"rtc_1","reply":true,"data":{"type":"ping"}}'
+    assert (is_reply(line), conversation_of(line)) == (True, "rtc_1")
+    assert parse(line) == Frame(b'{"type":"ping"}', None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b'{"type":"x","reply":true}', b'{"dir":"received","data":{"reply":true}}', b'{"dir":1,"reply":true}', b"\xff"],
+)
+def test_other_lines_are_of_no_reply(line: bytes) -> None:
+    """Those of connections, and events that have such a member."""
+    assert not is_reply(line)
 
 
 @pytest.mark.parametrize(

@@ -281,7 +281,7 @@ def test_a_stream_that_cannot_begin_raises(monkeypatch: pytest.MonkeyPatch) -> N
     """There may be no recording that would have to end."""
     stage = Stage()
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise KeyError
 
     monkeypatch.setattr(stage.pipeline, "stream_opened", fail)

@@ -408,6 +408,26 @@ def test_what_two_families_call_alike_is_told_by_its_members(event: dict[str, An
         assert FAMILIES.of_event[type(told_by)].name == (family or decoder.family)
 
 
+@pytest.mark.parametrize(
+    ("name", "members", "family"),
+    [
+        ("response.create", {}, "live"),
+        ("response.create", {"input": "x"}, "responses"),
+        ("response.create", {"generate": False}, "responses"),
+        ("response.create", {"response": {}}, "realtime"),
+        ("error", {"error": {"code": "x"}}, "live"),
+        ("error", {"error": {"code": "x"}, "status": 400}, "responses"),
+        ("error", {"event_id": "e", "error": {"code": "x"}, "status": 400}, "live"),
+    ],
+)
+def test_on_a_live_stream_too_an_event_is_told_by_its_members(name: str, members: dict[str, Any], family: str) -> None:
+    """A backend is asked to go on without any."""
+    decoder = FAMILIES.decoder.of("live")
+    assert decoder is not None
+    told_by: Any = decoder.decode(json.dumps({"type": name, **members}).encode())
+    assert FAMILIES.of_event[type(told_by)].name == family
+
+
 def test_a_pair_whose_data_names_itself_is_that_event() -> None:
     """Server-sent events have both names. Of a name that pairs have too, the data tells."""
     data = {"type": "error", "code": "x", "message": "y", "sequence_number": 3}

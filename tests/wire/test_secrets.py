@@ -262,3 +262,15 @@ def test_what_has_too_many_elements_is_masked_without_being_read() -> None:
     payload = b'{"a":[' + elements + b'{}],"api_key":"hunter2hunter2"}'
 
     assert mask(payload) == b'{"a":[' + elements.replace(b"\n", b" ") + b'{}],"api_key":"***"}'
+
+
+def test_the_schema_of_a_parameter_is_no_secret() -> None:
+    """But what it gives as a value is."""
+    plain = {"properties": {"password": {"type": "string", "description": "Protects it.", "minLength": 8}}}
+    assert json.loads(mask(json.dumps(plain).encode())) == plain
+    for value in (
+        {"type": "string", "default": "hunter2"},
+        {"type": "string", "enum": ["hunter2"]},
+        {"type": "hunter2"},
+    ):
+        assert json.loads(mask(json.dumps({"password": value}).encode())) == {"password": "***"}

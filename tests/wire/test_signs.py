@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec import UNSET, Meta, UnsetType
 
-from steno.wire import Decoder, Drifted, Sign, TypedEvent, Unknown, Vocabulary
+from steno.wire import Decoder, Drifted, PairedEvent, Sign, TypedEvent, Unknown, Vocabulary
 from steno.wire.base import SIGN, Wire
 
 
@@ -29,6 +29,7 @@ class SeaError(TypedEvent, frozen=True, tag="error"):
     """The sea's."""
 
     height: UnsetType = UNSET
+    steep: UnsetType = UNSET
 
 
 class SeaTide(TypedEvent, frozen=True, tag="tide"):
@@ -40,12 +41,14 @@ class HillReport(TypedEvent, frozen=True, tag="report"):
 
     height: int | None = None
     tide: UnsetType = UNSET
+    report: UnsetType = UNSET
 
 
 class HillError(TypedEvent, frozen=True, tag="error"):
     """The hills'."""
 
     tide: UnsetType = UNSET
+    steep: int | None = None
 
 
 class HillPath(TypedEvent, frozen=True, tag="path"):
@@ -121,8 +124,15 @@ def test_null_is_no_sign() -> None:
 
 def test_a_sign_may_be_that_of_one_event_alone() -> None:
     """Elsewhere it is any member."""
-    assert told({"type": "error", "steep": 1, "height": None}) == HillError()
+    assert told({"type": "error", "steep": 1, "height": None}) == HillError(steep=1)
     assert told({"type": "report", "steep": 1, "height": None}) == SeaReport()
+
+
+def test_what_a_first_look_does_not_see_is_no_sign() -> None:
+    """The looks at an event are to agree on streams of each family."""
+    event = {"type": "error", "report": {"object": "sea.report"}}
+    assert told(event) == SeaError()
+    assert told(event, ON_HILLS) == HillError()
 
 
 def test_names_of_one_family_are_known_on_any_stream() -> None:
@@ -141,6 +151,21 @@ def test_families_whose_names_nobody_has_need_no_decoder_of_their_own() -> None:
     assert DECODER.of("sea") is DECODER
     assert DECODER.of("air") is None
     assert Decoder({"air": AIR}).of("air") is None
+
+
+def test_two_events_of_one_family_have_no_name_in_common() -> None:
+    """Nor two pairs of any."""
+
+    class Again(TypedEvent, frozen=True, tag="wind"):
+        """Another event of the name."""
+
+    class Pair(PairedEvent, frozen=True, tag="gust"):
+        """A pair."""
+
+    pairs = Vocabulary(paired=(Pair,))
+    for wrong in ({"air": Vocabulary(typed=(Wind, Again))}, {"air": pairs, "sea": pairs}):
+        with pytest.raises(ValueError, match="two events of one form have one name"):
+            Decoder(wrong)
 
 
 def test_an_unknown_event_is_counted_under_the_family_that_it_shows_signs_of() -> None:

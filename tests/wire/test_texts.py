@@ -110,6 +110,24 @@ def test_a_text_of_an_envelope_is_an_envelope() -> None:
     assert decode(as_text(frame)) == decode(encoded(frame))
 
 
+@pytest.mark.parametrize("name", [None, "message"])
+@pytest.mark.parametrize("frame", FRAMES)
+def test_the_data_of_an_event_without_a_name_is_read_by_itself(frame: dict[str, Any], name: str | None) -> None:
+    """As an object, and as a text: most servers of typed events give them no name."""
+    for data in (frame, json.dumps(frame)):
+        came = decode(encoded({"event": name, "data": data}))
+        assert (came.event if isinstance(came, Embedded) else came) == decode(encoded(frame))
+        assert not isinstance(came, Embedded) or json.loads(came.payload) == frame
+
+
+def test_an_event_without_a_name_holds_no_other_one() -> None:
+    """Nor is what has no event in it one."""
+    within = {"event": None, "data": {"type": "error"}}
+    assert decode(encoded({"event": None, "data": within})) == Malformed(reason="no_discriminator")
+    for data in (None, 5, "x", "[DONE]"):
+        assert decode(encoded({"event": None, "data": data})) == Malformed(reason="not_object")
+
+
 # What is not read -----------------------------------------------------------------------------------------------
 
 QUEUED: Final = '{"id":"run_1"}'

@@ -277,3 +277,19 @@ def test_what_was_written_to_the_cache_is_read_under_its_names(
     reported = json.dumps({"input_tokens": 70, details: inner, "output_tokens": 20}).encode()
 
     assert read_object(ResponseUsage, reported) == WRITTEN
+
+
+def test_what_gateways_add_to_the_usage_of_a_response_is_no_drift() -> None:
+    """Their own sums, in their own money."""
+    own: dict[str, Any] = {
+        "cost": 1e-05,
+        "cost_details": {"upstream_inference_cost": None},
+        "is_byok": False,
+        "cost_in_usd_ticks": 5,
+        "context_details": {"input_tokens": 7},
+    }
+    usage = {"input_tokens": 7, "output_tokens": 2, "total_tokens": 9, **own}
+    payload = json.dumps(event("response.completed", sequence_number=9, response={"id": "resp_1", "usage": usage}))
+    completed = decode(payload.encode())
+    assert not isinstance(completed, Drifted)
+    assert completed.response.usage.input_tokens == 7  # type: ignore[union-attr]

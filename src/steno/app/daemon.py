@@ -36,12 +36,13 @@ from steno.app.loaded_config import LoadedConfig
 from steno.app.loop_lag import LoopLag
 from steno.app.memory_numbers import MemoryNumbers
 from steno.app.notify import ServiceReports
-from steno.app.price_list import configured_prices
+from steno.app.reloading import Reloads, read
 from steno.app.source_kinds import make_source, shedding
 from steno.app.views import Views
 from steno.audit.content_store.erase import Erasure
 from steno.config import Config
 from steno.config.sources import Source
+from steno.core.billing.prices import PriceTable
 from steno.core.conversation import Conversation
 from steno.core.stream import Stream
 from steno.errors import ConfigError
@@ -118,6 +119,7 @@ class Daemon:
         self._reports = ServiceReports(parts.notifier, self)
         self._log = structlog.get_logger()
         self._stopping = anyio.Event()
+        self._reloads = Reloads()
         self._mistakes: set[str] = set()
         """Mistakes of ours that were logged, each once."""
         self._drain_began = 0.0
@@ -204,6 +206,7 @@ class Daemon:
             self.garbage.start()
             self.lag.start(asyncio.get_running_loop())
             tasks.start_soon(self._tick)
+            tasks.start_soon(self._reloads.run, self._reload)
             self._reports.ready()
             tasks.start_soon(self._reports.run, self._guarded)
             await self._run_sources()
@@ -345,25 +348,32 @@ class Daemon:
         if number != signal.SIGHUP:
             self.stop()
         elif not self._stopping.is_set():
-            with self._reports.reloading():
-                self.reload()
+            self._reloads.ask()
 
-    def reload(self) -> None:
+    async def _reload(self) -> None:
+        """Reload, and let the service manager know when that begins and ends."""
+        with self._guarded("the configuration could not be reloaded"), self._reports.reloading():
+            await self.reload()
+
+    async def reload(self) -> None:
         """Read the configuration again, and begin a new audit segment. A wrong one is logged and changes nothing.
 
         At once take effect: sources and their labels, the level and format of the operational log, `[http]` but for
         `listen` and whether there is TLS; prices for usage that begins from now on. The rest does at the next start.
         """
-        old, load = self._config, self._parts.load
         try:
-            new = load() if load else old
-            prices = configured_prices(new.prices)
+            new, prices = await read(self._parts.load or (lambda: self._config))
         except ConfigError as error:
             self.loaded.failed()
             faults = list(map(str, error.faults))
             self._log.error("the configuration is wrong; the former one stays in use", faults=faults)
             return
-        self._config = new
+        if not self._stopping.is_set():
+            self._take(new, prices)
+
+    def _take(self, new: Config, prices: PriceTable) -> None:
+        """Put the configuration `new` into effect, as far as it does not wait for the next start."""
+        old, self._config = self._config, new
         self.loaded.loaded(prices)
         self.pipeline.registry.prices = prices
         self.metrics.prices = prices

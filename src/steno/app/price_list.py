@@ -6,7 +6,7 @@ from typing import Final
 
 from steno.config import Prices
 from steno.core import billing
-from steno.core.billing.prices import PriceTable, merge, parse
+from steno.core.billing.prices import PriceTable, merge, parse, parse_shipped
 from steno.errors import ConfigError, ConfigFault
 from steno.regular_files import read_named
 
@@ -41,6 +41,6 @@ def load_prices(own: Path | None, named_by: str = "prices.file") -> PriceTable:
         raise ConfigError([ConfigFault(str(own), "", f"is no price list ({named_by}): {error}")]) from error
 
 
-@cache  # it does not change, and SIGHUP asks for it in the event loop
+@cache  # it does not change, and what was read of it stays
 def _shipped() -> PriceTable:
-    return parse(SHIPPED.read_bytes())
+    return parse_shipped(SHIPPED.read_bytes())

@@ -28,7 +28,7 @@ from steno.limits import LINE_BYTES
 from steno.metrics.labels import SourceLabels
 from steno.metrics.sink import Metrics
 from steno.pipeline import Pipeline, Sink
-from steno.sources.recording import Missed, conversation_of, frames_in, parse, read_lines
+from steno.sources.recording import Missed, conversation_of, frames_in, is_reply, parse, read_lines
 from steno.sources.stream_end import end_stream
 
 if TYPE_CHECKING:
@@ -255,7 +255,7 @@ class _Replay:
         if stream is None:
             read.bare &= isinstance(item, Frame) and item.payload is line
             name = self._unused(stream_name(read.file))
-            stream = self._pipeline.stream_opened(name, SOURCE, item.at, conversation_of(line))
+            stream = self._pipeline.stream_opened(name, SOURCE, item.at, conversation_of(line), reply=is_reply(line))
         if isinstance(item, Frame):
             self._pipeline.feed(stream, item)
         elif isinstance(item, Missed):

@@ -5,6 +5,7 @@ metrics, audit log and state ask the record. A further family is a folder, a mod
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Final
 
 from steno.core.assistants.family import FAMILY as ASSISTANTS
@@ -14,6 +15,7 @@ from steno.core.live.family import FAMILY as LIVE
 from steno.core.realtime.family import FAMILY as REALTIME
 from steno.core.responses.family import FAMILY as RESPONSES
 from steno.wire import Decoder, Event
+from steno.wire.signs import rivals
 
 
 class Families:
@@ -23,10 +25,16 @@ class Families:
         """Join the `members`. Raises ValueError where two share an event, or a name on the wire that no sign tells."""
         self.members = tuple(members)
         self.names = tuple(family.name for family in members)
-        self.decoder: Final = Decoder({family.name: family.vocabulary for family in members})
+        self._vocabularies = {family.name: family.vocabulary for family in members}
+        rivals(self._vocabularies)
         self.of_event: dict[type[Event], Family] = {kind: family for family in members for kind in family.handlers}
         if len(self.of_event) < sum(len(family.handlers) for family in members):
             raise ValueError("two families handle the same event")
+
+    @cached_property
+    def decoder(self) -> Decoder:
+        """What decodes the frames of all of them. It is compiled for the first stream."""
+        return Decoder(self._vocabularies)
 
 
 FAMILIES: Final = Families((REALTIME, ASSISTANTS, CHATKIT, RESPONSES, LIVE))

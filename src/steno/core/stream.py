@@ -37,15 +37,18 @@ class Stream:
         "frames",
         "malformed",
         "name",
+        "reply",
         "source",
         "unknown",
     )
 
-    def __init__(self, name: str, source: str, conversation: str | None = None) -> None:
+    def __init__(self, name: str, source: str, conversation: str | None = None, *, reply: bool = False) -> None:
         """Begin a stream on which nothing was said."""
         self.name = name
         self.source = source
         self.conversation = conversation
+        self.reply = reply
+        """Whether it is the reply to one request, and no connection: another stream may go on where it ends."""
         self.frames = 0
         self.ambiguous = False
         """Whether it carries several sessions, and an event of it could not be told to be of one."""

@@ -20,7 +20,7 @@ from steno.limits import LINE_BYTES
 from steno.sources.backoff import Backoff
 from steno.sources.growing_file import LOOK_SECONDS, TOO_LONG, Ended, Input, Truncated, open_input, reason_of
 from steno.sources.protocols import Problem
-from steno.sources.recording import TOO_BIG, Close, conversation_of, parse
+from steno.sources.recording import TOO_BIG, Close, conversation_of, is_reply, parse
 from steno.sources.stream_session import StreamCounters, StreamSession, StreamSessions
 
 WAIT_SECONDS: Final = 0.25
@@ -154,7 +154,7 @@ class FollowSource:
     def _begun(self, line: bytes) -> StreamSession:
         """Return the stream that is open; where none is, the one that `line` begins."""
         if self._session is None:
-            self._session = self._sessions.begin(self.name, self.counters, conversation_of(line))
+            self._session = self._sessions.begin(self.name, self.counters, conversation_of(line), reply=is_reply(line))
         return self._session
 
     def _end(self, close: Close, *, whole: bool = False) -> None:

@@ -47,8 +47,13 @@ class Feed(Protocol):
     def follower(self, name: str) -> str | None:
         """Return the source that follows the session or call with the id `name` now; None where none does."""
 
-    def stream_opened(self, name: str, source: str, at: Micros | None, conversation: str | None = None) -> Stream:
-        """Begin the stream `name` of the source `source`; `conversation` is its name, where it has one."""
+    def stream_opened(
+        self, name: str, source: str, at: Micros | None, conversation: str | None = None, *, reply: bool = False
+    ) -> Stream:
+        """Begin the stream `name` of the source `source`.
+
+        `conversation` is its name, where it has one; `reply` says that it is the reply to one request.
+        """
 
     def stream_resumed(self, stream: Stream, at: Micros | None, former: StreamEnd) -> None:
         """Say that `stream`, which has just begun, follows the one that `former` was the end of."""

@@ -30,8 +30,8 @@ class Recorder:
         except OSError as error:
             raise UnavailableError(f"cannot record into {folder}: {error.strerror}") from error
 
-    def begin(self, stream: str, conversation: str | None = None) -> "Recording":
-        """Begin the recording of `stream`, whose `conversation` may have a name.
+    def begin(self, stream: str, conversation: str | None = None, *, reply: bool = False) -> "Recording":
+        """Begin the recording of `stream`, whose `conversation` may have a name, and which may be a `reply`.
 
         Raises UnavailableError where its file cannot be made, or exists: a file is never overwritten.
         """
@@ -41,7 +41,7 @@ class Recorder:
         except OSError as error:
             self._errors.count("recording", error)
             raise UnavailableError(f"cannot record into {path}: {error.strerror}") from error
-        recording = Recording(os.fdopen(descriptor, "wb"), self._open.discard, self._errors, conversation)
+        recording = Recording(os.fdopen(descriptor, "wb"), self._open.discard, self._errors, conversation, reply=reply)
         self._open.add(recording)
         return recording
 
@@ -60,21 +60,27 @@ class Recording:
         ended: Callable[["Recording"], None],
         errors: OutputErrors,
         conversation: str | None = None,
+        *,
+        reply: bool = False,
     ) -> None:
-        """Write to `file`, and call `ended` when the recording is over; the first line names the `conversation`."""
+        """Write to `file`, and call `ended` when the recording is over.
+
+        The first line names the `conversation`, and says whether the stream is a `reply`.
+        """
         self._errors = errors
         self.conversation = conversation
+        self.reply = reply
         self._file = file
         self._ended = ended
 
     def frame(self, frame: Frame) -> None:
         """Write one frame."""
         try:
-            self._write(frame_line(frame, self.conversation))
+            self._write(frame_line(frame, self.conversation, reply=self.reply))
         except Exception:  # noqa: BLE001  # a recording is an extra: a mistake of ours in it must not end the stream
             structlog.get_logger().exception("internal error: recording ends early", file=self._file.name)
             self._end()
-        self.conversation = None
+        self.conversation, self.reply = None, False
 
     def gap(self, missed: Missed) -> None:
         """Write where frames are missing."""

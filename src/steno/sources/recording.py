@@ -5,7 +5,8 @@ A frame is `{"dir":"received"|"sent","at":...,"data":...}`. Where it is not JSON
 `{"dir":"gap","at":...,"frames":...,"bytes":...,"reason":...}`, with why they are. The end of a connection is
 `{"dir":"close","at":...,"code":...,"reason":...}`, with `"local":true` where steno closed it because it stopped, and
 with `"gap":"broken_off"` or another `Gap` where events may be missing. Where the connection had a name for its
-conversation, the first line has it: `"conversation":"rtc_..."`. Secrets are masked. A line that is too long to be held
+conversation, the first line has it: `"conversation":"rtc_..."`; where it is the reply to one request, and no connection
+that goes on, `"reply":true`. Secrets are masked. A line that is too long to be held
 is read as the end of its connection.
 """
 
@@ -65,6 +66,7 @@ class _Line(Struct, frozen=True, gc=False):
     local: bool = False
     gap: str | None = None
     conversation: str | None = None
+    reply: bool = False
     frames: int | None = None
     bytes: int = 0
 
@@ -91,11 +93,15 @@ _cut_received: Final = struct.Struct(f"{_BEGUN_BYTES}s6s{len(_DATA)}s").unpack_f
 E = TypeVar("E")
 
 
-def frame_line(frame: Frame, conversation: str | None = None) -> bytes:
-    """Return `frame` as a line with its newline. The first line of a stream names its `conversation`, if it has one."""
+def frame_line(frame: Frame, conversation: str | None = None, *, reply: bool = False) -> bytes:
+    """Return `frame` as a line with its newline.
+
+    The first line of a stream names its `conversation`, if it has one, and says whether it is a `reply`.
+    """
     direction = b"sent" if frame.sent else b"received"
     name = b"" if conversation is None else b'"conversation":%b,' % msgspec.json.encode(conversation)
-    return b'{"dir":"%b",%b%b%b}\n' % (direction, _at(frame.at), name, _member(frame.payload))
+    kind = b'"reply":true,' if reply else b""
+    return b'{"dir":"%b",%b%b%b%b}\n' % (direction, _at(frame.at), name, kind, _member(frame.payload))
 
 
 def _member(payload: bytes) -> bytes:
@@ -254,6 +260,16 @@ def conversation_of(line: bytes) -> str | None:
         return _LINE.decode(line).conversation
     except (ValueError, RecursionError):
         return None
+
+
+def is_reply(line: bytes) -> bool:
+    """Return whether the first line of a recording says that it is the reply to one request."""
+    if line.startswith(_PLAIN) or b'"reply"' not in line:
+        return False
+    try:
+        return _LINE.decode(line).reply
+    except (ValueError, RecursionError):
+        return False
 
 
 def _payload(line: _Line) -> bytes | None:

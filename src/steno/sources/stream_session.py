@@ -107,14 +107,19 @@ class StreamSessions:
         counters: StreamCounters,
         conversation: str | None = None,
         former: StreamEnd | None = None,
+        *,
+        reply: bool = False,
     ) -> "StreamSession":
-        """Begin a stream of `source`, whose `conversation` may have a name, and which may follow a `former` one."""
+        """Begin a stream of `source`, whose `conversation` may have a name, and which may follow a `former` one.
+
+        `reply` says that it is the reply to one request, and no connection.
+        """
         self._begun[source] += 1
         name = f"{source}/{self._clock.start}/{self._begun[source]}"
-        recording = self._recording(name, source, conversation)
+        recording = self._recording(name, source, conversation, reply=reply)
         try:
             now = self._clock.now()
-            stream = self._feed.stream_opened(name, source, now, conversation)
+            stream = self._feed.stream_opened(name, source, now, conversation, reply=reply)
             if former:
                 self._feed.stream_resumed(stream, now, former)
         except Exception:
@@ -141,9 +146,9 @@ class StreamSessions:
         if errors:
             raise ExceptionGroup("streams that were left open could not be ended in order", errors)
 
-    def _recording(self, stream: str, source: str, conversation: str | None) -> Recording | None:
+    def _recording(self, stream: str, source: str, conversation: str | None, *, reply: bool) -> Recording | None:
         try:
-            return self._recorder.begin(stream, conversation) if self._recorder else None
+            return self._recorder.begin(stream, conversation, reply=reply) if self._recorder else None
         except UnavailableError as error:
             structlog.get_logger().error("stream is not recorded", source=source, stream=stream, reason=str(error))
             return None
@@ -210,6 +215,13 @@ class StreamSession:
             self.stream.conversation = conversation
             if self._recording:
                 self._recording.conversation = conversation
+
+    def answers(self) -> None:
+        """Note that the stream is the reply to one request, where nothing was fed yet."""
+        if not self.stream.frames:
+            self.stream.reply = True
+            if self._recording:
+                self._recording.reply = True
 
     async def feed_from(self, connection: Receiver) -> None:
         """Feed each message of `connection` until `recv` raises; return only after an internal error.

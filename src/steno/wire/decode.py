@@ -48,6 +48,10 @@ What is refused, and what is let through:
   `signs.py`. Signs of another family are guards: where one is present the first look refuses, and the second decides.
   So it is with a pair whose name a typed event has (`error`): its data may be that event.
 
+A decoder is compiled when a stream first needs it: up to 4 ms for about 100 kinds of events, in which the event loop
+stands still. A process that decodes nothing compiles nothing. The first one is that of streams of which nothing is
+known; that of another family follows when the second look finds an event of it.
+
 Two looks at one frame agree: where the first one accepts, the second would have returned the same event. A property
 test over mutated frames holds them to it.
 """
@@ -144,37 +148,37 @@ class Decoder(StreamDecoder):
     There, a name that several families have is that of the first one.
     """
 
-    __slots__ = ("_of",)
+    __slots__ = ("_of", "_rivals", "_vocabularies")
 
     def __init__(self, vocabularies: Mapping[str, Vocabulary]) -> None:
-        """Compile the `vocabularies`, by name of the family.
+        """Compile the events that streams of which nothing is known have, of the `vocabularies` by name of the family.
 
-        The names of their events must differ, but for those of families that have signs.
+        Raises ValueError as `rivals` does.
         """
-        apart = rivals(vocabularies)
-        shared = {name_of(kind) for each in vocabularies.values() for kind in each.typed}
+        self._vocabularies = vocabularies
+        self._rivals = rivals(vocabularies)
+        typed = {name_of(kind) for each in vocabularies.values() for kind in each.typed}
         every = [kind for each in vocabularies.values() for kind in each.paired]
-        _compiled(every)  # no two of one name
-        paired = _compiled([kind for kind in every if name_of(kind) not in shared])
-        first = next((family for family in vocabularies if family in apart), "")
-        super().__init__(first, _read_as(first, vocabularies, apart), paired, Fallback(vocabularies))
+        paired = _compiled([kind for kind in every if name_of(kind) not in typed])
+        first = next((family for family in vocabularies if family in self._rivals), "")
+        super().__init__(first, self._read_as(first), paired, Fallback(vocabularies))
         self._of: dict[str, StreamDecoder] = {first: self} if first else {}
-        for family in apart:
-            if family != first:
-                typed = _read_as(family, vocabularies, apart)
-                self._of[family] = StreamDecoder(family, typed, paired, self._fallback)
 
     def of(self, family: str) -> StreamDecoder | None:
-        """Return what decodes frames of streams of `family`; None where no other family has names of its events."""
-        return self._of.get(family)
+        """Return what decodes frames of streams of `family`; None where no other family has names of its events.
 
+        It is compiled for the first stream of the family.
+        """
+        decoder = self._of.get(family)
+        if decoder is None and family in self._rivals:
+            decoder = StreamDecoder(family, self._read_as(family), self._paired, self._fallback)
+            self._of[family] = decoder
+        return decoder
 
-def _read_as(
-    family: str, vocabularies: Mapping[str, Vocabulary], apart: Mapping[str, frozenset[str]]
-) -> list[type[Event]]:
-    """Return the typed events that the first look takes on streams of `family`: all but those of its rivals."""
-    own = [name for name in vocabularies if name == family or name not in apart]
-    return [kind for name in own for kind in vocabularies[name].typed]
+    def _read_as(self, family: str) -> list[type[Event]]:
+        """Return the typed events that the first look takes on streams of `family`: all but those of its rivals."""
+        own = [name for name in self._vocabularies if name == family or name not in self._rivals]
+        return [kind for name in own for kind in self._vocabularies[name].typed]
 
 
 class _NoEvent(Event, frozen=True, tag_field="type", tag="\0"):
@@ -182,11 +186,8 @@ class _NoEvent(Event, frozen=True, tag_field="type", tag="\0"):
 
 
 def _compiled(kinds: Sequence[type[Event]]) -> msgspec.json.Decoder[Any]:
-    """Return a decoder of the union of `kinds`. Raises ValueError where two of them have one name."""
-    try:
-        return msgspec.json.Decoder(functools.reduce(operator.or_, kinds) if kinds else _NoEvent)
-    except TypeError as error:
-        raise ValueError(f"two events of one form have one name: {error}") from error
+    """Return a decoder of the union of `kinds`, no two of one name."""
+    return msgspec.json.Decoder(functools.reduce(operator.or_, kinds) if kinds else _NoEvent)
 
 
 def raw_object(event: Event, payload: bytes) -> bytes:

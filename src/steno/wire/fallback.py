@@ -30,6 +30,9 @@ from steno.wire.characters import replace_lone_surrogates
 from steno.wire.signs import Signs
 from steno.wire.structure import refused, too_deep
 
+NAMELESS: Final = "message"
+"""What a server-sent event is called that has no name."""
+
 Outcome = Event | Unknown | Malformed | Drifted
 """What a frame turns out to be that is no envelope."""
 
@@ -175,7 +178,8 @@ class Fallback:
     def _bare(self, payload: bytes, header: _Header, unfold: Callable[[bytes], Any] | None, so_far: str) -> Reading:
         """Decode what is in no envelope."""
         if header.event is not UNSET and header.data is not UNSET:
-            return self._pair(_string(header.event), header.data, payload, unfold, so_far)
+            name = NAMELESS if unfold and bytes(header.event) == b"null" else _string(header.event)
+            return self._pair(name, header.data, payload, unfold, so_far)
         object_name = _string(header.object)
         if object_name in self._objects:
             return _object(self._objects[object_name], payload)
@@ -189,7 +193,12 @@ class Fallback:
     def _pair(
         self, name: str | None, data: Raw, payload: bytes, unfold: Callable[[bytes], Any] | None, so_far: str
     ) -> Reading:
-        """Decode an event and data pair, whose data may be a text, or an event that names itself."""
+        """Decode an event and data pair, whose data may be a text, or an event that names itself.
+
+        The data of one without a name, as most servers of typed events send them, is read by itself.
+        """
+        if unfold and name == NAMELESS and name not in self._paired:
+            return _embedded(texts.text_in(data) or bytes(data), unfold)
         text = texts.text_in(data) if unfold and (name in self._paired or name in self._typed) else None
         within = bytes(data) if text is None else text
         if name is not None and self._names_itself(name, within):

@@ -9,6 +9,8 @@ Source: the published types of the Live API; recordings of OpenAI; see `TypedEve
 
 from typing import ClassVar, Final
 
+from msgspec import UNSET, UnsetType
+
 from steno.wire import live_client
 from steno.wire.base import Id, Index, Sign, TypedEvent, Vocabulary
 from steno.wire.live_objects import (
@@ -186,6 +188,10 @@ class LiveErrorEvent(TypedEvent, frozen=True, tag="error"):
     """Something that was asked of upstream failed; the session goes on."""
 
     error: LiveError | None = None
+    status: UnsetType = UNSET
+    code: UnsetType = UNSET
+    message: UnsetType = UNSET
+    stream_id: UnsetType = UNSET
 
 
 SERVER_EVENTS: Final[tuple[type[TypedEvent], ...]] = (

@@ -6,6 +6,8 @@ So the direction of a frame tells none of them from what upstream says (`sent` i
 
 from typing import ClassVar, Final
 
+from msgspec import UNSET, UnsetType
+
 from steno.wire.base import Id, TypedEvent
 from steno.wire.responses_objects import InputItem
 
@@ -80,7 +82,14 @@ class ResponseItemCreate(LiveClientEvent, frozen=True, tag="response.item.create
 
 
 class BackendResponseCreate(LiveClientEvent, frozen=True, tag="response.create"):
-    """The client asks the backend to go on."""
+    """The client asks the backend to go on. What it says beside that is another family's."""
+
+    response: UnsetType = UNSET
+    input: UnsetType = UNSET
+    model: UnsetType = UNSET
+    previous_response_id: UnsetType = UNSET
+    generate: UnsetType = UNSET
+    stream_id: UnsetType = UNSET
 
 
 class DtmfSend(LiveClientEvent, frozen=True, tag="transport.dtmf.send"):

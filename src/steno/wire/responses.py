@@ -134,7 +134,7 @@ class ResponseCreate(ResponsesEvent, frozen=True, tag="response.create"):
     input: Raw = Raw()
     """A text, or items. A client may send all of its context again, so that only the newest of many are looked at."""
     previous_response_id: Id | None = None
-    conversation: ConversationReference | str | None = None
+    conversation: ConversationReference | Id | None = None
     generate: bool | None = None
     response: UnsetType = UNSET
     """Where Realtime has all of this."""

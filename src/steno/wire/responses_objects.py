@@ -38,6 +38,8 @@ class ResponseItem(Wire, frozen=True):
     """A text where it is the input of a request."""
     summary: Annotated[tuple[Part, ...], Bounded] | None = None
     call_id: Id | None = None
+    execution: str | None = None
+    """Who runs a search of tools: `server` or `client`."""
     name: str | None = None
     arguments: Raw = Raw()
     input: str | None = None
@@ -99,9 +101,11 @@ class Response(Wire, frozen=True):
     status: str | None = None
     error: ErrorDetail | None = None
     incomplete_details: IncompleteDetails | None = None
-    conversation: ConversationReference | str | None = None
+    conversation: ConversationReference | Id | None = None
     previous_response_id: Id | None = None
     background: bool | None = None
+    store: bool | None = None
+    """Whether upstream keeps it, so that another one may go on with it. Where it says nothing, it does."""
     model: str | None = None
     service_tier: str | None = None
     output: Annotated[tuple[ResponseItem, ...], Bounded] | None = None

@@ -39,6 +39,12 @@ _SECRET_NAMES: Final = (
 _SQUEEZED: Final = frozenset(name.replace("_", "") for name in _SECRET_NAMES)
 _NAMES: Final = "|".join(_SECRET_NAMES).replace("_", "[-_]?")
 
+_OF_SCHEMAS: Final = frozenset(
+    {"type", "description", "title", "format", "minLength", "maxLength", "pattern", "nullable"}
+)
+"""Members of a JSON schema that hold no value of what it describes."""
+_TYPES: Final = frozenset({"string", "integer", "number", "boolean", "object", "array"})
+
 _LETTERS: Final = (
     *(b"secret", b"authorization", b"headers", b"apikey", b"api_key", b"api-key", b"token", b"credential", b"password"),
     *(b'"value"', b"\\u00", b"://"),
@@ -145,13 +151,18 @@ def _masked(value: Any) -> Any:
         secret = {"value", "expires_at"} <= value.keys()  # a client secret, alone or inside a reply
         return {
             _SURROGATE.sub("\ufffd", mask_text(name)): MASK
-            if member is not None and (_is_secret(name) or (secret and name == "value"))
+            if member is not None and ((_is_secret(name) and not _describes(member)) or (secret and name == "value"))
             else _masked(member)
             for name, member in value.items()
         }
     if isinstance(value, list):
         return [_masked(element) for element in value]
     return _masked_text(value) if isinstance(value, str) else value
+
+
+def _describes(value: Any) -> bool:
+    """Return whether a value is the schema of a parameter, as of a tool that takes a password: it holds none."""
+    return isinstance(value, dict) and value.keys() <= _OF_SCHEMAS and str(value.get("type")) in _TYPES
 
 
 def _masked_text(text: str) -> str | Raw:

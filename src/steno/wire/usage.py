@@ -118,7 +118,12 @@ class ResponseUsage(Usage, frozen=True):
     """xAI's, like the next: what its own tools did, and its own sum."""
     num_server_side_tools_used: Any = None
     server_side_tool_usage_details: Any = None
+    context_details: Any = None
     cost_in_usd_ticks: Any = None
+    cost: Any = None
+    """OpenRouter's, like the next: what it charges itself, in credits of its own."""
+    cost_details: Any = None
+    is_byok: Any = None
 
 
 class SearchUsage(ClosedObject, frozen=True):

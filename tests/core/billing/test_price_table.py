@@ -1,6 +1,7 @@
 """The price list: the one that is shipped, an operator's own, and the name under which a model is found."""
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any, Final
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steno.core.billing import price_table
 from steno.core.billing.prices import (
     Line,
     Priced,
@@ -17,6 +19,7 @@ from steno.core.billing.prices import (
     Unpriced,
     merge,
     parse,
+    parse_shipped,
     price,
     price_seconds,
     resolve,
@@ -29,6 +32,7 @@ from steno.core.billing.rates import (
     STANDBY_RATE,
     TOKEN_RATES,
     WRITE_RATES,
+    Rates,
     rates_of,
 )
 from tests.core.billing.lists import SHIPPED, TABLE, VERSION, bucket, listed, priced
@@ -216,6 +220,29 @@ def test_snapshot_in_the_table_has_its_own_price() -> None:
     assert cheap.tokens["output", "audio", False] == Decimal("0.00008")
 
 
+def test_an_entry_of_the_shipped_list_is_read_when_its_model_is_first_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Once, also where an operator's own list overrides others. Read are the same rates as at once."""
+    read = []
+
+    def noting(model: str, members: Mapping[str, Any]) -> Rates:
+        read.append(model)
+        return rates_of(model, members)
+
+    own = parse(LITELLM)
+    monkeypatch.setattr(price_table, "rates_of", noting)
+    lazy = parse_shipped(SHIPPED)
+    both = merge(lazy, own)
+    assert (read, list(lazy.models)) == ([], list(TABLE.models))
+    for table in (both, both, lazy):
+        assert found("openai/gpt-realtime-2025-08-28", table) == "gpt-realtime-2025-08-28"
+        assert found("gpt-nothing", table) is None
+    assert both.models["gpt-realtime"] == own.models["gpt-realtime"]
+    assert read == ["'gpt-realtime-2025-08-28'"] * 2
+    assert lazy == TABLE
+
+
 LITELLM: Final = b"""{
   "sample_spec": {"input_cost_per_token": 0.0, "max_tokens": "an explanation", "mode": "one of: chat, embedding"},
   "gpt-realtime": {
@@ -265,7 +292,7 @@ def test_own_form_without_models_is_a_table() -> None:
     """It has no rates."""
     table = parse(msgspec.json.encode(OWN))
 
-    assert (table.version, table.date, table.models) == ("1", "2026-01-01", {})
+    assert (table.version, table.date, dict(table.models)) == ("1", "2026-01-01", {})
 
 
 @pytest.mark.parametrize(

@@ -258,6 +258,67 @@ def test_calls_are_billed_by_kind() -> None:
     assert {fact.kind: fact.calls for fact in billed} == {"web_search_preview": 1}
 
 
+def test_a_program_goes_on_over_several_responses() -> None:
+    """Upstream runs it, the client its calls. Its output comes where it ends, even if no request was seen."""
+    play, told = begun()
+    program: Event = {"id": "cm_1", "type": "program", "call_id": "call_p", "code": "await tools.look_up({})"}
+    play.say(told.added({**program, "code": ""}), told.done(program), told.done(call(), 1))
+    play.say(told.ended("completed", program, call()))
+    play.wait(400)
+    later = Told("resp_2")
+    assert summary(play.say(later.created())) == [("function", "look_up", "completed", None)]
+    output = {"id": "cmo_1", "type": "program_output", "call_id": "call_p", "status": "completed", "result": "42"}
+    (finished,) = of(play.say(later.done(output)), facts.ToolCallFinished)
+    assert (finished.kind, finished.duration_seconds, finished.output.text) == ("program", 0.4, "42")
+    said = play.say(later.done(message(), 1), later.ended("completed", output, message()))
+    assert [fact.tool_rounds for fact in of(said, facts.ChainAnswered)] == [1]
+
+
+def test_a_search_of_tools_that_upstream_runs() -> None:
+    """It has no call id, nor has its output, and nobody waits for it."""
+    play, told = begun()
+    item: Event = {"id": "tsc_1", "type": "tool_search_call", "call_id": None, "execution": "server"}
+    found = {**item, "id": "tso_1", "type": "tool_search_output", "tools": []}
+    play.say(told.added({**item, "arguments": {}}))
+    play.wait(200)
+    searched = {**item, "status": "completed", "arguments": {"paths": ["weather"]}}
+    assert summary(play.say(told.done(searched), told.done(found, 1))) == [("tool_search", None, "completed", 0.2)]
+    said = play.say(told.ended("completed", searched, found, message()))
+    assert [fact.tool_rounds for fact in of(said, facts.ChainAnswered)] == [0]
+
+
+@pytest.mark.parametrize(
+    ("tools", "answers"),
+    [
+        ([{"type": "x_search"}], True),
+        ([{"type": "custom", "name": "sql"}], False),
+        ([{"type": "x_search"}, {"type": "namespace", "name": "mine"}], False),
+        ([], False),
+    ],
+)
+def test_custom_calls_that_upstream_runs(tools: list[Event], answers: bool) -> None:
+    """Some servers report what their own tools do so: the response declares no custom tool, and is an answer."""
+    play, told = begun()
+    item = {"id": "ctc_1", "type": "custom_tool_call", "call_id": "xs_1", "name": "search", "input": "x"}
+    play.say(told.added(item), told.done(item))
+    said = play.say(told.ended("completed", item, message("msg_1"), tools=tools))
+    assert summary(said) == ([("custom", "search", "completed", None)] if answers else [])
+    assert len(of(said, facts.ChainAnswered)) == answers
+
+
+def test_a_call_gets_another_id_when_it_is_whole() -> None:
+    """It is one call, and its output names the id that it has then."""
+    play, told = begun()
+    item = {"id": "tsc_1", "type": "tool_search_call", "execution": "client", "arguments": {"goal": "x"}}
+    play.say(told.added({**item, "call_id": "call_1", "arguments": {}}))
+    whole_item = {**item, "call_id": "call_2", "status": "completed"}
+    said = play.say(told.done(whole_item), told.ended("completed", whole_item))
+    assert (of(said, facts.ToolCallStarted), summary(said)) == ([], [])
+    play.wait(300)
+    output = {"type": "tool_search_output", "call_id": "call_2", "status": "completed"}
+    assert summary(play.say(create([output]), sent=True)) == [("tool_search", None, "completed", 0.3)]
+
+
 def test_an_open_call_has_a_bound() -> None:
     """The oldest is abandoned."""
     play, told = begun(open_responses=2)

@@ -7,7 +7,7 @@ import pytest
 
 from steno.core import facts
 from steno.core.facts import Content, EventRejected, Fact, Tokens
-from tests.core.helpers import BEGIN, STREAM, UNPRICED, Play
+from tests.core.helpers import BEGIN, STREAM, UNPRICED, Event, Play
 from tests.core.responses.frames import MODEL, Told, call, create, message, output_of, response, usage, whole
 
 LANE = f"{STREAM}/default"
@@ -281,6 +281,52 @@ def test_a_connection_ends_after_an_hour() -> None:
     told = play.close()
     assert [(fact.response_id, fact.status) for fact in of(told, facts.ResponseFinished)] == [("resp_2", "failed")]
     assert [fact.reason for fact in of(told, facts.ConversationClosed)] == ["session_expired"]
+
+
+# Another id in each event ---------------------------------------------------------------------------------------
+
+
+def test_a_gateway_gives_each_event_ids_of_its_own() -> None:
+    """The numbers tell which response it is, and the places which item: both keep the id that they had first."""
+    play, told = Play(), Told()
+    search: Event = {"type": "web_search_call", "action": {"type": "search", "query": "x"}}
+    text = message(text="Hi you")
+    play.say(
+        told.created(),
+        told.event("in_progress", response=response("resp_b")),
+        told.added({**search, "id": "ws_a"}),
+        told.event("web_search_call.completed", item_id="ws_b", output_index=0),
+        told.done({**search, "id": "ws_c", "status": "completed"}),
+        told.added({**text, "id": "msg_a", "content": []}, 1),
+        *(told.delta(piece, item=f"msg_{piece}", output_index=1) for piece in ("Hi ", "you")),
+        told.done({**text, "id": "msg_c"}, 1),
+        told.event("completed", response=response("resp_c", "completed", output=[{**search, "id": "ws_d"}, text])),
+    )
+    assert [fact.response_id for fact in of(play.facts, facts.ResponseStarted)] == ["resp_1"]
+    assert [fact.response_id for fact in of(play.facts, facts.ResponseFinished)] == ["resp_1"]
+    assert [fact.call_id for fact in of(play.facts, facts.ToolCallStarted)] == ["ws_a"]
+    assert [fact.call_id for fact in of(play.facts, facts.ToolCallFinished)] == ["ws_a"]
+    assert of(play.facts, facts.DeltasDiffered) == []
+    line = play.line(LANE)
+    assert ([(turn["item_id"], turn["text"]) for turn in line["transcript"]]) == [("msg_a", "Hi you")]
+    assert ([each["id"] for each in line["responses"]], line["unfinished"], line["rejected"]) == (["resp_c"], [], {})
+
+
+def test_an_id_that_is_new_is_another_response_where_the_numbers_do_not_go_on() -> None:
+    """Its beginning was lost."""
+    play, told = Play(), Told()
+    play.say(told.created(), told.delta("a"))
+    later = {"type": "response.in_progress", "sequence_number": 1, "response": response("resp_2")}
+    assert [fact.response_id for fact in of(play.say(later), facts.ResponseStarted)] == ["resp_2"]
+
+
+def test_a_place_that_all_items_have_tells_nothing() -> None:
+    """Neither of one that is over, nor of one of another kind."""
+    play, told = Play(), Told()
+    play.say(told.created(), told.added(call()), told.done(message("msg_1", "One")), told.done(message("msg_2", "Two")))
+    play.say(told.ended("completed", call(), message("msg_1", "One"), message("msg_2", "Two")))
+    assert [turn["item_id"] for turn in play.line(LANE)["transcript"]] == ["msg_1", "msg_2"]
+    assert of(play.facts, facts.DeltasDiffered) == []
 
 
 # Lost, doubled, late --------------------------------------------------------------------------------------------

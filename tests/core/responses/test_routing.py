@@ -1,13 +1,16 @@
 """Which conversation an event belongs to: by name, by upstream's conversation, by chain, by lane."""
 
+from typing import Any
+
 import pytest
 
 from steno.core import facts
+from steno.core.facts import Fact
 from steno.core.responses import routing
 from steno.core.responses.state import ResponsesConversation
 from steno.limits import LANES
-from tests.core.helpers import BEGIN, SOURCE, STREAM, Play, cloud_event, session
-from tests.core.responses.frames import Told, create, message, usage, whole
+from tests.core.helpers import BEGIN, SOURCE, STREAM, Event, Play, cloud_event, session
+from tests.core.responses.frames import Told, call, create, message, response, usage, whole
 
 
 def responses_in(play: Play) -> dict[str, list[str]]:
@@ -71,6 +74,158 @@ def test_a_chain_goes_on_on_another_stream() -> None:
     play.say(*whole("resp_4", previous_response_id="resp_3"), *whole("resp_5", previous_response_id="resp_9"))
     assert responses_in(play) == {f"{SOURCE}/resp_1": ["resp_3", "resp_4"], f"{SOURCE}/resp_9": ["resp_5"]}
     assert play.line(f"{SOURCE}/resp_9")["totals"]["complete"] is False
+
+
+class Replies:
+    """Replies over HTTP, each of which is a stream."""
+
+    def __init__(self) -> None:
+        """Begin before the first."""
+        self.play = Play(idle_seconds=60)
+        self.number = 1
+
+    def say(self, *events: Event, code: int | None = 1000) -> list[Fact]:
+        """Give a reply; return its facts without those of its stream."""
+        self.number += 1
+        stream = self.play.open(f"relay/{BEGIN}/{self.number}", reply=True)
+        self.play.wait(1000)
+        told = self.play.say(*events, on=stream) + self.play.close(stream, code)
+        return [fact for fact in told if not isinstance(fact, facts.StreamClosed)]
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_chain_of_replies_is_one_conversation(streamed: bool) -> None:
+    """By the id of its first response, until it is idle. A call was answered where the chain goes on."""
+    replies = Replies()
+    play = replies.play
+    of = whole if streamed else bare
+    replies.say(*of("resp_1", call()))
+    assert [key for key, state in play.pipeline.registry.conversations.items() if state.calls] == [f"{SOURCE}/resp_1"]
+    told = replies.say(*of("resp_2", previous_response_id="resp_1"))
+    (ended,) = (fact for fact in told if isinstance(fact, facts.ToolCallFinished))
+    assert (ended.call_id, ended.status) == ("call_1", "completed")
+    (answer,) = (fact for fact in told if isinstance(fact, facts.ChainAnswered))
+    assert (answer.tool_rounds, answer.responses) == (1, 2)
+    replies.say(*of("resp_3", previous_response_id="resp_1"))
+    replies.say(*of("resp_4"))
+    assert responses_in(play) == {f"{SOURCE}/resp_1": ["resp_1", "resp_2", "resp_3"], f"{SOURCE}/resp_4": ["resp_4"]}
+    play.wait(60_000)
+    closed = [fact.reason for fact in play.tick() if isinstance(fact, facts.ConversationClosed)]
+    assert (closed, play.rejected) == (["idle"] * 2, {})
+
+
+def bare(key: str, *output: Event, **members: Any) -> list[Event]:
+    """A response as the object that it is."""
+    return [response(key, "completed", output=list(output), **members)]
+
+
+def test_a_reply_that_is_not_stored_ends_with_its_stream() -> None:
+    """Nothing can go on with it. A conversation of upstream's goes on all the same."""
+    replies = Replies()
+    told = replies.say(*bare("resp_1", store=False))
+    assert [fact.reason for fact in told if isinstance(fact, facts.ConversationClosed)] == ["disconnected"]
+    replies.say(*bare("resp_2", store=False, conversation={"id": "conv_1"}))
+    assert replies.play.open_keys == [f"{SOURCE}/conv_1"]
+
+
+def test_a_reply_that_breaks_off_gives_its_response_up() -> None:
+    """The chain may go on with the one before it."""
+    replies = Replies()
+    replies.say(*whole("resp_1"))
+    told = replies.say(Told("resp_2", previous_response_id="resp_1").created(), code=None)
+    assert [type(fact) for fact in told] == [facts.ResponseStarted, facts.ResponseAbandoned]
+    replies.say(*whole("resp_3", previous_response_id="resp_1"))
+    assert responses_in(replies.play) == {f"{SOURCE}/resp_1": ["resp_1", "resp_3"]}
+
+
+def test_an_error_in_place_of_a_reply_opens_nothing_that_outlives_it() -> None:
+    """It names no response."""
+    replies = Replies()
+    replies.say(MISSING)
+    assert replies.play.open_keys == []
+
+
+def spoken(told: Told) -> list[Event]:
+    """A response that says who it is."""
+    item, text = f"msg_{told.key}", f"{told.key} says."
+    ended = message(item, text)
+    return [told.created(), *(told.delta(piece, item=item) for piece in text), told.ended("completed", ended)]
+
+
+def test_two_replies_at_once_of_one_chain() -> None:
+    """Their events are told apart by their streams."""
+    play = Play()
+    one, two = (Told(f"resp_{n}", previous_response_id="resp_0") for n in (1, 2))
+    streams = [play.open(f"relay/{BEGIN}/{n}", reply=True) for n in (2, 3)]
+    play.say(*whole("resp_0"), on=streams[0])
+    for events in zip(spoken(one), spoken(two), strict=True):
+        for event, stream in zip(events, streams, strict=True):
+            play.say(event, on=stream)
+    assert responses_in(play) == {f"{SOURCE}/resp_0": ["resp_0", "resp_1", "resp_2"]}
+    assert (play.of(facts.DeltasDiffered), play.rejected) == ([], {})
+
+
+MISSING = {"type": "error", "error": {"code": "previous_response_not_found", "message": "Gone."}, "status": 400}
+
+
+@pytest.mark.parametrize("named", [{"previous_response_id": "resp_0"}, {"conversation": "conv_0"}])
+def test_a_refused_request_opens_nothing_that_outlives_its_stream(named: dict[str, str]) -> None:
+    """Upstream knows nothing of what it would go on with. Its session ends with its connection."""
+    play = Play()
+    play.say(create(**named), sent=True)
+    key = f"{SOURCE}/{next(iter(named.values()))}"
+    state = play.state(key)
+    (erred,) = play.say(MISSING)
+    assert isinstance(erred, facts.UpstreamErred)
+    play.say(create(), sent=True)
+    play.say(*whole("resp_1"))
+    assert (play.open_keys, state.session_life.status) == ([key, f"{STREAM}/default"], "active")
+    closed = [fact.reason for fact in play.close() if isinstance(fact, facts.ConversationClosed)]
+    assert (closed, play.open_keys) == (["disconnected"] * 2, [])
+
+
+def test_a_refused_request_is_forgotten_in_silence() -> None:
+    """Its connection may last for much longer, and ask again."""
+    play = Play(idle_seconds=60)
+    play.say(create(previous_response_id="resp_0"), sent=True)
+    play.say(MISSING)
+    play.wait(60_000)
+    assert [fact.reason for fact in play.tick() if isinstance(fact, facts.ConversationClosed)] == ["idle"]
+    play.say(create(previous_response_id="resp_0"), sent=True)
+    assert play.open_keys == [f"{SOURCE}/resp_0"]
+
+
+def test_refused_requests_take_no_room_of_others() -> None:
+    """One connection may ask for any number of chains that are not known."""
+    play = Play()
+    for n in range(LANES + 2):
+        play.say(create(previous_response_id=f"resp_{n}"), sent=True)
+        play.say(MISSING)
+    assert play.open_keys == [f"{SOURCE}/resp_{n}" for n in range(2, LANES + 2)]
+    closed = [fact.reason for fact in play.facts if isinstance(fact, facts.ConversationClosed)]
+    assert closed == ["replaced"] * 2
+
+
+def test_a_chain_that_upstream_goes_on_with_outlives_the_stream() -> None:
+    """Once a response of it is seen. The session is its connection's alone."""
+    play = Play()
+    play.say(create(previous_response_id="resp_0"), sent=True)
+    play.say(*whole("resp_1", previous_response_id="resp_0"))
+    play.say(create(), sent=True)
+    play.say(*whole("resp_2"))
+    state = play.state(f"{SOURCE}/resp_0")
+    play.close()
+    assert responses_in(play) == {f"{SOURCE}/resp_0": ["resp_1"]}
+    assert (state.session_life.status, state.named) == ("closed", True)
+
+
+def test_the_session_of_a_named_stream_ends_with_its_connection() -> None:
+    """Its conversation goes on."""
+    play = Play(conversation="desk-7")
+    play.say(create(), sent=True)
+    play.say(*whole("resp_1"))
+    play.close()
+    assert play.state(f"{SOURCE}/desk-7").session_life.status == "closed"
 
 
 def test_an_envelope_names_the_conversation() -> None:

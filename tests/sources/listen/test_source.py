@@ -18,7 +18,7 @@ from steno.sources.listen.connection import PushConnection
 from steno.sources.listen.counters import OUTCOMES, ListenCounters
 from steno.sources.protocols import Problem
 from steno.sources.recorder import Recorder
-from steno.sources.recording import Missed, gap_line, parse
+from steno.sources.recording import Missed, gap_line, is_reply, parse
 from steno.timestamps import timestamp
 from tests.processes import listening_ports
 from tests.sources.helpers import PING, until
@@ -226,6 +226,30 @@ async def test_what_is_recorded_is_what_was_pushed(tmp_path: Path) -> None:
     assert isinstance(found, Missed)
     assert (found.frames, found.bytes, found.reason) == (3, 0, "disconnected")
     assert gap_line(found) == gap + b"\n"
+
+
+def replies_in(folder: Path) -> list[bool]:
+    """Return which lines of recordings say that their stream is a reply."""
+    return [is_reply(line) for path in sorted(folder.iterdir()) for line in path.read_bytes().splitlines()]
+
+
+async def test_the_first_line_says_that_a_stream_is_a_reply(tmp_path: Path) -> None:
+    """A chain of responses goes on over such streams. A later line changes nothing."""
+    play = Play(Recorder(tmp_path, OutputErrors()))
+    answer = {"object": "response", "status": "completed"}
+
+    async with play.running():
+        async with play.client() as client:
+            await client.send(line(dir="received", reply=True, data={**answer, "id": "resp_1"}))
+            await client.send(line(dir="close", code=1000))
+            await client.send(line(dir="received", data={**answer, "id": "resp_2", "previous_response_id": "resp_1"}))
+            await client.send(line(dir="received", reply=True, data={**answer, "id": "resp_3"}))
+            await until(lambda: len(play.frames) == 3)
+            conversations = list(play.pipeline.registry.conversations.values())
+        await until(lambda: len(play.closed) == 2)
+
+    assert [(state.key.split("/")[-1], state.events) for state in conversations] == [("resp_1", 2), ("default", 1)]
+    assert replies_in(tmp_path) == [True, False, False, False, False]
 
 
 # How streams end ------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import gzip
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import anyio
 import anyio.to_thread
@@ -12,8 +13,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from steno.config.sources import ProxySource as Config
-from steno.core.facts import Fact, ResponseFinished, RunFinished, SessionOpened
+from steno.core.facts import ChainAnswered, Fact, ResponseFinished, RunFinished, SessionOpened, ToolCallFinished
+from steno.output_errors import OutputErrors
 from steno.sources.proxy.source import ProxySource
+from steno.sources.recorder import Recorder
+from steno.sources.recording import is_reply
 from tests.sources.helpers import Stage, counted, until
 
 pytestmark = pytest.mark.anyio
@@ -58,11 +62,11 @@ OBJECT = "Content-Type: application/json"
 class Play:
     """A provider that gives one answer, the proxy before it, and what became of it."""
 
-    def __init__(self, answer: bytes) -> None:
+    def __init__(self, answer: bytes, recorder: Recorder | None = None) -> None:
         self.answer = answer
         self.hangs_up = True
         """Whether the provider closes the connection after its answer; otherwise it waits for the other side."""
-        self.stage = Stage()
+        self.stage = Stage(recorder)
         self.source: ProxySource
 
     async def provide(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -103,8 +107,10 @@ class Play:
 
 
 @asynccontextmanager
-async def playing(answer: bytes, frame_bytes: int = 1 << 24, attach: str | None = "calls") -> AsyncIterator[Play]:
-    play = Play(answer)
+async def playing(
+    answer: bytes, frame_bytes: int = 1 << 24, attach: str | None = "calls", recorder: Recorder | None = None
+) -> AsyncIterator[Play]:
+    play = Play(answer, recorder)
     server = await asyncio.start_server(play.provide, "127.0.0.1", 0)
     async with server, anyio.create_task_group() as tasks:
         upstream = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -183,6 +189,35 @@ async def test_a_response_that_is_made_over_http_is_read_along(path: str, answer
         7,
     )
     assert (len(play.stage.closed), play.gaps, play.unfed) == (1, [None], {})
+
+
+CALL = {"type": "function_call", "id": "fc_7", "call_id": "call_7", "name": "look_up", "arguments": "{}"}
+
+
+def said_of_recordings(folder: Path) -> list[list[bool]]:
+    """Return which lines say that their stream is a reply."""
+    return [[is_reply(line) for line in path.read_bytes().splitlines()] for path in folder.iterdir()]
+
+
+async def test_a_loop_over_http_is_one_conversation(tmp_path: Path) -> None:
+    """Of which each reply is a stream, and says so in its recording. A call waits for the reply that goes on."""
+    asking = {**WHOLE, "output": [CALL]}
+    further = {**WHOLE, "id": "resp_8", "previous_response_id": "resp_7"}
+    recorder = Recorder(tmp_path, OutputErrors())
+    events = event("response.completed", {"type": "response.completed", "sequence_number": 1, "response": asking})
+    async with playing(reply(events, STREAM), recorder=recorder) as play:
+        await play.ask("/v1/responses")
+        conversations = list(play.stage.pipeline.registry.conversations)
+        play.answer = reply(json.dumps(further).encode(), OBJECT)
+        await play.ask("/v1/responses")
+
+        assert list(play.stage.pipeline.registry.conversations) == conversations == ["front/resp_7"]
+    (ended,) = play.facts(ToolCallFinished)
+    (answer,) = play.facts(ChainAnswered)
+    assert isinstance(ended, ToolCallFinished)
+    assert isinstance(answer, ChainAnswered)
+    assert (ended.status, answer.tool_rounds, len(play.stage.closed)) == ("completed", 1, 2)
+    assert said_of_recordings(tmp_path) == [[True, False]] * 2
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from steno.core.billing.price_table import PriceTable, merge, parse, resolve
+from steno.core.billing.price_table import PriceTable, merge, parse, parse_shipped, resolve
 from steno.core.billing.rates import Rates, TokenRates
 from steno.core.facts import CacheWrite, Tokens
 
@@ -27,6 +27,7 @@ __all__ = [
     "add_usd",
     "merge",
     "parse",
+    "parse_shipped",
     "price",
     "price_calls",
     "price_seconds",

@@ -16,7 +16,7 @@ Other members are not read: regions are not in the stream, and reasoning is text
 import re
 from collections.abc import Mapping
 from decimal import Context, Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from msgspec import Struct
@@ -70,11 +70,16 @@ PLACES_MAX: Final = 40
 """Most decimal places of a rate; LiteLLM's have 24. The bound keeps sums within the precision of `prices.EXACT`."""
 
 _EXACT: Final = Context(prec=100)
-_RATE: Final = re.compile(
-    rf"({'|'.join((*TOKEN_RATES, *sorted(WRITE_RATES, reverse=True)))})"
-    rf"(?:_above_([0-9]{{1,6}})k_tokens)?(?:_({'|'.join(TIERS)}))?"
+# Compiled when a model is first priced.
+_RATE: Final = cache(
+    lambda: re.compile(
+        rf"({'|'.join((*TOKEN_RATES, *sorted(WRITE_RATES, reverse=True)))})"
+        rf"(?:_above_([0-9]{{1,6}})k_tokens)?(?:_({'|'.join(TIERS)}))?"
+    )
 )
-_LONG: Final = re.compile(r"(?:(?:in|out)put_cost_per_\w*token|cache_read_input_\w*cost)_above_([0-9]{1,6})k_tokens")
+_LONG: Final = cache(
+    lambda: re.compile(r"(?:(?:in|out)put_cost_per_\w*token|cache_read_input_\w*cost)_above_([0-9]{1,6})k_tokens")
+)
 """A rate that says from which length of the input on others hold, whether or not it is one that is read."""
 
 
@@ -134,11 +139,11 @@ def _of_tokens(member: str) -> tuple[str, str, int]:
 
     The first is empty where the member is none that is read. It may say a length all the same.
     """
-    found = _RATE.fullmatch(member)
+    found = _RATE().fullmatch(member)
     if found:
         base, length, tier = found.groups()
         return base, TIERS[tier] if tier else "", int(length or 0) * 1_000
-    other = _LONG.fullmatch(member)
+    other = _LONG().fullmatch(member)
     return "", "", int(other[1]) * 1_000 if other else 0
 
 

@@ -166,7 +166,7 @@ def _item_done(
         _note(state, work, item)
     return (
         *_call(state, event, item, frame),
-        *calls.settle(state, item, frame.at),
+        *calls.settle(state, item, calls.key_of(item), frame.at),
         *calls.asked_or_listed(state, item),
     )
 
@@ -190,7 +190,7 @@ def _note_waits(work: BackendWork, item: ResponseItem) -> None:
     if item.type in calls.OUTPUTS:
         work.wait_no_more_for(item.call_id or "")
     elif len(work.waits_for) < LIST_ELEMENTS:
-        key = calls.key_of(item) if item.type in calls.RUN_BY_CLIENT else None
+        key = calls.key_of(item) if item.type in calls.RUN_BY_CLIENT and not calls.is_of_upstream(item) else None
         if item.type == "mcp_approval_request":
             key = item.id
         if key is not None:
@@ -208,7 +208,7 @@ def _call(
     owner = event.delegation_id or (work.id if work else None)
     begun = tools.start(state, key, calls.KINDS[item.type], item.name, owner, item.id)
     call = state.calls.get(key)
-    if call is not None and call.run_at is None and item.type in calls.RUN_BY_UPSTREAM:
+    if call is not None and call.run_at is None and calls.is_of_upstream(item):
         call.run_at = frame.at
     return begun
 

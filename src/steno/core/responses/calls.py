@@ -38,6 +38,7 @@ RUN_BY_CLIENT: Final = {
     "tool_search_call": "tool_search",
     "program": "program",
 }
+"""What its client runs, but for a search of tools that says that upstream runs it: see `is_of_upstream`."""
 RUN_BY_UPSTREAM: Final = {
     "mcp_call": "mcp",
     "web_search_call": "web_search",
@@ -54,16 +55,24 @@ OUTPUTS: Final = frozenset(
     }
 )
 """Item types that are the output of a call."""
+PROGRAM: Final = "program"
 APPROVAL: Final = "mcp_approval_request"
 _WITHIN: Final = frozenset(RUN_BY_UPSTREAM.values())
 """Kinds of calls that return within their response, or not at all."""
 _NOT_ENDED: Final = frozenset({"failed", "incomplete", "in_progress"})
 _NOTHING_SAID: Final = (b"", b"null")
+_BRING_CUSTOM: Final = frozenset({"custom", "namespace", "tool_search"})
+"""Kinds of tools by which a client declares its own custom ones."""
 
 
 def key_of(item: ResponseItem) -> str | None:
     """Return what the call that an item is is known by."""
     return item.id or item.call_id if item.type in RUN_BY_UPSTREAM else item.call_id or item.id
+
+
+def is_of_upstream(item: ResponseItem) -> bool:
+    """Return whether upstream runs the call that an item is."""
+    return item.type in RUN_BY_UPSTREAM or item.execution == "server"
 
 
 # Beginning and end of one call ----------------------------------------------------------------------------
@@ -74,15 +83,30 @@ def begin(
 ) -> Sequence[Fact]:
     """Begin the call that an item is, or learn more of it. `at` is when it was begun; None where that was not seen."""
     kind = KINDS.get(item.type or "")
-    key = key_of(item)
+    key = _renamed(state, item, known)
     if kind is None or key is None:
         return NOTHING
     known.call_id = key
     begun = tools.start(state, key, kind, item.name, response_id, known.id)
-    call = state.calls.get(key)
-    if call is not None and call.run_at is None and item.type in RUN_BY_UPSTREAM:
-        call.run_at = at
+    if at is not None and is_of_upstream(item):
+        runs(state, known, at)
     return begun
+
+
+def _renamed(state: ResponsesConversation, item: ResponseItem, known: ResponsesItem) -> str | None:
+    """Return what the call of an item is known by from now on.
+
+    The id of an item may be another one in each event; the call of a client may get another id when it is whole, and
+    its output names that one.
+    """
+    key, former = key_of(item), known.call_id
+    if former is None or former == key or key is None:
+        return key
+    if is_of_upstream(item):
+        return former
+    if key not in state.calls and key not in state.ended and (call := state.calls.pop(former, None)):
+        state.calls[key] = call
+    return key
 
 
 def runs(state: ResponsesConversation, known: ResponsesItem, at: Micros | None) -> None:
@@ -92,27 +116,27 @@ def runs(state: ResponsesConversation, known: ResponsesItem, at: Micros | None) 
         call.run_at = at
 
 
-def settle(state: Conversation, item: ResponseItem, at: Micros | None) -> Sequence[Fact]:
-    """Take the final form of an item: a call is complete, and has returned where upstream ran it."""
+def settle(state: Conversation, item: ResponseItem, key: str | None, at: Micros | None) -> Sequence[Fact]:
+    """Take the final form of an item: a call, known by `key`, is complete, and has returned where upstream ran it."""
     if item.type in OUTPUTS:
         status = "failed" if item.status == "failed" else "completed"
-        return tools.finish(state, item.call_id, status, at, text_of(item.output))
-    key = key_of(item)
+        return tools.finish(state, item.call_id, status, at, put_out(item))
     if item.type not in KINDS or key is None:
         return NOTHING
-    if item.type in RUN_BY_CLIENT:
+    if not is_of_upstream(item):
         if item.status != "incomplete":
             tools.called(state, key, at, made_with(item))
         return NOTHING
     tools.called(state, key, None, made_with(item))
     if item.status == "incomplete":
         return tools.finish(state, key, "abandoned", None)
-    failed = item.error is not None or item.status == "failed"
-    status = "failed" if failed else "completed"
+    status = "failed" if item.error is not None or item.status == "failed" else "completed"
     call = state.calls.get(key)
     if call is not None and call.outcome is not None:
         call.outcome = (status, call.outcome[1])
-    return tools.finish(state, key, status, at, _returned(item), _error_code(item.error) if failed else None)
+    return tools.finish(
+        state, key, status, at, _returned(item), _error_code(item.error) if status == "failed" else None
+    )
 
 
 def _error_code(error: ErrorDetail | str | None) -> str:
@@ -139,6 +163,11 @@ def made_with(item: ResponseItem) -> str | None:
             return text_of(item.arguments)
         case _:
             return text_of(item.action)
+
+
+def put_out(item: ResponseItem) -> str | None:
+    """Return what an item says that is the output of a call."""
+    return text_of(item.result if item.type == "program_output" else item.output)
 
 
 def text_of(raw: Raw) -> str | None:
@@ -189,8 +218,13 @@ def listed(state: ApprovingConversation, item_id: str | None, status: str) -> Se
 
 
 def follow(state: ResponsesConversation, former: str) -> list[Fact]:
-    """End the calls of a response that another one follows: they were answered, nobody saw when."""
-    waiting = [key for key, call in state.calls.items() if call.owner == former and call.complete]
+    """End the calls of a response that another one follows: they were answered, nobody saw when.
+
+    A program goes on, with the calls that it makes, until a response has its output.
+    """
+    waiting = [
+        key for key, call in state.calls.items() if call.owner == former and call.complete and call.kind != PROGRAM
+    ]
     return [fact for key in waiting for fact in tools.finish(state, key, "completed", None)]
 
 
@@ -207,7 +241,18 @@ def end_with(state: ResponsesConversation, response: Response, *, broke_off: boo
             ended += tools.finish(state, key, *call.outcome)
         elif not call.complete or call.kind in _WITHIN or (broke_off and tools.is_half(call)):
             ended += tools.finish(state, key, "abandoned", None)
+        elif call.kind == "custom" and _runs_custom(response):
+            ended += tools.finish(state, key, "completed", None)
     return ended
+
+
+def _runs_custom(response: Response) -> bool:
+    """Return whether upstream runs the custom calls of a response: its tools are known, and none is a custom one.
+
+    Some servers report what their own tools do as such calls.
+    """
+    declared = {tool.type for tool in response.tools or ()}
+    return bool(declared) and not declared & _BRING_CUSTOM
 
 
 def waits(state: ResponsesConversation, response: Response, seen: Sequence[str | None] = ()) -> bool:

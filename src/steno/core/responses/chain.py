@@ -44,7 +44,7 @@ COMPLETED: Final = "completed"
 
 def started(state: ResponsesConversation, opened: OpenResponse, response: Response) -> Sequence[Fact]:
     """Report that a response began, and that the calls of the one before it were answered."""
-    join(state, opened, response)
+    answered = join(state, opened, response)
     former = opened.former
     gap = state.elapsed(former.at, opened.requested_at) if former else None
     begun = facts.ResponseStarted(
@@ -57,15 +57,18 @@ def started(state: ResponsesConversation, opened: OpenResponse, response: Respon
         gap_seconds=UNSET if gap is None else gap,
         gap_after=UNSET if gap is None or former is None else _after(former),
     )
-    answered = calls.follow(state, former.id) if former is not None and opened.request is None else NOTHING
     return (*answered, begun)
 
 
-def join(state: ResponsesConversation, opened: OpenResponse, response: Response) -> None:
-    """Note which response one follows, and since when it is waited for."""
+def join(state: ResponsesConversation, opened: OpenResponse, response: Response) -> Sequence[Fact]:
+    """Note which response one follows, and since when it is waited for.
+
+    Report that the calls of that one were answered, where the request with their outputs was not seen.
+    """
     if opened.request is not None:
         opened.requested_at = opened.request.at
-    opened.former = _former(state, opened, response)
+    former = opened.former = _former(state, opened, response)
+    return calls.follow(state, former.id) if former is not None and opened.request is None else NOTHING
 
 
 def _former(state: ResponsesConversation, opened: OpenResponse, response: Response) -> EndedResponse | None:

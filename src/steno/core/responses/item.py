@@ -8,7 +8,7 @@ from steno.core.transcript import Entry
 class ResponsesItem(Entry):
     """An item, and its text by part."""
 
-    __slots__ = ("call_id", "id", "kind", "response_id", "role")
+    __slots__ = ("call_id", "id", "is_done", "kind", "response_id", "role")
 
     def __init__(self, key: str | None, kind: str | None = None, role: str | None = None) -> None:
         """Begin the item `key`; None where its client gave it no id."""
@@ -16,6 +16,8 @@ class ResponsesItem(Entry):
         self.id = key
         self.kind = kind
         self.role = role
+        self.is_done = False
+        """Whether its final form came."""
         self.call_id: str | None = None
         """What the tool call is known by that it is."""
         self.response_id: str | None = None

@@ -42,33 +42,68 @@ def begin_output(
     return item
 
 
+def key_at(
+    state: ResponsesConversation, response: OpenResponse, key: str | None, place: int | None, kind: str | None = None
+) -> str | None:
+    """Return what the item is kept under that an event names `key`, at a place of the output; None where neither tells.
+
+    Some gateways give each event an id of its own. Where an id is not known the place tells, unless the item there is
+    over, or not of `kind`: some servers give all items one place.
+    """
+    known = _at(state, response, key, place)
+    if known is None or (key is not None and (known.is_done or not _may_be(known, kind))):
+        return key
+    return known.id
+
+
+def key_in_output(state: ResponsesConversation, response: OpenResponse, item: ResponseItem, place: int) -> str:
+    """Return what an item is kept under that stands at a place of the output of an ended response. It has an id."""
+    key = key_of(item) or ""
+    known = _at(state, response, key, place)
+    return key if known is None or not _may_be(known, item.type) else known.id or key
+
+
+def _at(
+    state: ResponsesConversation, response: OpenResponse, key: str | None, place: int | None
+) -> ResponsesItem | None:
+    """Return the item at a place of the output, where `key` is not known."""
+    if place is None or key in state.items:
+        return None
+    return state.items.get(response.places.get(place, ""))
+
+
+def _may_be(known: ResponsesItem, kind: str | None) -> bool:
+    return kind is None or known.kind in (None, kind)
+
+
 def output_added(
     state: ResponsesConversation, item: ResponseItem, response: OpenResponse, at: Micros | None
 ) -> Sequence[Fact]:
     """Add an item of `response`, and the tool call that it may be."""
-    known = describe(state, item, response.id)
+    known = describe(state, key_of(item) or "", item, response.id)
     return calls.begin(state, item, known, response.id, at)
 
 
 def output_done(
-    state: ResponsesConversation, item: ResponseItem, response_id: str | None, model: str | None, at: Micros | None
+    state: ResponsesConversation, key: str, item: ResponseItem, response: OpenResponse, at: Micros | None
 ) -> Sequence[Fact]:
-    """Take the final form of an item of a response. It need not have been seen to begin."""
-    known = describe(state, item, response_id)
+    """Take the final form of an item of a response, kept under `key`. It need not have been seen to begin."""
+    known = describe(state, key, item, response.id or None)
+    known.is_done = True
     if item.type in calls.KINDS:
-        begun = calls.begin(state, item, known, response_id, None)
+        begun = calls.begin(state, item, known, response.id or None, None)
         # The call itself keeps what it was made with: here it is only held against the deltas, where any came.
         differed = settle_parts(state, known, parts_of(item), "arguments") if known.grew else NOTHING
-        return (*begun, *differed, *calls.settle(state, item, at))
+        return (*begun, *differed, *calls.settle(state, item, known.call_id, at))
     differed = settle_parts(state, known, parts_of(item), "content")
     if item.type == "message":
-        return (*differed, *_refused(state, item, response_id, model))
-    return (*differed, *calls.settle(state, item, at), *calls.asked_or_listed(state, item))
+        return (*differed, *_refused(state, item, known, response))
+    return (*differed, *calls.settle(state, item, known.call_id, at), *calls.asked_or_listed(state, item))
 
 
-def describe(state: ResponsesConversation, item: ResponseItem, response_id: str | None) -> ResponsesItem:
+def describe(state: ResponsesConversation, key: str, item: ResponseItem, response_id: str | None) -> ResponsesItem:
     """Take over what upstream's item says of itself, but for its text. Return the item of the conversation."""
-    known = state.item(key_of(item) or "")
+    known = state.item(key)
     known.kind = short(item.type) or known.kind
     known.role = short(item.role) or known.role
     known.response_id = response_id
@@ -84,12 +119,13 @@ def settle_parts(
 
 
 def _refused(
-    state: ResponsesConversation, item: ResponseItem, response_id: str | None, model: str | None
+    state: ResponsesConversation, item: ResponseItem, known: ResponsesItem, response: OpenResponse
 ) -> Sequence[Fact]:
     """Report that a message is a refusal, once for each item."""
-    if not any(part.refusal for part in _content(item)) or not state.requested.add(f"refused {key_of(item)}"):
+    if not any(part.refusal for part in _content(item)) or not state.requested.add(f"refused {known.id}"):
         return NOTHING
-    return (facts.ResponseRefused(response_id=response_id, item_id=item.id, model=model),)
+    model = response.terms.model
+    return (facts.ResponseRefused(response_id=response.id or None, item_id=known.id, model=model),)
 
 
 # Content --------------------------------------------------------------------------------------------------
@@ -123,7 +159,7 @@ def content_of(item: ResponseItem) -> Content | None:
     if item.type in calls.KINDS:
         return facts.content("arguments", calls.made_with(item))
     if item.type in calls.OUTPUTS:
-        return facts.content("output", calls.text_of(item.output))
+        return facts.content("output", calls.put_out(item))
     return facts.content("text", "".join(text for _, text in parts_of(item)))
 
 

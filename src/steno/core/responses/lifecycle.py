@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from steno.core import facts
 from steno.core.billing import costs
@@ -39,8 +40,8 @@ def _begun(state: ResponsesConversation, event: responses.OfResponse, frame: Fra
     response = event.response
     if response is None or response.id is None:
         return state.reject(event, "missing_object")
-    known = state.open.get(response.id)
     created = isinstance(event, responses.Created)
+    known = state.open.get(response.id) if created else _known(state, event, response.id)
     if known is not None and not created:
         known.numbers.take(event.sequence_number)
         return NOTHING
@@ -51,6 +52,19 @@ def _begun(state: ResponsesConversation, event: responses.OfResponse, frame: Fra
     opened.raw = state.within_limit(raw_object(event, frame.payload))
     state.open_response(opened)
     return (*failed, *chain.started(state, opened, response), *_too_many(state))
+
+
+def _known(state: ResponsesConversation, event: responses.OfResponse, response_id: str | None) -> OpenResponse | None:
+    """Return the open response that an event is about: the one that it names, else the one whose next number it has.
+
+    Some gateways give a response another id in each event.
+    """
+    key = response_id or ""
+    known = state.open.get(key)
+    if known is not None or event.sequence_number is None or key in state.ended_responses:
+        return known
+    goes_on = state.response_of(event)
+    return goes_on if goes_on is not None and goes_on.numbers.expected == event.sequence_number else None
 
 
 def _failed_before(state: ResponsesConversation, event: responses.OfResponse) -> Sequence[Fact]:
@@ -92,25 +106,28 @@ def ended(state: ResponsesConversation, event: responses.Ended, frame: Frame) ->
         return _begun(state, event, frame)
     if response.id is not None and response.id in state.ended_responses:
         return state.reject(event, "repeated")
-    opened = state.open.get(response.id) if response.id is not None else None
+    opened = _known(state, event, response.id)
+    answered: Sequence[Fact] = NOTHING
     if opened is None:
         opened = _open(state, event, response, frame, created=False)
-        chain.join(state, opened, response)
+        answered = chain.join(state, opened, response)
     state.close_response(opened)
     if response.id is not None:
         state.ended_responses.add(response.id)
+    if opened.id and opened.id != response.id:
+        state.ended_responses.add(opened.id)
+        response = replace(response, id=opened.id)
     state.responses.add(raw_object(event, frame.payload))
-    return (*_settled(state, response, opened, frame), *_finish(state, event, response, opened, frame))
+    return (*answered, *_settled(state, response, opened, frame), *_finish(state, event, response, opened, frame))
 
 
 def _settled(state: ResponsesConversation, response: Response, opened: OpenResponse, frame: Frame) -> Sequence[Fact]:
     """Take the final form of all items of a response."""
-    model = short(response.model) or opened.terms.model
     return [
         fact
-        for item in response.output or ()
+        for place, item in enumerate(response.output or ())
         if items.key_of(item)
-        for fact in items.output_done(state, item, response.id, model, frame.at)
+        for fact in items.output_done(state, items.key_in_output(state, opened, item, place), item, opened, frame.at)
     ]
 
 

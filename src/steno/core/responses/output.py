@@ -93,9 +93,7 @@ def _started(response: OpenResponse, kind: str, after: float | None) -> Fact:
 
 def _item_of(state: ResponsesConversation, event: OfItem, response: OpenResponse, kind: str) -> ResponsesItem | None:
     """Return the item that an event names by its id, or by its place in the output; None where it names none."""
-    key = event.item_id
-    if key is None and event.output_index is not None:
-        key = response.places.get(event.output_index)
+    key = items.key_at(state, response, event.item_id, event.output_index)
     if key is None:
         return None
     return state.items.get(key) or items.begin_output(state, key, response, kind)
@@ -261,9 +259,10 @@ def item_done(
     key = items.key_of(item) if item else None
     if item is None or key is None:
         return state.reject(event, "missing_object")
+    key = items.key_at(state, response, key, event.output_index, item.type) or key
     if response.put(event.output_index, key):
         state.open.weigh(response.id)
-    return items.output_done(state, item, response.id, response.terms.model, frame.at)
+    return items.output_done(state, key, item, response, frame.at)
 
 
 # Calls ----------------------------------------------------------------------------------------------------

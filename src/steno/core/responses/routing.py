@@ -9,7 +9,9 @@ Only the events that carry a whole response, and requests, say where they belong
 2. the conversation of upstream's that the response is kept in (`conversation`),
 3. the conversation of the response that it follows (`previous_response_id`), whichever stream that was on; where that
    was not seen, or is over, the one of the chain's root, as far back as is known,
-4. the lane that it came on: `<stream>/<stream_id>`, or `<stream>/default`. Where the source gives a stream a name, that
+4. where its stream is the reply to one request (`Stream.reply`), the response itself, which begins a chain: further
+   replies go on with it. One that upstream does not store ends with its reply, since nothing can go on with it.
+5. the lane that it came on: `<stream>/<stream_id>`, or `<stream>/default`. Where the source gives a stream a name, that
    name stands in place of the stream, alone for the lane that has no name of its own.
 
 All other events belong to the conversation that their lane was about last. A stream without lanes has that as its own,
@@ -19,7 +21,8 @@ Of more than `LANES` conversations that end with a connection, the one that it w
 no connection has the room of others.
 
 The response of each id is remembered, with the conversation and the root of its chain. Conversations of lanes end with
-their stream. All others have a name that outlives it.
+their stream. All others have a name that outlives it. One that only a request has named ends with its stream as well,
+or when it is idle, until a response of it is seen: upstream may know nothing of what the request goes on with.
 """
 
 from collections import OrderedDict
@@ -65,13 +68,13 @@ class _Link(Struct, frozen=True):
 class _Connection:
     """What is known of one stream."""
 
-    __slots__ = ("begun_at", "flight", "lanes", "opened", "reported")
+    __slots__ = ("begun_at", "flight", "lanes", "opened", "session")
 
     def __init__(self, begun_at: Micros | None) -> None:
         self.begun_at = begun_at
         self.flight = Flight()
-        self.reported = False
-        """Whether it was found to be a connection that upstream keeps for a time."""
+        self.session: str | None = None
+        """The key of the conversation whose request showed that it is a connection that upstream keeps for a time."""
         self.lanes: OrderedDict[Lane, str] = OrderedDict()
         """The key of the conversation that each lane was about last. That may be over: it may have been heard of on
         other connections, too."""
@@ -156,9 +159,18 @@ class ResponsesRouter(Router):
         """Note what an event says of responses, and of its connection."""
         if isinstance(event, responses.OfResponse):
             self._link(stream, state, event)
-        elif isinstance(event, responses.ResponseCreate) and not connection.reported:
-            connection.reported = True
+            if state.shared:
+                self._confirm(state)
+        elif isinstance(event, responses.ResponseCreate) and connection.session is None:
+            connection.session = state.key
             state.connection = (stream.name, connection.begun_at)
+
+    def _confirm(self, state: ResponsesConversation) -> None:
+        """Let a conversation that a request had named outlive its stream, since a response of it was seen."""
+        state.named, state.shared = True, False
+        connection = self._connections.get(state.stream)
+        if connection is not None:
+            connection.opened.pop(state.key, None)
 
     def _link(self, stream: Stream, state: ResponsesConversation, event: responses.OfResponse) -> None:
         response = event.response
@@ -195,12 +207,24 @@ class ResponsesRouter(Router):
         return state if isinstance(state, ResponsesConversation) else None
 
     def open(
-        self, key: str, stream: Stream, event: Event, frame: Frame, *, named: bool, keeps: bool
+        self,
+        key: str,
+        stream: Stream,
+        event: Event,
+        frame: Frame,
+        *,
+        named: bool,
+        keeps: bool,
+        asked: bool = False,
     ) -> ResponsesConversation | None:
-        """Return the conversation `key`, opened where it is new; None where another family has one of that name."""
+        """Return the conversation `key`, opened where it is new; None where another family has one of that name.
+
+        One that is only `asked` for ends with its stream, and in silence as well.
+        """
         if key in self._openings.conversations:
             return self.at(key)
         state = ResponsesConversation(key, stream.source, stream.name, self._openings.limits, named=named, keeps=keeps)
+        state.shared = asked
         self._openings.open(state, stream, event, frame)
         return state
 
@@ -209,14 +233,13 @@ class ResponsesRouter(Router):
         self._openings.replace(state, stream, event, frame)
 
     def carried(self, stream: Stream) -> Sequence[Conversation]:
-        """Return the open conversations that `stream` was about last, or that end with it."""
+        """Return the open conversations that `stream` was about last, or that end with it, in the order they began."""
         connection = self._connections.get(stream.name)
         if connection is None:
             return ()
-        states = (self.at(key) for key in connection.lanes.values())
-        spoken_of = {state.key: state for state in states if state is not None}
-        opened = sorted(connection.opened.items(), key=lambda each: each[1].number)  # as they began
-        return list({**dict(opened), **spoken_of}.values())
+        keys = (connection.session, *connection.lanes.values())
+        spoken_of = {state.key: state for state in map(self.at, keys) if state is not None}
+        return sorted({**connection.opened, **spoken_of}.values(), key=lambda state: state.number)
 
     def stream_closed(self, stream: Stream) -> None:
         """Forget the lanes of a stream that ended."""
@@ -278,20 +301,23 @@ class _Search:
         response = event.response
         if response is None or response.id is None:
             return self._last()
-        known = self._of_known(response.id)
-        return known or self._by_names(conversation_id_of(response.conversation), response.previous_response_id)
+        begins = response.id if self._stream.reply and response.store is not False else None
+        named = conversation_id_of(response.conversation)
+        return self._of_known(response.id) or self._by_names(named, response.previous_response_id, begins)
 
     def _of_known(self, response_id: str | None) -> ResponsesConversation | None:
         """Return the open conversation of a response that was seen."""
         link = self._router.link(self._stream, response_id)
         return self._router.at(link.key) if link else None
 
-    def _by_names(self, conversation_id: str | None, previous: str | None) -> ResponsesConversation | None:
-        """Return the conversation by what a response, or a request, names."""
+    def _by_names(
+        self, conversation_id: str | None, previous: str | None, begins: str | None = None
+    ) -> ResponsesConversation | None:
+        """Return the conversation by what a response, or a request, names; else the chain that it `begins`."""
         if conversation_id:
             return self._named(conversation_id)
         if not previous:
-            return self._of_lane()
+            return self._named(begins) if begins and not self._stream.conversation else self._of_lane()
         known = self._of_known(previous)
         if known is not None:
             return known
@@ -305,7 +331,13 @@ class _Search:
 
     def _named(self, name: str, *, keeps: bool = False) -> ResponsesConversation | None:
         key = conversation_key(self._stream.source, name)
-        return self._router.open(key, self._stream, self._event, self._frame, named=True, keeps=keeps)
+        asked = not keeps and isinstance(self._event, responses.ResponseCreate)
+        state = self._router.open(
+            key, self._stream, self._event, self._frame, named=not asked, keeps=keeps, asked=asked
+        )
+        if state is not None and state.shared and not state.events:
+            self._ends_here(state)
+        return state
 
     def _last(self) -> ResponsesConversation | None:
         """Return the conversation that the lane was about last."""
@@ -321,7 +353,12 @@ class _Search:
         key = f"{stream.name}/{key_part(lane or DEFAULT)}"
         state = self._router.open(key, stream, self._event, self._frame, named=False, keeps=False)
         if state is not None:
-            self._connection.opened[key] = state
-            if len(self._connection.opened) > LANES:
-                self._router.replace(next(iter(self._connection.opened.values())), stream, self._event, self._frame)
+            self._ends_here(state)
         return state
+
+    def _ends_here(self, state: ResponsesConversation) -> None:
+        """Let `state` end with its stream. Past the limit the one that was spoken of longest ago ends now."""
+        opened = self._connection.opened
+        opened[state.key] = state
+        if len(opened) > LANES:
+            self._router.replace(next(iter(opened.values())), self._stream, self._event, self._frame)

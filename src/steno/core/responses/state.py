@@ -206,10 +206,10 @@ class ResponsesConversation(ApprovingConversation):
 
     def stream_over(self, stream: str) -> Sequence[Fact]:
         """Give up the responses of a connection that ended: none of them goes on elsewhere but in the background."""
-        if self.keeps:
-            return NOTHING
         if self.session_life.id == stream:
             self.session_life.close()
+        if self.keeps:
+            return NOTHING
         over = [each for each in self.open.values() if each.stream == stream and not each.background]
         for number in [number for number, each in self.requests.items() if each.stream == stream]:
             del self.requests[number]

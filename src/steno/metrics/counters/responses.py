@@ -40,23 +40,24 @@ def _response(metrics: Tally, origin: Origin, fact: facts.ResponseFinished) -> N
     if fact.warm_up is not UNSET:
         metrics.add("steno_warm_ups_total", origin, model)
         metrics.add_usage(origin, fact.model, fact.tokens, fact.cost)
-        _served(metrics, origin, model, fact)
+        _used(metrics, origin, model, fact)
         return
     reason = fact.reason or "none"
     if fact.status == FAILED:  # then it is a code of upstream's; else it is of a closed list, which needs no budget
         reason = metrics.label_value(origin, "reason", fact.reason)
     metrics.add("steno_responses_total", origin, model, fact.status, reason)
     metrics.add_usage(origin, fact.model, fact.tokens, fact.cost)
-    _served(metrics, origin, model, fact)
+    if fact.service_tier is not UNSET:
+        tier = closed(fact.service_tier, SERVICE_TIERS)
+        metrics.add("steno_response_service_tiers_total", origin, origin.family or NO_MODEL, model, tier)
+    _used(metrics, origin, model, fact)
     if fact.status == COMPLETED:
         metrics.observe("steno_response_duration_seconds", origin, model, value=fact.duration_seconds)
 
 
-def _served(metrics: Tally, origin: Origin, model: str, fact: facts.ResponseFinished) -> None:
-    """Count what only some APIs report of a response."""
+def _used(metrics: Tally, origin: Origin, model: str, fact: facts.ResponseFinished) -> None:
+    """Count the tokens that only some APIs report of a response, or of a warm-up."""
     labels = (origin.family or NO_MODEL, model)
-    if fact.service_tier is not UNSET:
-        metrics.add("steno_response_service_tiers_total", origin, *labels, closed(fact.service_tier, SERVICE_TIERS))
     if fact.reasoning_tokens is not UNSET:
         metrics.begin("details", origin, *labels)
         metrics.add("steno_reasoning_tokens_total", origin, *labels, amount=fact.reasoning_tokens)

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from steno.simulate.interactive.checks import Check, anything, array, members, nullable, one_of, text, thing
 from steno.simulate.interactive.errors import invalid_value
+from steno.simulate.responses.request import asked_of
 
 Event = dict[str, Any]
 
@@ -11,18 +12,47 @@ SESSION_SECONDS: Final = 7_200
 """The longest duration of a session."""
 PCM: Final = {"type": "audio/pcm", "rate": 24_000}
 _DEFAULT_INSTRUCTIONS: Final = "You are a voice assistant. Keep replies short and conversational."
+DEFAULT_BACKEND: Final = "gpt-5.6-sol"
+"""The model that delegated tasks go to, where none is named."""
+_PASSED_ON: Final = ("model", "instructions", "tools", "tool_choice", "reasoning", "text")
 _TARGETS: Final = ("client", "responses", "decisions")
 
 
-def _delegation(path: str, value: Any) -> Event:
-    """Check who tasks are delegated to."""
-    known: dict[str, Check] = dict.fromkeys(_TARGETS[1:], thing)
-    checked: Event = members({"type": one_of(*_TARGETS), "acknowledgement_delay_ms": anything, **known}, ("type",))(
-        path, value
-    )
+def request_of(backend: Event) -> Event:
+    """Return the request for a response of a backend, without its input."""
+    asked = {name: backend[name] for name in _PASSED_ON if backend.get(name)}
+    return {"model": DEFAULT_BACKEND, **asked}
+
+
+def _backend(path: str, value: Any) -> Event:
+    """Check a Responses model: what its requests will say."""
+    asked_of(request_of(thing(path, value)))
+    return dict(value)
+
+
+_QUESTIONS: Final = array(thing, 100)
+
+
+def _decisions(path: str, value: Any) -> Event:
+    """Check a model that decides, and its questions."""
+    known: dict[str, Check] = {"model": text, "questions": _QUESTIONS}
+    checked: Event = members(known)(path, value)
     return checked
 
 
+_DELEGATION: Final = members(
+    {
+        "type": one_of(*_TARGETS),
+        "acknowledgement_delay_ms": anything,
+        "responses": _backend,
+        "decisions": _decisions,
+    },
+    ("type",),
+)
+_TRIGGER: Final = members(
+    {"type": text, "event_type": text, "decisions": members({"questions": _QUESTIONS}, ("questions",))},
+    ("event_type", "decisions"),
+)
 _FORMAT: Final = members({"type": one_of("audio/pcm", "audio/pcmu", "audio/pcma"), "rate": anything}, ("type",))
 _AUDIO: Final = members({"format": nullable(_FORMAT), "output": nullable(thing)})
 _STARTED: Final = members(
@@ -31,16 +61,16 @@ _STARTED: Final = members(
         "type": text,
         "audio": nullable(_AUDIO),
         "client": nullable(thing),
-        "delegation": nullable(_delegation),
+        "delegation": nullable(_DELEGATION),
         "input": nullable(array(thing, 128)),
         "instructions": nullable(text),
         "safety_identifier": nullable(text),
         "store": nullable(anything),
-        "triggers": nullable(array(thing, 2)),
+        "triggers": nullable(array(_TRIGGER, 2)),
     },
     ("model",),
 )
-_UPDATED: Final = members({"delegation": nullable(_delegation), "triggers": nullable(array(thing, 2))})
+_UPDATED: Final = members({"delegation": nullable(_DELEGATION), "triggers": nullable(array(_TRIGGER, 2))})
 
 
 def started(asked: Any, session_id: str, second: int, *, websocket: bool) -> Event:
@@ -74,7 +104,7 @@ def _resolved(delegation: Event | None) -> Event:
         return {"type": "client"}
     if delegation["type"] == "responses":
         asked = delegation.get("responses", {})
-        backend: Event = {"model": "gpt-5.6-sol", "instructions": None, "tools": [], "tool_choice": "auto"}
+        backend: Event = {"model": DEFAULT_BACKEND, "instructions": None, "tools": [], "tool_choice": "auto"}
         return {**delegation, "responses": backend | asked}
     return delegation
 

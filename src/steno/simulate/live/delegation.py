@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final
 
 from steno.simulate.interactive.errors import invalid_value
-from steno.simulate.live.configuration import Event
+from steno.simulate.live.configuration import DEFAULT_BACKEND, Event, request_of
 from steno.simulate.live.state import Delegation, State
 from steno.simulate.responses.answers import Answering, waits_for_client
 from steno.simulate.responses.objects import usage
@@ -23,8 +23,6 @@ DELEGATIONS_MAX: Final = 1_000
 _DECIDES_SECONDS: Final = (0.15, 0.4)
 _DECISION_TOKENS: Final = 120
 _NOTHING: Final = "I could not find that, sorry."
-_DECISION_MODEL: Final = "gpt-5.6-sol"
-_PASSED_ON: Final = ("model", "instructions", "tools", "tool_choice", "reasoning", "text")
 
 
 def delegate(s: State, line: str) -> None:
@@ -59,8 +57,7 @@ def _created(s: State, made: Delegation, response: Event) -> None:
 def _answering(s: State, made: Delegation, given: list[Event]) -> Answering:
     """Return the next response of a delegation, which reads what the client has given too."""
     backend = (s.session or {})["delegation"].get("responses", {})
-    body = {"model": _DECISION_MODEL, **{name: backend[name] for name in _PASSED_ON if backend.get(name)}}
-    asked = asked_of({**body, "input": given})
+    asked = asked_of({**request_of(backend), "input": given})
     asked.read.extend(s.given)
     s.given = []
     if made.last:
@@ -112,16 +109,24 @@ def _decide(s: State, made: Delegation) -> Task:
     s.say(s.rng.choice(s.script.exchanges).agent)
 
 
+def questions(s: State) -> list[Event]:
+    """Return what the session wants decided: by its delegation, else by its triggers."""
+    configured: list[Event] = _decider(s).get("questions") or []
+    triggers = (s.session or {}).get("triggers") or []
+    return configured or [each for one in triggers for each in one["decisions"]["questions"]]
+
+
+def _decider(s: State) -> Event:
+    found: Event = (s.session or {})["delegation"].get("decisions") or {}
+    return found
+
+
 def decide(s: State, **cause: Any) -> None:
     """Answer the questions of the session. `cause` says what asked for it."""
-    configured = (s.session or {})["delegation"].get("decisions") or {}
-    triggers = (s.session or {}).get("triggers") or []
-    asked = configured.get("questions") or [each for one in triggers for each in one["decisions"]["questions"]]
-    if not asked:
-        raise invalid_value("type", "The session has no questions to decide.")
+    asked = questions(s)
     decision = {
-        "answers": [_answer(s, question) for question in asked if isinstance(question, dict)],
-        "model": configured.get("model", _DECISION_MODEL),
+        "answers": [_answer(s, question) for question in asked],
+        "model": _decider(s).get("model", DEFAULT_BACKEND),
         "usage": usage(_DECISION_TOKENS + s.ms // 100, 0, 0, len(asked), 0, None),
     }
     s.emit("decision.event", **cause, event={"type": "decision.completed", "decision": decision})
@@ -133,22 +138,28 @@ def _answer(s: State, question: Event) -> Event:
     return _ANSWERS.get(str(question.get("type")), _refused)(question, likely)
 
 
+def _objects(value: Any) -> list[Event]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
 def _predicate(question: Event, likely: float) -> Event:
     return {"name": question.get("name"), "probability": likely, "type": "predicate"}
 
 
 def _choice(question: Event, likely: float) -> Event:
-    values = [each.get("value") for each in question.get("choices") or []]
+    values = [each.get("value") for each in _objects(question.get("choices"))]
     rest = round((1 - likely) / max(len(values) - 1, 1), 3)
-    shares = [{"probability": rest if n else likely, "value": value} for n, value in enumerate(values)]
+    shares: list[Event] = [{"probability": rest if n else likely, "value": value} for n, value in enumerate(values)]
     first = {"choice": values[0] if values else False, "confidence": likely, "name": question.get("name")}
     return {**first, "probabilities": shares, "type": "choice"}
 
 
 def _score(question: Event, likely: float) -> Event:
-    labels = [each.get("label") for each in question.get("levels") or []]
+    labels = [each.get("label") for each in _objects(question.get("levels"))]
     rest = round((1 - likely) / max(len(labels) - 1, 1), 3)
-    shares = [{"label": label, "probability": rest if n else likely, "value": n} for n, label in enumerate(labels)]
+    shares: list[Event] = [
+        {"label": label, "probability": rest if n else likely, "value": n} for n, label in enumerate(labels)
+    ]
     score = round(sum(share["probability"] * share["value"] for share in shares), 3)
     return {
         "confidence": likely,

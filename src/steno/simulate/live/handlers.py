@@ -6,7 +6,7 @@ from typing import Final
 from steno.simulate.interactive.checks import nullable, one_of, text, thing
 from steno.simulate.interactive.errors import EventRefusedError, invalid_value, missing
 from steno.simulate.live.configuration import Event, started, updated
-from steno.simulate.live.delegation import decide, go_on
+from steno.simulate.live.delegation import decide, go_on, questions
 from steno.simulate.live.state import TICK_MS, State
 from steno.simulate.live.turns import append
 from steno.simulate.responses.request import entry_of
@@ -102,6 +102,8 @@ def create_response(s: State, _event: Event) -> None:
 def create_decision(s: State, event: Event) -> None:
     """Decide now."""
     text("event_id", _required(event, "event_id"))
+    if not questions(s):
+        raise invalid_value("type", "The session has no questions to decide.")
     decide(s, source_event_id=event["event_id"])
 
 

@@ -57,7 +57,7 @@ def next_line(s: State) -> Exchange:
     if not asks(s):
         return s.script.exchanges[turn % len(s.script.exchanges)]
     backend = (s.session or {})["delegation"].get("responses", {})
-    names = [tool["name"] for tool in backend.get("tools", []) if isinstance(tool, dict) and "name" in tool]
+    names = [str(tool["name"]) for tool in backend.get("tools") or [] if "name" in tool]
     lookup = s.script.lookups[turn % len(s.script.lookups)]
     if names and s.script.tool["name"] not in names:
         return Exchange(f"Please use {names[turn % len(names)]} for me.", lookup.agent)

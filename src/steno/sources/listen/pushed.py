@@ -15,7 +15,7 @@ from steno.core.envelope import plausible_time
 from steno.core.frame import Frame
 from steno.sources.listen.acknowledgement import Acknowledgement
 from steno.sources.listen.handshake import NAME_CHARACTERS
-from steno.sources.recording import Close, Missed, conversation_of, parse
+from steno.sources.recording import Close, Missed, conversation_of, is_reply, parse
 from steno.sources.straight import Straight
 from steno.sources.stream_session import StreamSession
 from steno.sources.work import Reader
@@ -132,6 +132,8 @@ class Pushed:
             return session.take(item)
         if not session.frames and (name := conversation_of(message)) and len(name) <= NAME_CHARACTERS:
             session.call(name)
+        if not session.frames and is_reply(message):
+            session.answers()
         if isinstance(item, Close):
             self._end(replace(item, at=plausible_time(item.at, self.now())))
             return True

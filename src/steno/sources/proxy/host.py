@@ -55,8 +55,8 @@ class Host(Protocol):
     def dialer(self, upstream: Upstream) -> Dialer:
         """Return what connects to `upstream`. Raises TrustError."""
 
-    def read_along(self, conversation: str | None) -> ReadAlong:
-        """Begin a stream."""
+    def read_along(self, conversation: str | None, *, reply: bool = False) -> ReadAlong:
+        """Begin a stream; `reply` says that it is the reply to one request."""
 
     def made(self, connection: "ClientConnection") -> None:
         """Take note of `connection`. Raises Refused where there are too many."""

@@ -60,9 +60,16 @@ class ReadAlong:
     """One call as a stream. `take`, `missed` and `end` never raise."""
 
     def __init__(
-        self, source: str, sessions: StreamSessions, counters: ProxyCounters, conversation: str | None, room: Budget
+        self,
+        source: str,
+        sessions: StreamSessions,
+        counters: ProxyCounters,
+        conversation: str | None,
+        room: Budget,
+        *,
+        reply: bool = False,
     ) -> None:
-        """Begin a stream of `source`. What waits of it has its part of `room`."""
+        """Begin a stream of `source`, which may be a `reply`. What waits of it has its part of `room`."""
         self._room = room
         self._counters = counters
         self._log = structlog.get_logger().bind(source=source)
@@ -77,7 +84,7 @@ class ReadAlong:
         self.caught_up: Callable[[], None] = lambda: None
         """Is called when nothing waits any more."""
         try:
-            self._session = sessions.begin(source, counters, conversation)
+            self._session = sessions.begin(source, counters, conversation, reply=reply)
         except Exception:  # noqa: BLE001  # the call goes on, unread
             self._unfed.add(INTERNAL_ERROR)
             self._report()

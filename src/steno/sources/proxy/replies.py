@@ -49,7 +49,7 @@ class Replies(Struct, frozen=True):
     """Chooses what is read along of the replies that pass one proxy."""
 
     begin: Callable[[], ReadAlong]
-    """Begins a stream."""
+    """Begins the stream of a reply."""
     missed: Callable[[str], None]
     """Counts a reply that cannot be read, by its reason."""
     frame_bytes: int

@@ -238,7 +238,7 @@ class ProxySource:
 
     def _observe(self, request: RequestHead, response: ResponseHead) -> Observer | None:
         return Replies(
-            begin=lambda: self.read_along(None),
+            begin=lambda: self.read_along(None, reply=True),
             missed=self._missed,
             frame_bytes=self.config.frame_bytes,
             room=self.budget,
@@ -264,9 +264,9 @@ class ProxySource:
     def _missed(self, reason: str) -> None:
         self.counters.unfed[reason] += 1
 
-    def read_along(self, conversation: str | None) -> ReadAlong:
-        """Begin a stream."""
-        return ReadAlong(self.name, self._sessions, self.counters, conversation, self.budget)
+    def read_along(self, conversation: str | None, *, reply: bool = False) -> ReadAlong:
+        """Begin a stream; `reply` says that it is the reply to one request."""
+        return ReadAlong(self.name, self._sessions, self.counters, conversation, self.budget, reply=reply)
 
 
 def _as_bound(config: ProxyConfig) -> tuple[object, ...]:
