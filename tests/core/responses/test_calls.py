@@ -425,3 +425,15 @@ def test_an_event_that_says_too_little_is_rejected() -> None:
         told.about("shell_call_command.done", "sh_1"), told.about("output_text.annotation.added", "msg_1"),
     ]  # fmt: skip
     assert play.say(*nothing) == []
+
+
+def test_items_that_are_numbered_anew_are_other_calls() -> None:
+    """The output of the first one still ends it."""
+    play = Play()
+    lanes = [Told(f"resp_{number}", f"lane_{number}", conversation={"id": "conv_1"}) for number in (1, 2)]
+    play.say(*(told.created() for told in lanes))
+    for number, told in enumerate(lanes, 1):
+        play.say(told.added(call("fc_0", f"call_{number}")), told.done(call("fc_0", f"call_{number}")))
+    play.say(create([output_of("call_1"), output_of("call_2")], conversation="conv_1"), sent=True)
+    ended = [fact.call_id for fact in play.of(facts.ToolCallFinished) if isinstance(fact, facts.ToolCallFinished)]
+    assert ended == ["call_1", "call_2"]

@@ -83,7 +83,7 @@ def begin(
 ) -> Sequence[Fact]:
     """Begin the call that an item is, or learn more of it. `at` is when it was begun; None where that was not seen."""
     kind = KINDS.get(item.type or "")
-    key = _renamed(state, item, known)
+    key = _renamed(state, item, known, response_id)
     if kind is None or key is None:
         return NOTHING
     known.call_id = key
@@ -93,19 +93,22 @@ def begin(
     return begun
 
 
-def _renamed(state: ResponsesConversation, item: ResponseItem, known: ResponsesItem) -> str | None:
+def _renamed(
+    state: ResponsesConversation, item: ResponseItem, known: ResponsesItem, response_id: str | None
+) -> str | None:
     """Return what the call of an item is known by from now on.
 
     The id of an item may be another one in each event; the call of a client may get another id when it is whole, and
-    its output names that one.
+    its output names that one. That of an earlier response is another call: some servers number items anew in each.
     """
     key, former = key_of(item), known.call_id
     if former is None or former == key or key is None:
         return key
     if is_of_upstream(item):
         return former
-    if key not in state.calls and key not in state.ended and (call := state.calls.pop(former, None)):
-        state.calls[key] = call
+    call = state.calls.get(former)
+    if key not in state.calls and key not in state.ended and call is not None and call.owner == response_id:
+        state.calls[key] = state.calls.pop(former)
     return key
 
 
