@@ -7,6 +7,8 @@ from random import Random
 from steno.simulate import assistants, voice
 from steno.simulate.assistants_objects import Desk
 from steno.simulate.assistants_scripts import OFFICES
+from steno.simulate.live import story as live
+from steno.simulate.responses import story as responses
 from steno.simulate.server import Story
 from steno.simulate.steps import Step
 from steno.simulate.voice_session import VoiceSession
@@ -38,12 +40,19 @@ def office(rng: Random, started_at: int) -> Iterator[Step]:
         desk.wait(0.2, 0.6)
 
 
+STORIES = {
+    "/well/realtime": call,
+    "/well/assistants": office,
+    "/well/live": live.webrtc,
+    "/demo/realtime": voice.session,
+    "/demo/assistants": assistants.stream,
+    "/demo/responses": responses.session,
+    "/demo/live": live.webrtc,
+}
+"""The stories by path: those of the demo, and healthy ones below /well."""
+
+
 def find(target: str) -> Story | None:
-    """Return the story of a target: those of the demo, and healthy ones below /well."""
-    if target.startswith("/well/realtime"):
-        return Story(call)
-    if target.startswith("/well/assistants"):
-        return Story(office)
-    if target.startswith("/demo/realtime"):
-        return Story(voice.session)
-    return Story(assistants.stream) if target.startswith("/demo/assistants") else None
+    """Return the story of a target."""
+    make = STORIES.get(target.partition("?")[0])
+    return Story(make) if make else None

@@ -18,7 +18,7 @@ import anyio
 import trustme
 
 from steno.simulate.server import Provider, provider
-from tests.operations.healthy_stories import find
+from tests.operations.healthy_stories import STORIES, find
 from tests.processes import Running, listening_port, running
 from tests.rule_files import FILES, FOLDER
 
@@ -126,9 +126,14 @@ ODD: Final = (
 """What the stories do not have: lines of the file that the demo follows."""
 
 
+OF_STORIES: Final = {path[1:].replace("/", "-"): path for path in STORIES if not path.endswith("/realtime")}
+"""Sources of the other stories, one each."""
+
+
 def configured(folder: Path, name: str, simulated: Provider) -> Path:
     """Write the configuration of a daemon whose sources are below `/name` of the provider."""
-    kinds = {f"line-{n}": f"/{name}/realtime?line={n}" for n in range(LINES)} | {"office": f"/{name}/assistants"}
+    kinds = {f"line-{n}": f"/{name}/realtime?line={n}" for n in range(LINES)}
+    kinds |= {kind: path for kind, path in OF_STORIES.items() if path.startswith(f"/{name}/")}
     sources = [
         f'[[sources]]\nname = "{key}"\nkind = "connect"\nurl = "{simulated.url(path)}"\nca_file = "{folder}/ca.pem"\n'
         for key, path in kinds.items()

@@ -45,7 +45,7 @@ def test_the_demo_is_shown(chromium: Any, demo: str) -> None:
         page = opened.page
         page.locator("tbody tr").first.wait_for(timeout=1000 * PATIENCE_SECONDS)
         page.locator("#link[data-state=live]").wait_for()
-        page.get_by_text("4 of 4").wait_for()
+        page.get_by_text("6 of 6").wait_for()
         row = page.locator("tbody tr", has_not=page.locator(".closed")).first
         before = row.inner_text()
         page.wait_for_function(
