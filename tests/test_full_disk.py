@@ -179,9 +179,8 @@ async def test_a_full_disk_stops_the_reading_until_there_is_room(tmp_path: Path)
             await all_recorded(daemon)
             await wait_until(lambda: daemon.get("/readyz")[0] == 200)
             names = ("steno_audit_blocked", ATTEMPTS, 'steno_streams{source="relay"}')
-            after = await anyio.to_thread.run_sync(
-                lambda: [daemon.metric(each) for each in names]
-            )  # pings come meanwhile
+            # In a thread: the server answers pings meanwhile.
+            after = await anyio.to_thread.run_sync(lambda: [daemon.metric(each) for each in names])
             code = await stopped(daemon)
 
     assert (ready[0], json.loads(ready[1])["audit"], healthy[0]) == (503, "unwritable", 200)
