@@ -26,6 +26,7 @@ from urllib.request import urlopen
 
 from benchmarks.figures import Figure, Scale, main, ratios
 from benchmarks.processes import program, running
+from benchmarks.programs.probed import NOTED_MS
 
 MANY: Final = 10_000
 FEW: Final = 10
@@ -147,11 +148,14 @@ def notes(scale: Scale, folder: Path) -> tuple[list[dict[str, Any]], float]:
 
 
 def stall(scale: Scale, folder: Path) -> Iterator[Figure]:
-    """Measure the longest stall, and what its parts are."""
+    """Measure the longest stall, and what its parts are.
+
+    Where nothing was noted, nothing was longer than `NOTED_MS`.
+    """
     noted, seconds = notes(scale, folder)
 
     def longest(what: str, took: Callable[[dict[str, Any]], float]) -> list[float]:
-        return sorted((took(each) for each in noted if each["what"] == what), reverse=True)[:TOP] or [0.0]
+        return sorted((took(each) for each in noted if each["what"] == what), reverse=True)[:TOP] or [NOTED_MS]
 
     over = f"{seconds:.0f} s of scrapes, pages, the stream of changes and a reload"
     own = longest("late", lambda each: float(min(each["ms"], each["busy_ms"])))
